@@ -1,0 +1,31 @@
+# The image of every service: pages, importer and trainer differ by their command only.
+FROM node:22-slim AS pages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund --ignore-scripts
+
+FROM python:3.12-slim
+# "gpu" brings the CUDA libraries: docker build --build-arg EXTRA=gpu
+ARG EXTRA=""
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/app/.venv/bin:$PATH \
+    BOTFACTORY_HOME=/data/var CHECKPOINTS_DIR=/data/checkpoints
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
+RUN pip install --no-cache-dir uv==0.13.9 \
+ && uv sync --frozen --no-dev --no-cache ${EXTRA:+--extra $EXTRA} \
+ && pip uninstall -y uv
+COPY --from=pages /app/node_modules node_modules
+COPY manage.py ./
+COPY botfactory botfactory
+COPY tweets tweets
+COPY models_app models_app
+COPY templates templates
+COPY static static
+COPY checkpoints/base checkpoints/base
+COPY docker-entrypoint.sh /usr/local/bin/
+RUN useradd --create-home --uid 1000 botfactory && mkdir -p /data && chown botfactory /data
+USER botfactory
+VOLUME /data
+EXPOSE 8000
+ENTRYPOINT ["docker-entrypoint.sh"]
+CMD ["uvicorn", "botfactory.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off"]

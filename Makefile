@@ -1,0 +1,52 @@
+# make run: sets all up and serves the product.   make test: sets all up and passes the tests.
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+BIN := .venv/bin
+# uv's own environment, beside the product's, so that nothing is installed outside this folder.
+UV_VERSION := 0.13.9
+UV := UV_PYTHON_DOWNLOADS=never .uv/bin/uv
+export PYTHONUNBUFFERED := 1
+
+.PHONY: run setup test lint clean
+
+run: setup
+	@$(BIN)/python manage.py run --host $(HOST) --port $(PORT)
+
+setup: .venv/.ready node_modules/.ready
+
+test: .venv/.ready-dev node_modules/.ready lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .uv node_modules
+
+.uv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Bot Factory needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another. Name one: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	  { echo "$(PYTHON) comes without venv. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Setting up (once; TensorFlow is large) ..."
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.ready: uv.lock pyproject.toml | .uv/bin/uv
+	@$(UV) sync --quiet --frozen --no-dev --inexact --python .uv/bin/python
+	@touch $@
+
+.venv/.ready-dev: uv.lock pyproject.toml | .uv/bin/uv
+	@$(UV) sync --quiet --frozen --inexact --python .uv/bin/python
+	@touch $@ .venv/.ready
+
+# npm of this machine, or the one of a wheel.
+node_modules/.ready: package.json package-lock.json | .uv/bin/uv
+	@if ! command -v npm >/dev/null; then \
+	  UV_PROJECT_ENVIRONMENT=.uv/node $(UV) sync --quiet --frozen --only-group node --python .uv/bin/python; fi
+	@PATH="$$PATH:$(CURDIR)/.uv/node/bin" npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@

@@ -1,0 +1,66 @@
+"""The Celery application: the message is a doorbell, the database is the truth (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
+
+from django.conf import settings
+
+app = Celery("botfactory")
+hard_limit = settings.JOB_TIME_LIMIT_MINUTES * 60
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_default_queue="default",
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=hard_limit,
+    task_soft_time_limit=int(hard_limit * 0.9),
+    # A job outlives the broker: it goes on while the connection is down. Its message may come twice: claim() decides.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": int(hard_limit * 1.1),
+        "global_keyprefix": "botfactory.",
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
+    worker_hijack_root_logger=False,
+    beat_schedule={
+        "reap": {
+            "task": "botfactory.jobs.tasks.reap",
+            "schedule": settings.JOB_REAP_SECONDS,
+            "options": {"queue": "default", "expires": settings.JOB_REAP_SECONDS * 3},
+        }
+    },
+    beat_schedule_filename=str(settings.BOTFACTORY_HOME / "beat-schedule"),
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logging(**kwargs: Any) -> None:
+    """Django's LOGGING holds in workers too: Celery would put its own handlers in its place."""
+    from logging.config import dictConfig
+
+    dictConfig(settings.LOGGING)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def close_inherited_connections(**kwargs: Any) -> None:
+    """A forked child opens its own database connections."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.inc_thread_sharing()
+        connection.close()

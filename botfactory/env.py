@@ -1,0 +1,111 @@
+"""Settings from the environment: each helper returns a checked value or fails loudly with the variable's name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+# The kernel refuses socket paths above 107 bytes.
+LONGEST_SOCKET_PATH = 100
+
+
+def env_str(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def env_bool(name: str, default: bool) -> bool:
+    value = env_str(name).lower()
+    if not value:
+        return default
+    if value in TRUE | FALSE:
+        return value in TRUE
+    raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false: write {name}=true or {name}=false.")
+
+
+def env_int(name: str, default: int, *, minimum: int = 0) -> int:
+    value = env_str(name)
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from None
+    if number < minimum:
+        raise ImproperlyConfigured(f"{name}={number} is too small: {minimum} is the least.")
+    return number
+
+
+def env_list(name: str, default: list[str]) -> list[str]:
+    """The comma-separated values of `name`, without blanks."""
+    value = env_str(name)
+    return [part.strip() for part in value.split(",") if part.strip()] if value else default
+
+
+def env_path(name: str, default: Path) -> Path:
+    value = env_str(name)
+    return Path(value).expanduser().resolve() if value else default
+
+
+def env_secret(name: str, default: str = "") -> str:
+    """The value of `name`, or the content of the file that `name`_FILE names (Docker and Kubernetes secrets)."""
+    file_name = env_str(f"{name}_FILE")
+    if not file_name:
+        return env_str(name, default)
+    try:
+        return Path(file_name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE={file_name!r} cannot be read: {error.strerror}.") from error
+
+
+def stored_secret(path: Path) -> str:
+    """The secret in the file `path`, made there (readable by its owner only) when it does not exist yet."""
+    try:
+        if path.exists():
+            return path.read_text(encoding="utf-8").strip()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50), encoding="utf-8")
+        try:
+            # A link fails where the file exists, so that two first starts at once agree on one secret.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The secret key cannot be kept in {path}: {error.strerror}. Set SECRET_KEY, or BOTFACTORY_HOME to a "
+            "folder that can be written."
+        ) from error
+
+
+def celery_broker_url(redis_url: str) -> str:
+    """`redis_url` as Celery spells it: sockets are `unix://` for redis-py and `redis+socket://` for kombu."""
+    parts = urlsplit(redis_url)
+    if parts.scheme == "unix":
+        return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
+    if parts.scheme in {"redis", "rediss"}:
+        return redis_url
+    raise ImproperlyConfigured(
+        f"REDIS_URL={redis_url!r} is not understood: write redis://host:6379/0, rediss:// or unix:///path/to.sock."
+    )
+
+
+def default_redis_url(home: Path) -> str:
+    """The socket of the Valkey that `manage.py run` starts; every command of this installation finds it there."""
+    socket = home / "valkey.sock"
+    if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
+        import hashlib
+        import tempfile
+
+        digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+        socket = Path(tempfile.gettempdir()) / f"botfactory-{os.getuid()}-{digest}" / "valkey.sock"
+    return f"unix://{socket}"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from botfactory.jobs import services
+from botfactory.jobs.errors import NotPossible
+from botfactory.jobs.models import Job, JobEvent
+
+
+class JobEventInline(admin.TabularInline[JobEvent, Job]):
+    model = JobEvent
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ["sequence", "created_at", "kind", "payload"]
+    ordering = ["sequence"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False
+
+
+@admin.register(Job)
+class JobAdmin(admin.ModelAdmin[Job]):
+    list_display = ["title", "kind", "owner", "state", "done", "worker", "created_at", "started_at", "finished_at"]
+    list_filter = ["state", "kind", "queue", "created_at"]
+    search_fields = ["id", "title", "owner__username", "owner__email", "error_message", "worker"]
+    list_select_related = ["owner"]
+    date_hierarchy = "created_at"
+    actions = ["cancel_jobs", "retry_jobs", "delete_jobs"]
+    inlines = [JobEventInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[str]:
+        # The state machine alone writes these rows.
+        return [field.name for field in Job._meta.fields]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., str], str, str] | None]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.display(description="progress")
+    def done(self, job: Job) -> str:
+        fraction = job.progress.get("fraction")
+        return f"{100 * fraction:.0f} %" if isinstance(fraction, int | float) else ""
+
+    @admin.action(description="Cancel the selected jobs", permissions=["change"])
+    def cancel_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._each(request, jobs, services.cancel, "cancelled")
+
+    @admin.action(description="Try the selected jobs again", permissions=["change"])
+    def retry_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        self._each(request, jobs, services.retry, "queued again")
+
+    @admin.action(description="Delete the selected jobs with their work files", permissions=["delete"])
+    def delete_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        count = jobs.count()
+        services.delete_jobs(jobs)
+        self.message_user(request, f"{count} deleted.", messages.SUCCESS)
+
+    def delete_model(self, request: HttpRequest, obj: Job) -> None:
+        services.delete_jobs(Job.objects.filter(pk=obj.pk))
+
+    def _each(self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[[Job], Job], done: str) -> None:
+        count = 0
+        for job in jobs:
+            try:
+                act(job)
+                count += 1
+            except NotPossible as refusal:
+                self.message_user(request, f"{job.title}: {refusal}", messages.WARNING)
+        if count:
+            self.message_user(request, f"{count} {done}.", messages.SUCCESS)

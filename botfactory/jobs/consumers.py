@@ -1,0 +1,93 @@
+"""The one socket: a job's snapshot, everything after `?after=SEQUENCE`, then what happens live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+from urllib.parse import parse_qs
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth import get_user
+
+from botfactory.jobs import events, services
+from botfactory.jobs.models import Job
+
+PING_SECONDS = 25
+NOT_FOUND = 4404
+
+
+class JobConsumer(AsyncJsonWebsocketConsumer):
+    job: Job
+    pings: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        try:
+            self.job = await self._job_for_user()
+        except Job.DoesNotExist:
+            # Refused before it is accepted: a stranger sees the same as for an id that was never given out.
+            await self.close(code=NOT_FOUND)
+            return
+        await self.accept()
+        # The group first, the rows second: an event between the two comes twice, and the page knows its sequence.
+        await self.channel_layer.group_add(events.group_of(self.job), self.channel_name)
+        await self._send_snapshot(self._after())
+        self.pings = asyncio.create_task(self._ping())
+
+    async def disconnect(self, code: int) -> None:
+        if self.pings is not None:
+            self.pings.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.pings
+            await self.channel_layer.group_discard(events.group_of(self.job), self.channel_name)
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        """A page that has missed an event asks for everything after the last one it knows."""
+        after = content.get("after") if isinstance(content, dict) else None
+        if isinstance(after, int) and after >= 0:
+            await self._send_snapshot(after)
+
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        with contextlib.suppress(ValueError):
+            return await super().decode_json(text_data)
+        return None
+
+    async def job_message(self, event: dict[str, Any]) -> None:
+        await self.send_json(event["message"])
+
+    def _after(self) -> int:
+        values = parse_qs(self.scope["query_string"].decode("ascii", "replace")).get("after", ["0"])
+        return int(values[0]) if values[0].isdecimal() else 0
+
+    async def _send_snapshot(self, after: int) -> None:
+        await self.send_json(await sync_to_async(events.snapshot)(self.job, after=after))
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            try:
+                self.job = await self._job_for_user()
+            except Job.DoesNotExist:
+                await self.close(code=NOT_FOUND)
+                return
+            job = await sync_to_async(events.job_json)(self.job)
+            await self.send_json(events.Message(type="ping", job=job, events=[]))
+
+    @sync_to_async
+    def _job_for_user(self) -> Job:
+        # Asked anew each time: a session that has ended no longer watches.
+        session = self.scope.get("session")
+        if session is None:
+            raise Job.DoesNotExist
+        fresh = session.__class__(session.session_key)
+        user = get_user(_SessionRequest(fresh))  # type: ignore[arg-type]
+        return services.job_for_user(user, self.scope["url_route"]["kwargs"]["job_id"])
+
+
+class _SessionRequest:
+    """As much of a request as django.contrib.auth.get_user reads."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session

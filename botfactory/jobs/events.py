@@ -1,0 +1,128 @@
+"""Events: rows first, messages second. A failed publish is logged and loses nothing: every page reads the rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal, TypedDict
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from botfactory.jobs.models import Job, JobEvent
+from botfactory.jobs.states import CLAIMABLE
+
+logger = logging.getLogger(__name__)
+
+#: Waiting pages told of their new place in the queue at each step of it; the others see theirs within a ping.
+TOLD_OF_THEIR_PLACE = 50
+
+
+class EventJson(TypedDict):
+    sequence: int
+    kind: str
+    payload: dict[str, Any]
+    at: str
+
+
+class JobJson(TypedDict):
+    """A job as its owner's page sees it; dates are ISO 8601 in UTC."""
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    queue_position: int | None
+    progress: dict[str, Any]
+    result: dict[str, Any]
+    error: dict[str, str] | None
+    stop_requested: bool
+    attempt: int
+    last_sequence: int
+    created_at: str
+    available_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class Message(TypedDict):
+    """What travels over the socket. `events` follow what the page has; a `ping` says that the line is alive."""
+
+    type: Literal["snapshot", "update", "ping"]
+    job: JobJson
+    events: list[EventJson]
+
+
+def group_of(job: Job) -> str:
+    return f"job.{job.pk}"
+
+
+def queue_position(job: Job) -> int | None:
+    """The place of `job` among those waiting in its queue, from 1; None when it does not wait."""
+    if job.state not in CLAIMABLE:
+        return None
+    waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE)
+    return waiting.filter(created_at__lt=job.created_at).count() + 1
+
+
+def job_json(job: Job) -> JobJson:
+    def iso(value: Any) -> str | None:
+        return value.isoformat() if value else None
+
+    return JobJson(
+        id=str(job.pk),
+        kind=job.kind,
+        title=job.title,
+        state=job.state,
+        queue_position=queue_position(job),
+        progress=job.progress,
+        result=job.result,
+        error={"code": job.error_code, "message": job.error_message} if job.error_code else None,
+        stop_requested=job.stop_requested,
+        attempt=job.attempt,
+        last_sequence=job.last_sequence,
+        created_at=job.created_at.isoformat(),
+        available_at=job.available_at.isoformat(),
+        started_at=iso(job.started_at),
+        finished_at=iso(job.finished_at),
+    )
+
+
+def snapshot(job: Job, *, after: int = 0) -> Message:
+    """The job as it is and every event with a sequence above `after`, in order."""
+    # The events are read first: one that arrives between the two reads is then announced by `last_sequence`.
+    events = [event.as_json() for event in job.events.filter(sequence__gt=after).order_by("sequence")]
+    job.refresh_from_db()
+    return Message(type="snapshot", job=job_json(job), events=events)  # type: ignore[typeddict-item]
+
+
+def record(job: Job, kind: str, payload: dict[str, Any] | None = None) -> JobEvent:
+    """An event with the next sequence number is in the database, and is published once that is committed."""
+    with transaction.atomic():
+        # The update locks the row until the commit, so that sequences become visible in their order.
+        Job.objects.filter(pk=job.pk).update(last_sequence=F("last_sequence") + 1)
+        job.refresh_from_db()
+        event = JobEvent.objects.create(
+            job=job, sequence=job.last_sequence, kind=kind, payload=payload or {}, created_at=timezone.now()
+        )
+        transaction.on_commit(lambda: publish(job, [event.as_json()]))
+    return event
+
+
+def publish(job: Job, events: list[dict[str, Any]] | None = None) -> None:
+    """The pages that watch `job` have been told, as far as the channel layer can be reached."""
+    message = Message(type="update", job=job_json(job), events=events or [])  # type: ignore[typeddict-item]
+    try:
+        layer = get_channel_layer()
+        async_to_sync(layer.group_send)(group_of(job), {"type": "job.message", "message": message})
+    except Exception as error:
+        logger.warning("job %s: publishing failed (%s); pages catch up from the database", job.pk, error)
+
+
+def announce_queue(queue: str) -> None:
+    """Those who wait in `queue` know their new place."""
+    waiting = Job.objects.filter(queue=queue, state__in=CLAIMABLE).order_by("created_at")
+    for job in waiting[:TOLD_OF_THEIR_PLACE]:
+        publish(job)

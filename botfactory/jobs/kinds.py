@@ -1,0 +1,32 @@
+"""The kinds of jobs. Each app registers its own in AppConfig.ready, so that jobs knows neither posts nor models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botfactory.jobs.handle import JobHandle
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """`run` does the work and returns the job's result; `template` is the page on which the owner watches it."""
+
+    name: str
+    queue: str
+    template: str
+    run: Callable[[JobHandle], dict[str, Any]]
+    # Called when the job has ended without success, to bring the rows it was about in line.
+    ended: Callable[[JobHandle], None] | None = None
+
+
+_kinds: dict[str, JobKind] = {}
+
+
+def register(kind: JobKind) -> None:
+    _kinds[kind.name] = kind
+
+
+def kind_of(name: str) -> JobKind:
+    return _kinds[name]

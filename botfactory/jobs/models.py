@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from botfactory.jobs.states import ENDED, State
+
+
+class Job(models.Model):
+    """One piece of long work, queued, running or ended. The row is the truth; the broker only rings."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=32)
+    queue = models.CharField(max_length=32)
+    title = models.CharField(max_length=200)
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in State], default=State.QUEUED)
+    # What the work is about, so that its pages and deletions find their jobs: the id of a corpus.
+    subject_id = models.UUIDField(null=True, blank=True, db_index=True)
+    arguments = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(default=dict, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_message = models.TextField(blank=True)
+    stop_requested = models.BooleanField(default=False)
+    # Counts the claims; whoever holds an older number has lost the job and may no longer write to it.
+    attempt = models.PositiveIntegerField(default=0)
+    interruptions = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=255, blank=True)
+    last_sequence = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    available_at = models.DateTimeField(default=timezone.now)
+    rung_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["queue", "state", "created_at"], name="job_queue_state"),
+            models.Index(fields=["owner", "-created_at"], name="job_owner_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"
+
+    def get_absolute_url(self) -> str:
+        from django.urls import reverse
+
+        return reverse("job", args=[self.pk])
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state in ENDED
+
+
+class JobEvent(models.Model):
+    """Something that happened in a job, in order: `sequence` counts from 1 within the job without gaps."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    sequence = models.PositiveIntegerField()
+    kind = models.CharField(max_length=32)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["job", "sequence"]
+        constraints = [models.UniqueConstraint(fields=["job", "sequence"], name="job_event_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}#{self.sequence} {self.kind}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "sequence": self.sequence,
+            "kind": self.kind,
+            "payload": self.payload,
+            "at": self.created_at.isoformat(),
+        }

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from botfactory.jobs import events, services
+from botfactory.jobs.errors import NotPossible
+from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.models import Job
+
+
+def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
+    try:
+        return services.job_for_user(request.user, job_id)
+    except Job.DoesNotExist:
+        raise Http404("There is no such job.") from None
+
+
+@login_required
+@require_GET
+def job_list(request: HttpRequest) -> HttpResponse:
+    jobs = services.jobs_for_user(request.user)[:100]
+    return render(request, "jobs/list.html", {"jobs": jobs})
+
+
+@login_required
+@require_GET
+def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    job = job_or_404(request, job_id)
+    return render(request, kind_of(job.kind).template, {"job": job, "snapshot": events.snapshot(job)})
+
+
+@login_required
+@require_GET
+def job_events(request: HttpRequest, job_id: uuid.UUID) -> JsonResponse:
+    """What the socket sends, for pages that cannot keep one open: they ask every few seconds."""
+    job = job_or_404(request, job_id)
+    after = request.GET.get("after", "0")
+    response = JsonResponse(dict(events.snapshot(job, after=int(after) if after.isdecimal() else 0)))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@require_POST
+def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResponse:
+    """Cancel, stop or retry; the answer is the job's page, or its new state for a script."""
+    job = job_or_404(request, job_id)
+    act = {"cancel": services.cancel, "stop": services.stop, "retry": services.retry}[action]
+    error: dict[str, Any] | None = None
+    try:
+        act(job)
+    except NotPossible as refusal:
+        error = {"code": refusal.code, "message": str(refusal)}
+    if request.headers.get("Accept", "").startswith("application/json"):
+        job.refresh_from_db()
+        return JsonResponse({"error": error, "job": events.job_json(job)}, status=409 if error else 200)
+    if error:
+        messages.warning(request, error["message"])
+    return redirect("job", job_id=job.pk)

@@ -1,0 +1,73 @@
+"""What all commands of the product share: a database that is ready, and errors as sentences."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from botfactory.accounts.models import User
+from botfactory.accounts.services import UnknownAccount, terminal_account
+
+
+class ProductCommand(BaseCommand):
+    """A command that may be the first thing that is ever run here: it makes the local database ready itself."""
+
+    requires_migrations_checks = False
+    #: Errors whose message is a sentence for the person at the terminal.
+    sentences: tuple[type[Exception], ...] = ()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            self.prepare()
+            return super().execute(*args, **options)
+        except (UnknownAccount, *self.sentences) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped.", returncode=130) from None
+
+    def prepare(self) -> None:
+        """The database has the tables of this version: made here for SQLite, asked for elsewhere."""
+        try:
+            settings.BOTFACTORY_HOME.mkdir(parents=True, exist_ok=True)
+            executor = MigrationExecutor(connection)
+            behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except OSError as error:
+            raise CommandError(
+                f"{settings.BOTFACTORY_HOME} cannot be made ({error.strerror}): set BOTFACTORY_HOME to a folder that "
+                "can be written."
+            ) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be reached: {str(error).strip()}. Check DATABASE_URL.") from error
+        if not behind:
+            return
+        if connection.vendor != "sqlite":
+            raise CommandError("The database lacks tables of this version: run `manage.py migrate` first.")
+        call_command("migrate", verbosity=0, interactive=False)
+
+    def write_json(self, value: Any) -> None:
+        self.stdout.write(json.dumps(value, ensure_ascii=False))
+
+    def tell(self, text: str) -> None:
+        """A line for the person, apart from the command's result."""
+        self.stderr.write(text, self.style.NOTICE)
+
+
+class OwnerCommand(ProductCommand):
+    """A command that works for an account."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--owner",
+            metavar="USERNAME",
+            help="the account to work for, seeing only what it may see (default: the first administrator)",
+        )
+
+    @staticmethod
+    def owner(options: dict[str, Any]) -> User:
+        return terminal_account(options["owner"])

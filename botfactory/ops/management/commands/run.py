@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from signal import SIGQUIT
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError, CommandParser
+from django.db import connections
+
+from botfactory.jobs import services as jobs
+from botfactory.ops import valkey
+from botfactory.ops.commands import ProductCommand
+from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
+
+#: The worker that trains gives way to the pages.
+TRAINER_NICE = 5
+START_SECONDS = 60
+
+
+class Command(ProductCommand):
+    help = "Serve Bot Factory on this machine: pages, workers and, without a REDIS_URL, Valkey. Ctrl-C stops all of it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+        parser.add_argument("--importers", type=int, default=2, help="imports at the same time (default: 2)")
+
+    def prepare(self) -> None:
+        super().prepare()
+        for folder in (settings.UPLOADS_DIR, settings.JOBS_DIR, settings.LOGS_DIR, settings.CHECKPOINTS_DIR):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        self._check_assets()
+        try:
+            lock = only_one(settings.BOTFACTORY_HOME / "run.lock")
+        except AlreadyRunning as other:
+            raise CommandError(f"Bot Factory already runs from {settings.BOTFACTORY_HOME}: {other}") from None
+        with lock:
+            self._check_port(host, port)
+            call_command("migrate", verbosity=0, interactive=False)
+            url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0', '::1'} else host}:{port}/"
+            lock.write(url)
+            lock.flush()
+            # Jobs that a killed run has left behind go on at once.
+            jobs.hand_back()
+            connections.close_all()
+            Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(
+                lambda: self._announce(url, host, port)
+            )
+            jobs.hand_back()
+        self.stdout.write("Stopped. Trainings go on from their last epoch at the next start.")
+
+    def _check_assets(self) -> None:
+        missing = [str(folder) for _, folder in settings.STATICFILES_DIRS[1:] if not folder.is_dir()]
+        if missing:
+            raise CommandError(f"The pages' libraries are not installed ({', '.join(missing)}): run `make setup` once.")
+
+    def _check_port(self, host: str, port: int) -> None:
+        try:
+            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+                pass
+        except OSError as error:
+            raise CommandError(
+                f"{host}:{port} cannot be listened on ({error.strerror}): choose another port, such as "
+                f"`make run PORT={port + 1}`."
+            ) from error
+
+    def _processes(self, host: str, port: int, importers: int) -> list[Process]:
+        logs = Path(settings.LOGS_DIR)
+        celery = [sys.executable, "-m", "celery", "-A", "botfactory", "worker", "--loglevel", "WARNING"]
+        celery += ["--without-gossip", "--without-mingle"]
+        processes = []
+        if settings.REDIS_IS_OURS:
+            command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
+            processes.append(Process("valkey", command, logs / "valkey.log"))
+        web = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
+        web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
+        importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]
+        trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
+        return [
+            *processes,
+            Process("web", web, logs / "web.log"),
+            Process("importer", importer, logs / "importer.log", stop_signal=SIGQUIT),
+            Process("trainer", trainer, logs / "trainer.log", stop_signal=SIGQUIT, nice=TRAINER_NICE),
+        ]
+
+    def _announce(self, url: str, host: str, port: int) -> None:
+        """The address is on the screen once the pages answer."""
+        address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        request = urllib.request.Request(f"http://{address}:{port}/accounts/login/", headers={"Host": "localhost"})
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(request, timeout=5):
+                    break
+            except urllib.error.HTTPError:
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            self.stdout.write(f"The pages do not answer yet; see {settings.LOGS_DIR / 'web.log'}.")
+        self.stdout.write(f"\n  Bot Factory is open at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n")

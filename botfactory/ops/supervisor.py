@@ -1,0 +1,140 @@
+"""Starts the processes of one machine, starts again what falls over, and stops all of them together."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+#: A process that lives shorter than this has failed to start and is given a pause, in seconds.
+SHORT_LIFE = 10.0
+LONGEST_PAUSE = 30.0
+PATIENCE = 10.0
+PR_SET_PDEATHSIG = 1
+
+
+class AlreadyRunning(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of ours; its output goes to `log`."""
+
+    name: str
+    command: list[str]
+    log: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+    nice: int = 0
+    popen: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    failures: int = 0
+    not_before: float = 0.0
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C reaches the supervisor alone, which then stops the others in order.
+                start_new_session=True,
+                preexec_fn=self._prepare,
+            )
+        self.started = time.monotonic()
+
+    def _prepare(self) -> None:
+        if self.nice:
+            os.nice(self.nice)
+        if sys.platform == "linux":
+            # Should the supervisor be killed outright, nothing of it stays behind.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(self.stop_signal))
+
+    @property
+    def is_alive(self) -> bool:
+        return self.popen is not None and self.popen.poll() is None
+
+    def signal_group(self, number: signal.Signals) -> None:
+        if self.popen is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.popen.pid, number)
+
+
+@dataclass(slots=True)
+class Supervisor:
+    processes: list[Process]
+    say: Callable[[str], None]
+    stopping: bool = field(default=False, init=False)
+
+    def run(self, on_started: Callable[[], None]) -> None:
+        """Returns once a signal has asked for the end and every process is gone."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        try:
+            for process in self.processes:
+                process.start()
+            on_started()
+            while not self.stopping:
+                for process in self.processes:
+                    self._keep_alive(process)
+                time.sleep(0.2)
+        finally:
+            self.stop_all()
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.stopping = True
+
+    def _keep_alive(self, process: Process) -> None:
+        if process.is_alive or self.stopping:
+            return
+        now = time.monotonic()
+        if process.not_before == 0.0:
+            assert process.popen is not None
+            process.failures = process.failures + 1 if now - process.started < SHORT_LIFE else 0
+            pause = min(LONGEST_PAUSE, 2.0**process.failures - 1)
+            process.not_before = now + pause
+            status = process.popen.returncode
+            self.say(f"{process.name} has stopped (status {status}) and is started again. Its log: {process.log}")
+            # What it had started itself must not live on beside its successor.
+            process.signal_group(signal.SIGKILL)
+        if now >= process.not_before:
+            process.not_before = 0.0
+            process.start()
+
+    def stop_all(self) -> None:
+        """The processes are gone, the last started first; those that do not listen are killed."""
+        for process in reversed(self.processes):
+            if process.is_alive and process.popen is not None:
+                process.popen.send_signal(process.stop_signal)
+        deadline = time.monotonic() + PATIENCE
+        for process in reversed(self.processes):
+            if process.popen is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.popen.wait(max(0.1, deadline - time.monotonic()))
+                process.signal_group(signal.SIGKILL)
+                process.popen.wait()
+
+
+def only_one(path: Path) -> IO[str]:
+    """The lock of this installation, held as long as the returned file is open; AlreadyRunning when another has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        where = file.read().strip()
+        file.close()
+        raise AlreadyRunning(where) from None
+    file.truncate(0)
+    return file

@@ -1,0 +1,25 @@
+"""The pages that are about everything: the dashboard, and the front page for those who are not signed in."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from botfactory.jobs import services as jobs
+from models_app import services as models
+from tweets import services as corpora
+
+
+@require_GET
+def dashboard(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return render(request, "welcome.html")
+    own_jobs = jobs.jobs_for_user(request.user)
+    context = {
+        "active_jobs": jobs.active_jobs(own_jobs),
+        "ended_jobs": own_jobs.exclude(pk__in=jobs.active_jobs(own_jobs))[:5],
+        "models": models.models_for_user(request.user)[:24],
+        "corpora": corpora.corpora_for_user(request.user)[:24],
+    }
+    return render(request, "dashboard.html", context)

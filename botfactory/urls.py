@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from botfactory import pages
+
+admin.site.site_header = admin.site.site_title = "Bot Factory administration"
+
+urlpatterns = [
+    path("", pages.dashboard, name="dashboard"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("jobs/", include("botfactory.jobs.urls")),
+    path("corpora/", include("tweets.urls")),
+    path("", include("models_app.urls")),
+]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from tqdm import tqdm
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.states import State
+from botfactory.ops.commands import OwnerCommand
+from models_app import registry, services
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import LearningError
+from models_app.models import TrainedModel
+from tweets import services as corpora
+from tweets import terminal
+from tweets.models import Corpus
+
+
+class Command(OwnerCommand):
+    help = "Import posts, train a bot on them, register it, and let it write."
+    sentences = (corpora.CorpusError, services.ModelError, registry.NoBaseModel, LearningError)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        terminal.add_import_arguments(parser)
+        parser.add_argument("--epochs", type=int, default=services.DEFAULT_EPOCHS, help="1 (faster) to 10 (better)")
+        parser.add_argument("--start", default="base", metavar="MODEL", help="the model to start from (default: base)")
+        parser.add_argument("--name", default="", help="the name of the new model")
+        parser.add_argument("--seed", type=int, help="for the same result once more")
+        parser.add_argument("--count", type=int, default=5, help="posts to print at the end (default: 5)")
+        parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        owner = self.owner(options)
+        start = services.find_model(options["start"], user=owner if options["owner"] else None)
+        # Wrong options are told before anything is imported.
+        services.require_epochs(options["epochs"])
+        sampling = None
+        if options["count"]:
+            try:
+                sampling = SamplingConfig(count=options["count"], seed=options["seed"])
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+        corpus = self._corpus(options["what"], owner, options)
+        report = corpora.report(corpus)
+        self.tell(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept. {report.advice}")
+        model = self._train(owner, corpus, start, options)
+        posts = services.generate(model=model, owner=owner, sampling=sampling).posts if sampling else []
+        if options["json"]:
+            self.write_json(
+                {
+                    "model": str(model.pk),
+                    "name": model.full_name,
+                    "corpus": str(corpus.pk),
+                    "best_epoch": model.best_epoch,
+                    "bits_per_character": model.bits_per_character,
+                    "seconds": model.seconds,
+                    "epochs": [{k: v for k, v in epoch.items() if k != "samples"} for epoch in model.history],
+                    "posts": posts,
+                }
+            )
+            return
+        self.stdout.write(f"{model.full_name} is ready (model {model.pk}). It writes:\n")
+        for post in posts:
+            self.stdout.write(f"  {post}\n")
+
+    def _corpus(self, what: str, owner: User, options: dict[str, Any]) -> Corpus:
+        """What was named: a corpus that is here already, by its id, or posts to import."""
+        try:
+            corpus_id = uuid.UUID(what)
+        except ValueError:
+            return terminal.import_named(what, owner=owner, options=options, tell=self.tell)[0]
+        try:
+            return corpora.corpus_for_user(owner, corpus_id)
+        except Corpus.DoesNotExist:
+            raise CommandError(f"There is no corpus {what}.") from None
+
+    def _train(self, owner: User, corpus: Corpus, start: TrainedModel, options: dict[str, Any]) -> TrainedModel:
+        job = services.fine_tune(
+            owner=owner,
+            corpus=corpus,
+            start=start,
+            epochs=options["epochs"],
+            name=options["name"],
+            seed=options["seed"],
+            run_here=True,
+        )
+        bar_format = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
+        with tqdm(total=1.0, desc="Starting", bar_format=bar_format, file=self.stderr) as bar:
+
+            def listener(kind: str, payload: dict[str, Any]) -> None:
+                if kind == "epoch":
+                    best = "  best so far" if payload["best"] else ""
+                    bar.write(
+                        f"epoch {payload['epoch']}: training loss {payload['train_loss']:.4f}, "
+                        f"validation loss {payload['validation_loss']:.4f}{best}",
+                        file=self.stderr,
+                    )
+                elif payload.get("phase") == "training":
+                    bar.desc = f"Epoch {payload['epoch']}/{payload['epochs']}"
+                    bar.set_postfix_str(
+                        f"loss {payload['loss']:.3f}, {payload['seconds_left']:.0f} s left", refresh=False
+                    )
+                    bar.update(max(0.0, payload["fraction"] - bar.n))
+
+            job = jobs.run_claimed(job, listener=listener)
+            bar.update(1.0 - bar.n)
+        if job.state != State.SUCCEEDED:
+            raise CommandError(job.error_message or "The training was cancelled.")
+        return TrainedModel.objects.select_related("owner").get(pk=job.result["model"])

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from botfactory.ops.commands import OwnerCommand
+from models_app import registry, services
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import LearningError
+
+
+class Command(OwnerCommand):
+    help = "Let a model write posts."
+    sentences = (services.ModelError, registry.NoBaseModel, LearningError)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, or base")
+        parser.add_argument("--count", type=int, default=10, help="how many posts, 1 to 100 (default: 10)")
+        parser.add_argument("--temperature", type=float, default=0.8, help="0 (safe) to 2 (wild) (default: 0.8)")
+        parser.add_argument("--top-k", type=int, default=0, help="choose among the k likeliest only (0: all)")
+        parser.add_argument("--prompt", default="", help="how each post begins")
+        parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
+        parser.add_argument("--max-characters", type=int, default=280, help="the longest post (default: 280)")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = self.owner(options) if options["owner"] else None
+        model = services.find_model(options["model"], user=user)
+        names = ("count", "temperature", "top_k", "prompt", "seed", "max_characters")
+        try:
+            sampling = services.seeded(SamplingConfig(**{name: options[name] for name in names}))
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        posts, seconds = services.write(model, sampling)
+        if options["json"]:
+            self.write_json(
+                {"model": str(model.pk), "name": model.full_name, "posts": posts, "seconds": round(seconds, 3)}
+                | {"sampling": sampling.as_dict()}
+            )
+            return
+        for post in posts:
+            self.stdout.write(post)

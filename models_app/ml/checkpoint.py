@@ -1,0 +1,187 @@
+"""Models on disk: a directory with `weights.safetensors` and `config.json`, written whole or not at all. No pickle.
+
+A directory cannot be replaced in one system call everywhere, so saving renames twice: the old one to `.NAME.old`, the
+new one into place. Between the two a reader finds the old one under its other name; after a kill there, the next save
+(or `recover`) puts it right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from .config import NetworkConfig
+from .errors import CheckpointError
+from .kinds import kind_of
+
+FORMAT: Final = 1
+WEIGHTS: Final = "weights.safetensors"
+CONFIG: Final = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A network with its weights (float32, read-only, by name), free-form `meta`, and the sha256 of the weights file."""
+
+    network: NetworkConfig
+    weights: dict[str, NDArray[Any]]
+    meta: dict[str, Any]
+    sha256: str
+
+
+def save(
+    directory: Path, *, network: NetworkConfig, weights: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+) -> Checkpoint:
+    """The directory holds this checkpoint on return, and a reader meanwhile saw the old or the new one, never a mix.
+
+    Other files that lie in the directory stay there. Raises CheckpointError for weights that do not fit the network.
+    """
+    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}
+    _check_weights(network, arrays, "The weights to save")
+    data = save_tensors(arrays)
+    sha256 = hashlib.sha256(data).hexdigest()
+    content = {"format": FORMAT, "network": network.as_dict(), "sha256": sha256, "meta": dict(meta)}
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    recover(directory)
+    staged = Path(tempfile.mkdtemp(prefix=f".{directory.name}.new-", dir=directory.parent))
+    try:
+        staged.chmod(0o755)
+        write_durably(staged / WEIGHTS, data)
+        write_durably(staged / CONFIG, text.encode())
+        _sync_directory(staged)
+        if directory.exists():
+            directory.rename(_aside(directory))
+        staged.rename(directory)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        recover(directory)
+        raise
+    recover(directory)
+    _sync_directory(directory.parent)
+    return Checkpoint(network, _frozen(arrays), dict(meta), sha256)
+
+
+def load(directory: Path) -> Checkpoint:
+    """Returns the verified checkpoint in the directory; CheckpointError says what is wrong with it otherwise."""
+    # A save that swaps the directory between the reading of the two files shows as a failure that the next try lacks.
+    for attempt in range(4):
+        try:
+            return _load_once(directory)
+        except (CheckpointError, FileNotFoundError):
+            if attempt == 3 or not _swap_seen(directory, attempt):
+                break
+            time.sleep(0.02 * (attempt + 1))
+    try:
+        return _load_once(directory)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no model in {directory}: {Path(error.filename).name} is missing.") from error
+
+
+def describe(directory: Path) -> dict[str, Any]:
+    """Returns the content of config.json without reading the weights; CheckpointError where it cannot be read."""
+    path = _readable(directory) / CONFIG
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no model in {directory}: {CONFIG} is missing.") from error
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); restore the model from a backup.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise CheckpointError(f"{path} has format {found!r}, but this version reads format {FORMAT}; update Bot Factory.")
+    return content
+
+
+def recover(directory: Path) -> None:
+    """The directory is whole again if a save was killed between its two renames; no save may be running elsewhere."""
+    aside = _aside(directory)
+    if not aside.exists():
+        return
+    if not directory.exists():
+        aside.rename(directory)
+        return
+    for entry in aside.iterdir():
+        if entry.name not in (WEIGHTS, CONFIG) and not (directory / entry.name).exists():
+            entry.rename(directory / entry.name)
+    shutil.rmtree(aside)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """The file holds the data on return, on the disk and not only in the page cache."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _aside(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.old")
+
+
+def _readable(directory: Path) -> Path:
+    aside = _aside(directory)
+    return aside if not directory.exists() and aside.exists() else directory
+
+
+def _swap_seen(directory: Path, attempt: int) -> bool:
+    """Whether another try is worth it: always one, more only while a save is visibly under way."""
+    return attempt == 0 or _aside(directory).exists()
+
+
+def _load_once(directory: Path) -> Checkpoint:
+    place = _readable(directory)
+    content = describe(directory)
+    data = (place / WEIGHTS).read_bytes()
+    if hashlib.sha256(data).hexdigest() != content.get("sha256"):
+        raise CheckpointError(f"The weights in {directory} differ from what was saved; restore the model from a backup.")
+    try:
+        network = NetworkConfig.from_dict(content.get("network", {}))
+        arrays = load_tensors(data)
+    except (ValueError, SafetensorError) as error:
+        raise CheckpointError(f"The model in {directory} cannot be read: {error}") from error
+    _check_weights(network, arrays, f"The model in {directory}")
+    meta = content.get("meta")
+    return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"])
+
+
+def _check_weights(network: NetworkConfig, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
+    shapes = kind_of(network).weight_shapes(network)
+    if set(arrays) != set(shapes):
+        raise CheckpointError(f"{what} should hold {', '.join(sorted(shapes))}, but: {', '.join(sorted(arrays))}.")
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != np.float32:
+            raise CheckpointError(f"{what}: {name} is {array.dtype} {array.shape}, not float32 {shape}.")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{what}: {name} holds a value that is not a finite number.")
+
+
+def _frozen(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    views = {name: array.view() for name, array in arrays.items()}
+    for view in views.values():
+        view.setflags(write=False)
+    return views
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,146 @@
+"""A network, its optimizer and one training step: what fine-tuning and base training share. Imports TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from .config import NetworkConfig
+from .dataset import Batch
+from .errors import TrainingDiverged
+from .kinds import kind_of
+from .network import product_type
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Learner:
+    """Holds a network and an Adam optimizer with clipping of the global gradient norm.
+
+    The recurrent state of the training rows lives here between steps; `reset` sets it to zero.
+    """
+
+    def __init__(
+        self,
+        network: NetworkConfig,
+        weights: Mapping[str, NDArray[Any]],
+        *,
+        beta_2: float,
+        clip_norm: float,
+        dropout: float = 0.0,
+        products: str | None = None,
+    ) -> None:
+        self._model = kind_of(network).build(network, product_type(products))
+        self._model.set_named_weights(weights)
+        self._optimizer = keras.optimizers.Adam(0.001, beta_2=beta_2, global_clipnorm=clip_norm)
+        self._optimizer.build(self._model.trainable_variables)
+        self._dropout = dropout
+        self._state: tuple[Any, ...] = ()
+        # One graph for each shape of batch; reduce_retracing would lose the static shapes that unrolling needs.
+        self._step = tf.function(self._train_step)
+        self._check = tf.function(self._validation_step)
+
+    def reset(self, rows: int) -> None:
+        """The training rows are before their first post: zero state."""
+        self._state = self._model.zero_state(rows)
+
+    def train(self, batch: Batch, *, learning_rate: float, seed: tuple[int, int] = (0, 0)) -> tuple[float, float]:
+        """The weights have moved by one step; returns the summed loss in nats and the number of symbols it is of.
+
+        Dropout is drawn from `seed` alone. Raises TrainingDiverged where the loss is not a finite number.
+        """
+        loss, self._state = self._step(
+            tf.constant(batch.inputs),
+            tf.constant(batch.targets),
+            tf.constant(batch.weights),
+            self._state,
+            tf.constant(learning_rate, tf.float32),
+            tf.constant(seed, tf.int32),
+        )
+        total = float(loss)
+        if not math.isfinite(total):
+            raise TrainingDiverged(
+                "The loss stopped being a number; start again with a smaller learning rate (half of it is a good try)."
+            )
+        return total, float(batch.weights.sum())
+
+    def validate(self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None) -> tuple[float, float]:
+        """Returns the summed loss in nats and the number of symbols, with dropout off and all products in float32.
+
+        `between` is called before each batch; what it raises ends the validation.
+        """
+        total = count = 0.0
+        state: tuple[Any, ...] = ()
+        for batch in batches:
+            between()
+            state = state or self._model.zero_state(batch.inputs.shape[0])
+            loss, state = self._check(
+                tf.constant(batch.inputs), tf.constant(batch.targets), tf.constant(batch.weights), state
+            )
+            total += float(loss)
+            count += float(batch.weights.sum())
+        return total, count
+
+    def weights(self) -> Arrays:
+        """Returns copies of the network's weights by name."""
+        return dict(self._model.named_weights())
+
+    def snapshot(self) -> Arrays:
+        """Returns copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
+        slots = {f"optimizer.{index:03d}": np.array(slot) for index, slot in enumerate(self._optimizer.variables)}
+        states = {f"state.{index}": np.array(part) for index, part in enumerate(self._state)}
+        return {f"weights.{name}": array for name, array in self.weights().items()} | slots | states
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Training goes on as from the moment of the snapshot; KeyError or ValueError where it does not fit."""
+        names = [variable.name for variable in self._model.trainable_variables]
+        self._model.set_named_weights({name: arrays[f"weights.{name}"] for name in names})
+        for index, slot in enumerate(self._optimizer.variables):
+            slot.assign(arrays[f"optimizer.{index:03d}"])
+        parts = sorted(name for name in arrays if name.startswith("state."))
+        self._state = tuple(tf.constant(arrays[name]) for name in parts)
+
+    def _train_step(
+        self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], learning_rate: Any, seed: Any
+    ) -> Any:
+        # The rows as two independent halves: their unrolled chains run side by side, one on each core.
+        rows = inputs.shape[0]
+        cuts = [(0, rows)] if rows < 8 else [(0, rows // 2), (rows // 2, rows)]
+        losses, states = [], []
+        with tf.GradientTape() as tape:
+            for number, (start, stop) in enumerate(cuts):
+                part = slice(start, stop)
+                hide = self._hide((inputs.shape[1], stop - start), seed, number)
+                logits, after = self._model(inputs[part], tuple(array[part] for array in state), hide)
+                losses.append(_loss(logits, targets[part], weights[part]))
+                states.append(after)
+            loss = tf.add_n(losses)
+            mean = loss / (rows * inputs.shape[1])
+        variables = self._model.trainable_variables
+        self._optimizer.learning_rate.assign(learning_rate)
+        self._optimizer.apply(tape.gradient(mean, variables), variables)
+        return loss, tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+
+    def _hide(self, shape: tuple[int, int], seed: Any, number: int) -> Any:
+        if not self._dropout:
+            return None
+        full = (*shape, self._model.config.units)
+        drawn = tf.random.stateless_uniform(full, seed + [0, number << 24])
+        return tf.cast(drawn >= self._dropout, tf.float32) / (1 - self._dropout)
+
+    def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:
+        logits, after = self._model(inputs, state, products="float32")
+        return _loss(logits, targets, weights), after
+
+
+def _loss(logits: Any, targets: Any, weights: Any) -> Any:
+    """Returns the summed weighted cross-entropy in nats of logits (T, B, 256) and targets (B, T)."""
+    labels = tf.transpose(tf.cast(targets, tf.int32))
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # (T, B)
+    return tf.reduce_sum(each * tf.transpose(weights))

@@ -1,0 +1,309 @@
+"""The base model: one long training over a corpus of any size, measured in minutes, that can be stopped and resumed.
+
+`directory` gets the checkpoint with the best validation loss; `directory/.training/` holds the state to go on from and
+`directory/training.csv` the losses.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checkpoint import Checkpoint, recover, save
+from .config import NetworkConfig, PretrainConfig
+from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
+from .errors import Cancelled, CheckpointError, TooFewPosts
+from .kinds import kind_of
+from .learner import Learner
+from .resume import StateError, load_state, save_state
+from .schedule import learning_rate
+from .vocabulary import encode
+
+STATE: Final = Path(".training") / "state.safetensors"
+LOSSES: Final = "training.csv"
+_VALIDATION_ROWS: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainProgress:
+    """Where base training stands; loss is the mean in nats a byte since the last validation."""
+
+    minutes: float
+    total_minutes: float
+    bytes_seen: int
+    bytes_per_second: float
+    learning_rate: float
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainValidation:
+    """One validation: losses in nats a byte (end marks included), bits a character (Unicode, end marks included)."""
+
+    minutes: float
+    bytes_seen: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    bits_per_character: float
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Validation:
+    """Encoded validation posts and how many characters they are, one end mark a post included."""
+
+    posts: list[NDArray[np.uint8]]
+    characters: int
+
+    def batches(self, length: int) -> Iterator[Batch]:
+        return epoch_batches(self.posts, batch_size=_VALIDATION_ROWS, sequence_length=length, seed=0, epoch=0)[1]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What changes while training; saved with the state."""
+
+    elapsed: float = 0.0  # seconds of training, without validation and start-up
+    steps: int = 0
+    bytes_seen: int = 0
+    loss_sum: float = 0.0
+    loss_count: float = 0.0
+    last_validation: float = 0.0
+    best_loss: float = math.inf
+    best_minutes: float = 0.0
+
+    def facts(self) -> dict[str, Any]:
+        best = None if math.isinf(self.best_loss) else self.best_loss
+        return {name: getattr(self, name) for name in self.__slots__} | {"best_loss": best}
+
+    def train_loss(self) -> float:
+        return self.loss_sum / self.loss_count if self.loss_count else math.nan
+
+
+def pretrain(
+    *,
+    corpus: Sequence[Path],
+    validation: Path,
+    directory: Path,
+    minutes: float,
+    resume: bool,
+    network: NetworkConfig | None = None,
+    config: PretrainConfig | None = None,
+    on_progress: Callable[[PretrainProgress], None] = lambda _: None,
+    on_validation: Callable[[PretrainValidation], None] = lambda _: None,
+    control: Callable[[], Literal["go", "stop", "cancel"]] = lambda: "go",
+) -> Checkpoint:
+    """The directory holds a base model trained for this many minutes; returns it.
+
+    With `resume` the training state in the directory is taken up, if there is one, within the same schedule; without it
+    the training starts anew. "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the state
+    first and raise Cancelled. Raises CheckpointError for a training state that cannot be used.
+    """
+    if minutes <= 0:
+        raise ValueError("The minutes of training must be more than 0.")
+    work = _Pretraining(corpus, validation, directory, minutes, network or NetworkConfig(), config or PretrainConfig())
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    recover(directory)
+    if resume and (directory / STATE).exists():
+        work.resume()
+    else:
+        work.start()
+    with _signals() as interrupted:
+        return work.run(on_progress, on_validation, control, interrupted)
+
+
+class _Pretraining:
+    def __init__(
+        self,
+        corpus: Sequence[Path],
+        validation: Path,
+        directory: Path,
+        minutes: float,
+        network: NetworkConfig,
+        config: PretrainConfig,
+    ) -> None:
+        self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
+        self._seconds = minutes * 60
+        self._sample = _read_validation(validation, config.validation_stride)
+        self._validation_file = validation
+        self._run = _Run()
+        self._best: dict[str, NDArray[Any]] = kind_of(network).first_weights(network, config.seed)
+        self._learner = Learner(network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm)
+
+    def start(self) -> None:
+        self._packer = self._packed(None)
+        self._learner.reset(self._config.batch_size)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with (self._directory / LOSSES).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(["minutes", "bytes", "learning_rate", "train_loss", "validation_loss"])
+
+    def resume(self) -> None:
+        path = self._directory / STATE
+        try:
+            arrays, facts = load_state(path)
+            if facts["origin"] != self._origin():
+                raise StateError(f"{path} belongs to another corpus, network or configuration")
+            run = dict(facts["run"])
+            run["best_loss"] = math.inf if run["best_loss"] is None else run["best_loss"]
+            self._run = _Run(**run)
+            self._packer = self._packed(facts["position"])
+            self._learner.restore(arrays)
+            self._best = {name.removeprefix("best."): a for name, a in arrays.items() if name.startswith("best.")}
+        except (StateError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"Training cannot go on from {path} ({error}); start without resume, which begins anew."
+            ) from error
+
+    def run(
+        self,
+        on_progress: Callable[[PretrainProgress], None],
+        on_validation: Callable[[PretrainValidation], None],
+        control: Callable[[], Literal["go", "stop", "cancel"]],
+        interrupted: threading.Event,
+    ) -> Checkpoint:
+        config, run = self._config, self._run
+        saved = told = run.elapsed
+        since = (run.elapsed, run.bytes_seen)
+        first = True
+        while run.elapsed < self._seconds:
+            asked = control()
+            if interrupted.is_set() or asked == "cancel":
+                self._save_state()
+                raise Cancelled(f"Training stopped after {run.elapsed / 60:.1f} minutes; run it with resume to go on.")
+            if asked == "stop":
+                break
+            begun = time.monotonic()
+            rate = self._rate()
+            loss, count = self._learner.train(next(self._packer), learning_rate=rate)
+            # The first step builds the graph, which is no training.
+            run.elapsed += 0 if first else time.monotonic() - begun
+            first = False
+            run.steps += 1
+            run.bytes_seen += int(count)
+            run.loss_sum, run.loss_count = run.loss_sum + loss, run.loss_count + count
+            if run.elapsed - told >= 5:
+                on_progress(self._progress(rate, since))
+                told, since = run.elapsed, (run.elapsed, run.bytes_seen)
+            if run.elapsed - run.last_validation >= config.validation_minutes * 60:
+                on_validation(self._validated())
+            if run.elapsed - saved >= config.save_minutes * 60:
+                self._save_state()
+                saved = run.elapsed
+        if run.loss_count:
+            on_validation(self._validated())
+        self._save_state()
+        return self._finished()
+
+    def _rate(self) -> float:
+        config, run = self._config, self._run
+        return learning_rate(
+            peak=config.learning_rate,
+            final=config.final_learning_rate,
+            warmup_steps=config.warmup_steps,
+            step=run.steps,
+            fraction=run.elapsed / self._seconds,
+        )
+
+    def _progress(self, rate: float, since: tuple[float, int]) -> PretrainProgress:
+        run = self._run
+        speed = (run.bytes_seen - since[1]) / (run.elapsed - since[0])
+        left = self._seconds - run.elapsed
+        minutes, total = run.elapsed / 60, self._seconds / 60
+        return PretrainProgress(minutes, total, run.bytes_seen, speed, rate, run.train_loss(), left)
+
+    def _validated(self) -> PretrainValidation:
+        """Validates on the sample, keeps the weights if they are the best, and writes checkpoint and losses."""
+        run, rate = self._run, self._rate()
+        total, count = self._learner.validate(self._sample.batches(self._config.sequence_length))
+        loss, train_loss = total / count, run.train_loss()
+        best = loss < run.best_loss
+        run.last_validation, run.loss_sum, run.loss_count = run.elapsed, 0.0, 0.0
+        bits = total / math.log(2) / self._sample.characters
+        if best:
+            run.best_loss, run.best_minutes = loss, run.elapsed / 60
+            self._best = self._learner.weights()
+            self._write({"validation_loss": loss, "bits_per_character": bits, "train_loss": train_loss, "sample": True})
+        with (self._directory / LOSSES).open("a", encoding="utf-8", newline="") as file:
+            row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
+            csv.writer(file).writerow(row)
+        return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
+
+    def _finished(self) -> Checkpoint:
+        """Measures the best weights on the whole validation file and writes them."""
+        config = self._config
+        whole = _read_validation(self._validation_file, 1)
+        judge = Learner(self._network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm)
+        total, count = judge.validate(whole.batches(config.sequence_length))
+        bits = total / math.log(2) / whole.characters
+        return self._write({"validation_loss": total / count, "bits_per_character": bits, "sample": False})
+
+    def _write(self, figures: dict[str, Any]) -> Checkpoint:
+        run = self._run
+        meta = {
+            "name": "base",
+            "corpus": [{"file": path.name, "bytes": path.stat().st_size} for path in self._corpus],
+            "validation": self._validation_file.name,
+            "bytes_seen": run.bytes_seen,
+            "minutes": round(run.elapsed / 60, 2),
+            "best_minutes": round(run.best_minutes, 2),
+            "config": self._config.as_dict(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        return save(self._directory, network=self._network, weights=self._best, meta=meta | figures)
+
+    def _save_state(self) -> None:
+        arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}
+        facts = {"origin": self._origin(), "run": self._run.facts(), "position": self._packer.position()}
+        save_state(self._directory / STATE, arrays, facts)
+
+    def _origin(self) -> dict[str, Any]:
+        """What must be the same for a saved state to be taken up; the minutes may differ."""
+        files = [path.name for path in self._corpus]
+        return {"corpus": files, "network": self._network.as_dict(), "config": self._config.as_dict()}
+
+    def _packed(self, position: dict[str, Any] | None) -> StreamPacker:
+        config = self._config
+        return StreamPacker(
+            self._corpus,
+            batch_size=config.batch_size,
+            sequence_length=config.sequence_length,
+            seed=config.seed,
+            shuffle_posts=config.shuffle_posts,
+            position=position,
+        )
+
+
+def _read_validation(path: Path, stride: int) -> _Validation:
+    texts = [post for index, post in enumerate(stream_posts([path])) if index % stride == 0]
+    if not texts:
+        raise TooFewPosts(f"The validation file {path} holds no post.")
+    return _Validation([encode(text) for text in texts], sum(len(text) + 1 for text in texts))
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Yields an event that SIGINT and SIGTERM set, so that a step is never cut in the middle."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {number: signal.signal(number, lambda *_: event.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,333 @@
+"""The fine-tune: a base model learns one person's posts, epoch by epoch, and the best epoch is kept.
+
+After each epoch all that is needed to go on is saved in `work_dir`; a later call with the same arguments goes on from there
+and ends with the weights that an uninterrupted run would have ended with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checkpoint import Checkpoint
+from .config import FineTuneConfig, NetworkConfig, SamplingConfig
+from .dataset import epoch_batches
+from .errors import Cancelled, TooFewPosts
+from .learner import Learner
+from .resume import StateError, load_state, save_state
+from .sampler import Sampler
+from .schedule import learning_rate
+from .vocabulary import encode
+
+STATE: Final = "state.safetensors"
+Control = Callable[[], Literal["go", "stop", "cancel"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a fine-tune stands: epoch and step count from 1, loss is this epoch's running mean in nats a byte.
+
+    fraction: 0 to 1 over the whole job, validation included; seconds_left: what is left of it at the speed so far.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    fraction: float
+    characters_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One epoch: losses in nats a symbol (bytes and end marks), validation over the whole validation split.
+
+    bits_per_character: validation, over Unicode characters and one end mark a post; learning_rate: at the epoch's end;
+    best: the lowest validation loss so far.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    bits_per_character: float
+    seconds: float
+    learning_rate: float
+    samples: tuple[str, ...]
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneResult:
+    """The weights of the best validation epoch, and how training went. characters_per_second: of this call's training."""
+
+    network: NetworkConfig
+    weights: dict[str, NDArray[Any]]
+    history: list[EpochResult]
+    best_epoch: int
+    stopped_early: bool
+    characters_per_second: float
+    seconds: float
+
+
+class _Stop(Exception):
+    """The person asked to end now and keep the best."""
+
+
+def fine_tune(
+    *,
+    start: Checkpoint,
+    train: Sequence[str],
+    validation: Sequence[str],
+    config: FineTuneConfig,
+    work_dir: Path,
+    on_progress: Callable[[Progress], None],
+    on_epoch: Callable[[EpochResult], None],
+    control: Control,
+    sample_count: int = 4,
+    sample_filter: Callable[[str], bool] | None = None,
+) -> FineTuneResult:
+    """Returns the network fine-tuned on `train`, with the weights of the epoch that was best on `validation`.
+
+    `control` is asked before each batch: "stop" ends with the best epoch so far (or, before the first is complete, with
+    the weights as they are), "cancel" raises Cancelled. `on_progress` is called at most about four times a second,
+    `on_epoch` once an epoch, but not again for epochs that an earlier call with this work_dir finished. Raises
+    TooFewPosts without training or validation posts and TrainingDiverged where the loss is no number any more.
+    """
+    if not train or not validation:
+        raise TooFewPosts("A fine-tune needs at least one post to learn from and one to check on; add more posts.")
+    job = _FineTune(start, train, validation, config, work_dir, on_progress, control)
+    job.take_up()
+    return job.run(on_epoch, sample_count, sample_filter)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """What the person is told of speed: work is counted in symbols, a validated one as a third of a trained one."""
+
+    total: float
+    done: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
+    base: float = 0.0  # what was done when the clock began
+    told: float = -math.inf
+    characters: float = 0.0
+    training_seconds: float = 0.0
+
+    def speed(self) -> float:
+        return self.characters / self.training_seconds if self.training_seconds else 0.0
+
+    def fraction(self) -> float:
+        return min(1.0, self.done / self.total)
+
+    def seconds_left(self) -> float:
+        done = self.done - self.base
+        return (time.monotonic() - self.begun) / done * max(0.0, self.total - self.done) if done > 0 else 0.0
+
+
+class _FineTune:
+    def __init__(
+        self,
+        start: Checkpoint,
+        train: Sequence[str],
+        validation: Sequence[str],
+        config: FineTuneConfig,
+        work_dir: Path,
+        on_progress: Callable[[Progress], None],
+        control: Control,
+    ) -> None:
+        self._start, self._config, self._path = start, config, work_dir / STATE
+        self._train = [encode(post) for post in train]
+        self._validation = [encode(post) for post in validation]
+        self._validation_characters = sum(len(post) + 1 for post in validation)
+        # Of the symbols (bytes and end marks), how many are characters: to speak of speed in characters.
+        self._symbols = sum(post.size + 1 for post in self._train)
+        self._characters_per_symbol = sum(len(post) + 1 for post in train) / self._symbols
+        self._on_progress, self._control = on_progress, control
+        self._origin = _origin(start, train, validation, config)
+        self._history: list[EpochResult] = []
+        self._best: dict[str, NDArray[Any]] = dict(start.weights)
+        self._steps = 0
+        self._learner = self._new_learner()
+        epoch = self._symbols + sum(post.size + 1 for post in self._validation) / 3
+        self._clock = _Clock(total=config.epochs * epoch)
+
+    def _new_learner(self) -> Learner:
+        config = self._config
+        return Learner(
+            self._start.network,
+            self._start.weights,
+            beta_2=config.beta_2,
+            clip_norm=config.clip_norm,
+            dropout=config.dropout,
+        )
+
+    def take_up(self) -> None:
+        """Goes on from the saved state if it is of this very job; anything else in its place is discarded."""
+        try:
+            arrays, facts = load_state(self._path)
+            if facts["origin"] != self._origin:
+                raise StateError(f"{self._path} belongs to another job")
+            history = [EpochResult(**entry | {"samples": tuple(entry["samples"])}) for entry in facts["history"]]
+            best = {name: arrays[f"best.{name}"] for name in self._start.weights}
+            self._learner.restore(arrays)
+        except FileNotFoundError:
+            return
+        except (StateError, KeyError, TypeError, ValueError):
+            self._path.unlink(missing_ok=True)
+            self._learner = self._new_learner()
+            return
+        self._history, self._best, self._steps = history, best, int(facts["steps"])
+        self._clock.done = self._clock.base = self._clock.total * len(history) / self._config.epochs
+
+    def run(
+        self,
+        on_epoch: Callable[[EpochResult], None],
+        sample_count: int,
+        sample_filter: Callable[[str], bool] | None,
+    ) -> FineTuneResult:
+        begun = time.monotonic()
+        stopped = False
+        for epoch in range(len(self._history) + 1, self._config.epochs + 1):
+            epoch_begun = time.monotonic()
+            try:
+                loss = self._learn(epoch)
+                measured = self._validated()
+            except _Stop:
+                stopped = True
+                if self._history:
+                    break
+                loss, measured = self._epoch_loss, self._validated(stoppable=False)
+            samples = self._samples(epoch, sample_count, sample_filter)
+            best = not self._history or measured[0] < min(entry.validation_loss for entry in self._history)
+            seconds = time.monotonic() - epoch_begun
+            result = EpochResult(epoch, loss, *measured, seconds, self._rate, samples, best)
+            self._history.append(result)
+            if best:
+                self._best = self._learner.weights()
+            # An epoch that was stopped in its middle must not be taken up as a whole one.
+            if not stopped:
+                self._save()
+            on_epoch(result)
+            if stopped:
+                break
+        best_epoch = min(self._history, key=lambda entry: (entry.validation_loss, entry.epoch)).epoch
+        seconds = time.monotonic() - begun
+        speed = self._clock.speed()
+        return FineTuneResult(
+            self._start.network, self._best, list(self._history), best_epoch, stopped, speed, seconds
+        )
+
+    def _learn(self, epoch: int) -> float:
+        """Trains one epoch; returns its mean loss in nats a symbol."""
+        config, clock = self._config, self._clock
+        steps, batches = epoch_batches(
+            self._train,
+            batch_size=config.batch_size,
+            sequence_length=config.sequence_length,
+            seed=config.seed,
+            epoch=epoch,
+        )
+        total = count = 0.0
+        self._epoch_loss, self._rate = math.nan, 0.0
+        before = clock.done
+        for step, batch in enumerate(batches):
+            self._ask()
+            if step == 0:
+                self._learner.reset(batch.inputs.shape[0])
+            self._rate = learning_rate(
+                peak=config.learning_rate,
+                final=config.final_learning_rate,
+                warmup_steps=config.warmup_steps,
+                step=self._steps,
+                fraction=(epoch - 1 + step / steps) / config.epochs,
+            )
+            begun = time.monotonic()
+            loss, symbols = self._learner.train(batch, learning_rate=self._rate, seed=(config.seed + epoch, step))
+            # The first step builds the graph, which says nothing about speed.
+            if clock.training_seconds or clock.characters:
+                clock.training_seconds += time.monotonic() - begun
+                clock.characters += symbols * self._characters_per_symbol
+            else:
+                clock.training_seconds, clock.characters = 1e-9, 1e-9
+            self._steps += 1
+            total, count = total + loss, count + symbols
+            self._epoch_loss = total / count
+            clock.done = before + count
+            self._tell(epoch, step + 1, steps)
+        return self._epoch_loss
+
+    def _validated(self, *, stoppable: bool = True) -> tuple[float, float]:
+        """Returns validation loss (nats a symbol) and bits a character over the whole validation split."""
+        config = self._config
+        _, batches = epoch_batches(
+            self._validation, batch_size=64, sequence_length=config.sequence_length, seed=config.seed, epoch=0
+        )
+        total, count = self._learner.validate(batches, between=self._ask if stoppable else self._ask_cancel)
+        self._clock.done += count / 3
+        return total / count, total / math.log(2) / self._validation_characters
+
+    def _ask(self) -> None:
+        asked = self._control()
+        if asked == "cancel":
+            raise Cancelled("The fine-tune was cancelled.")
+        if asked == "stop":
+            raise _Stop
+
+    def _ask_cancel(self) -> None:
+        if self._control() == "cancel":
+            raise Cancelled("The fine-tune was cancelled.")
+
+    def _tell(self, epoch: int, step: int, steps: int) -> None:
+        now, clock = time.monotonic(), self._clock
+        if now - clock.told < 0.25:
+            return
+        clock.told = now
+        self._on_progress(
+            Progress(
+                epoch=epoch,
+                epochs=self._config.epochs,
+                step=step,
+                steps=steps,
+                loss=self._epoch_loss,
+                fraction=clock.fraction(),
+                characters_per_second=clock.speed(),
+                seconds_left=clock.seconds_left(),
+            )
+        )
+
+    def _samples(self, epoch: int, count: int, accept: Callable[[str], bool] | None) -> tuple[str, ...]:
+        if count < 1:
+            return ()
+        current = Checkpoint(self._start.network, self._learner.weights(), {}, "")
+        config = SamplingConfig(count=count, seed=self._config.seed + epoch)
+        return tuple(Sampler(current).generate(config, accept=accept))
+
+    def _save(self) -> None:
+        arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}
+        facts = {
+            "origin": self._origin,
+            "steps": self._steps,
+            "history": [asdict(entry) for entry in self._history],
+        }
+        save_state(self._path, arrays, facts)
+
+
+def _origin(start: Checkpoint, train: Sequence[str], validation: Sequence[str], config: FineTuneConfig) -> str:
+    """Returns a fingerprint of all that the outcome depends on."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps([start.network.as_dict(), config.as_dict(), len(train)], sort_keys=True).encode())
+    for name in sorted(start.weights):
+        digest.update(np.ascontiguousarray(start.weights[name]).tobytes())
+    for post in (*train, *validation):
+        digest.update(encode(post).tobytes() + b"\xff")
+    return digest.hexdigest()

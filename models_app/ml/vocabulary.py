@@ -1,0 +1,78 @@
+"""The vocabulary: the 256 bytes of UTF-8, of which 0xFF, a byte that UTF-8 never uses, is the end mark.
+
+A post is its UTF-8 bytes followed by END. The automaton below says after each byte which bytes may follow, so that a
+sampler that obeys it can only ever write valid UTF-8 (table 3-7 of the Unicode standard: no overlong forms, no
+surrogates, nothing above U+10FFFF).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+END: Final = 0xFF
+SIZE: Final = 256
+
+# The automaton's states: how many continuation bytes are still to come, with the leads that restrict the next one apart.
+BOUNDARY: Final = 0
+ONE, TWO, THREE = 1, 2, 3
+AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4 = 4, 5, 6, 7
+AFTER_C2: Final = 8  # like ONE; apart because C2 80..9F are the control characters U+0080..U+009F
+STATES: Final = 9
+
+# (state, first byte, last byte, next state)
+_TRANSITIONS: Final = (
+    (BOUNDARY, 0x00, 0x7F, BOUNDARY),
+    (BOUNDARY, 0xC2, 0xC2, AFTER_C2),
+    (BOUNDARY, 0xC3, 0xDF, ONE),
+    (BOUNDARY, 0xE0, 0xE0, AFTER_E0),
+    (BOUNDARY, 0xE1, 0xEC, TWO),
+    (BOUNDARY, 0xED, 0xED, AFTER_ED),
+    (BOUNDARY, 0xEE, 0xEF, TWO),
+    (BOUNDARY, 0xF0, 0xF0, AFTER_F0),
+    (BOUNDARY, 0xF1, 0xF3, THREE),
+    (BOUNDARY, 0xF4, 0xF4, AFTER_F4),
+    (BOUNDARY, END, END, BOUNDARY),
+    (ONE, 0x80, 0xBF, BOUNDARY),
+    (TWO, 0x80, 0xBF, ONE),
+    (THREE, 0x80, 0xBF, TWO),
+    (AFTER_E0, 0xA0, 0xBF, ONE),
+    (AFTER_ED, 0x80, 0x9F, ONE),
+    (AFTER_F0, 0x90, 0xBF, TWO),
+    (AFTER_F4, 0x80, 0x8F, TWO),
+    (AFTER_C2, 0x80, 0xBF, BOUNDARY),
+)
+
+
+def _tables() -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    following = np.zeros((STATES, SIZE), np.uint8)
+    allowed = np.zeros((STATES, SIZE), np.bool_)
+    for state, first, last, after in _TRANSITIONS:
+        following[state, first : last + 1] = after
+        allowed[state, first : last + 1] = True
+    following.setflags(write=False)
+    allowed.setflags(write=False)
+    return following, allowed
+
+
+# (STATES, 256): the state after a byte (meaningful only where ALLOWED), and whether that byte may come.
+NEXT_STATE, ALLOWED = _tables()
+
+
+def encode(post: str) -> NDArray[np.uint8]:
+    """Returns the post's UTF-8 bytes (n,), without the end mark; ValueError for half of a surrogate pair."""
+    try:
+        data = post.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"The text holds half of a surrogate pair (U+{ord(post[error.start]):04X}) at character {error.start + 1}, "
+            "which no text file can hold; remove that character."
+        ) from error
+    return np.frombuffer(data, np.uint8)
+
+
+def decode(symbols: bytes | bytearray | memoryview | NDArray[np.uint8]) -> str:
+    """Returns the text of UTF-8 bytes without end marks; ValueError where they are not valid UTF-8."""
+    return bytes(symbols).decode("utf-8")

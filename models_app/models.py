@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from botfactory.jobs.models import Job
+from tweets.models import Corpus
+
+
+class TrainedModel(models.Model):
+    """A network with its weights under CHECKPOINTS_DIR: the shared base model, or one that learned a person's posts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Nobody owns the models that come with the installation.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trained_models", null=True, blank=True
+    )
+    name = models.CharField(max_length=80)
+    is_base = models.BooleanField(default=False, verbose_name="base model")
+    retired_at = models.DateTimeField(null=True, blank=True)
+    # What it learned from, and what it was before. The names outlive the rows.
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    parent_name = models.CharField(max_length=170, blank=True)
+    corpus = models.ForeignKey(Corpus, on_delete=models.SET_NULL, null=True, blank=True, related_name="trained_models")
+    corpus_name = models.CharField(max_length=80, blank=True)
+    job = models.OneToOneField(Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="trained_model")
+    posts = models.PositiveIntegerField(default=0)
+    characters = models.PositiveIntegerField(default=0)
+    # The files, relative to CHECKPOINTS_DIR
+    directory = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    network = models.JSONField(default=dict)
+    training = models.JSONField(default=dict, blank=True)
+    history = models.JSONField(default=list, blank=True)
+    best_epoch = models.PositiveIntegerField(null=True, blank=True)
+    bits_per_character = models.FloatField(null=True, blank=True)
+    seconds = models.FloatField(null=True, blank=True)
+    characters_per_second = models.FloatField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="model_name_once"),
+            models.UniqueConstraint(fields=["is_base"], condition=Q(is_base=True), name="one_base_model"),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    def get_absolute_url(self) -> str:
+        from django.urls import reverse
+
+        return reverse("model", args=[self.pk])
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`, or the name alone where nobody owns it."""
+        return f"{self.owner.username}/{self.name}" if self.owner else self.name
+
+
+class Generation(models.Model):
+    """Posts that a model wrote for a person, and how they were asked for."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="generations")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
+    sampling = models.JSONField(default=dict)
+    posts = models.JSONField(default=list)
+    seconds = models.FloatField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{len(self.posts)} posts by {self.model}"

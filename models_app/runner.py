@@ -1,0 +1,153 @@
+"""The fine-tune job: the corpus's posts, the starting weights, the trainer, and a registered model at the end."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from botfactory.jobs.errors import JobCancelled, JobFailed
+from botfactory.jobs.handle import JobHandle
+from models_app import registry, services
+from models_app.ml import dataset
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import FineTuneConfig
+from models_app.ml.errors import Cancelled, LearningError
+from models_app.models import TrainedModel
+from tweets import services as corpora
+from tweets.models import Corpus
+
+if TYPE_CHECKING:
+    from models_app.ml.trainer import EpochResult, FineTuneResult, Progress
+
+SAMPLES_PER_EPOCH = 4
+
+
+def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
+    """A model is trained, on disk and registered; the result names it."""
+    done = TrainedModel.objects.filter(job=handle.job).first()
+    if done is not None:
+        # The last attempt got as far as the row.
+        return {"model": str(done.pk)}
+    handle.progress({"phase": "starting", "fraction": 0.0})
+    arguments = handle.job.arguments
+    corpus = Corpus.objects.filter(pk=arguments["corpus"]).first()
+    if corpus is None:
+        raise JobFailed("corpus_deleted", "The posts that this bot was to learn from have been deleted.")
+    start = TrainedModel.objects.filter(pk=arguments["start"]).first()
+    if start is None:
+        raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
+    try:
+        checkpoint = registry.load(start)
+        posts = corpora.training_posts(corpus)
+        train, validation = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=arguments["seed"])
+        config = FineTuneConfig.auto(
+            characters=sum(map(len, train)), epochs=arguments["epochs"], seed=arguments["seed"]
+        )
+        result = _train(handle, checkpoint, train, validation, config)
+    except Cancelled as cancelled:
+        raise JobCancelled(str(cancelled)) from cancelled
+    except LearningError as error:
+        raise JobFailed(error.code, str(error)) from error
+    handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
+    model = _register(handle, corpus, start, result, config, posts)
+    return {"model": str(model.pk), "name": model.name}
+
+
+def _train(
+    handle: JobHandle, start: Checkpoint, train: list[str], validation: list[str], config: FineTuneConfig
+) -> FineTuneResult:
+    # Imported late: TensorFlow belongs in the process that trains, and in no other.
+    from models_app.ml import trainer
+
+    def on_progress(progress: Progress) -> None:
+        handle.progress(
+            {
+                "phase": "training",
+                "epoch": progress.epoch,
+                "epochs": progress.epochs,
+                "step": progress.step,
+                "steps": progress.steps,
+                "loss": round(progress.loss, 4),
+                "fraction": round(progress.fraction, 4),
+                "characters_per_second": round(progress.characters_per_second),
+                "seconds_left": round(progress.seconds_left, 1),
+            }
+        )
+
+    def on_epoch(epoch: EpochResult) -> None:
+        handle.record("epoch", epoch_json(epoch))
+
+    learned = frozenset(services.same_post(post) for post in [*train, *validation])
+    return trainer.fine_tune(
+        start=start,
+        train=train,
+        validation=validation,
+        config=config,
+        work_dir=handle.work_dir,
+        on_progress=on_progress,
+        on_epoch=on_epoch,
+        control=handle.control,
+        sample_count=SAMPLES_PER_EPOCH,
+        sample_filter=lambda post: services.same_post(post) not in learned,
+    )
+
+
+def epoch_json(epoch: EpochResult) -> dict[str, Any]:
+    return {
+        "epoch": epoch.epoch,
+        "train_loss": round(epoch.train_loss, 5),
+        "validation_loss": round(epoch.validation_loss, 5),
+        "bits_per_character": round(epoch.bits_per_character, 5),
+        "learning_rate": epoch.learning_rate,
+        "seconds": round(epoch.seconds, 2),
+        "best": epoch.best,
+        "samples": list(epoch.samples),
+    }
+
+
+def _register(
+    handle: JobHandle,
+    corpus: Corpus,
+    start: TrainedModel,
+    result: FineTuneResult,
+    config: FineTuneConfig,
+    posts: list[str],
+) -> TrainedModel:
+    history = [epoch_json(epoch) for epoch in result.history]
+    best = next(epoch for epoch in history if epoch["epoch"] == result.best_epoch)
+    meta = {
+        "name": handle.job.arguments["name"],
+        "model": str(uuid.uuid5(handle.job.pk, "model")),
+        "started_from": {"name": start.full_name, "sha256": start.sha256},
+        "training": config.as_dict(),
+        "best_epoch": result.best_epoch,
+        "bits_per_character": best["bits_per_character"],
+    }
+    return registry.register(
+        job=handle.job,
+        name=handle.job.arguments["name"],
+        corpus=corpus,
+        parent=start,
+        parent_name=start.full_name,
+        trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
+        meta=meta,
+        values={
+            "training": config.as_dict(),
+            "history": history,
+            "best_epoch": result.best_epoch,
+            "bits_per_character": best["bits_per_character"],
+            "posts": len(posts),
+            "characters": sum(map(len, posts)),
+            "seconds": result.seconds,
+            "characters_per_second": result.characters_per_second,
+        },
+    )
+
+
+def register() -> None:
+    from botfactory.jobs.kinds import JobKind
+    from botfactory.jobs.kinds import register as register_kind
+
+    register_kind(
+        JobKind(name=services.FINE_TUNE, queue="train", template="models_app/training.html", run=run_fine_tune)
+    )

@@ -1,0 +1,175 @@
+"""Models: trained on a corpus, written with, renamed, deleted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import ACTIVE
+from models_app import registry
+from models_app.ml.config import SamplingConfig
+from models_app.models import Generation, TrainedModel
+from tweets import services as corpora
+from tweets.models import Corpus
+
+FINE_TUNE = "fine_tune"
+FEWEST_EPOCHS, MOST_EPOCHS, DEFAULT_EPOCHS = 1, 10, 3
+
+#: Before anything has been trained on this machine: what two cores do (docs/benchmarks.md), in characters a second.
+TYPICAL_SPEED = 20_000.0
+#: Starting TensorFlow, building the graph and saving, in seconds.
+STARTING_SECONDS = 12.0
+VALIDATION_SHARE = 0.1
+
+
+class ModelError(Exception):
+    """A sentence for the person; `code` for programs."""
+
+    code = "model_error"
+
+
+class BadEpochs(ModelError):
+    code = "bad_epochs"
+
+
+class UnknownModel(ModelError):
+    code = "unknown_model"
+
+
+class BadRequest(ModelError):
+    code = "bad_request"
+
+
+def models_for_user(user: Any) -> QuerySet[TrainedModel]:
+    """The models that `user` may see: their own. (The base model is everybody's to start from, by `bases_for_user`.)"""
+    if not (user.is_authenticated and user.is_active):
+        return TrainedModel.objects.none()
+    return TrainedModel.objects.filter(owner=user).select_related("owner", "corpus", "parent")
+
+
+def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
+    """The model; TrainedModel.DoesNotExist for a stranger as for an id that was never given out."""
+    visible = Q(owner=user) | Q(is_base=True)
+    if not (user.is_authenticated and user.is_active):
+        raise TrainedModel.DoesNotExist
+    return TrainedModel.objects.select_related("owner", "corpus", "parent").get(visible, pk=model_id)
+
+
+def bases_for_user(user: Any) -> list[TrainedModel]:
+    """What `user` may start from: the base model, then their own models, the newest first."""
+    own = models_for_user(user).filter(retired_at=None, is_base=False)
+    return [registry.base_model(), *own]
+
+
+def find_model(text: str, *, user: User | None = None) -> TrainedModel:
+    """The model that a terminal names: `base`, an id, or `owner/name`; with `user` only what that person sees."""
+    if text == "base":
+        return registry.base_model()
+    rows = TrainedModel.objects.select_related("owner")
+    if user is not None:
+        rows = rows.filter(Q(owner=user) | Q(is_base=True))
+    try:
+        found = rows.filter(pk=uuid.UUID(text)).first()
+    except ValueError:
+        owner, _, name = text.partition("/")
+        found = rows.filter(owner__username=owner, name=name).first() if name else None
+    if found is None:
+        raise UnknownModel(f"There is no model {text!r}. A model is named by its id, its owner/name, or `base`.")
+    return found
+
+
+def require_epochs(epochs: int) -> None:
+    if not FEWEST_EPOCHS <= epochs <= MOST_EPOCHS:
+        raise BadEpochs(f"{epochs} epochs cannot be trained: choose {FEWEST_EPOCHS} to {MOST_EPOCHS}.")
+
+
+def fine_tune(
+    *,
+    owner: User,
+    corpus: Corpus,
+    start: TrainedModel,
+    epochs: int = DEFAULT_EPOCHS,
+    name: str = "",
+    seed: int | None = None,
+    run_here: bool = False,
+) -> Job:
+    """A training is queued: `start` learns `corpus` for `epochs` epochs and becomes a new model of `owner`."""
+    require_epochs(epochs)
+    corpora.require_enough(corpus)
+    name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
+    return jobs.submit(
+        owner=owner,
+        kind=FINE_TUNE,
+        title=f"Train {name}",
+        arguments={
+            "corpus": str(corpus.pk),
+            "start": str(start.pk),
+            "start_name": start.full_name,
+            "name": name,
+            "epochs": epochs,
+            "seed": secrets.randbelow(2**31) if seed is None else seed,
+        },
+        subject_id=corpus.pk,
+        run_here=run_here,
+    )
+
+
+def estimate_seconds(characters: int, epochs: int) -> float:
+    """About how long a training takes on this machine, by the speed of the last ones that ended here."""
+    recent = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
+    speeds = sorted(recent.values_list("characters_per_second", flat=True)[:5])
+    speed = speeds[len(speeds) // 2] or TYPICAL_SPEED if speeds else TYPICAL_SPEED
+    return STARTING_SECONDS + epochs * characters * (1 - VALIDATION_SHARE) / speed
+
+
+def jobs_ahead() -> int:
+    return Job.objects.filter(kind=FINE_TUNE, state__in=ACTIVE).count()
+
+
+def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
+    """`model` has written posts; none of them is one of the posts that it learned from."""
+    sampling = seeded(sampling)
+    posts, seconds = write(model, sampling)
+    return Generation.objects.create(
+        model=model, owner=owner, sampling=sampling.as_dict(), posts=posts, seconds=seconds
+    )
+
+
+def seeded(sampling: SamplingConfig) -> SamplingConfig:
+    """`sampling` with a seed, chosen by chance where it had none, so that the posts can be had once more."""
+    return replace(sampling, seed=secrets.randbelow(2**31)) if sampling.seed is None else sampling
+
+
+def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[list[str], float]:
+    """Posts by `model`, and the seconds that it took."""
+    started = time.perf_counter()
+    learned = _learned(str(model.corpus_id), model.posts) if model.corpus_id else frozenset()
+    posts = registry.sampler_of(model).generate(sampling, accept=lambda post: same_post(post) not in learned)
+    return posts, time.perf_counter() - started
+
+
+def same_post(text: str) -> str:
+    """Equal for posts that differ in case and space only."""
+    return " ".join(text.casefold().split())
+
+
+@lru_cache(maxsize=8)
+def _learned(corpus_id: str, posts: int) -> frozenset[str]:
+    corpus = Corpus.objects.filter(pk=corpus_id).first()
+    return frozenset(same_post(post) for post in corpora.training_posts(corpus)) if corpus else frozenset()
+
+
+def retire(model: TrainedModel) -> None:
+    """Nobody starts from the model any more; those who have it keep it."""
+    from django.utils import timezone
+
+    TrainedModel.objects.filter(pk=model.pk).update(retired_at=timezone.now())

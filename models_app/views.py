@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from models_app import registry, services
+from models_app.forms import GenerateForm, RenameForm, TrainForm
+from models_app.ml.errors import LearningError
+from models_app.models import TrainedModel
+from tweets import services as corpora
+from tweets.models import Corpus
+from tweets.views import corpus_or_404
+
+
+def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
+    """The model if the person may see it; with `to_change`, if it is theirs."""
+    try:
+        model = services.model_for_user(request.user, model_id)
+    except TrainedModel.DoesNotExist:
+        raise Http404("There is no such model.") from None
+    if to_change and model.owner_id != request.user.pk:
+        raise Http404("There is no such model.")
+    return model
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """What came of an import, and the form that trains a bot on it."""
+    corpus = corpus_or_404(request, corpus_id)
+    try:
+        bases = services.bases_for_user(request.user)
+        trouble = ""
+    except registry.NoBaseModel as error:
+        bases, trouble = list(services.models_for_user(request.user)), str(error)
+    form = TrainForm(request.POST or None, bases=bases, initial={"start": request.GET.get("start", "")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = services.fine_tune(
+                owner=cast(User, request.user),
+                corpus=corpus,
+                start=form.chosen_start(),
+                epochs=form.cleaned_data["epochs"],
+                name=form.cleaned_data["name"],
+            )
+            return redirect(job)
+        except (services.ModelError, corpora.CorpusError) as error:
+            form.add_error(None, str(error))
+    return render(
+        request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200
+    )
+
+
+def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, Any]:
+    one = services.estimate_seconds(corpus.characters, 1)
+    return {
+        "corpus": corpus,
+        "report": corpora.report(corpus),
+        "form": form,
+        "trouble": trouble,
+        "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
+        "busy_job": corpora.busy_jobs(corpus).first(),
+        "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
+        "starting_seconds": services.STARTING_SECONDS,
+        "seconds_per_epoch": one - services.STARTING_SECONDS,
+        "jobs_ahead": services.jobs_ahead(),
+    }
+
+
+@login_required
+@require_GET
+def model_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "models_app/list.html", {"models": services.models_for_user(request.user)})
+
+
+@login_required
+@require_GET
+def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    model = model_or_404(request, model_id)
+    generation = model.generations.filter(owner=cast(User, request.user)).first()
+    context = {
+        "model": model,
+        "is_own": model.owner_id == request.user.pk,
+        "form": GenerateForm(),
+        "rename_form": RenameForm(initial={"name": model.name}),
+        "generation": generation,
+    }
+    return render(request, "models_app/model.html", context)
+
+
+@login_required
+@require_POST
+def generate(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """The posts as a part of the page (htmx), or the whole page without JavaScript."""
+    model = model_or_404(request, model_id)
+    form = GenerateForm(request.POST)
+    generation, status = None, 200
+    if form.is_valid():
+        try:
+            generation = services.generate(model=model, owner=cast(User, request.user), sampling=form.sampling())
+        except (LearningError, ValueError) as error:
+            form.add_error(None, str(error))
+    if generation is None:
+        status = 400
+    if not getattr(request, "htmx", False) and generation is not None:
+        return redirect(model)
+    return render(
+        request, "models_app/generation.html", {"model": model, "form": form, "generation": generation}, status=status
+    )
+
+
+@login_required
+@require_POST
+def rename_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    model = model_or_404(request, model_id, to_change=True)
+    try:
+        registry.rename(model, request.POST.get("name", ""))
+    except registry.NameTaken as error:
+        messages.warning(request, str(error))
+    return redirect(model)
+
+
+@login_required
+@require_POST
+def delete_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    model = model_or_404(request, model_id, to_change=True)
+    name = model.name
+    registry.delete(model)
+    messages.success(request, f"{name} is deleted, with its files and everything it wrote.")
+    return redirect("dashboard")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from botfactory.accounts import services
+from botfactory.accounts.models import User
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sign_up(name: str) -> User:
+    fields = {"username": name, "password1": PASSWORD, "password2": PASSWORD}
+    answer = Client().post("/accounts/signup/", fields)
+    assert answer.status_code == 302, answer.content.decode()
+    return User.objects.get(username=name)
+
+
+def test_the_first_who_signs_up_is_the_administrator_and_no_other() -> None:
+    first, second = sign_up("first"), sign_up("second")
+    assert (first.is_founder, first.is_staff, first.is_superuser) == (True, True, True)
+    assert (second.is_founder, second.is_staff, second.is_superuser) == (False, False, False)
+
+
+def test_who_signs_up_beside_an_administrator_is_not_one(admin: User) -> None:
+    assert not sign_up("late").is_superuser
+
+
+def test_of_two_founders_at_once_the_second_is_an_ordinary_person(alice: User, bob: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_founder=True)
+    assert not services.make_founder_if_first(bob)
+    bob.refresh_from_db()
+    assert not bob.is_superuser
+
+
+def test_the_terminal_works_for_the_administrator() -> None:
+    assert services.terminal_account().username == services.LOCAL_ACCOUNT
+    founder = sign_up("founder")
+    assert founder.is_superuser
+    assert services.terminal_account() == founder
+
+
+def test_the_terminal_account_cannot_be_signed_in_to() -> None:
+    assert not services.terminal_account().has_usable_password()
+
+
+def test_an_unknown_account_is_named(db: None) -> None:
+    with pytest.raises(services.UnknownAccount, match="nobody"):
+        services.terminal_account("nobody")
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/corpora/", "/corpora/new", "/models/", "/admin/"])
+def test_who_is_not_signed_in_is_asked_to(charlie: Client, path: str) -> None:
+    answer = charlie.get(path)
+    assert answer.status_code == 302 and "login" in answer["Location"]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+
+from botfactory.accounts.models import User
+from botfactory.ops import valkey
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def broker() -> Iterator[str]:
+    """A real Valkey (or Redis): the one of REDIS_URL, else one of our own on a socket."""
+    server = None
+    if settings.REDIS_IS_OURS:
+        command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            client.ping()
+            break
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    client.close()
+    yield settings.REDIS_URL
+    if server is not None:
+        server.terminate()
+        server.wait()
+
+
+def _user(name: str, **flags: bool) -> User:
+    return User.objects.create_user(username=name, password=PASSWORD, **flags)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """The owner."""
+    return _user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Somebody else who is signed in."""
+    return _user("bob")
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return _user("admin", is_staff=True, is_superuser=True)
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+@pytest.fixture
+def charlie() -> Client:
+    """Nobody: a browser without a session."""
+    return Client()
+
+
+@pytest.fixture
+def data() -> Path:
+    """The real data, where it is at hand."""
+    folder = Path(os.environ.get("BOTFACTORY_DATA") or settings.BASE_DIR.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"the real data is not here: {folder} (BOTFACTORY_DATA names another folder)")
+    return folder

@@ -1,0 +1,63 @@
+"""docker-compose.yml against the public compose schema, and against the settings that there are."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+OURS = {"web", "importer", "trainer", "trainer-gpu"}
+
+
+def known_settings() -> set[str]:
+    """Every variable that the code reads through the helpers of env.py."""
+    text = (ROOT / "botfactory" / "settings.py").read_text(encoding="utf-8")
+    return set(re.findall(r"env_\w+\(\s*\"(\w+)\"", text))
+
+
+def test_the_file_keeps_the_public_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    result = subprocess.run([*command, str(ROOT / "docker-compose.yml")], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_it_has_pages_importer_trainers_and_the_services_they_need() -> None:
+    assert set(COMPOSE["services"]) == OURS | {"postgres", "valkey"}
+    assert COMPOSE["services"]["trainer-gpu"]["profiles"] == ["gpu"]
+
+
+def test_each_variable_that_it_sets_is_a_setting() -> None:
+    for name in OURS:
+        unknown = set(COMPOSE["services"][name]["environment"]) - known_settings()
+        assert not unknown, f"{name} sets {unknown}, which no setting reads"
+
+
+def test_workers_listen_to_the_queues_that_jobs_are_put_in() -> None:
+    from botfactory.jobs.kinds import kind_of
+
+    queues = {
+        queue
+        for service in COMPOSE["services"].values()
+        for queue in re.findall(r"worker -Q (\w+)", str(service.get("command", "")))
+    }
+    assert {kind_of("import").queue, kind_of("fine_tune").queue} == queues
+
+
+def test_what_the_image_copies_exists() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+
+
+def test_image_and_makefile_install_the_same_uv() -> None:
+    made = re.search(r"UV_VERSION := (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    image = re.search(r"uv==(\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    assert made and image and made[1] == image[1]

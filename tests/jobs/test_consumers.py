@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.test import Client
+
+from botfactory.accounts.models import User
+from botfactory.asgi import application
+from botfactory.jobs import events, services
+from botfactory.jobs.models import Job
+from tests.conftest import signed_in
+from tests.jobs.kinds import count_to_three, kind
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def submit(owner: User) -> Job:
+    kind("test", count_to_three)
+    return services.submit(owner=owner, kind="test", title="A test", arguments={})
+
+
+def socket(client: Client | None, job_id: uuid.UUID, query: str = "") -> WebsocketCommunicator:
+    headers = [(b"origin", b"http://localhost"), (b"host", b"localhost")]
+    if client is not None:
+        cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+        headers.append((b"cookie", cookies.encode()))
+    return WebsocketCommunicator(application, f"/ws/jobs/{job_id}/{query}", headers=headers)
+
+
+async def follow(line: WebsocketCommunicator, until: str) -> list[dict[str, Any]]:
+    """Every event up to the one of kind `state` that says `until`."""
+    seen: list[dict[str, Any]] = []
+    while not any(event["payload"].get("state") == until for event in seen):
+        seen += (await line.receive_json_from(timeout=10))["events"]
+    return seen
+
+
+async def test_the_owner_gets_the_snapshot_and_then_what_happens(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    assert (await line.connect())[0]
+    first = await line.receive_json_from(timeout=5)
+    assert (first["type"], first["job"]["state"], first["job"]["queue_position"]) == ("snapshot", "queued", 1)
+    await sync_to_async(services.run)(job.pk)
+    live = await follow(line, "succeeded")
+    rows = (await sync_to_async(events.snapshot)(job))["events"]
+    assert first["events"] + live == rows
+    await line.disconnect()
+
+
+async def test_a_page_that_comes_back_gets_what_it_has_missed(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    await sync_to_async(services.run)(job.pk)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk, "?after=3")
+    await line.connect()
+    message = await line.receive_json_from(timeout=5)
+    assert [event["sequence"] for event in message["events"]] == [4, 5, 6]
+    await line.send_json_to({"after": 5})
+    assert [event["sequence"] for event in (await line.receive_json_from(timeout=5))["events"]] == [6]
+    await line.disconnect()
+
+
+@pytest.mark.parametrize("after", ["?after=x", "?after=-1", "?after=", "?after=9&after=1", "?%ff=%ff"])
+async def test_a_strange_query_is_no_harm(alice: User, after: str) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk, after)
+    assert (await line.connect())[0]
+    assert (await line.receive_json_from(timeout=5))["type"] == "snapshot"
+    for nonsense in ('{"after": "x"}', "[]", "not json", "null", '{"after": -4}', '{"after": true}'):
+        await line.send_to(text_data=nonsense)
+    await line.send_json_to({"after": 0})
+    assert (await line.receive_json_from(timeout=5))["job"]["id"] == str(job.pk)
+    await line.disconnect()
+
+
+async def test_strangers_are_refused_as_for_a_job_that_does_not_exist(alice: User, bob: User, admin: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    answers = []
+    for user in (bob, admin, None):
+        client = await sync_to_async(signed_in)(user) if user else None
+        for job_id in (job.pk, uuid.uuid4()):
+            line = socket(client, job_id)
+            answers.append(await line.connect())
+    assert set(answers) == {(False, 4404)}
+
+
+async def test_another_site_cannot_open_the_socket(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    line.scope["headers"] = [(b"origin", b"http://evil.example"), *line.scope["headers"][1:]]
+    assert not (await line.connect())[0]
+
+
+async def test_who_signs_out_watches_no_longer(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botfactory.jobs.consumers.PING_SECONDS", 0.05)
+    job = await sync_to_async(submit)(alice)
+    client = await sync_to_async(signed_in)(alice)
+    line = socket(client, job.pk)
+    await line.connect()
+    assert (await line.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert (await line.receive_json_from(timeout=5))["type"] == "ping"
+    await sync_to_async(client.logout)()
+    for _ in range(100):
+        message = await line.receive_output(timeout=5)
+        if message["type"] == "websocket.close":
+            break
+    assert message == {"type": "websocket.close", "code": 4404, "reason": None} or message["code"] == 4404

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.test import Client
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from tests.conftest import signed_in
+from tests.jobs.kinds import count_to_three, kind
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def job(alice: User) -> Job:
+    kind("test", count_to_three)
+    return services.submit(owner=alice, kind="test", title="A test", arguments={})
+
+
+def test_the_owner_polls_what_the_socket_sends(alice: User, job: Job) -> None:
+    services.run(job.pk)
+    client = signed_in(alice)
+    whole = client.get(f"/jobs/{job.pk}/events").json()
+    assert whole["job"]["state"] == "succeeded"
+    assert client.get(f"/jobs/{job.pk}/events?after=5").json()["events"] == whole["events"][5:]
+    assert client.get(f"/jobs/{job.pk}/events?after=nonsense").json()["events"] == whole["events"]
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}/", "/jobs/{}/events"])
+def test_strangers_get_what_they_get_for_a_job_that_does_not_exist(
+    path: str, job: Job, bob: User, admin: User, charlie: Client
+) -> None:
+    for user in (bob, admin):
+        client = signed_in(user)
+        there, not_there = client.get(path.format(job.pk)), client.get(path.format(uuid.uuid4()))
+        assert there.status_code == not_there.status_code == 404
+        assert there.content == not_there.content
+    assert charlie.get(path.format(job.pk)).status_code == 302
+
+
+@pytest.mark.parametrize("action", ["cancel", "stop", "retry"])
+def test_strangers_change_nothing(action: str, job: Job, bob: User, charlie: Client) -> None:
+    assert signed_in(bob).post(f"/jobs/{job.pk}/{action}").status_code == 404
+    assert charlie.post(f"/jobs/{job.pk}/{action}").status_code == 302
+    job.refresh_from_db()
+    assert (job.state, job.stop_requested) == (State.QUEUED, False)
+
+
+def test_a_link_does_not_cancel(alice: User, job: Job) -> None:
+    assert signed_in(alice).get(f"/jobs/{job.pk}/cancel").status_code == 405
+    job.refresh_from_db()
+    assert job.state == State.QUEUED
+
+
+def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
+    client = signed_in(alice)
+    answer = client.post(f"/jobs/{job.pk}/cancel", headers={"accept": "application/json"})
+    assert answer.json()["job"]["state"] == "cancelled"
+    answer = client.post(f"/jobs/{job.pk}/cancel", headers={"accept": "application/json"})
+    assert answer.status_code == 409 and "already ended" in answer.json()["error"]["message"]
+    answer = client.post(f"/jobs/{job.pk}/retry", headers={"accept": "application/json"})
+    assert answer.json()["job"]["state"] == "queued"
+
+
+def test_the_list_shows_own_jobs_only(alice: User, bob: User, job: Job) -> None:
+    assert "A test" in signed_in(alice).get("/jobs/").content.decode()
+    assert "A test" not in signed_in(bob).get("/jobs/").content.decode()

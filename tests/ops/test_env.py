@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from botfactory import env
+
+
+def test_a_wrong_truth_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG", "perhaps")
+    with pytest.raises(ImproperlyConfigured, match="DEBUG='perhaps'"):
+        env.env_bool("DEBUG", False)
+
+
+@pytest.mark.parametrize(("value", "truth"), [("", True), ("no", False), ("TRUE", True), ("0", False)])
+def test_truths(monkeypatch: pytest.MonkeyPatch, value: str, truth: bool) -> None:
+    monkeypatch.setenv("DEBUG", value)
+    assert env.env_bool("DEBUG", True) is truth
+
+
+@pytest.mark.parametrize("value", ["many", "1.5", "-1"])
+def test_a_wrong_number_names_the_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("MAX_UPLOAD_MB", value)
+    with pytest.raises(ImproperlyConfigured, match="MAX_UPLOAD_MB"):
+        env.env_int("MAX_UPLOAD_MB", 10)
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("abc\n", encoding="utf-8")
+    monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "token"))
+    assert env.env_secret("TOKEN") == "abc"
+    monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "missing"))
+    with pytest.raises(ImproperlyConfigured, match="TOKEN_FILE"):
+        env.env_secret("TOKEN")
+
+
+def test_first_starts_at_once_agree_on_one_secret_that_others_cannot_read(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "secret_key"
+    secrets: set[str] = set()
+    threads = [threading.Thread(target=lambda: secrets.add(env.stored_secret(path))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(secrets) == 1 and len(secrets.pop()) > 50
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_celery_gets_a_socket_in_its_own_spelling() -> None:
+    assert env.celery_broker_url("unix:///run/valkey.sock") == "redis+socket:///run/valkey.sock"
+    assert env.celery_broker_url("redis://host:6379/3") == "redis://host:6379/3"
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+        env.celery_broker_url("amqp://host")
+
+
+def test_a_deep_home_still_gets_a_socket_that_the_kernel_takes(tmp_path: Path) -> None:
+    url = env.default_redis_url(tmp_path / ("deep" * 40))
+    assert len(url) < 120
+    assert url == env.default_redis_url(tmp_path / ("deep" * 40))

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from botfactory.ops.commands import OwnerCommand
+from tweets import services, terminal
+
+
+class Command(OwnerCommand):
+    help = "Import posts from a file, an X archive or an X handle into a new corpus."
+    sentences = (services.CorpusError,)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        terminal.add_import_arguments(parser)
+        parser.add_argument("--json", action="store_true", help="print the counts as one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        corpus, counts = terminal.import_named(
+            options["what"], owner=self.owner(options), options=options, tell=self.tell
+        )
+        if options["json"]:
+            self.write_json(counts)
+            return
+        report = services.report(corpus)
+        self.stdout.write(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept (corpus {corpus.pk})")
+        for reason, count in report.dropped.items():
+            self.stdout.write(f"  dropped {count:,}: {reason.replace('_', ' ')}")
+        self.stdout.write(report.advice)

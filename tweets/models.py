@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class Corpus(models.Model):
+    """The posts of one voice: everything that was found, with what cleaning made of it."""
+
+    class State(models.TextChoices):
+        IMPORTING = "importing"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="corpora")
+    name = models.CharField(max_length=80)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.IMPORTING)
+    source = models.CharField(max_length=16)
+    handle = models.CharField(max_length=64, blank=True)
+    file_name = models.CharField(max_length=200, blank=True)
+    # Where the next page starts; what is before it is in the rows already.
+    cursor = models.TextField(blank=True)
+    is_complete = models.BooleanField(default=False)
+    keep_replies = models.BooleanField(default=False)
+    keep_reposts = models.BooleanField(default=False)
+    posts_found = models.PositiveIntegerField(default=0)
+    posts_kept = models.PositiveIntegerField(default=0)
+    characters = models.PositiveIntegerField(default=0)
+    dropped = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name_plural = "corpora"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        from django.urls import reverse
+
+        return reverse("corpus", args=[self.pk])
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == self.State.READY
+
+
+class Post(models.Model):
+    """One post as its source had it, and as it is learned from: `cleaned`, unless `dropped` says why not."""
+
+    corpus = models.ForeignKey(Corpus, on_delete=models.CASCADE, related_name="posts")
+    key = models.CharField(max_length=64)
+    text = models.TextField()
+    posted_at = models.DateTimeField(null=True, blank=True)
+    is_repost = models.BooleanField(default=False)
+    is_reply = models.BooleanField(default=False)
+    cleaned = models.TextField(blank=True)
+    dropped = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        ordering = ["corpus", "pk"]
+        constraints = [models.UniqueConstraint(fields=["corpus", "key"], name="post_once")]
+        indexes = [models.Index(fields=["corpus", "dropped"], name="post_corpus_dropped")]
+
+    def __str__(self) -> str:
+        return self.text[:60]

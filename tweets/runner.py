@@ -1,0 +1,88 @@
+"""The import job: pages of a source into rows, then cleaning. Each page is kept with the place of the next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from botfactory.jobs.errors import ComeBackLater, JobFailed
+from botfactory.jobs.handle import JobHandle
+from tweets import services
+from tweets.models import Corpus
+from tweets.sources import open_source
+from tweets.sources.base import RateLimited, SourceError
+
+#: A source that does not answer is asked again so many times, each time after a longer pause.
+ATTEMPTS = 5
+PAUSE = timedelta(seconds=30)
+
+
+def run_import(handle: JobHandle) -> dict[str, Any]:
+    """The corpus is complete and cleaned; the result counts what came of it."""
+    corpus = corpus_of(handle)
+    Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
+    if not corpus.is_complete:
+        try:
+            _read(handle, corpus)
+        except RateLimited as pause:
+            raise ComeBackLater(pause.retry_at, str(pause)) from pause
+        except SourceError as error:
+            if error.transient and handle.attempt < ATTEMPTS:
+                raise ComeBackLater(timezone.now() + PAUSE * handle.attempt, str(error)) from error
+            raise JobFailed(error.code, str(error)) from error
+    if corpus.posts_found == 0:
+        raise JobFailed("no_posts", "There was not a single post in it. Choose another file or account.")
+    for done in services.clean(corpus):
+        handle.check()
+        handle.progress({"phase": "cleaning", "total": corpus.posts_found, "fraction": done / corpus.posts_found})
+    services.forget_upload(corpus)
+    return {
+        "corpus": str(corpus.pk),
+        "posts": corpus.posts_found,
+        "kept": corpus.posts_kept,
+        "dropped": corpus.dropped,
+        "characters": corpus.characters,
+    }
+
+
+def import_ended(handle: JobHandle) -> None:
+    """The corpus of an import that did not succeed says so, and waits for another try."""
+    Corpus.objects.filter(pk=handle.job.subject_id, state=Corpus.State.IMPORTING).update(state=Corpus.State.FAILED)
+
+
+def corpus_of(handle: JobHandle) -> Corpus:
+    corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.subject_id).first()
+    if corpus is None:
+        raise JobFailed("corpus_deleted", "The posts of this job have been deleted.")
+    return corpus
+
+
+def _read(handle: JobHandle, corpus: Corpus) -> None:
+    path = services.upload_path(corpus)
+    if path is None and corpus.source != "x":
+        raise JobFailed("upload_gone", "The uploaded file is no longer there: bring it once more.")
+    source = open_source(
+        corpus.source, path=path, handle=corpus.handle or None, settings=services.source_settings(corpus)
+    )
+    handle.progress({"phase": "reading", "total": corpus.posts_found})
+    for page in source.pages(corpus.cursor or None):
+        handle.check()
+        new = services.add_page(corpus, page)
+        handle.record("page", {"new": new, "total": corpus.posts_found})
+        progress: dict[str, Any] = {"phase": "reading", "total": corpus.posts_found}
+        if page.total:
+            progress["fraction"] = min(1.0, corpus.posts_found / page.total)
+        handle.progress(progress)
+
+
+def register() -> None:
+    from botfactory.jobs.kinds import JobKind
+    from botfactory.jobs.kinds import register as register_kind
+
+    register_kind(
+        JobKind(
+            name=services.IMPORT, queue="default", template="tweets/import.html", run=run_import, ended=import_ended
+        )
+    )

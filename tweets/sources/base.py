@@ -1,0 +1,133 @@
+"""What a source of posts is: the values it gives, the way it gives them, and the errors it may raise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post as its source has it: full text, HTML entities unescaped, no NUL and no lone surrogate in it.
+
+    `key` is at most 64 characters and stable within the source: the post's id, or its place ("line-000000123") when the
+    source has no ids or gives the same id again. `created_at` is aware and in UTC, None where the source does not say.
+    `is_reply` is True for a post addressed to somebody else; the next post of one's own thread is not a reply.
+    """
+
+    key: str
+    text: str
+    created_at: datetime | None
+    is_repost: bool = False
+    is_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some posts in the source's order (possibly none), and where the next page starts."""
+
+    posts: tuple[Post, ...]
+    cursor: str | None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What an operator may set. The token is kept out of the repr, hence out of logs and error pages."""
+
+    x_bearer_token: str = field(default="", repr=False)
+    x_api_url: str = "https://api.x.com"
+    page_size: int = 100
+    max_posts: int = 3200  # the newest posts that X hands out of one account
+    max_file_bytes: int = 100_000_000  # of an uploaded file, after gzip is undone
+    max_archive_bytes: int = 2_000_000_000  # of the post files in an archive, uncompressed; media are never read
+    timeout_seconds: float = 30.0
+    retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0)  # seconds before each further attempt at an answer of X
+
+    def __post_init__(self) -> None:
+        if self.page_size < 1 or self.max_posts < 1:
+            raise ValueError("page_size and max_posts must be at least 1.")
+
+
+class Source(Protocol):
+    """Posts that come a page at a time."""
+
+    def pages(self, cursor: str | None = None) -> Iterator[Page]:
+        """Yields every page from the start, or from the `cursor` of an earlier page, which another process may have got.
+
+        The last page has no cursor. Raises SourceError when the source cannot be read, ValueError when the cursor is not
+        one of this kind of source.
+        """
+        ...
+
+
+class SourceError(Exception):
+    """The source could not be read; the message is a sentence for the person. `transient`: worth another try later."""
+
+    code: ClassVar[str] = "source_error"
+    transient: bool = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UnknownHandle(SourceError):
+    code = "unknown_handle"
+
+
+class SuspendedHandle(SourceError):
+    code = "suspended_handle"
+
+
+class ProtectedHandle(SourceError):
+    code = "protected_handle"
+
+
+class NoPosts(SourceError):
+    code = "no_posts"
+
+
+class BadCredentials(SourceError):
+    code = "bad_credentials"
+
+
+class NoCredits(SourceError):
+    code = "no_credits"
+
+
+class RateLimited(SourceError):
+    """The source asks us to wait until `retry_at` (aware, UTC)."""
+
+    code = "rate_limited"
+    transient = True
+
+    def __init__(self, message: str, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class SourceUnavailable(SourceError):
+    code = "source_unavailable"
+    transient = True
+
+
+class BadFile(SourceError):
+    code = "bad_file"
+
+
+class FileTooLarge(SourceError):
+    code = "file_too_large"
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text with surrogate pairs joined, lone surrogates and NULs dropped: any database and any UTF-8 file takes it."""
+    if not _UNSTORABLE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore").replace("\x00", "")

@@ -1,0 +1,142 @@
+"""From one record of a file (an object of JSON or a row of CSV) to a Post, whatever its fields are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tweets.sources.base import Post, storable
+
+# In order of preference: the full text before the one that may be cut.
+TEXT_NAMES = ("full_text", "text", "tweet_text", "tweet", "content", "body", "post", "message", "status")
+ID_NAMES = ("id_str", "tweet_id", "status_id", "post_id", "id")
+DATE_NAMES = ("created_at", "createdat", "timestamp", "datetime", "date", "time", "published")
+_REPOST_NAMES = ("retweeted_status", "retweeted_status_id", "retweeted_status_id_str", "is_retweet", "is_repost")
+_REPLY_ID_NAMES = ("in_reply_to_user_id_str", "in_reply_to_user_id")
+_REPLY_NAMES = (
+    "in_reply_to_status_id",
+    "in_reply_to_status_id_str",
+    "in_reply_to_screen_name",
+    "in_reply_to_tweet_id",
+    "in_reply_to_id",
+    "is_reply",
+)
+_NOTHING = frozenset({"", "0", "0.0", "false", "no", "none", "null", "nan", "[]", "{}"})  # how CSV writers say "none"
+_ENTITY = re.compile(r"&(amp|lt|gt|quot|apos|#0?39);")
+_CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "#039": "'"}
+_MAX_KEY = 64
+
+
+def unescaped(text: str) -> str:
+    """The text with the entities that X writes undone once, so that a typed "&lt;" stays what the person typed."""
+    return _ENTITY.sub(lambda entity: _CHARACTERS[entity.group(1)], text)
+
+
+def field_name(name: str) -> str:
+    """A header or key as the tables here spell it: "Created At" and "created-at" are "created_at"."""
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+
+
+def text_of(record: Mapping[str, Any]) -> str | None:
+    """The full text of a record, "" where it is null, or None where no field holds a text."""
+    note = record.get("note_tweet")
+    extended = record.get("extended_tweet")
+    for whole, name in ((note, "text"), (extended, "full_text")):
+        if isinstance(whole, Mapping) and isinstance(whole.get(name), str):
+            return str(whole[name])
+    found = None
+    for name in TEXT_NAMES:
+        value = record.get(name)
+        if isinstance(value, str):
+            return value
+        if value is None and name in record:
+            found = ""
+    return found
+
+
+def post_of(record: Mapping[str, Any], text: str, place: str, *, seen: set[str] | None = None) -> Post:
+    """The post of a record. `place` becomes its key where the record has no usable id, or one that is in `seen` already."""
+    text = storable(unescaped(text))
+    key = id_of(record)
+    if key is None or (seen is not None and key in seen):
+        key = place
+    elif seen is not None:
+        seen.add(key)
+    is_repost = text.startswith("RT @") or any(_says(record, name) for name in _REPOST_NAMES)
+    is_repost = is_repost or "retweeted" in _reference_types(record)
+    return Post(
+        key=key,
+        text=text,
+        created_at=_first(parse_date(record[name]) for name in DATE_NAMES if name in record),
+        is_repost=is_repost,
+        is_reply=not is_repost and _is_reply(record, text),
+    )
+
+
+def id_of(record: Mapping[str, Any]) -> str | None:
+    """The record's id as text of at most 64 characters, or None."""
+    for name in ID_NAMES:
+        value = record.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, str) and 0 < len(key := storable(value).strip()) <= _MAX_KEY and _filled(key):
+            return key
+    return None
+
+
+def parse_date(value: object) -> datetime | None:
+    """The moment in UTC, from ISO 8601, the formats of X's files, or Unix seconds or milliseconds; None for the rest.
+
+    A date without a zone is taken as UTC. Days and months in doubtful order (3/4/2019) are not guessed at.
+    """
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _from_unix(float(value))
+        if not isinstance(value, str):
+            return None
+        text = value.strip()
+        if re.fullmatch(r"\d{9,13}(\.\d+)?", text):
+            return _from_unix(float(text))
+        if text[:3].isalpha():
+            return datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y").astimezone(UTC)
+        moment = datetime.fromisoformat(re.sub(r" (?:UTC|GMT)\Z", "Z", re.sub(r" ([+-]\d{2}:?\d{2})\Z", r"\1", text)))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _from_unix(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds / 1000 if seconds > 100_000_000_000 else seconds, UTC)
+
+
+def _is_reply(record: Mapping[str, Any], text: str) -> bool:
+    if text.startswith("@"):
+        return True
+    to = _first(str(record[name]) for name in _REPLY_ID_NAMES if _says(record, name))
+    if to is not None:
+        user = record.get("user")
+        author = record.get("author_id") or (user.get("id_str") if isinstance(user, Mapping) else None)
+        return author is None or str(author) != to  # an answer to oneself goes on with a thread
+    return any(_says(record, name) for name in _REPLY_NAMES) or "replied_to" in _reference_types(record)
+
+
+def _reference_types(record: Mapping[str, Any]) -> set[str]:
+    references = record.get("referenced_tweets")
+    if not isinstance(references, list):
+        return set()
+    return {str(reference.get("type")) for reference in references if isinstance(reference, Mapping)}
+
+
+def _says(record: Mapping[str, Any], name: str) -> bool:
+    value = record.get(name)
+    return _filled(value) if isinstance(value, str) else bool(value)
+
+
+def _filled(value: str) -> bool:
+    return value.strip().lower() not in _NOTHING
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,56 @@
+"""What the commands share: a file or a handle named at the terminal becomes a corpus, imported in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from tweets import services
+from tweets.models import Corpus
+
+
+def add_import_arguments(parser: CommandParser) -> None:
+    parser.add_argument(
+        "what", metavar="FILE_OR_@HANDLE", help="posts: a file, an X archive (zip or tweets.js), @handle"
+    )
+    parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
+    parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
+
+
+def import_named(
+    what: str, *, owner: User, options: dict[str, Any], tell: Callable[[str], None]
+) -> tuple[Corpus, dict[str, Any]]:
+    """The corpus and the counts of its import; CommandError with the sentence for the person when it failed."""
+    rules = {"keep_replies": options["keep_replies"], "keep_reposts": options["keep_reposts"]}
+
+    def listener(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "page":
+            tell(f"Got {payload['new']:,} new posts. Total {payload['total']:,}")
+
+    path = Path(what).expanduser()
+    if path.is_file():
+        with path.open("rb") as file:
+            job = services.import_file(owner=owner, file=file, file_name=path.name, run_here=True, **rules)
+    elif what.startswith("@") or "://" in what:
+        job = services.import_handle(owner=owner, handle=what, run_here=True, **rules)
+    else:
+        raise CommandError(f"There is no file {what}. An X account is named with an @ in front: @{path.name}")
+    return imported(jobs.run_claimed(job, listener=listener))
+
+
+def imported(job: Job) -> tuple[Corpus, dict[str, Any]]:
+    if job.state == State.QUEUED:
+        raise CommandError(
+            f"{job.progress.get('message', 'The source asked to come back later.')} What has come is kept; the workers "
+            f"of `manage.py run` go on at {job.available_at:%H:%M} UTC."
+        )
+    if job.state != State.SUCCEEDED:
+        raise CommandError(job.error_message or "The import was cancelled.")
+    return Corpus.objects.get(pk=job.subject_id), job.result

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from tweets import views
+
+urlpatterns = [
+    path("", views.corpus_list, name="corpora"),
+    path("new", views.new_corpus, name="new_corpus"),
+    path("<uuid:corpus_id>/clean", views.clean_corpus, name="clean_corpus"),
+    path("<uuid:corpus_id>/delete", views.delete_corpus, name="delete_corpus"),
+]
