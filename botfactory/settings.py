@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import dj_database_url
+import django_stubs_ext
 from csp.constants import NONE, SELF
 from dotenv import load_dotenv
 
@@ -23,6 +24,8 @@ from botfactory.env import (
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
+# Classes such as ModelAdmin[Job] are subscripted for the type checker.
+django_stubs_ext.monkeypatch()
 
 VERSION = __version__
 

@@ -9,7 +9,7 @@ from botfactory.accounts.models import User
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin[User]):
+class AccountAdmin(UserAdmin):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"

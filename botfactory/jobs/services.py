@@ -242,7 +242,7 @@ def retry(job: Job) -> Job:
 def delete_jobs(jobs: QuerySet[Job]) -> None:
     """The jobs are gone with their events and work folders. A worker that holds one notices and stops."""
     for job in list(jobs):
-        job.delete()
+        Job.objects.filter(pk=job.pk).delete()
         discard_work_dir(job)
 
 

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app.ml import evaluation
+from models_app.models import TrainedModel
+from models_app import registry
+from tests.fakes.posts import make_posts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def output(*arguments: Any) -> str:
+    out = io.StringIO()
+    call_command(*map(str, arguments), stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def json_of(*arguments: Any) -> Any:
+    text = output(*arguments, "--json")
+    assert text.count("\n") == 1
+    return json.loads(text)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "posts.txt"
+    path.write_text("\n".join([*make_posts(300, seed=2), "hi", "RT @x: once more, with feeling"]), encoding="utf-8")
+    return path
+
+
+def test_import_posts_counts(file: Path, admin: User) -> None:
+    counts = json_of("import_posts", file)
+    assert set(counts) == {"corpus", "posts", "kept", "dropped", "characters"}
+    assert counts["posts"] == 302
+    assert counts["kept"] + sum(counts["dropped"].values()) == 302
+    assert counts["dropped"]["repost"] == 1 and counts["dropped"]["too_short"] == 1
+    assert admin.corpora.get().pk.__str__() == counts["corpus"]
+
+
+def test_fine_tune_imports_trains_registers_and_writes(file: Path, base: TrainedModel, admin: User) -> None:
+    text = output("fine_tune", file, "--epochs", 2, "--count", 3, "--seed", 1)
+    assert "admin/posts is ready" in text
+    assert len([line for line in text.splitlines() if line.startswith("  ")]) >= 3
+    model = TrainedModel.objects.get(owner=admin)
+    assert len(model.history) == 2
+
+
+def test_fine_tune_shows_both_losses_of_each_epoch(file: Path, base: TrainedModel) -> None:
+    errors = io.StringIO()
+    call_command("fine_tune", str(file), "--epochs", "2", stdout=io.StringIO(), stderr=errors)
+    assert "epoch 1: training loss" in errors.getvalue() and "epoch 2: training loss" in errors.getvalue()
+    assert errors.getvalue().count("validation loss") == 2
+
+
+def test_fine_tune_takes_a_corpus_that_is_there(file: Path, base: TrainedModel, admin: User, bob: User) -> None:
+    corpus = json_of("import_posts", file)["corpus"]
+    result = json_of("fine_tune", corpus, "--epochs", 1)
+    assert result["corpus"] == corpus and admin.corpora.count() == 1
+    with pytest.raises(CommandError, match="no corpus"):
+        output("fine_tune", corpus, "--owner", "bob")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fine_tune", "{file}", "--epochs", "11"], "choose 1 to 10"),
+        (["fine_tune", "{file}", "--start", "nobody/nothing"], "no model"),
+        (["fine_tune", "{file}", "--count", "1000"], "count"),
+        (["fine_tune", "nothing.txt"], "There is no file nothing.txt"),
+        (["fine_tune", "@somebody"], "X_BEARER_TOKEN"),
+        (["import_posts", "{empty}"], "empty"),
+        (["import_posts", "{file}", "--owner", "nobody"], "no account"),
+        (["generate", "alice/none"], "no model"),
+        (["generate", "base", "--temperature", "9"], "temperature"),
+        (["generate", "base", "--count", "0"], "count"),
+        (["evaluate", "base", "nothing.txt"], "nothing.txt"),
+        (["evaluate", "base", "{empty}"], "post"),
+        (["train_base", "--corpus", "nothing.txt", "--valid", "{file}", "--minutes", "1"], "nothing.txt"),
+        (["train_base", "--corpus", "{file}", "--valid", "{file}", "--minutes", "0"], "minutes"),
+    ],
+)
+def test_wrong_words_are_told_and_change_nothing(
+    arguments: list[str], sentence: str, file: Path, tmp_path: Path, base: TrainedModel
+) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.touch()
+    with pytest.raises(CommandError, match=sentence):
+        output(*[argument.format(file=file, empty=empty) for argument in arguments])
+    assert not Job.objects.filter(state=State.SUCCEEDED).exists()
+
+
+def test_generate_is_repeatable_and_obeys(base: TrainedModel) -> None:
+    words = ["generate", "base", "--count", 20, "--temperature", 0.8, "--top-k", 40, "--prompt", "Ünï 🤖 ", "--seed", 7]
+    first, second = json_of(*words), json_of(*words)
+    assert first["posts"] == second["posts"]
+    assert len(first["posts"]) == 20
+    assert all(post.startswith("Ünï 🤖 ") for post in first["posts"])
+
+
+def test_evaluate_gives_what_evaluation_gives(file: Path, base: TrainedModel) -> None:
+    posts = file.read_text(encoding="utf-8").splitlines()
+    result = json_of("evaluate", "base", file)
+    expected = evaluation.evaluate(registry.load(base), posts)
+    assert result == {
+        "bits_per_character": pytest.approx(expected.bits_per_character),
+        "characters": sum(map(len, posts)),
+        "posts": 302,
+    }
+
+
+def test_owners_see_their_own_models_only(file: Path, base: TrainedModel, alice: User, bob: User) -> None:
+    json_of("fine_tune", file, "--epochs", 1, "--owner", "alice", "--name", "Bot")
+    assert json_of("generate", "alice/Bot", "--owner", "alice", "--count", 1)["posts"]
+    with pytest.raises(CommandError, match="no model"):
+        output("generate", "alice/Bot", "--owner", "bob")
+    with pytest.raises(CommandError, match="no model"):
+        output("evaluate", "alice/Bot", file, "--owner", "bob")
+
+
+def test_train_base_writes_a_base_model_and_goes_on(file: Path, base: TrainedModel) -> None:
+    import shutil
+
+    shutil.rmtree(registry.path_of(base))
+    words = ["train_base", "--corpus", file, "--valid", file, "--minutes"]
+    assert "bits per character" in output(*words, "0.05")
+    first = registry.base_model()
+    assert first.network["units"] == 512
+    output(*words, "0.1", "--resume")
+    assert registry.base_model().training["bytes_seen"] > first.training["bytes_seen"]

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app import registry, services
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import CheckpointError
+from models_app.models import TrainedModel
+from tests.models_app.conftest import import_posts, train
+from tests.product import save_small_base
+from tweets import services as corpora
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedModel) -> None:
+    job = train(corpus, base, epochs=2)
+    assert job.state == State.SUCCEEDED, job.error_message
+    model = TrainedModel.objects.get(pk=job.result["model"])
+    assert model.full_name == "alice/Bot"
+    assert (model.parent, model.parent_name, model.corpus, model.job) == (base, "base", corpus, job)
+    assert [epoch["epoch"] for epoch in model.history] == [1, 2]
+    assert model.history == [event.payload for event in job.events.filter(kind="epoch")]
+    assert model.posts == corpus.posts_kept and model.characters == corpus.characters
+    assert registry.load(model).sha256 == model.sha256
+    assert model.training["epochs"] == 2 and model.training["seed"] == 5
+
+
+def test_a_training_lowers_the_loss_and_shows_posts_after_each_epoch(corpus: Corpus, base: TrainedModel) -> None:
+    epochs = [event.payload for event in train(corpus, base, epochs=3).events.filter(kind="epoch")]
+    losses = [epoch["validation_loss"] for epoch in epochs]
+    assert losses[-1] < losses[0]
+    assert all(epoch["samples"] for epoch in epochs)
+
+
+def test_an_attempt_after_the_model_was_registered_makes_no_second_one(corpus: Corpus, base: TrainedModel) -> None:
+    job = train(corpus, base)
+    Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED
+    assert TrainedModel.objects.filter(owner=corpus.owner).count() == 1
+
+
+def test_a_model_can_be_trained_further(corpus: Corpus, model: TrainedModel) -> None:
+    further = TrainedModel.objects.get(pk=train(corpus, model, name="Bot").result["model"])
+    assert (further.parent, further.parent_name, further.name) == (model, "alice/Bot", "Bot 2")
+
+
+@pytest.mark.parametrize("epochs", [0, 11, -1])
+def test_epochs_out_of_range_are_refused(corpus: Corpus, base: TrainedModel, epochs: int) -> None:
+    with pytest.raises(services.BadEpochs, match="1 to 10"):
+        services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=epochs)
+    assert not Job.objects.filter(kind="fine_tune").exists()
+
+
+def test_too_few_characters_are_refused(alice: User, base: TrainedModel) -> None:
+    corpus = import_posts(alice, count=20)
+    with pytest.raises(corpora.CorpusTooSmall, match="6,000"):
+        services.fine_tune(owner=alice, corpus=corpus, start=base)
+
+
+def test_a_corpus_deleted_while_its_training_waits_ends_it_with_a_sentence(
+    alice: User, corpus: Corpus, base: TrainedModel
+) -> None:
+    job = services.fine_tune(owner=alice, corpus=corpus, start=base)
+    Corpus.objects.filter(pk=corpus.pk).delete()
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.FAILED, "corpus_deleted")
+
+
+def test_damaged_base_weights_are_told_and_not_used(corpus: Corpus, base: TrainedModel) -> None:
+    weights = registry.path_of(base) / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    job = train(corpus, base)
+    assert (job.state, job.error_code) == (State.FAILED, "checkpoint_damaged")
+
+
+def test_the_same_seed_writes_the_same_posts(alice: User, model: TrainedModel) -> None:
+    sampling = SamplingConfig(count=5, seed=11)
+    first = services.generate(model=model, owner=alice, sampling=sampling)
+    assert first.posts == services.generate(model=model, owner=alice, sampling=sampling).posts
+    assert len(first.posts) == 5
+
+
+def test_a_seed_chosen_by_chance_is_told(alice: User, model: TrainedModel) -> None:
+    generation = services.generate(model=model, owner=alice, sampling=SamplingConfig(count=2))
+    again = services.generate(model=model, owner=alice, sampling=SamplingConfig.from_dict(generation.sampling))
+    assert generation.posts == again.posts
+
+
+def test_posts_that_were_learned_are_not_written(alice: User, corpus: Corpus, model: TrainedModel) -> None:
+    sampling = SamplingConfig(count=3, seed=4, temperature=0)
+    written = services.generate(model=model, owner=alice, sampling=sampling).posts[0]
+    row = corpus.posts.filter(dropped="").first()
+    assert row is not None
+    row.cleaned = f" {written.upper()}  "
+    row.save()
+    services._learned.cache_clear()
+    assert written not in services.generate(model=model, owner=alice, sampling=sampling).posts
+
+
+def test_people_see_their_own_models_and_the_base_model(
+    alice: User, bob: User, admin: User, model: TrainedModel, base: TrainedModel
+) -> None:
+    assert services.model_for_user(alice, model.pk) == model
+    for person in (alice, bob):
+        assert services.model_for_user(person, base.pk) == base
+    for stranger in (bob, admin, AnonymousUser()):
+        with pytest.raises(TrainedModel.DoesNotExist):
+            services.model_for_user(stranger, model.pk)
+    assert services.bases_for_user(bob) == [base]
+    assert services.bases_for_user(alice) == [base, model]
+
+
+def test_a_terminal_names_a_model_in_three_ways(alice: User, bob: User, model: TrainedModel, base: TrainedModel) -> None:
+    assert services.find_model("base") == base
+    assert services.find_model(str(model.pk)) == services.find_model("alice/Bot") == model
+    for name in ("alice/Bob", "Bot", str(uuid.uuid4()), "", "/"):
+        with pytest.raises(services.UnknownModel):
+            services.find_model(name)
+    with pytest.raises(services.UnknownModel):
+        services.find_model("alice/Bot", user=bob)
+
+
+def test_a_deleted_model_takes_its_files_along(model: TrainedModel) -> None:
+    path = registry.path_of(model)
+    assert path.is_dir()
+    registry.delete(model)
+    assert not path.exists()
+    assert not TrainedModel.objects.filter(pk=model.pk).exists()
+
+
+def test_the_base_model_of_the_installation_cannot_be_deleted(base: TrainedModel) -> None:
+    with pytest.raises(registry.NoBaseModel):
+        registry.delete(base)
+    assert registry.path_of(base).is_dir()
+
+
+def test_a_base_model_trained_anew_takes_the_old_ones_place(base: TrainedModel) -> None:
+    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
+    again = registry.base_model()
+    assert again.pk == base.pk and again.sha256 != base.sha256
+    assert again.network["units"] == 40
+
+
+def test_another_model_can_be_made_the_base_model(base: TrainedModel, model: TrainedModel, bob: User) -> None:
+    registry.make_base(model)
+    assert registry.base_model() == model
+    assert services.bases_for_user(bob) == [model]
+    registry.make_base(base)
+    assert registry.base_model() == base
+
+
+def test_without_a_base_model_the_sentence_says_what_to_do(base: TrainedModel) -> None:
+    TrainedModel.objects.all().delete()
+    (registry.path_of(base) / "config.json").unlink()
+    with pytest.raises(registry.NoBaseModel, match="train_base"):
+        registry.base_model()
+
+
+def test_files_that_are_gone_are_told(model: TrainedModel) -> None:
+    import shutil
+
+    shutil.rmtree(registry.path_of(model))
+    registry._sampler.cache_clear()
+    with pytest.raises(CheckpointError):
+        services.write(model, SamplingConfig(seed=1))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "x" * 81])
+def test_names_that_cannot_be_are_refused(model: TrainedModel, name: str) -> None:
+    with pytest.raises(registry.NameTaken):
+        registry.rename(model, name)
+
+
+def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedModel) -> None:
+    other = TrainedModel.objects.get(pk=train(corpus, model, name="Other").result["model"])
+    with pytest.raises(registry.NameTaken, match="another model"):
+        registry.rename(other, "Bot")
+    registry.rename(other, "  Third   one ")
+    assert other.name == "Third one"
+
+
+def test_estimates_follow_what_this_machine_has_shown(model: TrainedModel) -> None:
+    TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=1_000)
+    seconds = services.estimate_seconds(100_000, 2)
+    assert seconds == pytest.approx(services.STARTING_SECONDS + 180)
+    TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=None)
+    assert services.estimate_seconds(100_000, 2) == pytest.approx(services.STARTING_SECONDS + 9)
