@@ -48,7 +48,7 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def configure_logging(**kwargs: Any) -> None:
     """Django's LOGGING holds in workers too: Celery would put its own handlers in its place."""
     from logging.config import dictConfig
@@ -56,7 +56,7 @@ def configure_logging(**kwargs: Any) -> None:
     dictConfig(settings.LOGGING)
 
 
-@worker_process_init.connect  # type: ignore[untyped-decorator]
+@worker_process_init.connect
 def close_inherited_connections(**kwargs: Any) -> None:
     """A forked child opens its own database connections."""
     from django.db import connections

@@ -115,6 +115,8 @@ else:
                 "timeout": 30,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
             },
+            # A file, as in use: databases in memory know no waiting for a lock.
+            "TEST": {"NAME": str(BOTFACTORY_HOME / "test.sqlite3")},
         }
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

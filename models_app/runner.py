@@ -74,11 +74,15 @@ def _train(
             }
         )
 
+    shown = {event.payload["epoch"] for event in handle.job.events.filter(kind="epoch")}
+
     def on_epoch(epoch: EpochResult) -> None:
-        handle.record("epoch", epoch_json(epoch))
+        if epoch.epoch not in shown:
+            shown.add(epoch.epoch)
+            handle.record("epoch", epoch_json(epoch))
 
     learned = frozenset(services.same_post(post) for post in [*train, *validation])
-    return trainer.fine_tune(
+    result = trainer.fine_tune(
         start=start,
         train=train,
         validation=validation,
@@ -90,6 +94,10 @@ def _train(
         sample_count=SAMPLES_PER_EPOCH,
         sample_filter=lambda post: services.same_post(post) not in learned,
     )
+    # An epoch is saved before it is shown: one that was saved by a worker killed in between is shown now.
+    for epoch in result.history:
+        on_epoch(epoch)
+    return result
 
 
 def epoch_json(epoch: EpochResult) -> dict[str, Any]:

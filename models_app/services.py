@@ -7,6 +7,7 @@ import time
 import uuid
 from dataclasses import replace
 from functools import lru_cache
+from statistics import median
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -126,8 +127,8 @@ def fine_tune(
 def estimate_seconds(characters: int, epochs: int) -> float:
     """About how long a training takes on this machine, by the speed of the last ones that ended here."""
     recent = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
-    speeds = sorted(recent.values_list("characters_per_second", flat=True)[:5])
-    speed = speeds[len(speeds) // 2] or TYPICAL_SPEED if speeds else TYPICAL_SPEED
+    speeds = [speed for speed in recent.values_list("characters_per_second", flat=True)[:5] if speed]
+    speed = median(speeds) if speeds else TYPICAL_SPEED
     return STARTING_SECONDS + epochs * characters * (1 - VALIDATION_SHARE) / speed
 
 

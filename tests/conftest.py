@@ -41,8 +41,8 @@ def broker() -> Iterator[str]:
         server.wait()
 
 
-def _user(name: str, **flags: bool) -> User:
-    return User.objects.create_user(username=name, password=PASSWORD, **flags)
+def _user(name: str) -> User:
+    return User.objects.create_user(username=name, password=PASSWORD)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def bob(db: None) -> User:
 
 @pytest.fixture
 def admin(db: None) -> User:
-    return _user("admin", is_staff=True, is_superuser=True)
+    return User.objects.create_superuser(username="admin", password=PASSWORD)
 
 
 def signed_in(user: User) -> Client:

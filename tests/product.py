@@ -71,7 +71,7 @@ class Product:
     def start(self) -> None:
         command = [sys.executable, "manage.py", "run", "--port", str(self.port)]
         self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "run.out").open("ab") as output:
+        with (self.home / "run.out").open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=output, stderr=subprocess.STDOUT
             )
@@ -134,7 +134,9 @@ class Person:
         return self.http.post(path, data=data, files=files, headers=headers)
 
     def job(self, job_id: str, after: int = 0) -> dict[str, Any]:
-        answer: dict[str, Any] = self.http.get(f"/jobs/{job_id}/events", params={"after": after}).raise_for_status().json()
+        answer: dict[str, Any] = (
+            self.http.get(f"/jobs/{job_id}/events", params={"after": after}).raise_for_status().json()
+        )
         return answer
 
     def wait_for_state(self, job_id: str, *states: str, seconds: float = 120) -> dict[str, Any]:

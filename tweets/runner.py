@@ -49,11 +49,13 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
 
 def import_ended(handle: JobHandle) -> None:
     """The corpus of an import that did not succeed says so, and waits for another try."""
-    Corpus.objects.filter(pk=handle.job.subject_id, state=Corpus.State.IMPORTING).update(state=Corpus.State.FAILED)
+    Corpus.objects.filter(pk=handle.job.arguments["corpus"], state=Corpus.State.IMPORTING).update(
+        state=Corpus.State.FAILED
+    )
 
 
 def corpus_of(handle: JobHandle) -> Corpus:
-    corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.subject_id).first()
+    corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.arguments["corpus"]).first()
     if corpus is None:
         raise JobFailed("corpus_deleted", "The posts of this job have been deleted.")
     return corpus

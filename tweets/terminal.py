@@ -53,4 +53,4 @@ def imported(job: Job) -> tuple[Corpus, dict[str, Any]]:
         )
     if job.state != State.SUCCEEDED:
         raise CommandError(job.error_message or "The import was cancelled.")
-    return Corpus.objects.get(pk=job.subject_id), job.result
+    return Corpus.objects.get(pk=job.arguments["corpus"]), job.result

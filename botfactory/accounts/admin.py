@@ -9,13 +9,14 @@ from botfactory.accounts.models import User
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(UserAdmin[User]):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).annotate(job_count=Count("jobs", distinct=True))
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(job_count=Count("jobs", distinct=True))
 
     @admin.display(ordering="job_count")
     def jobs(self, user: User) -> int:

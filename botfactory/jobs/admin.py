@@ -15,7 +15,8 @@ class JobEventInline(admin.TabularInline[JobEvent, Job]):
     model = JobEvent
     extra = 0
     can_delete = False
-    fields = readonly_fields = ["sequence", "created_at", "kind", "payload"]
+    fields = ["sequence", "created_at", "kind", "payload"]
+    readonly_fields = ["sequence", "created_at", "kind", "payload"]
     ordering = ["sequence"]
 
     def has_add_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:

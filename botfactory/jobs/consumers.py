@@ -18,7 +18,7 @@ PING_SECONDS = 25
 NOT_FOUND = 4404
 
 
-class JobConsumer(AsyncJsonWebsocketConsumer):
+class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     job: Job
     pings: asyncio.Task[None] | None = None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shutil
 import uuid
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: A doorbell that nobody has answered for so long is rung again: the broker may have lost it.
 RING_AGAIN_SECONDS = 30
+#: How long the work folder of a job that did not succeed waits for a retry.
+KEEP_WORK_HOURS = 24
 
 
 def jobs_for_user(user: Any) -> QuerySet[Job]:
@@ -76,7 +80,7 @@ def ring(job: Job) -> None:
     from botfactory.jobs.tasks import run_job
 
     try:
-        run_job.apply_async(args=[str(job.pk)], queue=job.queue, retry=False)
+        run_job.apply_async(args=(str(job.pk),), queue=job.queue, retry=False)
     except Exception as error:
         logger.warning("job %s: the broker cannot be reached (%s); it is called again later", job.pk, error)
         return
@@ -176,7 +180,8 @@ def _after_end(job: Job, state: State) -> None:
         ended = kind_of(job.kind).ended
         if ended is not None:
             ended(JobHandle(job))
-    if state != State.FAILED:
+    if state == State.SUCCEEDED:
+        # Of the others the folder stays for a while: a retry goes on from it.
         discard_work_dir(job)
     payload = {"state": str(state)} | ({"message": job.error_message} if job.error_message else {})
     events.record(job, "state", payload)
@@ -305,6 +310,7 @@ def reap() -> int:
         if is_abandoned(job):
             logger.warning("job %s: its worker %s is gone", job.pk, job.worker)
             interrupt(job)
+    _clear_old_work()
     now = timezone.now()
     unheard = Q(rung_at__isnull=True) | Q(rung_at__lt=F("available_at"))
     unheard |= Q(rung_at__lt=now - timedelta(seconds=RING_AGAIN_SECONDS))
@@ -317,6 +323,25 @@ def reap() -> int:
             ring(head)
             called += 1
     return called
+
+
+def _clear_old_work() -> None:
+    """Work folders that no retry has come back to, and those of deleted jobs, are gone."""
+    folder = Path(settings.JOBS_DIR)
+    known = [path.name for path in folder.iterdir() if is_uuid(path.name)] if folder.is_dir() else []
+    if not known:
+        return
+    recent = timezone.now() - timedelta(hours=KEEP_WORK_HOURS)
+    needed = Job.objects.filter(pk__in=known).exclude(state__in=ENDED, finished_at__lt=recent)
+    for name in set(known) - {str(pk) for pk in needed.values_list("pk", flat=True)}:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def active_jobs(jobs: QuerySet[Job]) -> QuerySet[Job]:

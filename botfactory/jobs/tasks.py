@@ -7,11 +7,11 @@ from celery import shared_task
 from botfactory.jobs import services
 
 
-@shared_task(name="botfactory.jobs.tasks.run_job")  # type: ignore[untyped-decorator]
+@shared_task(name="botfactory.jobs.tasks.run_job")
 def run_job(job_id: str) -> None:
     services.run(uuid.UUID(job_id))
 
 
-@shared_task(name="botfactory.jobs.tasks.reap")  # type: ignore[untyped-decorator]
+@shared_task(name="botfactory.jobs.tasks.reap")
 def reap() -> None:
     services.reap()

@@ -26,10 +26,12 @@ class ProductCommand(BaseCommand):
         try:
             self.prepare()
             return super().execute(*args, **options)
-        except (UnknownAccount, *self.sentences) as error:
-            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped.", returncode=130) from None
+        except Exception as error:
+            if isinstance(error, (UnknownAccount, *self.sentences)):
+                raise CommandError(str(error)) from error
+            raise
 
     def prepare(self) -> None:
         """The database has the tables of this version: made here for SQLite, asked for elsewhere."""

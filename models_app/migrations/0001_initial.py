@@ -8,67 +8,118 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('jobs', '0001_initial'),
-        ('tweets', '0001_initial'),
+        ("jobs", "0001_initial"),
+        ("tweets", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TrainedModel',
+            name="TrainedModel",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('is_base', models.BooleanField(default=False, verbose_name='base model')),
-                ('retired_at', models.DateTimeField(blank=True, null=True)),
-                ('parent_name', models.CharField(blank=True, max_length=170)),
-                ('corpus_name', models.CharField(blank=True, max_length=80)),
-                ('posts', models.PositiveIntegerField(default=0)),
-                ('characters', models.PositiveIntegerField(default=0)),
-                ('directory', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('network', models.JSONField(default=dict)),
-                ('training', models.JSONField(blank=True, default=dict)),
-                ('history', models.JSONField(blank=True, default=list)),
-                ('best_epoch', models.PositiveIntegerField(blank=True, null=True)),
-                ('bits_per_character', models.FloatField(blank=True, null=True)),
-                ('seconds', models.FloatField(blank=True, null=True)),
-                ('characters_per_second', models.FloatField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('corpus', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trained_models', to='tweets.corpus')),
-                ('job', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trained_model', to='jobs.job')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='trained_models', to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='models_app.trainedmodel')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=80)),
+                ("is_base", models.BooleanField(default=False, verbose_name="base model")),
+                ("retired_at", models.DateTimeField(blank=True, null=True)),
+                ("parent_name", models.CharField(blank=True, max_length=170)),
+                ("corpus_name", models.CharField(blank=True, max_length=80)),
+                ("posts", models.PositiveIntegerField(default=0)),
+                ("characters", models.PositiveIntegerField(default=0)),
+                ("directory", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64)),
+                ("network", models.JSONField(default=dict)),
+                ("training", models.JSONField(blank=True, default=dict)),
+                ("history", models.JSONField(blank=True, default=list)),
+                ("best_epoch", models.PositiveIntegerField(blank=True, null=True)),
+                ("bits_per_character", models.FloatField(blank=True, null=True)),
+                ("seconds", models.FloatField(blank=True, null=True)),
+                ("characters_per_second", models.FloatField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "corpus",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="trained_models",
+                        to="tweets.corpus",
+                    ),
+                ),
+                (
+                    "job",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="trained_model",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="trained_models",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="models_app.trainedmodel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Generation',
+            name="Generation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('sampling', models.JSONField(default=dict)),
-                ('posts', models.JSONField(default=list)),
-                ('seconds', models.FloatField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='generations', to=settings.AUTH_USER_MODEL)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='generations', to='models_app.trainedmodel')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("sampling", models.JSONField(default=dict)),
+                ("posts", models.JSONField(default=list)),
+                ("seconds", models.FloatField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="generations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="generations",
+                        to="models_app.trainedmodel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.AddConstraint(
-            model_name='trainedmodel',
-            constraint=models.UniqueConstraint(fields=('owner', 'name'), name='model_name_once'),
+            model_name="trainedmodel",
+            constraint=models.UniqueConstraint(fields=("owner", "name"), name="model_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='trainedmodel',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_base', True)), fields=('is_base',), name='one_base_model'),
+            model_name="trainedmodel",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_base", True)), fields=("is_base",), name="one_base_model"
+            ),
         ),
     ]

@@ -7,16 +7,17 @@ new one into place. Between the two a reader finds the old one under its other n
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,13 @@ from .kinds import kind_of
 FORMAT: Final = 1
 WEIGHTS: Final = "weights.safetensors"
 CONFIG: Final = "config.json"
+_TRIES: Final = 3
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network with its weights (float32, read-only, by name), free-form `meta`, and the sha256 of the weights file."""
+    """A network, its weights (float32, read-only, by name), free-form `meta`, and the sha256 of the weights file."""
 
     network: NetworkConfig
     weights: dict[str, NDArray[Any]]
@@ -79,37 +82,18 @@ def save(
 
 def load(directory: Path) -> Checkpoint:
     """Returns the verified checkpoint in the directory; CheckpointError says what is wrong with it otherwise."""
-    # A save that swaps the directory between the reading of the two files shows as a failure that the next try lacks.
-    for attempt in range(4):
-        try:
-            return _load_once(directory)
-        except (CheckpointError, FileNotFoundError):
-            if attempt == 3 or not _swap_seen(directory, attempt):
-                break
-            time.sleep(0.02 * (attempt + 1))
-    try:
-        return _load_once(directory)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"There is no model in {directory}: {Path(error.filename).name} is missing.") from error
+    return _read(directory, _load_once)
 
 
 def describe(directory: Path) -> dict[str, Any]:
     """Returns the content of config.json without reading the weights; CheckpointError where it cannot be read."""
-    path = _readable(directory) / CONFIG
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"There is no model in {directory}: {CONFIG} is missing.") from error
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); restore the model from a backup.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise CheckpointError(f"{path} has format {found!r}, but this version reads format {FORMAT}; update Bot Factory.")
-    return content
+    return _read(directory, _describe_once)
 
 
 def recover(directory: Path) -> None:
-    """The directory is whole again if a save was killed between its two renames; no save may be running elsewhere."""
+    """The directory is whole again if a save was killed half-way; no save of it may be running elsewhere."""
+    for staged in directory.parent.glob(f".{glob.escape(directory.name)}.new-*"):
+        shutil.rmtree(staged, ignore_errors=True)
     aside = _aside(directory)
     if not aside.exists():
         return
@@ -134,22 +118,39 @@ def _aside(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.old")
 
 
-def _readable(directory: Path) -> Path:
-    aside = _aside(directory)
-    return aside if not directory.exists() and aside.exists() else directory
+def _read(directory: Path, once: Callable[[Path], _Read]) -> _Read:
+    """Returns what `once` reads from the directory, or from where a save has just put it aside."""
+    # A save that swaps the directory while its files are read shows as an error that the next try does not have.
+    for attempt in range(_TRIES):
+        place = directory if directory.exists() or not _aside(directory).exists() else _aside(directory)
+        try:
+            return once(place)
+        except (CheckpointError, OSError) as error:
+            if attempt == _TRIES - 1:
+                if isinstance(error, CheckpointError):
+                    raise
+                raise CheckpointError(f"There is no readable model in {directory}: {error}.") from error
+        time.sleep(0.01)
+    raise AssertionError("unreachable")
 
 
-def _swap_seen(directory: Path, attempt: int) -> bool:
-    """Whether another try is worth it: always one, more only while a save is visibly under way."""
-    return attempt == 0 or _aside(directory).exists()
+def _describe_once(directory: Path) -> dict[str, Any]:
+    path = directory / CONFIG
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); restore the model from a backup.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise CheckpointError(f"{path} has format {found!r}, but this version reads {FORMAT}; update Bot Factory.")
+    return dict(content)
 
 
 def _load_once(directory: Path) -> Checkpoint:
-    place = _readable(directory)
-    content = describe(directory)
-    data = (place / WEIGHTS).read_bytes()
+    content = _describe_once(directory)
+    data = (directory / WEIGHTS).read_bytes()
     if hashlib.sha256(data).hexdigest() != content.get("sha256"):
-        raise CheckpointError(f"The weights in {directory} differ from what was saved; restore the model from a backup.")
+        raise CheckpointError(f"The weights in {directory} are not those that were saved; restore them from a backup.")
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
         arrays = load_tensors(data)

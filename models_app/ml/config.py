@@ -128,8 +128,8 @@ class FineTuneConfig(_Values):
 class PretrainConfig(_Values):
     """How the base model learns. Times are minutes of training; final_learning_rate is a fraction of the peak.
 
-    validation_stride: every so manieth post of the validation file is used between the start and the end;
-    shuffle_posts: posts held in memory and shuffled at a time.
+    validation_stride: until the end only every n-th post of the validation file is used; shuffle_posts: how many posts
+    are held in memory and shuffled at a time.
     """
 
     batch_size: int = 128

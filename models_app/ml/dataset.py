@@ -34,7 +34,7 @@ class Batch:
 def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> tuple[list[str], list[str]]:
     """Returns (training, validation) posts: a seeded random split with at least one post on each side."""
     if len(posts) < 2:
-        raise TooFewPosts(f"A model needs at least 2 posts, one to learn from and one to check; there are {len(posts)}.")
+        raise TooFewPosts(f"A model needs 2 posts or more, one to learn from and one to check; there are {len(posts)}.")
     if not 0 < validation_share < 1:
         raise ValueError(f"validation_share must lie between 0 and 1, not {validation_share!r}.")
     count = min(len(posts) - 1, max(1, round(len(posts) * validation_share)))
@@ -125,8 +125,8 @@ def _windows(rows: Sequence[NDArray[np.uint8]], windows: int, length: int) -> It
 class StreamPacker:
     """Endless full batches from files of any size in constant memory; the position can be saved and resumed exactly.
 
-    Posts are read in chunks of `shuffle_posts`, each shuffled by (seed, pass, chunk); the files' order is shuffled in each
-    pass. `position()` is JSON-ready; a new packer given it yields the batches that this one would have yielded next.
+    Posts are read in chunks of `shuffle_posts`, each shuffled by (seed, pass, chunk); the files' order is shuffled in
+    each pass. `position()` is JSON-ready; a new packer given it yields the batches that this one would have yielded.
     """
 
     def __init__(

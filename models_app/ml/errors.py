@@ -1,4 +1,4 @@
-"""The errors of the learning core: each message is a sentence that a person can act on, each class has a stable code."""
+"""The errors of the learning core: each message is a sentence to act on, each class has a stable code."""
 
 from __future__ import annotations
 

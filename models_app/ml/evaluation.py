@@ -24,7 +24,7 @@ ROWS: Final = 256
 class Evaluation:
     """bits_per_character: code length of all posts with their end marks, over Unicode characters plus one mark a post.
 
-    characters: Unicode characters plus one end mark a post; posts: how many were measured.
+    characters: Unicode characters, end marks not counted; posts: how many were measured.
     """
 
     bits_per_character: float
@@ -43,7 +43,7 @@ def evaluate(
     nats, characters, count = 0.0, 0, 0
     for chunk in _chunks(posts):
         encoded = sorted((encode(post) for post in chunk), key=len, reverse=True)
-        characters += sum(len(post) + 1 for post in chunk)
+        characters += sum(map(len, chunk))
         for start in range(0, len(encoded), ROWS):
             rows = encoded[start : start + ROWS]
             nats += code_length(stepper, rows)
@@ -52,7 +52,7 @@ def evaluate(
                 on_progress(count)
     if not count:
         raise TooFewPosts("There is no post to evaluate the model on.")
-    return Evaluation(nats / math.log(2) / characters, characters, count)
+    return Evaluation(nats / math.log(2) / (characters + count), characters, count)
 
 
 def code_length(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> float:

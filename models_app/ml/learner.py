@@ -63,17 +63,12 @@ class Learner:
             tf.constant(learning_rate, tf.float32),
             tf.constant(seed, tf.int32),
         )
-        total = float(loss)
-        if not math.isfinite(total):
-            raise TrainingDiverged(
-                "The loss stopped being a number; start again with a smaller learning rate (half of it is a good try)."
-            )
-        return total, float(batch.weights.sum())
+        return _finite(float(loss)), float(batch.weights.sum())
 
     def validate(self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None) -> tuple[float, float]:
         """Returns the summed loss in nats and the number of symbols, with dropout off and all products in float32.
 
-        `between` is called before each batch; what it raises ends the validation.
+        `between` is called before each batch; what it raises ends the validation. Raises TrainingDiverged as `train`.
         """
         total = count = 0.0
         state: tuple[Any, ...] = ()
@@ -85,16 +80,22 @@ class Learner:
             )
             total += float(loss)
             count += float(batch.weights.sum())
-        return total, count
+        return _finite(total), count
 
     def weights(self) -> Arrays:
         """Returns copies of the network's weights by name."""
         return dict(self._model.named_weights())
 
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """The network has these weights; optimizer and recurrent state stay as they are."""
+        self._model.set_named_weights(weights)
+
     def snapshot(self) -> Arrays:
         """Returns copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
-        slots = {f"optimizer.{index:03d}": np.array(slot) for index, slot in enumerate(self._optimizer.variables)}
-        states = {f"state.{index}": np.array(part) for index, part in enumerate(self._state)}
+        slots = {
+            f"optimizer.{index:03d}": np.array(slot.numpy()) for index, slot in enumerate(self._optimizer.variables)
+        }
+        states = {f"state.{index}": np.array(part.numpy()) for index, part in enumerate(self._state)}
         return {f"weights.{name}": array for name, array in self.weights().items()} | slots | states
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -131,12 +132,20 @@ class Learner:
         if not self._dropout:
             return None
         full = (*shape, self._model.config.units)
-        drawn = tf.random.stateless_uniform(full, seed + [0, number << 24])
+        drawn = tf.random.stateless_uniform(full, seed + tf.constant([0, number << 24]))
         return tf.cast(drawn >= self._dropout, tf.float32) / (1 - self._dropout)
 
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:
         logits, after = self._model(inputs, state, products="float32")
         return _loss(logits, targets, weights), after
+
+
+def _finite(loss: float) -> float:
+    if math.isfinite(loss):
+        return loss
+    raise TrainingDiverged(
+        "The loss stopped being a number; start again with a smaller learning rate (half of it is a good try)."
+    )
 
 
 def _loss(logits: Any, targets: Any, weights: Any) -> Any:

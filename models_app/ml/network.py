@@ -1,13 +1,14 @@
 """The "lstm" kind as a Keras model, unrolled by hand so that it trains fast on a processor.
 
-Three things make it two to four times as fast as Keras' own LSTM there (docs/benchmarks.md): the input projection is one
-gather from the 256-row table `embedding @ kernel + bias`; the gradient of the recurrent weights is ONE product over all
-time steps; and matrix products are made in bfloat16 where the processor has instructions for it, all else in float32.
+Three things make it two to four times as fast as Keras' own LSTM there (docs/benchmarks.md): the input projection is
+one gather from the 256-row table `embedding @ kernel + bias`; the gradient of the recurrent weights is ONE product over
+all time steps; and matrix products are in bfloat16 where the processor has instructions for it, all else in float32.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
 
 def product_type(choice: str | None = None) -> str:
-    """Returns the number type of matrix products: "bfloat16" where the processor multiplies it natively, else "float32".
+    """Returns the type of matrix products: "bfloat16" where the processor multiplies it natively, else "float32".
 
     `choice` or the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32") decides otherwise.
     """
@@ -45,9 +46,9 @@ def product_type(choice: str | None = None) -> str:
 class LstmNetwork(keras.Model):  # type: ignore[misc]
     """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
 
-    Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is the
-    first axis of the logits since the steps are made one by one. `hide`, (T, B, H) or None, multiplies the LSTM's outputs
-    (dropout).
+    Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is
+    the first axis of the logits since the steps are made one by one. `hide`, (T, B, H) or None, multiplies the LSTM's
+    outputs (dropout).
     """
 
     def __init__(self, config: NetworkConfig, products: str = "float32") -> None:
@@ -72,15 +73,16 @@ class LstmNetwork(keras.Model):  # type: ignore[misc]
         outputs, h, c = lstm(kind, symbols, table, tf.convert_to_tensor(self.recurrent_weight), *state)
         if hide is not None:
             outputs = outputs * hide
-        flat = tf.cast(tf.reshape(outputs, (-1, self.config.units)), kind)
-        logits = tf.cast(tf.matmul(flat, tf.cast(self.output_kernel_weight, kind)), tf.float32) + self.output_bias_weight
+        flat = tf.cast(tf.reshape(outputs, (-1, self.config.units)), kind)  # (T*B, H)
+        scores = tf.matmul(flat, tf.cast(self.output_kernel_weight, kind))
+        logits = tf.cast(scores, tf.float32) + self.output_bias_weight
         return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
 
     def named_weights(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
         """Returns copies of the weights by the checkpoint's names."""
-        return {variable.name: np.array(variable) for variable in self.trainable_variables}
+        return {variable.name: np.array(variable.numpy()) for variable in self.trainable_variables}
 
-    def set_named_weights(self, weights: dict[str, Any]) -> None:
+    def set_named_weights(self, weights: Mapping[str, Any]) -> None:
         """The model has these weights, given by the checkpoint's names."""
         for variable in self.trainable_variables:
             variable.assign(weights[variable.name])

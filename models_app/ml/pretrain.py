@@ -27,39 +27,16 @@ from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
 from .errors import Cancelled, CheckpointError, TooFewPosts
 from .kinds import kind_of
 from .learner import Learner
+from .reports import PretrainProgress, PretrainValidation
 from .resume import StateError, load_state, save_state
 from .schedule import learning_rate
 from .vocabulary import encode
 
+__all__ = ["PretrainProgress", "PretrainValidation", "pretrain"]
+
 STATE: Final = Path(".training") / "state.safetensors"
 LOSSES: Final = "training.csv"
 _VALIDATION_ROWS: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainProgress:
-    """Where base training stands; loss is the mean in nats a byte since the last validation."""
-
-    minutes: float
-    total_minutes: float
-    bytes_seen: int
-    bytes_per_second: float
-    learning_rate: float
-    loss: float
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainValidation:
-    """One validation: losses in nats a byte (end marks included), bits a character (Unicode, end marks included)."""
-
-    minutes: float
-    bytes_seen: int
-    learning_rate: float
-    train_loss: float
-    validation_loss: float
-    bits_per_character: float
-    best: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +86,9 @@ def pretrain(
 ) -> Checkpoint:
     """The directory holds a base model trained for this many minutes; returns it.
 
-    With `resume` the training state in the directory is taken up, if there is one, within the same schedule; without it
-    the training starts anew. "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the state
-    first and raise Cancelled. Raises CheckpointError for a training state that cannot be used.
+    With `resume` the training state in the directory is taken up, if there is one, within the same schedule; without
+    it the training starts anew. "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the
+    state first and raise Cancelled. Raises CheckpointError for a training state that cannot be used.
     """
     if minutes <= 0:
         raise ValueError("The minutes of training must be more than 0.")
@@ -162,11 +139,20 @@ class _Pretraining:
             self._run = _Run(**run)
             self._packer = self._packed(facts["position"])
             self._learner.restore(arrays)
-            self._best = {name.removeprefix("best."): a for name, a in arrays.items() if name.startswith("best.")}
+            self._best = {name: arrays[f"best.{name}"] for name in self._best}
         except (StateError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"Training cannot go on from {path} ({error}); start without resume, which begins anew."
             ) from error
+        self._forget_later_losses()
+
+    def _forget_later_losses(self) -> None:
+        """Losses written after the state was saved will be written again: the curve must not run twice."""
+        path = self._directory / LOSSES
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([head, *(row for row in rows if int(row[1]) <= self._run.bytes_seen)])
 
     def run(
         self,
@@ -246,8 +232,8 @@ class _Pretraining:
         """Measures the best weights on the whole validation file and writes them."""
         config = self._config
         whole = _read_validation(self._validation_file, 1)
-        judge = Learner(self._network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm)
-        total, count = judge.validate(whole.batches(config.sequence_length))
+        self._learner.set_weights(self._best)
+        total, count = self._learner.validate(whole.batches(config.sequence_length))
         bits = total / math.log(2) / whole.characters
         return self._write({"validation_loss": total / count, "bits_per_character": bits, "sample": False})
 

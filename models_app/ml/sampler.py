@@ -6,9 +6,8 @@ that a post is always valid UTF-8, whatever the network says.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -44,7 +43,6 @@ class _Row:
     symbols: bytearray
     characters: int
     spare: int | None = None  # the symbol drawn beyond the limit, which tells whether the post ended just there
-    place: int = field(default=0)
 
 
 class Sampler:
@@ -56,8 +54,9 @@ class Sampler:
     def generate(self, config: SamplingConfig, *, accept: Callable[[str], bool] | None = None) -> list[str]:
         """Returns up to `config.count` posts, the prompt included in each.
 
-        The same seed gives the same posts. Posts that are blank or that `accept` rejects are drawn again, up to 10 rounds;
-        those still rejected are left out. A post that has not ended at max_characters ends at its last whole word.
+        The same seed gives the same posts. Posts that are blank or that `accept` rejects are drawn again, up to 10
+        rounds; those still rejected are left out. A post that has not ended at max_characters ends at its last whole
+        word.
         Raises BadSampling for a prompt that leaves no room or that no text file can hold.
         """
         try:
@@ -83,7 +82,7 @@ class Sampler:
         self, config: SamplingConfig, prompt: NDArray[np.uint8], count: int, rng: np.random.Generator
     ) -> list[str]:
         """Returns `count` posts, drawn side by side."""
-        rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt), place=place) for place in range(count)]
+        rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
         running = list(rows)
         logits, state = self._primed(prompt, count)
         automaton = np.full(count, BOUNDARY)
@@ -94,10 +93,11 @@ class Sampler:
                 barred[:, END] = -np.inf  # no empty post
             symbols = choose(logits + barred, config.temperature, config.top_k, rng)
             automaton = NEXT_STATE[automaton, symbols]
+            drawn = zip(running, symbols.tolist(), (automaton == BOUNDARY).tolist(), strict=True)
             keep = [
                 place
-                for place, (row, symbol) in enumerate(zip(running, symbols.tolist(), strict=True))
-                if _extend(row, symbol, automaton[place] == BOUNDARY, config.max_characters)
+                for place, (row, symbol, whole) in enumerate(drawn)
+                if _extend(row, symbol, whole, config.max_characters)
             ]
             if len(keep) < len(running):
                 running = [running[place] for place in keep]
@@ -122,7 +122,8 @@ def choose(logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.
     drawn; each row needs a finite one.
     """
     if temperature == 0:
-        return logits.argmax(axis=1)
+        likeliest: NDArray[np.intp] = logits.argmax(axis=1)
+        return likeliest
     picks = None
     if 0 < top_k < logits.shape[1]:
         picks = np.argpartition(logits, -top_k, axis=1)[:, -top_k:]
@@ -131,10 +132,12 @@ def choose(logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.
     # Doubles, and the maximum taken off first: a tiny temperature must give the likeliest symbol, not an overflow.
     scaled = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64) / temperature
     sums = np.exp(scaled).cumsum(axis=1)
-    drawn = (sums <= rng.random((len(sums), 1)) * sums[:, -1:]).sum(axis=1)
+    drawn: NDArray[np.intp] = (sums <= rng.random((len(sums), 1)) * sums[:, -1:]).sum(axis=1)
     # Rounding can put the draw on the very end of the sum, behind the last symbol.
     drawn = np.where(drawn == logits.shape[1], best, drawn)
-    return drawn if picks is None else np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
+    if picks is not None:
+        drawn = np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
+    return drawn
 
 
 def _extend(row: _Row, symbol: int, whole: bool, limit: int) -> bool:
@@ -167,8 +170,5 @@ def cut_at_word(text: str, *, following: str, at_least: int) -> str:
     kept = text[:end].rstrip()
     if len(kept) > at_least:
         return kept
-    # The last character may be half of a joined emoji: end before the joiner.
-    end = len(text)
-    while end > at_least + 1 and (text[end - 1] == _JOINER or unicodedata.category(text[end - 1]) == "Cs"):
-        end -= 1
-    return text[:end]
+    # A joined emoji that is not complete must not end in its joiner.
+    return text[: at_least + 1] + text[at_least + 1 :].rstrip(_JOINER)

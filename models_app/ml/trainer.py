@@ -1,7 +1,7 @@
 """The fine-tune: a base model learns one person's posts, epoch by epoch, and the best epoch is kept.
 
-After each epoch all that is needed to go on is saved in `work_dir`; a later call with the same arguments goes on from there
-and ends with the weights that an uninterrupted run would have ended with.
+After each epoch all that is needed to go on is saved in `work_dir`; a later call with the same arguments goes on from
+there and ends with the weights that an uninterrupted run would have ended with.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,65 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .checkpoint import Checkpoint
-from .config import FineTuneConfig, NetworkConfig, SamplingConfig
+from .clock import Clock
+from .config import FineTuneConfig, SamplingConfig
 from .dataset import epoch_batches
 from .errors import Cancelled, TooFewPosts
 from .learner import Learner
+from .reports import EpochResult, FineTuneResult, Progress
 from .resume import StateError, load_state, save_state
 from .sampler import Sampler
 from .schedule import learning_rate
 from .vocabulary import encode
 
+__all__ = ["EpochResult", "FineTuneResult", "Progress", "fine_tune"]
+
 STATE: Final = "state.safetensors"
 Control = Callable[[], Literal["go", "stop", "cancel"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a fine-tune stands: epoch and step count from 1, loss is this epoch's running mean in nats a byte.
-
-    fraction: 0 to 1 over the whole job, validation included; seconds_left: what is left of it at the speed so far.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    fraction: float
-    characters_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """One epoch: losses in nats a symbol (bytes and end marks), validation over the whole validation split.
-
-    bits_per_character: validation, over Unicode characters and one end mark a post; learning_rate: at the epoch's end;
-    best: the lowest validation loss so far.
-    """
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    bits_per_character: float
-    seconds: float
-    learning_rate: float
-    samples: tuple[str, ...]
-    best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FineTuneResult:
-    """The weights of the best validation epoch, and how training went. characters_per_second: of this call's training."""
-
-    network: NetworkConfig
-    weights: dict[str, NDArray[Any]]
-    history: list[EpochResult]
-    best_epoch: int
-    stopped_early: bool
-    characters_per_second: float
-    seconds: float
 
 
 class _Stop(Exception):
@@ -111,29 +67,6 @@ def fine_tune(
     return job.run(on_epoch, sample_count, sample_filter)
 
 
-@dataclass(slots=True)
-class _Clock:
-    """What the person is told of speed: work is counted in symbols, a validated one as a third of a trained one."""
-
-    total: float
-    done: float = 0.0
-    begun: float = field(default_factory=time.monotonic)
-    base: float = 0.0  # what was done when the clock began
-    told: float = -math.inf
-    characters: float = 0.0
-    training_seconds: float = 0.0
-
-    def speed(self) -> float:
-        return self.characters / self.training_seconds if self.training_seconds else 0.0
-
-    def fraction(self) -> float:
-        return min(1.0, self.done / self.total)
-
-    def seconds_left(self) -> float:
-        done = self.done - self.base
-        return (time.monotonic() - self.begun) / done * max(0.0, self.total - self.done) if done > 0 else 0.0
-
-
 class _FineTune:
     def __init__(
         self,
@@ -156,10 +89,13 @@ class _FineTune:
         self._origin = _origin(start, train, validation, config)
         self._history: list[EpochResult] = []
         self._best: dict[str, NDArray[Any]] = dict(start.weights)
-        self._steps = 0
+        self._steps = 0  # trained in all
+        self._place = (0, 0, 0)  # epoch, step, steps
+        self._epoch_loss = self._rate = math.nan
         self._learner = self._new_learner()
+        # A validated symbol costs about a third of a trained one.
         epoch = self._symbols + sum(post.size + 1 for post in self._validation) / 3
-        self._clock = _Clock(total=config.epochs * epoch)
+        self._clock = Clock(total=config.epochs * epoch)
 
     def _new_learner(self) -> Learner:
         config = self._config
@@ -183,11 +119,11 @@ class _FineTune:
         except FileNotFoundError:
             return
         except (StateError, KeyError, TypeError, ValueError):
-            self._path.unlink(missing_ok=True)
+            # The restore may have got half-way.
             self._learner = self._new_learner()
             return
         self._history, self._best, self._steps = history, best, int(facts["steps"])
-        self._clock.done = self._clock.base = self._clock.total * len(history) / self._config.epochs
+        self._clock.done = self._clock.total * len(history) / self._config.epochs
 
     def run(
         self,
@@ -202,6 +138,7 @@ class _FineTune:
             try:
                 loss = self._learn(epoch)
                 measured = self._validated()
+                self._tell(always=True)
             except _Stop:
                 stopped = True
                 if self._history:
@@ -223,9 +160,7 @@ class _FineTune:
         best_epoch = min(self._history, key=lambda entry: (entry.validation_loss, entry.epoch)).epoch
         seconds = time.monotonic() - begun
         speed = self._clock.speed()
-        return FineTuneResult(
-            self._start.network, self._best, list(self._history), best_epoch, stopped, speed, seconds
-        )
+        return FineTuneResult(self._start.network, self._best, list(self._history), best_epoch, stopped, speed, seconds)
 
     def _learn(self, epoch: int) -> float:
         """Trains one epoch; returns its mean loss in nats a symbol."""
@@ -238,10 +173,11 @@ class _FineTune:
             epoch=epoch,
         )
         total = count = 0.0
-        self._epoch_loss, self._rate = math.nan, 0.0
         before = clock.done
         for step, batch in enumerate(batches):
-            self._ask()
+            # A stop needs something to keep: it is heard after the first step at the earliest.
+            ask = self._ask if self._steps else self._ask_cancel
+            ask()
             if step == 0:
                 self._learner.reset(batch.inputs.shape[0])
             self._rate = learning_rate(
@@ -252,18 +188,20 @@ class _FineTune:
                 fraction=(epoch - 1 + step / steps) / config.epochs,
             )
             begun = time.monotonic()
-            loss, symbols = self._learner.train(batch, learning_rate=self._rate, seed=(config.seed + epoch, step))
-            # The first step builds the graph, which says nothing about speed.
-            if clock.training_seconds or clock.characters:
-                clock.training_seconds += time.monotonic() - begun
-                clock.characters += symbols * self._characters_per_symbol
-            else:
-                clock.training_seconds, clock.characters = 1e-9, 1e-9
+            # Seeds are 32 bits in TensorFlow.
+            seed = ((config.seed * 7919 + epoch) % 2**31, step)
+            loss, symbols = self._learner.train(batch, learning_rate=self._rate, seed=seed)
             self._steps += 1
             total, count = total + loss, count + symbols
             self._epoch_loss = total / count
             clock.done = before + count
-            self._tell(epoch, step + 1, steps)
+            self._place = (epoch, step + 1, steps)
+            if clock.started:
+                clock.training_seconds += time.monotonic() - begun
+                clock.characters += symbols * self._characters_per_symbol
+                self._tell()
+            else:
+                clock.start()
         return self._epoch_loss
 
     def _validated(self, *, stoppable: bool = True) -> tuple[float, float]:
@@ -287,11 +225,12 @@ class _FineTune:
         if self._control() == "cancel":
             raise Cancelled("The fine-tune was cancelled.")
 
-    def _tell(self, epoch: int, step: int, steps: int) -> None:
+    def _tell(self, *, always: bool = False) -> None:
         now, clock = time.monotonic(), self._clock
-        if now - clock.told < 0.25:
+        if now - clock.told < 0.25 and not always:
             return
         clock.told = now
+        epoch, step, steps = self._place
         self._on_progress(
             Progress(
                 epoch=epoch,

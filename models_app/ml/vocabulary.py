@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 END: Final = 0xFF
 SIZE: Final = 256
 
-# The automaton's states: how many continuation bytes are still to come, with the leads that restrict the next one apart.
+# The automaton's states: how many continuation bytes are still to come; leads that restrict the next byte stand apart.
 BOUNDARY: Final = 0
 ONE, TWO, THREE = 1, 2, 3
 AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4 = 4, 5, 6, 7

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.db import connections
 from django.test import Client
 
 from botfactory.accounts.models import User
@@ -16,6 +18,13 @@ from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+async def close_connections() -> AsyncIterator[None]:
+    """The thread in which the rows of an async test are read leaves no session behind."""
+    yield
+    await sync_to_async(connections.close_all)()
 
 
 def submit(owner: User) -> Job:

@@ -187,6 +187,21 @@ def test_a_failed_job_keeps_its_work_and_a_retry_goes_on_from_it(alice: User) ->
     assert not work_dir(job).exists()
 
 
+def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:
+    def run(handle: JobHandle) -> dict[str, Any]:
+        (handle.work_dir / "kept").write_text("half", encoding="utf-8")
+        raise JobFailed("broken", "It broke.")
+
+    old, recent, running = submit(alice, run), submit(alice, run), submit(alice, run)
+    for job in (old, recent):
+        services.run(job.pk)
+    Job.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=2))
+    assert services.claim(running.pk) is not None
+    work_dir(running).mkdir(parents=True)
+    services.reap()
+    assert [work_dir(job).exists() for job in (old, recent, running)] == [False, True, True]
+
+
 def test_a_job_that_comes_back_later_waits_for_its_time(alice: User) -> None:
     at = timezone.now() + timedelta(minutes=5)
 

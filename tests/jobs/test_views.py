@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from botfactory.accounts.models import User
@@ -17,7 +17,7 @@ from tests.jobs.kinds import count_to_three, kind
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def without_tokens(answer: HttpResponse) -> str:
+def without_tokens(answer: Any) -> str:
     """The page but for what is drawn anew for each answer."""
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
 

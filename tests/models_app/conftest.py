@@ -31,7 +31,7 @@ def base(transactional_db: None) -> Iterator[TrainedModel]:
 def import_posts(owner: User, count: int = 300, seed: int = 1) -> Corpus:
     job = corpora.import_text(owner=owner, text="\n".join(make_posts(count, seed=seed)), name="Posts", run_here=True)
     jobs.run_claimed(job)
-    return Corpus.objects.get(pk=job.subject_id)
+    return Corpus.objects.get(pk=job.arguments["corpus"])
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from models_app import registry
 from models_app.ml import evaluation
 from models_app.models import TrainedModel
-from models_app import registry
 from tests.fakes.posts import make_posts
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -126,7 +126,9 @@ def test_people_see_their_own_models_and_the_base_model(
     assert services.bases_for_user(alice) == [base, model]
 
 
-def test_a_terminal_names_a_model_in_three_ways(alice: User, bob: User, model: TrainedModel, base: TrainedModel) -> None:
+def test_a_terminal_names_a_model_in_three_ways(
+    alice: User, bob: User, model: TrainedModel, base: TrainedModel
+) -> None:
     assert services.find_model("base") == base
     assert services.find_model(str(model.pk)) == services.find_model("alice/Bot") == model
     for name in ("alice/Bob", "Bot", str(uuid.uuid4()), "", "/"):

@@ -1,4 +1,4 @@
-"""What goes wrong on real machines, done to the real product: killed workers, a broker that restarts, a closed terminal."""
+"""What goes wrong on real machines, done to the real product: killed workers, a broker that restarts, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def epochs_of(snapshot: dict[str, Any]) -> list[int]:
 def in_the_middle_of_epoch(alice: Person, job: str, epoch: int) -> None:
     def there() -> bool:
         progress = alice.job(job)["job"]["progress"]
-        return progress.get("epoch", 0) >= epoch and progress.get("step", 0) >= 1
+        return bool(progress.get("epoch", 0) >= epoch and progress.get("step", 0) >= 1)
 
     wait_for(f"epoch {epoch}", there, 120)
 
@@ -104,7 +104,6 @@ def test_a_killed_supervisor_leaves_nothing_behind(product: Product, alice: Pers
     product.process.wait()
     product.process = None
     assert wait_for("every process to end", lambda: not product.processes(""), 30)
-    (product.home / "run.out").unlink()
     product.start()
     trained(alice, job)
 

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,47 +16,64 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Corpus',
+            name="Corpus",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('state', models.CharField(choices=[('importing', 'Importing'), ('ready', 'Ready'), ('failed', 'Failed')], default='importing', max_length=16)),
-                ('source', models.CharField(max_length=16)),
-                ('handle', models.CharField(blank=True, max_length=64)),
-                ('file_name', models.CharField(blank=True, max_length=200)),
-                ('cursor', models.TextField(blank=True)),
-                ('is_complete', models.BooleanField(default=False)),
-                ('keep_replies', models.BooleanField(default=False)),
-                ('keep_reposts', models.BooleanField(default=False)),
-                ('posts_found', models.PositiveIntegerField(default=0)),
-                ('posts_kept', models.PositiveIntegerField(default=0)),
-                ('characters', models.PositiveIntegerField(default=0)),
-                ('dropped', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corpora', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("importing", "Importing"), ("ready", "Ready"), ("failed", "Failed")],
+                        default="importing",
+                        max_length=16,
+                    ),
+                ),
+                ("source", models.CharField(max_length=16)),
+                ("handle", models.CharField(blank=True, max_length=64)),
+                ("file_name", models.CharField(blank=True, max_length=200)),
+                ("cursor", models.TextField(blank=True)),
+                ("is_complete", models.BooleanField(default=False)),
+                ("keep_replies", models.BooleanField(default=False)),
+                ("keep_reposts", models.BooleanField(default=False)),
+                ("posts_found", models.PositiveIntegerField(default=0)),
+                ("posts_kept", models.PositiveIntegerField(default=0)),
+                ("characters", models.PositiveIntegerField(default=0)),
+                ("dropped", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="corpora", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'corpora',
-                'ordering': ['-created_at'],
+                "verbose_name_plural": "corpora",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Post',
+            name="Post",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=64)),
-                ('text', models.TextField()),
-                ('posted_at', models.DateTimeField(blank=True, null=True)),
-                ('is_repost', models.BooleanField(default=False)),
-                ('is_reply', models.BooleanField(default=False)),
-                ('cleaned', models.TextField(blank=True)),
-                ('dropped', models.CharField(blank=True, max_length=16)),
-                ('corpus', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='posts', to='tweets.corpus')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=64)),
+                ("text", models.TextField()),
+                ("posted_at", models.DateTimeField(blank=True, null=True)),
+                ("is_repost", models.BooleanField(default=False)),
+                ("is_reply", models.BooleanField(default=False)),
+                ("cleaned", models.TextField(blank=True)),
+                ("dropped", models.CharField(blank=True, max_length=16)),
+                (
+                    "corpus",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="posts", to="tweets.corpus"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['corpus', 'pk'],
-                'indexes': [models.Index(fields=['corpus', 'dropped'], name='post_corpus_dropped')],
-                'constraints': [models.UniqueConstraint(fields=('corpus', 'key'), name='post_once')],
+                "ordering": ["corpus", "pk"],
+                "indexes": [models.Index(fields=["corpus", "dropped"], name="post_corpus_dropped")],
+                "constraints": [models.UniqueConstraint(fields=("corpus", "key"), name="post_once")],
             },
         ),
     ]

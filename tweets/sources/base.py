@@ -13,9 +13,9 @@ from typing import ClassVar, Protocol
 class Post:
     """One post as its source has it: full text, HTML entities unescaped, no NUL and no lone surrogate in it.
 
-    `key` is at most 64 characters and stable within the source: the post's id, or its place ("line-000000123") when the
-    source has no ids or gives the same id again. `created_at` is aware and in UTC, None where the source does not say.
-    `is_reply` is True for a post addressed to somebody else; the next post of one's own thread is not a reply.
+    `key` is at most 64 characters and stable within the source: the post's id, or its place ("line-000000123") when
+    the source has no ids or gives the same id again. `created_at` is aware and in UTC, None where the source does not
+    say. `is_reply` is True for a post addressed to somebody else; the next post of one's own thread is not a reply.
     """
 
     key: str
@@ -56,10 +56,10 @@ class Source(Protocol):
     """Posts that come a page at a time."""
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields every page from the start, or from the `cursor` of an earlier page, which another process may have got.
+        """Yields every page from the start, or from the `cursor` of an earlier page, maybe of another process.
 
-        The last page has no cursor. Raises SourceError when the source cannot be read, ValueError when the cursor is not
-        one of this kind of source.
+        The last page has no cursor. Raises SourceError when the source cannot be read, ValueError when the cursor is
+        not one of this kind of source.
         """
         ...
 
@@ -127,7 +127,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text with surrogate pairs joined, lone surrogates and NULs dropped: any database and any UTF-8 file takes it."""
+    """The text with surrogate pairs joined, lone surrogates and NULs dropped: every database and file takes it."""
     if not _UNSTORABLE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore").replace("\x00", "")

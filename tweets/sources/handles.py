@@ -5,12 +5,37 @@ from __future__ import annotations
 import re
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,15}\Z")
-_URL = re.compile(r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/(?:#!/)?@?([^/?#]*)(?:[/?#].*)?\Z", re.I | re.S)
+_URL = re.compile(
+    r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/(?:#!/)?@?([^/?#]*)(?:[/?#].*)?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 
 # First parts of paths on x.com that are pages of the site, not accounts.
 _RESERVED = frozenset(
-    "about account compose download explore hashtag help home i intent jobs login logout messages notifications oauth "
-    "privacy search settings share signup tos".split()
+    {
+        "about",
+        "account",
+        "compose",
+        "download",
+        "explore",
+        "hashtag",
+        "help",
+        "home",
+        "i",
+        "intent",
+        "jobs",
+        "login",
+        "logout",
+        "messages",
+        "notifications",
+        "oauth",
+        "privacy",
+        "search",
+        "settings",
+        "share",
+        "signup",
+        "tos",
+    }
 )
 
 

@@ -56,8 +56,14 @@ def text_of(record: Mapping[str, Any]) -> str | None:
     return found
 
 
-def post_of(record: Mapping[str, Any], text: str, place: str, *, seen: set[str] | None = None) -> Post:
-    """The post of a record. `place` becomes its key where the record has no usable id, or one that is in `seen` already."""
+def post_of(
+    record: Mapping[str, Any], text: str, place: str, *, seen: set[str] | None = None, threads: bool = False
+) -> Post:
+    """The post of a record. `place` is its key where the record has no usable id, or one that is in `seen` already.
+
+    With `threads` an answer that does not begin with @ is the next post of the person's own thread, not a reply: so X
+    writes it in archives, where half of some people's best posts stand in threads.
+    """
     text = storable(unescaped(text))
     key = id_of(record)
     if key is None or (seen is not None and key in seen):
@@ -71,7 +77,7 @@ def post_of(record: Mapping[str, Any], text: str, place: str, *, seen: set[str] 
         text=text,
         created_at=_first(parse_date(record[name]) for name in DATE_NAMES if name in record),
         is_repost=is_repost,
-        is_reply=not is_repost and _is_reply(record, text),
+        is_reply=not is_repost and (text.startswith("@") if threads else _is_reply(record, text)),
     )
 
 

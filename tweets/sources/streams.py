@@ -1,11 +1,11 @@
-"""Bytes and text of files that people give us: size counted while reading, gzip undone, encoding found, JSON made safe."""
+"""Bytes and text of files that people give us: counted while reading, gzip undone, encoding found."""
 
 from __future__ import annotations
 
 import codecs
 import gzip
 import io
-import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,10 @@ from typing import IO, Protocol
 from tweets.sources.base import BadFile, FileTooLarge
 
 CHUNK = 1 << 16
+LONGEST_LINE = 1_000_000  # characters
 _GZIP = b"\x1f\x8b"
+# Bytes that no text holds, whatever its encoding (UTF-16 apart, which its byte order mark gives away).
+_BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b")
 
 
 class Readable(Protocol):
@@ -23,10 +26,14 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-class Counted(io.RawIOBase):
-    """Reads like `source` until `limit` bytes have come out, then raises FileTooLarge: a gzip or zip bomb stops there."""
+class Closable(Readable, Protocol):
+    def close(self) -> None: ...
 
-    def __init__(self, source: Readable, limit: int) -> None:
+
+class Counted(io.RawIOBase):
+    """Reads like `source` until `limit` bytes have come out, then raises FileTooLarge: a bomb goes off no further."""
+
+    def __init__(self, source: Closable, limit: int) -> None:
         super().__init__()
         self._source = source
         self._left = limit
@@ -38,15 +45,22 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         try:
             data = self._source.read(min(len(buffer), CHUNK))
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise BadFile("The compressed file is cut short or damaged. Compress it again and upload it once more.") from None
+        except (EOFError, OSError, zlib.error, zipfile.BadZipFile):
+            raise BadFile(
+                "The compressed file is cut short or damaged. Pack it again and upload it once more."
+            ) from None
         self._left -= len(data)
         if self._left < 0:
             raise FileTooLarge(
-                f"The file holds more than {self._limit / 1_000_000:,.0f} MB of text. Keep the newest posts and upload those."
+                f"The file holds more than {self._limit / 1_000_000:,.0f} MB. Upload only the newest posts."
             )
         buffer[: len(data)] = data
         return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.close()
+        super().close()
 
 
 def open_bytes(path: Path, limit: int) -> io.BufferedReader:
@@ -65,27 +79,25 @@ def open_bytes(path: Path, limit: int) -> io.BufferedReader:
 def find_encoding(path: Path, limit: int) -> tuple[str, str]:
     """The (encoding, errors) to read the whole file with.
 
-    A byte order mark decides; else UTF-8 if all of it is UTF-8, or nearly all (one torn character must not turn every emoji
-    into rubbish); else cp1252, which Excel on Windows writes. Raises BadFile for what is not text.
+    A byte order mark decides; else UTF-8 if all of it is UTF-8, or nearly all (one torn character must not turn every
+    emoji into rubbish); else cp1252, which Excel on Windows writes. Raises BadFile for what is not text.
     """
     with open_bytes(path, limit) as source:
         head = source.peek(CHUNK)[:4]
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16", "replace"
         decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-        wrong = other = nul = size = 0
+        wrong = foreign = binary = size = 0
         for chunk in iter(lambda: source.read(CHUNK), b""):
-            size += len(chunk)
-            nul += chunk.count(0)
-            if chunk.isascii():
-                continue
             text = decoder.decode(chunk)
             wrong += text.count("\ufffd")
-            other += sum(1 for _ in re.finditer(r"[^\x00-\x7f\ufffd]", text))
+            foreign += len(text) - len(text.encode("ascii", "ignore"))
+            binary += len(chunk) - len(chunk.translate(None, _BINARY))
+            size += len(chunk)
         wrong += len(decoder.decode(b"", True))
-    if nul * 100 > size:
+    if binary * 100 > size:
         raise BadFile("The file does not look like text. Upload posts as .txt, .csv, .jsonl or .json in UTF-8.")
-    return ("cp1252", "replace") if wrong * 10 > other else ("utf-8-sig", "replace")
+    return ("cp1252", "replace") if wrong * 10 > foreign - wrong else ("utf-8-sig", "replace")
 
 
 def open_text(path: Path, limit: int, newline: str | None = None) -> io.TextIOWrapper:
@@ -95,14 +107,12 @@ def open_text(path: Path, limit: int, newline: str | None = None) -> io.TextIOWr
 
 
 def lines(source: io.TextIOBase, longest: int) -> Iterator[str]:
-    """Yields the lines with their ends. Raises BadFile at a line of more than `longest` characters: memory stays flat."""
+    """Yields the lines with their ends. Raises BadFile at a line of over `longest` characters: memory stays flat."""
     number = 0
     while line := source.readline(longest + 1):
         number += 1
         if len(line) > longest:
-            raise BadFile(
-                f"Line {number} is longer than {longest:,} characters. Put each post on a line of its own and upload it again."
-            )
+            raise BadFile(f"Line {number} is longer than {longest:,} characters. Put each post on a line of its own.")
         yield line
 
 
@@ -116,51 +126,19 @@ class Encoded:
         return self._source.read(size).encode("utf-8", "replace")
 
 
-_ESCAPE = re.compile(
-    rb"\\(?:[uU][dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.S
-)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_UNIT = re.compile(rb"\\u[0-9a-fA-F]{4}\Z")
-
-
-class WithoutLoneSurrogates:
-    """Reads like `source`, JSON escapes of lone surrogates ("\\ud83d" without its half) left out.
-
-    The C parser behind ijson turns those into wrong characters or dies of a UnicodeDecodeError for the whole file.
-    """
+class WithoutSemicolon:
+    """Reads like `source`, a semicolon and spaces at its very end left out: JavaScript allows them, JSON does not."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source
-        self._carry = b""
+        self._held = b""
 
     def read(self, size: int = -1, /) -> bytes:
-        if size == 0:  # ijson asks so to learn whether bytes or text come
-            return b""
-        while True:
+        chunk = self._source.read(CHUNK)
+        while chunk and not chunk.rstrip(b"; \t\r\n"):
+            self._held += chunk
             chunk = self._source.read(CHUNK)
-            data = self._carry + chunk
-            cut = len(data) if not chunk else _escape_boundary(data)
-            self._carry = data[cut:]
-            data = data[:cut]
-            if data or not chunk:
-                return _ESCAPE.sub(_keep_whole, data) if _SURROGATE.search(data) else data
-
-
-def _keep_whole(escape: re.Match[bytes]) -> bytes:
-    return b"" if escape.group(1) else escape.group()
-
-
-def _escape_boundary(data: bytes) -> int:
-    """A place near the end of `data` where no escape, nor pair of escapes, is open."""
-    cut = data.find(b"\\", max(0, len(data) - 12))
-    if cut < 0:
-        return len(data)
-    while True:
-        start = cut
-        while start and data[start - 1 : start] == b"\\":
-            start -= 1
-        if cut - start > 64:  # a run of backslashes: each two of them are one escape, so an even place is a boundary
-            return start + (cut - start) // 2 * 2 - 2
-        if not _UNIT.search(data, max(0, start - 6), start):
-            return start
-        cut = start - 6
+        data = self._held + chunk
+        end = len(data.rstrip(b"; \t\r\n"))
+        self._held = data[end:]
+        return data[:end]

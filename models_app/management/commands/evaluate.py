@@ -27,7 +27,11 @@ class Command(OwnerCommand):
         model = services.find_model(options["model"], user=user)
         posts = dataset.stream_posts([Path(options["file"])])
         with tqdm(desc="Posts", unit="", unit_scale=True, file=self.stderr, disable=None) as bar:
-            result = evaluation.evaluate(registry.load(model), posts, on_progress=lambda done: bar.update(done - bar.n))
+
+            def on_progress(done: int) -> None:
+                bar.update(done - bar.n)
+
+            result = evaluation.evaluate(registry.load(model), posts, on_progress=on_progress)
         if options["json"]:
             self.write_json(
                 {

@@ -42,7 +42,7 @@ class Command(ProductCommand):
                     f"{progress.bytes_per_second:,.0f} bytes/s, loss {progress.loss:.4f}",
                     refresh=False,
                 )
-                bar.update(min(progress.minutes, bar.total) - bar.n)
+                bar.update(min(progress.minutes, progress.total_minutes) - bar.n)
 
             def on_validation(result: PretrainValidation) -> None:
                 bar.write(

@@ -34,8 +34,8 @@ class Command(ProductCommand):
 
     def prepare(self) -> None:
         super().prepare()
-        for folder in (settings.UPLOADS_DIR, settings.JOBS_DIR, settings.LOGS_DIR, settings.CHECKPOINTS_DIR):
-            Path(folder).mkdir(parents=True, exist_ok=True)
+        for name in ("UPLOADS_DIR", "JOBS_DIR", "LOGS_DIR", "CHECKPOINTS_DIR"):
+            Path(getattr(settings, name)).mkdir(parents=True, exist_ok=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]

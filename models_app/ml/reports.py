@@ -1,0 +1,84 @@
+"""What training says of itself, as plain values; free of TensorFlow, so that any process may handle them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .config import NetworkConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a fine-tune stands: epoch and step count from 1, loss is this epoch's running mean in nats a byte.
+
+    fraction: 0 to 1 over the whole job, validation included; seconds_left: what is left of it at the speed so far.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    fraction: float
+    characters_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One epoch: losses in nats a symbol (bytes and end marks), validation over the whole validation split.
+
+    bits_per_character: validation, over Unicode characters and one end mark a post; learning_rate: at the epoch's end;
+    best: the lowest validation loss so far.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    bits_per_character: float
+    seconds: float
+    learning_rate: float
+    samples: tuple[str, ...]
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneResult:
+    """The weights of the best validation epoch and how it went; characters_per_second: of this call's training."""
+
+    network: NetworkConfig
+    weights: dict[str, NDArray[Any]]
+    history: list[EpochResult]
+    best_epoch: int
+    stopped_early: bool
+    characters_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainProgress:
+    """Where base training stands; loss is the mean in nats a byte since the last validation."""
+
+    minutes: float
+    total_minutes: float
+    bytes_seen: int
+    bytes_per_second: float
+    learning_rate: float
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainValidation:
+    """One validation: losses in nats a byte (end marks included), bits a character (Unicode, end marks included)."""
+
+    minutes: float
+    bytes_seen: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    bits_per_character: float
+    best: bool

@@ -1,0 +1,128 @@
+// Training and validation loss by epoch, on uPlot. Colours come from the page's own variables, also when they change.
+
+import uPlot from "../vendor/uplot/uPlot.esm.js";
+
+const HEIGHT = 260;
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** The epoch with the lowest validation loss, the first of equals; null where there is none. */
+export function bestOf(epochs) {
+  let best = null;
+  for (const row of epochs) if (!best || row.validation_loss < best.validation_loss) best = row;
+  return best;
+}
+
+export class LossChart {
+  constructor(place, { isLive }) {
+    this.place = place;
+    this.isLive = isLive;
+    this.rows = [];
+    this.now = null;
+    this.epochs = 1;
+    this.plot = new uPlot(this.#options(), [[], [], []], place);
+    new ResizeObserver(() => this.plot.setSize({ width: this.#width(), height: HEIGHT })).observe(place);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.plot.redraw(false, true));
+  }
+
+  show(rows, now, epochs) {
+    this.rows = rows;
+    this.now = now;
+    this.epochs = epochs;
+    this.plot.setData([
+      rows.map((row) => row.epoch),
+      rows.map((row) => row.train_loss),
+      rows.map((row) => row.validation_loss),
+    ]);
+  }
+
+  #width() {
+    return Math.max(200, this.place.clientWidth);
+  }
+
+  #epochRange() {
+    // From 0 where an epoch may be under way, so that it has room to move in.
+    const first = this.isLive ? 0 : this.epochs > 1 ? 0.85 : 0.5;
+    return [first, this.epochs > 1 ? this.epochs + 0.15 : 1.5];
+  }
+
+  #lossRange() {
+    const losses = this.rows.flatMap((row) => [row.train_loss, row.validation_loss]);
+    if (this.now) losses.push(this.now.loss);
+    if (losses.length === 0) return [0, 4];
+    const [low, high] = [Math.min(...losses), Math.max(...losses)];
+    const room = Math.max(0.05, (high - low) * 0.18);
+    return [Math.max(0, low - room), high + room];
+  }
+
+  #options() {
+    const font = "12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
+    const axis = {
+      stroke: () => colour("--muted"),
+      grid: { stroke: () => colour("--line"), width: 1 },
+      ticks: { show: false },
+      font,
+    };
+    const line = (label, name, dash) => ({
+      label,
+      stroke: () => colour(name),
+      width: 2.5,
+      dash,
+      points: { show: true, size: 7, width: 0, stroke: () => colour(name), fill: () => colour(name) },
+    });
+    return {
+      width: this.#width(),
+      height: HEIGHT,
+      padding: [18, 16, 0, 0],
+      legend: { show: false },
+      cursor: { show: false },
+      scales: {
+        x: { time: false, range: () => this.#epochRange() },
+        y: { range: () => this.#lossRange() },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 34,
+          splits: () => Array.from({ length: Math.max(this.epochs, 1) }, (_, index) => index + 1),
+          values: (_, splits) => splits.map((value) => String(value)),
+        },
+        { ...axis, size: 46, values: (_, splits) => splits.map((value) => value.toFixed(splits.length > 1 && splits[1] - splits[0] < 0.095 ? 2 : 1)) },
+      ],
+      series: [{}, line("training", "--train"), line("validation", "--validation", [7, 5])],
+      hooks: { draw: [(plot) => this.#marks(plot)] },
+    };
+  }
+
+  #marks(plot) {
+    const { ctx } = plot;
+    const scale = devicePixelRatio;
+    const best = bestOf(this.rows);
+    ctx.save();
+    if (best) {
+      const x = plot.valToPos(best.epoch, "x", true);
+      const y = plot.valToPos(best.validation_loss, "y", true);
+      ctx.strokeStyle = colour("--validation");
+      ctx.lineWidth = 2 * scale;
+      ctx.beginPath();
+      ctx.arc(x, y, 8.5 * scale, 0, 2 * Math.PI);
+      ctx.stroke();
+    }
+    if (this.now) {
+      const x = plot.valToPos(this.now.at, "x", true);
+      const y = plot.valToPos(this.now.loss, "y", true);
+      ctx.fillStyle = colour("--train");
+      ctx.globalAlpha = 0.25;
+      ctx.beginPath();
+      ctx.arc(x, y, 9 * scale, 0, 2 * Math.PI);
+      ctx.fill();
+      ctx.globalAlpha = 1;
+      ctx.beginPath();
+      ctx.arc(x, y, 4 * scale, 0, 2 * Math.PI);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+}

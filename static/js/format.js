@@ -1,0 +1,56 @@
+// Numbers, durations and states as words.
+
+export const count = (number) => Math.round(number).toLocaleString("en");
+
+export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+
+/** "45 s", "1 min 20 s", "2 h 5 min". */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${whole / 60} min`;
+  const minutes = Math.round(whole / 60);
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
+/** As exact as an estimate can be: steps of 5 s, 10 s and, from ten minutes on, whole minutes. */
+export function about(seconds) {
+  const step = seconds < 60 ? 5 : seconds < 600 ? 10 : 60;
+  return duration(Math.max(step, Math.round(seconds / step) * step));
+}
+
+/** The time of day here, such as 14:05. */
+export function clock(iso) {
+  const date = new Date(iso);
+  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+}
+
+const STATES = {
+  queued: "Waiting",
+  running: "Running",
+  cancelling: "Stopping",
+  interrupted: "Starting again",
+  succeeded: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+
+export const stateWord = (state) => STATES[state] ?? state;
+export const hasEnded = (state) => state === "succeeded" || state === "failed" || state === "cancelled";
+
+/** Where a job stands in the queue, or what holds it up, as a sentence. */
+export function waitingSentence(job) {
+  if (job.state === "interrupted") return "The worker stopped. The job goes on by itself in a few seconds.";
+  if (job.state !== "queued") return "";
+  if (job.progress.phase === "waiting" && job.progress.until && new Date(job.progress.until) > new Date()) {
+    return `${pauseSentence(job.progress)} The import goes on by itself.`;
+  }
+  if (job.queue_position > 1) return `Number ${job.queue_position} in the queue. You can close this page; it goes on without you.`;
+  return "Next in the queue: a worker takes it in a moment.";
+}
+
+/** Why an import waits, with the time of day here instead of the server's. */
+export function pauseSentence({ message, until }) {
+  if (/^X asks us to wait/.test(message)) return `X asked us to wait until ${clock(until)}.`;
+  return `${message} We try again at ${clock(until)}.`;
+}

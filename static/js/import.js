@@ -1,0 +1,64 @@
+import { byId, element, setBar, setText, show } from "./dom.js";
+import { count, hasEnded, pauseSentence, plural, waitingSentence } from "./format.js";
+import { followJob } from "./job-page.js";
+
+const LINES = 8;
+/** A page that is opened this long after the end still goes on by itself: a short import is faster than its page. */
+const JUST_ENDED_MS = 10_000;
+
+const page = byId("import");
+const log = byId("pages");
+let total = 0;
+let isGoing = false;
+
+function onEvent({ kind, payload }) {
+  if (kind === "page") {
+    total = payload.total;
+    log.prepend(element("li", {}, `Got ${plural(payload.new, "new post")}. Total ${count(payload.total)}.`));
+  } else if (kind === "waiting") {
+    log.prepend(element("li", {}, pauseSentence(payload)));
+  }
+  while (log.children.length > LINES) log.lastElementChild.remove();
+  show(byId("pages-section"), log.children.length > 0);
+}
+
+function phaseSentence(job) {
+  const { phase } = job.progress;
+  if (job.state === "succeeded") return "All posts are here. Opening them…";
+  if (job.state === "failed") return "";
+  if (job.state === "cancelled") return "Cancelled. What has come in so far is kept; Try again goes on from there.";
+  if (job.state === "cancelling") return "Stopping…";
+  const waiting = waitingSentence(job);
+  if (waiting) return waiting;
+  if (phase === "cleaning") return "Cleaning: dropping what is not the person’s own words.";
+  return "Reading the posts…";
+}
+
+function render(job, isLive) {
+  const found = Math.max(total, job.progress.total ?? 0, job.result.posts ?? 0);
+  const kept = job.state === "succeeded" ? `, ${count(job.result.kept)} kept` : "";
+  setText(byId("count"), found || job.state === "succeeded" ? `${plural(found, "post")}${kept}` : "No posts yet");
+  setText(byId("phase"), phaseSentence(job));
+  const bar = byId("bar");
+  if (hasEnded(job.state)) setBar(bar, job.state === "succeeded" ? 1 : 0);
+  else if (job.state === "running") setBar(bar, job.progress.fraction ?? null);
+  else setBar(bar, job.progress.fraction ?? 0);
+  const open = byId("go-on");
+  show(open, job.state === "succeeded");
+  if (job.state !== "succeeded") return;
+  open.href = `${page.dataset.corpora}${job.result.corpus}/`;
+  const justEnded = new Date(page.dataset.now) - new Date(job.finished_at) < JUST_ENDED_MS;
+  if (!isLive && !justEnded) setText(byId("phase"), "All posts are here.");
+  else if (!isGoing) {
+    isGoing = true;
+    // In place of this page, so that Back leads to where the person came from.
+    setTimeout(() => location.replace(open.href), isLive ? 700 : 300);
+  }
+}
+
+followJob({
+  render,
+  onEvent,
+  stateSentence: (job) =>
+    job.state === "failed" ? `The import failed. ${job.error?.message ?? ""}` : phaseSentence(job),
+});

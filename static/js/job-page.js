@@ -1,0 +1,79 @@
+// What the pages of all jobs share: state, buttons, announcements, the state of the line.
+
+import { byId, readJson, setText, show } from "./dom.js";
+import { hasEnded, stateWord } from "./format.js";
+import { JobSocket } from "./job-socket.js";
+
+/** The page follows its job; `render(job, isLive)` is called after each change, `onEvent(event)` once for each event. */
+export function followJob({ render, onEvent, stateSentence }) {
+  const snapshot = readJson("job-snapshot");
+  let job = snapshot.job;
+  let last = 0;
+  for (const event of snapshot.events) {
+    onEvent(event);
+    last = event.sequence;
+  }
+
+  const update = (isLive) => {
+    const badge = document.querySelector("[data-live-state]");
+    setText(badge, stateWord(job.state));
+    badge.className = `state ${job.state}`;
+    for (const form of document.querySelectorAll("form[data-job-action]")) show(form, isPossible(form.dataset.jobAction, job));
+    const failure = byId("failure");
+    show(failure, job.state === "failed");
+    setText(failure, job.state === "failed" ? (job.error?.message ?? "Something went wrong.") : "");
+    render(job, isLive);
+  };
+  update(false);
+
+  let spokenState = job.state;
+  const socket = new JobSocket(job, last, {
+    onJob: (newer) => (job = newer),
+    onEvent,
+    onLine: (line) => {
+      const note = byId("line");
+      if (line === "gone") setText(note, "This job is no longer here, or you have been signed out. Reload the page.");
+      show(note, line !== "up");
+    },
+    onUpdate: () => {
+      update(true);
+      if (job.state !== spokenState) {
+        spokenState = job.state;
+        announce(stateSentence(job));
+      }
+    },
+  });
+
+  document.addEventListener("submit", async (submission) => {
+    const form = submission.target.closest("form[data-job-action]");
+    if (!form) return;
+    submission.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST",
+        body: new FormData(form),
+        headers: { Accept: "application/json" },
+      });
+      const { error, job: newer } = await answer.json();
+      socket.takeJob(newer);
+      if (error && !hasEnded(newer.state)) announce(error.message);
+    } catch {
+      form.submit();
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+function isPossible(action, job) {
+  if (action === "retry") return job.state === "failed" || job.state === "cancelled";
+  if (action === "stop") return job.state === "running" && !job.stop_requested;
+  return !hasEnded(job.state) && job.state !== "cancelling";
+}
+
+/** Screen readers are told, politely. */
+export function announce(text) {
+  setText(byId("announcer"), text);
+}

@@ -1,0 +1,158 @@
+// One job, kept up to date: by a socket while there is one, by asking every few seconds while there is none.
+//
+// The last sequence seen is the truth about what this page knows. Events at or below it are ignored; one that is further
+// than the next says that something was missed, and everything after the last one known is asked for.
+
+const DEAD_LINE_MS = 60_000;
+const POLL_MS = 3_000;
+const LONGEST_PAUSE_MS = 15_000;
+const OPENING_MS = 8_000;
+
+export class JobSocket {
+  /**
+   * @param job    the job as the page got it (`id`, `state`, `last_sequence`, ...)
+   * @param after  the last sequence that the page has shown
+   * @param listeners  onJob(job), onEvent(event), onUpdate() after a whole message, onLine("up" | "down" | "gone")
+   */
+  constructor(job, after, listeners) {
+    this.job = job;
+    this.last = after;
+    this.listeners = listeners;
+    this.line = "up";
+    this.failures = 0;
+    this.closed = false;
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#wake();
+    });
+    window.addEventListener("online", () => this.#wake());
+    window.addEventListener("pageshow", (event) => event.persisted && this.#wake());
+    window.addEventListener("pagehide", () => this.#drop());
+    this.#connect();
+  }
+
+  /** Nothing more is listened to. */
+  close() {
+    this.closed = true;
+    this.#drop();
+    clearTimeout(this.retry);
+    clearInterval(this.polling);
+  }
+
+  /** A job as a request of this page has got it back. */
+  takeJob(job) {
+    this.#take({ job, events: [] });
+  }
+
+  #connect() {
+    if (this.closed) return;
+    clearTimeout(this.retry);
+    this.#drop();
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/ws/jobs/${this.job.id}/?after=${this.last}`);
+    this.socket = socket;
+    this.#watch(OPENING_MS);
+    socket.addEventListener("message", (message) => {
+      if (socket !== this.socket) return;
+      this.failures = 0;
+      this.#watch(DEAD_LINE_MS);
+      this.#isUp();
+      this.#take(JSON.parse(message.data));
+    });
+    socket.addEventListener("close", () => {
+      if (socket === this.socket) this.#lost();
+    });
+  }
+
+  #drop() {
+    clearTimeout(this.watchdog);
+    const socket = this.socket;
+    this.socket = null;
+    if (socket) socket.close();
+  }
+
+  #watch(patience) {
+    clearTimeout(this.watchdog);
+    this.heard = Date.now();
+    this.watchdog = setTimeout(() => this.#lost(), patience);
+  }
+
+  #lost() {
+    this.#drop();
+    if (this.closed) return;
+    const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.failures) * (0.75 + Math.random() / 2);
+    this.failures += 1;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.#connect(), pause);
+    if (!this.polling) this.polling = setInterval(() => this.#poll(), POLL_MS);
+    // One lost connection is nothing to speak of.
+    if (this.failures > 1) this.#say("down");
+  }
+
+  #isUp() {
+    clearInterval(this.polling);
+    this.polling = null;
+    this.#say("up");
+  }
+
+  #wake() {
+    if (this.closed) return;
+    const isOpen = this.socket && this.socket.readyState <= WebSocket.OPEN;
+    if (isOpen && Date.now() - this.heard < DEAD_LINE_MS / 2) return;
+    this.failures = 0;
+    this.#connect();
+    this.#poll();
+  }
+
+  async #poll() {
+    try {
+      const answer = await fetch(`/jobs/${this.job.id}/events?after=${this.last}`, {
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+      });
+      const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
+      if (answer.status === 404 || answer.status === 403 || (answer.ok && !isJson)) {
+        // Deleted, or the session has ended.
+        this.close();
+        this.#say("gone");
+      } else if (answer.ok) {
+        this.#take(await answer.json());
+      }
+    } catch {
+      // No network: the next round, or the browser's "online", tries again.
+    }
+  }
+
+  #say(line) {
+    if (line === this.line) return;
+    this.line = line;
+    this.listeners.onLine?.(line);
+  }
+
+  #take({ job, events }) {
+    let missed = false;
+    for (const event of [...events].sort((a, b) => a.sequence - b.sequence)) {
+      if (event.sequence <= this.last) continue;
+      if (event.sequence > this.last + 1) {
+        missed = true;
+        break;
+      }
+      this.last = event.sequence;
+      this.listeners.onEvent?.(event);
+    }
+    // A message may overtake another; the job never goes back.
+    if (job.last_sequence >= this.job.last_sequence) {
+      this.job = job;
+      this.listeners.onJob?.(job);
+    }
+    this.listeners.onUpdate?.();
+    if (missed || this.job.last_sequence > this.last) this.#catchUp();
+  }
+
+  #catchUp() {
+    const now = Date.now();
+    if (this.asked && this.asked.after === this.last && now - this.asked.at < 1_000) return;
+    this.asked = { after: this.last, at: now };
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ after: this.last }));
+    else this.#poll();
+  }
+}

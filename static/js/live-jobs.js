@@ -1,0 +1,37 @@
+// The cards of running jobs on the dashboard and in the list of jobs.
+
+import { setBar, setText } from "./dom.js";
+import { count, duration, hasEnded, stateWord, waitingSentence } from "./format.js";
+import { JobSocket } from "./job-socket.js";
+
+/** Browsers open a limited number of sockets to a host; the rest of the cards stand still until a reload. */
+const MOST = 12;
+
+function line(job) {
+  const { phase, epoch, epochs, total, seconds_left: left } = job.progress;
+  if (hasEnded(job.state)) return job.error?.message ?? "";
+  const waiting = waitingSentence(job);
+  if (waiting) return waiting;
+  if (phase === "training") return `Epoch ${epoch} of ${epochs}, ${duration(left)} left`;
+  if (phase === "saving") return "Saving the bot";
+  if (phase === "reading") return `${count(total ?? 0)} posts so far`;
+  if (phase === "cleaning") return `Cleaning ${count(total)} posts`;
+  return "Starting";
+}
+
+function follow(card) {
+  const bar = card.querySelector("[data-live-progress]");
+  const state = card.querySelector("[data-live-state]");
+  const job = { id: card.dataset.liveJob, last_sequence: 0, state: "", progress: {} };
+  const socket = new JobSocket(job, Number(card.dataset.sequence), {
+    onJob: (newer) => {
+      setText(state, stateWord(newer.state));
+      state.className = `state ${newer.state}`;
+      setText(card.querySelector("[data-live-text]"), line(newer));
+      setBar(bar, newer.state === "succeeded" ? 1 : (newer.progress.fraction ?? 0));
+      if (hasEnded(newer.state)) socket.close();
+    },
+  });
+}
+
+[...document.querySelectorAll("[data-live-job]")].slice(0, MOST).forEach(follow);

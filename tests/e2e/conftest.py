@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.person import Person
+from tests.e2e.product import Product, running_product
+from tests.fakes import x_api_server
+from tests.fakes.x_api_server import XApiServer
+
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
+
+
+def chromium() -> str | None:
+    """The Chromium of this machine: PLAYWRIGHT_CHROMIUM, else what is installed."""
+    if named := os.environ.get("PLAYWRIGHT_CHROMIUM"):
+        return named
+    places = ["/usr/bin/chromium", *map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))]
+    return next((place for place in places if place and Path(place).exists()), None)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        pytest.skip("No Chromium on this machine: install one, or name it in PLAYWRIGHT_CHROMIUM.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def x_api() -> Iterator[XApiServer]:
+    with XApiServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def product(browser: Browser, x_api: XApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product, started once for all tests here; skipped where there is no Chromium to look at it with."""
+    folder = tmp_path_factory.mktemp("product")
+    with running_product(folder, x_api_url=x_api.url, x_bearer_token=x_api_server.TOKEN) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def founder(browser: Browser, product: Product) -> Iterator[Person]:
+    """The first who signs up, and with that the administrator."""
+    with Person(browser, product, "alice") as person:
+        person.sign_up()
+        yield person
+
+
+@pytest.fixture
+def alice(founder: Person) -> Iterator[Person]:
+    """The founder at a fresh page; whatever the browser complained about fails the test."""
+    founder.open("/")
+    yield founder
+    founder.require_no_complaints()
+
+
+@pytest.fixture
+def bob(browser: Browser, product: Product, founder: Person) -> Iterator[Person]:
+    """Somebody else who is signed in."""
+    with Person(browser, product, "bob") as person:
+        person.sign_up_or_in()
+        yield person

@@ -1,0 +1,123 @@
+"""A person at a browser: what they do, in the words of the product, and what the browser complains about."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, expect
+
+from tests.conftest import PASSWORD
+from tests.e2e.product import Product
+
+CORPUS = re.compile(r"/corpora/[0-9a-f-]{36}/$")
+JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
+MODEL = re.compile(r"/models/[0-9a-f-]{36}/$")
+SECONDS = 1000
+#: Two cores are shared with whatever else runs: starting TensorFlow can take a while.
+TRAINING = 90 * SECONDS
+
+expect.set_options(timeout=15 * SECONDS)
+
+
+class Person:
+    def __init__(self, browser: Browser, product: Product, name: str, **options: Any) -> None:
+        self.name = name
+        self.product = product
+        self._browser = browser
+        options = {"viewport": {"width": 1280, "height": 900}, "base_url": product.url, **options}
+        self.context: BrowserContext = browser.new_context(**options)
+        self.complaints: list[str] = []
+        self.page = self.new_page()
+
+    def __enter__(self) -> Person:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.context.close()
+
+    def new_page(self) -> Page:
+        page = self.context.new_page()
+        page.set_default_timeout(15 * SECONDS)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        return page
+
+    def other_device(self, **options: Any) -> Person:
+        """The same person, signed in elsewhere too."""
+        state = self.context.storage_state()
+        return Person(self._browser, self.product, self.name, storage_state=state, **options)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # Every error and warning counts, CSP violations among them; answers of 4xx are asked for by the tests.
+        if message.type in {"error", "warning"} and "the server responded with a status of 4" not in message.text:
+            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+
+    def require_no_complaints(self) -> None:
+        assert self.complaints == []
+
+    def open(self, path: str) -> Response:
+        response = self.page.goto(path)
+        assert response is not None
+        return response
+
+    def sign_up(self) -> None:
+        self.open("/accounts/signup/")
+        self.page.get_by_label("Username").fill(self.name)
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.page.get_by_label("Password (again)").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign up").click()
+
+    def sign_up_or_in(self) -> None:
+        self.sign_up()
+        if self.page.get_by_text("already exists").count():
+            self.open("/accounts/login/")
+            self.page.get_by_label("Login").fill(self.name)
+            self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+            self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("link", name="Dashboard")).to_be_visible()
+
+    def paste(self, posts: list[str], name: str) -> str:
+        """The posts are imported; returns the address of their page, which is open."""
+        self.open("/corpora/new")
+        self.page.get_by_label("Pasted text").check()
+        self.page.get_by_label("Posts, one on each line").fill("\n".join(posts))
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_role("button", name="Bring posts").click()
+        return self.wait_for_corpus()
+
+    def wait_for_corpus(self) -> str:
+        self.page.wait_for_url(CORPUS, timeout=60 * SECONDS)
+        return self.page.url
+
+    def train(self, corpus: str, *, epochs: int, name: str = "") -> str:
+        """A training is queued; returns the address of its page, which is open."""
+        self.open(corpus)
+        self.page.get_by_label("Epochs").fill(str(epochs))
+        self.page.get_by_label("Name of the bot").fill(name)
+        self.page.get_by_role("button", name="Train").click()
+        self.page.wait_for_url(JOB)
+        return self.page.url
+
+    def wait_for_state(self, state: str, *, timeout: float = TRAINING) -> None:
+        expect(self.page.locator("[data-live-state]")).to_have_text(state, timeout=timeout)
+
+    def trained_bot(self, corpus: str, *, epochs: int, name: str) -> str:
+        """A bot is trained; returns the address of its page, which is open."""
+        self.train(corpus, epochs=epochs, name=name)
+        self.wait_for_state("Done")
+        self.page.get_by_role("link", name="Open the bot").click()
+        self.page.wait_for_url(MODEL)
+        return self.page.url
+
+    def figure(self, name: str) -> Locator:
+        return self.page.locator(f"[data-figure={name}]")
+
+
+def epochs_shown(page: Page) -> list[str]:
+    """The numbers of the epochs in the table of losses, in order."""
+    cells = page.locator("#losses tbody th").all_inner_texts()
+    return [cell.split()[0] for cell in cells]

@@ -1,0 +1,118 @@
+"""Point 6: what a bot writes, what it was made of, and what can be done with it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.person import CORPUS, MODEL, Person, epochs_shown
+from tests.e2e.product import Product
+from tests.fakes.posts import make_posts
+
+
+@pytest.fixture(scope="module")
+def corpus(founder: Person) -> str:
+    return founder.paste(make_posts(400, seed=11), "Shelf")
+
+
+@pytest.fixture(scope="module")
+def bot(founder: Person, corpus: str) -> str:
+    return founder.trained_bot(corpus, epochs=2, name="Shelf bot")
+
+
+def written(person: Person) -> list[str]:
+    return person.page.locator("#generation .post p").all_inner_texts()
+
+
+def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    main = alice.page.get_by_role("main")
+    expect(main).to_contain_text(re.compile(r"Learned 400 posts \([\d,]+ characters\) of\s+Shelf"))
+    expect(main).to_contain_text("starting from the base model")
+    assert epochs_shown(alice.page) == ["1", "2"]
+    expect(alice.page.locator("#chart canvas")).to_be_visible()
+    alice.page.get_by_text("Network, settings and seed").click()
+    expect(alice.page.get_by_role("row", name=re.compile("^seed "))).to_be_visible()
+
+
+def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.get_by_label("How many").fill("5")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Seed").fill("42")
+    page.get_by_role("button", name="Write").click()
+    expect(page.locator("#generation .post")).to_have_count(5)
+    first = written(alice)
+    page.get_by_label("Seed").fill("43")
+    page.get_by_role("button", name="Write").click()
+    expect(page.locator("[data-seed]")).to_have_text("43")
+    assert written(alice) != first
+    page.get_by_label("Seed").fill("42")
+    page.get_by_role("button", name="Write").click()
+    expect(page.locator("[data-seed]")).to_have_text("42")
+    assert written(alice) == first
+    expect(page.get_by_text("Written by a model, not by the person.")).to_be_visible()
+    page.reload()
+    assert written(alice) == first
+
+
+def test_a_wrong_setting_is_answered_with_a_sentence_in_place(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    alice.page.locator("form[hx-post]").evaluate("form => form.noValidate = true")
+    alice.page.get_by_label("Temperature").fill("9")
+    alice.page.get_by_role("button", name="Write").click()
+    expect(alice.page.get_by_role("alert")).to_contain_text("less than or equal to 2")
+    assert alice.page.url == bot
+
+
+def test_writing_works_without_javascript(alice: Person, bot: str) -> None:
+    with alice.other_device(java_script_enabled=False) as plain:
+        plain.open(bot)
+        plain.page.get_by_label("How many").fill("3")
+        plain.page.get_by_role("button", name="Write").click()
+        expect(plain.page.locator("#generation .post")).to_have_count(3)
+
+
+def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, product: Product) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.get_by_label("Name", exact=True).fill("Shelf bot the elder")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Shelf bot the elder")
+
+    page.get_by_role("link", name="Train further").click()
+    page.wait_for_url(re.compile(r"\?start="))
+    expect(page.get_by_label("Start from")).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])
+    page.get_by_label("Epochs").fill("1")
+    page.get_by_label("Name of the bot").fill("Shelf bot the younger")
+    page.get_by_role("button", name="Train").click()
+    alice.wait_for_state("Done")
+    page.get_by_role("link", name="Open the bot").click()
+    page.wait_for_url(MODEL)
+    expect(page.get_by_role("main")).to_contain_text(re.compile(r"starting from\s+Shelf bot the elder"))
+
+    younger = page.url.rstrip("/").rsplit("/", 1)[1]
+    files = next((product.checkpoints / "users").glob(f"*/{younger}"))
+    assert (files / "weights.safetensors").is_file()
+    page.get_by_role("button", name="Delete this bot").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Delete this bot").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Shelf bot the younger is deleted")).to_be_visible()
+    assert not files.exists()
+    assert alice.open(f"/models/{younger}/").status == 404
+
+
+def test_a_deleted_corpus_takes_its_page_along_and_leaves_its_bots(alice: Person, bot: str, corpus: str) -> None:
+    alice.open(corpus)
+    assert CORPUS.search(alice.page.url)
+    alice.page.get_by_role("button", name="Delete these posts").click()
+    alice.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(alice.page.get_by_text("Shelf is deleted")).to_be_visible()
+    assert alice.open(corpus).status == 404
+    assert alice.open(bot).status == 200
+    expect(alice.page.get_by_role("main")).to_contain_text("Shelf (deleted)")

@@ -1,0 +1,130 @@
+"""Points 2 and 3: the ways to bring posts, and what came of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.e2e.person import JOB, SECONDS, Person
+from tests.fakes.archives import archive_2022
+from tests.fakes.posts import make_posts
+
+
+def test_pasted_text_becomes_a_corpus_with_a_report(alice: Person) -> None:
+    alice.paste([*make_posts(600, seed=1), "https://example.com/only-a-link", make_posts(1, seed=1)[0]], "Town")
+    expect(alice.figure("kept")).to_have_text("600")
+    expect(alice.figure("found")).to_have_text("602")
+    rows = alice.page.get_by_role("table", name="Kept and dropped posts, by reason").get_by_role("row")
+    expect(rows.filter(has_text="only links")).to_contain_text("1")
+    expect(rows.filter(has_text="the same text again")).to_contain_text("1")
+    expect(alice.page.get_by_text("Enough.")).to_be_visible()
+    expect(alice.page.locator(".post")).to_have_count(12)
+
+
+def test_a_few_posts_are_enough_with_a_warning(alice: Person) -> None:
+    alice.paste(make_posts(150, seed=2), "A few")
+    expect(alice.page.get_by_text("Few, but it works.")).to_be_visible()
+    expect(alice.page.get_by_role("button", name="Train")).to_be_enabled()
+
+
+def test_too_few_characters_are_refused_with_a_sentence(alice: Person) -> None:
+    alice.paste(make_posts(10, seed=3), "Hardly any")
+    expect(alice.page.get_by_text(re.compile("too few to learn from: 6,000 are the least"))).to_be_visible()
+    expect(alice.page.get_by_role("button", name="Train")).to_be_disabled()
+
+
+def test_nothing_pasted_is_answered_with_a_sentence(alice: Person) -> None:
+    alice.open("/corpora/new")
+    alice.page.get_by_label("Pasted text").check()
+    alice.page.get_by_role("button", name="Bring posts").click()
+    expect(alice.page.get_by_role("alert").first).to_contain_text("There is no text yet")
+    expect(alice.page.get_by_label("Posts, one on each line")).to_be_visible()
+
+
+def test_a_jsonl_file_is_uploaded(alice: Person, tmp_path: Path) -> None:
+    file = tmp_path / "diary.jsonl"
+    file.write_text("".join(json.dumps({"text": post}) + "\n" for post in make_posts(200, seed=4)))
+    alice.open("/corpora/new")
+    alice.page.get_by_label("Your file").set_input_files(file)
+    expect(alice.page.get_by_text("diary.jsonl, ")).to_be_visible()
+    alice.page.get_by_role("button", name="Bring posts").click()
+    alice.wait_for_corpus()
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("diary")
+    expect(alice.figure("kept")).to_have_text("200")
+
+
+def test_an_x_archive_is_uploaded(alice: Person, tmp_path: Path) -> None:
+    file = tmp_path / "twitter-archive.zip"
+    file.write_bytes(archive_2022(make_posts(250, seed=5)))
+    alice.open("/corpora/new")
+    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.page.get_by_role("button", name="Bring posts").click()
+    alice.wait_for_corpus()
+    expect(alice.page.get_by_text("From the X archive twitter-archive.zip")).to_be_visible()
+    expect(alice.figure("kept")).to_have_text("250")
+
+
+def test_an_unreadable_upload_is_told_on_the_same_page(alice: Person, tmp_path: Path) -> None:
+    file = tmp_path / "empty.txt"
+    file.write_text("   \n")
+    alice.open("/corpora/new")
+    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.page.get_by_role("button", name="Bring posts").click()
+    expect(alice.page.get_by_role("alert")).to_contain_text("empty.txt is empty")
+    expect(alice.page.get_by_role("button", name="Bring posts")).to_be_enabled()
+
+
+def test_an_x_handle_is_imported_page_by_page(alice: Person) -> None:
+    _import_handle(alice, "@prolific")
+    expect(alice.page.locator("#pages li").first).to_have_text(re.compile(r"Got 100 new posts\. Total [\d,]+00\."))
+    alice.wait_for_corpus()
+    expect(alice.figure("found")).to_have_text("3,200")
+    alice.open("/jobs/")
+    alice.page.get_by_role("link", name="Import @prolific").click()
+    expect(alice.page.locator("#pages li").first).to_have_text("Got 100 new posts. Total 3,200.")
+    expect(alice.page.get_by_role("link", name="See the posts")).to_be_visible()
+
+
+def test_a_pause_that_x_asks_for_is_shown_with_its_end_and_can_be_cancelled(alice: Person) -> None:
+    _import_handle(alice, "@limited")
+    phase = alice.page.locator("#phase")
+    expect(phase).to_have_text(
+        re.compile(r"X asked us to wait until \d\d:\d\d\. The import goes on by itself\."), timeout=30 * SECONDS
+    )
+    expect(alice.page.locator("#count")).to_have_text("200 posts")
+    alice.page.reload()
+    expect(phase).to_contain_text("X asked us to wait until")
+    alice.page.get_by_role("button", name="Cancel").click()
+    alice.wait_for_state("Cancelled", timeout=15 * SECONDS)
+    expect(alice.page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_a_failed_import_says_why_and_offers_another_try(alice: Person) -> None:
+    _import_handle(alice, "@suspended")
+    alice.wait_for_state("Failed", timeout=30 * SECONDS)
+    expect(alice.page.locator("#failure")).to_contain_text("suspended")
+    alice.page.get_by_role("button", name="Try again").click()
+    expect(alice.page.locator("[data-live-state]")).not_to_have_text("Failed")
+    alice.wait_for_state("Failed", timeout=30 * SECONDS)
+
+
+def test_replies_are_kept_after_all_without_another_import(alice: Person) -> None:
+    _import_handle(alice, "@chatty")
+    alice.wait_for_corpus()
+    expect(alice.figure("kept")).to_have_text("18")
+    alice.page.get_by_label("Keep replies").check()
+    alice.page.get_by_role("button", name="Clean again").click()
+    alice.page.wait_for_url(JOB)
+    alice.wait_for_corpus()
+    expect(alice.figure("kept")).to_have_text("19")
+
+
+def _import_handle(person: Person, handle: str) -> None:
+    person.open("/corpora/new")
+    person.page.get_by_label("An X handle").check()
+    person.page.get_by_label("X handle", exact=True).fill(handle)
+    person.page.get_by_role("button", name="Bring posts").click()
+    person.page.wait_for_url(JOB)

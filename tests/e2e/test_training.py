@@ -1,0 +1,125 @@
+"""Points 4 and 5: choose, train, watch; and the ways a training ends before its time."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.person import JOB, SECONDS, TRAINING, Person, epochs_shown
+from tests.fakes.posts import make_posts
+
+#: So many characters take the small model some seconds an epoch.
+POSTS = make_posts(2500, seed=7)
+
+
+@pytest.fixture(scope="module")
+def corpus(founder: Person) -> str:
+    return founder.paste(POSTS, "Long shelf")
+
+
+def sample_epochs(page: Page) -> list[str]:
+    return page.locator(".epoch-samples h3").all_inner_texts()
+
+
+def test_the_estimate_follows_the_slider(alice: Person, corpus: str) -> None:
+    alice.open(corpus)
+    expect(alice.page.locator("#estimate")).to_have_text(re.compile(r"Takes about \d+ (s|min)"))
+    before = alice.page.locator("#estimate").inner_text()
+    alice.page.get_by_label("Epochs").fill("10")
+    expect(alice.page.locator("#epochs-value")).to_have_text("10")
+    expect(alice.page.locator("#estimate")).not_to_have_text(before)
+
+
+def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(alice: Person, corpus: str) -> None:
+    alice.train(corpus, epochs=3, name="Watched")
+    page = alice.page
+    losses = page.locator("#losses tbody tr")
+    expect(losses).to_have_count(1, timeout=TRAINING)
+    expect(page.locator(".epoch-samples")).to_have_count(1)
+    expect(page).to_have_title(re.compile(r"^\d+% Train Watched"))
+
+    page.reload()
+    expect(losses.first).to_be_visible()
+    assert epochs_shown(page)[0] == "1"
+    with alice.other_device(viewport={"width": 390, "height": 800}) as phone:
+        phone.open(page.url)
+        for watcher in (alice, phone):
+            watcher.wait_for_state("Done")
+            assert epochs_shown(watcher.page) == ["1", "2", "3"]
+            assert sample_epochs(watcher.page) == ["After epoch 3", "After epoch 2", "After epoch 1"]
+            expect(watcher.page.locator("#losses .best")).to_have_count(1)
+            expect(watcher.page.locator("#chart canvas")).to_be_visible()
+            expect(watcher.page.get_by_role("link", name="Open the bot")).to_be_visible()
+        assert page.locator("#losses").inner_text() == phone.page.locator("#losses").inner_text()
+        phone.require_no_complaints()
+
+
+def test_a_page_without_its_socket_asks_instead(alice: Person, corpus: str) -> None:
+    """The second training waits behind nothing; its page never gets a socket and is whole all the same."""
+    with alice.other_device() as cut_off:
+        cut_off.page.route_web_socket("**/ws/**", lambda socket: socket.close())
+        cut_off.train(corpus, epochs=1, name="By asking")
+        expect(cut_off.page.get_by_text("The line to the server is down.")).to_be_visible()
+        cut_off.wait_for_state("Done")
+        assert epochs_shown(cut_off.page) == ["1"]
+
+
+def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_place(alice: Person, corpus: str) -> None:
+    first = alice.train(corpus, epochs=10, name="Cancelled")
+    second = alice.train(corpus, epochs=10, name="Waiting")
+    expect(alice.page.locator("#where")).to_have_text(re.compile("Next in the queue|Number 2 in the queue"))
+    alice.page.get_by_role("button", name="Cancel").click()
+    alice.wait_for_state("Cancelled", timeout=15 * SECONDS)
+
+    alice.open(first)
+    expect(alice.page.locator("#where")).to_have_text(re.compile(r"^Epoch \d+ of 10"), timeout=TRAINING)
+    alice.page.get_by_role("button", name="Cancel").click()
+    alice.wait_for_state("Cancelled", timeout=30 * SECONDS)
+    expect(alice.page.get_by_role("button", name="Try again")).to_be_visible()
+    alice.page.reload()
+    alice.wait_for_state("Cancelled", timeout=5 * SECONDS)
+    alice.open("/models/")
+    expect(alice.page.get_by_role("link", name="Cancelled")).to_have_count(0)
+    assert second != first
+
+
+def test_stop_and_keep_the_best_ends_as_succeeded_with_a_bot(alice: Person, corpus: str) -> None:
+    alice.train(corpus, epochs=10, name="Stopped")
+    expect(alice.page.locator("#losses tbody tr")).not_to_have_count(0, timeout=TRAINING)
+    alice.page.get_by_role("button", name="Stop and keep the best").click()
+    alice.wait_for_state("Done", timeout=30 * SECONDS)
+    expect(alice.page.locator("#phase")).to_have_text(re.compile(r"Stopped after \d of 10 epochs"))
+    assert len(epochs_shown(alice.page)) < 10
+    alice.page.get_by_role("link", name="Open the bot").click()
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Stopped")
+
+
+def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus: str) -> None:
+    alice.open(corpus)
+    page = alice.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "start":
+            break
+    expect(page.get_by_label("Start from")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Epochs")).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.locator("#epochs-value")).to_have_text("1")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#epochs-value")).to_have_text("2")
+    page.keyboard.press("Tab")
+    page.keyboard.type("By keyboard")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Train")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(JOB)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Train By keyboard")
+    page.get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Enter")
+    alice.wait_for_state("Cancelled", timeout=60 * SECONDS)

@@ -1,0 +1,279 @@
+"""A server on this machine that answers like the X API, version 2, for scripted accounts.
+
+In a test: `with XApiServer() as api: ... api.url ...`. By hand: `python -m tests.fakes.x_api_server --port 8899`, then
+set the X API address to http://127.0.0.1:8899 and the token to "test-token".
+
+Accounts: prolific, essayist (long posts), chatty (replies, threads, retweets), empty, suspended, protected, nocredits,
+limited (one 429), flaky (503 now and then), cut (a page breaks off), down (always 503), notenrolled, capped, garbled,
+expelled (suspended after the look-up). Everybody else is unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.posts import make_long_post, make_posts
+
+TOKEN = "test-token"
+REACHABLE = 3200
+_PROBLEM = "https://api.twitter.com/2/problems/"
+_NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that the server saw."""
+
+    path: str
+    query: dict[str, str]
+    status: int
+    whole: bool = True  # False: the answer was cut
+
+
+@dataclass
+class _Answer:
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+def _tweets(name: str, texts: list[str]) -> list[dict[str, Any]]:
+    start = sum(name.encode()) * 1_000_000
+    return [
+        {
+            "id": str(1_900_000_000_000_000_000 + start - index),
+            "text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+            "created_at": (_NEWEST - timedelta(minutes=37 * index)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "edit_history_tweet_ids": [str(1_900_000_000_000_000_000 + start - index)],
+            "lang": "en",
+        }
+        for index, text in enumerate(texts)
+    ]
+
+
+def _essayist() -> list[dict[str, Any]]:
+    posts = _tweets("essayist", make_posts(12, seed=5))
+    for index in (0, 7):
+        whole = make_long_post(seed=index)
+        posts[index] |= {"text": whole[:274] + "… https://t.co/abcdefghij", "note_tweet": {"text": whole}}
+    return posts
+
+
+def _chatty(own_id: str) -> list[dict[str, Any]]:
+    posts = _tweets("chatty", make_posts(20, seed=6))
+    posts[1] |= {
+        "text": "RT @someone: words of somebody else…",
+        "referenced_tweets": [{"type": "retweeted", "id": "1"}],
+    }
+    posts[2] |= {
+        "text": "@someone that is true &amp; kind",
+        "in_reply_to_user_id": "77",
+        "referenced_tweets": [{"type": "replied_to", "id": "2"}],
+    }
+    posts[3] |= {"in_reply_to_user_id": own_id, "referenced_tweets": [{"type": "replied_to", "id": "3"}]}
+    posts[4] |= {"referenced_tweets": [{"type": "quoted", "id": "4"}]}
+    return posts
+
+
+class XApiServer:
+    """The server, on a free port unless told; `requests` lists what it was asked, in order."""
+
+    def __init__(self, port: int = 0, *, limited_seconds: int = 900, token: str = TOKEN) -> None:
+        self.limited_seconds = limited_seconds
+        self.token = token
+        self.requests: list[Request] = []
+        self._done: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        names = (
+            "prolific essayist chatty empty suspended protected nocredits limited flaky cut down notenrolled capped "
+            "garbled expelled"
+        )
+        self._ids = {name: str(1000 + index) for index, name in enumerate(names.split())}
+        self._posts: dict[str, list[dict[str, Any]]] = {"essayist": _essayist(), "chatty": _chatty(self._ids["chatty"])}
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else the body waits 40 ms for the headers to be acknowledged
+
+            def do_GET(self) -> None:
+                server._serve(self)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self) -> XApiServer:
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    def serve_forever(self) -> None:
+        """Answers until interrupted."""
+        self._http.serve_forever()
+
+    def posts_of(self, name: str) -> list[dict[str, Any]]:
+        """All posts of an account, newest first, as the API gives them (also those that cannot be reached)."""
+        with self._lock:
+            if name not in self._posts:
+                count = {"prolific": 4000, "empty": 0}.get(name, 420)
+                self._posts[name] = _tweets(name, make_posts(count, seed=sum(name.encode())))
+            return self._posts[name]
+
+    def pages_sold(self) -> list[tuple[str, str]]:
+        """(path, pagination token) of every page of posts that was answered whole, in order."""
+        return [
+            (request.path, request.query.get("pagination_token", ""))
+            for request in self.requests
+            if request.status == 200 and request.whole and request.path.endswith("/tweets")
+        ]
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        answer = self._answer(parts.path, query, handler.headers.get("Authorization", ""))
+        with self._lock:
+            self.requests.append(Request(parts.path, query, answer.status, not answer.cut))
+        html = isinstance(answer.body, str)
+        data = answer.body.encode() if html else json.dumps(answer.body).encode()
+        handler.send_response(answer.status)
+        handler.send_header("Content-Type", "text/html" if html else "application/json; charset=utf-8")
+        handler.send_header("Content-Length", str(len(data)))
+        for name, value in answer.headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data[: len(data) // 2] if answer.cut else data)
+        handler.close_connection = answer.cut or handler.close_connection
+
+    def _answer(self, path: str, query: dict[str, str], authorization: str) -> _Answer:
+        if authorization != f"Bearer {self.token}":
+            return _Answer(
+                401, {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
+            )
+        steps = path.strip("/").split("/")
+        if steps[:4] == ["2", "users", "by", "username"] and len(steps) == 5:
+            return self._user(steps[4])
+        if steps[:2] == ["2", "users"] and steps[3:] == ["tweets"]:
+            name = next((name for name, number in self._ids.items() if number == steps[2]), None)
+            return self._timeline(name, query) if name else _not_found("id", steps[2])
+        return _Answer(404, {"title": "Not Found", "detail": "Not Found", "type": "about:blank", "status": 404})
+
+    def _once(self, event: str) -> bool:
+        with self._lock:
+            self._done[event] += 1
+            return self._done[event] == 1
+
+    def _user(self, typed: str) -> _Answer:
+        name = typed.lower()
+        if name not in self._ids:
+            return _not_found("username", typed)
+        if name == "suspended":
+            return _suspended("username", typed)
+        if name == "nocredits":
+            detail = "Your enrolled account does not have any credits to fulfill this request."
+            return _Answer(402, {"title": "CreditsDepleted", "detail": detail, "type": _PROBLEM + "credits"})
+        if name == "notenrolled":
+            return _Answer(
+                403,
+                {
+                    "title": "Client Forbidden",
+                    "reason": "client-not-enrolled",
+                    "detail": "You must use keys and tokens from a developer App that is attached to a Project.",
+                    "type": _PROBLEM + "client-forbidden",
+                },
+            )
+        if name == "garbled":
+            return _Answer(200, "<html>This is not the API.</html>")
+        if name == "down" or (name == "flaky" and self._once("flaky user")):
+            return _Answer(503, "<html>Over capacity</html>")
+        user = {
+            "id": self._ids[name],
+            "name": typed.title(),
+            "username": typed,
+            "protected": name == "protected",
+            "public_metrics": {"tweet_count": len(self.posts_of(name))},
+        }
+        return _Answer(200, {"data": user})
+
+    def _timeline(self, name: str, query: dict[str, str]) -> _Answer:
+        size = int(query.get("max_results", "10"))
+        if not 5 <= size <= 100:
+            return _Answer(400, {"title": "Invalid Request", "detail": "max_results is not between 5 and 100"})
+        if name == "protected":
+            errors = [{"title": "Authorization Error", "type": _PROBLEM + "not-authorized-for-resource"}]
+            return _Answer(200, {"errors": errors})
+        if name == "expelled":
+            return _suspended("id", self._ids[name])
+        if name == "capped":
+            return _Answer(429, {"title": "UsageCapExceeded", "type": _PROBLEM + "usage-capped", "period": "Monthly"})
+        token = query.get("pagination_token", "")
+        start = int(token.removeprefix("next")) if token else 0
+        if name == "limited" and start >= 200 and self._once("limited"):
+            reset = int(time.time()) + self.limited_seconds
+            body = {"title": "Too Many Requests", "type": "about:blank", "status": 429, "detail": "Too Many Requests"}
+            return _Answer(429, body, {"x-rate-limit-limit": "900", "x-rate-limit-reset": str(reset)})
+        if name == "flaky" and self._once(f"flaky {start}"):
+            return _Answer(503, "<html>Over capacity</html>")
+        reachable = self.posts_of(name)[:REACHABLE]
+        data = reachable[start : start + size]
+        if not data:
+            return _Answer(200, {"meta": {"result_count": 0}})
+        meta = {"result_count": len(data), "newest_id": data[0]["id"], "oldest_id": data[-1]["id"]}
+        if start + size < len(reachable):
+            meta["next_token"] = f"next{start + size}"
+        return _Answer(200, {"data": data, "meta": meta}, cut=name == "cut" and start >= 200 and self._once("cut"))
+
+
+def _not_found(parameter: str, value: str) -> _Answer:
+    error = {
+        "value": value,
+        "parameter": parameter,
+        "resource_type": "user",
+        "title": "Not Found Error",
+        "detail": f"Could not find user with {parameter}: [{value}].",
+        "type": _PROBLEM + "resource-not-found",
+    }
+    return _Answer(200, {"errors": [error]})
+
+
+def _suspended(parameter: str, value: str) -> _Answer:
+    error = {
+        "value": value,
+        "parameter": parameter,
+        "resource_type": "user",
+        "title": "Forbidden",
+        "detail": f"User has been suspended: [{value}].",
+        "type": _PROBLEM + "resource-not-found",
+    }
+    return _Answer(200, {"errors": [error]})
+
+
+def main() -> None:
+    """Serves until interrupted."""
+    options = argparse.ArgumentParser(description="A local stand-in for the X API.")
+    options.add_argument("--port", type=int, default=8899)
+    options.add_argument("--limited-seconds", type=int, default=30)
+    chosen = options.parse_args()
+    server = XApiServer(chosen.port, limited_seconds=chosen.limited_seconds)
+    print(f"X API stand-in at {server.url}, token {TOKEN!r}", flush=True)  # noqa: T201
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

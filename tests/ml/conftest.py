@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NetworkConfig
+from models_app.ml.kinds import kind_of
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+TINY = NetworkConfig(embedding=6, units=12)
+
+
+def random_checkpoint(network: NetworkConfig = TINY, seed: int = 0, scale: float = 0.5) -> Checkpoint:
+    """A network of random weights: it knows nothing, so it writes anything."""
+    rng = np.random.default_rng(seed)
+    shapes = kind_of(network).weight_shapes(network)
+    weights: dict[str, Any] = {name: rng.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
+    return Checkpoint(network, weights, {}, "")
+
+
+@pytest.fixture(scope="session")
+def broker() -> None:
+    """Nothing here needs the broker of the other tests."""
+
+
+@pytest.fixture
+def network() -> NetworkConfig:
+    return TINY
+
+
+@pytest.fixture
+def checkpoint() -> Checkpoint:
+    return random_checkpoint()

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models_app.ml import checkpoint as module
+from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, load, recover, save
+from models_app.ml.errors import CheckpointError
+
+from .conftest import random_checkpoint
+
+
+def write(directory: Path, start: Checkpoint, **meta: object) -> Checkpoint:
+    return save(directory, network=start.network, weights=start.weights, meta=meta)
+
+
+def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    saved = write(tmp_path / "base", checkpoint, name="é", losses=[1.5])
+    loaded = load(tmp_path / "base")
+    assert loaded.network == checkpoint.network
+    assert loaded.meta == {"name": "é", "losses": [1.5]}
+    assert loaded.sha256 == saved.sha256 == describe(tmp_path / "base")["sha256"]
+    for name, array in checkpoint.weights.items():
+        np.testing.assert_array_equal(loaded.weights[name], array)
+    assert sorted(path.name for path in (tmp_path / "base").iterdir()) == [CONFIG, WEIGHTS]
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_loaded_weights_cannot_be_changed(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    write(tmp_path / "base", checkpoint)
+    with pytest.raises(ValueError, match="read-only"):
+        load(tmp_path / "base").weights["bias"][0] = 1
+
+
+def test_saving_again_replaces_the_model_and_keeps_what_lies_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "base", random_checkpoint(seed=1), number=1)
+    (tmp_path / "base" / ".training").mkdir()
+    (tmp_path / "base" / ".training" / "state").write_text("kept")
+    (tmp_path / "base" / "training.csv").write_text("kept too")
+    write(tmp_path / "base", random_checkpoint(seed=2), number=2)
+    assert load(tmp_path / "base").meta == {"number": 2}
+    assert (tmp_path / "base" / ".training" / "state").read_text() == "kept"
+    assert (tmp_path / "base" / "training.csv").read_text() == "kept too"
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "missing"])
+def test_damaged_weights_are_noticed(tmp_path: Path, checkpoint: Checkpoint, damage: str) -> None:
+    write(tmp_path / "base", checkpoint)
+    path = tmp_path / "base" / WEIGHTS
+    data = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    else:
+        data[-1] ^= 1
+        path.write_bytes({"flip": bytes(data), "cut": bytes(data[:-4]), "empty": b""}[damage])
+    with pytest.raises(CheckpointError) as caught:
+        load(tmp_path / "base")
+    assert str(tmp_path / "base") in str(caught.value)
+    assert caught.value.code == "checkpoint_damaged"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1', "\udcff"])
+def test_a_damaged_config_is_noticed(tmp_path: Path, checkpoint: Checkpoint, text: str) -> None:
+    write(tmp_path / "base", checkpoint)
+    (tmp_path / "base" / CONFIG).write_text(text, errors="surrogateescape")
+    with pytest.raises(CheckpointError):
+        load(tmp_path / "base")
+    with pytest.raises(CheckpointError):
+        describe(tmp_path / "base")
+
+
+def test_another_network_in_the_config_is_noticed(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    write(tmp_path / "base", checkpoint)
+    path = tmp_path / "base" / CONFIG
+    content = json.loads(path.read_text())
+    content["network"]["units"] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match="not float32"):
+        load(tmp_path / "base")
+    content["network"]["colour"] = "red"
+    path.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match="does not know colour"):
+        load(tmp_path / "base")
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"no readable model in .*nowhere"):
+        load(tmp_path / "nowhere")
+
+
+def test_weights_that_are_not_numbers_are_never_saved(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    write(tmp_path / "base", checkpoint, number=1)
+    broken = dict(checkpoint.weights) | {"bias": np.full_like(checkpoint.weights["bias"], np.nan)}
+    with pytest.raises(CheckpointError, match="bias holds a value that is not a finite number"):
+        save(tmp_path / "base", network=checkpoint.network, weights=broken, meta={})
+    incomplete = {name: array for name, array in checkpoint.weights.items() if name != "bias"}
+    with pytest.raises(CheckpointError, match="should hold bias"):
+        save(tmp_path / "base", network=checkpoint.network, weights=incomplete, meta={})
+    assert load(tmp_path / "base").meta == {"number": 1}
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tests.ml.conftest import random_checkpoint
+from models_app.ml.checkpoint import save
+renames = 0
+rename = Path.rename
+def counted(self, target):
+    global renames
+    renames += 1
+    if renames == int(sys.argv[2]):
+        os._exit(9)
+    return rename(self, target)
+Path.rename = counted
+start = random_checkpoint(seed=2)
+save(Path(sys.argv[1]), network=start.network, weights=start.weights, meta={"number": 2})
+"""
+
+
+@pytest.mark.parametrize(("kill_before", "number"), [(1, 1), (2, 1), (3, 2)])
+def test_a_kill_at_any_rename_leaves_a_whole_model(tmp_path: Path, kill_before: int, number: int) -> None:
+    directory = tmp_path / "base"
+    write(directory, random_checkpoint(seed=1), number=1)
+    (directory / "training.csv").write_text("kept")
+    arguments = [sys.executable, "-c", KILLED, str(directory), str(kill_before)]
+    assert subprocess.run(arguments, check=False, cwd=Path(__file__).parents[2]).returncode == 9
+
+    assert load(directory).meta == {"number": number}
+    assert describe(directory)["meta"] == {"number": number}
+    recover(directory)
+    assert load(directory).meta == {"number": number}
+    assert (directory / "training.csv").read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_a_failed_save_leaves_the_old_model(
+    tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "base", checkpoint, number=1)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_durably", full)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path / "base", checkpoint, number=2)
+    assert load(tmp_path / "base").meta == {"number": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_readers_never_see_a_mix_while_models_are_replaced(tmp_path: Path) -> None:
+    directory = tmp_path / "base"
+    models = [random_checkpoint(seed=seed) for seed in range(2)]
+    write(directory, models[0], number=0)
+    over = threading.Event()
+
+    def replace() -> None:
+        for turn in range(60):
+            write(directory, models[turn % 2], number=turn % 2)
+        over.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    reads = 0
+    while not over.is_set():
+        seen = load(directory)
+        np.testing.assert_array_equal(seen.weights["bias"], models[seen.meta["number"]].weights["bias"])
+        reads += 1
+    writer.join()
+    assert reads > 0
+
+
+def test_no_pickle_is_ever_read(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    write(tmp_path / "base", checkpoint)
+    data = (tmp_path / "base" / WEIGHTS).read_bytes()
+    assert data[8:9] == b"{"  # safetensors: a length, then a JSON header, then plain numbers
+    sources = Path(module.__file__).parent.glob("*.py")
+    assert not [
+        path.name for path in sources if "import pickle" in path.read_text() or "allow_pickle" in path.read_text()
+    ]
+    assert (tmp_path / "base").stat().st_mode & 0o777 == 0o755

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, SamplingConfig
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        NetworkConfig(units=32),
+        FineTuneConfig.auto(characters=5000, epochs=3),
+        PretrainConfig(seed=4),
+        SamplingConfig(prompt="hé"),
+    ],
+)
+def test_a_config_survives_json(config: Any) -> None:
+    assert type(config).from_dict(config.as_dict()) == config
+
+
+def test_unknown_settings_are_named() -> None:
+    with pytest.raises(ValueError, match="does not know layers, width"):
+        NetworkConfig.from_dict({"units": 8, "layers": 2, "width": 3})
+
+
+def test_missing_settings_are_named() -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        FineTuneConfig.from_dict({"epochs": 2})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"count": 0}, "count must be a whole number from 1 to 100"),
+        ({"count": True}, "count"),
+        ({"temperature": 2.1}, "temperature must be a number from 0 to 2"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_k": -1}, "top_k"),
+        ({"prompt": 3}, "prompt must be text"),
+        ({"seed": 1.5}, "seed"),
+        ({"max_characters": 4001}, "max_characters"),
+    ],
+)
+def test_bad_sampling_settings_are_refused_with_a_sentence(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SamplingConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"learning_rate": 0}, "learning_rate must be a number above 0"),
+        ({"epochs": 0}, "epochs"),
+        ({"dropout": 0.95}, "dropout"),
+        ({"learning_rat": 0.1}, "does not know learning_rat"),
+    ],
+)
+def test_bad_training_settings_are_refused_with_a_sentence(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        FineTuneConfig.from_dict(FineTuneConfig.auto(characters=9000, epochs=1).as_dict() | values)
+
+
+def test_an_unknown_kind_of_network_is_refused() -> None:
+    with pytest.raises(ValueError, match="no network of kind 'gru'"):
+        NetworkConfig.from_dict({"kind": "gru"})
+
+
+def test_auto_takes_smaller_batches_for_smaller_corpora_and_more_dropout_for_more_epochs() -> None:
+    large = FineTuneConfig.auto(characters=450_000, epochs=3)
+    small = FineTuneConfig.auto(characters=4_000, epochs=3)
+    assert (large.batch_size, small.batch_size) == (32, 8)
+    assert large.dropout == 0.1
+    assert FineTuneConfig.auto(characters=450_000, epochs=8).dropout == 0.2
+
+
+def test_auto_lets_the_person_decide() -> None:
+    config = FineTuneConfig.auto(characters=4_000, epochs=2, seed=3, batch_size=64, learning_rate=0.01)
+    assert (config.batch_size, config.learning_rate, config.seed) == (64, 0.01, 3)

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models_app.ml import pretrain as module
+from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.config import PretrainConfig
+from models_app.ml.errors import Cancelled, CheckpointError
+from models_app.ml.evaluation import evaluate
+from models_app.ml.pretrain import LOSSES, STATE, PretrainValidation, pretrain
+from models_app.ml.resume import load_state
+from models_app.ml.schedule import learning_rate
+
+from .conftest import TINY
+
+CONFIG = PretrainConfig(
+    batch_size=8,
+    sequence_length=5,
+    learning_rate=0.01,
+    warmup_steps=2,
+    validation_minutes=10 / 60,
+    validation_stride=2,
+    save_minutes=12 / 60,
+    shuffle_posts=20,
+)
+
+
+class Time:
+    """A clock on which every training step takes half a second, so that a schedule in minutes is exact."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.5
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTFACTORY_ML_PRODUCTS", "float32")
+    monkeypatch.setattr(module, "time", Time())
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Any]:
+    posts = [f"post {number}: the {('red', 'blue')[number % 2]} fox said {number * 7 % 10}" for number in range(200)]
+    (tmp_path / "train-0.txt").write_text("\n".join(posts[:100]))
+    (tmp_path / "train-1.txt").write_text("\n".join(posts[100:180]))
+    (tmp_path / "valid.txt").write_text("\n".join(posts[180:]))
+    return {
+        "corpus": [tmp_path / "train-0.txt", tmp_path / "train-1.txt"],
+        "validation": tmp_path / "valid.txt",
+        "directory": tmp_path / "base",
+    }
+
+
+def train(files: dict[str, Any], *, resume: bool = True, **others: Any) -> Checkpoint:
+    values: dict[str, Any] = {"minutes": 0.5, "config": CONFIG} | others
+    return pretrain(**files, network=TINY, resume=resume, **values)
+
+
+def cancel_after(steps: int) -> Any:
+    asked = iter(range(10**9))
+    return lambda: "cancel" if next(asked) >= steps else "go"
+
+
+def losses(directory: Path) -> list[dict[str, str]]:
+    with (directory / LOSSES).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_base_training_writes_a_checkpoint_that_says_how_it_was_made(files: dict[str, Any]) -> None:
+    seen: list[PretrainValidation] = []
+    result = train(files, on_validation=seen.append)
+    loaded = load(files["directory"])
+    assert loaded.sha256 == result.sha256
+    assert loaded.meta["name"] == "base"
+    assert [entry["file"] for entry in loaded.meta["corpus"]] == ["train-0.txt", "train-1.txt"]
+    assert loaded.meta["minutes"] == 0.5
+    assert loaded.meta["bytes_seen"] == 61 * 8 * 5  # 60 steps of half a second, and the first, which is not counted
+    assert seen[-1].validation_loss < seen[0].validation_loss
+    assert seen[-1].train_loss < seen[0].train_loss
+    whole = evaluate(loaded, files["validation"].read_text().split("\n"))
+    assert loaded.meta["bits_per_character"] == pytest.approx(whole.bits_per_character, rel=1e-5)
+    rows = losses(files["directory"])
+    assert [float(row["minutes"]) for row in rows] == [0.17, 0.33, 0.5, 0.5][: len(rows)]
+    assert [float(row["validation_loss"]) for row in rows] == pytest.approx([v.validation_loss for v in seen], abs=1e-5)
+
+
+def test_a_cancelled_training_goes_on_as_if_it_had_not_been(files: dict[str, Any], tmp_path: Path) -> None:
+    whole = train(files | {"directory": tmp_path / "whole"})
+    with pytest.raises(Cancelled, match="run it with resume"):
+        train(files, control=cancel_after(31))
+    # The step that builds the graph again is not counted as time, so the second part runs one step longer.
+    again = train(files)
+    assert again.meta["bytes_seen"] == whole.meta["bytes_seen"] + 40
+    assert again.meta["bits_per_character"] == pytest.approx(whole.meta["bits_per_character"], rel=0.02)
+    minutes = [row["minutes"] for row in losses(files["directory"])]
+    assert minutes == sorted(set(minutes))
+
+
+def test_a_saved_state_yields_the_same_next_steps(files: dict[str, Any], tmp_path: Path) -> None:
+    ended: list[Checkpoint] = []
+    for directory, stops in ((tmp_path / "whole", [40]), (tmp_path / "parts", [17, 23])):
+        for steps in stops:
+            with pytest.raises(Cancelled):
+                # The learning rate follows the minutes; as good as endless, it is the same in both.
+                train(files | {"directory": directory}, minutes=1e6, control=cancel_after(steps))
+        arrays, _ = load_state(directory / STATE)
+        ended.append(Checkpoint(TINY, arrays, {}, ""))
+    whole, parts = (checkpoint.weights for checkpoint in ended)
+    for name in whole:
+        if name.startswith(("weights.", "state.")):
+            np.testing.assert_allclose(parts[name], whole[name], atol=1e-5, err_msg=name)
+
+
+def test_losses_after_the_saved_state_are_not_written_twice(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(31))
+    path = files["directory"] / LOSSES
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerow(["0.40", "999999", "0.001", "2.0", "2.0"])
+    train(files)
+    assert "0.40" not in [row["minutes"] for row in losses(files["directory"])]
+
+
+def test_without_resume_training_begins_anew(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(31))
+    assert train(files, resume=False).meta["bytes_seen"] == 61 * 40
+
+
+def test_a_finished_training_only_measures_again(files: dict[str, Any]) -> None:
+    first = train(files)
+    again = train(files, control=lambda: "cancel")
+    assert again.sha256 == first.sha256
+    assert again.meta["bytes_seen"] == first.meta["bytes_seen"]
+
+
+def test_a_stop_keeps_the_best_so_far(files: dict[str, Any]) -> None:
+    seen: list[PretrainValidation] = []
+    result = train(files, on_validation=seen.append, control=lambda: "stop" if seen else "go")
+    assert result.meta["best_minutes"] == pytest.approx(10 / 60, abs=0.01)
+    assert load(files["directory"]).sha256 == result.sha256
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_the_state_first(files: dict[str, Any], number: signal.Signals) -> None:
+    asked = iter(range(10**9))
+
+    def control() -> str:
+        if next(asked) == 5:
+            os.kill(os.getpid(), number)
+        return "go"
+
+    with pytest.raises(Cancelled):
+        train(files, control=control)
+    assert (files["directory"] / STATE).exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_damaged_state_is_named_and_never_silently_dropped(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(5))
+    (files["directory"] / STATE).write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="start without resume"):
+        train(files)
+
+
+def test_a_state_of_another_configuration_is_refused(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(5))
+    with pytest.raises(CheckpointError, match="another corpus, network or configuration"):
+        train(files, config=PretrainConfig(batch_size=8))
+
+
+def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
+    def rate(step: int, fraction: float) -> float:
+        return learning_rate(peak=1.0, final=0.1, warmup_steps=4, step=step, fraction=fraction)
+
+    assert [rate(step, 0) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
+    assert rate(100, 0.5) == pytest.approx(0.55)
+    assert rate(100, 1) == pytest.approx(0.1)
+    assert rate(100, 1.2) == pytest.approx(0.1)

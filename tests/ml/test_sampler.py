@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import BadSampling
+from models_app.ml.kinds import kind_of
+from models_app.ml.sampler import Sampler, choose, cut_at_word
+from models_app.ml.vocabulary import END, encode
+
+from .conftest import TINY, random_checkpoint
+
+
+def favouring(**logits: float) -> Checkpoint:
+    """A network that always gives these logits to these characters (END: the end mark) and -30 to all others."""
+    checkpoint = random_checkpoint(scale=0)
+    bias = np.full(256, -30, np.float32)
+    for name, value in logits.items():
+        bias[END if name == "END" else ord(name)] = value
+    return Checkpoint(TINY, dict(checkpoint.weights) | {"output_bias": bias}, {}, "")
+
+
+def follow(checkpoint: Checkpoint, text: str) -> Any:
+    """Returns the logits (256,) after the start mark and the text."""
+    stepper = kind_of(checkpoint.network).stepper(checkpoint.weights)
+    state = stepper.start(1)
+    for symbol in [END, *encode(text)]:
+        logits, state = stepper.step(np.array([symbol]), state)
+    return logits[0]
+
+
+@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, 0), (0.5, 0), (1.5, 0), (1.0, 5), (0.8, 1)])
+def test_symbols_are_drawn_in_proportion_to_their_probabilities(temperature: float, top_k: int) -> None:
+    logits = np.random.default_rng(1).normal(0, 1.5, 20)
+    logits[3] = -np.inf
+    expected = np.exp((logits - logits.max()) / temperature)
+    if top_k:
+        expected[np.argsort(-logits)[top_k:]] = 0
+    expected /= expected.sum()
+    draws = 40_000
+    drawn = choose(np.tile(logits.astype(np.float32), (draws, 1)), temperature, top_k, np.random.default_rng(2))
+    counts = np.bincount(drawn, minlength=20)
+    assert (counts[expected == 0] == 0).all()
+    possible = expected > 0
+    chi_square = (((counts - draws * expected) ** 2)[possible] / (draws * expected)[possible]).sum()
+    assert chi_square < 50  # 19 degrees of freedom: one seed in 8,000 is beyond 50
+
+
+def test_a_tiny_temperature_takes_the_likeliest() -> None:
+    logits = np.random.default_rng(1).normal(0, 50, (100, 256)).astype(np.float32)
+    drawn = choose(logits, 1e-9, 0, np.random.default_rng(0))
+    np.testing.assert_array_equal(drawn, logits.argmax(axis=1))
+
+
+def test_temperature_zero_writes_the_likeliest_post(checkpoint: Checkpoint) -> None:
+    config = SamplingConfig(count=3, temperature=0, prompt="ab", max_characters=12, seed=1)
+    posts = Sampler(checkpoint).generate(config)
+    assert len(set(posts)) == 1
+    for end in range(2, len(posts[0])):
+        wanted = follow(checkpoint, posts[0][:end])
+        symbol = encode(posts[0][end])[0]
+        assert wanted[symbol] == pytest.approx(max(wanted[np.r_[10, 32:127, 0xC2:0xF5, END]]), abs=1e-4)
+
+
+def test_top_k_draws_only_the_k_likeliest() -> None:
+    sampler = Sampler(favouring(a=3, b=2.5, c=2, d=1.5, END=-5))
+    posts = sampler.generate(SamplingConfig(count=50, top_k=2, temperature=2, seed=1, max_characters=50))
+    assert set("".join(posts)) == {"a", "b"}
+
+
+def test_the_same_seed_writes_the_same_posts(checkpoint: Checkpoint) -> None:
+    sampler = Sampler(checkpoint)
+    config = SamplingConfig(count=5, seed=11)
+    first = sampler.generate(config)
+    np.random.seed(0)
+    assert sampler.generate(config) == first
+    assert Sampler(checkpoint).generate(config) == first
+    assert sampler.generate(SamplingConfig(count=5, seed=12)) != first
+
+
+def test_without_a_seed_each_call_writes_something_else(checkpoint: Checkpoint) -> None:
+    sampler = Sampler(checkpoint)
+    assert sampler.generate(SamplingConfig()) != sampler.generate(SamplingConfig())
+
+
+def test_threads_may_share_a_sampler(checkpoint: Checkpoint) -> None:
+    sampler = Sampler(checkpoint)
+    expected = [sampler.generate(SamplingConfig(count=3, seed=seed)) for seed in range(8)]
+    found: dict[int, list[str]] = {}
+
+    def write(seed: int) -> None:
+        found[seed] = sampler.generate(SamplingConfig(count=3, seed=seed))
+
+    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[seed] for seed in range(8)] == expected
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 2.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_network_writes_only_valid_text_without_control_characters(temperature: float, seed: int) -> None:
+    sampler = Sampler(random_checkpoint(seed=seed, scale=1))
+    for post in sampler.generate(SamplingConfig(count=40, temperature=temperature, seed=seed, max_characters=60)):
+        assert post.encode("utf-8").decode("utf-8") == post
+        assert 0 < len(post) <= 60
+        assert not [character for character in post if ord(character) < 32 and character != "\n"]
+        assert not [character for character in post if 0x7F <= ord(character) < 0xA0]
+
+
+def test_emoji_in_a_prompt_are_kept_whole(checkpoint: Checkpoint) -> None:
+    prompt = "👩🏽‍🚀 \x00é\u0301\t"
+    for post in Sampler(checkpoint).generate(SamplingConfig(count=10, prompt=prompt, seed=3)):
+        assert post.startswith(prompt)
+
+
+def test_the_prompt_is_read_before_the_first_draw(checkpoint: Checkpoint) -> None:
+    sampler = Sampler(checkpoint)
+    posts = sampler.generate(SamplingConfig(count=100, prompt="x", temperature=1, seed=0, max_characters=2))
+    logits = follow(checkpoint, "x")
+    ascii_only = [post[1] for post in posts if len(post) == 2 and post[1] < "\x7f"]
+    assert len(set(ascii_only)) > 3
+    assert all(np.isfinite(logits[ord(character)]) for character in ascii_only)
+
+
+def test_no_post_is_empty_but_a_prompt_may_be_a_whole_post() -> None:
+    sampler = Sampler(favouring(a=0, END=9))
+    assert set(sampler.generate(SamplingConfig(count=20, seed=1))) <= {"a", "aa"}
+    assert "hi" in sampler.generate(SamplingConfig(count=5, prompt="hi", seed=1))
+
+
+def test_blank_posts_are_drawn_again() -> None:
+    sampler = Sampler(favouring(**{" ": 0, "a": 0, "END": 2}))
+    posts = sampler.generate(SamplingConfig(count=30, seed=1))
+    assert len(posts) == 30
+    assert all(post.strip() for post in posts)
+
+
+def test_a_post_that_does_not_end_is_cut_at_its_last_whole_word() -> None:
+    sampler = Sampler(favouring(**{" ": -1.5, "a": 0, "é": -60}))
+    for post in sampler.generate(SamplingConfig(count=50, seed=1, temperature=1, max_characters=40)):
+        assert 20 < len(post) <= 40
+        assert post == post.rstrip()
+
+
+def test_a_post_that_ends_just_at_the_limit_is_whole() -> None:
+    checkpoint = favouring(a=0, END=0)
+    posts = Sampler(checkpoint).generate(
+        SamplingConfig(count=100, seed=1, temperature=1, prompt="b c", max_characters=5)
+    )
+    assert set(posts) == {"b c", "b ca", "b caa"}
+
+
+@pytest.mark.parametrize(
+    ("text", "following", "at_least", "kept"),
+    [
+        ("one two thr", "e", 0, "one two"),
+        ("one two", " ", 0, "one two"),
+        ("one two ", "x", 0, "one two"),
+        ("one\ntwothr", "e", 0, "one"),
+        ("endless", "x", 0, "endless"),
+        ("my prompt goe", "s", 10, "my prompt goe"),
+        ("my prompt goes o", "n", 10, "my prompt goes"),
+        ("👩🏽\u200d", "x", 0, "👩🏽"),
+    ],
+)
+def test_cutting_at_a_word(text: str, following: str, at_least: int, kept: str) -> None:
+    assert cut_at_word(text, following=following, at_least=at_least) == kept
+
+
+def test_a_prompt_that_leaves_no_room_is_refused(checkpoint: Checkpoint) -> None:
+    with pytest.raises(BadSampling, match="The prompt has 5 characters"):
+        Sampler(checkpoint).generate(SamplingConfig(prompt="hello", max_characters=5))
+
+
+def test_a_prompt_with_half_a_surrogate_pair_is_refused(checkpoint: Checkpoint) -> None:
+    with pytest.raises(BadSampling, match="surrogate"):
+        Sampler(checkpoint).generate(SamplingConfig(prompt="a\ud800"))
+
+
+def test_rejected_posts_are_drawn_again() -> None:
+    sampler = Sampler(favouring(a=0, b=0, END=1))
+    posts = sampler.generate(SamplingConfig(count=40, temperature=1, seed=2), accept=lambda post: "b" not in post)
+    assert len(posts) == 40
+    assert not [post for post in posts if "b" in post]
+
+
+def test_posts_that_are_always_rejected_are_left_out_after_ten_rounds() -> None:
+    asked: list[str] = []
+    config = SamplingConfig(count=3, seed=2, max_characters=8)
+
+    def never(post: str) -> bool:
+        asked.append(post)
+        return False
+
+    assert Sampler(favouring(a=0, END=0)).generate(config, accept=never) == []
+    assert len(asked) == 30

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import FineTuneConfig
+from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
+from models_app.ml.evaluation import evaluate
+from models_app.ml.kinds import kind_of
+from models_app.ml.learner import Learner
+from models_app.ml.trainer import STATE, EpochResult, FineTuneResult, Progress, fine_tune
+
+from .conftest import TINY
+
+TRAIN = [f"the {colour} fox number {number} said hé 👋" for number in range(8) for colour in ("red", "blue", "grey")]
+VALIDATION = ["the green fox number 3 said hé 👋", "the red fox said", "a fox", "number 7"]
+CONFIG = FineTuneConfig(
+    epochs=3,
+    batch_size=4,
+    sequence_length=5,
+    learning_rate=0.02,
+    final_learning_rate=0.05,
+    warmup_steps=4,
+    dropout=0.2,
+    seed=5,
+)
+Answer = Literal["go", "stop", "cancel"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture(autouse=True)
+def whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTFACTORY_ML_PRODUCTS", "float32")
+
+
+@pytest.fixture
+def start() -> Checkpoint:
+    return Checkpoint(TINY, kind_of(TINY).first_weights(TINY, 0), {}, "")
+
+
+def tune(
+    start: Checkpoint,
+    work_dir: Path,
+    *,
+    config: FineTuneConfig = CONFIG,
+    control: Callable[[], Answer] = lambda: "go",
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_epoch: Callable[[EpochResult], None] = lambda _: None,
+    **others: Any,
+) -> FineTuneResult:
+    values: dict[str, Any] = {"train": TRAIN, "validation": VALIDATION, "sample_count": 2} | others
+    return fine_tune(
+        start=start,
+        config=config,
+        work_dir=work_dir,
+        on_progress=on_progress,
+        on_epoch=on_epoch,
+        control=control,
+        **values,
+    )
+
+
+def after(calls: int, answer: Answer) -> Callable[[], Answer]:
+    """Returns a control that says "go" this many times and then the answer."""
+    asked = iter(range(10**9))
+    return lambda: answer if next(asked) >= calls else "go"
+
+
+def test_a_fine_tune_learns_and_reports_each_epoch(start: Checkpoint, tmp_path: Path) -> None:
+    epochs: list[EpochResult] = []
+    result = tune(start, tmp_path, on_epoch=epochs.append)
+    assert [entry.epoch for entry in epochs] == [1, 2, 3]
+    assert result.history == epochs
+    assert epochs[2].validation_loss < epochs[0].validation_loss < 5.6
+    assert epochs[2].train_loss < epochs[0].train_loss
+    assert all(len(entry.samples) == 2 and all(entry.samples) for entry in epochs)
+    assert epochs[0].learning_rate > epochs[2].learning_rate > 0
+    assert not result.stopped_early
+    assert result.characters_per_second > 0
+    assert result.seconds >= sum(entry.seconds for entry in epochs) * 0.9
+
+
+def test_the_validation_loss_is_exact_over_the_whole_split(start: Checkpoint, tmp_path: Path) -> None:
+    result = tune(start, tmp_path)
+    best = result.history[result.best_epoch - 1]
+    measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
+    assert best.bits_per_character == pytest.approx(measured.bits_per_character, rel=1e-5)
+    symbols = sum(len(post.encode()) + 1 for post in VALIDATION)
+    nats = measured.bits_per_character * measured.characters * np.log(2)
+    assert best.validation_loss == pytest.approx(nats / symbols, rel=1e-5)
+
+
+def test_progress_runs_from_nothing_to_all(start: Checkpoint, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    tune(start, tmp_path, on_progress=told.append)
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions)
+    assert 0 < fractions[0] < 1
+    assert fractions[-1] == pytest.approx(1)
+    assert told[-1].seconds_left == pytest.approx(0, abs=0.01)
+    assert (told[-1].epoch, told[-1].epochs, told[-1].step) == (3, 3, told[-1].steps)
+
+
+def test_the_best_epoch_is_kept_when_later_ones_get_worse(start: Checkpoint, tmp_path: Path) -> None:
+    # Learns one thing and is checked on another, far too fast: it can only get worse at that.
+    config = dataclasses.replace(CONFIG, epochs=4, learning_rate=0.05, dropout=0.0)
+    result = tune(start, tmp_path, config=config, train=["aaaa"] * 30, validation=["abab", "zz"])
+    losses = [entry.validation_loss for entry in result.history]
+    assert result.best_epoch == 1 + losses.index(min(losses)) < 4
+    assert [entry.best for entry in result.history][result.best_epoch :] == [False] * (4 - result.best_epoch)
+    measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), ["abab", "zz"])
+    assert measured.bits_per_character == pytest.approx(
+        result.history[result.best_epoch - 1].bits_per_character, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("killed_in", [2, 3])
+def test_a_killed_fine_tune_goes_on_to_the_same_weights(start: Checkpoint, tmp_path: Path, killed_in: int) -> None:
+    whole = tune(start, tmp_path / "whole")
+    steps: list[int] = []
+
+    def counted() -> Answer:
+        steps.append(len(seen))
+        if len(seen) == killed_in - 1 and steps.count(killed_in - 1) == 5:
+            raise Killed
+        return "go"
+
+    seen: list[EpochResult] = []
+    with pytest.raises(Killed):
+        tune(start, tmp_path / "cut", control=counted, on_epoch=seen.append)
+    assert [entry.epoch for entry in seen] == list(range(1, killed_in))
+    again = tune(start, tmp_path / "cut", on_epoch=seen.append)
+
+    assert [entry.epoch for entry in seen] == [1, 2, 3]
+    for name, array in whole.weights.items():
+        np.testing.assert_allclose(again.weights[name], array, atol=1e-5, err_msg=name)
+    for ours, theirs in zip(again.history, whole.history, strict=True):
+        assert ours.validation_loss == pytest.approx(theirs.validation_loss, abs=1e-5)
+        assert ours.samples == theirs.samples
+    assert again.best_epoch == whole.best_epoch
+
+
+def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) -> None:
+    whole = tune(start, tmp_path)
+    seen: list[EpochResult] = []
+    again = tune(start, tmp_path, on_epoch=seen.append, control=lambda: "cancel")
+    assert seen == []
+    assert again.history == whole.history
+    np.testing.assert_array_equal(again.weights["kernel"], whole.weights["kernel"])
+
+
+def test_a_damaged_or_foreign_work_dir_is_started_over(start: Checkpoint, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1)
+    whole = tune(start, tmp_path / "whole", config=config)
+    saved = (tmp_path / "whole" / STATE).read_bytes()
+    tune(start, tmp_path / "seed", config=dataclasses.replace(config, seed=6))
+    tune(start, tmp_path / "posts", config=config, train=TRAIN[1:])
+    states = {
+        "one bit flipped": saved[:-9] + bytes([saved[-9] ^ 64]) + saved[-8:],
+        "cut": saved[:-50],
+        "no state at all": b"something else",
+        "of another seed": (tmp_path / "seed" / STATE).read_bytes(),
+        "of other posts": (tmp_path / "posts" / STATE).read_bytes(),
+    }
+    for what, state in states.items():
+        (tmp_path / "whole" / STATE).write_bytes(state)
+        seen: list[EpochResult] = []
+        result = tune(start, tmp_path / "whole", config=config, on_epoch=seen.append)
+        assert [entry.epoch for entry in seen] == [1], what
+        np.testing.assert_allclose(result.weights["kernel"], whole.weights["kernel"], atol=1e-5, err_msg=what)
+
+
+@pytest.mark.parametrize("calls", [0, 1, 40])
+def test_a_cancel_ends_as_cancelled(start: Checkpoint, tmp_path: Path, calls: int) -> None:
+    with pytest.raises(Cancelled) as caught:
+        tune(start, tmp_path, control=after(calls, "cancel"))
+    assert caught.value.code == "cancelled"
+
+
+def test_a_stop_keeps_the_best_epoch_so_far(start: Checkpoint, tmp_path: Path) -> None:
+    seen: list[EpochResult] = []
+    result = tune(start, tmp_path, on_epoch=seen.append, control=lambda: "stop" if len(seen) == 2 else "go")
+    assert result.stopped_early
+    assert result.history == seen
+    assert [entry.epoch for entry in seen] == [1, 2]
+    measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
+    assert measured.bits_per_character == pytest.approx(min(entry.bits_per_character for entry in seen), rel=1e-5)
+
+
+@pytest.mark.parametrize("calls", [0, 5])
+def test_a_stop_in_the_first_epoch_keeps_the_weights_as_they_are(start: Checkpoint, tmp_path: Path, calls: int) -> None:
+    result = tune(start, tmp_path, control=after(calls, "stop"))
+    assert result.stopped_early
+    assert [(entry.epoch, entry.best) for entry in result.history] == [(1, True)]
+    assert np.isfinite(result.history[0].train_loss)
+    measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
+    assert measured.bits_per_character == pytest.approx(result.history[0].bits_per_character, rel=1e-5)
+    assert not (tmp_path / STATE).exists()
+
+
+def test_a_loss_that_is_no_number_ends_with_a_sentence(
+    start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Learner._train_step
+
+    def broken(self: Learner, *arguments: Any) -> Any:
+        loss, state = real(self, *arguments)
+        return loss * float("nan"), state
+
+    monkeypatch.setattr(Learner, "_train_step", broken)
+    with pytest.raises(TrainingDiverged, match="smaller learning rate"):
+        tune(start, tmp_path)
+
+
+def test_samples_pass_the_filter(start: Checkpoint, tmp_path: Path) -> None:
+    result = tune(start, tmp_path, sample_filter=lambda post: "e" not in post)
+    assert not [post for entry in result.history for post in entry.samples if "e" in post]
+
+
+def test_posts_on_both_sides_are_needed(start: Checkpoint, tmp_path: Path) -> None:
+    with pytest.raises(TooFewPosts):
+        tune(start, tmp_path, train=[])
+    with pytest.raises(TooFewPosts):
+        tune(start, tmp_path, validation=[])
+
+
+def test_a_single_short_post_can_be_learned(start: Checkpoint, tmp_path: Path) -> None:
+    result = tune(start, tmp_path, train=["hi"], validation=["ho"])
+    assert len(result.history) == 3

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.archives import archive_2022, ytd
+from tweets.sources import SOURCES, SourceSettings, detect_kind, open_source
+from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
+
+
+def test_it_knows_the_four_kinds() -> None:
+    assert list(SOURCES) == ["text", "file", "x_archive", "x"]
+
+
+def test_listing_the_kinds_loads_no_library() -> None:
+    code = "import sys, tweets.sources; sys.exit(bool({'tweepy', 'ijson', 'requests', 'django'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_refuses_what_it_cannot_open(tmp_path: Path) -> None:
+    settings = SourceSettings()
+    for kind, options in (("fax", {}), ("file", {}), ("x_archive", {}), ("x", {"path": tmp_path})):
+        with pytest.raises(ValueError):
+            open_source(kind, settings=settings, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("twitter-2026.zip", archive_2022(["a"])[:64], "x_archive"),
+        ("upload", archive_2022(["a"])[:64], "x_archive"),
+        ("tweets.js", ytd("tweets", 0, [])[:64], "x_archive"),
+        ("tweets.txt", b"\xef\xbb\xbf window.YTD.tweet.part0 = [", "x_archive"),
+        ("2013_02.js", b"Grailbird.data.tweets_2013_02 = \n[", "x_archive"),
+        ("posts.txt", b"hello", "file"),
+        ("posts.jsonl.gz", b"\x1f\x8b\x08", "file"),
+        ("tweets.csv", b'"tweet_id"', "file"),
+    ],
+)
+def test_it_tells_an_archive_from_a_file(name: str, head: bytes, kind: str) -> None:
+    assert detect_kind(name, head) == kind
+
+
+def test_errors_have_a_stable_code_and_only_two_are_worth_another_try() -> None:
+    kinds = SourceError.__subclasses__()
+    assert len({kind.code for kind in kinds}) == len(kinds) == 10
+    assert {kind for kind in kinds if kind.transient} == {RateLimited, SourceUnavailable}
+
+
+def test_the_token_is_not_in_the_repr_of_the_settings() -> None:
+    assert "geheim" not in repr(SourceSettings(x_bearer_token="geheim"))

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import archives
+from tests.fakes.posts import make_long_post, make_posts
+from tests.tweets.sources.helpers import DATA, assert_resumes_everywhere, needs_data, posts_of
+from tweets.sources import Post, SourceSettings, open_source
+from tweets.sources.base import BadFile, FileTooLarge, NoPosts
+
+SETTINGS = SourceSettings(page_size=7)
+TEXTS = make_posts(30, seed=9)
+
+
+def read(path: Path, limits: SourceSettings = SETTINGS) -> list[Post]:
+    return posts_of(open_source("x_archive", path=path, settings=limits).pages())
+
+
+def saved(tmp_path: Path, content: bytes, name: str = "archive.zip") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda texts: archives.archive_2022(texts),
+        lambda texts: archives.archive_2022(texts, parts=3),
+        lambda texts: archives.archive_2022(texts, top="twitter-2023-05-01-abc/"),
+        lambda texts: archives.archive_2022(texts, top="../../etc/"),
+        lambda texts: archives.archive_2019(texts),
+        lambda texts: archives.archive_2013(texts),
+        lambda texts: archives.archive_csv(texts),
+        lambda texts: archives.pack(
+            {"tweets.js": archives.ytd("tweets", 0, [archives.tweet(n, t) for n, t in enumerate(texts)])}, private=False
+        ),
+    ],
+    ids=["2022", "parts", "in a folder", "dots", "2019", "2013", "csv", "bare"],
+)
+def test_every_generation_comes_whole_and_resumes(tmp_path: Path, build: Callable[[list[str]], bytes]) -> None:
+    path = saved(tmp_path, build(TEXTS))
+    posts = assert_resumes_everywhere(open_source("x_archive", path=path, settings=SETTINGS))
+    assert [post.text for post in posts] == TEXTS
+    assert all(post.created_at is not None and post.created_at.tzinfo is UTC for post in posts)
+    assert all(post.key.isdigit() for post in posts)
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_only_post_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, archives.archive_2022(TEXTS, parts=2, notes=[archives.note(0, "x" * 300)]))
+    opened: list[str] = []
+    real = zipfile.ZipFile.open
+
+    def spy(self: zipfile.ZipFile, name: Any, *args: Any, **options: Any) -> Any:
+        opened.append(getattr(name, "filename", name))
+        return real(self, name, *args, **options)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", spy)
+    everything = read(path)
+    assert sorted(set(opened)) == ["data/note-tweet.js", "data/tweets-part1.js", "data/tweets.js"]
+    assert archives.SECRET not in str(everything) and archives.EMAIL not in str(everything)
+
+
+def test_long_posts_are_whole(tmp_path: Path) -> None:
+    whole = make_long_post(seed=2)
+    items = [
+        archives.tweet(0, f"{whole[:270]}… https://t.co/abcdefghij"),
+        archives.tweet(1, f"@someone {whole[:260]}…", in_reply_to_user_id="5"),
+        archives.tweet(2, "not a long one"),
+    ]
+    notes = [archives.note(0, whole, late=2), archives.note(1, whole), archives.note(2, "another text, much longer")]
+    files = {
+        "data/tweets.js": archives.ytd("tweets", 0, items),
+        "data/note-tweet.js": archives.ytd("note_tweet", 0, notes),
+    }
+    posts = read(saved(tmp_path, archives.pack(files)))
+    assert [post.text for post in posts] == [whole, f"@someone {whole}", "not a long one"]
+    assert [post.is_reply for post in posts] == [False, True, False]
+
+
+def test_retweets_replies_threads_entities_and_dates(tmp_path: Path) -> None:
+    items = [
+        archives.tweet(0, "RT @someone: words of somebody el…"),
+        archives.tweet(1, "@someone yes", in_reply_to_user_id="5", in_reply_to_status_id="6"),
+        archives.tweet(2, "2/ my thread goes on", in_reply_to_user_id="1", in_reply_to_status_id="7"),
+        archives.tweet(3, "a < b && c > d", created_at="Wed Oct 10 20:19:24 +0000 2018"),
+        archives.tweet(4, "no date", created_at="yesterday"),
+        archives.tweet(4, "the same id again"),
+        {"tweet": None},
+    ]
+    posts = read(saved(tmp_path, archives.ytd("tweets", 0, items) + b";\n", "tweets.js"))
+    assert [post.is_repost for post in posts] == [True] + [False] * 6
+    assert [post.is_reply for post in posts] == [False, True] + [False] * 5
+    assert posts[3].text == "a < b && c > d"
+    assert posts[3].created_at == datetime(2018, 10, 10, 20, 19, 24, tzinfo=UTC)
+    assert posts[4].created_at is None
+    assert posts[5].key == "tweets-000000005" and posts[6].text == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (archives.pack({}), "data/tweets.js"),
+        (archives.pack({"posts.csv": b"id,text"}, private=False), "inside it"),
+        (archives.pack({"word/document.xml": b"<x/>", "_rels/.rels": b""}, private=False), "Office"),
+        (archives.pack({}, private=False), "empty"),
+        (archives.pack({"data/tweets.js": b"[]"}), "does not begin"),
+        (archives.pack({"data/tweets.js": archives.ytd("tweets", 0, [archives.tweet(0, "a")])[:-30]}), "breaks off"),
+        (archives.archive_2022(TEXTS)[:-40], "cut short"),
+        (archives.ytd("like", 0, []), "“like”"),
+        (b"", "does not begin"),
+        (b"hello", "does not begin"),
+        (b"window.YTD.tweets.part0 = [" + b"[" * 100_000, "nested"),
+    ],
+)
+def test_what_is_no_archive_is_told(tmp_path: Path, content: bytes, words: str) -> None:
+    with pytest.raises(BadFile, match=words):
+        read(saved(tmp_path, content))
+
+
+def test_two_archives_in_one_zip_are_refused(tmp_path: Path) -> None:
+    tweets = archives.ytd("tweets", 0, [archives.tweet(0, "a")])
+    files = {"one/data/tweets.js": tweets, "two/data/tweets.js": tweets}
+    with pytest.raises(BadFile, match="2 archives"):
+        read(saved(tmp_path, archives.pack(files, private=False)))
+
+
+def test_an_archive_without_posts_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NoPosts):
+        read(saved(tmp_path, archives.archive_2022([])))
+
+
+def test_bombs_are_refused(tmp_path: Path) -> None:
+    bomb = b'window.YTD.tweets.part0 = [{"tweet": {"full_text": "' + b"a" * 20_000_000 + b'"}}]'
+    with pytest.raises(BadFile, match="tighter"):
+        read(saved(tmp_path, archives.pack({"data/tweets.js": bomb})))
+    with pytest.raises(FileTooLarge):
+        read(saved(tmp_path, archives.archive_2022(TEXTS)), SourceSettings(max_archive_bytes=2000))
+    with pytest.raises(FileTooLarge):
+        read(saved(tmp_path, bomb, "tweets.js"), SourceSettings(max_archive_bytes=2_000_000))
+
+
+def test_an_encrypted_or_damaged_zip_is_a_bad_file(tmp_path: Path) -> None:
+    whole = archives.archive_2022(TEXTS)
+    encrypted = re.sub(rb"(PK\x01\x02.{4})(.)", lambda m: m[1] + bytes([m[2][0] | 1]), whole, flags=re.S)
+    with pytest.raises(BadFile, match="password"):
+        read(saved(tmp_path, encrypted))
+    middle = whole.index(b"data/tweets.js") + 400
+    with pytest.raises(BadFile):
+        read(saved(tmp_path, whole[:middle] + bytes(60) + whole[middle + 60 :]))
+
+
+def test_a_cursor_of_another_archive_is_refused(tmp_path: Path) -> None:
+    source = open_source("x_archive", path=saved(tmp_path, archives.archive_2022(TEXTS)), settings=SETTINGS)
+    with pytest.raises(BadFile, match="not the archive"):
+        list(source.pages(json.dumps({"file": "data/tweets-part9.js", "index": 3})))
+    with pytest.raises(ValueError):
+        list(source.pages("[]"))
+
+
+def _zipped(folder: Path, tmp_path: Path) -> Path:
+    path = tmp_path / f"{folder.name}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder))
+    return path
+
+
+def _counted(folder: Path) -> Counter[str]:
+    """How often each id stands in the post files, by another parser than the one under test."""
+    found: Counter[str] = Counter()
+    for file in (*folder.glob("data/tweet.js"), *folder.glob("data/tweets.js"), *folder.glob("data/js/tweets/*.js")):
+        raw = file.read_text(encoding="utf-8")
+        for item in json.loads(raw[raw.index("[") :]):
+            found[item.get("tweet", item)["id_str"]] += 1
+    return found
+
+
+EXPECTED = {
+    "grailbird-2013-peoii": 735,
+    "grailbird-2020-singaporesail": 1730,
+    "ytd-notetweet-2024-alrocar": 1223,
+    "ytd-tweet-2020-lumeninferius": 22,
+    "ytd-tweets-2022-andreruffert": 1986,
+    "ytd-tweets-2022-jacklance": 515,
+}
+
+
+@needs_data
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_archive_comes_whole(name: str, tmp_path: Path) -> None:
+    folder = DATA / "archives" / name
+    counted = _counted(folder)
+    source = open_source("x_archive", path=_zipped(folder, tmp_path), settings=SourceSettings(page_size=300))
+    posts = assert_resumes_everywhere(source)
+    assert len(posts) == counted.total() == EXPECTED[name]
+    assert {post.key for post in posts} >= set(counted)
+    assert all(post.text and post.created_at is not None for post in posts)
+    for file in (*folder.glob("data/tweet.js"), *folder.glob("data/tweets.js")):
+        assert [post.key for post in read(file)] == [post.key for post in posts]
+
+
+@needs_data
+def test_the_real_long_posts_are_joined(tmp_path: Path) -> None:
+    folder = DATA / "archives" / "ytd-notetweet-2024-alrocar"
+    raw = (folder / "data/note-tweet.js").read_text(encoding="utf-8")
+    notes = [item["noteTweet"]["core"]["text"] for item in json.loads(raw[raw.index("[") :])]
+    assert len(notes) == 41
+    posts = {post.text for post in read(_zipped(folder, tmp_path))}
+    long_ones = [note for note in notes if len(note) > 280]
+    # Those of deleted posts are in the file as well: there is nothing to join them to.
+    assert sum(any(post.endswith(note) for post in posts) for note in long_ones) >= len(long_ones) - 3
+
+
+@needs_data
+@pytest.mark.parametrize(("name", "rows"), [("grailbird-2013-peoii", 735), ("grailbird-2020-singaporesail", 1027)])
+def test_the_real_tables_come_whole_alone(name: str, rows: int, tmp_path: Path) -> None:
+    table = DATA / "archives" / name / "tweets.csv"
+    with table.open(encoding="utf-8", newline="") as lines:
+        expected = [row["tweet_id"] for row in csv.DictReader(lines)]
+    assert len(expected) == rows
+    path = saved(tmp_path, archives.pack({"tweets.csv": table.read_bytes()}, private=False))
+    assert [post.key for post in read(path)] == expected
+    assert [post.key for post in posts_of(open_source("file", path=table, settings=SETTINGS).pages())] == expected

@@ -1,0 +1,69 @@
+"""Where posts come from. A source is one file here and one line in `SOURCES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tweets.sources.base import Page, Post, Source, SourceError, SourceSettings
+
+__all__ = ["SOURCES", "Page", "Post", "Source", "SourceError", "SourceSettings", "detect_kind", "open_source"]
+
+Opener = Callable[[Path | None, str | None, SourceSettings], Source]
+
+
+# The imports are late: a web process that only lists the kinds loads neither tweepy nor a parser.
+def _text(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
+    from tweets.sources.upload import UploadSource
+
+    return UploadSource(_given(path), settings, plain=True)
+
+
+def _file(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
+    from tweets.sources.upload import UploadSource
+
+    return UploadSource(_given(path), settings)
+
+
+def _x_archive(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
+    from tweets.sources.x_archive import XArchiveSource
+
+    return XArchiveSource(_given(path), settings)
+
+
+def _x(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
+    from tweets.sources.x_api import XApiSource
+
+    if not handle:
+        raise ValueError("This kind of source needs a handle.")
+    return XApiSource(handle, settings)
+
+
+SOURCES: dict[str, Opener] = {"text": _text, "file": _file, "x_archive": _x_archive, "x": _x}
+
+
+def open_source(kind: str, *, path: Path | None = None, handle: str | None = None, settings: SourceSettings) -> Source:
+    """A source of the kind, nothing read yet. Kinds "text", "file" and "x_archive" need a path, "x" a handle.
+
+    Raises ValueError for an unknown kind or where the path or the handle is missing.
+    """
+    if kind not in SOURCES:
+        raise ValueError(f"There is no source of the kind {kind!r}; there are {', '.join(SOURCES)}.")
+    return SOURCES[kind](path, handle, settings)
+
+
+def detect_kind(filename: str, head: bytes) -> str:
+    """ "x_archive" or "file", from an uploaded file's name and its first bytes (64 or more).
+
+    Every zip and every .js file counts as an archive: the archive's reader says best what is wrong with another one.
+    """
+    beginning = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"PK\x03\x04") or beginning.startswith((b"window.YTD.", b"Grailbird.data.")):
+        return "x_archive"
+    return "x_archive" if filename.lower().endswith((".zip", ".js")) else "file"
+
+
+def _given(path: Path | None) -> Path:
+    if path is None:
+        raise ValueError("This kind of source needs the path of a file.")
+    return path
