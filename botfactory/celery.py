@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from signal import SIGKILL
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import beat_embedded_init, setup_logging, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
 
 from django.conf import settings
+
+from botfactory.ops.lifeline import die_with_parent
 
 app = Celery("botfactory")
 hard_limit = settings.JOB_TIME_LIMIT_MINUTES * 60
@@ -56,11 +59,17 @@ def configure_logging(**kwargs: Any) -> None:
     dictConfig(settings.LOGGING)
 
 
+@beat_embedded_init.connect
+def start_beat(**kwargs: Any) -> None:
+    die_with_parent(SIGKILL)
+
+
 @worker_process_init.connect
-def close_inherited_connections(**kwargs: Any) -> None:
-    """A forked child opens its own database connections."""
+def start_child(**kwargs: Any) -> None:
+    """A forked child ends with its parent and opens its own database connections."""
     from django.db import connections
 
+    die_with_parent(SIGKILL)
     for connection in connections.all(initialized_only=True):
         connection.inc_thread_sharing()
         connection.close()

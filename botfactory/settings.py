@@ -175,11 +175,12 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [
-    BASE_DIR / "static",
-    ("vendor/pico", BASE_DIR / "node_modules" / "@picocss" / "pico" / "css"),
-    ("vendor/uplot", BASE_DIR / "node_modules" / "uplot" / "dist"),
-]
+# Installed by npm from package-lock.json: prefix under STATIC_URL -> folder
+PAGE_LIBRARIES = {
+    "vendor/pico": BASE_DIR / "node_modules" / "@picocss" / "pico" / "css",
+    "vendor/uplot": BASE_DIR / "node_modules" / "uplot" / "dist",
+}
+STATICFILES_DIRS = [BASE_DIR / "static", *PAGE_LIBRARIES.items()]
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_MAX_AGE = 0 if DEBUG else 300

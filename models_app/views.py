@@ -41,8 +41,10 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
         trouble = ""
     except registry.NoBaseModel as error:
         bases, trouble = list(services.models_for_user(request.user)), str(error)
-    form = TrainForm(request.POST or None, bases=bases, initial={"start": request.GET.get("start", "")})
-    if request.method == "POST" and form.is_valid():
+    posted = request.method == "POST"
+    wanted = {"start": request.GET.get("start", "")}
+    form = TrainForm(request.POST if posted else None, bases=bases, initial=wanted)
+    if posted and form.is_valid():
         try:
             job = services.fine_tune(
                 owner=cast(User, request.user),

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from botfactory.accounts.models import User
-from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tweets import services
@@ -42,7 +42,7 @@ def import_named(
         job = services.import_handle(owner=owner, handle=what, run_here=True, **rules)
     else:
         raise CommandError(f"There is no file {what}. An X account is named with an @ in front: @{path.name}")
-    return imported(jobs.run_claimed(job, listener=listener))
+    return imported(worker.run_claimed(job, listener=listener))
 
 
 def imported(job: Job) -> tuple[Corpus, dict[str, Any]]:

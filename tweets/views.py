@@ -26,7 +26,8 @@ def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
 @login_required
 @require_http_methods(["GET", "POST"])
 def new_corpus(request: HttpRequest) -> HttpResponse:
-    form = NewCorpusForm(request.POST or None, request.FILES or None)
+    posted = request.method == "POST"
+    form = NewCorpusForm(request.POST if posted else None, request.FILES if posted else None)
     if request.method == "POST" and form.is_valid():
         try:
             return redirect("job", job_id=_submit(request, form).pk)

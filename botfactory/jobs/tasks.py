@@ -4,14 +4,14 @@ import uuid
 
 from celery import shared_task
 
-from botfactory.jobs import services
+from botfactory.jobs import reaper, worker
 
 
 @shared_task(name="botfactory.jobs.tasks.run_job")
 def run_job(job_id: str) -> None:
-    services.run(uuid.UUID(job_id))
+    worker.run(uuid.UUID(job_id))
 
 
 @shared_task(name="botfactory.jobs.tasks.reap")
 def reap() -> None:
-    services.reap()
+    reaper.reap()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -58,6 +63,26 @@ class ProductCommand(BaseCommand):
     def tell(self, text: str) -> None:
         """A line for the person, apart from the command's result."""
         self.stderr.write(text, self.style.NOTICE)
+
+
+@contextmanager
+def native_messages_to(path: Path, stderr: Any) -> Iterator[Any]:
+    """What libraries write below Python goes to the file; the stream that is given still reaches the person.
+
+    TensorFlow writes a dozen lines about this machine's processor, which no setting of its own keeps back.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    person = os.dup(2)
+    try:
+        with path.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+        with os.fdopen(os.dup(person), "w", encoding="utf-8", errors="replace", buffering=1) as stream:
+            is_the_terminal = getattr(stderr, "_out", stderr) is sys.stderr
+            yield stream if is_the_terminal else stderr
+    finally:
+        os.dup2(person, 2)
+        os.close(person)
 
 
 class OwnerCommand(ProductCommand):

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from botfactory.ops.lifeline import die_with_parent
+
 #: A process that lives shorter than this has failed to start and is given a pause, in seconds.
 SHORT_LIFE = 10.0
 LONGEST_PAUSE = 30.0
 PATIENCE = 10.0
-PR_SET_PDEATHSIG = 1
 
 
 class AlreadyRunning(Exception):
@@ -35,6 +34,8 @@ class Process:
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
     nice: int = 0
+    #: What the others need until they have ended.
+    stops_last: bool = False
     popen: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -56,9 +57,7 @@ class Process:
     def _prepare(self) -> None:
         if self.nice:
             os.nice(self.nice)
-        if sys.platform == "linux":
-            # Should the supervisor be killed outright, nothing of it stays behind.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(self.stop_signal))
+        die_with_parent(signal.SIGKILL)
 
     @property
     def is_alive(self) -> bool:
@@ -113,11 +112,15 @@ class Supervisor:
 
     def stop_all(self) -> None:
         """The processes are gone, the last started first; those that do not listen are killed."""
-        for process in reversed(self.processes):
+        for last in (False, True):
+            self._stop_those([process for process in reversed(self.processes) if process.stops_last is last])
+
+    def _stop_those(self, processes: list[Process]) -> None:
+        for process in processes:
             if process.is_alive and process.popen is not None:
                 process.popen.send_signal(process.stop_signal)
         deadline = time.monotonic() + PATIENCE
-        for process in reversed(self.processes):
+        for process in processes:
             if process.popen is not None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.popen.wait(max(0.1, deadline - time.monotonic()))

@@ -34,6 +34,8 @@ def server_command(socket: Path) -> list[str]:
         "save": "",
         "appendonly": "no",
         "daemonize": "no",
+        # The title would overwrite the environment by which the process is known.
+        "set-proc-title": "no",
         "dir": str(socket.parent),
         "maxmemory-policy": "noeviction",
     }

@@ -113,6 +113,16 @@ export class LossChart {
     if (this.now) {
       const x = plot.valToPos(this.now.at, "x", true);
       const y = plot.valToPos(this.now.loss, "y", true);
+      const before = this.rows.find((row) => row.epoch === Math.ceil(this.now.at) - 1);
+      if (before) {
+        ctx.strokeStyle = colour("--train");
+        ctx.globalAlpha = 0.5;
+        ctx.lineWidth = 2 * scale;
+        ctx.beginPath();
+        ctx.moveTo(plot.valToPos(before.epoch, "x", true), plot.valToPos(before.train_loss, "y", true));
+        ctx.lineTo(x, y);
+        ctx.stroke();
+      }
       ctx.fillStyle = colour("--train");
       ctx.globalAlpha = 0.25;
       ctx.beginPath();

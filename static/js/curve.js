@@ -26,7 +26,7 @@ export class Curve {
           return element(
             "tr",
             { className: isBest ? "best" : "" },
-            element("th", { scope: "row" }, String(row.epoch), ...(isBest ? [element("span", { className: "best-mark" }, "best")] : [])),
+            element("th", { scope: "row" }, String(row.epoch), ...(isBest ? [" ", element("span", { className: "best-mark" }, "best")] : [])),
             ...cells.map((text) => element("td", { className: "num" }, text)),
             element("td", { className: "num" }, duration(row.seconds)),
           );

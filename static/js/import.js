@@ -10,6 +10,7 @@ const page = byId("import");
 const log = byId("pages");
 let total = 0;
 let isGoing = false;
+let wasAtWork = false;
 
 function onEvent({ kind, payload }) {
   if (kind === "page") {
@@ -34,7 +35,7 @@ function phaseSentence(job) {
   return "Reading the posts…";
 }
 
-function render(job, isLive) {
+function render(job) {
   const found = Math.max(total, job.progress.total ?? 0, job.result.posts ?? 0);
   const kept = job.state === "succeeded" ? `, ${count(job.result.kept)} kept` : "";
   setText(byId("count"), found || job.state === "succeeded" ? `${plural(found, "post")}${kept}` : "No posts yet");
@@ -45,14 +46,17 @@ function render(job, isLive) {
   else setBar(bar, job.progress.fraction ?? 0);
   const open = byId("go-on");
   show(open, job.state === "succeeded");
-  if (job.state !== "succeeded") return;
+  if (job.state !== "succeeded") {
+    wasAtWork = true;
+    return;
+  }
   open.href = `${page.dataset.corpora}${job.result.corpus}/`;
   const justEnded = new Date(page.dataset.now) - new Date(job.finished_at) < JUST_ENDED_MS;
-  if (!isLive && !justEnded) setText(byId("phase"), "All posts are here.");
+  if (!wasAtWork && !justEnded) setText(byId("phase"), "All posts are here.");
   else if (!isGoing) {
     isGoing = true;
     // In place of this page, so that Back leads to where the person came from.
-    setTimeout(() => location.replace(open.href), isLive ? 700 : 300);
+    setTimeout(() => location.replace(open.href), wasAtWork ? 700 : 300);
   }
 }
 

@@ -1,4 +1,4 @@
-"""The product as a person starts it: one `manage.py run` in a process of its own, with a base model that learns fast."""
+"""The product as a person starts it, `manage.py run` in a process of its own, with a base model that learns fast."""
 
 from __future__ import annotations
 

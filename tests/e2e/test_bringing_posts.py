@@ -86,6 +86,9 @@ def test_an_x_handle_is_imported_page_by_page(alice: Person) -> None:
     alice.page.get_by_role("link", name="Import @prolific").click()
     expect(alice.page.locator("#pages li").first).to_have_text("Got 100 new posts. Total 3,200.")
     expect(alice.page.get_by_role("link", name="See the posts")).to_be_visible()
+    # A page that nobody has to wait on stays where it is.
+    alice.page.wait_for_timeout(1500)
+    assert JOB.search(alice.page.url)
 
 
 def test_a_pause_that_x_asks_for_is_shown_with_its_end_and_can_be_cancelled(alice: Person) -> None:

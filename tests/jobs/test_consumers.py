@@ -12,7 +12,7 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.asgi import application
-from botfactory.jobs import events, services
+from botfactory.jobs import events, services, worker
 from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
@@ -54,7 +54,7 @@ async def test_the_owner_gets_the_snapshot_and_then_what_happens(alice: User) ->
     assert (await line.connect())[0]
     first = await line.receive_json_from(timeout=5)
     assert (first["type"], first["job"]["state"], first["job"]["queue_position"]) == ("snapshot", "queued", 1)
-    await sync_to_async(services.run)(job.pk)
+    await sync_to_async(worker.run)(job.pk)
     live = await follow(line, "succeeded")
     rows = (await sync_to_async(events.snapshot)(job))["events"]
     assert first["events"] + live == rows
@@ -63,7 +63,7 @@ async def test_the_owner_gets_the_snapshot_and_then_what_happens(alice: User) ->
 
 async def test_a_page_that_comes_back_gets_what_it_has_missed(alice: User) -> None:
     job = await sync_to_async(submit)(alice)
-    await sync_to_async(services.run)(job.pk)
+    await sync_to_async(worker.run)(job.pk)
     line = socket(await sync_to_async(signed_in)(alice), job.pk, "?after=3")
     await line.connect()
     message = await line.receive_json_from(timeout=5)

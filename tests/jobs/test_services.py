@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from botfactory.accounts.models import User
-from botfactory.jobs import events, services
+from botfactory.jobs import events, reaper, services, worker
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim, NotPossible
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
@@ -31,7 +31,7 @@ def states(job: Job) -> list[str]:
 
 def test_a_job_runs_and_succeeds(alice: User) -> None:
     job = submit(alice)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.result, job.progress) == (State.SUCCEEDED, {"counted": 3}, {"fraction": 1.0})
     assert states(job) == ["queued", "running", "succeeded"]
@@ -40,7 +40,7 @@ def test_a_job_runs_and_succeeds(alice: User) -> None:
 
 def test_events_are_numbered_without_gaps(alice: User) -> None:
     job = submit(alice)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     sequences = list(job.events.values_list("sequence", flat=True))
     assert sequences == list(range(1, len(sequences) + 1))
@@ -49,7 +49,7 @@ def test_events_are_numbered_without_gaps(alice: User) -> None:
 
 def test_the_snapshot_after_a_sequence_holds_what_came_later(alice: User) -> None:
     job = submit(alice)
-    services.run(job.pk)
+    worker.run(job.pk)
     whole = events.snapshot(job)["events"]
     assert events.snapshot(job, after=3)["events"] == whole[3:]
     assert [e["payload"] for e in whole if e["kind"] == "count"] == [{"number": n} for n in (1, 2, 3)]
@@ -57,8 +57,8 @@ def test_the_snapshot_after_a_sequence_holds_what_came_later(alice: User) -> Non
 
 def test_a_second_message_for_the_same_job_does_nothing(alice: User) -> None:
     job = submit(alice)
-    services.run(job.pk)
-    services.run(job.pk)
+    worker.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert job.attempt == 1
     assert job.events.filter(kind="count").count() == 3
@@ -72,7 +72,7 @@ def test_of_many_claims_at_once_one_wins(alice: User) -> None:
     def claim() -> None:
         barrier.wait()
         try:
-            claims.append(services.claim(job.pk))
+            claims.append(worker.claim(job.pk))
         finally:
             connection.close()
 
@@ -106,7 +106,7 @@ def test_events_recorded_at_once_all_get_a_number(alice: User) -> None:
 def test_a_queued_job_is_cancelled_at_once(alice: User) -> None:
     job = services.cancel(submit(alice))
     assert job.state == State.CANCELLED
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert job.attempt == 0
 
@@ -118,7 +118,7 @@ def test_a_running_job_is_cancelled_when_it_looks(alice: User) -> None:
             handle.check()
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert job.state == State.CANCELLED
     assert states(job) == ["queued", "running", "cancelling", "cancelled"]
@@ -130,7 +130,7 @@ def test_a_job_that_fails_while_it_is_cancelled_ends_as_cancelled(alice: User) -
         raise JobFailed("broken", "It broke.")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.CANCELLED, "")
 
@@ -143,7 +143,7 @@ def test_stop_reaches_the_runner_and_ends_as_succeeded(alice: User) -> None:
         return {"kept": "the best"}
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.result) == (State.SUCCEEDED, {"kept": "the best"})
 
@@ -153,7 +153,7 @@ def test_a_failure_shows_its_sentence(alice: User) -> None:
         raise JobFailed("no_posts", "There was not a single post in it.")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     snapshot = events.snapshot(job)
     assert snapshot["job"]["error"] == {"code": "no_posts", "message": "There was not a single post in it."}
     assert snapshot["events"][-1]["payload"]["message"] == "There was not a single post in it."
@@ -164,7 +164,7 @@ def test_an_unforeseen_error_is_told_without_its_details(alice: User) -> None:
         raise RuntimeError("password=secret")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "internal_error")
     assert "secret" not in job.error_message and str(job.pk) in job.error_message
@@ -179,9 +179,9 @@ def test_a_failed_job_keeps_its_work_and_a_retry_goes_on_from_it(alice: User) ->
         raise JobFailed("broken", "It broke.")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     services.retry(Job.objects.get(pk=job.pk))
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.result, job.error_code) == (State.SUCCEEDED, {"went on": True}, "")
     assert not work_dir(job).exists()
@@ -194,11 +194,11 @@ def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:
 
     old, recent, running = submit(alice, run), submit(alice, run), submit(alice, run)
     for job in (old, recent):
-        services.run(job.pk)
+        worker.run(job.pk)
     Job.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=2))
-    assert services.claim(running.pk) is not None
+    assert worker.claim(running.pk) is not None
     work_dir(running).mkdir(parents=True)
-    services.reap()
+    reaper.reap()
     assert [work_dir(job).exists() for job in (old, recent, running)] == [False, True, True]
 
 
@@ -209,19 +209,19 @@ def test_a_job_that_comes_back_later_waits_for_its_time(alice: User) -> None:
         raise ComeBackLater(at, "X asks us to wait.")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.available_at) == (State.QUEUED, at)
     assert job.progress == {"phase": "waiting", "until": at.isoformat(), "message": "X asks us to wait."}
-    assert services.claim(job.pk) is None
+    assert worker.claim(job.pk) is None
     Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
-    assert services.claim(job.pk) is not None
+    assert worker.claim(job.pk) is not None
 
 
 @pytest.mark.parametrize("act", [services.cancel, services.stop])
 def test_an_ended_job_is_left_alone(alice: User, act: Any) -> None:
     job = submit(alice)
-    services.run(job.pk)
+    worker.run(job.pk)
     with pytest.raises(NotPossible):
         act(Job.objects.get(pk=job.pk))
     assert Job.objects.get(pk=job.pk).state == State.SUCCEEDED
@@ -229,43 +229,43 @@ def test_an_ended_job_is_left_alone(alice: User, act: Any) -> None:
 
 def test_a_running_job_is_not_retried(alice: User) -> None:
     job = submit(alice)
-    services.claim(job.pk)
+    worker.claim(job.pk)
     with pytest.raises(NotPossible):
         services.retry(job)
 
 
 def lose(job: Job) -> Job:
     """The job's worker is gone: its heartbeat is a day old."""
-    services.claim(job.pk)
+    worker.claim(job.pk)
     Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
     return Job.objects.get(pk=job.pk)
 
 
 def test_a_lost_job_is_interrupted_and_runs_again(alice: User) -> None:
     job = lose(submit(alice))
-    services.reap()
+    reaper.reap()
     job.refresh_from_db()
     assert (job.state, job.interruptions) == (State.INTERRUPTED, 1)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
 
 
 def test_a_job_whose_process_is_gone_is_found_before_its_heartbeat_is_old(alice: User) -> None:
     job = submit(alice)
-    services.claim(job.pk)
+    worker.claim(job.pk)
     host = services.this_worker().rpartition(":")[0]
     # Above the highest process number that Linux gives out.
     Job.objects.filter(pk=job.pk).update(worker=f"{host}:{2**22 + 1}")
-    services.reap()
+    reaper.reap()
     job.refresh_from_db()
     assert job.state == State.INTERRUPTED
 
 
 def test_a_living_job_is_not_reaped(alice: User) -> None:
     job = submit(alice)
-    services.claim(job.pk)
-    services.reap()
+    worker.claim(job.pk)
+    reaper.reap()
     job.refresh_from_db()
     assert job.state == State.RUNNING
 
@@ -274,7 +274,7 @@ def test_a_job_lost_three_times_fails_with_a_sentence(alice: User) -> None:
     job = submit(alice)
     for _ in range(3):
         lose(job)
-        services.reap()
+        reaper.reap()
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
     assert "memory" in job.error_message
@@ -284,7 +284,7 @@ def test_workers_stopped_on_purpose_do_not_count_as_lost(alice: User) -> None:
     job = submit(alice)
     for _ in range(5):
         lose(job)
-        services.hand_back()
+        reaper.hand_back()
     job.refresh_from_db()
     assert (job.state, job.interruptions) == (State.INTERRUPTED, 0)
 
@@ -292,7 +292,7 @@ def test_workers_stopped_on_purpose_do_not_count_as_lost(alice: User) -> None:
 def test_a_lost_job_that_was_being_cancelled_is_cancelled(alice: User) -> None:
     job = lose(submit(alice))
     Job.objects.filter(pk=job.pk).update(state=State.CANCELLING)
-    services.reap()
+    reaper.reap()
     job.refresh_from_db()
     assert job.state == State.CANCELLED
 
@@ -300,8 +300,8 @@ def test_a_lost_job_that_was_being_cancelled_is_cancelled(alice: User) -> None:
 def test_a_worker_that_was_overtaken_writes_nothing_more(alice: User) -> None:
     def run(handle: JobHandle) -> dict[str, Any]:
         Job.objects.filter(pk=handle.job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
-        services.reap()
-        assert services.claim(handle.job.pk) is not None
+        reaper.reap()
+        assert worker.claim(handle.job.pk) is not None
         with pytest.raises(LostClaim):
             handle.progress({"fraction": 0.5})
         with pytest.raises(LostClaim):
@@ -309,7 +309,7 @@ def test_a_worker_that_was_overtaken_writes_nothing_more(alice: User) -> None:
         raise JobCancelled("whatever it thinks")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.attempt, job.progress) == (State.RUNNING, 2, {})
     assert not job.events.filter(kind="count").exists()
@@ -326,14 +326,14 @@ def test_the_heartbeat_goes_on_while_the_runner_is_busy(alice: User, settings: A
         return {}
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     assert Job.objects.get(pk=job.pk).state == State.SUCCEEDED
 
 
 def test_places_in_the_queue_count_from_one(alice: User, bob: User) -> None:
     first, second, third = submit(alice), submit(bob), submit(alice)
     assert [events.queue_position(job) for job in (first, second, third)] == [1, 2, 3]
-    services.claim(first.pk)
+    worker.claim(first.pk)
     first.refresh_from_db()
     assert [events.queue_position(job) for job in (first, second, third)] == [None, 1, 2]
 
@@ -341,8 +341,8 @@ def test_places_in_the_queue_count_from_one(alice: User, bob: User) -> None:
 def test_only_the_head_of_a_queue_is_called_again(alice: User) -> None:
     jobs = [submit(alice) for _ in range(3)]
     Job.objects.update(rung_at=timezone.now() - timedelta(hours=1))
-    assert services.reap() == 1
-    assert services.reap() == 0
+    assert reaper.reap() == 1
+    assert reaper.reap() == 0
     jobs[0].refresh_from_db()
     assert jobs[0].rung_at is not None and jobs[0].rung_at > timezone.now() - timedelta(minutes=1)
 
@@ -365,7 +365,7 @@ def test_deleting_a_job_takes_its_folder_along(alice: User) -> None:
         raise JobFailed("broken", "It broke.")
 
     job = submit(alice, run)
-    services.run(job.pk)
+    worker.run(job.pk)
     folder: Path = work_dir(job)
     assert folder.exists()
     services.delete_jobs(Job.objects.filter(pk=job.pk))

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import User
-from botfactory.jobs import services
+from botfactory.jobs import services, worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
@@ -29,7 +29,7 @@ def job(alice: User) -> Job:
 
 
 def test_the_owner_polls_what_the_socket_sends(alice: User, job: Job) -> None:
-    services.run(job.pk)
+    worker.run(job.pk)
     client = signed_in(alice)
     whole = client.get(f"/jobs/{job.pk}/events").json()
     assert whole["job"]["state"] == "succeeded"

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from botfactory.accounts.models import User
-from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from models_app import registry, services
 from models_app.models import TrainedModel
@@ -30,7 +30,7 @@ def base(transactional_db: None) -> Iterator[TrainedModel]:
 
 def import_posts(owner: User, count: int = 300, seed: int = 1) -> Corpus:
     job = corpora.import_text(owner=owner, text="\n".join(make_posts(count, seed=seed)), name="Posts", run_here=True)
-    jobs.run_claimed(job)
+    worker.run_claimed(job)
     return Corpus.objects.get(pk=job.arguments["corpus"])
 
 
@@ -43,7 +43,7 @@ def train(corpus: Corpus, start: TrainedModel, *, epochs: int = 1, seed: int = 5
     job = services.fine_tune(
         owner=corpus.owner, corpus=corpus, start=start, epochs=epochs, seed=seed, name=name, run_here=True
     )
-    return jobs.run_claimed(job)
+    return worker.run_claimed(job)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from botfactory.accounts.models import User
-from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, services
@@ -46,7 +46,7 @@ def test_a_training_lowers_the_loss_and_shows_posts_after_each_epoch(corpus: Cor
 def test_an_attempt_after_the_model_was_registered_makes_no_second_one(corpus: Corpus, base: TrainedModel) -> None:
     job = train(corpus, base)
     Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED)
-    jobs.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert job.state == State.SUCCEEDED
     assert TrainedModel.objects.filter(owner=corpus.owner).count() == 1
@@ -75,7 +75,7 @@ def test_a_corpus_deleted_while_its_training_waits_ends_it_with_a_sentence(
 ) -> None:
     job = services.fine_tune(owner=alice, corpus=corpus, start=base)
     Corpus.objects.filter(pk=corpus.pk).delete()
-    jobs.run(job.pk)
+    worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "corpus_deleted")
 

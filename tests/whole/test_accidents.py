@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.posts import make_posts
 from tests.product import Person, Product, running, wait_for
 
-EPOCHS = 6
+EPOCHS = 4
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def alice(product: Product) -> Person:
 
 @pytest.fixture(scope="module")
 def corpus(alice: Person) -> str:
-    return alice.bring_text("\n".join(make_posts(900, seed=3)))
+    return alice.bring_text("\n".join(make_posts(700, seed=3)))
 
 
 def epochs_of(snapshot: dict[str, Any]) -> list[int]:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from botfactory.accounts.models import User
-from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
 from botfactory.jobs.states import State
-from botfactory.ops.commands import OwnerCommand
+from botfactory.ops.commands import OwnerCommand, native_messages_to
 from models_app import registry, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import LearningError
@@ -89,7 +91,11 @@ class Command(OwnerCommand):
             run_here=True,
         )
         bar_format = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
-        with tqdm(total=1.0, desc="Starting", bar_format=bar_format, file=self.stderr) as bar:
+        log = Path(settings.LOGS_DIR) / "fine_tune.log"
+        with (
+            native_messages_to(log, self.stderr) as stream,
+            tqdm(total=1.0, desc="Starting", bar_format=bar_format, file=stream) as bar,
+        ):
 
             def listener(kind: str, payload: dict[str, Any]) -> None:
                 if kind == "epoch":
@@ -97,7 +103,7 @@ class Command(OwnerCommand):
                     bar.write(
                         f"epoch {payload['epoch']}: training loss {payload['train_loss']:.4f}, "
                         f"validation loss {payload['validation_loss']:.4f}{best}",
-                        file=self.stderr,
+                        file=stream,
                     )
                 elif payload.get("phase") == "training":
                     bar.desc = f"Epoch {payload['epoch']}/{payload['epochs']}"
@@ -106,7 +112,7 @@ class Command(OwnerCommand):
                     )
                     bar.update(max(0.0, payload["fraction"] - bar.n))
 
-            job = jobs.run_claimed(job, listener=listener)
+            job = worker.run_claimed(job, listener=listener)
             bar.update(1.0 - bar.n)
         if job.state != State.SUCCEEDED:
             raise CommandError(job.error_message or "The training was cancelled.")

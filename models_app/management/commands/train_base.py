@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from botfactory.ops.commands import ProductCommand
+from botfactory.ops.commands import ProductCommand, native_messages_to
 from models_app import registry
 from models_app.ml.errors import LearningError
 
@@ -34,7 +34,11 @@ class Command(ProductCommand):
         if missing:
             raise CommandError(f"There is no file {', '.join(missing)}.")
         bar_format = "{desc}: {percentage:3.0f}%|{bar}| {postfix}"
-        with tqdm(total=options["minutes"], desc="Base model", bar_format=bar_format, file=self.stderr) as bar:
+        log = Path(settings.LOGS_DIR) / "train_base.log"
+        with (
+            native_messages_to(log, self.stderr) as stream,
+            tqdm(total=options["minutes"], desc="Base model", bar_format=bar_format, file=stream) as bar,
+        ):
 
             def on_progress(progress: PretrainProgress) -> None:
                 bar.set_postfix_str(
@@ -49,7 +53,7 @@ class Command(ProductCommand):
                     f"{result.minutes:6.1f} min: training loss {result.train_loss:.4f}, validation loss "
                     f"{result.validation_loss:.4f} ({result.bits_per_character:.3f} bits per character)"
                     f"{'  best so far' if result.best else ''}",
-                    file=self.stderr,
+                    file=stream,
                 )
 
             try:

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
-from botfactory.jobs import services as jobs
+from botfactory.jobs import reaper
 from botfactory.ops import valkey
 from botfactory.ops.commands import ProductCommand
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
@@ -51,16 +51,16 @@ class Command(ProductCommand):
             lock.write(url)
             lock.flush()
             # Jobs that a killed run has left behind go on at once.
-            jobs.hand_back()
+            reaper.hand_back()
             connections.close_all()
             Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(
                 lambda: self._announce(url, host, port)
             )
-            jobs.hand_back()
+            reaper.hand_back()
         self.stdout.write("Stopped. Trainings go on from their last epoch at the next start.")
 
     def _check_assets(self) -> None:
-        missing = [str(folder) for _, folder in settings.STATICFILES_DIRS[1:] if not folder.is_dir()]
+        missing = [str(folder) for folder in settings.PAGE_LIBRARIES.values() if not folder.is_dir()]
         if missing:
             raise CommandError(f"The pages' libraries are not installed ({', '.join(missing)}): run `make setup` once.")
 
@@ -81,7 +81,7 @@ class Command(ProductCommand):
         processes = []
         if settings.REDIS_IS_OURS:
             command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
-            processes.append(Process("valkey", command, logs / "valkey.log"))
+            processes.append(Process("valkey", command, logs / "valkey.log", stops_last=True))
         web = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
         importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]

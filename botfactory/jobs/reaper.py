@@ -1,0 +1,120 @@
+"""Finds jobs that nobody works on any more, and doorbells that nobody has answered."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from botfactory.jobs import events, services
+from botfactory.jobs.ending import after_end
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
+
+logger = logging.getLogger(__name__)
+
+#: A doorbell that nobody has answered for so long is rung again: the broker may have lost it.
+RING_AGAIN_SECONDS = 30
+#: How long the work folder of a job that did not succeed waits for a retry.
+KEEP_WORK_HOURS = 24
+
+
+def is_abandoned(job: Job) -> bool:
+    """Whether nobody works on a job marked as held: its heartbeat is old, or its process on this host is gone."""
+    if job.state not in HELD:
+        return False
+    stale = timezone.now() - timedelta(seconds=settings.JOB_STALE_SECONDS)
+    if job.heartbeat_at is None or job.heartbeat_at < stale:
+        return True
+    host, _, pid = job.worker.rpartition(":")
+    if host != platform.node() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def interrupt(job: Job, *, is_loss: bool = True) -> None:
+    """An abandoned job waits for its next attempt, or has ended when it was being cancelled or was lost too often.
+
+    Without `is_loss` this one does not count: its worker was stopped on purpose.
+    """
+    most = settings.JOB_MAX_ATTEMPTS - 1 if is_loss else 2**31 - 1
+    held = Job.objects.filter(pk=job.pk, attempt=job.attempt, heartbeat_at=job.heartbeat_at)
+    now = timezone.now()
+    if held.filter(state=State.CANCELLING).update(state=State.CANCELLED, finished_at=now):
+        after_end(job, State.CANCELLED)
+    elif held.filter(state=State.RUNNING, interruptions__gte=most).update(
+        state=State.FAILED,
+        finished_at=now,
+        error_code="worker_lost",
+        error_message=(
+            f"The worker stopped in the middle of this job {settings.JOB_MAX_ATTEMPTS} times. The machine may be out "
+            "of memory: try a smaller corpus, or ask your administrator to look at the logs. What was learned is kept: "
+            "Try again goes on from the last epoch."
+        ),
+    ):
+        after_end(job, State.FAILED)
+    elif held.filter(state=State.RUNNING).update(
+        state=State.INTERRUPTED, interruptions=F("interruptions") + int(is_loss), available_at=now
+    ):
+        events.record(job, "state", {"state": State.INTERRUPTED})
+
+
+def hand_back() -> None:
+    """Jobs of processes of this host that are gone wait for their next attempt, without counting as lost."""
+    for job in Job.objects.filter(state__in=HELD):
+        if is_abandoned(job):
+            interrupt(job, is_loss=False)
+
+
+def reap() -> int:
+    """Abandoned jobs are back in the queue, and the head of each queue is called again. Returns how many were."""
+    for job in Job.objects.filter(state__in=HELD):
+        if is_abandoned(job):
+            logger.warning("job %s: its worker %s is gone", job.pk, job.worker)
+            interrupt(job)
+    _clear_old_work()
+    now = timezone.now()
+    unheard = Q(rung_at__isnull=True) | Q(rung_at__lt=F("available_at"))
+    unheard |= Q(rung_at__lt=now - timedelta(seconds=RING_AGAIN_SECONDS))
+    called = 0
+    for queue in Job.objects.filter(state__in=CLAIMABLE).order_by().values_list("queue", flat=True).distinct():
+        waiting = Job.objects.filter(queue=queue, state__in=CLAIMABLE, available_at__lte=now).order_by("created_at")
+        # Only the head: a long queue behind a long training must not fill the broker with copies of itself.
+        head = waiting.first()
+        if head is not None and waiting.filter(unheard, pk=head.pk).exists():
+            services.ring(head)
+            called += 1
+    return called
+
+
+def _clear_old_work() -> None:
+    """Work folders that no retry has come back to, and those of deleted jobs, are gone."""
+    folder = Path(settings.JOBS_DIR)
+    known = [path.name for path in folder.iterdir() if is_uuid(path.name)] if folder.is_dir() else []
+    if not known:
+        return
+    recent = timezone.now() - timedelta(hours=KEEP_WORK_HOURS)
+    needed = Job.objects.filter(pk__in=known).exclude(state__in=ENDED, finished_at__lt=recent)
+    for name in set(known) - {str(pk) for pk in needed.values_list("pk", flat=True)}:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

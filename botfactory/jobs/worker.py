@@ -1,0 +1,119 @@
+"""One attempt at a job: claimed by one conditional UPDATE, run, and ended or put back."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from botfactory.jobs import events, services
+from botfactory.jobs.ending import after_end
+from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
+from botfactory.jobs.handle import JobHandle, Listener
+from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.models import Job
+from botfactory.jobs.reaper import interrupt, is_abandoned
+from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
+
+logger = logging.getLogger(__name__)
+
+
+def claim(job_id: uuid.UUID) -> Job | None:
+    """The job, now running here; None when it is not to be had (taken, ended, waiting for its time, or deleted)."""
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        return None
+    if is_abandoned(job):
+        interrupt(job)
+    now = timezone.now()
+    claimed = Job.objects.filter(pk=job_id, state__in=CLAIMABLE, available_at__lte=now).update(
+        state=State.RUNNING,
+        attempt=F("attempt") + 1,
+        worker=services.this_worker(),
+        heartbeat_at=now,
+        started_at=Coalesce(F("started_at"), now),
+    )
+    if not claimed:
+        return None
+    events.record(job, "state", {"state": State.RUNNING})
+    events.announce_queue(job.queue)
+    return job
+
+
+def run(job_id: uuid.UUID) -> None:
+    """The job has been run as far as this attempt goes, if it could be claimed."""
+    job = claim(job_id)
+    if job is not None:
+        run_claimed(job)
+
+
+def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
+    """A job claimed by this process has ended, or waits for its time. Errors end up in the row, not here."""
+    kind = kind_of(job.kind)
+    handle = JobHandle(job, listener=listener)
+    try:
+        with handle:
+            handle.check()
+            result = kind.run(handle)
+        _end(handle, State.SUCCEEDED, result=result)
+    except JobCancelled:
+        _end(handle, State.CANCELLED)
+    except ComeBackLater as pause:
+        _put_back(handle, at=pause.at, message=str(pause))
+    except JobFailed as failure:
+        _end(handle, State.FAILED, code=failure.code, message=str(failure))
+    except LostClaim:
+        logger.warning("job %s: attempt %s was overtaken and writes nothing more", job.pk, handle.attempt)
+    except KeyboardInterrupt:
+        _end(handle, State.CANCELLED)
+        raise
+    except Exception:
+        logger.exception("job %s: attempt %s failed", job.pk, handle.attempt)
+        message = (
+            "Something went wrong on our side; nothing you brought is lost. Try again, and if it fails again, "
+            f"ask your administrator to look for job {job.pk} in the logs."
+        )
+        _end(handle, State.FAILED, code="internal_error", message=message)
+    job.refresh_from_db()
+    return job
+
+
+def _end(
+    handle: JobHandle, state: State, *, result: dict[str, Any] | None = None, code: str = "", message: str = ""
+) -> None:
+    job = handle.job
+    mine = Job.objects.filter(pk=job.pk, attempt=handle.attempt)
+    values = {
+        "result": result or {},
+        "error_code": code,
+        "error_message": message,
+        "finished_at": timezone.now(),
+    }
+    ended = mine.filter(state__in=sources_of(state) & HELD).update(state=state, **values)
+    if not ended and state == State.FAILED:
+        # The owner cancelled in the meantime: a cancel never ends as failed.
+        state = State.CANCELLED
+        values |= {"error_code": "", "error_message": ""}
+        ended = mine.filter(state=State.CANCELLING).update(state=state, **values)
+    if not ended:
+        logger.warning("job %s: attempt %s ended as %s after another took over", job.pk, handle.attempt, state)
+        return
+    after_end(job, state)
+
+
+def _put_back(handle: JobHandle, *, at: datetime, message: str) -> None:
+    job = handle.job
+    back = Job.objects.filter(pk=job.pk, attempt=handle.attempt, state=State.RUNNING).update(
+        state=State.QUEUED,
+        available_at=at,
+        progress={**job.progress, "phase": "waiting", "until": at.isoformat(), "message": message},
+    )
+    if back:
+        events.record(job, "waiting", {"until": at.isoformat(), "message": message})
+    else:
+        _end(handle, State.CANCELLED)
