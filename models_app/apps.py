@@ -8,6 +8,8 @@ class ModelsAppConfig(AppConfig):
     verbose_name = "Models"
 
     def ready(self) -> None:
-        from models_app import runner
+        from botfactory.accounts.services import register_farewell
+        from models_app import registry, runner
 
         runner.register()
+        register_farewell(registry.delete_models_of)

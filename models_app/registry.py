@@ -138,10 +138,17 @@ def rename(model: TrainedModel, name: str) -> None:
 def delete(model: TrainedModel) -> None:
     """The model is gone: first the row, so that nobody finds a model without files, then the files."""
     path = path_of(model)
-    if model.directory == BASE_DIRECTORY:
-        raise NoBaseModel("The base model that comes with the installation cannot be deleted: retire it instead.")
+    if model.is_base or model.directory == BASE_DIRECTORY:
+        raise NoBaseModel("New bots start from the base model, so it cannot be deleted: make another one that first.")
     model.delete()
     shutil.rmtree(path, ignore_errors=True)
+
+
+def delete_models_of(user: User) -> None:
+    """The person's models are gone with their files; one that is the base model now belongs to the installation."""
+    TrainedModel.objects.filter(owner=user, is_base=True).update(owner=None)
+    for model in TrainedModel.objects.filter(owner=user):
+        delete(model)
 
 
 def load(model: TrainedModel) -> Checkpoint:

@@ -7,6 +7,8 @@ class TweetsConfig(AppConfig):
     name = "tweets"
 
     def ready(self) -> None:
-        from tweets import runner
+        from botfactory.accounts.services import register_farewell
+        from tweets import runner, services
 
         runner.register()
+        register_farewell(services.delete_corpora_of)

@@ -309,6 +309,11 @@ def delete_corpus(corpus: Corpus) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def delete_corpora_of(user: User) -> None:
+    for corpus in Corpus.objects.filter(owner=user):
+        delete_corpus(corpus)
+
+
 def _store(file: BinaryIO, head: bytes, path: Path) -> None:
     limit = settings.MAX_UPLOAD_MB * 1024 * 1024
     written = len(head)

@@ -5,6 +5,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from botfactory.accounts import services
 from botfactory.accounts.models import User
 
 
@@ -17,6 +18,13 @@ class AccountAdmin(UserAdmin[User]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people: QuerySet[User] = super().get_queryset(request)
         return people.annotate(job_count=Count("jobs", distinct=True))
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        services.delete_account(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            services.delete_account(user)
 
     @admin.display(ordering="job_count")
     def jobs(self, user: User) -> int:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.db import IntegrityError, transaction
 
 from botfactory.accounts.models import User
 
 #: The owner of what is made from the terminal before anybody has signed up.
 LOCAL_ACCOUNT = "local"
+
+
+Farewell = Callable[[User], None]
+_farewells: list[Farewell] = []
 
 
 class UnknownAccount(Exception):
@@ -23,6 +29,19 @@ def make_founder_if_first(user: User) -> bool:
         return False
     user.refresh_from_db(fields=["is_founder", "is_staff", "is_superuser"])
     return True
+
+
+def register_farewell(farewell: Farewell) -> None:
+    """`farewell` is called for each account that is deleted, to take along what is not a row. For AppConfig.ready."""
+    _farewells.append(farewell)
+
+
+def delete_account(user: User) -> None:
+    """The person is gone, with everything that was theirs: rows and files."""
+    # What was registered last builds on what was registered first.
+    for farewell in reversed(_farewells):
+        farewell(user)
+    User.objects.filter(pk=user.pk).delete()
 
 
 def terminal_account(username: str | None = None) -> User:

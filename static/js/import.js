@@ -3,7 +3,7 @@ import { count, hasEnded, pauseSentence, plural, waitingSentence } from "./forma
 import { followJob } from "./job-page.js";
 
 const LINES = 8;
-/** A page that is opened this long after the end still goes on by itself: a short import is faster than its page. */
+/** A short import is faster than its page: coming from the form, so long after the end, the page goes on by itself too. */
 const JUST_ENDED_MS = 10_000;
 
 const page = byId("import");
@@ -51,7 +51,8 @@ function render(job) {
     return;
   }
   open.href = `${page.dataset.corpora}${job.result.corpus}/`;
-  const justEnded = new Date(page.dataset.now) - new Date(job.finished_at) < JUST_ENDED_MS;
+  const ago = new Date(page.dataset.now) - new Date(job.finished_at);
+  const justEnded = ago < JUST_ENDED_MS && document.referrer.includes(page.dataset.corpora);
   if (!wasAtWork && !justEnded) setText(byId("phase"), "All posts are here.");
   else if (!isGoing) {
     isGoing = true;

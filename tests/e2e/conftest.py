@@ -3,17 +3,35 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.e2e.person import Person
+from tests.e2e.person import MODEL, TRAINING, Person
 from tests.e2e.product import Product, running_product
 from tests.fakes import x_api_server
+from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import XApiServer
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
+
+LONG_POSTS = [
+    "w" * 280,
+    "😀" * 140,
+    f"see https://example.com/{'a' * 200} there",
+    "<script>alert(1)</script> <b>bold</b>",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The addresses of a corpus, of a training on it and of its bot."""
+
+    corpus: str
+    job: str
+    model: str
 
 
 def chromium() -> str | None:
@@ -55,6 +73,19 @@ def founder(browser: Browser, product: Product) -> Iterator[Person]:
     with Person(browser, product, "alice") as person:
         person.sign_up()
         yield person
+
+
+@pytest.fixture(scope="package")
+def shelf(founder: Person) -> Shelf:
+    """A corpus with long words, and a training of ten epochs that was stopped after the first and left a bot."""
+    corpus = founder.paste([*make_posts(900, seed=21), *LONG_POSTS], "Shelf " + "w" * 60)
+    job = founder.train(corpus, epochs=10, name="Bot " + "w" * 60)
+    expect(founder.page.locator("#losses tbody tr")).not_to_have_count(0, timeout=TRAINING)
+    founder.page.get_by_role("button", name="Stop and keep the best").click()
+    founder.wait_for_state("Done")
+    founder.page.get_by_role("link", name="Open the bot").click()
+    founder.page.wait_for_url(MODEL)
+    return Shelf(corpus, job, founder.page.url)
 
 
 @pytest.fixture

@@ -60,6 +60,10 @@ def running_product(folder: Path, *, x_api_url: str, x_bearer_token: str, port: 
             "JOB_STALE_SECONDS": "10",
             "JOB_REAP_SECONDS": "2",
         }
+        if database_url:
+            # As an operator does: only a local SQLite is made ready by `run` itself.
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
         log = folder / "run.log"
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
 from tests.e2e.product import Product
-from tests.fakes.posts import make_posts
-
-LONG = "https://example.com/" + "a" * 200
-
-
-@pytest.fixture(scope="module")
-def own_pages(founder: Person) -> dict[str, str]:
-    """A corpus with long words, its training and its bot."""
-    posts = [*make_posts(250, seed=21), "w" * 280, "😀" * 140, f"see {LONG}", "<script>alert(1)</script> <b>bold</b>"]
-    corpus = founder.paste(posts, "Long " + "w" * 70)
-    job = founder.train(corpus, epochs=1, name="Bot " + "w" * 70)
-    founder.wait_for_state("Done")
-    founder.page.get_by_role("link", name="Open the bot").click()
-    founder.page.wait_for_url(re.compile("/models/"))
-    founder.page.get_by_role("button", name="Write").click()
-    expect(founder.page.locator("#generation .post").first).to_be_visible()
-    return {"corpus": corpus, "job": job, "model": founder.page.url}
-
 
 SIGNED_IN = ["/", "/models/", "/corpora/", "/corpora/new", "/jobs/", "/nothing-here"]
 ACCOUNT = ["/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]
@@ -34,11 +15,9 @@ STRANGERS = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/r
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_a_small_phone_without_complaints(
-    alice: Person, own_pages: dict[str, str], scheme: str
-) -> None:
+def test_every_page_fits_a_small_phone_without_complaints(alice: Person, shelf: Shelf, scheme: str) -> None:
     with alice.other_device(viewport={"width": 360, "height": 740}, color_scheme=scheme) as phone:
-        for path in [*SIGNED_IN, *ACCOUNT, *own_pages.values()]:
+        for path in [*SIGNED_IN, *ACCOUNT, shelf.corpus, shelf.job, shelf.model]:
             phone.open(path)
             require_fit(phone)
         phone.require_no_complaints()
@@ -52,20 +31,29 @@ def test_the_pages_of_strangers_fit_a_small_phone_without_complaints(browser: Br
         charlie.require_no_complaints()
 
 
-def test_every_page_is_fine_on_a_wide_screen(alice: Person, own_pages: dict[str, str]) -> None:
+def test_every_page_is_fine_on_a_wide_screen(alice: Person, shelf: Shelf) -> None:
     with alice.other_device(viewport={"width": 1400, "height": 900}) as desk:
-        for path in [*SIGNED_IN, *own_pages.values()]:
+        for path in [*SIGNED_IN, shelf.corpus, shelf.job, shelf.model]:
             desk.open(path)
             require_fit(desk)
         desk.require_no_complaints()
 
 
-def test_what_belongs_to_alice_does_not_exist_for_bob(bob: Person, own_pages: dict[str, str]) -> None:
-    for address in own_pages.values():
+def test_markup_in_posts_is_text(alice: Person, shelf: Shelf) -> None:
+    alice.open(shelf.model)
+    alice.page.get_by_label("Begins with").fill("<script>alert(1)</script> <b>bold</b>")
+    alice.page.get_by_label("How many").fill("1")
+    alice.page.get_by_role("button", name="Write").click()
+    expect(alice.page.locator("#generation .post p")).to_contain_text("<script>alert(1)</script> <b>bold</b>")
+    expect(alice.page.locator("#generation .post b")).to_have_count(0)
+
+
+def test_what_belongs_to_alice_does_not_exist_for_bob(bob: Person, shelf: Shelf) -> None:
+    for address in (shelf.corpus, shelf.job, shelf.model):
         assert bob.open(address).status == 404
-    assert bob.open(f"{own_pages['job']}events").status == 404
+    assert bob.open(f"{shelf.job}events").status == 404
     bob.open("/")
-    path = own_pages["job"].split("/jobs/")[1]
+    path = shelf.job.split("/jobs/")[1]
     outcome = bob.page.evaluate(
         """path => new Promise(resolve => {
             const socket = new WebSocket(`ws://${location.host}/ws/jobs/${path}`);

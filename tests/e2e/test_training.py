@@ -7,16 +7,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import Shelf
 from tests.e2e.person import JOB, SECONDS, TRAINING, Person, epochs_shown
-from tests.fakes.posts import make_posts
-
-#: So many characters take the small model some seconds an epoch.
-POSTS = make_posts(1500, seed=7)
 
 
-@pytest.fixture(scope="module")
-def corpus(founder: Person) -> str:
-    return founder.paste(POSTS, "Long shelf")
+@pytest.fixture
+def corpus(shelf: Shelf) -> str:
+    return shelf.corpus
 
 
 def sample_epochs(page: Page) -> list[str]:
@@ -77,15 +74,13 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
     expect(alice.page.get_by_role("link", name="Cancelled")).to_have_count(0)
 
 
-def test_stop_and_keep_the_best_ends_as_succeeded_with_a_bot(alice: Person, corpus: str) -> None:
-    alice.train(corpus, epochs=10, name="Stopped")
-    expect(alice.page.locator("#losses tbody tr")).not_to_have_count(0, timeout=TRAINING)
-    alice.page.get_by_role("button", name="Stop and keep the best").click()
-    alice.wait_for_state("Done", timeout=30 * SECONDS)
+def test_stop_and_keep_the_best_ends_as_succeeded_with_a_bot(alice: Person, shelf: Shelf) -> None:
+    alice.open(shelf.job)
+    alice.wait_for_state("Done", timeout=5 * SECONDS)
     expect(alice.page.locator("#phase")).to_have_text(re.compile(r"Stopped after \d of 10 epochs"))
     assert len(epochs_shown(alice.page)) < 10
     alice.page.get_by_role("link", name="Open the bot").click()
-    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Stopped")
+    alice.page.wait_for_url(shelf.model)
 
 
 def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus: str) -> None:

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from models_app import registry
+from models_app.models import Generation, TrainedModel
+from tests.conftest import signed_in
+from tests.models_app.conftest import import_posts
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SAMPLING = {"count": "3", "temperature": "0.8", "top_k": "40", "prompt": "", "seed": "5"}
+
+
+def test_posts_arrive_as_a_part_of_the_page(alice: User, base: TrainedModel) -> None:
+    client = signed_in(alice)
+    answer = client.post(f"/models/{base.pk}/generate", SAMPLING, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    generation = Generation.objects.get()
+    assert len(generation.posts) == 3 and generation.sampling["seed"] == 5
+    assert "<html" not in answer.content.decode()
+
+
+def test_without_javascript_the_page_comes_back_with_the_posts(alice: User, base: TrainedModel) -> None:
+    answer = signed_in(alice).post(f"/models/{base.pk}/generate", {**SAMPLING, "prompt": "Ünï🤖"}, follow=True)
+    assert "Ünï🤖" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": "0"},
+        {"count": "101"},
+        {"count": "many"},
+        {"count": ""},
+        {"temperature": "-1"},
+        {"temperature": "nan"},
+        {"temperature": "inf"},
+        {"temperature": "2.1"},
+        {"top_k": "-3"},
+        {"top_k": "257"},
+        {"seed": "-1"},
+        {"seed": "x"},
+        {"prompt": "x" * 281},
+        {"prompt": "x" * 280},
+    ],
+)
+def test_nonsense_is_told_and_writes_nothing(alice: User, base: TrainedModel, wrong: dict[str, str]) -> None:
+    client = signed_in(alice)
+    for headers in ({"HX-Request": "true"}, {}):
+        answer = client.post(f"/models/{base.pk}/generate", {**SAMPLING, **wrong}, headers=headers)
+        assert answer.status_code == 400
+    assert not Generation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": "0"}, {"epochs": "11"}, {"epochs": "x"}, {"start": "x"}, {"name": "n" * 81}]
+)
+def test_a_training_asked_for_wrongly_is_not_queued(
+    alice: User, base: TrainedModel, corpus: Corpus, wrong: dict[str, str]
+) -> None:
+    right = {"epochs": "2", "start": str(base.pk), "name": "Bot"}
+    assert signed_in(alice).post(f"/corpora/{corpus.pk}/", {**right, **wrong}).status_code == 400
+    assert not Job.objects.filter(kind="fine_tune").exists()
+    assert signed_in(alice).post(f"/corpora/{corpus.pk}/", right).status_code == 302
+    assert Job.objects.get(kind="fine_tune").arguments["epochs"] == 2
+
+
+def test_too_few_characters_are_told_on_the_page(alice: User, base: TrainedModel) -> None:
+    corpus = import_posts(alice, count=20)
+    answer = signed_in(alice).post(f"/corpora/{corpus.pk}/", {"epochs": "2", "start": str(base.pk)})
+    assert answer.status_code == 400 and "too few to learn from" in answer.content.decode()
+
+
+def test_the_corpus_page_works_without_a_base_model_and_says_so(
+    alice: User, base: TrainedModel, corpus: Corpus
+) -> None:
+    (registry.path_of(base) / "config.json").unlink()
+    TrainedModel.objects.all().delete()
+    answer = signed_in(alice).get(f"/corpora/{corpus.pk}/")
+    assert answer.status_code == 200 and "train_base" in answer.content.decode()
+
+
+def test_a_model_whose_files_are_gone_says_so(alice: User, model: TrainedModel) -> None:
+    import shutil
+
+    shutil.rmtree(registry.path_of(model))
+    registry._sampler.cache_clear()
+    answer = signed_in(alice).post(f"/models/{model.pk}/generate", SAMPLING)
+    assert answer.status_code == 400
+
+
+def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> None:
+    client = signed_in(alice)
+    client.post(f"/models/{model.pk}/rename", {"name": "Another name"})
+    assert "Another name" in client.get(f"/models/{model.pk}/").content.decode()
+    answer = client.post(f"/models/{model.pk}/rename", {"name": "a/b"}, follow=True)
+    assert "no slash" in answer.content.decode()
+    client.post(f"/models/{model.pk}/delete")
+    assert client.get(f"/models/{model.pk}/").status_code == 404
+    assert not registry.path_of(model).exists()
+
+
+def test_posts_are_shown_and_never_run(alice: User, base: TrainedModel) -> None:
+    script = "<script>alert(1)</script>"
+    answer = signed_in(alice).post(f"/models/{base.pk}/generate", {**SAMPLING, "prompt": script}, follow=True)
+    assert script not in answer.content.decode()
+    assert "&lt;script&gt;" in answer.content.decode()
