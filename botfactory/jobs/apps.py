@@ -7,6 +7,8 @@ class JobsConfig(AppConfig):
     name = "botfactory.jobs"
 
     def ready(self) -> None:
+        # Tasks bind to the application that is there when they are first used: without this one, to Celery's default.
+        from botfactory import celery  # noqa: F401
         from botfactory.accounts.services import register_farewell
         from botfactory.jobs import services
         from botfactory.jobs.models import Job

@@ -24,6 +24,8 @@ class ProductCommand(BaseCommand):
     """A command that may be the first thing that is ever run here: it makes the local database ready itself."""
 
     requires_migrations_checks = False
+    #: Whether the command brings a database up to date that others may be using.
+    migrates = False
     #: Errors whose message is a sentence for the person at the terminal.
     sentences: tuple[type[Exception], ...] = ()
 
@@ -53,7 +55,7 @@ class ProductCommand(BaseCommand):
             raise CommandError(f"The database cannot be reached: {str(error).strip()}. Check DATABASE_URL.") from error
         if not behind:
             return
-        if connection.vendor != "sqlite":
+        if connection.vendor != "sqlite" and not self.migrates:
             raise CommandError("The database lacks tables of this version: run `manage.py migrate` first.")
         call_command("migrate", verbosity=0, interactive=False)
 

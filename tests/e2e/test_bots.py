@@ -37,6 +37,15 @@ def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
     expect(alice.page.get_by_role("row", name=re.compile("^seed "))).to_be_visible()
 
 
+def test_the_base_model_has_a_page_that_nobody_can_change(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    alice.page.get_by_role("link", name="the base model").click()
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("The base model")
+    expect(alice.page.get_by_role("button", name="Write")).to_be_visible()
+    expect(alice.page.get_by_role("button", name="Rename")).to_have_count(0)
+    expect(alice.page.get_by_role("button", name="Delete this bot")).to_have_count(0)
+
+
 def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> None:
     alice.open(bot)
     page = alice.page

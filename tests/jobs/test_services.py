@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -336,6 +340,17 @@ def test_places_in_the_queue_count_from_one(alice: User, bob: User) -> None:
     worker.claim(first.pk)
     first.refresh_from_db()
     assert [events.queue_position(job) for job in (first, second, third)] == [None, 1, 2]
+
+
+def test_a_submitted_job_rings_at_once_and_the_message_carries_its_id_alone(alice: User) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        broker.delete("botfactory.default")
+        job = submit(alice)
+        (message,) = broker.lrange("botfactory.default", 0, -1)
+    arguments = json.loads(base64.b64decode(json.loads(message)["body"]))[:2]
+    assert arguments == [[str(job.pk)], {}]
+    job.refresh_from_db()
+    assert job.rung_at is not None
 
 
 def test_only_the_head_of_a_queue_is_called_again(alice: User) -> None:

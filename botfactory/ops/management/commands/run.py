@@ -10,7 +10,6 @@ from signal import SIGQUIT
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
@@ -26,6 +25,8 @@ START_SECONDS = 60
 
 class Command(ProductCommand):
     help = "Serve Bot Factory on this machine: pages, workers and, without a REDIS_URL, Valkey. Ctrl-C stops all of it."
+
+    migrates = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -46,7 +47,6 @@ class Command(ProductCommand):
             raise CommandError(f"Bot Factory already runs from {settings.BOTFACTORY_HOME}: {other}") from None
         with lock:
             self._check_port(host, port)
-            call_command("migrate", verbosity=0, interactive=False)
             url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0', '::1'} else host}:{port}/"
             lock.write(url)
             lock.flush()
