@@ -25,6 +25,8 @@ from models_app.ml.config import NetworkConfig
 
 ROOT = Path(settings.BASE_DIR)
 START_SECONDS = 90
+#: Of the Redis that REDIS_URL names, a database that the tests in this process do not use.
+REDIS_DATABASE = 9
 
 
 def free_port() -> int:
@@ -64,6 +66,7 @@ class Product:
             "CHECKPOINTS_DIR": str(self.checkpoints),
             "JOB_HEARTBEAT_SECONDS": "1",
             "JOB_REAP_SECONDS": "1",
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -173,6 +176,8 @@ def id_in(answer: httpx.Response, kind: str) -> str:
 def own_services() -> Iterator[dict[str, str]]:
     """DATABASE_URL and REDIS_URL for one product, where the tests run on Postgres and Redis; else nothing."""
     environment = {}
+    if redis_url := os.environ.get("REDIS_URL"):
+        environment["REDIS_URL"] = urlunsplit(urlsplit(redis_url)._replace(path=f"/{REDIS_DATABASE}"))
     url = os.environ.get("DATABASE_URL", "")
     name = f"botfactory_product_{uuid.uuid4().hex[:12]}"
     if url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any, Literal, TypedDict
 
 from asgiref.sync import async_to_sync
@@ -15,6 +16,7 @@ from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE
 
 logger = logging.getLogger(__name__)
+_silence = threading.Event()
 
 #: Waiting pages told of their new place in the queue at each step of it; the others see theirs within a ping.
 TOLD_OF_THEIR_PLACE = 50
@@ -117,8 +119,12 @@ def publish(job: Job, events: list[dict[str, Any]] | None = None) -> None:
     try:
         layer = get_channel_layer()
         async_to_sync(layer.group_send)(group_of(job), {"type": "job.message", "message": message})
+        _silence.clear()
     except Exception as error:
-        logger.warning("job %s: publishing failed (%s); pages catch up from the database", job.pk, error)
+        # Once is enough: a command that runs beside no server would say it with every page.
+        level = logging.DEBUG if _silence.is_set() else logging.WARNING
+        logger.log(level, "job %s: publishing failed (%s); pages catch up from the database", job.pk, error)
+        _silence.set()
 
 
 def announce_queue(queue: str) -> None:

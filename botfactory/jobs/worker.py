@@ -7,6 +7,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -69,6 +71,12 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
         _end(handle, State.FAILED, code=failure.code, message=str(failure))
     except LostClaim:
         logger.warning("job %s: attempt %s was overtaken and writes nothing more", job.pk, handle.attempt)
+    except SoftTimeLimitExceeded:
+        message = (
+            f"This took longer than the {settings.JOB_TIME_LIMIT_MINUTES} minutes that a job may take. Choose fewer "
+            "epochs or fewer posts, or ask your administrator to raise JOB_TIME_LIMIT_MINUTES."
+        )
+        _end(handle, State.FAILED, code="time_limit", message=message)
     except KeyboardInterrupt:
         _end(handle, State.CANCELLED)
         raise

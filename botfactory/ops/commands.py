@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ class ProductCommand(BaseCommand):
     sentences: tuple[type[Exception], ...] = ()
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        # Whether pages can be told does not matter here: they catch up from the database.
+        logging.getLogger("botfactory.jobs.events").setLevel(logging.ERROR)
         try:
             self.prepare()
             return super().execute(*args, **options)

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e.person import MODEL, TRAINING, Person
-from tests.e2e.product import Product, running_product
 from tests.fakes import x_api_server
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import XApiServer
+from tests.product import Product, running
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
 
@@ -63,8 +63,8 @@ def x_api() -> Iterator[XApiServer]:
 def product(browser: Browser, x_api: XApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The whole product, started once for all tests here; skipped where there is no Chromium to look at it with."""
     folder = tmp_path_factory.mktemp("product")
-    with running_product(folder, x_api_url=x_api.url, x_bearer_token=x_api_server.TOKEN) as running:
-        yield running
+    with running(folder, X_API_URL=x_api.url, X_BEARER_TOKEN=x_api_server.TOKEN) as open_product:
+        yield open_product
 
 
 @pytest.fixture(scope="package")

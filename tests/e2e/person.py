@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, expect
 
 from tests.conftest import PASSWORD
-from tests.e2e.product import Product
+from tests.product import Product
 
 CORPUS = re.compile(r"/corpora/[0-9a-f-]{36}/$")
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")

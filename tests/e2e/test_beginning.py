@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.person import Person
-from tests.e2e.product import Product
+from tests.product import Product
 
 
 def test_a_stranger_sees_what_it_is_and_how_to_get_in(browser: Browser, product: Product) -> None:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.person import CORPUS, MODEL, Person, epochs_shown
-from tests.e2e.product import Product
 from tests.fakes.posts import make_posts
+from tests.product import Product
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
-from tests.e2e.product import Product
+from tests.product import Product
 
 SIGNED_IN = ["/", "/models/", "/corpora/", "/corpora/new", "/jobs/", "/nothing-here"]
 ACCOUNT = ["/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]

@@ -90,11 +90,11 @@ class Command(OwnerCommand):
             seed=options["seed"],
             run_here=True,
         )
-        bar_format = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
+        bar_format = "{percentage:3.0f}%|{bar}| {desc}"
         log = Path(settings.LOGS_DIR) / "fine_tune.log"
         with (
             native_messages_to(log, self.stderr) as stream,
-            tqdm(total=1.0, desc="Starting", bar_format=bar_format, file=stream) as bar,
+            tqdm(total=1.0, desc="starting", bar_format=bar_format, file=stream) as bar,
         ):
 
             def listener(kind: str, payload: dict[str, Any]) -> None:
@@ -106,13 +106,14 @@ class Command(OwnerCommand):
                         file=stream,
                     )
                 elif payload.get("phase") == "training":
-                    bar.desc = f"Epoch {payload['epoch']}/{payload['epochs']}"
-                    bar.set_postfix_str(
-                        f"loss {payload['loss']:.3f}, {payload['seconds_left']:.0f} s left", refresh=False
+                    bar.desc = (
+                        f"epoch {payload['epoch']} of {payload['epochs']}, loss {payload['loss']:.3f}, "
+                        f"{payload['seconds_left']:.0f} s left"
                     )
                     bar.update(max(0.0, payload["fraction"] - bar.n))
 
             job = worker.run_claimed(job, listener=listener)
+            bar.desc = "done"
             bar.update(1.0 - bar.n)
         if job.state != State.SUCCEEDED:
             raise CommandError(job.error_message or "The training was cancelled.")

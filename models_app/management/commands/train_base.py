@@ -33,18 +33,17 @@ class Command(ProductCommand):
         missing = [str(path) for path in [*options["corpus"], options["valid"]] if not path.is_file()]
         if missing:
             raise CommandError(f"There is no file {', '.join(missing)}.")
-        bar_format = "{desc}: {percentage:3.0f}%|{bar}| {postfix}"
+        bar_format = "{percentage:3.0f}%|{bar}| {desc}"
         log = Path(settings.LOGS_DIR) / "train_base.log"
         with (
             native_messages_to(log, self.stderr) as stream,
-            tqdm(total=options["minutes"], desc="Base model", bar_format=bar_format, file=stream) as bar,
+            tqdm(total=options["minutes"], desc="starting", bar_format=bar_format, file=stream) as bar,
         ):
 
             def on_progress(progress: PretrainProgress) -> None:
-                bar.set_postfix_str(
+                bar.desc = (
                     f"{progress.minutes:.1f} of {progress.total_minutes:.0f} min, {progress.bytes_seen / 1e6:.1f} MB, "
-                    f"{progress.bytes_per_second:,.0f} bytes/s, loss {progress.loss:.4f}",
-                    refresh=False,
+                    f"{progress.bytes_per_second:,.0f} bytes/s, loss {progress.loss:.4f}"
                 )
                 bar.update(min(progress.minutes, progress.total_minutes) - bar.n)
 
