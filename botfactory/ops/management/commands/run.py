@@ -109,3 +109,8 @@ class Command(ProductCommand):
         else:
             self.stdout.write(f"The pages do not answer yet; see {settings.LOGS_DIR / 'web.log'}.")
         self.stdout.write(f"\n  Bot Factory is open at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n")
+        if settings.X_BEARER_TOKEN:
+            self.stdout.write(
+                "  X_BEARER_TOKEN is set: people can import X handles. X charges for each post, and its developer\n"
+                "  guidelines do not allow to store posts for training: see docs/configuration.md.\n"
+            )

@@ -1,0 +1,37 @@
+"""What the docs point to exists, and what they say can be typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command, get_commands
+
+ROOT = Path(settings.BASE_DIR)
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_command_exists(page: Path) -> None:
+    commands = set(re.findall(r"manage\.py ([a-z_]+)", page.read_text(encoding="utf-8")))
+    assert commands <= set(get_commands())
+
+
+def test_every_command_of_ours_is_documented() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    ours = {name for name, app in get_commands().items() if app in {"botfactory.ops", "tweets", "models_app"}}
+    assert ours == {"run", "import_posts", "fine_tune", "generate", "evaluate", "train_base"}
+    assert all(f"| `{name} " in text for name in ours)
+
+
+@pytest.mark.django_db
+def test_the_migrations_are_those_of_the_models() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
