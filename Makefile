@@ -48,5 +48,5 @@ clean:
 node_modules/.ready: package.json package-lock.json | .uv/bin/uv
 	@if ! command -v npm >/dev/null; then \
 	  UV_PROJECT_ENVIRONMENT=.uv/node $(UV) sync --quiet --frozen --only-group node --python .uv/bin/python; fi
-	@PATH="$$PATH:$(CURDIR)/.uv/node/bin" npm ci --silent --no-audit --no-fund --ignore-scripts
+	@PATH="$$PATH:$(CURDIR)/.uv/node/bin" npm ci --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null
 	@touch $@

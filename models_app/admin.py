@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from botfactory.desk import DeskAdmin
 from models_app import registry, services
 from models_app.models import Generation, TrainedModel
 
 
 @admin.register(TrainedModel)
-class TrainedModelAdmin(admin.ModelAdmin[TrainedModel]):
+class TrainedModelAdmin(DeskAdmin[TrainedModel]):
+    editable = frozenset({"name"})
     list_display = [
         "name",
         "owner",
@@ -29,17 +29,6 @@ class TrainedModelAdmin(admin.ModelAdmin[TrainedModel]):
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
     actions = ["make_base", "retire", "bring_back", "delete_with_files"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: TrainedModel | None = None) -> list[str]:
-        return [field.name for field in TrainedModel._meta.fields if field.name != "name"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     @admin.display(boolean=True, ordering="retired_at")
     def retired(self, model: TrainedModel) -> bool:
@@ -90,18 +79,12 @@ class TrainedModelAdmin(admin.ModelAdmin[TrainedModel]):
 
 
 @admin.register(Generation)
-class GenerationAdmin(admin.ModelAdmin[Generation]):
+class GenerationAdmin(DeskAdmin[Generation]):
     list_display = ["model", "owner", "count", "seconds", "created_at"]
     list_filter = ["created_at"]
     search_fields = ["id", "model__name", "owner__username"]
     list_select_related = ["model", "model__owner", "owner"]
     date_hierarchy = "created_at"
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Generation | None = None) -> list[str]:
-        return [field.name for field in Generation._meta.fields]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
     @admin.display(description="posts")
     def count(self, generation: Generation) -> int:

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from botfactory.desk import DeskAdmin
 from botfactory.jobs import services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
@@ -24,7 +25,7 @@ class JobEventInline(admin.TabularInline[JobEvent, Job]):
 
 
 @admin.register(Job)
-class JobAdmin(admin.ModelAdmin[Job]):
+class JobAdmin(DeskAdmin[Job]):
     list_display = ["title", "kind", "owner", "state", "done", "worker", "created_at", "started_at", "finished_at"]
     list_filter = ["state", "kind", "queue", "created_at"]
     search_fields = ["id", "title", "owner__username", "owner__email", "error_message", "worker"]
@@ -32,18 +33,6 @@ class JobAdmin(admin.ModelAdmin[Job]):
     date_hierarchy = "created_at"
     actions = ["cancel_jobs", "retry_jobs", "delete_jobs"]
     inlines = [JobEventInline]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[str]:
-        # The state machine alone writes these rows.
-        return [field.name for field in Job._meta.fields]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., str], str, str] | None]:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     @admin.display(description="progress")
     def done(self, job: Job) -> str:

@@ -1,0 +1,29 @@
+"""What the lists of the administration share."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+Row = TypeVar("Row", bound=Model)
+
+
+class DeskAdmin(admin.ModelAdmin[Row]):
+    """Rows that services make and change: shown, acted on, and edited only in the fields named `editable`."""
+
+    editable: ClassVar[frozenset[str]] = frozenset()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> list[str]:
+        return [field.name for field in self.model._meta.fields if field.name not in self.editable]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's own deletion, which knows nothing of files: each list has one that does."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
