@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -10,7 +13,9 @@ from django.conf import settings
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from models_app import registry, services
+from models_app.ml.checkpoint import Checkpoint
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.product import save_small_base
@@ -46,7 +51,39 @@ def train(corpus: Corpus, start: TrainedModel, *, epochs: int = 1, seed: int = 5
     return worker.run_claimed(job)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What a real training gave: registered again for each test, since training takes seconds."""
+
+    checkpoint: Checkpoint
+    values: dict[str, Any]
+
+
+@cache
+def learned() -> Learned:
+    job = Job.objects.get(kind=services.FINE_TUNE)
+    model = TrainedModel.objects.get(job=job)
+    names = ["training", "history", "best_epoch", "bits_per_character", "posts", "characters", "seconds"]
+    return Learned(registry.load(model), {name: getattr(model, name) for name in names})
+
+
 @pytest.fixture
 def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
-    job = train(corpus, base)
-    return TrainedModel.objects.get(pk=job.result["model"])
+    """A bot of alice: trained for the first test that asks, and from then on registered with the same weights."""
+    if not learned.cache_info().currsize:
+        train(corpus, base)
+        learned()
+        return TrainedModel.objects.get(owner=corpus.owner)
+    job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True)
+    model = registry.register(
+        job=job,
+        name="Bot",
+        corpus=corpus,
+        parent=base,
+        parent_name="base",
+        trained=learned().checkpoint,
+        meta=learned().checkpoint.meta,
+        values=learned().values,
+    )
+    Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, result={"model": str(model.pk), "name": model.name})
+    return TrainedModel.objects.get(pk=model.pk)
