@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import uuid
 from datetime import datetime
@@ -87,7 +88,8 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
             f"ask your administrator to look for job {job.pk} in the logs."
         )
         _end(handle, State.FAILED, code="internal_error", message=message)
-    job.refresh_from_db()
+    with contextlib.suppress(Job.DoesNotExist):  # deleted in the meantime, with what it was about
+        job.refresh_from_db()
     return job
 
 

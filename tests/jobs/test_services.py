@@ -374,6 +374,17 @@ def test_a_job_is_not_lost_when_the_broker_cannot_be_reached(alice: User, monkey
     assert (job.state, job.rung_at) == (State.QUEUED, None)
 
 
+def test_a_job_that_is_deleted_while_it_runs_ends_quietly(alice: User) -> None:
+    def run(handle: JobHandle) -> dict[str, Any]:
+        services.delete_jobs(Job.objects.filter(pk=handle.job.pk))
+        with pytest.raises(LostClaim):
+            handle.progress({"fraction": 0.5})
+        raise RuntimeError("its rows are gone")
+
+    worker.run(submit(alice, run).pk)
+    assert not Job.objects.exists()
+
+
 def test_deleting_a_job_takes_its_folder_along(alice: User) -> None:
     def run(handle: JobHandle) -> dict[str, Any]:
         (handle.work_dir / "kept").write_text("half", encoding="utf-8")
