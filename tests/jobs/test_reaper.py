@@ -1,0 +1,136 @@
+"""Lost workers and unanswered doorbells."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from botfactory.accounts.models import User
+from botfactory.jobs import reaper, services, worker
+from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
+from botfactory.jobs.handle import JobHandle, work_dir
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from tests.jobs.test_services import submit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:
+    def run(handle: JobHandle) -> dict[str, Any]:
+        (handle.work_dir / "kept").write_text("half", encoding="utf-8")
+        raise JobFailed("broken", "It broke.")
+
+    old, recent, running = submit(alice, run), submit(alice, run), submit(alice, run)
+    for job in (old, recent):
+        worker.run(job.pk)
+    Job.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=2))
+    assert worker.claim(running.pk) is not None
+    work_dir(running).mkdir(parents=True)
+    reaper.reap()
+    assert [work_dir(job).exists() for job in (old, recent, running)] == [False, True, True]
+
+
+def lose(job: Job) -> Job:
+    """The job's worker is gone: its heartbeat is a day old."""
+    worker.claim(job.pk)
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
+    return Job.objects.get(pk=job.pk)
+
+
+def test_a_lost_job_is_interrupted_and_runs_again(alice: User) -> None:
+    job = lose(submit(alice))
+    reaper.reap()
+    job.refresh_from_db()
+    assert (job.state, job.interruptions) == (State.INTERRUPTED, 1)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
+
+
+def test_a_job_whose_process_is_gone_is_found_before_its_heartbeat_is_old(alice: User) -> None:
+    job = submit(alice)
+    worker.claim(job.pk)
+    host = services.this_worker().rpartition(":")[0]
+    # Above the highest process number that Linux gives out.
+    Job.objects.filter(pk=job.pk).update(worker=f"{host}:{2**22 + 1}")
+    reaper.reap()
+    job.refresh_from_db()
+    assert job.state == State.INTERRUPTED
+
+
+def test_a_living_job_is_not_reaped(alice: User) -> None:
+    job = submit(alice)
+    worker.claim(job.pk)
+    reaper.reap()
+    job.refresh_from_db()
+    assert job.state == State.RUNNING
+
+
+def test_a_job_lost_three_times_fails_with_a_sentence(alice: User) -> None:
+    job = submit(alice)
+    for _ in range(3):
+        lose(job)
+        reaper.reap()
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
+    assert "memory" in job.error_message
+
+
+def test_workers_stopped_on_purpose_do_not_count_as_lost(alice: User) -> None:
+    job = submit(alice)
+    for _ in range(5):
+        lose(job)
+        reaper.hand_back()
+    job.refresh_from_db()
+    assert (job.state, job.interruptions) == (State.INTERRUPTED, 0)
+
+
+def test_a_lost_job_that_was_being_cancelled_is_cancelled(alice: User) -> None:
+    job = lose(submit(alice))
+    Job.objects.filter(pk=job.pk).update(state=State.CANCELLING)
+    reaper.reap()
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED
+
+
+def test_a_worker_that_was_overtaken_writes_nothing_more(alice: User) -> None:
+    def run(handle: JobHandle) -> dict[str, Any]:
+        Job.objects.filter(pk=handle.job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
+        reaper.reap()
+        assert worker.claim(handle.job.pk) is not None
+        with pytest.raises(LostClaim):
+            handle.progress({"fraction": 0.5})
+        with pytest.raises(LostClaim):
+            handle.record("count", {"number": 1})
+        raise JobCancelled("whatever it thinks")
+
+    job = submit(alice, run)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempt, job.progress) == (State.RUNNING, 2, {})
+    assert not job.events.filter(kind="count").exists()
+
+
+def test_only_the_head_of_a_queue_is_called_again(alice: User) -> None:
+    jobs = [submit(alice) for _ in range(3)]
+    Job.objects.update(rung_at=timezone.now() - timedelta(hours=1))
+    assert reaper.reap() == 1
+    assert reaper.reap() == 0
+    jobs[0].refresh_from_db()
+    assert jobs[0].rung_at is not None and jobs[0].rung_at > timezone.now() - timedelta(minutes=1)
+
+
+def test_a_job_is_not_lost_when_the_broker_cannot_be_reached(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botfactory.celery import app
+
+    monkeypatch.setitem(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(app, "_pool", None)
+    with app.connection_for_write("redis://127.0.0.1:1/0") as dead:
+        monkeypatch.setattr(app.amqp, "_producer_pool", None)
+        monkeypatch.setattr(app, "connection_for_write", lambda *args, **kwargs: dead)
+        job = submit(alice)
+    assert (job.state, job.rung_at) == (State.QUEUED, None)
