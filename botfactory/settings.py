@@ -9,7 +9,6 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from dotenv import load_dotenv
 
-from botfactory import __version__
 from botfactory.env import (
     celery_broker_url,
     default_redis_url,
@@ -26,8 +25,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
 # Classes such as ModelAdmin[Job] are subscripted for the type checker.
 django_stubs_ext.monkeypatch()
-
-VERSION = __version__
 
 # Where things are kept
 BOTFACTORY_HOME = env_path("BOTFACTORY_HOME", BASE_DIR / "var")

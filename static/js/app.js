@@ -12,6 +12,19 @@ for (const node of document.querySelectorAll("time[datetime]")) node.title = new
 document.addEventListener("htmx:sendError", () => note("The server could not be reached. Try once more."));
 document.addEventListener("htmx:responseError", () => note("The server could not do that. Try once more, or reload the page."));
 
+// A button pressed twice asks once: else two trainings would be queued. Forms with scripts of their own see to it themselves.
+document.addEventListener("submit", (submission) => {
+  const form = submission.target;
+  const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], #new-corpus");
+  if (!isOurs || submission.defaultPrevented) return;
+  if (form.dataset.sent) submission.preventDefault();
+  form.dataset.sent = "yes";
+});
+// The page may come back from the browser's memory, and may ask again then.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
 function note(text) {
   const line = document.createElement("p");
   line.className = "note error";

@@ -110,3 +110,15 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
     page.get_by_role("button", name="Cancel").focus()
     page.keyboard.press("Enter")
     alice.wait_for_state("Cancelled", timeout=60 * SECONDS)
+
+
+def test_a_button_pressed_twice_asks_once(alice: Person, corpus: str) -> None:
+    name = "Pressed twice"
+    alice.open(corpus)
+    alice.page.get_by_label("Name of the bot").fill(name)
+    alice.page.locator("#train-form").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
+    alice.page.wait_for_url(JOB)
+    alice.page.get_by_role("button", name="Cancel").click()
+    alice.wait_for_state("Cancelled")
+    alice.open("/jobs/")
+    expect(alice.page.get_by_role("link", name=f"Train {name}")).to_have_count(1)
