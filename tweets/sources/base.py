@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar, Protocol
 
 
@@ -16,6 +17,7 @@ class Post:
     `key` is at most 64 characters and stable within the source: the post's id, or its place ("line-000000123") when
     the source has no ids or gives the same id again. `created_at` is aware and in UTC, None where the source does not
     say. `is_reply` is True for a post addressed to somebody else; the next post of one's own thread is not a reply.
+    `is_quote` is True for own words above somebody's post, `has_warning` for a post behind a content warning.
     """
 
     key: str
@@ -23,33 +25,61 @@ class Post:
     created_at: datetime | None
     is_repost: bool = False
     is_reply: bool = False
+    is_quote: bool = False
+    has_warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some posts in the source's order (possibly none), and where the next page starts."""
+    """Some posts in the source's order (possibly none), and where the next page starts.
+
+    `note` is a sentence for the person about the whole account, "" where there is nothing to say.
+    """
 
     posts: tuple[Post, ...]
     cursor: str | None
     total: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What an operator may set. The token is kept out of the repr, hence out of logs and error pages."""
+    """What an operator may set. The token is kept out of the repr, hence out of logs and error pages.
+
+    The networks leave out what `include_...` says No to; with `newer_than`, the key of a post, they bring what came
+    after that post and nothing else.
+    """
 
     x_bearer_token: str = field(default="", repr=False)
     x_api_url: str = "https://api.x.com"
+    x_post_price: Decimal = Decimal("0.005")  # dollars for each post read
+    x_user_price: Decimal = Decimal("0.01")  # dollars for each account looked up
+    bluesky_api_url: str = "https://public.api.bsky.app"
+    private_servers: tuple[str, ...] = ()  # "http://social.lan:3000": reached although they are in a private network
+    newer_than: str | None = None
+    include_replies: bool = True
+    include_reposts: bool = True
+    include_quotes: bool = True
     page_size: int = 100
     max_posts: int = 3200  # the newest posts that X hands out of one account
     max_file_bytes: int = 100_000_000  # of an uploaded file, after gzip is undone
     max_archive_bytes: int = 2_000_000_000  # of the post files in an archive, uncompressed; media are never read
-    timeout_seconds: float = 30.0
-    retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0)  # seconds before each further attempt at an answer of X
+    max_answer_bytes: int = 10_000_000  # of one answer of a server, after gzip is undone
+    timeout_seconds: float = 30.0  # without a byte from the other side
+    total_seconds: float = 60.0  # for one answer, with its redirects
+    retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0)  # seconds before each further attempt at an answer
 
     def __post_init__(self) -> None:
         if self.page_size < 1 or self.max_posts < 1:
             raise ValueError("page_size and max_posts must be at least 1.")
+
+    def wants(self, post: Post) -> bool:
+        """False for a post that one of the `include_...` says No to."""
+        return (
+            (self.include_replies or not post.is_reply)
+            and (self.include_reposts or not post.is_repost)
+            and (self.include_quotes or not post.is_quote)
+        )
 
 
 class Source(Protocol):
@@ -113,6 +143,22 @@ class RateLimited(SourceError):
 class SourceUnavailable(SourceError):
     code = "source_unavailable"
     transient = True
+
+
+class UnknownServer(SourceError):
+    code = "unknown_server"
+
+
+class RefusedAddress(SourceError):
+    """The server is in a private network, or it is not to be asked for another reason."""
+
+    code = "refused_address"
+
+
+class BadAnswer(SourceError):
+    """The server answered, but not as one of its kind does; asking again would not help."""
+
+    code = "bad_answer"
 
 
 class BadFile(SourceError):

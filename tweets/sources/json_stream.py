@@ -1,125 +1,191 @@
-"""JSON from strangers, streamed: no hostile file may crash the C parser behind ijson or fill the memory with it."""
+"""JSON from strangers, read one item of a long list at a time: no hostile file may fill the memory or hang us."""
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
 from collections.abc import Iterator
-from typing import Any
-
-import ijson
+from typing import Any, Protocol
 
 from tweets.sources.base import BadFile
-from tweets.sources.streams import CHUNK, Readable
+from tweets.sources.streams import Readable
 
-# What a malformed document raises out of ijson.
-JSON_ERRORS = (ijson.JSONError, ValueError, ArithmeticError)
+# What a malformed document raises here; a number of over 4,300 digits and bytes that are no UTF-8 are ValueErrors too.
+JSON_ERRORS = (ValueError,)
 
-_DEEPEST = 64  # ijson keeps a path for each open level: 100,000 levels take all the memory there is
-_LARGEST_ITEM = 4_000_000  # bytes, about a thousand times a real post with all its fields
-
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.S
-)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LOW = re.compile(rb"\\u[dD][c-fC-F]")
-_STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.S)
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.S)
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_CHUNK = 1 << 18  # characters
+_LARGEST_ITEM = 4_000_000  # characters, about a thousand times a real post with all its fields
+_SPACE = re.compile(r"[ \t\r\n]*")
+_END = re.compile(r"[ \t\r\n;]*")  # JavaScript ends with a semicolon, JSON does not
+_BORDER = 32  # characters: no escape, number or literal that the end of a chunk cuts is longer in a real document
+_decode = json.JSONDecoder().raw_decode
 
 
-def items(source: Readable, prefix: str) -> Iterator[Any]:
-    """Yields the items at `prefix` ("item", "tweets.item") of the JSON document, one in memory at a time.
+class TextReader(Protocol):
+    """All that is needed of a text file here."""
+
+    def read(self, size: int = -1, /) -> str: ...
+
+
+class NoList(ValueError):
+    """There is no list of strings or objects in the document."""
+
+
+class Decoded:
+    """Bytes in UTF-8 read as text; UnicodeDecodeError where they are none."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+
+    def read(self, size: int = -1, /) -> str:
+        while chunk := self._source.read(size):
+            text = self._decoder.decode(chunk)
+            if text:  # a few bytes may be but the beginning of a character
+                return text
+        return self._decoder.decode(b"", True)
+
+
+def items(source: TextReader) -> Iterator[Any]:
+    """Yields the items of the array that the document is.
 
     Raises one of `JSON_ERRORS` at malformed JSON, BadFile at what is nested or large beyond all reason.
     """
-    # use_float: without it the parser dies of a segmentation fault at an integer of over 4,300 digits.
-    yield from ijson.items(_Safe(source, outside=prefix.count(".") + 1), prefix, use_float=True)
+    document = _Document(source)
+    document.expect("[")
+    yield from document.items()
+    document.require_end()
 
 
-def events(source: Readable) -> Iterator[tuple[str, str, Any]]:
-    """Yields (prefix, event, value) as ijson.parse does. Raises like `items`."""
-    yield from ijson.parse(_Safe(source, outside=_DEEPEST), use_float=True)
+def items_of_first_list(source: TextReader) -> Iterator[Any]:
+    """Yields the items of the first list of strings or objects: the document itself, or under a key of its object.
 
-
-class _Safe:
-    """Reads like `source`, with two things done that the C parser does wrong.
-
-    JSON escapes of lone surrogates ("\\ud83d" without its other half) are left out: the parser turns them into wrong
-    characters or fails at the whole file. Too many open brackets, or an item deeper than the `outside` brackets around
-    all items that never ends, raise BadFile before the memory is full.
+    Raises NoList before the first item where there is none, else like `items`.
     """
+    document = _Document(source)
+    if document.take("["):
+        if document.peek() not in ("{", '"'):
+            raise NoList
+        yield from document.items()
+    elif document.take("{"):
+        found = False
+        for _ in document.each_key():
+            if not document.take("["):
+                document.value()
+            elif not found and document.peek() in ("{", '"'):
+                found = True
+                yield from document.items()
+            else:
+                for _ in document.items():
+                    pass
+        if not found:
+            raise NoList
+    else:
+        raise NoList
+    document.require_end()
 
-    def __init__(self, source: Readable, outside: int) -> None:
+
+class _Document:
+    """A place in a document of which a part is in memory."""
+
+    def __init__(self, source: TextReader) -> None:
         self._source = source
-        self._outside = outside
-        self._carry = b""
-        self._in_string = False
-        self._depth = 0
-        self._item_bytes = 0
+        self._text = ""
+        self._at = 0
 
-    def read(self, size: int = -1, /) -> bytes:
-        if size == 0:  # ijson asks so to learn whether bytes or text come
-            return b""
+    def peek(self) -> str:
+        """The next character that is no space, "" at the end."""
         while True:
-            chunk = self._source.read(CHUNK)
-            data = self._carry + chunk
-            cut = len(data) if not chunk else _escape_boundary(data)
-            self._carry = data[cut:]
-            data = data[:cut]
-            self._guard(data)
-            if _SURROGATE.search(data):
-                data = _ESCAPE.sub(_keep_whole, data)
-            if data or not chunk:  # nothing left of a chunk must not look like the end
-                return data
+            space = _SPACE.match(self._text, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._read_on():
+                return ""
 
-    def _guard(self, data: bytes) -> None:
-        size = len(data)
-        if self._in_string:
-            end = _STRING_END.match(data)
-            if end is None:
-                return self._grow(size)
-            data = data[end.end() :]
-        data = _STRING.sub(b"", data)
-        opening = data.find(b'"')
-        self._in_string = opening >= 0
-        brackets = data[: opening if opening >= 0 else None].translate(None, _NO_BRACKETS)
-        levels = 0
-        while brackets and levels <= _DEEPEST:  # each round takes the innermost pairs away
-            fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
-            if fewer == brackets:
-                break
-            brackets, levels = fewer, levels + 1
-        closed = brackets.count(b"]") + brackets.count(b"}")
-        lowest = max(0, self._depth - closed)
-        self._depth = lowest + len(brackets) - closed
-        if max(levels, self._depth) > _DEEPEST:
-            raise BadFile("The JSON is nested deeper than any list of posts. Upload an array of strings or of objects.")
-        self._item_bytes = 0 if lowest <= self._outside else self._item_bytes
-        self._grow(size if lowest > self._outside or self._in_string else 0)
+    def take(self, character: str) -> bool:
+        """True when that was the next character; it is then behind us."""
+        if self.peek() != character:
+            return False
+        self._at += 1
+        return True
 
-    def _grow(self, size: int) -> None:
-        self._item_bytes += size
-        if self._item_bytes > _LARGEST_ITEM:
-            raise BadFile(
-                "One post in the JSON is larger than 4 MB, which no post is. Remove it and upload the file again."
-            )
+    def expect(self, character: str) -> None:
+        if not self.take(character):
+            raise ValueError(f"Expected {character}")
+
+    def items(self) -> Iterator[Any]:
+        """Yields what is in the array whose bracket is behind us."""
+        if self.take("]"):
+            return
+        while True:
+            yield self.value()
+            if self.take("]"):
+                return
+            self.expect(",")
+
+    def each_key(self) -> Iterator[str]:
+        """Yields the keys of the object whose brace is behind us; each value has to be read before the next."""
+        if self.take("}"):
+            return
+        while True:
+            key = self.value()
+            if not isinstance(key, str):
+                raise ValueError("Expected a key")
+            self.expect(":")
+            yield key
+            if self.take("}"):
+                return
+            self.expect(",")
+
+    def value(self) -> Any:
+        """The value that comes next."""
+        self.peek()
+        while True:
+            error: ValueError | None = None
+            end = 0
+            try:
+                value, end = _decode(self._text, self._at)
+            except json.JSONDecodeError as malformed:
+                if not _may_be_cut(malformed):
+                    raise
+                error = malformed
+            except RecursionError:
+                raise BadFile(
+                    "The JSON is nested deeper than any list of posts. Upload an array of strings or of objects."
+                ) from None
+            size = (end or len(self._text)) - self._at
+            if size > _LARGEST_ITEM:
+                raise BadFile(
+                    "One post in the JSON is larger than 4 MB, which no post is. Remove it and upload the file again."
+                )
+            # A number at the very end of what has been read may go on.
+            if error is None and (end < len(self._text) or not self._read_on()):
+                self._at += size
+                return value
+            if error is not None and not self._read_on():
+                raise error
+
+    def require_end(self) -> None:
+        """Returns where nothing but spaces follows."""
+        while True:
+            end = _END.match(self._text, self._at)
+            self._at = end.end() if end else self._at
+            if self._at < len(self._text):
+                raise ValueError("Something follows the end")
+            if not self._read_on():
+                return
+
+    def _read_on(self) -> bool:
+        """More of the document is in memory; False when there is no more. What is behind us is let go."""
+        # As much again as there is of an unfinished item: however long it is, it is not gone over again and again.
+        chunk = self._source.read(max(_CHUNK, len(self._text) - self._at))
+        self._text = self._text[self._at :] + chunk
+        self._at = 0
+        return bool(chunk)
 
 
-def _keep_whole(escape: re.Match[bytes]) -> bytes:
-    return b"" if escape.group(1) else escape.group()
-
-
-def _escape_boundary(data: bytes) -> int:
-    """A place near the end of `data` where no escape, nor pair of escapes, is open."""
-    cut = data.find(b"\\", max(0, len(data) - 12))
-    if cut < 0:
-        return len(data)
-    start = _run_start(data, cut)
-    if _LOW.match(data, cut) and data[start - 6 : start - 4] == b"\\u":
-        cut, start = start - 6, _run_start(data, start - 6)  # the other half of the pair has to come along
-    # Each two backslashes of a long run are one escape, so any even place in it is a boundary.
-    return start if cut - start < 64 else start + (cut - start) // 2 * 2 - 2
-
-
-def _run_start(data: bytes, at: int) -> int:
-    return len(data[:at].rstrip(b"\\"))
+def _may_be_cut(error: json.JSONDecodeError) -> bool:
+    """True where the error may come of the end of what has been read, and not of the document."""
+    return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc) - _BORDER

@@ -114,31 +114,3 @@ def lines(source: io.TextIOBase, longest: int) -> Iterator[str]:
         if len(line) > longest:
             raise BadFile(f"Line {number} is longer than {longest:,} characters. Put each post on a line of its own.")
         yield line
-
-
-class Encoded:
-    """Text read as UTF-8 bytes, which is what the JSON parser takes."""
-
-    def __init__(self, source: io.TextIOBase) -> None:
-        self._source = source
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._source.read(size).encode("utf-8", "replace")
-
-
-class WithoutSemicolon:
-    """Reads like `source`, a semicolon and spaces at its very end left out: JavaScript allows them, JSON does not."""
-
-    def __init__(self, source: Readable) -> None:
-        self._source = source
-        self._held = b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        chunk = self._source.read(CHUNK)
-        while chunk and not chunk.rstrip(b"; \t\r\n"):
-            self._held += chunk
-            chunk = self._source.read(CHUNK)
-        data = self._held + chunk
-        end = len(data.rstrip(b"; \t\r\n"))
-        self._held = data[end:]
-        return data[:end]

@@ -12,10 +12,14 @@ from tweets.sources import json_stream, tables
 from tweets.sources.base import BadFile, Page, Post, SourceSettings
 from tweets.sources.paging import in_pages
 from tweets.sources.records import TEXT_NAMES, field_name, post_of, text_of
-from tweets.sources.streams import LONGEST_LINE, Encoded, lines, open_text
+from tweets.sources.streams import LONGEST_LINE, lines, open_text
 
 _HEAD = 1 << 16  # characters looked at to tell the formats apart
 _LOOKED_FOR = ", ".join(TEXT_NAMES)
+_NO_LIST = (
+    "No list of posts was found in the JSON. Upload an array of strings or objects, or an object with such an "
+    'array in it, like {"tweets": [{"text": "…"}]}.'
+)
 
 
 class UploadSource:
@@ -63,13 +67,15 @@ class UploadSource:
                 yield from _posts_of(records, seen)
 
     def _json_items(self, source: Any) -> Iterator[tuple[str, Any]]:
-        with open_text(self._path, self._settings.max_file_bytes) as first_look:
-            prefix = _array_prefix(first_look)
         number = 0
         try:
-            for number, item in enumerate(json_stream.items(Encoded(source), prefix), 1):
+            for number, item in enumerate(json_stream.items_of_first_list(source), 1):
                 yield f"item-{number:09}", item
+        except json_stream.NoList:
+            raise BadFile(_NO_LIST) from None
         except json_stream.JSON_ERRORS:
+            if number == 0:
+                raise BadFile(_NO_LIST) from None
             raise BadFile(
                 f"The JSON breaks off or is malformed after item {number}. Export the file again and upload all of it."
             ) from None
@@ -113,27 +119,6 @@ def _json_lines(source: Iterator[str]) -> Iterator[tuple[str, Any]]:
                 f"Line {number} is not valid JSON. Correct or remove that line and upload the file again."
             ) from None
         yield f"line-{number:09}", record
-
-
-def _array_prefix(source: Any) -> str:
-    """Where in the document the array of posts is: at the top, or under the first key that holds objects or strings."""
-    candidate: str | None = None
-    try:
-        for prefix, event, _ in json_stream.events(Encoded(source)):
-            if event == "start_array" and candidate is None and "." not in prefix:
-                candidate = prefix
-            elif candidate is not None:
-                if event in ("start_map", "string"):
-                    return f"{candidate}.item" if candidate else "item"
-                if candidate == "" and event == "end_array":
-                    break  # an empty array holds no posts, and nothing follows it
-                candidate = None
-    except json_stream.JSON_ERRORS:
-        pass
-    raise BadFile(
-        "No list of posts was found in the JSON. Upload an array of strings or objects, or an object with such an "
-        'array in it, like {"tweets": [{"text": "…"}]}.'
-    )
 
 
 def _format_of(path: Path, limit: int) -> str:

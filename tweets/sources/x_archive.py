@@ -21,7 +21,7 @@ from tweets.sources.base import BadFile, NoPosts, Page, Post, SourceSettings, st
 from tweets.sources.notes import Notes
 from tweets.sources.paging import in_pages
 from tweets.sources.records import post_of, text_of, unescaped
-from tweets.sources.streams import CHUNK, LONGEST_LINE, WithoutSemicolon, lines, open_bytes
+from tweets.sources.streams import CHUNK, LONGEST_LINE, lines, open_bytes
 
 _BEGINNING = re.compile(rb"[^\[]{0,4096}\[")
 _YTD = re.compile(rb"\s*window\.YTD\.(\w+)\.part\d+\s*=\s*\[")
@@ -147,8 +147,13 @@ def _records(
     source.read(beginning.end() - 1)
     index = -1
     try:
-        for index, record in enumerate(json_stream.items(WithoutSemicolon(source), "item")):
-            yield index, record if isinstance(record, Mapping) else {}
+        for index, record in enumerate(json_stream.items(json_stream.Decoded(source))):
+            yield index, record if isinstance(record, dict) else {}
+    except UnicodeDecodeError:
+        raise BadFile(
+            f"{PurePosixPath(name).name} is not the UTF-8 text that X wrote: it was damaged, or saved anew in another "
+            "encoding. Get the archive again."
+        ) from None
     except json_stream.JSON_ERRORS:
         raise BadFile(
             f"{PurePosixPath(name).name} breaks off or is malformed after post {index + 1:,}. Get the archive again."
