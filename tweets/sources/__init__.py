@@ -31,19 +31,36 @@ def _x_archive(path: Path | None, handle: str | None, settings: SourceSettings) 
     return XArchiveSource(_given(path), settings)
 
 
+def _bluesky(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
+    from tweets.sources.bluesky import BlueskySource
+
+    return BlueskySource(_named(handle), settings)
+
+
+def _mastodon(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
+    from tweets.sources.mastodon import MastodonSource
+
+    return MastodonSource(_named(handle), settings)
+
+
 def _x(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
     from tweets.sources.x_api import XApiSource
 
-    if not handle:
-        raise ValueError("This kind of source needs a handle.")
-    return XApiSource(handle, settings)
+    return XApiSource(_named(handle), settings)
 
 
-SOURCES: dict[str, Opener] = {"text": _text, "file": _file, "x_archive": _x_archive, "x": _x}
+SOURCES: dict[str, Opener] = {
+    "text": _text,
+    "file": _file,
+    "x_archive": _x_archive,
+    "bluesky": _bluesky,
+    "mastodon": _mastodon,
+    "x": _x,
+}
 
 
 def open_source(kind: str, *, path: Path | None = None, handle: str | None = None, settings: SourceSettings) -> Source:
-    """A source of the kind, nothing read yet. Kinds "text", "file" and "x_archive" need a path, "x" a handle.
+    """A source of the kind, nothing read yet. Kinds "text", "file" and "x_archive" need a path, the others a handle.
 
     Raises ValueError for an unknown kind or where the path or the handle is missing.
     """
@@ -67,3 +84,9 @@ def _given(path: Path | None) -> Path:
     if path is None:
         raise ValueError("This kind of source needs the path of a file.")
     return path
+
+
+def _named(handle: str | None) -> str:
+    if not handle:
+        raise ValueError("This kind of source needs a handle.")
+    return handle

@@ -11,18 +11,25 @@ from tweets.sources import SOURCES, SourceSettings, detect_kind, open_source
 from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
 
 
-def test_it_knows_the_four_kinds() -> None:
-    assert list(SOURCES) == ["text", "file", "x_archive", "x"]
+def test_it_knows_the_six_kinds() -> None:
+    assert list(SOURCES) == ["text", "file", "x_archive", "bluesky", "mastodon", "x"]
 
 
 def test_listing_the_kinds_loads_no_library() -> None:
-    code = "import sys, tweets.sources; sys.exit(bool({'tweepy', 'ijson', 'requests', 'django'} & set(sys.modules)))"
+    code = "import sys, tweets.sources; sys.exit(bool({'tweepy', 'requests', 'ssl', 'django'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_it_refuses_what_it_cannot_open(tmp_path: Path) -> None:
     settings = SourceSettings()
-    for kind, options in (("fax", {}), ("file", {}), ("x_archive", {}), ("x", {"path": tmp_path})):
+    for kind, options in (
+        ("fax", {}),
+        ("file", {}),
+        ("x_archive", {}),
+        ("x", {"path": tmp_path}),
+        ("bluesky", {}),
+        ("mastodon", {}),
+    ):
         with pytest.raises(ValueError):
             open_source(kind, settings=settings, **options)  # type: ignore[arg-type]
 
@@ -46,7 +53,7 @@ def test_it_tells_an_archive_from_a_file(name: str, head: bytes, kind: str) -> N
 
 def test_errors_have_a_stable_code_and_only_two_are_worth_another_try() -> None:
     kinds = SourceError.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 10
+    assert len({kind.code for kind in kinds}) == len(kinds) == 13
     assert {kind for kind in kinds if kind.transient} == {RateLimited, SourceUnavailable}
 
 

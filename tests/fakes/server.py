@@ -1,0 +1,116 @@
+"""A server on this machine that stands in for one of the networks and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that the server saw."""
+
+    path: str
+    query: dict[str, str]
+    status: int
+    whole: bool = True  # False: the answer was cut
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Answer:
+    """`body` is sent as JSON, unless it is text or bytes."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+class FakeServer:
+    """Answers GET requests by `answer`, on a free port unless told; `requests` lists what it was asked, in order."""
+
+    def __init__(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
+        self._done: Counter[str] = Counter()
+        self._lock = threading.RLock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else the body waits 40 ms for the headers to be acknowledged
+
+            def do_GET(self) -> None:
+                server._serve(self)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._http.daemon_threads = True
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        self.port: int = self._http.server_address[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    def serve_forever(self) -> None:
+        """Answers until interrupted."""
+        self._http.serve_forever()
+
+    def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
+        raise NotImplementedError
+
+    def once(self, event: str) -> bool:
+        """True the first time that it is called for an event."""
+        with self._lock:
+            self._done[event] += 1
+            return self._done[event] == 1
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        sent = {name.lower(): value for name, value in handler.headers.items()}
+        answer = self.answer(parts.path, query, sent)
+        with self._lock:
+            self.requests.append(Request(parts.path, query, answer.status, not answer.cut, sent))
+        kind = "application/json; charset=utf-8"
+        if isinstance(answer.body, bytes | str):
+            kind = "text/html"
+            data = answer.body.encode() if isinstance(answer.body, str) else answer.body
+        else:
+            data = json.dumps(answer.body).encode()
+        handler.send_response(answer.status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **answer.headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data[: len(data) // 2] if answer.cut else data)
+        handler.close_connection = answer.cut or handler.close_connection
+
+
+class Replay(FakeServer):
+    """Gives its answers in order, whatever it is asked; the last one for ever."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__()
+        self.left = list(answers)
+
+    def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
