@@ -11,40 +11,18 @@ expelled (suspended after the look-up). Everybody else is unknown.
 from __future__ import annotations
 
 import argparse
-import json
-import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from tests.fakes.posts import make_long_post, make_posts
+from tests.fakes.server import Answer, FakeServer
 
 TOKEN = "test-token"
 REACHABLE = 3200
 _PROBLEM = "https://api.twitter.com/2/problems/"
 _NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request that the server saw."""
-
-    path: str
-    query: dict[str, str]
-    status: int
-    whole: bool = True  # False: the answer was cut
-
-
-@dataclass
-class _Answer:
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-    cut: bool = False
 
 
 def _tweets(name: str, texts: list[str]) -> list[dict[str, Any]]:
@@ -85,48 +63,19 @@ def _chatty(own_id: str) -> list[dict[str, Any]]:
     return posts
 
 
-class XApiServer:
-    """The server, on a free port unless told; `requests` lists what it was asked, in order."""
+class XApiServer(FakeServer):
+    """The server; `publish` adds posts to an account."""
 
     def __init__(self, port: int = 0, *, limited_seconds: int = 900, token: str = TOKEN) -> None:
+        super().__init__(port)
         self.limited_seconds = limited_seconds
         self.token = token
-        self.requests: list[Request] = []
-        self._done: Counter[str] = Counter()
-        self._lock = threading.Lock()
         names = (
             "prolific essayist chatty empty suspended protected nocredits limited flaky cut down notenrolled capped "
             "garbled expelled"
         )
         self._ids = {name: str(1000 + index) for index, name in enumerate(names.split())}
         self._posts: dict[str, list[dict[str, Any]]] = {"essayist": _essayist(), "chatty": _chatty(self._ids["chatty"])}
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # else the body waits 40 ms for the headers to be acknowledged
-
-            def do_GET(self) -> None:
-                server._serve(self)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> XApiServer:
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
-    def serve_forever(self) -> None:
-        """Answers until interrupted."""
-        self._http.serve_forever()
 
     def posts_of(self, name: str) -> list[dict[str, Any]]:
         """All posts of an account, newest first, as the API gives them (also those that cannot be reached)."""
@@ -144,26 +93,23 @@ class XApiServer:
             if request.status == 200 and request.whole and request.path.endswith("/tweets")
         ]
 
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        parts = urlsplit(handler.path)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        answer = self._answer(parts.path, query, handler.headers.get("Authorization", ""))
+    def publish(self, name: str, texts: list[str]) -> None:
+        """The account has new posts, the last of the texts being the newest."""
+        posts = self.posts_of(name)
         with self._lock:
-            self.requests.append(Request(parts.path, query, answer.status, not answer.cut))
-        html = isinstance(answer.body, str)
-        data = answer.body.encode() if html else json.dumps(answer.body).encode()
-        handler.send_response(answer.status)
-        handler.send_header("Content-Type", "text/html" if html else "application/json; charset=utf-8")
-        handler.send_header("Content-Length", str(len(data)))
-        for name, value in answer.headers.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(data[: len(data) // 2] if answer.cut else data)
-        handler.close_connection = answer.cut or handler.close_connection
+            for text in texts:
+                newest = posts[0]
+                moment = datetime.fromisoformat(newest["created_at"]) + timedelta(minutes=3)
+                post = {
+                    "id": str(int(newest["id"]) + 1),
+                    "text": text,
+                    "created_at": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                }
+                posts.insert(0, post)
 
-    def _answer(self, path: str, query: dict[str, str], authorization: str) -> _Answer:
-        if authorization != f"Bearer {self.token}":
-            return _Answer(
+    def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
+        if headers.get("authorization") != f"Bearer {self.token}":
+            return Answer(
                 401, {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
             )
         steps = path.strip("/").split("/")
@@ -172,14 +118,9 @@ class XApiServer:
         if steps[:2] == ["2", "users"] and steps[3:] == ["tweets"]:
             name = next((name for name, number in self._ids.items() if number == steps[2]), None)
             return self._timeline(name, query) if name else _not_found("id", steps[2])
-        return _Answer(404, {"title": "Not Found", "detail": "Not Found", "type": "about:blank", "status": 404})
+        return Answer(404, {"title": "Not Found", "detail": "Not Found", "type": "about:blank", "status": 404})
 
-    def _once(self, event: str) -> bool:
-        with self._lock:
-            self._done[event] += 1
-            return self._done[event] == 1
-
-    def _user(self, typed: str) -> _Answer:
+    def _user(self, typed: str) -> Answer:
         name = typed.lower()
         if name not in self._ids:
             return _not_found("username", typed)
@@ -187,9 +128,9 @@ class XApiServer:
             return _suspended("username", typed)
         if name == "nocredits":
             detail = "Your enrolled account does not have any credits to fulfill this request."
-            return _Answer(402, {"title": "CreditsDepleted", "detail": detail, "type": _PROBLEM + "credits"})
+            return Answer(402, {"title": "CreditsDepleted", "detail": detail, "type": _PROBLEM + "credits"})
         if name == "notenrolled":
-            return _Answer(
+            return Answer(
                 403,
                 {
                     "title": "Client Forbidden",
@@ -199,9 +140,9 @@ class XApiServer:
                 },
             )
         if name == "garbled":
-            return _Answer(200, "<html>This is not the API.</html>")
-        if name == "down" or (name == "flaky" and self._once("flaky user")):
-            return _Answer(503, "<html>Over capacity</html>")
+            return Answer(200, "<html>This is not the API.</html>")
+        if name == "down" or (name == "flaky" and self.once("flaky user")):
+            return Answer(503, "<html>Over capacity</html>")
         user = {
             "id": self._ids[name],
             "name": typed.title(),
@@ -209,38 +150,42 @@ class XApiServer:
             "protected": name == "protected",
             "public_metrics": {"tweet_count": len(self.posts_of(name))},
         }
-        return _Answer(200, {"data": user})
+        return Answer(200, {"data": user})
 
-    def _timeline(self, name: str, query: dict[str, str]) -> _Answer:
+    def _timeline(self, name: str, query: dict[str, str]) -> Answer:
         size = int(query.get("max_results", "10"))
         if not 5 <= size <= 100:
-            return _Answer(400, {"title": "Invalid Request", "detail": "max_results is not between 5 and 100"})
+            return Answer(400, {"title": "Invalid Request", "detail": "max_results is not between 5 and 100"})
         if name == "protected":
             errors = [{"title": "Authorization Error", "type": _PROBLEM + "not-authorized-for-resource"}]
-            return _Answer(200, {"errors": errors})
+            return Answer(200, {"errors": errors})
         if name == "expelled":
             return _suspended("id", self._ids[name])
         if name == "capped":
-            return _Answer(429, {"title": "UsageCapExceeded", "type": _PROBLEM + "usage-capped", "period": "Monthly"})
+            return Answer(429, {"title": "UsageCapExceeded", "type": _PROBLEM + "usage-capped", "period": "Monthly"})
         token = query.get("pagination_token", "")
         start = int(token.removeprefix("next")) if token else 0
-        if name == "limited" and start >= 200 and self._once("limited"):
+        if name == "limited" and start >= 200 and self.once("limited"):
             reset = int(time.time()) + self.limited_seconds
             body = {"title": "Too Many Requests", "type": "about:blank", "status": 429, "detail": "Too Many Requests"}
-            return _Answer(429, body, {"x-rate-limit-limit": "900", "x-rate-limit-reset": str(reset)})
-        if name == "flaky" and self._once(f"flaky {start}"):
-            return _Answer(503, "<html>Over capacity</html>")
+            return Answer(429, body, {"x-rate-limit-limit": "900", "x-rate-limit-reset": str(reset)})
+        if name == "flaky" and self.once(f"flaky {start}"):
+            return Answer(503, "<html>Over capacity</html>")
         reachable = self.posts_of(name)[:REACHABLE]
+        if since := query.get("since_id"):
+            reachable = [post for post in reachable if int(post["id"]) > int(since)]
+        if "retweets" in query.get("exclude", ""):
+            reachable = [post for post in reachable if not post["text"].startswith("RT @")]
         data = reachable[start : start + size]
         if not data:
-            return _Answer(200, {"meta": {"result_count": 0}})
+            return Answer(200, {"meta": {"result_count": 0}})
         meta = {"result_count": len(data), "newest_id": data[0]["id"], "oldest_id": data[-1]["id"]}
         if start + size < len(reachable):
             meta["next_token"] = f"next{start + size}"
-        return _Answer(200, {"data": data, "meta": meta}, cut=name == "cut" and start >= 200 and self._once("cut"))
+        return Answer(200, {"data": data, "meta": meta}, cut=name == "cut" and start >= 200 and self.once("cut"))
 
 
-def _not_found(parameter: str, value: str) -> _Answer:
+def _not_found(parameter: str, value: str) -> Answer:
     error = {
         "value": value,
         "parameter": parameter,
@@ -249,10 +194,10 @@ def _not_found(parameter: str, value: str) -> _Answer:
         "detail": f"Could not find user with {parameter}: [{value}].",
         "type": _PROBLEM + "resource-not-found",
     }
-    return _Answer(200, {"errors": [error]})
+    return Answer(200, {"errors": [error]})
 
 
-def _suspended(parameter: str, value: str) -> _Answer:
+def _suspended(parameter: str, value: str) -> Answer:
     error = {
         "value": value,
         "parameter": parameter,
@@ -261,7 +206,7 @@ def _suspended(parameter: str, value: str) -> _Answer:
         "detail": f"User has been suspended: [{value}].",
         "type": _PROBLEM + "resource-not-found",
     }
-    return _Answer(200, {"errors": [error]})
+    return Answer(200, {"errors": [error]})
 
 
 def main() -> None:

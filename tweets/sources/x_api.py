@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -30,15 +30,17 @@ from tweets.sources.base import (
     SuspendedHandle,
     UnknownHandle,
 )
-from tweets.sources.records import post_of, text_of
+from tweets.sources.json_api import count_in, pause_sentence, retry_at
+from tweets.sources.paging import MOST_EMPTY_PAGES, cursor_of, position_of
+from tweets.sources.records import id_of, post_of, text_of
+from tweets.sources.x_costs import LARGEST_PAGE, SMALLEST_PAGE
 
 _TWEEPY_HOST = "https://api.twitter.com"
 _TWEET_FIELDS = ["created_at", "note_tweet", "referenced_tweets", "in_reply_to_user_id", "lang"]
 _USER_FIELDS = ["protected", "public_metrics"]
-_SMALLEST_PAGE, _LARGEST_PAGE = 5, 100  # what the API accepts
 _WINDOW = timedelta(minutes=15)  # of X's rate limits, for an answer that does not say when it ends
-_LONGEST_WAIT = timedelta(hours=24)
-_ODD_ANSWER = (ValueError, AttributeError, TypeError, KeyError)  # what tweepy raises on bodies it did not expect
+# What tweepy raises on bodies that it did not expect.
+_ODD_ANSWER = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 
 
 class _Session(requests.Session):
@@ -61,6 +63,19 @@ class _Session(requests.Session):
 
 
 @dataclass(frozen=True, slots=True)
+class XAccount:
+    """An account that was looked up, which costs as much as `x_user_price` says.
+
+    `reachable` of its `posts` can be brought, None where X does not say. An import from `cursor` on does not look the
+    account up (and pay for that) again.
+    """
+
+    posts: int | None
+    reachable: int | None
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Position:
     """Where an import stands: whose posts, the page that comes next, how many posts were read, how many there are."""
 
@@ -68,21 +83,16 @@ class _Position:
     token: str | None = None
     count: int = 0
     total: int | None = None
-
-    def cursor(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def of(cls, cursor: str) -> _Position:
-        try:
-            position = cls(**json.loads(cursor))
-        except (TypeError, ValueError):
-            raise ValueError("The cursor is not one of an X account.") from None
-        return position
+    newer_than: str | None = None
+    empty: int = 0
 
 
 class XApiSource:
-    """The newest posts of a handle, at most `settings.max_posts`. Without a token each read raises BadCredentials."""
+    """The newest posts of a handle, at most `settings.max_posts`. Without a token each read raises BadCredentials.
+
+    With `newer_than` only what is newer is bought. Reposts that are not wanted are not bought either; unwanted replies
+    and quotes are, since X reaches a fourth of the posts when it is to leave out replies.
+    """
 
     def __init__(self, handle: str, settings: SourceSettings) -> None:
         self._handle = handle
@@ -98,49 +108,72 @@ class XApiSource:
         Raises the SourceError that says what X answered; RateLimited and SourceUnavailable are worth another try from
         the last cursor.
         """
-        if not self._settings.x_bearer_token:
-            raise BadCredentials("No X API token is configured on this server. Ask its administrator to set one.")
+        self._require_token()
         if cursor:
-            position: _Position | None = _Position.of(cursor)
+            position: _Position | None = position_of(_Position, cursor)
         else:
-            position = self._look_up()
-            yield Page((), position.cursor(), position.total)
+            position, _ = self._look_up()
+            yield Page((), cursor_of(position), position.total)
         while position is not None:
             page, position = self._page_at(position)
             yield page
 
-    def _look_up(self) -> _Position:
+    def look_up(self) -> XAccount:
+        """How many posts the account has, for an estimate of what they cost before any is bought."""
+        self._require_token()
+        position, posts = self._look_up()
+        reachable = None if posts is None else min(posts, self._settings.max_posts)
+        return XAccount(posts=posts, reachable=reachable, cursor=cursor_of(position))
+
+    def _require_token(self) -> None:
+        if not self._settings.x_bearer_token:
+            raise BadCredentials("No X API token is configured on this server. Ask its administrator to set one.")
+
+    def _look_up(self) -> tuple[_Position, int | None]:
         answer = self._ask(lambda: self._client.get_user(username=self._handle, user_fields=_USER_FIELDS))
         user = answer.get("data")
         if not isinstance(user, dict) or not user.get("id"):
             raise self._problem(answer)
         if user.get("protected"):
             raise self._protected()
-        metrics = user.get("public_metrics")
-        total = metrics.get("tweet_count") if isinstance(metrics, dict) else None
-        known = min(total, self._settings.max_posts) if isinstance(total, int) else None
-        return _Position(user=str(user["id"]), total=known)
+        posts = count_in(user.get("public_metrics"), "tweet_count")
+        newer_than = self._settings.newer_than
+        known = None if posts is None or newer_than else min(posts, self._settings.max_posts)
+        return _Position(user=str(user["id"]), total=known, newer_than=newer_than), posts
 
     def _page_at(self, position: _Position) -> tuple[Page, _Position | None]:
         left = self._settings.max_posts - position.count
-        size = max(_SMALLEST_PAGE, min(_LARGEST_PAGE, self._settings.page_size, left))
-        # Neither replies nor retweets are excluded: without replies only 800 posts can be reached; cleaning drops both.
-        answer = self._ask(
-            lambda: self._client.get_users_tweets(
-                position.user, max_results=size, pagination_token=position.token, tweet_fields=_TWEET_FIELDS
-            )
-        )
+        size = max(SMALLEST_PAGE, min(LARGEST_PAGE, self._settings.page_size, left))
+        asked: dict[str, Any] = {"max_results": size, "tweet_fields": _TWEET_FIELDS}
+        if position.token:
+            asked["pagination_token"] = position.token
+        if position.newer_than:
+            asked["since_id"] = position.newer_than
+        # Never "replies": without them only 800 posts can be reached.
+        if not self._settings.include_reposts:
+            asked["exclude"] = "retweets"
+        answer = self._ask(lambda: self._client.get_users_tweets(position.user, **asked))
         records = answer.get("data")
         if records is None and answer.get("errors"):
             raise self._problem(answer)
-        posts = tuple(_post(record, position.user) for record in records or () if isinstance(record, dict))[:left]
+        records = records if isinstance(records, list) else []
+        bought = [record for record in records if isinstance(record, dict)][:left]
         meta = answer.get("meta")
         token = meta.get("next_token") if isinstance(meta, dict) else None
-        count = position.count + len(posts)
-        following = replace(position, token=token, count=count) if token and count < self._settings.max_posts else None
-        if following is None and count == 0:
+        count = position.count + len(bought)
+        empty = 0 if bought else position.empty + 1
+        is_last = (
+            not isinstance(token, str)
+            or token in ("", position.token)
+            or count >= self._settings.max_posts
+            or empty >= MOST_EMPTY_PAGES
+        )
+        following = None if is_last else replace(position, token=token, count=count, empty=empty)
+        if following is None and count == 0 and position.newer_than is None:
             raise NoPosts(f"@{self._handle} has not posted anything. Try another account.")
-        return Page(posts, following.cursor() if following else None, position.total), following
+        found = [_post(record, position.user) for record in bought if id_of(record) is not None]
+        posts = tuple(post for post in found if self._settings.wants(post))
+        return Page(posts, cursor_of(following) if following else None, position.total), following
 
     def _ask(self, call: Callable[[], Any]) -> dict[str, Any]:
         """The answer to one request; short trouble is waited out, anything else raised as what it means."""
@@ -168,16 +201,17 @@ class XApiSource:
         status = int(response.status_code)
         try:
             body = response.json()
-        except ValueError:
-            body = {}
+        except (ValueError, RecursionError):
+            body = None
+        body = body if isinstance(body, dict) else {}
         problem = " ".join(str(body.get(name, "")) for name in ("type", "title", "detail", "reason")).lower()
         if status == 401:
             return BadCredentials("X refused the API token of this server. Ask its administrator to renew it.")
         if status == 402 or "usage-capped" in problem or "usagecapexceeded" in problem:
             return NoCredits("The X API credits of this server are used up. Ask its administrator to add some.")
         if status == 429:
-            moment = _retry_at(response.headers.get("x-rate-limit-reset"))
-            return RateLimited(f"X asks us to wait until {moment:%H:%M} UTC; the import goes on by itself.", moment)
+            moment = retry_at(response.headers, window=_WINDOW)
+            return RateLimited(pause_sentence("X", moment), moment)
         if status == 403 and ("client-" in problem or "user used for authentication" in problem):
             return BadCredentials(
                 "The X app of this server may not read posts: it has to belong to a project with API access."
@@ -214,14 +248,4 @@ class XApiSource:
 
 
 def _post(record: dict[str, Any], user: str) -> Post:
-    key = str(record.get("id", ""))
-    return post_of({**record, "author_id": user}, text_of(record) or "", key)
-
-
-def _retry_at(header: str | None) -> datetime:
-    now = datetime.now(UTC)
-    try:
-        moment = datetime.fromtimestamp(int(header or ""), UTC)
-    except (ValueError, OverflowError, OSError):
-        return now + _WINDOW
-    return min(max(moment, now), now + _LONGEST_WAIT)
+    return post_of({**record, "author_id": user}, text_of(record) or "", place="")

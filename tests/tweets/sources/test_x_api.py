@@ -4,16 +4,18 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.fakes.server import Answer, Replay
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.sources.helpers import DATA, needs_data, posts_of
 from tweets.sources import Source, SourceError, SourceSettings, open_source
 from tweets.sources.base import RateLimited, SourceUnavailable
+from tweets.sources.x_api import XApiSource
+from tweets.sources.x_costs import estimated_cost
 
 
 @pytest.fixture
@@ -69,6 +71,46 @@ def test_retweets_and_replies_are_marked_and_threads_are_not(api: XApiServer) ->
     assert [index for index, post in enumerate(posts) if post.is_repost] == [1]
     assert [index for index, post in enumerate(posts) if post.is_reply] == [2]
     assert posts[2].text == "@someone that is true & kind"
+
+
+@pytest.mark.parametrize(
+    ("option", "missing"), [("include_reposts", {1}), ("include_replies", {2}), ("include_quotes", {4})]
+)
+def test_what_is_not_wanted_is_left_out(api: XApiServer, option: str, missing: set[int]) -> None:
+    whole = posts_of(source_at(api, "chatty").pages())
+    api.requests.clear()
+    rest = posts_of(source_at(api, "chatty", **{option: False}).pages())
+    assert rest == [post for index, post in enumerate(whole) if index not in missing]
+    # Leaving out replies there would leave 800 posts to be reached; leaving out reposts costs nothing and saves money.
+    assert api.requests[1].query.get("exclude") == ("retweets" if option == "include_reposts" else None)
+
+
+def test_only_what_is_newer_is_bought(api: XApiServer) -> None:
+    newest = api.posts_of("prolific")[0]["id"]
+    api.publish("prolific", [f"news {number}" for number in range(120)])
+    pages = list(source_at(api, "prolific", newer_than=newest).pages())
+    assert [post.text for post in posts_of(pages)] == [f"news {number}" for number in range(119, -1, -1)]
+    assert [len(page.posts) for page in pages] == [0, 100, 20] and {page.total for page in pages} == {None}
+    assert {request.query.get("since_id") for request in api.requests[1:]} == {newest}
+    assert posts_of(source_at(api, "prolific", newer_than=newest).pages(pages[1].cursor)) == list(pages[2].posts)
+    again = list(source_at(api, "prolific", newer_than=posts_of(pages)[0].key).pages())
+    assert posts_of(again) == [] and again[-1].cursor is None
+
+
+def test_a_look_up_says_what_an_import_would_cost_and_is_not_paid_for_again(api: XApiServer) -> None:
+    source = source_at(api, "prolific")
+    assert isinstance(source, XApiSource)
+    account = source.look_up()
+    assert (account.posts, account.reachable) == (4000, 3200)
+    assert estimated_cost(account.reachable or 0, SourceSettings()) == Decimal("16.01")
+    assert len(posts_of(source_at(api, "prolific", max_posts=300).pages(account.cursor))) == 300
+    assert sum("/by/username/" in request.path for request in api.requests) == 1
+    with pytest.raises(SourceError) as raised:
+        XApiSource("nobody", SourceSettings(x_bearer_token=TOKEN, x_api_url=api.url)).look_up()
+    assert raised.value.code == "unknown_handle"
+    with pytest.raises(SourceError) as raised:
+        XApiSource("prolific", SourceSettings(x_api_url=api.url)).look_up()
+    assert raised.value.code == "bad_credentials"
 
 
 @pytest.mark.parametrize(
@@ -154,40 +196,14 @@ def test_the_token_is_in_no_log_and_no_error(api: XApiServer, caplog: pytest.Log
     assert TOKEN not in caplog.text + repr(raised.value)
 
 
-class Replay:
-    """A server that gives recorded (status, headers, body) answers in order."""
-
-    def __init__(self, *answers: tuple[int, dict[str, str], Any]) -> None:
-        left = list(answers)
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, headers, body = left.pop(0)
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    if name.startswith("x-") or name == "content-type":
-                        self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Replay:
-        Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
-    def pages(self) -> list[Any]:
-        settings = SourceSettings(x_bearer_token=TOKEN, x_api_url=self.url, retry_delays=())
+def replayed(*answers: tuple[int, dict[str, str], Any]) -> list[Any]:
+    """The pages that the source makes of recorded (status, headers, body) answers."""
+    kept = [
+        Answer(status, body, {name: value for name, value in headers.items() if name.startswith("x-")})
+        for status, headers, body in answers
+    ]
+    with Replay(*kept) as server:
+        settings = SourceSettings(x_bearer_token=TOKEN, x_api_url=server.url, retry_delays=())
         return list(open_source("x", handle="Twitter", settings=settings).pages())
 
 
@@ -203,8 +219,7 @@ def recorded(path: str) -> tuple[int, dict[str, str], Any]:
 def test_recorded_pages_are_read_whole(name: str) -> None:
     page = recorded(f"tweepy/{name}.json")
     end: tuple[int, dict[str, str], Any] = (200, {}, {"meta": {"result_count": 0}})
-    with Replay(recorded("tweepy/get_user.json"), page, end) as server:
-        posts = posts_of(server.pages())
+    posts = posts_of(replayed(recorded("tweepy/get_user.json"), page, end))
     assert [post.key for post in posts] == [record["id"] for record in page[2]["data"]]
     assert sum(post.is_repost for post in posts) == sum(record["text"].startswith("RT @") for record in page[2]["data"])
     assert not any("&amp;" in post.text or "&lt;" in post.text for post in posts)
@@ -223,11 +238,8 @@ def test_recorded_pages_are_read_whole(name: str) -> None:
     ],
 )
 def test_reported_errors_mean_what_they_say(name: str, code: str) -> None:
-    with (
-        Replay(recorded("tweepy/get_user.json"), recorded(f"reported-errors/{name}.json")) as server,
-        pytest.raises(SourceError) as raised,
-    ):
-        server.pages()
+    with pytest.raises(SourceError) as raised:
+        replayed(recorded("tweepy/get_user.json"), recorded(f"reported-errors/{name}.json"))
     assert raised.value.code == code
     if isinstance(raised.value, RateLimited):
         assert timedelta(minutes=14) < raised.value.retry_at - datetime.now(UTC) <= timedelta(minutes=15)
@@ -247,6 +259,6 @@ def test_reported_errors_mean_what_they_say(name: str, code: str) -> None:
     ],
 )
 def test_other_answers_are_told_too(status: int, body: Any, code: str, transient: bool) -> None:
-    with Replay((status, {}, body)) as server, pytest.raises(SourceError) as raised:
-        server.pages()
+    with pytest.raises(SourceError) as raised:
+        replayed((status, {}, body))
     assert (raised.value.code, raised.value.transient) == (code, transient)

@@ -1,0 +1,31 @@
+"""What it costs to read an account of X, which charges for each post and each account that is looked up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tweets.sources.base import SourceSettings
+
+SMALLEST_PAGE, LARGEST_PAGE = 5, 100  # posts that the API gives at once
+
+
+def estimated_cost(posts: int, settings: SourceSettings) -> Decimal:
+    """Dollars for an import of so many posts, with the one look-up of the account: what it costs at most."""
+    return settings.x_user_price + _bought(min(posts, settings.max_posts)) * settings.x_post_price
+
+
+def affordable_posts(budget: Decimal, settings: SourceSettings) -> int:
+    """The most posts, up to `max_posts`, whose import costs at most `budget` dollars: what to set `max_posts` to."""
+    left = budget - settings.x_user_price
+    if left < 0:
+        return 0
+    if settings.x_post_price <= 0:
+        return settings.max_posts
+    posts = min(settings.max_posts, int(left / settings.x_post_price))
+    return posts if _bought(posts) * settings.x_post_price <= left else posts - posts % LARGEST_PAGE
+
+
+def _bought(posts: int) -> int:
+    """How many posts are paid for: the API's last page may be larger than what is wanted of it."""
+    last = posts % LARGEST_PAGE
+    return posts + (SMALLEST_PAGE - last if 0 < last < SMALLEST_PAGE else 0)
