@@ -1,0 +1,156 @@
+"""What the scripts share: rounds in alternating order, medians of ratios, facts of the machine, the line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+BASE: Final = ROOT / "checkpoints" / "base"
+BUSY: Final = 0.5  # a load average above this means that something else runs
+_FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
+_PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "pyppmd")
+_VARIABLES: Final = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "BOTFACTORY_ML_PRODUCTS")
+
+Contender = Callable[[], float]  # runs once and returns its rate: units of work a second
+Rates = dict[str, list[float]]  # of each contender, a rate for each round
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of a figure over the rounds, with its lowest and highest value."""
+
+    median: float
+    low: float
+    high: float
+
+    def text(self, digits: int = 2) -> str:
+        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f} to {self.high:,.{digits}f})"
+
+
+def timed(work: Callable[[], object], units: float) -> Contender:
+    """Returns the contender that does this work, which is so many units."""
+
+    def run() -> float:
+        begun = time.perf_counter()
+        work()
+        return units / (time.perf_counter() - begun)
+
+    return run
+
+
+def interleaved(contenders: Mapping[str, Contender], rounds: int) -> Rates:
+    """Returns the rates of all contenders: each has run once in each round, every second round backwards.
+
+    A first run of each is not counted: it builds graphs and fills caches.
+    """
+    names = list(contenders)
+    for name in names:
+        say(f"warming up: {name}")
+        contenders[name]()
+    rates: Rates = {name: [] for name in names}
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
+        for name in names if number % 2 == 0 else reversed(names):
+            rates[name].append(contenders[name]())
+    return rates
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def ratio(rates: Rates, name: str, to: str) -> Spread:
+    """Returns how many times as fast as `to` the contender is: the median of the rounds' ratios."""
+    return spread([ours / theirs for ours, theirs in zip(rates[name], rates[to], strict=True)])
+
+
+def processor() -> tuple[str, list[str]]:
+    """Returns the processor's name and those of its flags that matrix products depend on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), []
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = facts.get("model name", platform.machine())
+    family, model = facts.get("cpu family"), facts.get("model")
+    present = (facts.get("flags") or facts.get("Features") or "").split()
+    return f"{name} (family {family}, model {model})" if family else name, [f for f in _FLAGS if f in present]
+
+
+def machine() -> dict[str, Any]:
+    """Returns what the figures depend on; a busy machine is also told on stderr, since its figures say little."""
+    name, flags = processor()
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        say(f"WARNING: the load average is {load:.1f}. Something else runs here; stop it and measure again.")
+    return {
+        "processor": name,
+        "flags": flags,
+        "native_bfloat16": any("bf16" in flag for flag in flags),
+        "cores": os.cpu_count(),
+        "load_at_start": round(load, 2),
+        "versions": {"python": platform.python_version()} | {p: v for p in _PACKAGES if (v := _version(p))},
+        "environment": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Returns a parser that knows --json."""
+    made = argparse.ArgumentParser(description=description.strip().splitlines()[0])
+    made.add_argument("--json", action="store_true", help="print a last line of JSON")
+    return made
+
+
+def names_in(text: str) -> list[str]:
+    """Returns the parts of a comma-separated list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def whole_numbers_in(text: str) -> list[int]:
+    return [int(part) for part in names_in(text)]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Prints a table in Markdown."""
+    print("| " + " | ".join(head) + " |")
+    print("|" + " --- |" * len(head))
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |")
+
+
+def json_line(value: object) -> None:
+    """Prints the value as one line, floats cut to six digits behind the point."""
+    print(json.dumps(_rounded(value), ensure_ascii=False, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """Tells the person at the terminal, beside the output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Spread):
+        return [_rounded(value.median), _rounded(value.low), _rounded(value.high)]
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

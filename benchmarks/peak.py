@@ -1,0 +1,51 @@
+"""How fast this machine multiplies matrices at best, and what share of that a training step reaches.
+
+A training step is counted by the weights that stand in matrix products: every two-dimensional weight but embeddings,
+which are looked up. Each takes one multiply-add a byte forward, and two backward (for the gradients of its input and of
+itself), an operation being a multiplication or an addition: 6 operations a weight and byte. What else a step
+computes (gates, softmax, Adam, clipping) counts as nothing, so that the share says what is left to gain.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Final
+
+import numpy as np
+import tensorflow as tf
+
+from models_app.ml.config import NetworkConfig
+from models_app.ml.kinds import kind_of
+
+from .common import Contender
+
+# (M, K, N): a product of training at batches of 64 and more, and square ones.
+SIZES: Final = ((512, 512, 2048), (1024, 1024, 1024), (4096, 512, 2048), (2048, 2048, 2048))
+
+
+def operations_per_byte(network: NetworkConfig) -> int:
+    """Returns the operations of training on one byte, by the formula above."""
+    shapes = kind_of(network).weight_shapes(network)
+    return 6 * sum(math.prod(s) for name, s in shapes.items() if len(s) == 2 and not name.endswith("embedding"))
+
+
+def peak_contender(kind: str) -> Contender:
+    """Returns the contender whose rate is the best of several products of this type, in operations a second."""
+    rng = np.random.default_rng(0)
+
+    def matrix(rows: int, columns: int) -> tf.Tensor:
+        return tf.cast(tf.constant(rng.normal(size=(rows, columns)).astype(np.float32)), kind)
+
+    factors = [(matrix(m, k), matrix(k, n), 2.0 * m * k * n) for m, k, n in SIZES]
+
+    def run() -> float:
+        best = 0.0
+        for left, right, operations in factors:
+            for _ in range(3):
+                begun = time.perf_counter()
+                tf.matmul(left, right).numpy()
+                best = max(best, operations / (time.perf_counter() - begun))
+        return best
+
+    return run

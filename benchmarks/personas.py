@@ -1,0 +1,97 @@
+"""A person's posts as the product would learn them, cut by age; and the base corpus for those who need it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from models_app.ml.dataset import stream_posts
+from models_app.ml.vocabulary import END, encode
+from tweets.cleaning import Cleaner, CleaningRules, Survey
+from tweets.sources import Post, SourceSettings, open_source
+
+from .common import ROOT
+from .posts import made_posts
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Cleaned posts, oldest first in each part; the parts themselves are older to newer: train, validation, test."""
+
+    name: str
+    found: int
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    @property
+    def characters(self) -> int:
+        """Returns the characters of the training part, end marks not counted."""
+        return sum(map(len, self.train))
+
+
+def read_persona(path: Path, *, newest: int, rules: CleaningRules | None = None) -> Persona:
+    """Returns the newest found posts of a file that begins with the newest, cleaned as an import cleans them."""
+    source = open_source("file", path=path, settings=SourceSettings(page_size=1000))
+    found = list(islice((post for page in source.pages() for post in page.posts), newest))
+    return Persona(path.name.partition(".")[0], len(found), *by_age(cleaned(found, rules or CleaningRules())[::-1]))
+
+
+def cleaned(posts: Sequence[Post], rules: CleaningRules) -> list[str]:
+    """Returns the texts that are learned from, in the posts' order."""
+    survey = Survey(rules, len(posts))
+    survey.look([post.text for post in posts])
+    outcomes = Cleaner(rules, survey.overview()).clean_all(posts)
+    return [outcome.text for outcome in outcomes if outcome.dropped is None]
+
+
+def by_age(posts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Returns the oldest 80 %, the next 10 % and the newest 10 % of posts given oldest first.
+
+    Raises ValueError below 10 posts, of which no tenth can be taken.
+    """
+    tenth = round(len(posts) / 10)
+    if len(posts) < 10:
+        raise ValueError(f"{len(posts)} posts are too few to be cut 80/10/10; 10 are the least.")
+    end = len(posts) - tenth
+    return tuple(posts[: end - tenth]), tuple(posts[end - tenth : end]), tuple(posts[end:])
+
+
+def characters_and_marks(posts: Sequence[str]) -> int:
+    """Returns what code lengths are divided by: Unicode characters and one end mark a post (evaluation.py)."""
+    return sum(len(post) + 1 for post in posts)
+
+
+def joined(posts: Iterator[str] | Sequence[str]) -> bytes:
+    """Returns the posts as symbols, each with its end mark behind it."""
+    mark = bytes([END])
+    return b"".join(encode(post).tobytes() + mark for post in posts)
+
+
+def data_folder() -> Path:
+    """Returns where the real posts are: BOTFACTORY_DATA, by default ../shared/data."""
+    return Path(os.environ.get("BOTFACTORY_DATA") or ROOT.parent / "shared" / "data")
+
+
+def base_corpus() -> list[Path]:
+    """Returns the files that the base model learned from; none where the real posts are not at hand."""
+    return sorted((data_folder() / "corpus").glob("train-*.txt.xz"))
+
+
+def some_posts(count: int) -> list[str]:
+    """Returns the first posts of the base corpus, or as many made ones where it is not at hand."""
+    return list(islice(stream_posts(files) if (files := base_corpus()) else made_posts(count), count))
+
+
+def first_megabytes(paths: Sequence[Path], megabytes: float) -> bytes:
+    """Returns that many megabytes (10^6 symbols, cut behind a post) of the files, as `joined` gives them."""
+    parts, left = [], int(megabytes * 1e6)
+    for post in stream_posts(paths):
+        if left <= 0:
+            break
+        parts.append(joined([post]))
+        left -= len(parts[-1])
+    return b"".join(parts)

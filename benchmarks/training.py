@@ -1,0 +1,186 @@
+"""How fast a training step is, against stock Keras and PyTorch, and how near it is to what the machine can do.
+
+All contenders train the tutorial's network (embedding 64, one LSTM of 512, 256 symbols) with Adam on the same batches;
+"base" trains the network of the shipped base model. The loss after the same steps in both types of products is there as
+well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from models_app.ml.checkpoint import describe
+from models_app.ml.config import NetworkConfig
+from models_app.ml.dataset import Batch, epoch_batches
+from models_app.ml.kinds import kind_of
+from models_app.ml.learner import Learner
+from models_app.ml.products import product_type
+from models_app.ml.vocabulary import encode
+
+from . import common, pytorch, stock
+from .common import Contender, Rates, Spread, say
+from .peak import operations_per_byte, peak_contender
+from .personas import some_posts
+
+TYPES = ("float32", "bfloat16")
+RATIOS = {
+    "ratio_stock_keras": "keras",
+    "ratio_torch_float32": "torch_float32",
+    "ratio_torch_bf16": "torch_bfloat16",
+    "ratio_own_float32": "ours_float32",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    facts = common.machine()
+    network = NetworkConfig(kind="lstm", embedding=options.embedding, units=options.units)
+    base = NetworkConfig.from_dict(describe(options.base)["network"])
+    products = product_type()
+    if not pytorch.installed():
+        say("PyTorch is not installed and left out; `uv sync --group benchmarks` installs it.")
+
+    contenders: dict[str, Contender] = {f"peak_{kind}": peak_contender(kind) for kind in TYPES}
+    for rows in options.batches:
+        steps = max(1, options.steps * options.batches[0] // rows)
+        batches = made_batches(rows, options.length, steps)
+        for name, work in works(network, base, batches).items():
+            contenders[f"{name}@{rows}"] = common.timed(work, steps * rows * options.length)
+    rates = common.interleaved(contenders, options.rounds)
+
+    result: dict[str, Any] = {"batch": options.batches[0], "products": products, "machine": facts}
+    result["peak_gflops"] = {kind: max(rates[f"peak_{kind}"]) / 1e9 for kind in TYPES}
+    result["operations_per_byte"] = {"lstm": operations_per_byte(network), "base": operations_per_byte(base)}
+    result["batches"] = {
+        rows: figures(rates, rows, f"ours_{products}", products, result["operations_per_byte"])
+        for rows in options.batches
+    }
+    if options.loss_steps:
+        result |= losses(network, options)
+    _show(result)
+    if options.json:
+        first = result["batches"][options.batches[0]]
+        headline = {name: found.median for name, found in first.items() if isinstance(found, Spread)}
+        common.json_line(
+            headline
+            | {"bytes_per_second": first["bytes_per_second"]}
+            | {"base_bytes_per_second": first["bytes_per_second"]["base"].median}
+            | {"processor": facts["processor"]}
+            | result
+        )
+
+
+def works(network: NetworkConfig, base: NetworkConfig, batches: Sequence[Batch]) -> dict[str, Callable[[], None]]:
+    """Returns what each contender does in a turn: a training step on each batch."""
+    sizes = {"embedding": network.embedding, "units": network.units}
+    found = {f"ours_{kind}": learner_work(network, batches, kind) for kind in TYPES}
+    found["base"] = learner_work(base, batches, None)
+    found["keras"] = stock.training_work(batches, **sizes)
+    if pytorch.installed():
+        for kind in TYPES:
+            found[f"torch_{kind}"] = pytorch.training_work(batches, bfloat16=kind == "bfloat16", **sizes)
+    return found
+
+
+def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str | None) -> Callable[[], None]:
+    """Returns what trains one step on each batch as the product does."""
+    weights = kind_of(network).first_weights(network, 0)
+    learner = Learner(network, weights, beta_2=0.999, clip_norm=1.0, products=products)
+    learner.reset(batches[0].inputs.shape[0])
+
+    def work() -> None:
+        for batch in batches:
+            learner.train(batch, learning_rate=0.001)
+
+    return work
+
+
+def made_batches(rows: int, length: int, count: int) -> list[Batch]:
+    """Returns so many full batches of posts."""
+    posts = [encode(post) for post in some_posts(max(rows, rows * length * (count + 1) // 60))]
+    _, batches = epoch_batches(posts, batch_size=rows, sequence_length=length, seed=0, epoch=0)
+    return list(islice(cycle(list(batches)[:-1]), count))
+
+
+def figures(rates: Rates, rows: int, ours: str, products: str, operations: dict[str, int]) -> dict[str, Any]:
+    """Returns what one batch size came to: ratios, shares of the peak, bytes a second."""
+    at = f"@{rows}"
+    names = [name.removesuffix(at) for name in rates if name.endswith(at)]
+    found: dict[str, Any] = {
+        key: common.ratio(rates, ours + at, other + at) for key, other in RATIOS.items() if other in names
+    }
+    for key, name, kind in (("share_of_peak", ours, "lstm"), ("base_share_of_peak", "base", "base")):
+        reached = {"it": [rate * operations[kind] for rate in rates[name + at]], "peak": rates[f"peak_{products}"]}
+        found[key] = common.ratio(reached, "it", "peak")
+    found["bytes_per_second"] = {name: common.spread(rates[name + at]) for name in names}
+    return found
+
+
+def losses(network: NetworkConfig, options: argparse.Namespace) -> dict[str, float]:
+    """Returns the validation loss, in nats a byte, after the same steps in both types, and from other first weights.
+
+    How far the last is from the first says what the noise is; all are validated in float32.
+    """
+    rows, length, steps = options.batches[0], options.length, options.loss_steps
+    posts = [encode(post) for post in some_posts(rows * length * steps // 60 + 400)]
+    _, batches = epoch_batches(posts[400:], batch_size=rows, sequence_length=length, seed=0, epoch=0)
+    train = list(islice(batches, steps))
+    found = {}
+    for key, kind, seed in (("float32", "float32", 0), ("bfloat16", "bfloat16", 0), ("other_start", "float32", 1)):
+        say(f"loss after {len(train)} steps: {key}")
+        weights = kind_of(network).first_weights(network, seed)
+        learner = Learner(network, weights, beta_2=0.99, clip_norm=1.0, products=kind)
+        learner.reset(rows)
+        for batch in train:
+            learner.train(batch, learning_rate=0.002)
+        _, check = epoch_batches(posts[:400], batch_size=rows, sequence_length=length, seed=0, epoch=0)
+        total, count = learner.validate(check)
+        found[f"loss_{key}"] = total / count
+    return found | {"loss_steps": len(train), "loss_untrained": math.log(256)}
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=8, help="steps of the first batch size in a turn")
+    parser.add_argument("--batches", type=common.whole_numbers_in, default=[64, 128], help="the first is the headline")
+    parser.add_argument("--length", type=int, default=64)
+    parser.add_argument("--embedding", type=int, default=64)
+    parser.add_argument("--units", type=int, default=512)
+    parser.add_argument("--loss-steps", type=int, default=100, help="0: no comparison of losses")
+    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
+    return parser.parse_args(arguments)
+
+
+def _show(result: dict[str, Any]) -> None:
+    machine = result["machine"]
+    print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_at_start']}; {machine['versions']}")
+    print(f"Our products are in {result['products']}.", end=" ")
+    if not machine["native_bfloat16"]:
+        print("This processor has no bfloat16 of its own: where it is used here, it is emulated.", end="")
+    print("\n")
+    for rows, found in result["batches"].items():
+        speeds = found["bytes_per_second"]
+        ours = speeds[f"ours_{result['products']}"].median
+        common.table(
+            [f"batch {rows}", "bytes a second", "ours is so many times as fast"],
+            [[name, one.text(0), f"{ours / one.median:.2f}"] for name, one in speeds.items()],
+        )
+        for key in found:
+            if key != "bytes_per_second":
+                print(f"{key}: {found[key].text(3)}")
+        print()
+    print("Peak of products, GFLOP/s:", {kind: round(value, 1) for kind, value in result["peak_gflops"].items()})
+    print("Operations of training on a byte (6 a weight in products):", result["operations_per_byte"])
+    for key in ("float32", "bfloat16", "other_start"):
+        if f"loss_{key}" in result:
+            print(f"Loss after {result['loss_steps']} steps, {key}: {result[f'loss_{key}']:.4f} nats a byte")
+
+
+if __name__ == "__main__":
+    main()
