@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 EMAIL = "private.person@example.com"
 SECRET = "a direct message that is nobody's business"
+_MAX = 0xFFFFFFFF  # "see the extra field"
 _START = datetime(2023, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -48,19 +52,27 @@ def ytd(name: str, part: int, items: Sequence[Any]) -> bytes:
 
 def pack(files: Mapping[str, bytes], *, top: str = "", private: bool = True) -> bytes:
     """The zip of the files, under the folder `top` ("name/"), with private files beside them unless told otherwise."""
-    around = {
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**(private_files() if private else {}), **files}.items():
+            archive.writestr(top + name, content)
+    return out.getvalue()
+
+
+def private_files() -> dict[str, bytes]:
+    """What stands around the posts and is nobody's business."""
+    return {
         "Your archive.html": b"<html></html>",
         "data/account.js": ytd("account", 0, [{"account": {"email": EMAIL, "username": "someone"}}]),
         "data/direct-messages.js": ytd("direct_messages", 0, [{"dmConversation": {"messages": [{"text": SECRET}]}}]),
+        "data/direct-messages-group.js": ytd("direct_messages_group", 0, [{"dmConversation": {"text": SECRET}}]),
+        "data/email-address-change.js": ytd("email_address_change", 0, [{"changedTo": {"email": EMAIL}}]),
+        "data/ip-audit.js": ytd("ip_audit", 0, [{"ipAudit": {"loginIp": "203.0.113.7"}}]),
+        "data/phone-number.js": ytd("phone_number", 0, [{"device": {"phoneNumber": "+15550100"}}]),
         "data/like.js": ytd("like", 0, [{"like": {"tweetId": "1", "fullText": "a post of somebody else"}}]),
         "data/deleted-tweets.js": ytd("deleted_tweets", 0, [tweet(900, "a post that was deleted")]),
         "data/tweets_media/1-a.jpg": bytes(range(256)) * 40,
     }
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {**(around if private else {}), **files}.items():
-            archive.writestr(top + name, content)
-    return out.getvalue()
 
 
 def archive_2022(texts: Sequence[str], *, top: str = "", parts: int = 1, notes: Sequence[Any] = ()) -> bytes:
@@ -113,3 +125,33 @@ def grailbird_csv(texts: Sequence[str]) -> bytes:
         quoted = text.replace('"', '""')
         rows.append(f'"{300_000_000_000_000_000 - index}","","","2013-02-08 03:21:05 +0000","<a>web</a>","{quoted}"')
     return "\n".join(rows).encode()
+
+
+def write_large(path: Path, files: Mapping[str, bytes | int]) -> None:
+    """A zip at the path, larger than 4 GB if need be: a file given as a number is so many zeros, which take no room."""
+    directory = b""
+    with path.open("wb") as out:
+        for name, content in files.items():
+            data = b"" if isinstance(content, int) else zlib.compress(content, wbits=-15)
+            size = content if isinstance(content, int) else len(content)
+            packed = content if isinstance(content, int) else len(data)
+            method, checksum = (0, 0) if isinstance(content, int) else (8, zlib.crc32(content))
+            offset, encoded = out.tell(), name.encode()
+            large = struct.pack("<2H2Q", 1, 16, size, packed)
+            out.write(struct.pack("<4s5H3L2H", b"PK\3\4", 45, 0, method, 0, 33, checksum, _MAX, _MAX, len(encoded), 20))
+            out.write(encoded + large + data)
+            if isinstance(content, int):
+                out.seek(content, io.SEEK_CUR)
+            extra = struct.pack("<2H3Q", 1, 24, size, packed, offset)
+            directory += (
+                struct.pack("<4s6H3L", b"PK\1\2", 45, 45, 0, method, 0, 33, checksum, _MAX, _MAX)
+                + struct.pack("<5H2L", len(encoded), len(extra), 0, 0, 0, 0, _MAX)
+                + encoded
+                + extra
+            )
+        start, count = out.tell(), len(files)
+        out.write(directory)
+        end = out.tell()
+        out.write(struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), start))
+        out.write(struct.pack("<4sLQL", b"PK\6\7", 0, end, 1))
+        out.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _MAX, _MAX, 0))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
 from tweets.sources.base import BadFile, FileTooLarge
+from tweets.sources.zip_files import BadZip
 
 CHUNK = 1 << 16
 LONGEST_LINE = 1_000_000  # characters
@@ -45,7 +45,7 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         try:
             data = self._source.read(min(len(buffer), CHUNK))
-        except (EOFError, OSError, zlib.error, zipfile.BadZipFile):
+        except (EOFError, OSError, zlib.error, BadZip):
             raise BadFile(
                 "The compressed file is cut short or damaged. Pack it again and upload it once more."
             ) from None

@@ -9,7 +9,6 @@ import io
 import itertools
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +21,7 @@ from tweets.sources.notes import Notes
 from tweets.sources.paging import in_pages
 from tweets.sources.records import post_of, text_of, unescaped
 from tweets.sources.streams import CHUNK, LONGEST_LINE, lines, open_bytes
+from tweets.sources.zip_files import BadZip, ZipFolder
 
 _BEGINNING = re.compile(rb"[^\[]{0,4096}\[")
 _YTD = re.compile(rb"\s*window\.YTD\.(\w+)\.part\d+\s*=\s*\[")
@@ -60,13 +60,20 @@ class XArchiveSource:
         where the post files are beyond the size limit.
         """
         start = _Place.of(cursor) if cursor else None
-        placed = self._from_zip(start) if zipfile.is_zipfile(self._path) else self._from_file(start)
+        archive = self._as_zip()
+        placed = self._from_zip(archive, start) if archive else self._from_file(start)
         empty = True
         for page in in_pages(placed, self._settings.page_size, _Place.cursor):
             empty = False
             yield page
         if empty:
             raise NoPosts("The archive holds no posts: this account has not posted anything.")
+
+    def _as_zip(self) -> ZipFolder | None:
+        try:
+            return ZipFolder(self._path)
+        except (BadZip, OSError):
+            return None
 
     def _from_file(self, start: _Place | None) -> Iterator[tuple[_Place, Post]]:
         with open_bytes(self._path, self._settings.max_archive_bytes) as source:
@@ -76,11 +83,7 @@ class XArchiveSource:
                 if start is None or index >= start.index:
                     yield _Place("", index), post
 
-    def _from_zip(self, start: _Place | None) -> Iterator[tuple[_Place, Post]]:
-        try:
-            archive = zipfile.ZipFile(self._path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            raise BadFile("The zip is damaged. Download it from X again and upload it once more.") from None
+    def _from_zip(self, archive: ZipFolder, start: _Place | None) -> Iterator[tuple[_Place, Post]]:
         with archive:
             files, note_files = post_files(archive, self._settings.max_archive_bytes)
             if start is not None:
@@ -89,20 +92,20 @@ class XArchiveSource:
                     raise BadFile("This is not the archive that the import began with. Start a new import with it.")
             notes = self._notes(archive, note_files)
             for file in files:
-                with open_member(archive, file.info) as source:
+                with open_member(archive, file.member) as source:
                     posts = _table_posts(source) if file.is_table else _posts(source, file.name, notes)
                     for index, post in posts:
                         if start is None or file.name != start.file or index >= start.index:
                             yield _Place(file.name, index), post
 
-    def _notes(self, archive: zipfile.ZipFile, files: list[PostFile]) -> Notes:
+    def _notes(self, archive: ZipFolder, files: list[PostFile]) -> Notes:
         # These are held in memory: the limit of an upload is far beyond all that one person writes.
-        if sum(file.info.file_size for file in files) > self._settings.max_file_bytes:
+        if sum(file.member.size for file in files) > self._settings.max_file_bytes:
             raise BadFile("The file note-tweet.js in the zip is far too large to be real, so the zip was not read.")
         return Notes(record for file in files for record in self._records_of(archive, file))
 
-    def _records_of(self, archive: zipfile.ZipFile, file: PostFile) -> Iterator[Mapping[str, Any]]:
-        with open_member(archive, file.info) as source:
+    def _records_of(self, archive: ZipFolder, file: PostFile) -> Iterator[Mapping[str, Any]]:
+        with open_member(archive, file.member) as source:
             for _, record in _records(source, file.name, _NOTES):
                 yield record
 

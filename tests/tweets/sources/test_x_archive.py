@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import re
+import traceback
+import tracemalloc
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from tests.fakes.posts import make_long_post, make_posts
 from tests.tweets.sources.helpers import DATA, assert_resumes_everywhere, needs_data, posts_of
 from tweets.sources import Post, SourceSettings, open_source
 from tweets.sources.base import BadFile, FileTooLarge, NoPosts
+from tweets.sources.zip_files import Member, ZipFolder
 
 SETTINGS = SourceSettings(page_size=7)
 TEXTS = make_posts(30, seed=9)
@@ -57,19 +61,56 @@ def test_every_generation_comes_whole_and_resumes(tmp_path: Path, build: Callabl
     assert sorted(tmp_path.iterdir()) == [path]
 
 
-def test_only_post_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def places_of(path: Path) -> dict[str, range]:
+    """Where in a zip the header and the bytes of each file stand, by another reader than the one under test."""
+    with zipfile.ZipFile(path) as archive:
+        entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
+        ends = [entry.header_offset for entry in entries[1:]] + [archive.start_dir]
+        return {entry.filename: range(entry.header_offset, end) for entry, end in zip(entries, ends, strict=True)}
+
+
+@pytest.mark.parametrize("trouble", [False, True], ids=["whole", "damaged"])
+def test_nothing_private_is_opened_or_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: bool
+) -> None:
+    caplog.set_level(logging.DEBUG)
     path = saved(tmp_path, archives.archive_2022(TEXTS, parts=2, notes=[archives.note(0, "x" * 300)]))
     opened: list[str] = []
-    real = zipfile.ZipFile.open
+    real = ZipFolder.open
 
-    def spy(self: zipfile.ZipFile, name: Any, *args: Any, **options: Any) -> Any:
-        opened.append(getattr(name, "filename", name))
-        return real(self, name, *args, **options)
+    def spy(self: ZipFolder, member: Member) -> Any:
+        opened.append(member.name)
+        return real(self, member)
 
-    monkeypatch.setattr(zipfile.ZipFile, "open", spy)
-    everything = read(path)
+    monkeypatch.setattr(ZipFolder, "open", spy)
+    data = bytearray(path.read_bytes())
+    if trouble:
+        data[places_of(path)["data/tweets-part1.js"][200]] ^= 0xFF
+    said = ""
+    path.write_bytes(data)
+    try:
+        said = str(read(path))
+    except BadFile as error:
+        said = "".join(traceback.format_exception(error))
+    assert bool(trouble) is ("BadFile" in said)
     assert sorted(set(opened)) == ["data/note-tweet.js", "data/tweets-part1.js", "data/tweets.js"]
-    assert archives.SECRET not in str(everything) and archives.EMAIL not in str(everything)
+    for secret in (archives.SECRET, archives.EMAIL, "203.0.113.7", "+15550100", "a post that was deleted"):
+        assert secret not in said + caplog.text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_posts_are_the_same_when_every_private_byte_is_another(tmp_path: Path) -> None:
+    path = saved(tmp_path, archives.archive_2022(TEXTS, parts=2, notes=[archives.note(0, "x" * 300)]))
+    expected = read(path)
+    data = bytearray(path.read_bytes())
+    places = places_of(path)
+    private = [name for name in places if name in archives.private_files()]
+    assert len(private) == len(archives.private_files()) > 8
+    for name in private:
+        for place in places[name]:
+            data[place] ^= 0x5A
+    path.write_bytes(data)
+    assert read(path) == expected and len(expected) == len(TEXTS)
 
 
 def test_long_posts_are_whole(tmp_path: Path) -> None:
@@ -161,6 +202,47 @@ def test_an_encrypted_or_damaged_zip_is_a_bad_file(tmp_path: Path) -> None:
         read(saved(tmp_path, whole[:middle] + bytes(60) + whole[middle + 60 :]))
 
 
+def peak_of(path: Path) -> int:
+    """The most bytes that reading the archive holds at once, its posts not counted."""
+    tracemalloc.start()
+    try:
+        assert sum(len(page.posts) for page in open_source("x_archive", path=path, settings=SETTINGS).pages()) > 0
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_of_many_gigabytes_is_read_from_its_directory_with_little_memory(tmp_path: Path) -> None:
+    post_file = archives.ytd("tweets", 0, [archives.tweet(number, text) for number, text in enumerate(TEXTS)])
+    media: dict[str, bytes | int] = {f"data/tweets_media/{n}-{'a' * 40}.jpg": 1000 for n in range(8_000)}
+    path = tmp_path / "large.zip"
+    archives.write_large(
+        path, {"data/tweets_media/video.mp4": 5_000_000_000, "data/tweets.js": post_file, **media, "data/x.js": 10**9}
+    )
+    assert path.stat().st_size > 6_000_000_000
+    assert [post.text for post in read(path)] == TEXTS
+    # zipfile, which holds the whole directory, takes some 6 MB here.
+    assert peak_of(path) < 1_000_000
+
+
+def test_memory_does_not_grow_with_the_posts(tmp_path: Path) -> None:
+    few, many = saved(tmp_path, archives.archive_2022(make_posts(2_000, seed=3))), tmp_path / "many.zip"
+    many.write_bytes(archives.archive_2022(make_posts(10_000, seed=3)))
+    # The ids alone are kept, some 100 bytes each, to know one that comes again.
+    assert peak_of(many) < peak_of(few) + 8_000 * 250
+
+
+def test_a_zip_that_is_all_directory_is_refused_with_little_memory(tmp_path: Path) -> None:
+    bomb: dict[str, bytes | int] = {f"{number}/tweets.js": 0 for number in range(8_000)}
+    path = tmp_path / "bomb.zip"
+    archives.write_large(path, bomb)
+    tracemalloc.start()
+    with pytest.raises(BadFile, match="more post files"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    tracemalloc.stop()
+
+
 def test_a_cursor_of_another_archive_is_refused(tmp_path: Path) -> None:
     source = open_source("x_archive", path=saved(tmp_path, archives.archive_2022(TEXTS)), settings=SETTINGS)
     with pytest.raises(BadFile, match="not the archive"):
@@ -210,6 +292,36 @@ def test_every_real_archive_comes_whole(name: str, tmp_path: Path) -> None:
     assert all(post.text and post.created_at is not None for post in posts)
     for file in (*folder.glob("data/tweet.js"), *folder.glob("data/tweets.js")):
         assert [post.key for post in read(file)] == [post.key for post in posts]
+
+
+def cut_in(parts: int, file: Path) -> dict[str, bytes]:
+    """`tweets.js` as the archives of people who wrote much have it: `tweets.js`, `tweets-part1.js` and so on."""
+    raw = file.read_text(encoding="utf-8")
+    posts = json.loads(raw[raw.index("[") :])
+    size = -(-len(posts) // parts)
+    return {
+        f"data/tweets{f'-part{n}' if n else ''}.js": archives.ytd("tweets", n, posts[n * size : (n + 1) * size])
+        for n in range(parts)
+    }
+
+
+@needs_data
+@pytest.mark.parametrize("parts", [2, 12])
+@pytest.mark.parametrize("name", [name for name in EXPECTED if "-tweets-" in name or "notetweet" in name])
+def test_a_real_archive_cut_in_parts_is_the_same(name: str, parts: int, tmp_path: Path) -> None:
+    folder = DATA / "archives" / name
+    files = cut_in(parts, folder / "data/tweets.js")
+    assert len(files) == parts
+    notes = folder / "data/note-tweet.js"
+    if notes.exists():
+        files["data/note-tweet.js"] = notes.read_bytes()
+    path = saved(tmp_path, archives.pack(files))
+    whole = read(_zipped(folder, tmp_path))
+    assert assert_resumes_everywhere(open_source("x_archive", path=path, settings=SourceSettings())) == whole
+    # A part by itself is a file that a person may bring, too.
+    last = saved(tmp_path, files[f"data/tweets-part{parts - 1}.js"], f"tweets-part{parts - 1}.js")
+    alone = read(last)
+    assert alone and [post.key for post in alone] == [post.key for post in whole][-len(alone) :]
 
 
 @needs_data
