@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import sys
 import time
@@ -103,6 +104,17 @@ def machine() -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {p: v for p in _PACKAGES if (v := _version(p))},
         "environment": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
+
+
+def peak_megabytes() -> float:
+    """Returns the most memory that this process has held so far, in MB (10^6 bytes)."""
+    try:
+        # Not getrusage: where this process was started by a larger one, that tells the other's peak.
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+    except (OSError, StopIteration):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
 
 
 def parser(description: str) -> argparse.ArgumentParser:

@@ -1,0 +1,202 @@
+"""How fast posts are written, one and many side by side, against Keras; and how long a model takes to load for it.
+
+    python -m benchmarks.generation --json
+
+A turn writes posts of exactly so many characters by the product's own sampler: the network is made to set its end mark
+there, and at no point before. The network of "lstm" is the tutorial's (embedding 64, one LSTM of 512), with weights by
+chance that write ASCII alone, so that a step of any contender is a character; "base" is the shipped base model. Loading
+is measured in processes of their own, which import what writes posts and, as they assert, no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.config import NetworkConfig, SamplingConfig
+from models_app.ml.kinds import Stepper, kind_of
+from models_app.ml.sampler import Sampler
+from models_app.ml.vocabulary import END
+
+from . import common, stock
+from .common import Rates, Spread, say
+
+# Run by a fresh interpreter: prints milliseconds of the imports and of loading, and the most MB that it has held.
+LOADING = """
+import json, sys, time
+begun = time.perf_counter()
+from pathlib import Path
+from models_app.ml.checkpoint import load
+from models_app.ml.sampler import Sampler
+imported = time.perf_counter()
+Sampler(load(Path(sys.argv[1])))
+loaded = time.perf_counter()
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+from benchmarks.common import peak_megabytes
+print(json.dumps({"load": 1e3 * (loaded - imported), "import": 1e3 * (imported - begun), "memory": peak_megabytes()}))
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    facts = common.machine()
+    network = NetworkConfig(kind="lstm", embedding=options.embedding, units=options.units)
+    models = {"lstm": ascii_network(network), "base": load(options.base)}
+    contenders = {"predict": common.timed(_predict(models["lstm"], options), options.predicted)}
+    for rows in options.streams:
+        contenders[f"function@{rows}"] = common.timed(_function(models["lstm"], rows, options), rows * options.function)
+        for name, model in models.items():
+            contenders[f"{name}@{rows}"] = common.timed(*writing(model, rows, options.characters))
+    rates = common.interleaved(contenders, options.rounds)
+    result = figures(rates, options) | {"base_network": models["base"].network.as_dict(), "machine": facts}
+    result |= loading(options.base, options.loads)
+    _show(result)
+    if options.json:
+        headline = {name: found.median for name, found in result.items() if isinstance(found, Spread)}
+        characters = {
+            name: {rows: one.median for rows, one in found.items()}
+            for name, found in result["characters_per_second"].items()
+        }
+        spreads = {f"{name}_spread": found for name, found in result.items() if isinstance(found, Spread)}
+        common.json_line(result | headline | {"characters_per_second": characters} | spreads)
+
+
+class EndsAt:
+    """A network that foresees the end mark behind so many characters, and nowhere else."""
+
+    def __init__(self, network: Stepper, characters: int) -> None:
+        self._network, self._characters = network, characters
+
+    def start(self, rows: int) -> tuple[NDArray[Any], ...]:
+        """Returns the network's state, and that no character has begun in any row."""
+        return (*self._network.start(rows), np.zeros(rows, np.intp))
+
+    def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Any, tuple[NDArray[Any], ...]]:
+        """Returns the network's logits but for END's, which says whether the last character has begun."""
+        logits, after = self._network.step(symbols, state[:-1])
+        # Every byte that does not continue a character begins one. The sampler bars END from the middle of one.
+        begun = state[-1] + ((symbols != END) & (symbols & 0xC0 != 0x80))
+        logits[:, END] = np.where(begun >= self._characters, 1e9, -1e9)
+        return logits, (*after, begun)
+
+
+class ExactSampler(Sampler):
+    """The product's sampler, of posts with so many characters each."""
+
+    def __init__(self, checkpoint: Checkpoint, characters: int) -> None:
+        super().__init__(checkpoint)
+        self._stepper = EndsAt(self._stepper, characters)
+
+
+def writing(model: Checkpoint, rows: int, characters: int) -> tuple[Callable[[], None], int]:
+    """Returns what writes posts, `rows` at a time, and how many characters those are."""
+    sampler = ExactSampler(model, characters)
+    turns = max(1, 8 // rows)  # one post is soon written
+
+    def work() -> None:
+        for seed in range(turns):
+            config = SamplingConfig(count=rows, seed=seed, max_characters=characters, mask_mentions=False)
+            posts = sampler.generate(config).posts
+            if [len(post) for post in posts] != [characters] * rows:
+                raise RuntimeError(f"Of {rows} posts of {characters} characters there came: {posts}")
+
+    return work, turns * rows * characters
+
+
+def ascii_network(network: NetworkConfig) -> Checkpoint:
+    """Returns a network of weights by chance that writes printable ASCII."""
+    weights = kind_of(network).first_weights(network, 0)
+    weights["output_bias"][:] = -30
+    weights["output_bias"][0x20:0x7F] = 0
+    return Checkpoint(network, weights, {}, "")
+
+
+def figures(rates: Rates, options: argparse.Namespace) -> dict[str, Any]:
+    """Returns ratios, milliseconds of a post, and characters a second by contender and streams."""
+    most, least = max(options.streams), min(options.streams)
+    characters: dict[str, Any] = {"predict": {1: common.spread(rates["predict"])}}
+    for name in ("function", "lstm", "base"):
+        characters[name] = {rows: common.spread(rates[f"{name}@{rows}"]) for rows in options.streams}
+    return {
+        "ratio_predict": common.ratio(rates, f"lstm@{most}", "predict"),
+        "ratio_predict_one_stream": common.ratio(rates, f"lstm@{least}", "predict"),
+        "ratio_function": common.ratio(rates, f"lstm@{most}", f"function@{most}"),
+        "ratio_function_one_stream": common.ratio(rates, f"lstm@{least}", f"function@{least}"),
+        "post_ms": common.spread([1e3 * options.characters / rate for rate in rates[f"base@{least}"]]),
+        "post_characters": options.characters,
+        "streams": options.streams,
+        "characters_per_second": characters,
+    }
+
+
+def loading(base: Path, times: int) -> dict[str, Spread]:
+    """Returns milliseconds of loading a model in a fresh process, of its imports, of both, and the MB it then held."""
+    runs: list[dict[str, float]] = []
+    for number in range(times + 1):
+        say(f"loading {number} of {times}")
+        command = [sys.executable, "-c", LOADING, str(base.resolve())]
+        runs.append(json.loads(subprocess.run(command, cwd=common.ROOT, check=True, capture_output=True).stdout))
+    del runs[0]  # filled the page cache
+    return {
+        "load_ms": common.spread([run["load"] for run in runs]),
+        "import_ms": common.spread([run["import"] for run in runs]),
+        "load_with_imports_ms": common.spread([run["load"] + run["import"] for run in runs]),
+        "load_memory_mb": common.spread([run["memory"] for run in runs]),
+    }
+
+
+def _predict(model: Checkpoint, options: argparse.Namespace) -> Callable[[], None]:
+    return stock.predict_work(model.weights, options.predicted)
+
+
+def _function(model: Checkpoint, rows: int, options: argparse.Namespace) -> Callable[[], None]:
+    return stock.function_work(model.weights, rows, options.function)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--characters", type=int, default=140, help="of each post")
+    parser.add_argument("--streams", type=common.whole_numbers_in, default=[1, 8, 64], help="posts side by side")
+    parser.add_argument("--predicted", type=int, default=40, help="characters of a turn by model.predict")
+    parser.add_argument("--function", type=int, default=140, help="characters of a turn by a tf.function for each")
+    parser.add_argument("--loads", type=int, default=9, help="processes that load the base model")
+    parser.add_argument("--embedding", type=int, default=64)
+    parser.add_argument("--units", type=int, default=512)
+    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
+    return parser.parse_args(arguments)
+
+
+def _show(result: dict[str, Any]) -> None:
+    machine = result["machine"]
+    print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_at_start']}; {machine['versions']}\n")
+    kind = result["base_network"]
+    titles = {
+        "predict": "1 x LSTM, `model.predict` for each character",
+        "function": "1 x LSTM, a `tf.function` call for each character",
+        "lstm": "1 x LSTM, our sampler",
+        "base": f"base model ({kind['kind']}, {kind['layers']} x {kind['units']}), our sampler",
+    }
+    rows = [
+        [titles[name], streams, one.text(0)]
+        for name, found in result["characters_per_second"].items()
+        for streams, one in found.items()
+    ]
+    common.table(["characters a second", "streams", "median (lowest to highest)"], rows)
+    print()
+    for name, found in result.items():
+        if isinstance(found, Spread):
+            print(f"{name}: {found.text(1)}")
+
+
+if __name__ == "__main__":
+    main()
