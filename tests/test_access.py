@@ -29,11 +29,12 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/jobs/{job}/retry": (405, 302),
     "/jobs/{job}/cancel": (405, 302),
     "/corpora/{corpus}/": (200, 400),
-    "/corpora/{corpus}/clean": (405, 302),
+    "/corpora/{corpus}/clean": (200, 400),
     "/models/{model}/": (200, 405),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
     "/models/{model}/delete": (405, 302),
+    "/corpora/{corpus}/newer": (405, 302),
     "/corpora/{corpus}/delete": (405, 302),
 }
 

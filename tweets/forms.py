@@ -1,22 +1,101 @@
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from django import forms
+
+from tweets.cleaning import CleaningRules, RulesError
+from tweets.cleaning.rules import LONGEST_WORD, MOST_MINIMUM, MOST_WORDS
 
 
 class NewCorpusForm(forms.Form):
-    """One of three ways to bring posts; the page sends `way` with the fields of that way."""
+    """One of the ways to bring posts; the page sends `way` with the field of that way."""
 
-    WAYS = [("file", "A file or an X archive"), ("text", "Pasted text"), ("x", "An X handle")]
+    WAYS = [
+        ("file", "A file or X archive"),
+        ("bluesky", "A Bluesky handle"),
+        ("mastodon", "A Mastodon handle"),
+        ("x", "An X handle"),
+        ("text", "Pasted text"),
+    ]
 
     way = forms.ChoiceField(choices=WAYS)
     name = forms.CharField(max_length=80, required=False, strip=True)
     file = forms.FileField(required=False)
     text = forms.CharField(required=False, strip=False, widget=forms.Textarea)
-    handle = forms.CharField(max_length=200, required=False)
+    bluesky = forms.CharField(max_length=500, required=False, label="Bluesky handle")
+    mastodon = forms.CharField(max_length=500, required=False, label="Mastodon handle")
+    x = forms.CharField(max_length=500, required=False, label="X handle")
     keep_replies = forms.BooleanField(required=False)
     keep_reposts = forms.BooleanField(required=False)
 
 
 class RulesForm(forms.Form):
-    keep_replies = forms.BooleanField(required=False)
-    keep_reposts = forms.BooleanField(required=False)
+    """Every rule of cleaning, under its own name."""
+
+    keep_replies = forms.BooleanField(required=False, label="Keep replies")
+    keep_reposts = forms.BooleanField(required=False, label="Keep reposts")
+    keep_warnings = forms.BooleanField(required=False, label="Keep posts behind a content warning")
+    drop_cut = forms.BooleanField(required=False, label="Drop posts that were cut off")
+    drop_auto = forms.BooleanField(required=False, label="Drop posts that apps wrote")
+    duplicates = forms.ChoiceField(
+        choices=[
+            ("near", "Drop what says nearly the same"),
+            ("same", "Drop only what is equal"),
+            ("keep", "Keep them"),
+        ],
+        label="Posts that come again",
+    )
+    language = forms.ChoiceField(
+        choices=[("all", "Keep all languages"), ("main", "Keep the one most posts are in")], label="Languages"
+    )
+    minimum_characters = forms.IntegerField(
+        min_value=1, max_value=MOST_MINIMUM, label="Fewest characters of a post", widget=forms.NumberInput
+    )
+    links = forms.ChoiceField(
+        choices=[("drop", "Take them out"), ("placeholder", "Write [link] in their place"), ("keep", "Keep them")],
+        label="Links",
+    )
+    newlines = forms.ChoiceField(
+        choices=[("keep", "Keep them"), ("space", "Put a space in their place")], label="Line breaks"
+    )
+    unicode = forms.ChoiceField(
+        choices=[
+            ("nfc", "Write the same letter the same way"),
+            ("nfkc", "Also make plain letters of fancy ones"),
+            ("keep", "Leave them as they are"),
+        ],
+        label="Letters",
+    )
+    unescape = forms.BooleanField(required=False, label="Turn &amp; back into &")
+    cut_quotes = forms.BooleanField(required=False, label="Cut off what is quoted after RT")
+    drop_via = forms.BooleanField(required=False, label="Cut off “via @name” at the end")
+    banned_words = forms.CharField(
+        required=False,
+        max_length=MOST_WORDS * (LONGEST_WORD + 2),
+        label="Banned words",
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="One on each line. A post that holds one of them as a whole word is dropped.",
+    )
+
+    @classmethod
+    def of(cls, rules: CleaningRules) -> RulesForm:
+        """The form that shows these rules."""
+        return cls(initial={**rules.as_dict(), "banned_words": "\n".join(rules.banned_words)})
+
+    def clean(self) -> dict[str, Any]:
+        """Adds `rules`, the CleaningRules of it all."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return data
+        words = [word for word in re.split(r"[\r\n]+", data["banned_words"]) if word.strip()]
+        try:
+            data["rules"] = CleaningRules.from_dict({**data, "banned_words": words})
+        except RulesError as error:
+            self.add_error(error.name, str(error))
+        return data
+
+    def rules(self) -> CleaningRules:
+        rules: CleaningRules = self.cleaned_data["rules"]
+        return rules

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from tweets.cleaning import CleaningRules
+
 
 class Corpus(models.Model):
     """The posts of one voice: everything that was found, with what cleaning made of it."""
@@ -20,17 +22,20 @@ class Corpus(models.Model):
     name = models.CharField(max_length=80)
     state = models.CharField(max_length=16, choices=State.choices, default=State.IMPORTING)
     source = models.CharField(max_length=16)
-    handle = models.CharField(max_length=64, blank=True)
+    # Without @ in front: "name", "name.bsky.social" or a DID, "name@server".
+    handle = models.CharField(max_length=320, blank=True)
     file_name = models.CharField(max_length=200, blank=True)
     # Where the next page starts; what is before it is in the rows already.
     cursor = models.TextField(blank=True)
     is_complete = models.BooleanField(default=False)
-    keep_replies = models.BooleanField(default=False)
-    keep_reposts = models.BooleanField(default=False)
+    # As CleaningRules has them; what is not in it is at its default.
+    rules = models.JSONField(default=dict, blank=True)
     posts_found = models.PositiveIntegerField(default=0)
     posts_kept = models.PositiveIntegerField(default=0)
     characters = models.PositiveIntegerField(default=0)
     dropped = models.JSONField(default=dict, blank=True)
+    # What the posts are like, as tweets.report counted them when they were last cleaned.
+    report = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -46,12 +51,45 @@ class Corpus(models.Model):
         return reverse("corpus", args=[self.pk])
 
     @property
+    def account(self) -> str:
+        """The handle as people write it, "" for what came from a file."""
+        return self.handle if self.handle.startswith("did:") or not self.handle else f"@{self.handle}"
+
+    @property
     def is_ready(self) -> bool:
         return self.state == self.State.READY
 
+    @property
+    def cleaning_rules(self) -> CleaningRules:
+        """The rules of the last cleaning, or of the first that is to come."""
+        return CleaningRules.from_dict(self.rules)
+
+    @cleaning_rules.setter
+    def cleaning_rules(self, rules: CleaningRules) -> None:
+        self.rules = rules.as_dict()
+
+    @property
+    def keep_replies(self) -> bool:
+        return self.cleaning_rules.keep_replies
+
+    @keep_replies.setter
+    def keep_replies(self, keep: bool) -> None:
+        self.rules = {**self.rules, "keep_replies": keep}
+
+    @property
+    def keep_reposts(self) -> bool:
+        return self.cleaning_rules.keep_reposts
+
+    @keep_reposts.setter
+    def keep_reposts(self, keep: bool) -> None:
+        self.rules = {**self.rules, "keep_reposts": keep}
+
 
 class Post(models.Model):
-    """One post as its source had it, and as it is learned from: `cleaned`, unless `dropped` says why not."""
+    """One post as its source had it, and as it is learned from: `cleaned`, unless `dropped` says why not.
+
+    `cleaned` is kept also of what was removed or holds a banned word: that can be taken back.
+    """
 
     corpus = models.ForeignKey(Corpus, on_delete=models.CASCADE, related_name="posts")
     key = models.CharField(max_length=64)
@@ -59,6 +97,9 @@ class Post(models.Model):
     posted_at = models.DateTimeField(null=True, blank=True)
     is_repost = models.BooleanField(default=False)
     is_reply = models.BooleanField(default=False)
+    has_warning = models.BooleanField(default=False)
+    # By its owner, whatever the rules say.
+    is_removed = models.BooleanField(default=False)
     cleaned = models.TextField(blank=True)
     dropped = models.CharField(max_length=16, blank=True)
 

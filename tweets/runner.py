@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -10,20 +12,24 @@ from django.utils import timezone
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
 from tweets import services
+from tweets.clean_corpus import clean
 from tweets.models import Corpus
 from tweets.sources import open_source
 from tweets.sources.base import RateLimited, SourceError
+from tweets.sources.handles import NETWORKS
 
 #: A source that does not answer is asked again so many times, each time after a longer pause.
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=30)
+#: How often the page is told how far the cleaning is.
+TELL_SECONDS = 0.4
 
 
 def run_import(handle: JobHandle) -> dict[str, Any]:
     """The corpus is complete and cleaned; the result counts what came of it."""
     corpus = corpus_of(handle)
     Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
-    if not corpus.is_complete:
+    if not corpus.is_complete or _wants_newer(handle):
         try:
             _read(handle, corpus)
         except RateLimited as pause:
@@ -34,9 +40,12 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
             raise JobFailed(error.code, str(error)) from error
     if corpus.posts_found == 0:
         raise JobFailed("no_posts", "There was not a single post in it. Choose another file or account.")
-    for done in services.clean(corpus):
+    told = 0.0
+    for fraction in clean(corpus):
         handle.check()
-        handle.progress({"phase": "cleaning", "total": corpus.posts_found, "fraction": done / corpus.posts_found})
+        if time.monotonic() - told > TELL_SECONDS:
+            handle.progress({"phase": "cleaning", "total": corpus.posts_found, "fraction": round(fraction, 3)})
+            told = time.monotonic()
     services.forget_upload(corpus)
     return {
         "corpus": str(corpus.pk),
@@ -48,10 +57,19 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
 
 
 def import_ended(handle: JobHandle) -> None:
-    """The corpus of an import that did not succeed says so, and waits for another try."""
-    Corpus.objects.filter(pk=handle.job.arguments["corpus"], state=Corpus.State.IMPORTING).update(
-        state=Corpus.State.FAILED
-    )
+    """The corpus of an import that did not succeed says so, and waits for another try.
+
+    Where only newer posts were to come, it is ready as before, with those that did come.
+    """
+    importing = Corpus.objects.filter(pk=handle.job.arguments["corpus"], state=Corpus.State.IMPORTING)
+    if not handle.job.arguments.get("newer"):
+        importing.update(state=Corpus.State.FAILED)
+        return
+    for corpus in importing:
+        if corpus.posts.filter(cleaned="", dropped="").exists():
+            for _ in clean(corpus):
+                pass
+        importing.update(state=Corpus.State.READY)
 
 
 def corpus_of(handle: JobHandle) -> Corpus:
@@ -61,18 +79,35 @@ def corpus_of(handle: JobHandle) -> Corpus:
     return corpus
 
 
+def _wants_newer(handle: JobHandle) -> bool:
+    """True for an import of newer posts that has not read all of them yet."""
+    return bool(handle.job.arguments.get("newer")) and not handle.job.events.filter(kind="read").exists()
+
+
 def _read(handle: JobHandle, corpus: Corpus) -> None:
     path = services.upload_path(corpus)
-    if path is None and corpus.source != "x":
+    if path is None and corpus.source not in NETWORKS:
         raise JobFailed("upload_gone", "The uploaded file is no longer there: bring it once more.")
+    # What an earlier job left of the newer posts comes first, then what has been posted since.
+    goes_on = corpus.is_complete and corpus.cursor and not handle.job.events.filter(kind="page").exists()
+    handle.progress({"phase": "reading", "total": corpus.posts_found})
+    _read_pages(handle, corpus, path)
+    if goes_on:
+        _read_pages(handle, corpus, path)
+    handle.record("read", {"total": corpus.posts_found})
+
+
+def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
     source = open_source(
         corpus.source, path=path, handle=corpus.handle or None, settings=services.source_settings(corpus)
     )
-    handle.progress({"phase": "reading", "total": corpus.posts_found})
     for page in source.pages(corpus.cursor or None):
         handle.check()
         new = services.add_page(corpus, page)
-        handle.record("page", {"new": new, "total": corpus.posts_found})
+        if page.note:
+            handle.record("note", {"message": page.note})
+        if page.posts:
+            handle.record("page", {"new": new, "total": corpus.posts_found})
         progress: dict[str, Any] = {"phase": "reading", "total": corpus.posts_found}
         if page.total:
             progress["fraction"] = min(1.0, corpus.posts_found / page.total)

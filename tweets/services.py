@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,10 +16,12 @@ from django.db.models import QuerySet
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets.cleaning import Cleaner, CleaningRules
-from tweets.models import Corpus, Post
+from tweets.cleaning import CleaningRules
+from tweets.models import Corpus
+from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
-from tweets.sources.handles import parse_x_handle
+from tweets.sources.handles import NETWORKS, Network, account_of
+from tweets.sources.x_costs import estimated_cost
 
 IMPORT = "import"
 
@@ -29,9 +30,12 @@ FEWEST_CHARACTERS = 6_000
 #: Below this a model learns little of a voice: a warning.
 FEW_CHARACTERS = 40_000
 
-FILE_PAGE = 1_000
-X_PAGE = 100
-CHUNK = 2_000
+FILE_PAGE = 2_000
+#: The most that the APIs of the networks give at once.
+NETWORK_PAGE = 100
+#: The newest posts that are brought of an account; X gives no more of any.
+MOST_OF_AN_ACCOUNT = 20_000
+MOST_OF_X = 3_200
 HEAD_BYTES = 4_096
 
 
@@ -55,6 +59,10 @@ class NothingGiven(CorpusError):
 
 class BadHandle(CorpusError):
     code = "bad_handle"
+
+
+class NothingNewer(CorpusError):
+    code = "nothing_newer"
 
 
 class CorpusBusy(CorpusError):
@@ -92,6 +100,12 @@ def x_is_offered() -> bool:
     return bool(settings.X_BEARER_TOKEN)
 
 
+def most_that_x_costs() -> Decimal:
+    """Dollars for the import of an X account that has posted as much as can be brought."""
+    prices = SourceSettings(x_post_price=settings.X_POST_PRICE, x_user_price=settings.X_USER_PRICE)
+    return estimated_cost(MOST_OF_X, prices)
+
+
 def import_text(*, owner: User, text: str, name: str = "", run_here: bool = False, **rules: bool) -> Job:
     """A corpus of pasted text, a post a line, whose import is queued."""
     if not text.strip():
@@ -123,19 +137,38 @@ def import_file(
     return _submit(corpus, run_here=run_here)
 
 
-def import_handle(*, owner: User, handle: str, name: str = "", run_here: bool = False, **rules: bool) -> Job:
-    """A corpus of the newest posts of an X account, whose import is queued."""
-    if not x_is_offered():
+def import_handle(
+    *, owner: User, handle: str, network: Network = "x", name: str = "", run_here: bool = False, **rules: bool
+) -> Job:
+    """A corpus of the newest posts of an account, whose import is queued. `network` is whose a bare `@name` is."""
+    try:
+        account = account_of(handle, network=network)
+    except ValueError as error:
+        raise BadHandle(str(error)) from None
+    require_offered(account.network)
+    corpus = Corpus(owner=owner, source=account.network, handle=account.handle, **rules)
+    corpus.name = _name(name, corpus.account)
+    return _submit(corpus, run_here=run_here)
+
+
+def bring_newer(corpus: Corpus) -> Job:
+    """An import of what the account has posted since, into the same corpus; nothing older is read (or bought) again."""
+    if corpus.source not in NETWORKS:
+        raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
+    require_offered(corpus.source)
+    with transaction.atomic():
+        require_idle(corpus)
+        Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
+        corpus.refresh_from_db()
+        return submit_import(corpus, newer=True)
+
+
+def require_offered(network: str) -> None:
+    if network == "x" and not x_is_offered():
         raise NotOffered(
             "Importing by X handle is not set up here: the operator has to set X_BEARER_TOKEN. "
             "Your own X archive works without it, and is complete."
         )
-    try:
-        screen_name = parse_x_handle(handle)
-    except ValueError as error:
-        raise BadHandle(str(error)) from None
-    corpus = Corpus(owner=owner, name=_name(name, f"@{screen_name}"), source="x", handle=screen_name, **rules)
-    return _submit(corpus, run_here=run_here)
 
 
 def _submit(corpus: Corpus, *, run_here: bool) -> Job:
@@ -148,25 +181,30 @@ def _submit(corpus: Corpus, *, run_here: bool) -> Job:
         raise
 
 
-def submit_import(corpus: Corpus, *, run_here: bool = False) -> Job:
+def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False) -> Job:
     return jobs.submit(
         owner=corpus.owner,
         kind=IMPORT,
-        title=f"Import {corpus.name}",
-        arguments={"corpus": str(corpus.pk)},
+        title=f"Newer posts of {corpus.name}" if newer else f"Import {corpus.name}",
+        arguments={"corpus": str(corpus.pk), **({"newer": True} if newer else {})},
         subject_id=corpus.pk,
         run_here=run_here,
     )
 
 
-def reclean(corpus: Corpus, **rules: bool) -> Job:
-    """The corpus is cleaned again by other rules; nothing is imported (or bought) again."""
+def reclean(corpus: Corpus, rules: CleaningRules) -> Job:
+    """The corpus is cleaned again by these rules; nothing is imported (or bought) again."""
     with transaction.atomic():
-        if not corpus.is_complete or busy_jobs(corpus).exists():
-            raise CorpusBusy("A job is at work on these posts: wait until it has ended, or cancel it first.")
-        Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING, **rules)
+        require_idle(corpus)
+        Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING, rules=rules.as_dict())
         corpus.refresh_from_db()
         return submit_import(corpus)
+
+
+def require_idle(corpus: Corpus) -> None:
+    """Returns where the posts may be changed; CorpusBusy while a job imports them or learns from them."""
+    if not corpus.is_complete or busy_jobs(corpus).exists():
+        raise CorpusBusy("A job is at work on these posts: wait until it has ended, or cancel it first.")
 
 
 def busy_jobs(corpus: Corpus) -> QuerySet[Job]:
@@ -187,64 +225,34 @@ def source_settings(corpus: Corpus) -> SourceSettings:
     return SourceSettings(
         x_bearer_token=settings.X_BEARER_TOKEN,
         x_api_url=settings.X_API_URL,
-        page_size=X_PAGE if corpus.source == "x" else FILE_PAGE,
+        x_post_price=settings.X_POST_PRICE,
+        x_user_price=settings.X_USER_PRICE,
+        bluesky_api_url=settings.BLUESKY_API_URL,
+        private_servers=tuple(settings.PRIVATE_SERVERS),
+        newer_than=newest_key(corpus),
+        page_size=NETWORK_PAGE if corpus.source in NETWORKS else FILE_PAGE,
+        max_posts=MOST_OF_X if corpus.source == "x" else MOST_OF_AN_ACCOUNT,
     )
+
+
+def newest_key(corpus: Corpus) -> str | None:
+    """The key of the newest own post of an account whose posts are all here, None while they are not."""
+    if corpus.source not in NETWORKS or not corpus.is_complete:
+        return None
+    own = corpus.posts.filter(is_repost=False, posted_at__isnull=False)
+    return own.order_by("-posted_at", "pk").values_list("key", flat=True).first()
 
 
 def add_page(corpus: Corpus, page: base.Page) -> int:
     """The page's posts and the place of the next page are in the database together. Returns how many were new."""
-    by_key = {post.key: post for post in page.posts}
     with transaction.atomic():
-        known = set(corpus.posts.filter(key__in=by_key).values_list("key", flat=True))
-        new = [
-            Post(
-                corpus=corpus,
-                key=post.key,
-                text=post.text,
-                posted_at=post.created_at,
-                is_repost=post.is_repost,
-                is_reply=post.is_reply,
-            )
-            for key, post in by_key.items()
-            if key not in known
-        ]
-        Post.objects.bulk_create(new, batch_size=500)
-        corpus.posts_found += len(new)
+        new = insert(corpus, page.posts)
+        corpus.posts_found += new
         corpus.cursor = page.cursor or ""
-        corpus.is_complete = page.cursor is None
+        # Once complete, it stays so: what is newer comes on top.
+        corpus.is_complete = corpus.is_complete or page.cursor is None
         corpus.save(update_fields=["posts_found", "cursor", "is_complete"])
-    return len(new)
-
-
-def clean(corpus: Corpus) -> Iterator[int]:
-    """Every post has its cleaned text or the reason why it was dropped; yields how many are done, chunk by chunk."""
-    cleaner = Cleaner(CleaningRules(keep_reposts=corpus.keep_reposts, keep_replies=corpus.keep_replies))
-    dropped: Counter[str] = Counter()
-    kept = characters = done = last = 0
-    while rows := list(corpus.posts.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-        for row in rows:
-            outcome = cleaner.clean(
-                base.Post(
-                    key=row.key,
-                    text=row.text,
-                    created_at=row.posted_at,
-                    is_repost=row.is_repost,
-                    is_reply=row.is_reply,
-                )
-            )
-            row.cleaned = "" if outcome.dropped else outcome.text
-            row.dropped = outcome.dropped or ""
-            if outcome.dropped:
-                dropped[str(outcome.dropped)] += 1
-            else:
-                kept += 1
-                characters += len(outcome.text)
-        Post.objects.bulk_update(rows, ["cleaned", "dropped"], batch_size=400)
-        last, done = rows[-1].pk, done + len(rows)
-        yield done
-    corpus.posts_kept, corpus.characters, corpus.dropped = kept, characters, dict(sorted(dropped.items()))
-    corpus.state = Corpus.State.READY
-    corpus.save(update_fields=["posts_kept", "characters", "dropped", "state"])
+    return new
 
 
 def forget_upload(corpus: Corpus) -> None:
@@ -264,10 +272,9 @@ def report(corpus: Corpus, *, sample: int = 12) -> Report:
         )
     else:
         verdict, advice = "enough", f"{corpus.characters:,} characters: enough to learn a voice."
-    kept = corpus.posts.filter(dropped="")
-    step = max(1, corpus.posts_kept // sample)
-    keys = list(kept.order_by("pk").values_list("pk", flat=True))[::step][:sample] if corpus.is_ready else []
-    texts = list(Post.objects.filter(pk__in=keys).order_by("pk").values_list("cleaned", flat=True))
+    chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
+    kept = corpus.posts.filter(pk__in=chosen, dropped="")
+    texts = list(kept.order_by("pk").values_list("cleaned", flat=True))
     return Report(
         found=corpus.posts_found,
         kept=corpus.posts_kept,

@@ -18,7 +18,10 @@ from tweets.models import Corpus
 
 def add_import_arguments(parser: CommandParser) -> None:
     parser.add_argument(
-        "what", metavar="FILE_OR_@HANDLE", help="posts: a file, an X archive (zip or tweets.js), @handle"
+        "what",
+        metavar="FILE_OR_@HANDLE",
+        help="posts: a file, an X archive (zip or tweets.js), @name.bsky.social, @name@mastodon.server, @name of X, or "
+        "the address of a profile",
     )
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
@@ -33,15 +36,17 @@ def import_named(
     def listener(kind: str, payload: dict[str, Any]) -> None:
         if kind == "page":
             tell(f"Got {payload['new']:,} new posts. Total {payload['total']:,}")
+        elif kind == "note":
+            tell(payload["message"])
 
     path = Path(what).expanduser()
     if path.is_file():
         with path.open("rb") as file:
             job = services.import_file(owner=owner, file=file, file_name=path.name, run_here=True, **rules)
-    elif what.startswith("@") or "://" in what:
+    elif what.startswith(("@", "did:")) or "://" in what:
         job = services.import_handle(owner=owner, handle=what, run_here=True, **rules)
     else:
-        raise CommandError(f"There is no file {what}. An X account is named with an @ in front: @{path.name}")
+        raise CommandError(f"There is no file {what}. An account is named with an @ in front: @{path.name}")
     return imported(worker.run_claimed(job, listener=listener))
 
 

@@ -14,6 +14,7 @@ from botfactory.jobs.models import Job
 from tweets import services
 from tweets.forms import NewCorpusForm, RulesForm
 from tweets.models import Corpus
+from tweets.sources.handles import NETWORKS
 
 
 def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
@@ -33,7 +34,7 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
             return redirect("job", job_id=_submit(request, form).pk)
         except services.CorpusError as error:
             form.add_error(None, str(error))
-    context = {"form": form, "x_is_offered": services.x_is_offered()}
+    context = {"form": form, "x_is_offered": services.x_is_offered(), "x_cost": services.most_that_x_costs()}
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
 
 
@@ -43,8 +44,9 @@ def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
     rules = {"keep_replies": data["keep_replies"], "keep_reposts": data["keep_reposts"]}
     if data["way"] == "text":
         return services.import_text(owner=owner, text=data["text"], name=data["name"], **rules)
-    if data["way"] == "x":
-        return services.import_handle(owner=owner, handle=data["handle"], name=data["name"], **rules)
+    if data["way"] in NETWORKS:
+        way = data["way"]
+        return services.import_handle(owner=owner, handle=data[way], network=way, name=data["name"], **rules)
     if not data["file"]:
         raise services.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
     return services.import_file(
@@ -53,13 +55,25 @@ def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """The rules of cleaning: shown, tried out, and applied to all posts again."""
     corpus = corpus_or_404(request, corpus_id)
-    form = RulesForm(request.POST)
-    form.is_valid()
+    form = RulesForm(request.POST) if request.method == "POST" else RulesForm.of(corpus.cleaning_rules)
+    if form.is_valid():
+        try:
+            return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
+        except services.CorpusError as error:
+            form.add_error(None, str(error))
+    return render(request, "tweets/rules.html", {"corpus": corpus, "form": form}, status=400 if form.is_bound else 200)
+
+
+@login_required
+@require_POST
+def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    corpus = corpus_or_404(request, corpus_id)
     try:
-        return redirect("job", job_id=services.reclean(corpus, **form.cleaned_data).pk)
+        return redirect("job", job_id=services.bring_newer(corpus).pk)
     except services.CorpusError as error:
         messages.warning(request, str(error))
     return redirect(corpus)

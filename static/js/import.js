@@ -16,6 +16,8 @@ function onEvent({ kind, payload }) {
   if (kind === "page") {
     total = payload.total;
     log.prepend(element("li", {}, `Got ${plural(payload.new, "new post")}. Total ${count(payload.total)}.`));
+  } else if (kind === "note") {
+    log.prepend(element("li", {}, payload.message));
   } else if (kind === "waiting") {
     log.prepend(element("li", {}, pauseSentence(payload)));
   }

@@ -121,8 +121,9 @@ def test_replies_are_kept_after_all_without_another_import(alice: Person) -> Non
     _import_handle(alice, "@chatty")
     alice.wait_for_corpus()
     expect(alice.figure("kept")).to_have_text("18")
+    alice.page.get_by_role("link", name="Choose what is kept").click()
     alice.page.get_by_label("Keep replies").check()
-    alice.page.get_by_role("button", name="Clean again").click()
+    alice.page.get_by_role("button", name="Clean all posts again").click()
     alice.page.wait_for_url(JOB)
     alice.wait_for_corpus()
     expect(alice.figure("kept")).to_have_text("19")
@@ -137,7 +138,7 @@ def _states(person: Person) -> list[str]:
 
 def _import_handle(person: Person, handle: str) -> None:
     person.open("/corpora/new")
-    person.page.get_by_label("An X handle").check()
+    person.page.get_by_role("radio", name="X", exact=True).check()
     person.page.get_by_label("X handle", exact=True).fill(handle)
     person.page.get_by_role("button", name="Bring posts").click()
     person.page.wait_for_url(JOB)

@@ -121,16 +121,16 @@ _PLACES = [
 
 
 def make_posts(count: int, seed: int = 0) -> list[str]:
-    """`count` different posts, 30 to 160 characters each, newest first for a fake account. At most 100,000."""
+    """`count` posts that differ in more than their end, 30 to 160 characters each, newest first. At most 100,000."""
     rng = random.Random(seed)
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     while len(found) < count:
         if rng.random() < 0.65:
             text = f"{rng.choice(_TIMES)} {rng.choice(_WHO)} {rng.choice(_DID)} {rng.choice(_WHAT)} {rng.choice(_WHY)}"
         else:
             text = f"{rng.choice(_OPINIONS)} {rng.choice(_THINGS)} and {rng.choice(_THINGS)} {rng.choice(_PLACES)}"
-        found.setdefault(text + rng.choice(_END))
-    return list(found)
+        found.setdefault(text, text + rng.choice(_END))
+    return list(found.values())
 
 
 def make_long_post(seed: int = 0, sentences: int = 12) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.posts import make_posts
-from tweets.cleaning import Cleaner, CleaningRules, Drop, clean_text
+from tweets.cleaning import Change, Cleaner, CleaningRules, Drop, Form, Links, Newlines, clean_text
 from tweets.sources.base import Post
 
 
@@ -44,7 +44,26 @@ def test_it_cleans(text: str, cleaned: str) -> None:
 
 
 def test_links_stay_where_the_rules_say_so() -> None:
-    assert clean_text("see https://t.co/abc123 now", drop_links=False) == "see https://t.co/abc123 now"
+    text = "see https://t.co/abc123 now"
+    assert clean_text(text, CleaningRules(links=Links.KEEP)) == text
+    assert clean_text(text, CleaningRules(links=Links.PLACEHOLDER)) == "see [link] now"
+
+
+def test_each_step_can_be_switched_off_and_lines_joined() -> None:
+    assert clean_text("tea &amp; cake", CleaningRules(unescape=False)) == "tea &amp; cake"
+    assert clean_text("one\ntwo", CleaningRules(newlines=Newlines.SPACE)) == "one two"
+    assert clean_text("ｗｉｄｅ", CleaningRules(unicode=Form.NFKC)) == "wide"
+    assert clean_text("e\u0301", CleaningRules(unicode=Form.KEEP)) == "e\u0301"
+    quote, signed = "So true! RT @bob: hello there", "A nice piece via @newsroom"
+    assert clean_text(quote) == "So true!"
+    assert clean_text(quote, CleaningRules(cut_quotes=False)) == quote
+    assert clean_text(signed) == "A nice piece"
+    assert clean_text(signed, CleaningRules(drop_via=False)) == signed
+
+
+def test_it_tells_what_was_done_to_a_text() -> None:
+    outcome = Cleaner(CleaningRules()).clean(post("tea &amp; cake https://t.co/abcdefghij"))
+    assert (outcome.text, outcome.changes) == ("tea & cake", (Change.ENTITIES, Change.LINKS, Change.SPACES))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +99,7 @@ def test_the_minimum_can_be_raised() -> None:
 
 
 def test_the_same_text_again_is_a_duplicate_whatever_its_case_spaces_and_links() -> None:
-    cleaner = Cleaner(CleaningRules(drop_links=False))
+    cleaner = Cleaner(CleaningRules(links=Links.KEEP))
     assert cleaner.clean(post("Good morning https://t.co/aaaaaaaaaa")).dropped is None
     assert cleaner.clean(post("good  MORNING\nhttps://t.co/bbbbbbbbbb")).dropped is Drop.DUPLICATE
     assert cleaner.clean(post("Good evening")).dropped is None
@@ -92,10 +111,12 @@ def test_a_dropped_post_does_not_make_a_later_one_a_duplicate() -> None:
     assert cleaner.clean(post("hello there")).dropped is None
 
 
-def test_an_import_that_goes_on_remembers_what_was_kept() -> None:
+def test_portions_change_nothing() -> None:
+    posts = [post(text) for text in [*make_posts(300), *make_posts(40, seed=7), *make_posts(300)]]
+    at_once = Cleaner(CleaningRules()).clean_all(posts)
     cleaner = Cleaner(CleaningRules())
-    cleaner.remember("Hello there")
-    assert cleaner.clean(post("hello there")).dropped is Drop.DUPLICATE
+    assert [cleaner.clean(each) for each in posts] == at_once
+    assert sum(outcome.dropped is Drop.DUPLICATE for outcome in at_once) == 300
 
 
 def test_made_posts_pass_unchanged() -> None:
@@ -123,10 +144,11 @@ PIECES = st.lists(
 
 
 @settings(max_examples=400, deadline=None)
-@given(PIECES, st.booleans())
-def test_cleaning_twice_is_cleaning_once_and_never_longer(text: str, drop_links: bool) -> None:
-    cleaned = clean_text(text, drop_links=drop_links)
-    assert clean_text(cleaned, drop_links=drop_links) == cleaned
+@given(PIECES, st.sampled_from([Links.DROP, Links.KEEP]))
+def test_cleaning_twice_is_cleaning_once_and_never_longer(text: str, links: Links) -> None:
+    rules = CleaningRules(links=links)
+    cleaned = clean_text(text, rules)
+    assert clean_text(cleaned, rules) == cleaned
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     assert len(cleaned) <= len(unicodedata.normalize("NFC", whole))
     assert cleaned.encode("utf-8") is not None and "\x00" not in cleaned and "\r" not in cleaned

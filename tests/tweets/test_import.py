@@ -19,7 +19,9 @@ from botfactory.jobs.states import State
 from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
+from tests.tweets.helpers import run
 from tweets import runner, services
+from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 from tweets.sources import base
 
@@ -31,12 +33,6 @@ def x_api(settings: Any) -> Iterator[XApiServer]:
     with XApiServer() as server:
         settings.X_BEARER_TOKEN, settings.X_API_URL = TOKEN, server.url
         yield server
-
-
-def run(job: Job) -> tuple[Job, Corpus]:
-    worker.run(job.pk)
-    job.refresh_from_db()
-    return job, Corpus.objects.get(pk=job.arguments["corpus"])
 
 
 def bring(owner: User, name: str, data: bytes) -> tuple[Job, Corpus]:
@@ -108,15 +104,15 @@ def test_other_rules_clean_again_without_another_import(alice: User) -> None:
     text = "\n".join(["@someone a reply that says something", *make_posts(5)])
     job, corpus = run(services.import_text(owner=alice, text=text))
     assert corpus.dropped == {"reply": 1}
-    job, corpus = run(services.reclean(corpus, keep_replies=True, keep_reposts=False))
+    job, corpus = run(services.reclean(corpus, CleaningRules(keep_replies=True)))
     assert (job.state, corpus.state, corpus.posts_kept, corpus.dropped) == (State.SUCCEEDED, "ready", 6, {})
 
 
 def test_a_corpus_is_not_cleaned_while_a_job_is_at_work_on_it(alice: User) -> None:
     corpus = run(services.import_text(owner=alice, text="\n".join(make_posts(5))))[1]
-    services.reclean(corpus, keep_replies=True, keep_reposts=False)
+    services.reclean(corpus, CleaningRules(keep_replies=True))
     with pytest.raises(services.CorpusBusy):
-        services.reclean(corpus, keep_replies=False, keep_reposts=False)
+        services.reclean(corpus, CleaningRules())
 
 
 def test_an_import_killed_between_pages_ends_complete_and_without_a_post_twice(

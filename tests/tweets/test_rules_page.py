@@ -1,0 +1,76 @@
+"""The page of the cleaning rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from tests.conftest import signed_in
+from tests.fakes.posts import make_posts
+from tests.tweets.helpers import pasted, run
+from tweets import services
+from tweets.cleaning import CleaningRules, Links
+from tweets.forms import RulesForm
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def fields(rules: CleaningRules, **changed: Any) -> dict[str, Any]:
+    """What a browser sends for these rules: nothing for a box that is not ticked."""
+    values = {**rules.as_dict(), "banned_words": "\n".join(rules.banned_words), **changed}
+    return {name: "on" if value is True else value for name, value in values.items() if value is not False}
+
+
+def test_every_rule_has_its_field() -> None:
+    assert set(RulesForm().fields) == set(CleaningRules().as_dict())
+    form = RulesForm(fields(CleaningRules()))
+    assert form.is_valid() and form.rules() == CleaningRules()
+
+
+def test_the_page_shows_the_rules_as_they_are(alice: User) -> None:
+    corpus = pasted(alice, make_posts(20))
+    rules = CleaningRules(keep_replies=True, links=Links.KEEP, banned_words=("moist", "big sale"))
+    run(services.reclean(corpus, rules))
+    page = signed_in(alice).get(f"/corpora/{corpus.pk}/clean")
+    form = page.context["form"]
+    again = RulesForm(fields(CleaningRules.from_dict({}), **{name: form[name].initial for name in form.fields}))
+    assert again.is_valid() and again.rules() == rules
+    assert b"moist\nbig sale" in page.content
+
+
+def test_other_rules_are_applied_without_another_import(alice: User) -> None:
+    corpus = pasted(alice, ["@someone a reply that says something", "The moist cake", *make_posts(20)])
+    assert corpus.dropped == {"reply": 1}
+    sent = fields(CleaningRules(keep_replies=True), banned_words="Moist\r\n\r\n  ")
+    answer = signed_in(alice).post(f"/corpora/{corpus.pk}/clean", sent)
+    job = Job.objects.get(pk=answer["Location"].strip("/").split("/")[-1])
+    _, corpus = run(job)
+    assert corpus.cleaning_rules == CleaningRules(keep_replies=True, banned_words=("moist",))
+    assert (corpus.posts_found, corpus.posts_kept, corpus.dropped) == (22, 21, {"banned": 1})
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"links": "eat"}, "Links"),
+        ({"minimum_characters": "0"}, "Fewest characters"),
+        ({"banned_words": "x" * 81}, "at most 80 characters"),
+    ],
+)
+def test_rules_that_make_no_sense_are_told_and_change_nothing(alice: User, changed: dict[str, str], words: str) -> None:
+    corpus = pasted(alice, make_posts(20))
+    answer = signed_in(alice).post(f"/corpora/{corpus.pk}/clean", fields(CleaningRules(), **changed))
+    assert answer.status_code == 400 and words in answer.content.decode()
+    assert Job.objects.count() == 1 and Corpus.objects.get().is_ready
+
+
+def test_while_a_job_is_at_work_the_rules_stay(alice: User) -> None:
+    corpus = pasted(alice, make_posts(20))
+    services.reclean(corpus, CleaningRules())
+    answer = signed_in(alice).post(f"/corpora/{corpus.pk}/clean", fields(CleaningRules(keep_reposts=True)))
+    assert answer.status_code == 400 and "wait until it has ended" in answer.content.decode()
+    assert Corpus.objects.get().cleaning_rules == CleaningRules()

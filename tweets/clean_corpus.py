@@ -1,0 +1,87 @@
+"""The rows of a corpus through the cleaner: first looked over, then judged in their order and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast, Substr
+
+from tweets.cleaning import Cleaned, Cleaner, Drop, Survey
+from tweets.models import Corpus
+from tweets.report import Tally
+from tweets.rows import write_outcomes
+from tweets.sources import base
+
+CHUNK = 2_000
+_LOOK_SHARE = 0.15  # of the time, about
+
+#: The month alone is wanted of the moment, and a moment from the database costs more than all the rest of a row.
+_MONTH = Substr(Cast("posted_at", TextField()), 1, 7)
+_COLUMNS = ("pk", "text", _MONTH, "is_repost", "is_reply", "has_warning", "is_removed", "cleaned", "dropped")
+
+
+def clean(corpus: Corpus) -> Iterator[float]:
+    """Every post has its cleaned text or the reason why it was dropped, and the corpus its report.
+
+    Yields the share that is done, now and then. What comes out depends on the posts in their order and on the rules
+    alone: not on how often this or the import was interrupted.
+    """
+    rules = corpus.cleaning_rules
+    survey = Survey(rules, corpus.posts_found)
+    done = 0
+    for texts in _texts(corpus):
+        survey.look(texts)
+        done += len(texts)
+        yield _LOOK_SHARE * min(1.0, done / max(1, corpus.posts_found))
+    overview = survey.overview()
+    cleaner, tally = Cleaner(rules, overview), Tally(overview)
+    done = 0
+    for rows in _rows(corpus):
+        outcomes = cleaner.clean_all([_post(row) for row in rows])
+        changed = []
+        for row, outcome in zip(rows, outcomes, strict=True):
+            number, month, is_removed, before = row[0], row[2], row[6], row[7:9]
+            after = state_of(outcome, is_removed=is_removed)
+            tally.add(number, month or "", outcome, after[1])
+            if after != before:
+                changed.append((*after, number))
+        with transaction.atomic():
+            write_outcomes(changed)
+        done += len(rows)
+        yield _LOOK_SHARE + (1 - _LOOK_SHARE) * min(1.0, done / max(1, corpus.posts_found))
+    corpus.posts_kept, corpus.characters = tally.kept, tally.characters
+    corpus.dropped = dict(sorted(tally.dropped.items()))
+    corpus.report = tally.as_json()
+    corpus.state = Corpus.State.READY
+    corpus.save(update_fields=["posts_kept", "characters", "dropped", "report", "state"])
+
+
+def state_of(outcome: Cleaned, *, is_removed: bool) -> tuple[str, str]:
+    """What stands in the row as (cleaned, dropped). The text of what a person took out stays: it may come back."""
+    if outcome.dropped in (None, Drop.BANNED) and is_removed:
+        return outcome.text, Drop.REMOVED.value
+    if outcome.dropped is Drop.BANNED:
+        return outcome.text, Drop.BANNED.value
+    return ("", outcome.dropped.value) if outcome.dropped else (outcome.text, "")
+
+
+def _texts(corpus: Corpus) -> Iterator[list[str]]:
+    last = 0
+    while rows := list(corpus.posts.filter(pk__gt=last).order_by("pk").values_list("pk", "text")[:CHUNK]):
+        yield [text for _, text in rows]
+        last = rows[-1][0]
+
+
+def _rows(corpus: Corpus) -> Iterator[list[tuple[Any, ...]]]:
+    last = 0
+    while rows := list(corpus.posts.filter(pk__gt=last).order_by("pk").values_list(*_COLUMNS)[:CHUNK]):
+        yield rows
+        last = rows[-1][0]
+
+
+def _post(row: tuple[Any, ...]) -> base.Post:
+    _, text, _, is_repost, is_reply, has_warning, *_ = row
+    return base.Post("", text, None, is_repost, is_reply, has_warning=has_warning)

@@ -1,0 +1,36 @@
+"""What becomes of a post before a model learns from it: cleaned text, or the reason why it is left out. Pure."""
+
+from __future__ import annotations
+
+from tweets.cleaning.cleaner import Cleaned, Cleaner, Overview, Survey
+from tweets.cleaning.rules import (
+    Change,
+    CleaningRules,
+    Drop,
+    Duplicates,
+    Form,
+    Language,
+    Links,
+    Newlines,
+    RulesError,
+    banned_word,
+)
+from tweets.cleaning.text import clean_text
+
+__all__ = [
+    "Change",
+    "Cleaned",
+    "Cleaner",
+    "CleaningRules",
+    "Drop",
+    "Duplicates",
+    "Form",
+    "Language",
+    "Links",
+    "Newlines",
+    "Overview",
+    "RulesError",
+    "Survey",
+    "banned_word",
+    "clean_text",
+]

@@ -1,0 +1,178 @@
+"""Posts that say the same again, exactly or nearly: found in time and memory that grow in line with the posts.
+
+Near means one of two things. The letters of a text are its letters, without links, mentions, digits, punctuation and
+case: two texts of some length with the same letters are the same. Two long ones are nearly the same when their letters
+share at least `SIMILAR` of all runs of five that are in either (the Jaccard index). Candidates for that come from
+MinHash signatures in bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, chapter 3), and each is counted
+out before a post is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tweets.cleaning.rules import Duplicates
+from tweets.cleaning.text import without_links
+
+SIMILAR = 0.85
+_SAME_LETTERS = 20  # letters; "day 1" and "day 2" are two posts
+_LONG = 60
+_RUN = 5
+_BANDS, _ROWS = 5, 5  # a pair of 0.85 is found with a chance of 95 %, of 0.9 with 99 %, of 0.5 with 15 %
+_HASHES = _BANDS * _ROWS
+_CLOSE = 0.68  # of a signature has to agree before two texts are compared letter by letter
+_NOT_LETTERS = re.compile(r"[\W\d_]+")
+_MENTION = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
+_SEED = 20_180_601
+
+Signatures = npt.NDArray[np.uint32]  # (texts, _HASHES)
+
+
+class Seen:
+    """The texts that were kept so far. The same texts in the same order give the same answers, in whatever portions."""
+
+    def __init__(self, rule: Duplicates) -> None:
+        self._rule = rule
+        self._prints: set[bytes] = set()
+        self._long: list[str] = []
+        self._signatures: list[bytes] = []
+        self._bands: dict[int, int] = {}  # band of a signature -> the first long text with it
+
+    def prepared(self, texts: Sequence[str | None]) -> list[_Looks]:
+        """What `is_new` wants to know of each text; None for one that is not asked about. Many at a time is fast."""
+        looks = [_looks(text, self._rule) for text in texts]
+        long = [look for look in looks if look.is_long]
+        if long:
+            signatures = _signatures([look.letters for look in long])
+            for look, signature, bands in zip(long, signatures, _bands(signatures), strict=True):
+                look.signature, look.bands = signature.tobytes(), bands
+        return looks
+
+    def is_new(self, look: _Looks) -> bool:
+        """True, and from now on it has been seen; False where it is there already."""
+        if self._rule is Duplicates.KEEP:
+            return True
+        if not self._prints.isdisjoint(look.prints):
+            return False
+        if look.signature:
+            if self._has_near(look):
+                return False
+            number = len(self._long)
+            self._long.append(look.letters)
+            self._signatures.append(look.signature)
+            for band in look.bands:
+                self._bands.setdefault(band, number)
+        self._prints.update(look.prints)
+        return True
+
+    def _has_near(self, look: _Looks) -> bool:
+        for number in {number for band in look.bands if (number := self._bands.get(band)) is not None}:
+            other = self._long[number]
+            # What shares so much is of about the same length; and signatures are compared faster than letters.
+            short, long = sorted((len(look.letters), len(other)))
+            if short < SIMILAR * long or _agreement(self._signatures[number], look.signature) < _CLOSE:
+                continue
+            if similarity(other, look.letters) >= SIMILAR:
+                return True
+        return False
+
+
+class _Looks:
+    """A text as it is compared: by fingerprints, and by a signature where it is long."""
+
+    __slots__ = ("bands", "is_long", "letters", "prints", "signature")
+
+    def __init__(self, prints: tuple[bytes, ...], letters: str, is_long: bool) -> None:
+        self.prints = prints
+        self.letters = letters
+        self.is_long = is_long
+        self.signature = b""
+        self.bands: list[int] = []
+
+
+_NONE = _Looks((), "", False)
+
+
+def _looks(text: str | None, rule: Duplicates) -> _Looks:
+    if text is None or rule is Duplicates.KEEP:
+        return _NONE
+    plain = " ".join(without_links(text).casefold().split())
+    exact = _print(plain)
+    if rule is Duplicates.SAME:
+        return _Looks((exact,), "", False)
+    letters = _letters(plain)
+    if len(letters) < _SAME_LETTERS:
+        return _Looks((exact,), letters, False)
+    return _Looks((exact, _print(letters)), letters, len(letters) >= _LONG)
+
+
+def letters_of(text: str) -> str:
+    """The words of a text in small letters, one space between two: no links, mentions, digits, punctuation, emoji."""
+    return _letters(without_links(text).casefold())
+
+
+def _letters(text: str) -> str:
+    if "@" in text or "＠" in text:
+        text = _MENTION.sub(" ", text)
+    return _NOT_LETTERS.sub(" ", text).strip()
+
+
+def similarity(one: str, other: str) -> float:
+    """The share of all runs of five characters in either text that are in both."""
+    runs, others = ({text[i : i + _RUN] for i in range(len(text) - _RUN + 1)} for text in (one, other))
+    return len(runs & others) / max(1, len(runs | others))
+
+
+def _print(text: str) -> bytes:
+    """8 bytes: a chance of 3e-8 that any two of a million texts are taken for each other."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+
+
+_MULTIPLIERS = np.random.default_rng(_SEED).integers(1, 1 << 32, _HASHES, np.uint64).astype(np.uint32) | np.uint32(1)
+
+
+def _signatures(texts: Sequence[str]) -> Signatures:
+    """For each text and each of `_HASHES` hash functions the least value over the text's runs of characters."""
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    letters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)  # (all characters,)
+    hashes = np.zeros(len(letters) - _RUN + 1, np.uint32)
+    for place in range(_RUN):
+        hashes *= np.uint32(0x01000193)
+        hashes ^= letters[place : place + len(hashes)]
+    hashes ^= hashes >> np.uint32(15)
+    hashes *= np.uint32(0x2C1B3C6D)
+    hashes ^= hashes >> np.uint32(13)
+    # Runs that begin in one text and end in the next belong to neither.
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    inside = np.ones(len(letters), bool)
+    for back in range(1, _RUN):
+        inside[ends - back] = False
+    hashes = hashes[inside[: len(hashes)]]
+    firsts = starts - np.arange(len(texts)) * (_RUN - 1)
+    signatures = np.empty((len(texts), _HASHES), np.uint32)
+    for number, multiplier in enumerate(_MULTIPLIERS):
+        mixed = hashes * multiplier
+        mixed ^= mixed >> np.uint32(16)
+        signatures[:, number] = np.minimum.reduceat(mixed, firsts)
+    return signatures
+
+
+def _bands(signatures: Signatures) -> list[list[int]]:
+    """A number for each band of each signature."""
+    keys = np.tile(np.arange(_BANDS, dtype=np.uint64), (len(signatures), 1))  # (texts, _BANDS)
+    for row in signatures.reshape(len(signatures), _BANDS, _ROWS).transpose(2, 0, 1):
+        keys = (keys ^ row) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
+    bands: list[list[int]] = keys.tolist()
+    return bands
+
+
+def _agreement(one: bytes, other: bytes) -> float:
+    same = np.frombuffer(one, np.uint32) == np.frombuffer(other, np.uint32)
+    return int(np.count_nonzero(same)) / _HASHES

@@ -1,0 +1,180 @@
+"""The text of a post, cleaned: entities, Unicode, invisible characters, links, other people's words, lines, spaces.
+
+Most posts need one or two of these, so each step is behind a test that costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+
+from tweets.cleaning.rules import Change, CleaningRules, Form, Links, Newlines
+from tweets.sources.base import storable
+
+PLACEHOLDER = "[link]"
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_ESCAPED_AGAIN = re.compile(r"&(?:amp;|#0*38;|#[xX]0*26;)+")
+_LINE_END = re.compile("\r\n|[\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
+# Control characters, and invisible ones that change nothing but the direction or the breaking of lines. The joiners
+# U+200C and U+200D and the variation selectors stay: emoji and several scripts are wrong without them.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufdd0-\ufdef"
+    "\ufeff\ufff9-\uffff]"
+)
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+LINK = re.compile(
+    r"https?://t\.co/[A-Za-z0-9]*…?"
+    r"|https?://(?:[!-~]*[A-Za-z0-9/=_#-])?…?"
+    r"|\b(?:pic\.twitter\.com|t\.co)/[A-Za-z0-9]+…?"
+    r"|\bhttps?:?/?…",  # a link of which the cut at 140 characters left only the beginning
+    re.IGNORECASE,
+)
+_EMPTY_BRACKETS = re.compile(r"\(\s*+\)|\[\s*+\]")
+# All of these take time in line with the text's length, also for texts that were made to hang them.
+_QUOTE = re.compile(r"\b(?:RT|MT|QT)\s?:?\s?[@＠]\w")
+_REPOST = re.compile(r"\W*+RT\s?:?\s?[@＠]\w")
+_VIA = re.compile(r"\bvia\s[@＠][\w.]++(?:@[\w.-]++)?([)\]]?)(?=(?:\s|https?://\S++|\[link\])*+\Z)", re.IGNORECASE)
+_BEFORE_QUOTE = " \n\t\"“”'([|–—-"
+_BEFORE_VIA = " \n\t([|/–—-"
+_PASSES = 8  # text that is escaped so often is no text
+
+TextCleaner = Callable[[str], tuple[str, tuple[Change, ...]]]
+
+
+def has_link(text: str) -> bool:
+    """True where a link, or a cut piece of one, is in the text."""
+    return _may_hold_link(text) and LINK.search(text) is not None
+
+
+def without_links(text: str) -> str:
+    """The text with a space in place of each link and each placeholder of one."""
+    if "[" in text:
+        text = text.replace(PLACEHOLDER, " ")
+    return LINK.sub(" ", text) if _may_hold_link(text) else text
+
+
+def clean_text(text: str, rules: CleaningRules | None = None) -> str:
+    """The text cleaned by the rules. Cleaning a cleaned text changes nothing.
+
+    Lines stay lines unless the rules join them, at most one blank line between two. Unless the rules ask for NFKC or a
+    placeholder, the result is never longer than the text in NFC.
+    """
+    return text_cleaner(rules or CleaningRules())(text)[0]
+
+
+def text_cleaner(rules: CleaningRules) -> TextCleaner:
+    """A function from a text to the cleaned text and what was done to it, the first thing first."""
+    steps = _steps(rules)
+
+    def clean(text: str) -> tuple[str, tuple[Change, ...]]:
+        changes: dict[Change, None] = {}
+        for _ in range(_PASSES):
+            before = text
+            for change, step in steps:
+                cleaned = step(text)
+                if cleaned != text:
+                    text = cleaned
+                    changes[change] = None
+            if text == before:
+                break
+        return text, tuple(changes)
+
+    return clean
+
+
+def _steps(rules: CleaningRules) -> list[tuple[Change, Callable[[str], str]]]:
+    steps: list[tuple[Change, Callable[[str], str]]] = [(Change.INVISIBLE, _storable)]
+    if rules.unescape:
+        steps.append((Change.ENTITIES, _unescaped))
+    if rules.unicode is not Form.KEEP:
+        steps.append((Change.UNICODE, _nfc if rules.unicode is Form.NFC else _nfkc))
+    steps.append((Change.INVISIBLE, _visible))
+    if rules.cut_quotes:
+        steps.append((Change.QUOTES, _own_words))
+    if rules.links is not Links.KEEP:
+        steps.append((Change.LINKS, _without_links if rules.links is Links.DROP else _with_placeholders))
+    if rules.drop_via:
+        steps.append((Change.VIA, _without_via))
+    if rules.newlines is Newlines.SPACE:
+        steps.append((Change.NEWLINES, _joined))
+    steps.append((Change.SPACES, _spaced))
+    return steps
+
+
+def _storable(text: str) -> str:
+    return text if text.isascii() and "\x00" not in text else storable(text)
+
+
+def _unescaped(text: str) -> str:
+    if "&" not in text or ";" not in text:
+        return text
+    return _ENTITY.sub(lambda entity: html.unescape(entity.group()), _ESCAPED_AGAIN.sub("&", text))
+
+
+def _nfc(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _nfkc(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else _INVISIBLE.sub("", _LINE_END.sub("\n", text))
+
+
+def _own_words(text: str) -> str:
+    """What stands above "RT @name: …" in an old-style quote; a plain retweet stays as it is."""
+    if "T @" not in text and "T:" not in text and "T@" not in text and "＠" not in text:
+        return text
+    quote = None if _REPOST.match(text) else _QUOTE.search(text)
+    return text[: quote.start()].rstrip(_BEFORE_QUOTE) if quote and quote.start() else text
+
+
+def _may_hold_link(text: str) -> bool:
+    lower = text.lower()
+    return "http" in lower or "t.co/" in lower or "pic.twitter.com/" in lower
+
+
+def _without_links(text: str) -> str:
+    if not _may_hold_link(text):
+        return text
+    without = LINK.sub(" ", text)
+    return _EMPTY_BRACKETS.sub(" ", without) if without != text else text
+
+
+def _with_placeholders(text: str) -> str:
+    return LINK.sub(PLACEHOLDER, text) if _may_hold_link(text) else text
+
+
+def _without_via(text: str) -> str:
+    lower = text.lower()
+    if "via @" not in lower and "via ＠" not in lower:
+        return text
+    via = _VIA.search(text)
+    if via is None:
+        return text
+    before = text[: via.start()].rstrip()
+    if via.group(1) and not before.endswith(("(", "[")):  # "(graphic via @someone)" would be left half open
+        return text
+    return before.rstrip(_BEFORE_VIA) + text[via.end() :]
+
+
+def _joined(text: str) -> str:
+    return " ".join(filter(None, map(str.strip, text.split("\n")))) if "\n" in text else text
+
+
+def _spaced(text: str) -> str:
+    """Spaces collapsed, none at the ends of lines, at most one blank line."""
+    if text.isprintable():  # then its only space is the plain one, and it is one line
+        if "  " in text:
+            text = _SPACES.sub(" ", text)
+        return text.strip()
+    text = _SPACES.sub(" ", text)
+    if "\n" in text:
+        text = _BLANK_LINES.sub("\n\n", "\n".join(line.strip() for line in text.split("\n")))
+    return text.strip()

@@ -1,0 +1,214 @@
+"""What the posts of a corpus are like, counted while they are cleaned and kept as JSON: no page counts them again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tweets.cleaning import Change, Cleaned, Overview
+from tweets.cleaning.language import COMMON_WORDS, NAMES
+
+VERSION = 1
+LENGTH_STEP = 20
+#: The last column of lengths holds everything from here on.
+LONGEST = 300
+EXAMPLES = 3
+SAMPLE = 12
+MOST_MONTHS = 120
+_KEPT_WORDS, _KEPT_TAGS = 120, 60
+_MOST_DIFFERENT = 200_000  # words counted at a time: a million posts of nonsense must not fill the memory
+_PLAIN_SHARE = 0.1  # of the posts in a language make its common words too common to be told of
+_WORD = re.compile(r"(?<![#@\w])[^\W\d_]{3,24}(?:['’][^\W\d_]{1,3})?(?!\w)")
+_HASHTAG = re.compile(r"(?<![\w&])[#＃](\w*[^\W\d_]\w*)")
+
+
+class Line(NamedTuple):
+    """A name with its number, and its share of the largest of them (0 to 1) for drawing."""
+
+    name: str
+    number: int
+    share: float
+
+
+class Tally:
+    """Counts the posts of one corpus, in their order."""
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+        self._months: Counter[str] = Counter()
+        self._lengths: Counter[int] = Counter()
+        self._words: Counter[str] = Counter()
+        self._tags: Counter[str] = Counter()
+        self._changes: Counter[str] = Counter()
+        self._examples: dict[str, list[int]] = {}
+        self._sample: list[int] = []
+        self._stride = 1
+        self.dropped: Counter[str] = Counter()
+        self.kept = 0
+        self.characters = 0
+
+    def add(self, number: int, month: str, outcome: Cleaned, dropped: str) -> None:
+        """`number` is the post's row, `month` "2019-02" or "", `dropped` the reason in the row, "" for a kept post."""
+        if dropped:
+            self.dropped[dropped] += 1
+            self._example(dropped, number)
+            return
+        if self.kept % self._stride == 0:
+            self._take_sample(number)
+        self.kept += 1
+        self.characters += len(outcome.text)
+        self._months[month] += 1
+        self._lengths[_length(outcome.text)] += 1
+        self._words.update(_words(outcome.text))
+        if len(self._words) > _MOST_DIFFERENT:
+            self._words = Counter({word: count for word, count in self._words.items() if count > 1})
+        if "#" in outcome.text or "＃" in outcome.text:
+            self._tags.update(_hashtags(outcome.text))
+        for change in outcome.changes:
+            if change is not Change.SPACES:
+                self._changes[change] += 1
+                self._example(change, number)
+
+    def as_json(self) -> dict[str, Any]:
+        languages = sum(count for _, count in self._overview.languages)
+        common = frozenset(
+            word
+            for language, count in self._overview.languages or (("en", 1),)
+            if count >= languages * _PLAIN_SHARE
+            for word in COMMON_WORDS.get(language, "").split()
+        )
+        words = Counter({word: count for word, count in self._words.items() if word not in common and count > 1})
+        return {
+            "version": VERSION,
+            "months": sorted(self._months.items()),
+            "lengths": sorted(self._lengths.items()),
+            "words": _most(words, _KEPT_WORDS),
+            "hashtags": _most(self._tags, _KEPT_TAGS),
+            "languages": [[name, count] for name, count in self._overview.languages[:8]],
+            "changes": {str(change): self._changes[change] for change in Change if self._changes[change]},
+            "examples": self._examples,
+            "sample": self._sample[:: max(1, len(self._sample) // SAMPLE)][:SAMPLE],
+        }
+
+    def _example(self, kind: str, number: int) -> None:
+        examples = self._examples.setdefault(str(kind), [])
+        if len(examples) < EXAMPLES:
+            examples.append(number)
+
+    def _take_sample(self, number: int) -> None:
+        """Evenly spread, however many posts there are to come: of too many every second goes."""
+        self._sample.append(number)
+        if len(self._sample) == 4 * SAMPLE:
+            self._sample = self._sample[::2]
+            self._stride *= 2
+
+
+def shifted(report: Mapping[str, Any], posts: Iterable[tuple[datetime | None, str]], by: int) -> dict[str, Any]:
+    """The report once these posts (when, cleaned text) have gone (`by` -1) or come back (1).
+
+    Words and hashtags that are not among those that the report tells of do not come into it: for that, clean again.
+    """
+    months, lengths, words, tags = (Counter(dict(report.get(name, ()))) for name in _COUNTS)
+    for posted_at, text in posts:
+        months[_month(posted_at)] += by
+        lengths[_length(text)] += by
+        for counts, found in ((words, _words(text)), (tags, _hashtags(text))):
+            for name in found:
+                if name in counts:
+                    counts[name] += by
+    return {
+        **report,
+        "months": sorted((name, count) for name, count in months.items() if count > 0),
+        "lengths": sorted((name, count) for name, count in lengths.items() if count > 0),
+        # Those at zero stay, so that they are there when the posts come back.
+        "words": _most(words, _KEPT_WORDS),
+        "hashtags": _most(tags, _KEPT_TAGS),
+    }
+
+
+_COUNTS = ("months", "lengths", "words", "hashtags")
+
+
+def months(report: Mapping[str, Any]) -> list[Line]:
+    """Posts by month from the first to the last, empty ones too; by year where there are more than ten years."""
+    dated = {name: count for name, count in report.get("months", ()) if name}
+    if not dated:
+        return []
+    first, last = min(dated), max(dated)
+    span = range(int(first[:4]) * 12 + int(first[5:]) - 1, int(last[:4]) * 12 + int(last[5:]))
+    if len(span) <= MOST_MONTHS:
+        names = [f"{number // 12:04}-{number % 12 + 1:02}" for number in span]
+        return _lines([(name, dated.get(name, 0)) for name in names])
+    years: Counter[str] = Counter()
+    for name, count in dated.items():
+        years[name[:4]] += count
+    return _lines(sorted(years.items()))
+
+
+def undated(report: Mapping[str, Any]) -> int:
+    """How many posts have no date."""
+    return sum(count for name, count in report.get("months", ()) if not name)
+
+
+def lengths(report: Mapping[str, Any]) -> list[Line]:
+    """Posts by length in steps of 20 characters, from the shortest on; the last step is "over 300"."""
+    counted = dict(report.get("lengths", ()))
+    if not counted:
+        return []
+    steps = range(0, max(counted) + LENGTH_STEP, LENGTH_STEP)
+    return _lines([(_length_name(start), counted.get(start, 0)) for start in steps])
+
+
+def top(report: Mapping[str, Any], name: str, most: int) -> list[Line]:
+    """The most used "words" or "hashtags"."""
+    return _lines([(entry, count) for entry, count in report.get(name, ())[:most] if count > 0])
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageShare:
+    name: str
+    percent: int
+
+
+def languages(report: Mapping[str, Any]) -> list[LanguageShare]:
+    """What the posts are written in, of those that show it: those of one in a hundred and more."""
+    found = report.get("languages", ())
+    total = sum(count for _, count in found)
+    shares = [LanguageShare(NAMES.get(code, code), round(100 * count / total)) for code, count in found]
+    return [share for share in shares if share.percent >= 1]
+
+
+def _lines(counts: list[tuple[str, int]]) -> list[Line]:
+    most = max((count for _, count in counts), default=0)
+    return [Line(name, count, count / most if most else 0.0) for name, count in counts]
+
+
+def _most(counts: Counter[str], number: int) -> list[list[Any]]:
+    ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [[name, count] for name, count in ranked[:number]]
+
+
+def _month(posted_at: datetime | None) -> str:
+    return f"{posted_at.year:04}-{posted_at.month:02}" if posted_at else ""
+
+
+def _length(text: str) -> int:
+    """The least length of the step that the text is in, less one: 0 for 1 to 20 characters."""
+    return min(LONGEST, (len(text) - 1) // LENGTH_STEP * LENGTH_STEP)
+
+
+def _length_name(start: int) -> str:
+    return f"over {LONGEST}" if start == LONGEST else f"{start + 1}–{start + LENGTH_STEP}"
+
+
+def _words(text: str) -> list[str]:
+    lower = text.lower()
+    return _WORD.findall(lower if lower.isascii() else lower.replace("’", "'"))
+
+
+def _hashtags(text: str) -> list[str]:
+    return [f"#{tag.lower()}" for tag in _HASHTAG.findall(text)]
