@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,6 +46,41 @@ def env_list(name: str, default: list[str]) -> list[str]:
     """The comma-separated values of `name`, without blanks."""
     value = env_str(name)
     return [part.strip() for part in value.split(",") if part.strip()] if value else default
+
+
+def env_decimal(name: str, default: str) -> Decimal:
+    """An amount of money or the like: zero or more."""
+    value = env_str(name, default)
+    try:
+        number = Decimal(value)
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite() or number < 0:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number of zero or more, such as {default}.")
+    return number
+
+
+def env_server(name: str, default: str) -> str:
+    return server_address(name, env_str(name, default))
+
+
+def env_servers(name: str) -> list[str]:
+    """The comma-separated addresses of servers."""
+    return [server_address(name, address) for address in env_list(name, [])]
+
+
+def server_address(name: str, address: str) -> str:
+    """The address without a slash at its end, if it is one."""
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ImproperlyConfigured(
+            f"{name}={address!r} is not understood: write the address of a server, such as https://example.com."
+        )
+    return address.rstrip("/")
 
 
 def env_path(name: str, default: Path) -> Path:

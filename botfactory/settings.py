@@ -13,10 +13,13 @@ from botfactory.env import (
     celery_broker_url,
     default_redis_url,
     env_bool,
+    env_decimal,
     env_int,
     env_list,
     env_path,
     env_secret,
+    env_server,
+    env_servers,
     env_str,
     stored_secret,
 )
@@ -139,6 +142,10 @@ JOB_TIME_LIMIT_MINUTES = env_int("JOB_TIME_LIMIT_MINUTES", 24 * 60, minimum=1)
 # Posts
 X_BEARER_TOKEN = env_secret("X_BEARER_TOKEN")
 X_API_URL = env_str("X_API_URL", "https://api.x.com")
+X_POST_PRICE = env_decimal("X_POST_PRICE", "0.005")
+X_USER_PRICE = env_decimal("X_USER_PRICE", "0.01")
+BLUESKY_API_URL = env_server("BLUESKY_API_URL", "https://public.api.bsky.app")
+PRIVATE_SERVERS = env_servers("PRIVATE_SERVERS")
 MAX_UPLOAD_MB = env_int("MAX_UPLOAD_MB", 4096, minimum=1)
 # The form data of a page besides its files; pasted text is the largest.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024

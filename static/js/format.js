@@ -51,6 +51,7 @@ export function waitingSentence(job) {
 
 /** Why an import waits, with the time of day here instead of the server's. */
 export function pauseSentence({ message, until }) {
-  if (/^X asks us to wait/.test(message)) return `X asked us to wait until ${clock(until)}.`;
+  const asked = /^(\S+) asks us to wait/.exec(message);
+  if (asked) return `${asked[1]} asked us to wait until ${clock(until)}.`;
   return `${message} We try again at ${clock(until)}.`;
 }

@@ -29,6 +29,32 @@ def test_a_wrong_number_names_the_variable(monkeypatch: pytest.MonkeyPatch, valu
         env.env_int("MAX_UPLOAD_MB", 10)
 
 
+@pytest.mark.parametrize("value", ["many", "-0.01", "NaN", "Infinity", "1,5"])
+def test_a_wrong_price_names_the_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("X_POST_PRICE", value)
+    with pytest.raises(ImproperlyConfigured, match="X_POST_PRICE"):
+        env.env_decimal("X_POST_PRICE", "0.005")
+
+
+def test_prices_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.env_decimal("X_POST_PRICE", "0.005") * 3200 == 16
+    monkeypatch.setenv("X_POST_PRICE", "0")
+    assert env.env_decimal("X_POST_PRICE", "0.005") == 0
+
+
+@pytest.mark.parametrize("value", ["social.lan", "ftp://social.lan", "http://", "http://a:port", "http://a,b"])
+def test_a_wrong_address_names_the_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PRIVATE_SERVERS", value)
+    with pytest.raises(ImproperlyConfigured, match="PRIVATE_SERVERS"):
+        env.env_servers("PRIVATE_SERVERS")
+
+
+def test_addresses_come_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRIVATE_SERVERS", "http://social.lan:3000/, https://b.example")
+    assert env.env_servers("PRIVATE_SERVERS") == ["http://social.lan:3000", "https://b.example"]
+    assert env.env_server("BLUESKY_API_URL", "https://public.api.bsky.app") == "https://public.api.bsky.app"
+
+
 def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("abc\n", encoding="utf-8")
     monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "token"))
