@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
@@ -103,3 +104,15 @@ class OwnerCommand(ProductCommand):
     @staticmethod
     def owner(options: dict[str, Any]) -> User:
         return terminal_account(options["owner"])
+
+
+def setting(text: str) -> tuple[str, float | int | str]:
+    """The name and the value of an option `NAME=VALUE`; a number where it is one."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not name or not equals or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, as in learning_rate=0.002.")
+    try:
+        number = float(value)
+    except ValueError:
+        return name, value
+    return name, int(number) if number.is_integer() and "." not in value else number

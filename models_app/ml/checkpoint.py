@@ -47,15 +47,25 @@ class Checkpoint:
 
 
 def save(
-    directory: Path, *, network: NetworkConfig, weights: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+    directory: Path,
+    *,
+    network: NetworkConfig,
+    weights: Mapping[str, NDArray[Any]],
+    meta: Mapping[str, Any],
+    half: bool = False,
 ) -> Checkpoint:
     """The directory holds this checkpoint on return, and a reader meanwhile saw the old or the new one, never a mix.
 
-    Other files that lie in the directory stay there. Raises CheckpointError for weights that do not fit the network.
+    With `half` the file holds float16, half as large; what is returned, as what `load` returns, are the float32 of
+    those. Other files that lie in the directory stay there. Raises CheckpointError for weights that do not fit the
+    network, or that float16 cannot hold.
     """
-    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}
+    stored = np.float16 if half else np.float32
+    with np.errstate(over="ignore"):
+        kept = {name: np.ascontiguousarray(array, stored) for name, array in weights.items()}
+    arrays = {name: np.asarray(array, np.float32) for name, array in kept.items()}
     _check_weights(network, arrays, "The weights to save")
-    data = save_tensors(arrays)
+    data = save_tensors(kept)
     sha256 = hashlib.sha256(data).hexdigest()
     content = {"format": FORMAT, "network": network.as_dict(), "sha256": sha256, "meta": dict(meta)}
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
@@ -153,7 +163,7 @@ def _load_once(directory: Path) -> Checkpoint:
         raise CheckpointError(f"The weights in {directory} are not those that were saved; restore them from a backup.")
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
-        arrays = load_tensors(data)
+        arrays = {name: np.asarray(array, np.float32) for name, array in load_tensors(data).items()}
     except (ValueError, SafetensorError) as error:
         raise CheckpointError(f"The model in {directory} cannot be read: {error}") from error
     _check_weights(network, arrays, f"The model in {directory}")
@@ -167,8 +177,8 @@ def _check_weights(network: NetworkConfig, arrays: Mapping[str, NDArray[Any]], w
         raise CheckpointError(f"{what} should hold {', '.join(sorted(shapes))}, but: {', '.join(sorted(arrays))}.")
     for name, shape in shapes.items():
         array = arrays[name]
-        if array.shape != shape or array.dtype != np.float32:
-            raise CheckpointError(f"{what}: {name} is {array.dtype} {array.shape}, not float32 {shape}.")
+        if array.shape != shape:
+            raise CheckpointError(f"{what}: {name} is {array.shape}, not {shape}.")
         if not np.isfinite(array).all():
             raise CheckpointError(f"{what}: {name} holds a value that is not a finite number.")
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
+
+#: Of a ban list: entries, and characters of each.
+MOST_BANNED, LONGEST_BANNED = 200, 100
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
@@ -26,8 +30,9 @@ class _Values:
     __slots__ = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON-ready values."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
+        """Returns the fields as JSON-ready values: lists where there are tuples."""
+        values = asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -48,21 +53,50 @@ class _Values:
 class NetworkConfig(_Values):
     """Which network a checkpoint holds; `kind` is a name in `kinds.KINDS`.
 
-    embedding: numbers for each symbol; units: width of the recurrent state.
+    embedding: numbers for each symbol; units: width of the recurrent state. Of "glr" alone: layers; contexts, the
+    lengths in bytes of the hashed contexts (0: the word so far), each an embedding of context_rows (a power of two) by
+    context_width.
     """
 
-    kind: Literal["lstm"] = "lstm"
+    kind: Literal["lstm", "glr"] = "lstm"
     vocabulary: Literal["utf8-bytes"] = "utf8-bytes"
     embedding: int = 64
     units: int = 512
+    layers: int = 1
+    contexts: tuple[int, ...] = ()
+    context_rows: int = 0
+    context_width: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind != "lstm":
-            raise ValueError(f"This version has no network of kind {self.kind!r}; it has: lstm.")
+        if self.kind not in ("lstm", "glr"):
+            raise ValueError(f"This version has no network of kind {self.kind!r}; it has: lstm, glr.")
         if self.vocabulary != "utf8-bytes":
             raise ValueError(f"This version has no vocabulary {self.vocabulary!r}; it has: utf8-bytes.")
         _whole("embedding", self.embedding, 1, 4096)
         _whole("units", self.units, 1, 8192)
+        _whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
+        if not isinstance(self.contexts, (list, tuple)):
+            raise ValueError(f"contexts must be a list of lengths, not {self.contexts!r}.")
+        object.__setattr__(self, "contexts", tuple(self.contexts))  # JSON has lists only
+        if self.kind == "lstm" and self.contexts:
+            raise ValueError("A network of kind 'lstm' has no contexts.")
+        for order in self.contexts:
+            _whole("A context", order, 0, 4)
+        if len(set(self.contexts)) < len(self.contexts):
+            raise ValueError("Each of the contexts may stand there once.")
+        _whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
+        _whole("context_width", self.context_width, 1 if self.contexts else 0, 1024 if self.contexts else 0)
+        if self.context_rows & (self.context_rows - 1):
+            raise ValueError(f"context_rows must be a power of two, not {self.context_rows}.")
+
+
+#: Networks by name: the tutorial's, and the one that learns most in the same time (docs/base-model.md).
+NETWORKS: Mapping[str, NetworkConfig] = {
+    "lstm": NetworkConfig(),
+    "glr": NetworkConfig(
+        kind="glr", embedding=64, units=512, layers=2, contexts=(2, 3, 4, 0), context_rows=2**14, context_width=24
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +162,7 @@ class FineTuneConfig(_Values):
 class PretrainConfig(_Values):
     """How the base model learns. Times are minutes of training; final_learning_rate is a fraction of the peak.
 
+    optimizer: "adam" or "muon" (`optimizers`).
     validation_stride: until the end only every n-th post of the validation file is used; shuffle_posts: how many posts
     are held in memory and shuffled at a time.
     """
@@ -135,9 +170,10 @@ class PretrainConfig(_Values):
     batch_size: int = 128
     sequence_length: int = 64
     learning_rate: float = 0.003
-    final_learning_rate: float = 0.03
+    final_learning_rate: float = 0.01
     warmup_steps: int = 200
     clip_norm: float = 1.0
+    optimizer: Literal["adam", "muon"] = "muon"
     beta_2: float = 0.99
     seed: int = 0
     validation_minutes: float = 4.0
@@ -153,6 +189,8 @@ class PretrainConfig(_Values):
         _whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
         _number("clip_norm", self.clip_norm, 0, 1000, above=True)
         _number("beta_2", self.beta_2, 0, 0.99999)
+        if self.optimizer not in ("adam", "muon"):
+            raise ValueError(f"optimizer must be adam or muon, not {self.optimizer!r}.")
         _whole("seed", self.seed, 0, 2**31 - 1)
         _number("validation_minutes", self.validation_minutes, 0, 100_000, above=True)
         _whole("validation_stride", self.validation_stride, 1, 1_000_000)
@@ -165,7 +203,9 @@ class SamplingConfig(_Values):
     """How new posts are drawn.
 
     temperature: 0 always takes the likeliest symbol, 1 follows the model, above 1 is bolder; top_k: draw only among the
-    k likeliest symbols, 0 means all; max_characters: Unicode characters of a post, the prompt included.
+    k likeliest symbols, 0 means all; top_p: of these only among the likeliest that together have this probability;
+    max_characters: Unicode characters of a post, the prompt included; banned: words and phrases that no post holds;
+    copy_guard: no post is too close to one that was learned; mask_mentions: no post names anybody by @name.
     """
 
     count: int = 1
@@ -174,6 +214,10 @@ class SamplingConfig(_Values):
     prompt: str = ""
     seed: int | None = None
     max_characters: int = 280
+    top_p: float = 1.0
+    banned: tuple[str, ...] = ()
+    copy_guard: bool = True
+    mask_mentions: bool = True
 
     def __post_init__(self) -> None:
         _whole("count", self.count, 1, 100)
@@ -184,3 +228,13 @@ class SamplingConfig(_Values):
         if self.seed is not None:
             _whole("seed", self.seed, 0, 2**63 - 1)
         _whole("max_characters", self.max_characters, 1, 4000)
+        _number("top_p", self.top_p, 0, 1, above=True)
+        if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MOST_BANNED:
+            raise ValueError(f"banned must be a list of at most {MOST_BANNED} words or phrases.")
+        for entry in self.banned:
+            if not isinstance(entry, str) or not entry.strip() or len(entry) > LONGEST_BANNED:
+                raise ValueError(f"A banned word or phrase has 1 to {LONGEST_BANNED} characters, unlike {entry!r}.")
+        object.__setattr__(self, "banned", tuple(self.banned))
+        for name in ("copy_guard", "mask_mentions"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")

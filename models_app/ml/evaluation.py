@@ -39,7 +39,7 @@ def evaluate(
 
     `on_progress` gets the number of posts measured so far. Raises TooFewPosts where there is none.
     """
-    stepper = kind_of(checkpoint.network).stepper(checkpoint.weights)
+    stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
     nats, characters, count = 0.0, 0, 0
     for chunk in _chunks(posts):
         encoded = sorted((encode(post) for post in chunk), key=len, reverse=True)

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import lstm
+from . import glr, lstm
 from .config import NetworkConfig
 
-State = tuple[NDArray[np.float32], ...]
+State = tuple[NDArray[Any], ...]
 
 
 class Stepper(Protocol):
@@ -38,7 +38,7 @@ class Kind:
 
     weight_shapes: Callable[[NetworkConfig], dict[str, tuple[int, ...]]]
     first_weights: Callable[[NetworkConfig, int], dict[str, NDArray[Any]]]
-    stepper: Callable[[Mapping[str, NDArray[Any]]], Stepper]
+    stepper: Callable[[NetworkConfig, Mapping[str, NDArray[Any]]], Stepper]
     keras_model: str  # "module:attribute", called with (config, products)
 
     def build(self, config: NetworkConfig, products: str) -> Any:
@@ -48,7 +48,8 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "lstm": Kind(lstm.weight_shapes, lstm.first_weights, lstm.Stepper, f"{__package__}.network:LstmNetwork"),
+    "lstm": Kind(lstm.weight_shapes, lstm.first_weights, lstm.Stepper, f"{__package__}.lstm_network:LstmNetwork"),
+    "glr": Kind(glr.weight_shapes, glr.first_weights, glr.Stepper, f"{__package__}.glr_network:GlrNetwork"),
 }
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -15,13 +14,14 @@ from .config import NetworkConfig
 from .dataset import Batch
 from .errors import TrainingDiverged
 from .kinds import kind_of
-from .network import product_type
+from .optimizers import optimizer as optimizer_named
+from .products import product_type
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class Learner:
-    """Holds a network and an Adam optimizer with clipping of the global gradient norm.
+    """Holds a network and an optimizer with clipping of the global gradient norm.
 
     The recurrent state of the training rows lives here between steps; `reset` sets it to zero.
     """
@@ -34,11 +34,13 @@ class Learner:
         beta_2: float,
         clip_norm: float,
         dropout: float = 0.0,
+        optimizer: str = "adam",
         products: str | None = None,
     ) -> None:
-        self._model = kind_of(network).build(network, product_type(products))
+        kind = product_type(products)
+        self._model = kind_of(network).build(network, kind)
         self._model.set_named_weights(weights)
-        self._optimizer = keras.optimizers.Adam(0.001, beta_2=beta_2, global_clipnorm=clip_norm)
+        self._optimizer = optimizer_named(optimizer, beta_2=beta_2, clip_norm=clip_norm, products=kind)
         self._optimizer.build(self._model.trainable_variables)
         self._dropout = dropout
         self._state: tuple[Any, ...] = ()
@@ -117,7 +119,7 @@ class Learner:
         with tf.GradientTape() as tape:
             for number, (start, stop) in enumerate(cuts):
                 part = slice(start, stop)
-                hide = self._hide((inputs.shape[1], stop - start), seed, number)
+                hide = self._hide(self._model.hide_shape(stop - start, inputs.shape[1]), seed, number)
                 logits, after = self._model(inputs[part], tuple(array[part] for array in state), hide)
                 losses.append(_loss(logits, targets[part], weights[part]))
                 states.append(after)
@@ -128,11 +130,10 @@ class Learner:
         self._optimizer.apply(tape.gradient(mean, variables), variables)
         return loss, tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
 
-    def _hide(self, shape: tuple[int, int], seed: Any, number: int) -> Any:
+    def _hide(self, shape: tuple[int, ...], seed: Any, number: int) -> Any:
         if not self._dropout:
             return None
-        full = (*shape, self._model.config.units)
-        drawn = tf.random.stateless_uniform(full, seed + tf.constant([0, number << 24]))
+        drawn = tf.random.stateless_uniform(shape, seed + tf.constant([0, number << 24]))
         return tf.cast(drawn >= self._dropout, tf.float32) / (1 - self._dropout)
 
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:

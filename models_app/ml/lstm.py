@@ -55,8 +55,8 @@ def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
 class Stepper:
     """Steps many texts side by side, one symbol at a time; holds only read-only weights, so threads may share it."""
 
-    def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        units = weights["recurrent"].shape[0]
+    def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
+        units = config.units
         # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, all four gates are one call of tanh.
         scale = np.full(4 * units, 0.5, np.float32)
         scale[2 * units : 3 * units] = 1
@@ -71,7 +71,7 @@ class Stepper:
         """Returns the zero state: h and c, (rows, H) each."""
         return np.zeros((rows, self._units), np.float32), np.zeros((rows, self._units), np.float32)
 
-    def step(self, symbols: NDArray[Any], state: tuple[Floats, ...]) -> tuple[Floats, tuple[Floats, ...]]:
+    def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
         """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state."""
         h, c = state
         n = self._units

@@ -1,7 +1,7 @@
-"""The base model: one long training over a corpus of any size, measured in minutes, that can be stopped and resumed.
+"""The base model: one long training over a corpus of any size that can be stopped and resumed.
 
 `directory` gets the checkpoint with the best validation loss; `directory/.training/` holds the state to go on from and
-`directory/training.csv` the losses.
+the losses for TensorBoard, `directory/training.csv` the losses for everybody else.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .checkpoint import Checkpoint, recover, save
 from .config import NetworkConfig, PretrainConfig
 from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
 from .errors import Cancelled, CheckpointError, TooFewPosts
+from .event_log import EventLog
 from .kinds import kind_of
 from .learner import Learner
 from .reports import PretrainProgress, PretrainValidation
@@ -32,10 +33,13 @@ from .resume import StateError, load_state, save_state
 from .schedule import learning_rate
 from .vocabulary import encode
 
-__all__ = ["PretrainProgress", "PretrainValidation", "pretrain"]
+__all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
 
 STATE: Final = Path(".training") / "state.safetensors"
+EVENTS: Final = Path(".training") / "events"
 LOSSES: Final = "training.csv"
+#: Weights are stored in float16 where that costs no more than this many bits a character.
+HALF_COSTS: Final = 0.0005
 _VALIDATION_ROWS: Final = 128
 
 
@@ -48,6 +52,26 @@ class _Validation:
 
     def batches(self, length: int) -> Iterator[Batch]:
         return epoch_batches(self.posts, batch_size=_VALIDATION_ROWS, sequence_length=length, seed=0, epoch=0)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a training lasts: minutes of training alone, or megabytes (10**6 bytes) read, whichever is given.
+
+    The learning rate follows it. Megabytes make the same model on a busy machine as on an idle one.
+    """
+
+    minutes: float | None = None
+    megabytes: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [amount for amount in (self.minutes, self.megabytes) if amount is not None]
+        if len(given) != 1 or not 0 < given[0] < math.inf:
+            raise ValueError("Say how long to train, in minutes or in megabytes: one of them, and more than 0.")
+
+    def spent(self, seconds: float, bytes_seen: int) -> float:
+        """Returns the share that is spent, from 0 to 1 (or beyond)."""
+        return seconds / 60 / self.minutes if self.minutes else bytes_seen / 1e6 / (self.megabytes or 1)
 
 
 @dataclass(slots=True)
@@ -76,23 +100,24 @@ def pretrain(
     corpus: Sequence[Path],
     validation: Path,
     directory: Path,
-    minutes: float,
+    budget: Budget,
     resume: bool,
     network: NetworkConfig | None = None,
     config: PretrainConfig | None = None,
+    start: Checkpoint | None = None,
     on_progress: Callable[[PretrainProgress], None] = lambda _: None,
     on_validation: Callable[[PretrainValidation], None] = lambda _: None,
     control: Callable[[], Literal["go", "stop", "cancel"]] = lambda: "go",
 ) -> Checkpoint:
-    """The directory holds a base model trained for this many minutes; returns it.
+    """The directory holds a base model trained for this long; returns it.
 
     With `resume` the training state in the directory is taken up, if there is one, within the same schedule; without
-    it the training starts anew. "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the
-    state first and raise Cancelled. Raises CheckpointError for a training state that cannot be used.
+    it the training starts anew, from the weights of `start` where that is given, else from first weights of `network`.
+    "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the state first and raise
+    Cancelled. Raises CheckpointError for a training state that cannot be used.
     """
-    if minutes <= 0:
-        raise ValueError("The minutes of training must be more than 0.")
-    work = _Pretraining(corpus, validation, directory, minutes, network or NetworkConfig(), config or PretrainConfig())
+    network = start.network if start else network or NetworkConfig()
+    work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start)
     directory.parent.mkdir(parents=True, exist_ok=True)
     recover(directory)
     if resume and (directory / STATE).exists():
@@ -109,17 +134,21 @@ class _Pretraining:
         corpus: Sequence[Path],
         validation: Path,
         directory: Path,
-        minutes: float,
+        budget: Budget,
         network: NetworkConfig,
         config: PretrainConfig,
+        begin: Checkpoint | None,
     ) -> None:
         self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
-        self._seconds = minutes * 60
+        self._budget, self._begin = budget, begin
         self._sample = _read_validation(validation, config.validation_stride)
         self._validation_file = validation
         self._run = _Run()
-        self._best: dict[str, NDArray[Any]] = kind_of(network).first_weights(network, config.seed)
-        self._learner = Learner(network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm)
+        first = begin.weights if begin else kind_of(network).first_weights(network, config.seed)
+        self._best: dict[str, NDArray[Any]] = dict(first)
+        self._learner = Learner(
+            network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm, optimizer=config.optimizer
+        )
 
     def start(self) -> None:
         self._packer = self._packed(None)
@@ -161,11 +190,22 @@ class _Pretraining:
         control: Callable[[], Literal["go", "stop", "cancel"]],
         interrupted: threading.Event,
     ) -> Checkpoint:
+        with EventLog(self._directory / EVENTS, step=self._run.steps) as events:
+            return self._trained(on_progress, on_validation, control, interrupted, events)
+
+    def _trained(
+        self,
+        on_progress: Callable[[PretrainProgress], None],
+        on_validation: Callable[[PretrainValidation], None],
+        control: Callable[[], Literal["go", "stop", "cancel"]],
+        interrupted: threading.Event,
+        events: EventLog,
+    ) -> Checkpoint:
         config, run = self._config, self._run
         saved = told = run.elapsed
         since = (run.elapsed, run.bytes_seen)
         first = True
-        while run.elapsed < self._seconds:
+        while self._spent() < 1:
             asked = control()
             if interrupted.is_set() or asked == "cancel":
                 self._save_state()
@@ -185,12 +225,12 @@ class _Pretraining:
                 on_progress(self._progress(rate, since))
                 told, since = run.elapsed, (run.elapsed, run.bytes_seen)
             if run.elapsed - run.last_validation >= config.validation_minutes * 60:
-                on_validation(self._validated())
+                on_validation(self._validated(events))
             if run.elapsed - saved >= config.save_minutes * 60:
                 self._save_state()
                 saved = run.elapsed
         if run.loss_count:
-            on_validation(self._validated())
+            on_validation(self._validated(events))
         self._save_state()
         return self._finished()
 
@@ -201,17 +241,20 @@ class _Pretraining:
             final=config.final_learning_rate,
             warmup_steps=config.warmup_steps,
             step=run.steps,
-            fraction=run.elapsed / self._seconds,
+            fraction=self._spent(),
         )
+
+    def _spent(self) -> float:
+        return self._budget.spent(self._run.elapsed, self._run.bytes_seen)
 
     def _progress(self, rate: float, since: tuple[float, int]) -> PretrainProgress:
         run = self._run
         speed = (run.bytes_seen - since[1]) / (run.elapsed - since[0])
-        left = self._seconds - run.elapsed
-        minutes, total = run.elapsed / 60, self._seconds / 60
-        return PretrainProgress(minutes, total, run.bytes_seen, speed, rate, run.train_loss(), left)
+        spent = self._spent()
+        left = run.elapsed * (1 - spent) / spent
+        return PretrainProgress(run.elapsed / 60, spent, run.bytes_seen, speed, rate, run.train_loss(), left)
 
-    def _validated(self) -> PretrainValidation:
+    def _validated(self, events: EventLog) -> PretrainValidation:
         """Validates on the sample, keeps the weights if they are the best, and writes checkpoint and losses."""
         run, rate = self._run, self._rate()
         total, count = self._learner.validate(self._sample.batches(self._config.sequence_length))
@@ -226,6 +269,8 @@ class _Pretraining:
         with (self._directory / LOSSES).open("a", encoding="utf-8", newline="") as file:
             row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
             csv.writer(file).writerow(row)
+        losses = {"loss/train": train_loss, "loss/validation": loss, "bits_per_character": bits, "learning_rate": rate}
+        events.scalars(run.steps, losses)
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
     def _finished(self) -> Checkpoint:
@@ -235,21 +280,29 @@ class _Pretraining:
         self._learner.set_weights(self._best)
         total, count = self._learner.validate(whole.batches(config.sequence_length))
         bits = total / math.log(2) / whole.characters
+        self._learner.set_weights({name: array.astype(np.float16) for name, array in self._best.items()})
+        half_total, half_count = self._learner.validate(whole.batches(config.sequence_length))
+        half_bits = half_total / math.log(2) / whole.characters
+        if half_bits - bits <= HALF_COSTS:
+            figures = {"validation_loss": half_total / half_count, "bits_per_character": half_bits}
+            return self._write({**figures, "bits_per_character_in_float32": bits, "sample": False}, half=True)
         return self._write({"validation_loss": total / count, "bits_per_character": bits, "sample": False})
 
-    def _write(self, figures: dict[str, Any]) -> Checkpoint:
-        run = self._run
+    def _write(self, figures: dict[str, Any], *, half: bool = False) -> Checkpoint:
+        run, begin = self._run, self._begin
+        earlier = {"sha256": begin.sha256, "bytes_seen": begin.meta.get("bytes_seen")} if begin else None
         meta = {
             "name": "base",
             "corpus": [{"file": path.name, "bytes": path.stat().st_size} for path in self._corpus],
             "validation": self._validation_file.name,
             "bytes_seen": run.bytes_seen,
+            "started_from": earlier,
             "minutes": round(run.elapsed / 60, 2),
             "best_minutes": round(run.best_minutes, 2),
             "config": self._config.as_dict(),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        return save(self._directory, network=self._network, weights=self._best, meta=meta | figures)
+        return save(self._directory, network=self._network, weights=self._best, meta=meta | figures, half=half)
 
     def _save_state(self) -> None:
         arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}
@@ -257,7 +310,7 @@ class _Pretraining:
         save_state(self._directory / STATE, arrays, facts)
 
     def _origin(self) -> dict[str, Any]:
-        """What must be the same for a saved state to be taken up; the minutes may differ."""
+        """What must be the same for a saved state to be taken up; the budget may differ."""
         files = [path.name for path in self._corpus]
         return {"corpus": files, "network": self._network.as_dict(), "config": self._config.as_dict()}
 

@@ -60,10 +60,10 @@ class FineTuneResult:
 
 @dataclass(frozen=True, slots=True)
 class PretrainProgress:
-    """Where base training stands; loss is the mean in nats a byte since the last validation."""
+    """Where base training stands; loss is the mean in nats a byte since the last validation, fraction from 0 to 1."""
 
     minutes: float
-    total_minutes: float
+    fraction: float
     bytes_seen: int
     bytes_per_second: float
     learning_rate: float

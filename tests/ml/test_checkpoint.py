@@ -82,7 +82,7 @@ def test_another_network_in_the_config_is_noticed(tmp_path: Path, checkpoint: Ch
     content = json.loads(path.read_text())
     content["network"]["units"] += 1
     path.write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match="not float32"):
+    with pytest.raises(CheckpointError, match="kernel is"):
         load(tmp_path / "base")
     content["network"]["colour"] = "red"
     path.write_text(json.dumps(content))
@@ -187,3 +187,22 @@ def test_no_pickle_is_ever_read(tmp_path: Path, checkpoint: Checkpoint) -> None:
         path.name for path in sources if "import pickle" in path.read_text() or "allow_pickle" in path.read_text()
     ]
     assert (tmp_path / "base").stat().st_mode & 0o777 == 0o755
+
+
+def test_half_as_large_holds_the_nearest_of_float16(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    saved = save(tmp_path / "half", network=checkpoint.network, weights=checkpoint.weights, meta={}, half=True)
+    loaded = load(tmp_path / "half")
+    for name, array in checkpoint.weights.items():
+        assert loaded.weights[name].dtype == np.float32
+        np.testing.assert_array_equal(loaded.weights[name], array.astype(np.float16).astype(np.float32))
+        np.testing.assert_array_equal(saved.weights[name], loaded.weights[name])
+    save(tmp_path / "whole", network=checkpoint.network, weights=checkpoint.weights, meta={})
+    sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_what_float16_cannot_hold_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    large = {**checkpoint.weights, "bias": checkpoint.weights["bias"] + np.float32(1e6)}
+    with pytest.raises(CheckpointError, match="not a finite number"):
+        save(tmp_path / "half", network=checkpoint.network, weights=large, meta={}, half=True)
+    assert not (tmp_path / "half").exists()

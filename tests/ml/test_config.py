@@ -21,8 +21,8 @@ def test_a_config_survives_json(config: Any) -> None:
 
 
 def test_unknown_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="does not know layers, width"):
-        NetworkConfig.from_dict({"units": 8, "layers": 2, "width": 3})
+    with pytest.raises(ValueError, match="does not know depth, width"):
+        NetworkConfig.from_dict({"units": 8, "depth": 2, "width": 3})
 
 
 def test_missing_settings_are_named() -> None:

@@ -39,7 +39,7 @@ def test_a_fixed_distribution_is_measured_as_by_hand() -> None:
 
 
 def bits_alone(checkpoint: Checkpoint, post: str) -> float:
-    stepper = kind_of(TINY).stepper(checkpoint.weights)
+    stepper = kind_of(TINY).stepper(TINY, checkpoint.weights)
     state = stepper.start(1)
     symbols = [END, *encode(post).tolist(), END]
     bits = 0.0

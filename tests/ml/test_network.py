@@ -12,7 +12,8 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.dataset import Batch
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
-from models_app.ml.network import PRODUCTS_VARIABLE, LstmNetwork, product_type
+from models_app.ml.lstm_network import LstmNetwork
+from models_app.ml.products import PRODUCTS_VARIABLE, product_type
 from models_app.ml.vocabulary import END, encode
 
 from .conftest import TINY, random_checkpoint
@@ -74,7 +75,7 @@ def test_the_forward_pass_equals_the_numpy_step(checkpoint: Checkpoint) -> None:
     post = encode("Hé 👋")
     symbols = np.concatenate([[END], post]).astype(np.uint8)
     logits, _ = built(checkpoint)(tf.constant(symbols[None]), built(checkpoint).zero_state(1))
-    stepper = kind_of(TINY).stepper(checkpoint.weights)
+    stepper = kind_of(TINY).stepper(TINY, checkpoint.weights)
     state = stepper.start(1)
     for step, symbol in enumerate(symbols):
         ours, state = stepper.step(np.array([symbol]), state)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import signal
 from pathlib import Path
@@ -11,14 +12,15 @@ import pytest
 
 from models_app.ml import pretrain as module
 from models_app.ml.checkpoint import Checkpoint, load
-from models_app.ml.config import PretrainConfig
+from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError
 from models_app.ml.evaluation import evaluate
-from models_app.ml.pretrain import LOSSES, STATE, PretrainValidation, pretrain
+from models_app.ml.pretrain import EVENTS, LOSSES, STATE, Budget, PretrainValidation, pretrain
 from models_app.ml.resume import load_state
 from models_app.ml.schedule import learning_rate
 
 from .conftest import TINY
+from .test_event_log import events
 
 CONFIG = PretrainConfig(
     batch_size=8,
@@ -63,8 +65,8 @@ def files(tmp_path: Path) -> dict[str, Any]:
 
 
 def train(files: dict[str, Any], *, resume: bool = True, **others: Any) -> Checkpoint:
-    values: dict[str, Any] = {"minutes": 0.5, "config": CONFIG} | others
-    return pretrain(**files, network=TINY, resume=resume, **values)
+    values: dict[str, Any] = {"budget": Budget(minutes=0.5), "config": CONFIG, "network": TINY} | others
+    return pretrain(**files, resume=resume, **values)
 
 
 def cancel_after(steps: int) -> Any:
@@ -113,7 +115,7 @@ def test_a_saved_state_yields_the_same_next_steps(files: dict[str, Any], tmp_pat
         for steps in stops:
             with pytest.raises(Cancelled):
                 # The learning rate follows the minutes; as good as endless, it is the same in both.
-                train(files | {"directory": directory}, minutes=1e6, control=cancel_after(steps))
+                train(files | {"directory": directory}, budget=Budget(minutes=1e6), control=cancel_after(steps))
         arrays, _ = load_state(directory / STATE)
         ended.append(Checkpoint(TINY, arrays, {}, ""))
     whole, parts = (checkpoint.weights for checkpoint in ended)
@@ -182,6 +184,54 @@ def test_a_state_of_another_configuration_is_refused(files: dict[str, Any]) -> N
         train(files, control=cancel_after(5))
     with pytest.raises(CheckpointError, match="another corpus, network or configuration"):
         train(files, config=PretrainConfig(batch_size=8))
+
+
+def test_a_budget_in_megabytes_counts_what_was_read(files: dict[str, Any]) -> None:
+    result = train(files, budget=Budget(megabytes=0.001))
+    assert result.meta["bytes_seen"] == 1000  # 25 steps of 8 rows by 5 bytes
+
+
+@pytest.mark.parametrize("amounts", [{}, {"minutes": 0}, {"megabytes": -1.0}, {"minutes": 1, "megabytes": 1}])
+def test_a_budget_is_one_amount_above_nothing(amounts: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="more than 0"):
+        Budget(**amounts)
+
+
+def test_training_goes_on_from_a_finished_model_by_a_new_schedule(files: dict[str, Any], tmp_path: Path) -> None:
+    first = train(files)
+    again = train(files | {"directory": tmp_path / "again"}, start=first, network=None)
+    assert again.network == first.network
+    assert again.meta["started_from"] == {"sha256": first.sha256, "bytes_seen": first.meta["bytes_seen"]}
+    assert again.meta["bits_per_character"] < first.meta["bits_per_character"]
+
+
+def test_weights_are_stored_in_half_where_that_costs_nothing(files: dict[str, Any], monkeypatch: Any) -> None:
+    half = train(files)
+    stored = (files["directory"] / "weights.safetensors").stat().st_size
+    assert half.meta["bits_per_character"] == pytest.approx(half.meta["bits_per_character_in_float32"], abs=0.0005)
+    monkeypatch.setattr(module, "HALF_COSTS", -math.inf)
+    whole = train(files, resume=False)
+    assert "bits_per_character_in_float32" not in whole.meta
+    assert (files["directory"] / "weights.safetensors").stat().st_size > 1.7 * stored
+
+
+def test_the_losses_are_logged_for_tensorboard(files: dict[str, Any]) -> None:
+    train(files)
+    values = [value for event in events(files["directory"] / EVENTS) for value in event.summary.value]
+    logged = [value.simple_value for value in values if value.tag == "loss/validation"]
+    assert logged == pytest.approx([float(row["validation_loss"]) for row in losses(files["directory"])], abs=1e-5)
+
+
+def test_a_gated_linear_recurrence_can_be_a_base_model(files: dict[str, Any]) -> None:
+    network = NetworkConfig(
+        kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=64, context_width=4
+    )
+    seen: list[PretrainValidation] = []
+    result = train(files, network=network, on_validation=seen.append)
+    assert load(files["directory"]).network == network
+    assert seen[-1].validation_loss < seen[0].validation_loss
+    whole = evaluate(result, files["validation"].read_text().split("\n"))
+    assert result.meta["bits_per_character"] == pytest.approx(whole.bits_per_character, rel=1e-4)
 
 
 def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:

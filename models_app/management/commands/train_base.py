@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import argparse
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +10,10 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from botfactory.ops.commands import ProductCommand, native_messages_to
+from botfactory.ops.commands import ProductCommand, native_messages_to, setting
 from models_app import registry
+from models_app.ml import checkpoint
+from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.ml.errors import LearningError
 
 if TYPE_CHECKING:
@@ -22,14 +27,44 @@ class Command(ProductCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--corpus", nargs="+", required=True, type=Path, metavar="FILE", help=".txt, .xz or .gz")
         parser.add_argument("--valid", required=True, type=Path, metavar="FILE", help="posts to measure on")
-        parser.add_argument("--minutes", required=True, type=float, help="minutes of training, earlier ones included")
+        budget = parser.add_mutually_exclusive_group(required=True)
+        budget.add_argument("--minutes", type=float, help="minutes of training, earlier ones included")
+        budget.add_argument("--megabytes", type=float, help="how much to read in all; a busy machine only takes longer")
         parser.add_argument("--resume", action="store_true", help="go on from the saved state")
+        parser.add_argument(
+            "--network",
+            type=_network,
+            default=NETWORKS["glr"],
+            metavar="NAME",
+            help=f"{' or '.join(NETWORKS)}, or a JSON object with the values of a network (default: glr)",
+        )
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            type=setting,
+            metavar="NAME=VALUE",
+            help="another value of the recipe",
+        )
+        parser.add_argument(
+            "--start", type=Path, metavar="DIRECTORY", help="go on from the weights of this model, by a new schedule"
+        )
+        parser.add_argument(
+            "--name",
+            default=registry.BASE_DIRECTORY,
+            help="directory under CHECKPOINTS_DIR; anything but `base` leaves the base model as it is",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported late: it brings TensorFlow.
-        from models_app.ml.pretrain import pretrain
+        from models_app.ml.pretrain import Budget, pretrain
 
-        directory = Path(settings.CHECKPOINTS_DIR) / registry.BASE_DIRECTORY
+        name = options["name"]
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":
+            raise CommandError(
+                f"{name!r} is no name for a base model: small letters, digits and hyphens, as base-large."
+            )
+        directory = Path(settings.CHECKPOINTS_DIR) / name
         missing = [str(path) for path in [*options["corpus"], options["valid"]] if not path.is_file()]
         if missing:
             raise CommandError(f"There is no file {', '.join(missing)}.")
@@ -37,15 +72,16 @@ class Command(ProductCommand):
         log = Path(settings.LOGS_DIR) / "train_base.log"
         with (
             native_messages_to(log, self.stderr) as stream,
-            tqdm(total=options["minutes"], desc="starting", bar_format=bar_format, file=stream) as bar,
+            tqdm(total=1, desc="starting", bar_format=bar_format, file=stream) as bar,
         ):
 
             def on_progress(progress: PretrainProgress) -> None:
                 bar.desc = (
-                    f"{progress.minutes:.1f} of {progress.total_minutes:.0f} min, {progress.bytes_seen / 1e6:.1f} MB, "
-                    f"{progress.bytes_per_second:,.0f} bytes/s, loss {progress.loss:.4f}"
+                    f"{progress.minutes:.1f} min, {progress.seconds_left / 60:.0f} left, "
+                    f"{progress.bytes_seen / 1e6:.1f} MB, {progress.bytes_per_second:,.0f} bytes/s, "
+                    f"loss {progress.loss:.4f}"
                 )
-                bar.update(min(progress.minutes, progress.total_minutes) - bar.n)
+                bar.update(min(progress.fraction, 1) - bar.n)
 
             def on_validation(result: PretrainValidation) -> None:
                 bar.write(
@@ -56,19 +92,30 @@ class Command(ProductCommand):
                 )
 
             try:
-                checkpoint = pretrain(
+                trained = pretrain(
                     corpus=options["corpus"],
                     validation=options["valid"],
                     directory=directory,
-                    minutes=options["minutes"],
+                    budget=Budget(options["minutes"], options["megabytes"]),
                     resume=options["resume"],
+                    network=options["network"],
+                    config=PretrainConfig.from_dict(dict(options["set"])),
+                    start=checkpoint.load(options["start"]) if options["start"] else None,
                     on_progress=on_progress,
                     on_validation=on_validation,
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error
-        registry.base_model()
-        bits = checkpoint.meta["bits_per_character"]
-        self.stdout.write(
-            f"{directory} holds the base model: {bits:.4f} bits per character on {options['valid'].name}."
-        )
+        if name == registry.BASE_DIRECTORY:
+            registry.base_model()
+        bits = trained.meta["bits_per_character"]
+        self.stdout.write(f"{directory} holds a base model: {bits:.4f} bits per character on {options['valid'].name}.")
+
+
+def _network(text: str) -> NetworkConfig:
+    if text in NETWORKS:
+        return NETWORKS[text]
+    try:
+        return NetworkConfig.from_dict(json.loads(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither {' nor '.join(NETWORKS)}: {error}") from error

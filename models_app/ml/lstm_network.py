@@ -1,49 +1,22 @@
 """The "lstm" kind as a Keras model, unrolled by hand so that it trains fast on a processor.
 
-Three things make it two to four times as fast as Keras' own LSTM there (docs/benchmarks.md): the input projection is
-one gather from the 256-row table `embedding @ kernel + bias`; the gradient of the recurrent weights is ONE product over
-all time steps; and matrix products are in bfloat16 where the processor has instructions for it, all else in float32.
+Three things make it faster there than Keras' own LSTM (docs/benchmarks.md): the input projection is one gather from the
+256-row table `embedding @ kernel + bias`; the gradient of the recurrent weights is ONE product over all time steps; and
+matrix products are in bfloat16 where the processor has instructions for it, all else in float32.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 
-from .config import NetworkConfig
-from .kinds import kind_of
+from .model import NamedModel
+from .products import Tensor, product
 from .vocabulary import END, SIZE
 
-Tensor = Any
-PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
-
-def product_type(choice: str | None = None) -> str:
-    """Returns the type of matrix products: "bfloat16" where the processor multiplies it natively, else "float32".
-
-    `choice` or the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32") decides otherwise.
-    """
-    wanted = choice or os.environ.get(PRODUCTS_VARIABLE) or "auto"
-    if wanted in ("bfloat16", "float32"):
-        return wanted
-    if wanted != "auto":
-        raise ValueError(f"{PRODUCTS_VARIABLE} must be auto, bfloat16 or float32, not {wanted!r}.")
-    if tf.config.list_physical_devices("GPU"):
-        return "float32"
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return "float32"
-    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-
-
-class LstmNetwork(keras.Model):  # type: ignore[misc]
+class LstmNetwork(NamedModel):
     """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
 
     Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is
@@ -51,41 +24,28 @@ class LstmNetwork(keras.Model):  # type: ignore[misc]
     outputs (dropout).
     """
 
-    def __init__(self, config: NetworkConfig, products: str = "float32") -> None:
-        super().__init__()
-        self.config = config
-        self.products = products
-        for name, shape in kind_of(config).weight_shapes(config).items():
-            setattr(self, f"{name}_weight", self.add_weight(name=name, shape=shape, initializer="zeros"))
-        self.built = True
-
     def zero_state(self, rows: int) -> tuple[Tensor, ...]:
         """Returns the state before any post: h and c, (B, H)."""
         return tf.zeros((rows, self.config.units)), tf.zeros((rows, self.config.units))
+
+    def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
+        """Returns the shape of `hide` for inputs (rows, steps)."""
+        return steps, rows, self.config.units
 
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], hide: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Returns logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
+        weights = self.tensors()
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
-        table = tf.matmul(self.embedding_weight, self.kernel_weight) + self.bias_weight  # (256, 4H)
-        outputs, h, c = lstm(kind, symbols, table, tf.convert_to_tensor(self.recurrent_weight), *state)
+        table = tf.matmul(weights["embedding"], weights["kernel"]) + weights["bias"]  # (256, 4H)
+        outputs, h, c = lstm(kind, symbols, table, weights["recurrent"], *state)
         if hide is not None:
             outputs = outputs * hide
-        flat = tf.cast(tf.reshape(outputs, (-1, self.config.units)), kind)  # (T*B, H)
-        scores = tf.matmul(flat, tf.cast(self.output_kernel_weight, kind))
-        logits = tf.cast(scores, tf.float32) + self.output_bias_weight
+        flat = tf.reshape(outputs, (-1, self.config.units))  # (T*B, H)
+        logits = product(kind, flat, weights["output_kernel"]) + weights["output_bias"]
         return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
-
-    def named_weights(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        """Returns copies of the weights by the checkpoint's names."""
-        return {variable.name: np.array(variable.numpy()) for variable in self.trainable_variables}
-
-    def set_named_weights(self, weights: Mapping[str, Any]) -> None:
-        """The model has these weights, given by the checkpoint's names."""
-        for variable in self.trainable_variables:
-            variable.assign(weights[variable.name])
 
 
 def lstm(

@@ -1,0 +1,63 @@
+"""What was written just before, as rows of small tables: hashed contexts, the same in NumPy and in TensorFlow.
+
+A context of order n is the last n bytes; the context WORD is the word so far (all bytes since the last space, line end
+or end mark). Each is a whole number that is carried along byte by byte, and its hash picks a row of an embedding. That
+gives a network at once, for the price of a look-up, what it would otherwise spend products on. As everything else, a
+context starts anew at each post: bytes before the end mark count as end marks. (Hashed n-gram embeddings: "Byte Latent
+Transformer", Pagnoni et al. 2024, arXiv:2412.09871, section 3.2.1.)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .vocabulary import END, SIZE
+
+WORD: Final = 0
+LONGEST: Final = 4  # bytes: a key and its product with a multiplier stay within 63 bits
+
+_WORD_MULTIPLIER: Final = 0x01000193  # of the FNV hash; keys below 2**31 times this stay within 63 bits
+_SPACE: Final = 0x20
+_LINE_END: Final = 0x0A
+_ROW_MULTIPLIER: Final = 0x61C88647  # 2**32 less the golden ratio's 32 bits: multiplicative hashing, Knuth 6.4
+
+Keys = Any  # int64 (B, contexts), of NumPy or TensorFlow
+
+
+def start_keys(contexts: tuple[int, ...]) -> NDArray[np.int64]:
+    """Returns the keys (contexts,) before a post: nothing but end marks."""
+    return np.array([0 if order == WORD else _ends(order) for order in contexts], np.int64)
+
+
+def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: Any, library: Any = np) -> Keys:
+    """Returns the keys (B, contexts) after each row's next symbol (B,), both int64, by numpy or by tensorflow."""
+    ends = symbols == END
+    fresh = ends | (symbols == _SPACE) | (symbols == _LINE_END)
+    following = []
+    for place, order in enumerate(contexts):
+        key = keys[:, place]
+        if order == WORD:
+            zero = library.zeros_like(key)
+            following.append(library.where(fresh, zero, _low_bits(key * _WORD_MULTIPLIER + symbols + 1, 31)))
+        else:
+            # 256 * key + symbol, of which the last `order` bytes count.
+            shifted = _low_bits(key * SIZE + symbols, 8 * order)
+            following.append(library.where(ends, _ends(order) + library.zeros_like(key), shifted))
+    return library.stack(following, axis=1)
+
+
+def rows_of(keys: Keys, rows: int) -> Keys:
+    """Returns the table row, 0 to rows - 1, of each key; `rows` is a power of two of at most 2**31."""
+    return _low_bits(keys * _ROW_MULTIPLIER, 32) // (2**32 // rows)
+
+
+def _low_bits(values: Any, bits: int) -> Any:
+    return values % 2**bits
+
+
+def _ends(order: int) -> int:
+    """Returns the key of nothing but end marks."""
+    return int(SIZE**order - 1)

@@ -1,0 +1,51 @@
+"""The optimizers by name, as Keras has them. Imports TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from .products import Tensor
+
+
+def optimizer(name: str, *, beta_2: float, clip_norm: float, products: str) -> Any:
+    """Returns an optimizer whose learning rate is assigned before each step.
+
+    "adam": Kingma and Ba 2015, arXiv:1412.6980. "muon": the matrices of products take orthogonalised steps, all other
+    weights those of Adam (Jordan et al. 2024; scaled after Liu et al. 2025, arXiv:2502.16982, so that one learning rate
+    serves both). The products that orthogonalise are of type `products`.
+    """
+    if name == "adam":
+        return keras.optimizers.Adam(0.001, beta_2=beta_2, global_clipnorm=clip_norm)
+    if name == "muon":
+        return FastMuon(
+            0.001,
+            products=products,
+            adam_beta_2=beta_2,
+            global_clipnorm=clip_norm,
+            weight_decay=None,
+            adam_weight_decay=None,
+            exclude_layers=["output_kernel"],
+        )
+    raise ValueError(f"This version has no optimizer {name!r}; it has: adam, muon.")
+
+
+class FastMuon(keras.optimizers.Muon):  # type: ignore[misc]
+    """Keras' own, with the iteration in the type that this machine multiplies fastest."""
+
+    def __init__(self, learning_rate: float, *, products: str, **options: Any) -> None:
+        super().__init__(learning_rate, **options)
+        self._products = products
+
+    def zeropower_via_newtonschulz5(self, x: Tensor, steps: int) -> Tensor:
+        """Returns about the nearest matrix with orthonormal rows or columns, float32."""
+        tall = x.shape[0] > x.shape[1]
+        x = tf.transpose(x) if tall else x
+        x = tf.cast(x / (tf.norm(x) + 1e-7), self._products)
+        for _ in range(steps):
+            square = tf.matmul(x, x, transpose_b=True)
+            x = self.muon_a * x + tf.matmul(self.muon_b * square + self.muon_c * tf.matmul(square, square), x)
+        x = tf.cast(x, tf.float32)
+        return tf.transpose(x) if tall else x
