@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 
 from models_app import services
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
 from models_app.models import TrainedModel
 
 
@@ -17,6 +18,12 @@ class TrainForm(forms.Form):
         min_value=services.FEWEST_EPOCHS, max_value=services.MOST_EPOCHS, initial=services.DEFAULT_EPOCHS
     )
     name = forms.CharField(max_length=80, required=False, label="Name of the bot")
+    # Blank: what fits the size of the corpus.
+    learning_rate = forms.FloatField(min_value=0.000001, max_value=1, required=False, label="Learning rate")
+    batch_size = forms.IntegerField(min_value=1, max_value=4096, required=False, label="Batch size")
+    sequence_length = forms.IntegerField(min_value=1, max_value=1024, required=False, label="Sequence length")
+    dropout = forms.FloatField(min_value=0, max_value=0.9, required=False, label="Dropout")
+    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label="Seed")
 
     def __init__(self, *args: Any, bases: list[TrainedModel], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -28,6 +35,33 @@ class TrainForm(forms.Form):
     def chosen_start(self) -> TrainedModel:
         return self._bases[self.cleaned_data["start"]]
 
+    def settings(self) -> dict[str, Any]:
+        """What the person has set for themselves."""
+        names = ("learning_rate", "batch_size", "sequence_length", "dropout")
+        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
+
+
+class OnUnlessUnchecked(forms.CheckboxInput):
+    """A box for what protects people: only a page that shows it and sends "false" beside it can leave it unchecked."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> bool:
+        return bool(super().value_from_datadict(data, files, name)) if name in data else True
+
+
+class BannedField(forms.CharField):
+    """Words and phrases, parted by commas or lines."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> Any:
+        entries = [" ".join(entry.split()) for entry in re.split(r"[,\n]", super().clean(value) or "")]
+        banned = tuple(dict.fromkeys(entry for entry in entries if entry))
+        if len(banned) > MOST_BANNED:
+            raise forms.ValidationError(f"These are {len(banned)} words; at most {MOST_BANNED} can be banned.")
+        if too_long := next((entry for entry in banned if len(entry) > LONGEST_BANNED), None):
+            raise forms.ValidationError(f"“{too_long[:20]}…” has more than {LONGEST_BANNED} characters.")
+        return banned
+
 
 class GenerateForm(forms.Form):
     """How posts are written; blanks take what SamplingConfig takes."""
@@ -36,7 +70,14 @@ class GenerateForm(forms.Form):
     temperature = forms.FloatField(min_value=0, max_value=2, initial=0.8)
     top_k = forms.IntegerField(min_value=0, max_value=256, initial=0, required=False, label="Top k (0: all)")
     prompt = forms.CharField(max_length=280, required=False, strip=False, label="Begins with")
+    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label="Top p")
+    max_characters = forms.IntegerField(min_value=1, max_value=4000, initial=280, required=False, label="Longest post")
+    banned = BannedField(required=False, label="Banned words")
     seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, required=False, label="Seed (blank: by chance)")
+    copy_guard = forms.BooleanField(
+        widget=OnUnlessUnchecked, initial=True, required=False, label="Refuse copies of learned posts"
+    )
+    mask_mentions = forms.BooleanField(widget=OnUnlessUnchecked, initial=True, required=False, label="Hide @names")
 
     def sampling(self) -> SamplingConfig:
         data = self.cleaned_data
@@ -44,8 +85,13 @@ class GenerateForm(forms.Form):
             count=data["count"],
             temperature=data["temperature"],
             top_k=data["top_k"] or 0,
+            top_p=data["top_p"] or 1.0,
+            max_characters=data["max_characters"] or 280,
             prompt=data["prompt"],
             seed=data["seed"],
+            banned=data["banned"],
+            copy_guard=data["copy_guard"],
+            mask_mentions=data["mask_mentions"],
         )
 
 

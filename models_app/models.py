@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from botfactory.jobs.models import Job
+from models_app.ml.writing import Refused
 from tweets.models import Corpus
 
 
@@ -71,6 +72,8 @@ class Generation(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
     sampling = models.JSONField(default=dict)
     posts = models.JSONField(default=list)
+    # How many more were drawn and not given out, by reason: a Refused. Empty in those of earlier versions.
+    refused = models.JSONField(default=dict, blank=True)
     seconds = models.FloatField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -79,3 +82,17 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.posts)} posts by {self.model}"
+
+    @property
+    def missing(self) -> int:
+        """How many posts fewer it has than were asked for."""
+        return max(0, int(self.sampling.get("count", 0)) - len(self.posts))
+
+    @property
+    def refusals(self) -> Refused:
+        return Refused.from_dict(self.refused)
+
+    @property
+    def refused_because(self) -> list[str]:
+        """For each reason how many were refused, in words."""
+        return self.refusals.reasons(int(self.sampling.get("max_characters", 280)))

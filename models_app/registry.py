@@ -15,12 +15,15 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampler import Sampler
 from models_app.models import TrainedModel
 from tweets.models import Corpus
 
 BASE_DIRECTORY = "base"
+#: Beside the weights: what the model learned from, for its copy guard.
+FINGERPRINTS = "posts.fingerprints"
 #: Loaded models in a process: about 6 MB each.
 KEPT_IN_MEMORY = 16
 
@@ -95,6 +98,7 @@ def register(
     parent: TrainedModel | None,
     parent_name: str,
     trained: Checkpoint,
+    guard: CopyGuard,
     meta: dict[str, Any],
     values: dict[str, Any],
 ) -> TrainedModel:
@@ -105,6 +109,7 @@ def register(
     path = Path(settings.CHECKPOINTS_DIR) / directory
     path.parent.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.save(path, network=trained.network, weights=trained.weights, meta=meta)
+    guard.save(path / FINGERPRINTS)
     with transaction.atomic():
         model, _ = TrainedModel.objects.get_or_create(
             pk=model_id,
@@ -158,6 +163,23 @@ def load(model: TrainedModel) -> Checkpoint:
 
 def sampler_of(model: TrainedModel) -> Sampler:
     return _sampler(str(path_of(model)), model.sha256)
+
+
+def has_guard(model: TrainedModel) -> bool:
+    return (path_of(model) / FINGERPRINTS).exists()
+
+
+def load_guard(model: TrainedModel) -> CopyGuard | None:
+    """What the model knows of the posts that it and its parents learned from; None where it has no such file.
+
+    CheckpointError when the file is damaged.
+    """
+    return _guard(str(path_of(model)), model.sha256) if has_guard(model) else None
+
+
+@lru_cache(maxsize=KEPT_IN_MEMORY)
+def _guard(path: str, sha256: str) -> CopyGuard:
+    return CopyGuard.load(Path(path) / FINGERPRINTS)
 
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)

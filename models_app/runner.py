@@ -11,6 +11,7 @@ from models_app import registry, services
 from models_app.ml import dataset
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig
+from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import Cancelled, LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
@@ -40,21 +41,28 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         checkpoint = registry.load(start)
         posts = corpora.training_posts(corpus)
         train, validation = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=arguments["seed"])
-        config = FineTuneConfig.auto(
-            characters=sum(map(len, train)), epochs=arguments["epochs"], seed=arguments["seed"]
+        config = services.training_config(
+            sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {})
         )
-        result = _train(handle, checkpoint, train, validation, config)
+        # What the parent learned from, this model may repeat as well.
+        guard = CopyGuard.of(posts, beside=services.guard_of(start))
+        result = _train(handle, checkpoint, train, validation, config, guard)
     except Cancelled as cancelled:
         raise JobCancelled(str(cancelled)) from cancelled
     except LearningError as error:
         raise JobFailed(error.code, str(error)) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-    model = _register(handle, corpus, start, result, config, posts)
+    model = _register(handle, corpus, start, result, config, posts, guard)
     return {"model": str(model.pk), "name": model.name}
 
 
 def _train(
-    handle: JobHandle, start: Checkpoint, train: list[str], validation: list[str], config: FineTuneConfig
+    handle: JobHandle,
+    start: Checkpoint,
+    train: list[str],
+    validation: list[str],
+    config: FineTuneConfig,
+    guard: CopyGuard,
 ) -> FineTuneResult:
     # Imported late: TensorFlow belongs in the process that trains, and in no other.
     from models_app.ml import trainer
@@ -81,7 +89,6 @@ def _train(
             shown.add(epoch.epoch)
             handle.record("epoch", epoch_json(epoch))
 
-    learned = frozenset(services.same_post(post) for post in [*train, *validation])
     result = trainer.fine_tune(
         start=start,
         train=train,
@@ -92,7 +99,7 @@ def _train(
         on_epoch=on_epoch,
         control=handle.control,
         sample_count=SAMPLES_PER_EPOCH,
-        sample_filter=lambda post: services.same_post(post) not in learned,
+        sample_filter=lambda post: not guard.is_copy(post),
     )
     # An epoch is saved before it is shown: one that was saved by a worker killed in between is shown now.
     for epoch in result.history:
@@ -120,6 +127,7 @@ def _register(
     result: FineTuneResult,
     config: FineTuneConfig,
     posts: list[str],
+    guard: CopyGuard,
 ) -> TrainedModel:
     history = [epoch_json(epoch) for epoch in result.history]
     best = next(epoch for epoch in history if epoch["epoch"] == result.best_epoch)
@@ -138,6 +146,7 @@ def _register(
         parent=start,
         parent_name=start.full_name,
         trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
+        guard=guard,
         meta=meta,
         values={
             "training": config.as_dict(),

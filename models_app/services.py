@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from statistics import median
@@ -17,7 +18,9 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE
 from models_app import registry
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import FineTuneConfig, SamplingConfig
+from models_app.ml.copies import CopyGuard
+from models_app.ml.writing import Writing
 from models_app.models import Generation, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -30,6 +33,17 @@ TYPICAL_SPEED = 20_000.0
 #: Starting TensorFlow, building the graph and saving, in seconds.
 STARTING_SECONDS = 12.0
 VALIDATION_SHARE = 0.1
+#: What a person may set of a training beside the epochs and the seed.
+SETTINGS = (
+    "batch_size",
+    "sequence_length",
+    "learning_rate",
+    "final_learning_rate",
+    "warmup_steps",
+    "dropout",
+    "clip_norm",
+    "beta_2",
+)
 
 
 class ModelError(Exception):
@@ -101,11 +115,16 @@ def fine_tune(
     epochs: int = DEFAULT_EPOCHS,
     name: str = "",
     seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
     run_here: bool = False,
 ) -> Job:
-    """A training is queued: `start` learns `corpus` for `epochs` epochs and becomes a new model of `owner`."""
+    """A training is queued: `start` learns `corpus` for `epochs` epochs and becomes a new model of `owner`.
+
+    `settings` are values of FineTuneConfig, by name, for those who know better than its `auto`.
+    """
     require_epochs(epochs)
     corpora.require_enough(corpus)
+    training_config(corpus.characters, epochs, 0, settings or {})
     name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
     return jobs.submit(
         owner=owner,
@@ -118,10 +137,22 @@ def fine_tune(
             "name": name,
             "epochs": epochs,
             "seed": secrets.randbelow(2**31) if seed is None else seed,
+            "settings": dict(settings or {}),
         },
         subject_id=corpus.pk,
         run_here=run_here,
     )
+
+
+def training_config(characters: int, epochs: int, seed: int, settings: Mapping[str, Any]) -> FineTuneConfig:
+    """How a corpus of so many characters is learned: what fits its size, but for what `settings` say."""
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise BadRequest(f"{unknown[0]} cannot be set; these can: {', '.join(SETTINGS)}.")
+    try:
+        return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, **settings)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 def estimate_seconds(characters: int, epochs: int) -> float:
@@ -137,11 +168,16 @@ def jobs_ahead() -> int:
 
 
 def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
-    """`model` has written posts; none of them is one of the posts that it learned from."""
+    """`model` has written posts, and how many were refused on the way is known with them."""
     sampling = seeded(sampling)
-    posts, seconds = write(model, sampling)
+    writing, seconds = write(model, sampling)
     return Generation.objects.create(
-        model=model, owner=owner, sampling=sampling.as_dict(), posts=posts, seconds=seconds
+        model=model,
+        owner=owner,
+        sampling=sampling.as_dict(),
+        posts=writing.posts,
+        refused=writing.refused.as_dict(),
+        seconds=seconds,
     )
 
 
@@ -150,23 +186,34 @@ def seeded(sampling: SamplingConfig) -> SamplingConfig:
     return replace(sampling, seed=secrets.randbelow(2**31)) if sampling.seed is None else sampling
 
 
-def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[list[str], float]:
+def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float]:
     """Posts by `model`, and the seconds that it took."""
     started = time.perf_counter()
-    learned = _learned(str(model.corpus_id), model.posts) if model.corpus_id else frozenset()
-    posts = registry.sampler_of(model).generate(sampling, accept=lambda post: same_post(post) not in learned)
-    return posts, time.perf_counter() - started
+    guard = guard_of(model) if sampling.copy_guard else None
+    writing = registry.sampler_of(model).generate(sampling, guard=guard)
+    return writing, time.perf_counter() - started
 
 
-def same_post(text: str) -> str:
-    """Equal for posts that differ in case and space only."""
-    return " ".join(text.casefold().split())
+def can_guard(model: TrainedModel) -> bool:
+    """True when there is something to compare the model's posts with."""
+    return registry.has_guard(model) or model.corpus_id is not None
+
+
+def guard_of(model: TrainedModel) -> CopyGuard | None:
+    """The posts that `model` and its parents learned from, by their fingerprints.
+
+    A model of an earlier version has none on disk: for it the corpus is read, while that is here. None where nothing is
+    known, as of the base model.
+    """
+    kept = registry.load_guard(model)
+    if kept is not None or model.corpus is None:
+        return kept
+    return _guard_of_corpus(model.corpus, model.posts, guard_of(model.parent) if model.parent else None)
 
 
 @lru_cache(maxsize=8)
-def _learned(corpus_id: str, posts: int) -> frozenset[str]:
-    corpus = Corpus.objects.filter(pk=corpus_id).first()
-    return frozenset(same_post(post) for post in corpora.training_posts(corpus)) if corpus else frozenset()
+def _guard_of_corpus(corpus: Corpus, posts: int, parent: CopyGuard | None) -> CopyGuard:
+    return CopyGuard.of(corpora.training_posts(corpus), beside=parent)
 
 
 def retire(model: TrainedModel) -> None:

@@ -52,6 +52,8 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 start=form.chosen_start(),
                 epochs=form.cleaned_data["epochs"],
                 name=form.cleaned_data["name"],
+                seed=form.cleaned_data["seed"],
+                settings=form.settings(),
             )
             return redirect(job)
         except (services.ModelError, corpora.CorpusError) as error:
@@ -74,6 +76,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "starting_seconds": services.STARTING_SECONDS,
         "seconds_per_epoch": one - services.STARTING_SECONDS,
         "jobs_ahead": services.jobs_ahead(),
+        "automatic": services.training_config(corpus.characters, services.DEFAULT_EPOCHS, 0, {}),
     }
 
 
@@ -92,6 +95,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "model": model,
         "is_own": model.owner_id == request.user.pk,
         "form": GenerateForm(),
+        "can_guard": services.can_guard(model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
     }

@@ -6,6 +6,8 @@ that a post is always valid UTF-8, whatever the network says.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,14 +15,22 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .banned import BanList
 from .checkpoint import Checkpoint
 from .config import SamplingConfig
+from .copies import CopyGuard
 from .errors import BadSampling
 from .kinds import State, kind_of
+from .mentions import masked
 from .vocabulary import AFTER_C2, ALLOWED, BOUNDARY, END, NEXT_STATE, decode, encode
+from .writing import Refused, Writing
 
-ROUNDS: Final = 10
-_JOINER: Final = "\u200d"
+#: How often a post is drawn until it is given up.
+TRIES: Final = 10
+#: How many characters are drawn in vain at least, for one post that does not end and for all of a request at most.
+WASTE, MOST_WASTE = 280 * TRIES, 100 * 280 * TRIES
+#: When no post has ended after so much waste as for 5 of them, the limit is out of reach.
+HOPELESS: Final = 5
 
 
 def _barred_bytes() -> NDArray[np.float32]:
@@ -42,22 +52,33 @@ class _Row:
 
     symbols: bytearray
     characters: int
-    spare: int | None = None  # the symbol drawn beyond the limit, which tells whether the post ended just there
+    is_ended: bool = False
+    # Where the network has given its end mark the best chance so far: length in bytes, and log probability
+    best_end: int = 0
+    best_chance: float = -math.inf
 
 
 class Sampler:
     """Writes posts with one checkpoint. It holds nothing but read-only weights: several threads may use it at once."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._stepper = kind_of(checkpoint.network).stepper(checkpoint.weights)
+        self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
 
-    def generate(self, config: SamplingConfig, *, accept: Callable[[str], bool] | None = None) -> list[str]:
-        """Returns up to `config.count` posts, the prompt included in each.
+    def generate(
+        self,
+        config: SamplingConfig,
+        *,
+        guard: CopyGuard | None = None,
+        accept: Callable[[str], bool] | None = None,
+    ) -> Writing:
+        """Returns up to `config.count` posts, the prompt included in each, and what was refused on the way.
 
-        The same seed gives the same posts. Posts that are blank or that `accept` rejects are drawn again, up to 10
-        rounds; those still rejected are left out. A post that has not ended at max_characters ends at its last whole
-        word.
-        Raises BadSampling for a prompt that leaves no room or that no text file can hold.
+        The same seed gives the same posts. Each post ends at the end mark that the network has set. Refused and drawn
+        again, up to 10 times in all, is one that has not come to its end at max_characters (below 280 more often), that
+        is blank, that is a copy of a post that `guard` knows (or that `accept` rejects), or that holds a banned word.
+        Temperature 0 writes one and the same post each time; if that finds no end, it gets it where the network gave
+        its end mark the best chance.
+        Raises BadSampling for a prompt that leaves no room, that no text file can hold or that has a banned word.
         """
         try:
             prompt = encode(config.prompt)
@@ -68,20 +89,58 @@ class Sampler:
                 f"The prompt has {len(config.prompt)} characters, which leaves no room in a post of at most "
                 f"{config.max_characters}; shorten the prompt or raise the limit."
             )
-        rng = np.random.default_rng(config.seed)
+        banned = BanList(config.banned)
+        if found := banned.finds(config.prompt):
+            raise BadSampling(f"The prompt holds “{found}”, which is banned; change the prompt or the ban list.")
+        guard = guard if config.copy_guard else None
         posts: list[str] = []
-        for _ in range(ROUNDS):
-            drawn = self._draw(config, prompt, config.count - len(posts), rng)
-            posts += [post for post in drawn if post.strip() and (accept is None or accept(post))]
-            # At temperature 0 another round would write the same again.
-            if len(posts) == config.count or config.temperature == 0:
-                break
-        return posts
+        refused = Counter[str]()
+
+        def take(row: _Row) -> str | None:
+            """Adds the post, or returns why it is refused."""
+            post = decode(row.symbols)
+            if not row.is_ended:
+                return "unfinished"
+            if not post.strip():
+                return "empty"
+            if (guard and guard.is_copy(post)) or (accept and not accept(post)):
+                return "copies"
+            # Names are masked last, so that no copy passes for another post.
+            post = masked(post, prompt=config.prompt) if config.mask_mentions else post
+            if banned.finds(post):
+                return "banned"
+            posts.append(post)
+            return None
+
+        rng = np.random.default_rng(config.seed)
+        if config.temperature == 0:
+            row = self._draw(config, prompt, 1, rng)[0]
+            if not row.is_ended:
+                del row.symbols[row.best_end :]
+                row.is_ended = True
+            refused.update(filter(None, [take(row)]))
+            posts *= config.count
+        else:
+            # Within a low limit posts are cheap to draw, and fewer of them end.
+            unfinished = max(TRIES, WASTE // config.max_characters)
+            missing = [Counter[str]() for _ in range(config.count)]
+            while missing and refused["unfinished"] * config.max_characters < MOST_WASTE:
+                if not posts and refused["unfinished"] >= HOPELESS * unfinished:
+                    break
+                open_posts, missing = missing, []
+                for row, tries in zip(self._draw(config, prompt, len(open_posts), rng), open_posts, strict=True):
+                    if reason := take(row):
+                        refused[reason] += 1
+                        tries[reason] += 1
+                        if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
+                            missing.append(tries)
+        copies = refused["copies"] if guard or accept else None
+        return Writing(posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"]))
 
     def _draw(
         self, config: SamplingConfig, prompt: NDArray[np.uint8], count: int, rng: np.random.Generator
-    ) -> list[str]:
-        """Returns `count` posts, drawn side by side."""
+    ) -> list[_Row]:
+        """Returns `count` posts, drawn side by side; those that have not ended have max_characters."""
         rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
         running = list(rows)
         logits, state = self._primed(prompt, count)
@@ -91,7 +150,9 @@ class Sampler:
             if len(running[0].symbols) == 0:
                 barred = barred.copy()
                 barred[:, END] = -np.inf  # no empty post
-            symbols = choose(logits + barred, config.temperature, config.top_k, rng)
+            if config.temperature == 0:
+                _note_chance_to_end(running[0], logits[0] + barred[0], len(config.prompt))
+            symbols = choose(logits + barred, config.temperature, config.top_k, rng, top_p=config.top_p)
             automaton = NEXT_STATE[automaton, symbols]
             drawn = zip(running, symbols.tolist(), (automaton == BOUNDARY).tolist(), strict=True)
             keep = [
@@ -105,7 +166,7 @@ class Sampler:
                 state = tuple(part[keep] for part in state)
             if running:
                 logits, state = self._stepper.step(symbols, state)
-        return [_finished(row, config) for row in rows]
+        return rows
 
     def _primed(self, prompt: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], State]:
         """Returns logits (B, 256) and state after the start mark and the prompt; computed once for all rows."""
@@ -115,11 +176,14 @@ class Sampler:
         return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
 
 
-def choose(logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def choose(
+    logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.Generator, *, top_p: float = 1.0
+) -> NDArray[np.intp]:
     """Returns one symbol a row (B,), drawn from softmax(logits / temperature) of logits (B, 256).
 
-    Temperature 0 takes the likeliest. top_k > 0 draws among the k likeliest only. Logits of minus infinity are never
-    drawn; each row needs a finite one.
+    Temperature 0 takes the likeliest. top_k > 0 draws among the k likeliest only; top_p < 1 among the fewest of these
+    that together have at least that share of their probability (Holtzman et al. 2020). Logits of minus infinity are
+    never drawn; each row needs a finite one.
     """
     if temperature == 0:
         likeliest: NDArray[np.intp] = logits.argmax(axis=1)
@@ -128,13 +192,22 @@ def choose(logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.
     if 0 < top_k < logits.shape[1]:
         picks = np.argpartition(logits, -top_k, axis=1)[:, -top_k:]
         logits = np.take_along_axis(logits, picks, axis=1)
+    if top_p < 1:
+        order = np.argsort(-logits, axis=1, kind="stable")
+        picks = order if picks is None else np.take_along_axis(picks, order, axis=1)
+        logits = np.take_along_axis(logits, order, axis=1)
     best = logits.argmax(axis=1)
     # Doubles, and the maximum taken off first: a tiny temperature must give the likeliest symbol, not an overflow.
     scaled = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64) / temperature
     sums = np.exp(scaled).cumsum(axis=1)
-    drawn: NDArray[np.intp] = (sums <= rng.random((len(sums), 1)) * sums[:, -1:]).sum(axis=1)
+    total, last = sums[:, -1], np.full(len(sums), sums.shape[1] - 1)
+    if top_p < 1:
+        # The first sum that reaches the share is that of the last symbol to draw from.
+        last = (sums < top_p * total[:, None]).sum(axis=1)
+        total = np.take_along_axis(sums, last[:, None], axis=1)[:, 0]
+    drawn: NDArray[np.intp] = (sums <= (rng.random(len(sums)) * total)[:, None]).sum(axis=1)
     # Rounding can put the draw on the very end of the sum, behind the last symbol.
-    drawn = np.where(drawn == logits.shape[1], best, drawn)
+    drawn = np.where(drawn > last, best, drawn)
     if picks is not None:
         drawn = np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
     return drawn
@@ -142,33 +215,18 @@ def choose(logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.
 
 def _extend(row: _Row, symbol: int, whole: bool, limit: int) -> bool:
     """Takes in the symbol; returns whether the post goes on. `whole`: the symbol completes a character."""
-    if row.characters == limit:
-        row.spare = symbol
-        return False
-    if symbol == END:
+    # At the limit one more symbol is drawn, which tells whether the post ends just there.
+    if symbol == END or row.characters == limit:
+        row.is_ended = symbol == END
         return False
     row.symbols.append(symbol)
     row.characters += whole
     return True
 
 
-def _finished(row: _Row, config: SamplingConfig) -> str:
-    text = decode(row.symbols)
-    if row.spare is None or row.spare == END:
-        return text
-    return cut_at_word(text, following=chr(row.spare) if row.spare < 0x80 else "x", at_least=len(config.prompt))
-
-
-def cut_at_word(text: str, *, following: str, at_least: int) -> str:
-    """Returns the text up to its last whole word, when it would have gone on with `following`.
-
-    Keeps more than `at_least` characters: one endless word is cut behind a whole character instead.
-    """
-    if following.isspace():
-        return text.rstrip() or text
-    end = next((index for index in range(len(text) - 1, at_least, -1) if text[index].isspace()), 0)
-    kept = text[:end].rstrip()
-    if len(kept) > at_least:
-        return kept
-    # A joined emoji that is not complete must not end in its joiner.
-    return text[: at_least + 1] + text[at_least + 1 :].rstrip(_JOINER)
+def _note_chance_to_end(row: _Row, logits: NDArray[Any], prompt_characters: int) -> None:
+    """Keeps the place, behind the prompt, at which the network gives its end mark the highest probability."""
+    if row.characters > prompt_characters and logits[END] > -math.inf:
+        chance = float(logits[END] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
+        if chance > row.best_chance:
+            row.best_chance, row.best_end = chance, len(row.symbols)

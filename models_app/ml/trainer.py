@@ -249,7 +249,7 @@ class _FineTune:
             return ()
         current = Checkpoint(self._start.network, self._learner.weights(), {}, "")
         config = SamplingConfig(count=count, seed=self._config.seed + epoch)
-        return tuple(Sampler(current).generate(config, accept=accept))
+        return tuple(Sampler(current).generate(config, accept=accept).posts)
 
     def _save(self) -> None:
         arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}

@@ -16,6 +16,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, services
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.copies import CopyGuard
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.product import save_small_base
@@ -82,6 +83,7 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
         parent=base,
         parent_name="base",
         trained=learned().checkpoint,
+        guard=CopyGuard.of(corpora.training_posts(corpus)),
         meta=learned().checkpoint.meta,
         values=learned().values,
     )

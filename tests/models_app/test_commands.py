@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry
-from models_app.ml import evaluation
+from models_app.ml import checkpoint, evaluation
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 
@@ -85,6 +86,8 @@ def test_fine_tune_takes_a_corpus_that_is_there(file: Path, base: TrainedModel, 
         (["generate", "base", "--count", "0"], "count"),
         (["evaluate", "base", "nothing.txt"], "nothing.txt"),
         (["evaluate", "base", "{empty}"], "post"),
+        (["fine_tune", "{file}", "--set", "rate=1"], "rate cannot be set"),
+        (["fine_tune", "{file}", "--set", "dropout=2"], "dropout"),
         (["train_base", "--corpus", "nothing.txt", "--valid", "{file}", "--minutes", "1"], "nothing.txt"),
         (["train_base", "--corpus", "{file}", "--valid", "{file}", "--minutes", "0"], "minutes"),
     ],
@@ -137,3 +140,23 @@ def test_train_base_writes_a_base_model_and_goes_on(file: Path, base: TrainedMod
     assert first.network["units"] == 512
     output(*words, "0.1", "--resume")
     assert registry.base_model().training["bytes_seen"] > first.training["bytes_seen"]
+
+
+def test_train_base_takes_another_network_recipe_and_place(file: Path, base: TrainedModel) -> None:
+    small = '{"kind": "glr", "embedding": 4, "units": 8, "layers": 2}'
+    words = ["train_base", "--corpus", file, "--valid", file, "--megabytes", "0.02", "--set", "batch_size=8"]
+    assert "base-small" in output(*words, "--network", small, "--name", "base-small")
+    trained = checkpoint.load(Path(settings.CHECKPOINTS_DIR) / "base-small")
+    assert trained.network.kind == "glr" and trained.meta["config"]["batch_size"] == 8
+    assert registry.base_model().sha256 == base.sha256
+    for wrong, sentence in [
+        (["--name", "../base"], "no name"),
+        (["--set", "batch_size"], "NAME=VALUE"),
+        (["--set", "batch=8"], "does not know batch"),
+        (["--set", "optimizer=magic"], "adam or muon"),
+        (["--set", "learning_rate=fast"], "must be a number"),
+        (["--network", "transformer"], "neither"),
+        (["--start", "nowhere"], "no readable model"),
+    ]:
+        with pytest.raises(CommandError, match=sentence):
+            output(*words, *wrong)

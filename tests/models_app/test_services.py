@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,22 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, services
 from models_app.ml.config import SamplingConfig
+from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
 from models_app.models import TrainedModel
+from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
 from tests.product import save_small_base
 from tweets import services as corpora
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def learn(model: TrainedModel, posts: Sequence[str]) -> None:
+    """The model counts as having learned these posts, and no others."""
+    CopyGuard.of(posts).save(registry.path_of(model) / registry.FINGERPRINTS)
+    registry._guard.cache_clear()
 
 
 def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedModel) -> None:
@@ -55,6 +65,29 @@ def test_an_attempt_after_the_model_was_registered_makes_no_second_one(corpus: C
 def test_a_model_can_be_trained_further(corpus: Corpus, model: TrainedModel) -> None:
     further = TrainedModel.objects.get(pk=train(corpus, model, name="Bot").result["model"])
     assert (further.parent, further.parent_name, further.name) == (model, "alice/Bot", "Bot 2")
+
+
+def test_what_a_person_sets_is_obeyed_and_kept_and_the_rest_is_automatic(corpus: Corpus, base: TrainedModel) -> None:
+    wanted = {"learning_rate": 0.0005, "batch_size": 16}
+    job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, settings=wanted, run_here=True)
+    worker.run_claimed(job)
+    job.refresh_from_db()
+    training = TrainedModel.objects.get(pk=job.result["model"]).training
+    automatic = services.training_config(corpus.characters, 1, 0, {}).as_dict()
+    assert {name: training[name] for name in wanted} == wanted
+    assert training["dropout"] == automatic["dropout"] and training["beta_2"] == automatic["beta_2"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [({"learning_rate": 0}, "learning_rate"), ({"rate": 1}, "rate cannot be set"), ({"epochs": 3}, "epochs")],
+)
+def test_settings_that_cannot_be_are_refused(
+    corpus: Corpus, base: TrainedModel, wrong: dict[str, float], sentence: str
+) -> None:
+    with pytest.raises(services.BadRequest, match=sentence):
+        services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, settings=wrong)
+    assert not Job.objects.filter(kind="fine_tune").exists()
 
 
 @pytest.mark.parametrize("epochs", [0, 11, -1])
@@ -102,15 +135,51 @@ def test_a_seed_chosen_by_chance_is_told(alice: User, model: TrainedModel) -> No
     assert generation.posts == again.posts
 
 
-def test_posts_that_were_learned_are_not_written(alice: User, corpus: Corpus, model: TrainedModel) -> None:
+def test_posts_that_were_learned_are_not_written(alice: User, model: TrainedModel) -> None:
     sampling = SamplingConfig(count=3, seed=4, temperature=0)
     written = services.generate(model=model, owner=alice, sampling=sampling).posts[0]
-    row = corpus.posts.filter(dropped="").first()
-    assert row is not None
-    row.cleaned = f" {written.upper()}  "
-    row.save()
-    services._learned.cache_clear()
-    assert written not in services.generate(model=model, owner=alice, sampling=sampling).posts
+    learn(model, [f" {written.upper()}!  "])
+    generation = services.generate(model=model, owner=alice, sampling=sampling)
+    assert generation.posts == [] and generation.refusals.copies == 1
+    allowed = services.generate(model=model, owner=alice, sampling=replace(sampling, copy_guard=False))
+    assert allowed.posts == [written] * 3 and allowed.refusals.copies is None
+
+
+def test_a_training_keeps_what_the_bot_and_its_parents_learned_from(alice: User, base: TrainedModel) -> None:
+    first, second = import_posts(alice, seed=1), import_posts(alice, seed=2)
+    parent = TrainedModel.objects.get(pk=train(first, base).result["model"])
+    child = TrainedModel.objects.get(pk=train(second, parent, name="Child").result["model"])
+    Corpus.objects.all().delete()
+    guard = services.guard_of(TrainedModel.objects.get(pk=child.pk))
+    assert guard is not None
+    for post in [*make_posts(300, seed=1)[:5], *make_posts(300, seed=2)[:5]]:
+        assert guard.is_copy(post)
+
+
+def test_a_model_of_an_earlier_version_is_guarded_by_the_posts_that_are_here(
+    corpus: Corpus, model: TrainedModel
+) -> None:
+    (registry.path_of(model) / registry.FINGERPRINTS).unlink()
+    guard = services.guard_of(model)
+    assert guard is not None and guard.is_copy(corpora.training_posts(corpus)[0])
+    assert services.can_guard(model)
+    corpus.delete()
+    model.refresh_from_db()
+    assert services.guard_of(model) is None and not services.can_guard(model)
+
+
+def test_the_base_model_has_nothing_to_be_compared_with(alice: User, base: TrainedModel) -> None:
+    assert services.guard_of(base) is None and not services.can_guard(base)
+    generation = services.generate(model=base, owner=alice, sampling=SamplingConfig(count=2, seed=1))
+    assert generation.refusals.copies is None
+
+
+def test_damaged_fingerprints_are_told_and_no_post_is_written(model: TrainedModel) -> None:
+    path = registry.path_of(model) / registry.FINGERPRINTS
+    path.write_bytes(path.read_bytes()[:-8])
+    registry._guard.cache_clear()
+    with pytest.raises(CheckpointError, match="backup"):
+        services.write(model, SamplingConfig(seed=1))
 
 
 def test_people_see_their_own_models_and_the_base_model(

@@ -57,7 +57,16 @@ def test_nonsense_is_told_and_writes_nothing(alice: User, base: TrainedModel, wr
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": "0"}, {"epochs": "11"}, {"epochs": "x"}, {"start": "x"}, {"name": "n" * 81}]
+    "wrong",
+    [
+        {"epochs": "0"},
+        {"epochs": "11"},
+        {"epochs": "x"},
+        {"start": "x"},
+        {"name": "n" * 81},
+        {"dropout": "1"},
+        {"batch_size": "0"},
+    ],
 )
 def test_a_training_asked_for_wrongly_is_not_queued(
     alice: User, base: TrainedModel, corpus: Corpus, wrong: dict[str, str]
@@ -65,8 +74,10 @@ def test_a_training_asked_for_wrongly_is_not_queued(
     right = {"epochs": "2", "start": str(base.pk), "name": "Bot"}
     assert signed_in(alice).post(f"/corpora/{corpus.pk}/", {**right, **wrong}).status_code == 400
     assert not Job.objects.filter(kind="fine_tune").exists()
-    assert signed_in(alice).post(f"/corpora/{corpus.pk}/", right).status_code == 302
-    assert Job.objects.get(kind="fine_tune").arguments["epochs"] == 2
+    more = {"learning_rate": "0.001", "dropout": "", "seed": "7"}
+    assert signed_in(alice).post(f"/corpora/{corpus.pk}/", {**right, **more}).status_code == 302
+    arguments = Job.objects.get(kind="fine_tune").arguments
+    assert (arguments["epochs"], arguments["seed"], arguments["settings"]) == (2, 7, {"learning_rate": 0.001})
 
 
 def test_too_few_characters_are_told_on_the_page(alice: User, base: TrainedModel) -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.states import State
-from botfactory.ops.commands import OwnerCommand, native_messages_to
+from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
 from models_app import registry, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import LearningError
@@ -32,6 +32,14 @@ class Command(OwnerCommand):
         parser.add_argument("--start", default="base", metavar="MODEL", help="the model to start from (default: base)")
         parser.add_argument("--name", default="", help="the name of the new model")
         parser.add_argument("--seed", type=int, help="for the same result once more")
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            type=setting,
+            metavar="NAME=VALUE",
+            help=f"instead of what fits the corpus: {', '.join(services.SETTINGS)}",
+        )
         parser.add_argument("--count", type=int, default=5, help="posts to print at the end (default: 5)")
         parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
 
@@ -40,6 +48,7 @@ class Command(OwnerCommand):
         start = services.find_model(options["start"], user=owner if options["owner"] else None)
         # Wrong options are told before anything is imported.
         services.require_epochs(options["epochs"])
+        services.training_config(1, options["epochs"], 0, dict(options["set"]))
         sampling = None
         if options["count"]:
             try:
@@ -50,7 +59,8 @@ class Command(OwnerCommand):
         report = corpora.report(corpus)
         self.tell(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept. {report.advice}")
         model = self._train(owner, corpus, start, options)
-        posts = services.generate(model=model, owner=owner, sampling=sampling).posts if sampling else []
+        generation = services.generate(model=model, owner=owner, sampling=sampling) if sampling else None
+        posts = generation.posts if generation else []
         if options["json"]:
             self.write_json(
                 {
@@ -68,6 +78,8 @@ class Command(OwnerCommand):
         self.stdout.write(f"{model.full_name} is ready (model {model.pk}). It writes:\n")
         for post in posts:
             self.stdout.write(f"  {post}\n")
+        if generation and generation.refused_because:
+            self.tell(f"Refused on the way: {'; '.join(generation.refused_because)}.")
 
     def _corpus(self, what: str, owner: User, options: dict[str, Any]) -> Corpus:
         """What was named: a corpus that is here already, by its id, or posts to import."""
@@ -88,6 +100,7 @@ class Command(OwnerCommand):
             epochs=options["epochs"],
             name=options["name"],
             seed=options["seed"],
+            settings=dict(options["set"]),
             run_here=True,
         )
         bar_format = "{percentage:3.0f}%|{bar}| {desc}"

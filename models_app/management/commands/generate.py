@@ -20,25 +20,47 @@ class Command(OwnerCommand):
         parser.add_argument("--count", type=int, default=10, help="how many posts, 1 to 100 (default: 10)")
         parser.add_argument("--temperature", type=float, default=0.8, help="0 (safe) to 2 (wild) (default: 0.8)")
         parser.add_argument("--top-k", type=int, default=0, help="choose among the k likeliest only (0: all)")
+        parser.add_argument(
+            "--top-p", type=float, default=1.0, help="choose among the likeliest of this probability only (1: all)"
+        )
         parser.add_argument("--prompt", default="", help="how each post begins")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
         parser.add_argument("--max-characters", type=int, default=280, help="the longest post (default: 280)")
+        parser.add_argument(
+            "--ban", action="append", default=[], metavar="WORD", help="a word or phrase that no post holds; repeatable"
+        )
+        parser.add_argument("--allow-copies", action="store_true", help="also posts too close to learned ones")
+        parser.add_argument("--keep-mentions", action="store_true", help="leave @names as they are written")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = self.owner(options) if options["owner"] else None
         model = services.find_model(options["model"], user=user)
-        names = ("count", "temperature", "top_k", "prompt", "seed", "max_characters")
+        names = ("count", "temperature", "top_k", "top_p", "prompt", "seed", "max_characters")
         try:
-            sampling = services.seeded(SamplingConfig(**{name: options[name] for name in names}))
+            sampling = SamplingConfig(
+                **{name: options[name] for name in names},
+                banned=tuple(options["ban"]),
+                copy_guard=not options["allow_copies"],
+                mask_mentions=not options["keep_mentions"],
+            )
         except ValueError as error:
             raise CommandError(str(error)) from error
-        posts, seconds = services.write(model, sampling)
+        sampling = services.seeded(sampling)
+        writing, seconds = services.write(model, sampling)
         if options["json"]:
             self.write_json(
-                {"model": str(model.pk), "name": model.full_name, "posts": posts, "seconds": round(seconds, 3)}
-                | {"sampling": sampling.as_dict()}
+                {
+                    "model": str(model.pk),
+                    "name": model.full_name,
+                    "posts": writing.posts,
+                    "refused": writing.refused.as_dict(),
+                    "seconds": round(seconds, 3),
+                    "sampling": sampling.as_dict(),
+                }
             )
             return
-        for post in posts:
+        for post in writing.posts:
             self.stdout.write(post)
+        if reasons := writing.refused.reasons(sampling.max_characters):
+            self.tell(f"{len(writing.posts)} of {sampling.count} posts. Refused on the way: {'; '.join(reasons)}.")
