@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from tweets import services
+from tweets import examples, services
 from tweets.forms import NewCorpusForm, RulesForm
 from tweets.models import Corpus
 from tweets.sources.handles import NETWORKS
@@ -60,12 +60,17 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """The rules of cleaning: shown, tried out, and applied to all posts again."""
     corpus = corpus_or_404(request, corpus_id)
     form = RulesForm(request.POST) if request.method == "POST" else RulesForm.of(corpus.cleaning_rules)
+    context: dict[str, Any] = {"corpus": corpus, "form": form}
     if form.is_valid():
-        try:
-            return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
-        except services.CorpusError as error:
-            form.add_error(None, str(error))
-    return render(request, "tweets/rules.html", {"corpus": corpus, "form": form}, status=400 if form.is_bound else 200)
+        if "try" in request.POST:
+            context["trial"] = examples.trial(corpus, form.rules())
+        else:
+            try:
+                return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
+            except services.CorpusError as error:
+                form.add_error(None, str(error))
+    context |= {"drops": examples.drops(corpus), "changes": examples.changes(corpus)}
+    return render(request, "tweets/rules.html", context, status=400 if form.errors else 200)
 
 
 @login_required

@@ -11,8 +11,9 @@ from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import services
+from tweets import examples, services
 from tweets.cleaning import CleaningRules, Links
+from tweets.examples import Effect, Example
 from tweets.forms import RulesForm
 from tweets.models import Corpus
 
@@ -66,6 +67,39 @@ def test_rules_that_make_no_sense_are_told_and_change_nothing(alice: User, chang
     answer = signed_in(alice).post(f"/corpora/{corpus.pk}/clean", fields(CleaningRules(), **changed))
     assert answer.status_code == 400 and words in answer.content.decode()
     assert Job.objects.count() == 1 and Corpus.objects.get().is_ready
+
+
+def test_what_each_rule_did_is_counted_and_shown_on_real_posts(alice: User) -> None:
+    texts = ["@someone a reply that says something", "A nice piece via @newsroom", "see https://t.co/abcdefghij now"]
+    corpus = pasted(alice, [*texts, *make_posts(20)])
+    context = signed_in(alice).get(f"/corpora/{corpus.pk}/clean").context
+    assert context["drops"] == [Effect("reply", 1, [Example(texts[0], "")])]
+    assert context["changes"] == [
+        Effect("links", 1, [Example(texts[2], "see now")]),
+        Effect("via", 1, [Example(texts[1], "A nice piece")]),
+    ]
+
+
+def test_rules_are_tried_without_changing_anything(alice: User) -> None:
+    corpus = pasted(alice, ["@someone a reply that says something", "A moist cake", *make_posts(20)])
+    sent = fields(CleaningRules(keep_replies=True), banned_words="moist", **{"try": "yes"})
+    answer = signed_in(alice).post(f"/corpora/{corpus.pk}/clean", sent)
+    assert answer.status_code == 200
+    trial = answer.context["trial"]
+    assert (trial.looked_at, trial.kept_now, trial.kept_then, trial.differences) == (22, 21, 21, 2)
+    assert {(post.text, post.now_dropped, post.then_dropped) for post in trial.shown} == {
+        ("@someone a reply that says something", "reply", ""),
+        ("A moist cake", "", "banned"),
+    }
+    assert Job.objects.count() == 1 and Corpus.objects.get().cleaning_rules == CleaningRules()
+
+
+def test_few_differences_of_many_are_shown_and_of_each_sort_some(alice: User) -> None:
+    replies = [f"@someone {text}" for text in make_posts(40)]
+    corpus = pasted(alice, [*replies, "A moist cake", *make_posts(20, seed=3)])
+    trial = examples.trial(corpus, CleaningRules(keep_replies=True, banned_words=("moist",)))
+    assert (trial.differences, len(trial.shown)) == (41, examples.SHOWN)
+    assert {post.then_dropped for post in trial.shown} == {"", "banned"}
 
 
 def test_while_a_job_is_at_work_the_rules_stay(alice: User) -> None:

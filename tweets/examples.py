@@ -1,0 +1,110 @@
+"""What rules of cleaning do, shown on real posts: those that are in force, and others before they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from tweets.clean_corpus import state_of
+from tweets.cleaning import Cleaner, CleaningRules, Survey
+from tweets.models import Corpus
+from tweets.sources import base
+
+#: So many posts are cleaned while a person waits; it takes well under a second.
+TRIED = 3_000
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one rule did: `kind` is a Change or a Drop, by how many posts, with a few of them."""
+
+    kind: str
+    number: int
+    examples: list[Example]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A post that other rules would treat otherwise: its text, or the reason why it is dropped, now and then."""
+
+    text: str
+    now: str
+    now_dropped: str
+    then: str
+    then_dropped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    looked_at: int
+    kept_now: int
+    kept_then: int
+    differences: int
+    shown: list[Difference]
+
+
+def drops(corpus: Corpus) -> list[Effect]:
+    """Why posts were dropped when the corpus was last cleaned, the most frequent reason first."""
+    return _effects(corpus, corpus.dropped)
+
+
+def changes(corpus: Corpus) -> list[Effect]:
+    """What was done to the texts of kept posts when the corpus was last cleaned."""
+    return _effects(corpus, corpus.report.get("changes", {}))
+
+
+def _effects(corpus: Corpus, counts: dict[str, int]) -> list[Effect]:
+    numbers = corpus.report.get("examples", {})
+    wanted = [number for kind in counts for number in numbers.get(kind, ())]
+    posts = {pk: Example(text, cleaned) for pk, text, cleaned in _texts(corpus, wanted)}
+    return [
+        Effect(kind, count, [posts[number] for number in numbers.get(kind, ()) if number in posts])
+        for kind, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    ]
+
+
+def _texts(corpus: Corpus, numbers: list[int]) -> list[tuple[int, str, str]]:
+    return list(corpus.posts.filter(pk__in=numbers).values_list("pk", "text", "cleaned"))
+
+
+def trial(corpus: Corpus, rules: CleaningRules) -> Trial:
+    """What the rules would make of the first posts of the corpus. Nothing is changed."""
+    posts = list(corpus.posts.order_by("pk")[:TRIED])
+    survey = Survey(rules, len(posts))
+    survey.look([post.text for post in posts])
+    outcomes = Cleaner(rules, survey.overview()).clean_all(
+        [
+            base.Post(post.key, post.text, post.posted_at, post.is_repost, post.is_reply, has_warning=post.has_warning)
+            for post in posts
+        ]
+    )
+    kept_then, found = 0, []
+    for post, outcome in zip(posts, outcomes, strict=True):
+        then, then_dropped = state_of(outcome, is_removed=post.is_removed)
+        kept_then += not then_dropped
+        now = "" if post.dropped else post.cleaned
+        then = "" if then_dropped else then
+        if (now, post.dropped) != (then, then_dropped):
+            found.append(Difference(post.text, now, post.dropped, then, then_dropped))
+    return Trial(
+        looked_at=len(posts),
+        kept_now=sum(not post.dropped for post in posts),
+        kept_then=kept_then,
+        differences=len(found),
+        shown=_mixed(found),
+    )
+
+
+def _mixed(found: list[Difference]) -> list[Difference]:
+    """A few of them, of each sort about as many."""
+    sorts: dict[tuple[str, str], list[Difference]] = {}
+    for difference in found:
+        sorts.setdefault((difference.now_dropped, difference.then_dropped), []).append(difference)
+    return [each for rank in zip_longest(*sorts.values()) for each in rank if each is not None][:SHOWN]
