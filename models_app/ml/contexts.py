@@ -9,6 +9,8 @@ Transformer", Pagnoni et al. 2024, arXiv:2412.09871, section 3.2.1.)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -33,29 +35,44 @@ def start_keys(contexts: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: Any, library: Any = np) -> Keys:
-    """Returns the keys (B, contexts) after each row's next symbol (B,), both int64, by numpy or by tensorflow."""
+    """Returns the keys (B, contexts) after each row's next symbol (B,), both int64, by numpy or by tensorflow.
+
+    A context of bytes is 256 * key + symbol, of which its last bytes count; the word so far is a hash.
+    """
+    rule = _rule(contexts)
+    symbols = symbols[:, None]  # (B, 1)
     ends = symbols == END
-    fresh = ends | (symbols == _SPACE) | (symbols == _LINE_END)
-    following = []
-    for place, order in enumerate(contexts):
-        key = keys[:, place]
-        if order == WORD:
-            zero = library.zeros_like(key)
-            following.append(library.where(fresh, zero, _low_bits(key * _WORD_MULTIPLIER + symbols + 1, 31)))
-        else:
-            # 256 * key + symbol, of which the last `order` bytes count.
-            shifted = _low_bits(key * SIZE + symbols, 8 * order)
-            following.append(library.where(ends, _ends(order) + library.zeros_like(key), shifted))
-    return library.stack(following, axis=1)
+    fresh = ends | (((symbols == _SPACE) | (symbols == _LINE_END)) & rule.is_word)  # (B, contexts)
+    return library.where(fresh, rule.start, (keys * rule.multiplier + symbols + rule.plus) % rule.modulus)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How each context's key goes on, (contexts,) each."""
+
+    multiplier: NDArray[np.int64]
+    plus: NDArray[np.int64]
+    modulus: NDArray[np.int64]
+    start: NDArray[np.int64]
+    is_word: NDArray[np.bool_]
+
+
+@cache
+def _rule(contexts: tuple[int, ...]) -> _Rule:
+    orders = np.array(contexts, np.int64)
+    is_word = orders == WORD
+    return _Rule(
+        multiplier=np.where(is_word, _WORD_MULTIPLIER, SIZE),
+        plus=is_word.astype(np.int64),
+        modulus=np.where(is_word, 2**31, SIZE**orders),
+        start=start_keys(contexts),
+        is_word=is_word,
+    )
 
 
 def rows_of(keys: Keys, rows: int) -> Keys:
     """Returns the table row, 0 to rows - 1, of each key; `rows` is a power of two of at most 2**31."""
-    return _low_bits(keys * _ROW_MULTIPLIER, 32) // (2**32 // rows)
-
-
-def _low_bits(values: Any, bits: int) -> Any:
-    return values % 2**bits
+    return keys * _ROW_MULTIPLIER % 2**32 // (2**32 // rows)
 
 
 def _ends(order: int) -> int:

@@ -131,8 +131,11 @@ class Stepper:
 
 
 def _normed(x: Floats) -> Floats:
-    mean: Floats = np.mean(np.square(x), axis=1, keepdims=True, dtype=np.float32)
-    normed: Floats = x / np.sqrt(mean + np.float32(EPSILON))
+    scale: Floats = np.einsum("bh,bh->b", x, x)
+    scale /= np.float32(x.shape[1])
+    scale += np.float32(EPSILON)
+    np.sqrt(scale, out=scale)
+    normed: Floats = x / scale[:, None]
     return normed
 
 
