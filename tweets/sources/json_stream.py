@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, Protocol
 
 from tweets.sources.base import BadFile
@@ -29,7 +29,11 @@ class TextReader(Protocol):
 
 
 class NoList(ValueError):
-    """There is no list of strings or objects in the document."""
+    """There is no list of strings or objects in the document; `rest` is what there is in it, if it is an object."""
+
+    def __init__(self, rest: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.rest = rest or {}
 
 
 class Decoded:
@@ -58,10 +62,11 @@ def items(source: TextReader) -> Iterator[Any]:
     document.require_end()
 
 
-def items_of_first_list(source: TextReader) -> Iterator[Any]:
+def items_of_first_list(source: TextReader, passed_over: Container[str] = ()) -> Iterator[Any]:
     """Yields the items of the first list of strings or objects: the document itself, or under a key of its object.
 
-    Raises NoList before the first item where there is none, else like `items`.
+    Lists under a key of `passed_over`, or under one that begins with @ (a context of JSON-LD), do not count. Raises
+    NoList before the first item where there is none, else like `items`.
     """
     document = _Document(source)
     if document.take("["):
@@ -70,17 +75,21 @@ def items_of_first_list(source: TextReader) -> Iterator[Any]:
         yield from document.items()
     elif document.take("{"):
         found = False
-        for _ in document.each_key():
+        rest: dict[str, Any] = {}
+        for key in document.each_key():
             if not document.take("["):
-                document.value()
-            elif not found and document.peek() in ("{", '"'):
+                value = document.value()
+                if not found and document.size <= _LARGEST_ITEM:
+                    rest[key] = value
+            elif not found and key not in passed_over and key[:1] != "@" and document.peek() in ("{", '"'):
                 found = True
                 yield from document.items()
             else:
                 for _ in document.items():
                     pass
         if not found:
-            raise NoList
+            document.require_end()
+            raise NoList(rest)
     else:
         raise NoList
     document.require_end()
@@ -93,6 +102,7 @@ class _Document:
         self._source = source
         self._text = ""
         self._at = 0
+        self.size = 0  # characters that have been in memory so far
 
     def peek(self) -> str:
         """The next character that is no space, "" at the end."""
@@ -183,6 +193,7 @@ class _Document:
         chunk = self._source.read(max(_CHUNK, len(self._text) - self._at))
         self._text = self._text[self._at :] + chunk
         self._at = 0
+        self.size += len(chunk)
         return bool(chunk)
 
 

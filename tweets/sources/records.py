@@ -87,7 +87,8 @@ def post_of(
         created_at=_first(parse_date(record[name]) for name in DATE_NAMES if name in record),
         is_repost=is_repost,
         is_reply=not is_repost and (text.startswith("@") if threads else _is_reply(record, text)),
-        is_quote=not is_repost and "quoted" in _reference_types(record),
+        is_quote=not is_repost and ("quoted" in _reference_types(record) or _says(record, "is_quote_status")),
+        has_warning=_says(record, "has_warning"),
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tweets.sources import json_stream, tables
 from tweets.sources.base import BadFile, Page, Post, SourceSettings
 from tweets.sources.paging import in_pages
-from tweets.sources.records import TEXT_NAMES, field_name, post_of, text_of
+from tweets.sources.records import TEXT_NAMES, post_of, text_of
+from tweets.sources.shapes import NOT_POSTS, fields_of
 from tweets.sources.streams import LONGEST_LINE, lines, open_text
 
 _HEAD = 1 << 16  # characters looked at to tell the formats apart
@@ -69,10 +70,12 @@ class UploadSource:
     def _json_items(self, source: Any) -> Iterator[tuple[str, Any]]:
         number = 0
         try:
-            for number, item in enumerate(json_stream.items_of_first_list(source), 1):
+            for number, item in enumerate(json_stream.items_of_first_list(source, NOT_POSTS), 1):
                 yield f"item-{number:09}", item
-        except json_stream.NoList:
-            raise BadFile(_NO_LIST) from None
+        except json_stream.NoList as none:
+            if text_of(fields_of(none.rest) or {}) is None:
+                raise BadFile(_NO_LIST) from None
+            yield "item-000000001", none.rest
         except json_stream.JSON_ERRORS:
             if number == 0:
                 raise BadFile(_NO_LIST) from None
@@ -87,7 +90,7 @@ def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str]) -> Iterator[Po
         if isinstance(record, str):
             yield post_of({}, record, place)
             continue
-        fields = _fields(record)
+        fields = fields_of(record)
         text = text_of(fields) if fields is not None else None
         if text is None and not any_text:
             name, number = place.split("-")
@@ -97,15 +100,6 @@ def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str]) -> Iterator[Po
             )
         any_text = True
         yield post_of(fields or {}, text or "", place, seen=seen)
-
-
-def _fields(record: Any) -> Mapping[str, Any] | None:
-    if not isinstance(record, Mapping):
-        return None
-    wrapped = record.get("tweet")
-    if isinstance(wrapped, Mapping):
-        record = wrapped
-    return {field_name(str(name)): value for name, value in record.items()}
 
 
 def _json_lines(source: Iterator[str]) -> Iterator[tuple[str, Any]]:

@@ -171,7 +171,7 @@ class XApiSource:
         following = None if is_last else replace(position, token=token, count=count, empty=empty)
         if following is None and count == 0 and position.newer_than is None:
             raise NoPosts(f"@{self._handle} has not posted anything. Try another account.")
-        found = [_post(record, position.user) for record in bought if id_of(record) is not None]
+        found = [_post(record, position.user) for record in bought if _is_post(record)]
         posts = tuple(post for post in found if self._settings.wants(post))
         return Page(posts, cursor_of(following) if following else None, position.total), following
 
@@ -234,6 +234,12 @@ class XApiSource:
             )
         if "not-authorized" in said or "not authorized" in said or "authorization error" in said:
             return self._protected()
+        if "internal-error" in said:
+            return self._unavailable("an error of its own")
+        if "disallowed-resource" in said or "resource-unavailable" in said:
+            return ProtectedHandle(
+                f"X does not give out the posts of @{self._handle}. If it is your account, upload your X archive."
+            )
         if forbidden:
             return BadCredentials("X does not let this server read those posts. Ask its administrator about the X app.")
         return UnknownHandle(f"X knows no account @{self._handle}. Check the spelling.")
@@ -245,6 +251,10 @@ class XApiSource:
 
     def _unavailable(self, what: str) -> SourceError:
         return SourceUnavailable(f"X gave {what}. Nothing that was read is lost; try again in a few minutes.")
+
+
+def _is_post(record: dict[str, Any]) -> bool:
+    return id_of(record) is not None and text_of(record) is not None
 
 
 def _post(record: dict[str, Any], user: str) -> Post:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -292,3 +293,34 @@ def test_every_recorded_status_is_read() -> None:
             assert posts[0].has_warning is bool(each["spoiler_text"])
         else:
             assert posts == []
+
+
+def kind_of(recording: dict[str, Any]) -> str:
+    """What the answer would mean to a reader of an account's posts, told by its shape alone."""
+    status, body = recording["response"]["status"], recording["response"]["body"]
+    if status != 200:
+        return {401: "protected_handle", 404: "unknown_handle", 422: "bad_answer"}[status]
+    if isinstance(body, list):
+        return "page"
+    return "look-up" if "id" in body else "bad_answer"
+
+
+@needs_data
+def test_every_recorded_answer_is_read_or_told_in_either_place() -> None:
+    counted: Counter[str] = Counter()
+    for path in sorted((DATA / "api" / "mastodon" / "mastodon-py").glob("*.json")):
+        for recording in recorded(path.stem):
+            kind = kind_of(recording)
+            counted[kind] += 1
+            try:
+                pages = replayed(as_answer(recording), [status("7", 1, "<p>a post</p>")], [])
+                as_look_up = "look-up" if len(posts_of(pages)) == 1 else f"{len(posts_of(pages))} posts"
+            except SourceError as error:
+                as_look_up = error.code
+            # A list is no account, whatever is in it; a status has an id too, and then posts of its own are asked for.
+            assert as_look_up == ("bad_answer" if kind == "page" else kind), path.name
+            if kind == "page":
+                said = [each for each in recording["response"]["body"] if "content" in each or "acct" in each]
+                posts = posts_of(replayed({**ACCOUNT, "id": "7"}, as_answer(recording), [], newer_than="1"))
+                assert [post.key for post in posts] == [each["id"] for each in said]
+    assert counted["page"] > 15 and counted["look-up"] > 30 and counted["unknown_handle"] == 1

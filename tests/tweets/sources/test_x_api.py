@@ -212,17 +212,92 @@ def recorded(path: str) -> tuple[int, dict[str, str], Any]:
     return response["status"], response.get("headers", {}), response["body"]
 
 
+END: tuple[int, dict[str, str], Any] = (200, {}, {"meta": {"result_count": 0}})
+
+
 @needs_data
 @pytest.mark.parametrize(
-    "name", ["get_users_tweets", "get_home_timeline", "get_liked_tweets", "get_users_mentions", "search_recent_tweets"]
+    ("name", "count"),
+    [
+        ("get_users_tweets", 2),
+        ("get_home_timeline", 98),
+        ("get_liked_tweets", 96),
+        ("get_users_mentions", 10),
+        ("search_recent_tweets", 10),
+        ("get_quote_tweets", 9),
+        ("get_tweets", 2),
+    ],
 )
-def test_recorded_pages_are_read_whole(name: str) -> None:
+def test_recorded_pages_are_read_whole(name: str, count: int) -> None:
     page = recorded(f"tweepy/{name}.json")
-    end: tuple[int, dict[str, str], Any] = (200, {}, {"meta": {"result_count": 0}})
-    posts = posts_of(replayed(recorded("tweepy/get_user.json"), page, end))
-    assert [post.key for post in posts] == [record["id"] for record in page[2]["data"]]
+    posts = posts_of(replayed(recorded("tweepy/get_user.json"), page, END))
+    assert [post.key for post in posts] == [record["id"] for record in page[2]["data"]] and len(posts) == count
     assert sum(post.is_repost for post in posts) == sum(record["text"].startswith("RT @") for record in page[2]["data"])
     assert not any("&amp;" in post.text or "&lt;" in post.text for post in posts)
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["get_me", "get_user"])
+def test_recorded_users_are_a_look_up(name: str) -> None:
+    pages = replayed(recorded(f"tweepy/{name}.json"), recorded("tweepy/get_users_tweets.json"), END)
+    assert len(posts_of(pages)) == 2
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["get_users", "get_users_followers", "get_retweeters"])
+def test_recorded_lists_of_users_are_neither_a_look_up_nor_posts(name: str) -> None:
+    users = recorded(f"tweepy/{name}.json")
+    assert len(users[2]["data"]) in (2, 38, 100)
+    assert posts_of(replayed(recorded("tweepy/get_user.json"), users, END)) == []
+    with pytest.raises(SourceError) as raised:
+        replayed(users)
+    assert raised.value.code == "unknown_handle"
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "status", "outcome"),
+    [
+        ("01-fundamentals", 400, "source_unavailable"),
+        ("02-fundamentals", 200, 1),
+        ("03-fundamentals", 429, "rate_limited"),
+        ("04-lookup", 200, 0),
+        ("05-lookup", 200, 1),
+    ],
+)
+def test_the_answers_in_xs_documentation_mean_what_it_says(name: str, status: int, outcome: str | int) -> None:
+    body = json.loads((DATA / "api" / "twitter-v2" / "docs-examples" / f"{name}.json").read_text(encoding="utf-8"))
+    try:
+        found: str | int = len(posts_of(replayed(recorded("tweepy/get_user.json"), (status, {}, body), END)))
+    except SourceError as error:
+        found = error.code
+    assert found == outcome
+
+
+PROBLEMS = {
+    "disallowed-resource": "protected_handle",
+    "field-hydration-failure": "unknown_handle",
+    "field-unauthorized": "unknown_handle",
+    "internal-error": "source_unavailable",
+    "invalid-request": "unknown_handle",
+    "not-authorized-for-field": "protected_handle",
+    "not-authorized-for-resource": "protected_handle",
+    "resource-not-found": "unknown_handle",
+    "resource-unavailable": "protected_handle",
+}
+
+
+@needs_data
+def test_each_kind_of_problem_that_x_describes_has_its_sentence() -> None:
+    path = DATA / "api" / "twitter-v2" / "docs-examples" / "problem-schemas.json"
+    schemas = json.loads(path.read_text(encoding="utf-8")).values()
+    kinds = {kind for schema in schemas for kind in schema.get("properties", {}).get("type", {}).get("enum", [])}
+    assert {kind.rsplit("/", 1)[-1] for kind in kinds} == set(PROBLEMS)
+    for kind in kinds:
+        name = kind.rsplit("/", 1)[-1]
+        with pytest.raises(SourceError) as raised:
+            replayed((200, {}, {"errors": [{"type": kind, "title": name, "detail": "As described."}]}))
+        assert raised.value.code == PROBLEMS[name] and str(raised.value).endswith(".")
 
 
 @needs_data

@@ -1,0 +1,171 @@
+"""Posts in the shapes of the networks' own exports and answers, brought as a file."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tweets.sources.helpers import DATA, needs_data, posts_of
+from tweets.sources import Post, SourceSettings, open_source
+from tweets.sources.base import BadFile
+
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+RECORDED = sorted((DATA / "api" / "twitter-v1.1").rglob("*.json")) if DATA.is_dir() else []
+
+
+def read(tmp_path: Path, document: Any, name: str = "a.json", indent: int | None = None) -> list[Post]:
+    path = tmp_path / name
+    path.write_text(json.dumps(document, indent=indent, ensure_ascii=False), encoding="utf-8")
+    return posts_of(open_source("file", path=path, settings=SourceSettings()).pages())
+
+
+def bodies_of(path: Path) -> list[Any]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    recordings = document if isinstance(document, list) else [document]
+    if all(isinstance(each, dict) and "response" in each for each in recordings):
+        return [each["response"]["body"] for each in recordings]
+    return [document]
+
+
+def posts_in(body: Any) -> list[dict[str, Any]]:
+    """The posts of an answer of X's old API, told by its shape alone."""
+    found = body.get("statuses", [body]) if isinstance(body, dict) else body
+    return [each for each in found if isinstance(each, dict) and ("text" in each or "full_text" in each)]
+
+
+def whole_text(post: dict[str, Any]) -> str:
+    text = post.get("extended_tweet", {}).get("full_text") or post.get("full_text") or post["text"]
+    return re.sub("&(?:amp|lt|gt|quot|#39);", lambda entity: html.unescape(entity[0]), text)
+
+
+@needs_data
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_recorded_answer_of_the_old_api_is_read_whole_or_told(path: Path, tmp_path: Path) -> None:
+    for body in bodies_of(path):
+        expected = posts_in(body)
+        for name, indent in (("a.json", None), ("b.json", 1), ("c", 1)):
+            if not expected:
+                with pytest.raises(BadFile, match=r"\.$"):
+                    read(tmp_path, body, name, indent)
+                continue
+            posts = read(tmp_path, body, name, indent)
+            assert [post.key for post in posts] == [str(each.get("id_str", each["id"])) for each in expected]
+            assert [post.text for post in posts] == [whole_text(each) for each in expected]
+            reposts = ["retweeted_status" in each or whole_text(each).startswith("RT @") for each in expected]
+            assert [post.is_repost for post in posts] == reposts
+
+
+@needs_data
+def test_the_old_api_was_recorded_in_so_many_posts() -> None:
+    assert len(RECORDED) == 82
+    assert sum(len(posts_in(body)) for path in RECORDED for body in bodies_of(path)) > 700
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("get_users_tweets", 2), ("get_home_timeline", 98), ("get_tweet", 1), ("get_tweets", 2), ("get_users", None)],
+)
+def test_recorded_answers_of_the_new_api_are_files_too(name: str, count: int | None, tmp_path: Path) -> None:
+    [body] = bodies_of(DATA / "api" / "twitter-v2" / "tweepy" / f"{name}.json")
+    for indent in (None, 2):
+        if count is None:
+            with pytest.raises(BadFile):
+                read(tmp_path, body, indent=indent)
+            continue
+        data = body["data"] if isinstance(body["data"], list) else [body["data"]]
+        posts = read(tmp_path, body, indent=indent)
+        assert [post.key for post in posts] == [each["id"] for each in data] and len(posts) == count
+
+
+@needs_data
+def test_recorded_pages_of_mastodon_are_files_too(tmp_path: Path) -> None:
+    folder = DATA / "api" / "mastodon" / "mastodon-py"
+    for body in bodies_of(folder / "account_statuses__test_fetch_next_previous.json"):
+        posts = read(tmp_path, body)
+        assert [post.key for post in posts] == [each["id"] for each in body] and len(posts) == 5
+        assert not any("<" in post.text for post in posts)
+
+
+@needs_data
+def test_recorded_feeds_of_bluesky_are_files_too(tmp_path: Path) -> None:
+    paths = sorted((DATA / "api" / "bluesky" / "atproto" / "author-feed").glob("*.json"))
+    assert len(paths) == 6
+    for path in paths:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        feed = body if isinstance(body, list) else body["feed"]
+        own = [each["post"]["record"] for each in feed if "Repost" not in str(each.get("reason"))]
+        for document in (feed, {"cursor": "1", "feed": feed}):
+            posts = read(tmp_path, document)
+            assert [post.text for post in posts] == [each["post"]["record"]["text"] for each in feed]
+            assert [post.is_reply for post in posts if not post.is_repost] == [
+                "reply" in record or record["text"].startswith("@") for record in own
+            ]
+
+
+def activity(number: int, content: str, to: str = PUBLIC, **note: Any) -> dict[str, Any]:
+    """A post as it stands in the outbox.json of a Mastodon export."""
+    address = f"https://a.example/users/someone/statuses/{number}"
+    body = {"id": address, "type": "Note", "summary": None, "inReplyTo": None, "content": content, **note}
+    return {
+        "id": f"{address}/activity",
+        "type": "Create",
+        "published": "2024-05-01T12:00:00Z",
+        "to": [to],
+        "cc": ["https://a.example/users/someone/followers"],
+        "object": body,
+    }
+
+
+def test_the_outbox_of_a_mastodon_export_comes_without_what_is_private(tmp_path: Path) -> None:
+    outbox = {
+        "@context": ["https://www.w3.org/ns/activitystreams", {"ostatus": "http://ostatus.org#"}],
+        "id": "outbox.json",
+        "type": "OrderedCollection",
+        "totalItems": 6,
+        "orderedItems": [
+            activity(1, "<p>Moss &amp; stone<br>again</p>"),
+            activity(2, "<p>an answer</p>", inReplyTo="https://b.example/1"),
+            activity(3, "<p>the butler</p>", summary="a spoiler"),
+            activity(4, "<p>a direct message</p>", to="https://b.example/users/friend"),
+            activity(5, "<p>not listed</p>", to="https://a.example/users/someone/followers") | {"cc": [PUBLIC]},
+            {**activity(6, ""), "type": "Announce", "object": "https://b.example/users/friend/statuses/9"},
+        ],
+    }
+    posts = read(tmp_path, outbox, "outbox.json")
+    assert [post.text for post in posts] == ["Moss & stone\nagain", "an answer", "the butler", "", "not listed", ""]
+    assert [post.key for post in posts] == ["1", "2", "3", "4", "5", "6"]
+    assert posts[0].created_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert [post.is_reply for post in posts].index(True) == 1 and [post.has_warning for post in posts].index(True) == 2
+    assert posts[5].is_repost
+    assert "direct message" not in str(posts)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"errors": [{"code": 63, "message": "User has been suspended."}]},
+        {"error": "Not authorized"},
+        {"data": [{"id": "1", "username": "someone"}]},
+        {"post": {"record": {"text": 5}, "uri": 7}},
+        {"type": "Create", "object": None},
+        {"orderedItems": []},
+    ],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_what_holds_no_post_is_no_post(tmp_path: Path, document: dict[str, Any], name: str) -> None:
+    try:
+        assert [post.text for post in read(tmp_path, document, name)] == [""] and "object" in document
+    except BadFile as error:
+        assert str(error).endswith(".")
+
+
+def test_a_huge_object_without_a_list_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="No list of posts"):
+        read(tmp_path, {f"key {number}": "x" * 1000 for number in range(20_000)})
