@@ -61,6 +61,7 @@ class SourceSettings:
     include_reposts: bool = True
     include_quotes: bool = True
     page_size: int = 100
+    text_column: str = ""  # of a table or of objects in a file; "" to find it
     max_posts: int = 3200  # the newest posts that X hands out of one account
     max_file_bytes: int = 100_000_000  # of an uploaded file, after gzip is undone
     max_archive_bytes: int = 2_000_000_000  # of the post files in an archive, uncompressed; media are never read
@@ -163,6 +164,16 @@ class BadAnswer(SourceError):
 
 class BadFile(SourceError):
     code = "bad_file"
+
+
+class WhichColumn(BadFile):
+    """More than one of the `columns` of a table may hold the posts: `SourceSettings.text_column` has to name one."""
+
+    code = "which_column"
+
+    def __init__(self, message: str, columns: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 class FileTooLarge(SourceError):

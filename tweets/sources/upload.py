@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tweets.sources import json_stream, tables
 from tweets.sources.base import BadFile, Page, Post, SourceSettings
+from tweets.sources.encodings import open_text
 from tweets.sources.paging import in_pages
-from tweets.sources.records import TEXT_NAMES, post_of, text_of
+from tweets.sources.records import TEXT_NAMES, field_name, post_of, text_of
 from tweets.sources.shapes import NOT_POSTS, fields_of
-from tweets.sources.streams import LONGEST_LINE, lines, open_text
+from tweets.sources.streams import LONGEST_LINE, lines
 
 _HEAD = 1 << 16  # characters looked at to tell the formats apart
 _LOOKED_FOR = ", ".join(TEXT_NAMES)
@@ -61,11 +62,11 @@ class UploadSource:
                         yield post_of({}, line.strip(), f"line-{number:09}")
             elif kind == "csv":
                 plain_lines = (line.replace("\x00", "") for line in lines(source, LONGEST_LINE))
-                for number, row, text in tables.rows(plain_lines):
+                for number, row, text in tables.rows(plain_lines, self._settings.text_column):
                     yield post_of(row, text, f"line-{number:09}", seen=seen)
             else:
                 records = _json_lines(lines(source, LONGEST_LINE)) if kind == "jsonl" else self._json_items(source)
-                yield from _posts_of(records, seen)
+                yield from _posts_of(records, seen, field_name(self._settings.text_column))
 
     def _json_items(self, source: Any) -> Iterator[tuple[str, Any]]:
         number = 0
@@ -84,22 +85,33 @@ class UploadSource:
             ) from None
 
 
-def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str]) -> Iterator[Post]:
+def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str], text_field: str) -> Iterator[Post]:
     any_text = False
     for place, record in records:
         if isinstance(record, str):
             yield post_of({}, record, place)
             continue
         fields = fields_of(record)
-        text = text_of(fields) if fields is not None else None
+        text = _text_in(fields, text_field)
         if text is None and not any_text:
             name, number = place.split("-")
             raise BadFile(
-                f"{name.capitalize()} {int(number)} has no text. Give each post as a string, or as an object with its "
-                f"text in one of these fields: {_LOOKED_FOR}."
+                f"{name.capitalize()} {int(number)} has no text in its field “{text_field[:40]}”. Name another field."
+                if text_field
+                else f"{name.capitalize()} {int(number)} has no text. Give each post as a string, or as an object "
+                f"with its text in one of these fields: {_LOOKED_FOR}."
             )
         any_text = True
         yield post_of(fields or {}, text or "", place, seen=seen)
+
+
+def _text_in(fields: Mapping[str, Any] | None, text_field: str) -> str | None:
+    if fields is None:
+        return None
+    if not text_field:
+        return text_of(fields)
+    text = fields.get(text_field)
+    return text if isinstance(text, str) else None
 
 
 def _json_lines(source: Iterator[str]) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.fakes.posts import make_posts
 from tests.tweets.sources.helpers import DATA, assert_resumes_everywhere, needs_data, posts_of
 from tweets.sources import Post, SourceSettings, open_source
-from tweets.sources.base import BadFile, FileTooLarge
+from tweets.sources.base import BadFile, FileTooLarge, WhichColumn
 
 SETTINGS = SourceSettings(page_size=7)
 SUFFIXES = [".txt", ".csv", ".jsonl", ".ndjson", ".json", ".txt.gz", ".jsonl.gz", ""]
@@ -34,12 +34,53 @@ def texts(posts: list[Post]) -> list[str]:
     return [post.text for post in posts]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+GERMAN = "Grüße aus Köln\r\n\r\n  naïve café \r\n"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1"]
+)
 def test_a_line_is_a_post_in_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
-    posts = read(tmp_path, "a.txt", "Grüße aus Köln\r\n\r\n  naïve café \r\n".encode(encoding))
+    posts = read(tmp_path, "a.txt", GERMAN.encode(encoding))
     assert texts(posts) == ["Grüße aus Köln", "naïve café"]
     assert [post.key for post in posts] == ["line-000000001", "line-000000003"]
     assert posts[0].created_at is None
+
+
+@pytest.mark.parametrize("mark", ["BOM_UTF16_LE", "BOM_UTF16_BE", "BOM_UTF32_LE", "BOM_UTF32_BE"])
+def test_every_byte_order_mark_is_understood_and_no_part_of_a_post(tmp_path: Path, mark: str) -> None:
+    encoding = mark[4:].replace("_", "-").replace("UTF", "utf-").lower()
+    assert texts(read(tmp_path, "a.txt", getattr(codecs, mark) + GERMAN.encode(encoding)))[0] == "Grüße aus Köln"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("cp1251", "Сегодня утром кот пролил чай на мой ноутбук, и я думаю, что это знак."),
+        ("koi8-r", "Сегодня утром кот пролил чай на мой ноутбук, и я думаю, что это знак."),
+        ("cp1253", "Σήμερα το πρωί η γάτα έχυσε το τσάι μου στον υπολογιστή."),
+        ("cp1256", "هذا الصباح سكبت القطة الشاي على حاسوبي."),
+        ("shift-jis", "今日は天気がいいから散歩しましょう。お茶をこぼした猫がいます。"),
+        ("euc-jp", "今日は天気がいいから散歩しましょう。お茶をこぼした猫がいます。"),
+        ("gb18030", "今天天气很好，我们去散步吧。猫把茶洒在我的电脑上了。"),
+        ("big5", "今天天氣很好，我們去散步吧。貓把茶灑在我的電腦上了。"),
+        ("euc-kr", "오늘은 날씨가 좋아서 산책하자. 고양이가 차를 쏟았어요."),
+        ("cp1250", "Dziś rano kot wylał herbatę na mój laptop. Żółw śpi, źle się dzieje."),
+        ("cp1254", "Bu sabah kedi çayımı döktü, şaşırdım. Güneş doğdu, ışık güzel."),
+        ("cp1252", "El niño comió año tras año; ça va très bien, à bientôt. São Paulo não é a capital."),
+        ("cp1252", "It’s “quoted” — dashes… and that’s it"),
+    ],
+)
+def test_older_encodings_are_told_by_their_words(tmp_path: Path, encoding: str, line: str) -> None:
+    written = [f"{number} {line}" for number in range(40)]
+    beginning = ["plain ASCII comes first"] * 3000
+    posts = read(tmp_path, "a.txt", "\n".join([*beginning, *written]).encode(encoding))
+    assert texts(posts)[3000:] == written
+
+
+@pytest.mark.parametrize("word", ["Grüße", "café", "naïve", "Ça va?", "£5 a pint", "5° and ½"])
+def test_a_short_text_in_an_older_encoding_is_western(tmp_path: Path, word: str) -> None:
+    assert texts(read(tmp_path, "a.txt", word.encode("cp1252"))) == [word]
 
 
 def test_one_torn_character_does_not_spoil_the_emoji(tmp_path: Path) -> None:
@@ -83,6 +124,63 @@ def test_without_a_known_name_the_longest_column_is_the_text(tmp_path: Path) -> 
         "this is a post",
         "and here comes another",
     ]
+
+
+DOUBTFUL = (
+    "title,summary,link\nOf moss,It grows on stones,https://a.example/moss\nOf tea,It gets cold,https://a.example/tea"
+)
+
+
+def test_a_table_with_two_columns_of_sentences_is_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(WhichColumn, match=r"“title” or “summary” of this table\. Write “text” above") as raised:
+        read(tmp_path, "a.csv", DOUBTFUL)
+    assert raised.value.columns == ("title", "summary") and raised.value.code == "which_column"
+    with pytest.raises(WhichColumn, match="“column 2” or “column 3”"):
+        read(tmp_path, "b.csv", "1,here is a post,and a remark\n2,another post comes,and one more remark")
+    with pytest.raises(WhichColumn, match="“message” or “content”"):
+        read(tmp_path, "c.csv", "message,content\nhello there,good day to you\nbye now,see you soon")
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("summary", ["It grows on stones", "It gets cold"]),
+        (" Title ", ["Of moss", "Of tea"]),
+        ("2", ["It grows on stones", "It gets cold"]),
+        ("column 1", ["Of moss", "Of tea"]),
+        ("link", ["https://a.example/moss", "https://a.example/tea"]),
+    ],
+)
+def test_the_answer_is_a_name_or_a_number(tmp_path: Path, column: str, expected: list[str]) -> None:
+    limits = SourceSettings(text_column=column)
+    assert texts(read(tmp_path, "a.csv", DOUBTFUL, limits)) == expected
+    assert texts(read(tmp_path, "a.tsv", DOUBTFUL.replace(",", "\t"), limits)) == expected
+
+
+@pytest.mark.parametrize("column", ["words", "0", "4", "column", "99999999999999999999"])
+def test_a_column_that_is_not_there_is_told_with_those_that_are(tmp_path: Path, column: str) -> None:
+    with pytest.raises(BadFile, match="It has “title”, “summary”, “link”: name one"):
+        read(tmp_path, "a.csv", DOUBTFUL, SourceSettings(text_column=column))
+    with pytest.raises(BadFile, match="2 columns without names"):
+        read(tmp_path, "a.csv", "1,here is a post\n2,another post comes", SourceSettings(text_column=column))
+
+
+def test_a_column_may_be_named_though_another_would_be_found(tmp_path: Path) -> None:
+    table = "id,text,german\n1,good morning,guten Morgen\n2,good night,gute Nacht"
+    assert texts(read(tmp_path, "a.csv", table)) == ["good morning", "good night"]
+    assert texts(read(tmp_path, "a.csv", table, SourceSettings(text_column="german"))) == ["guten Morgen", "gute Nacht"]
+    lines = '{"id": 1, "text": "good morning", "german": "guten Morgen"}\n'
+    assert texts(read(tmp_path, "a.jsonl", lines, SourceSettings(text_column="German"))) == ["guten Morgen"]
+    with pytest.raises(BadFile, match="“dutch”"):
+        read(tmp_path, "a.jsonl", lines, SourceSettings(text_column="dutch"))
+
+
+def test_long_addresses_ids_and_dates_are_not_the_text(tmp_path: Path) -> None:
+    link = "https://example.com/" + "a" * 90
+    rows = "\n".join(f"{n},2024-05-01T12:00:00,{link},tea and rain,<a href='{link}'>An app</a>" for n in range(3))
+    assert texts(read(tmp_path, "a.csv", f"id,date,link,said,source\n{rows}")) == ["tea and rain"] * 3
+    words = "id,date,word\n1,2024-05-01,moss\n2,2024-05-02,stone"
+    assert texts(read(tmp_path, "a.csv", words)) == ["moss", "stone"]
 
 
 def test_a_table_of_one_column_keeps_its_commas(tmp_path: Path) -> None:
