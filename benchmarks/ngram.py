@@ -35,7 +35,7 @@ class Grams:
 
     def of_order(self, order: int) -> Keys:
         """Returns the n-grams that end at the targets of `places(order)`."""
-        first = max(order - 1, 1)
+        first = min(max(order - 1, 1), self._symbols.size)
         keys = self._symbols[first:].astype(np.uint64)
         for back in range(1, order):
             older = self._symbols[first - back : self._symbols.size - back].astype(np.uint64)

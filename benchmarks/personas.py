@@ -33,11 +33,15 @@ class Persona:
         return sum(map(len, self.train))
 
 
-def read_persona(path: Path, *, newest: int, rules: CleaningRules | None = None) -> Persona:
-    """Returns the newest found posts of a file that begins with the newest, cleaned as an import cleans them."""
+def read_persona(path: Path, *, newest: int, kept: int = 0, rules: CleaningRules | None = None) -> Persona:
+    """Returns the newest found posts of a file that begins with the newest, cleaned as an import cleans them.
+
+    With `kept` only that many of those that cleaning keeps, the newest ones.
+    """
     source = open_source("file", path=path, settings=SourceSettings(page_size=1000))
     found = list(islice((post for page in source.pages() for post in page.posts), newest))
-    return Persona(path.name.partition(".")[0], len(found), *by_age(cleaned(found, rules or CleaningRules())[::-1]))
+    texts = cleaned(found, rules or CleaningRules())[: kept or None]
+    return Persona(path.name.partition(".")[0], len(found), *by_age(texts[::-1]))
 
 
 def cleaned(posts: Sequence[Post], rules: CleaningRules) -> list[str]:

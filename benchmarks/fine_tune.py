@@ -1,0 +1,225 @@
+"""How well a persona is learned, and in what time: ours against the tutorial's recipe and two classical rivals.
+
+    python -m benchmarks.fine_tune ../shared/data/personas/*.jsonl.gz --out outcomes.jsonl --json
+
+Contenders: "base", the base model alone; "default", our fine-tune as it is offered; "better", the far end of its
+slider; "tutorial", the tutorial's recipe from the same base weights; "nothing", our network without a base;
+"kneser_ney" and "ppmd", which also read the first megabytes of the base corpus. `--stock-keras` adds "stock_keras", the
+tutorial's recipe as the tutorial has it, for the seconds. How each learns and is measured stands in contenders.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.config import NETWORKS
+from models_app.ml.kinds import kind_of
+
+from . import common, ppmd
+from .common import say
+from .contenders import TUTORIAL_EPOCHS, Contender, Outcome, contenders, fingerprint
+from .personas import Persona, read_persona
+from .results import Results
+
+NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
+OURS: Final = ("default", "better")
+ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
+# What the product offers (models_app.services; a test holds them together).
+DEFAULT_EPOCHS, MOST_EPOCHS = 3, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A persona and what came of each contender, a run each."""
+
+    persona: Persona
+    outcomes: dict[str, list[Outcome]]
+
+    def mean(self, name: str, what: str) -> float:
+        return statistics.fmean(getattr(outcome, what) for outcome in self.outcomes[name])
+
+    def as_dict(self) -> dict[str, Any]:
+        persona = self.persona
+        found: dict[str, Any] = {
+            "persona": persona.name,
+            "found": persona.found,
+            "posts": len(persona.train) + len(persona.validation) + len(persona.test),
+            "characters": persona.characters,
+        }
+        for name, outcomes in self.outcomes.items():
+            found[name] = {what: self.mean(name, what) for what in ("bits", "validation_bits", "seconds", "epochs")}
+            found[name] |= {"runs": len(outcomes), "all_bits": [outcome.bits for outcome in outcomes]}
+        for name in set(self.outcomes) & {"default", "better"}:
+            found[name]["best_epochs"] = [outcome.more["best_epoch"] for outcome in self.outcomes[name]]
+        if "stock_keras" in self.outcomes and "default" in self.outcomes:
+            found["ratio_stock_keras"] = statistics.median(self.stock_ratios())
+            found["beats_stock_keras"] = self.mean("default", "validation_bits") < min(
+                outcome.validation_bits for outcome in self.outcomes["stock_keras"]
+            )
+        return found
+
+    def stock_ratios(self) -> list[float]:
+        """Returns of each run how many times as long stock Keras took as our default."""
+        pairs = zip(self.outcomes["stock_keras"], self.outcomes["default"], strict=True)
+        return [stock.seconds / ours.seconds for stock, ours in pairs]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    facts = common.machine()
+    base = load(options.base)
+    known = contenders(
+        base,
+        _lstm(base, options.lstm),
+        base_megabytes=options.base_mb,
+        epochs=options.epochs,
+        better_epochs=options.better_epochs,
+        tutorial_epochs=options.tutorial_epochs,
+    )
+    chosen = {name: known[name] for name in options.contenders}
+    results = Results(options.out)
+    rows = [
+        learned(read_persona(path, newest=options.newest, kept=kept), chosen, results, options.repeat)
+        for path in options.personas
+        for kept in options.kept
+    ]
+    result = {"personas": [row.as_dict() for row in rows]} | summary(rows, options.contenders)
+    _show(rows, result, options.contenders)
+    if options.json:
+        settings = {
+            name: getattr(options, name)
+            for name in ("newest", "kept", "base_mb", "repeat", "epochs", "better_epochs", "tutorial_epochs")
+        }
+        network = {"sha256": base.sha256, "network": base.network.as_dict()}
+        common.json_line(result | {"settings": settings, "base": network, "machine": facts})
+
+
+def learned(persona: Persona, chosen: dict[str, Contender], results: Results, repeat: int) -> Row:
+    """Returns the row of a persona; the contenders take turns, a run each, but for what the results know already."""
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in chosen}
+    posts = fingerprint(persona)
+    for seed in range(repeat):
+        for name, contender in chosen.items():
+            if seed and name in ONCE:
+                continue
+            key = {
+                "persona": persona.name,
+                "found": persona.found,
+                "posts": posts,
+                "contender": name,
+                "run": seed,
+                "depends_on": contender.depends_on(persona, seed),
+            }
+            outcome = results.get(key)
+            if outcome is None:
+                say(f"{persona.name}, {persona.found} posts, {name}, run {seed + 1} of {repeat}")
+                outcome = contender.run(persona, seed)
+                results.put(key, outcome)
+                say(f"  {outcome.bits:.3f} bits in {outcome.seconds:.1f} s")
+            outcomes[name].append(outcome)
+    return Row(persona, outcomes)
+
+
+def summary(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
+    """Returns means over the personas, and for ours by how many per cent their bits differ from each contender's.
+
+    Below zero is better. not_worse: on how many of the personas ours is at or below the contender.
+    """
+    found: dict[str, Any] = {
+        "means": {
+            name: {
+                what: statistics.fmean(row.mean(name, what) for row in rows)
+                for what in ("bits", "validation_bits", "seconds", "epochs")
+            }
+            for name in names
+        }
+    }
+    for ours in set(names) & set(OURS):
+        shares = {name: [row.mean(ours, "bits") / row.mean(name, "bits") for row in rows] for name in names}
+        found[f"{ours}_against"] = {name: 100 * (statistics.fmean(each) - 1) for name, each in shares.items()}
+        found[f"{ours}_not_worse"] = {name: sum(share <= 1 for share in each) for name, each in shares.items()}
+    if {"stock_keras", "default"} <= set(names):
+        found["ratio_stock_keras"] = common.spread([ratio for row in rows for ratio in row.stock_ratios()])
+    return found
+
+
+def _lstm(base: Checkpoint, folder: Path | None) -> Checkpoint:
+    """Returns what stock Keras starts from: that in the folder, else the base if it is an LSTM, else first weights."""
+    if folder is not None:
+        return load(folder)
+    if base.network.kind == "lstm":
+        return base
+    network = NETWORKS["lstm"]
+    return Checkpoint(network, kind_of(network).first_weights(network, 0), {}, "")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
+    parser.add_argument("--contenders", type=common.names_in, default=list(NAMES), help=f"some of {','.join(NAMES)}")
+    parser.add_argument("--stock-keras", action="store_true", help="the tutorial's recipe in stock Keras as well")
+    parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
+    parser.add_argument(
+        "--kept", type=common.whole_numbers_in, default=[0], help="and of those kept; 0: all; or several"
+    )
+    parser.add_argument("--base-mb", type=float, default=60, help="of the base corpus, read by the classical rivals")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
+    parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="of the default")
+    parser.add_argument("--better-epochs", type=int, default=MOST_EPOCHS)
+    parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
+    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
+    parser.add_argument("--lstm", type=Path, metavar="DIR", help="an LSTM that stock Keras starts from")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.contenders) - set(NAMES) - {"stock_keras"}):
+        parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join(NAMES)}.")
+    if options.stock_keras and "stock_keras" not in options.contenders:
+        options.contenders.append("stock_keras")
+    if "ppmd" in options.contenders and not ppmd.installed():
+        say("pyppmd is not installed and left out; `uv sync --group benchmarks` installs it.")
+        options.contenders.remove("ppmd")
+    return options
+
+
+def _show(rows: Sequence[Row], result: dict[str, Any], names: Sequence[str]) -> None:
+    print("Bits a character on the newest 10 %:\n")
+    body: list[list[object]] = []
+    for row in result["personas"]:
+        best = min(row[name]["bits"] for name in names)
+        cells = [f"{row[name]['bits']:.3f}" for name in names]
+        marked = [f"**{cell}**" if row[name]["bits"] == best else cell for name, cell in zip(names, cells, strict=True)]
+        body.append([row["persona"], f"{row['posts']:,}", f"{row['characters']:,}", *marked])
+    means = result["means"]
+    body.append(["mean", "", "", *(f"{means[name]['bits']:.3f}" for name in names)])
+    common.table(["persona", "posts", "characters", *names], body)
+    ours = [name for name in OURS if name in names]
+    print("\nMeans, and by how much ours is lower or higher:\n")
+    common.table(
+        ["contender", "bits", "validation", "seconds", "epochs"]
+        + [f"{o} against it" for o in ours]
+        + [f"{o} is not worse on" for o in ours],
+        [
+            [
+                name,
+                f"{means[name]['bits']:.3f}",
+                f"{means[name]['validation_bits']:.3f}",
+                f"{means[name]['seconds']:.1f}",
+                f"{means[name]['epochs']:.1f}",
+                *(f"{result[f'{o}_against'][name]:+.1f} %" for o in ours),
+                *(f"{result[f'{o}_not_worse'][name]} of {len(rows)}" for o in ours),
+            ]
+            for name in names
+        ],
+    )
+    if "ratio_stock_keras" in result:
+        print(f"\nStock Keras takes {result['ratio_stock_keras'].text(1)} times as long as our default.")
+
+
+if __name__ == "__main__":
+    main()
