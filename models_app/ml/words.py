@@ -7,9 +7,9 @@ import unicodedata
 from typing import Final
 
 LINK: Final = re.compile(r"(?:https?://|\bwww\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/\S*", re.IGNORECASE)
-# A handle, with its server where it has one (@name@example.org). As X reads it: what follows a letter is an e-mail
-# address, and what follows one of !#$%&* a swear word. In a link it is a part of the link.
-MENTION: Final = re.compile(r"(?<![A-Za-z0-9_!#$%&*@＠/])[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:@[\w.-]*\w)?")
+# A handle, with what hangs on it: its server (@name@example.org) or another handle. As X reads it: what follows a
+# letter is an e-mail address, and what follows one of !#$%&* a swear word. In a link it is a part of the link.
+MENTION: Final = re.compile(r"(?<![A-Za-z0-9_!#$%&*@＠/])[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:[@＠][\w.-]*\w)*")
 _APOSTROPHES: Final = "'’ʼ＇`´"
 
 

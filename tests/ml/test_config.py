@@ -13,7 +13,7 @@ from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, 
         NetworkConfig(units=32),
         FineTuneConfig.auto(characters=5000, epochs=3),
         PretrainConfig(seed=4),
-        SamplingConfig(prompt="hé"),
+        SamplingConfig(prompt="hé", banned=("a", "b c"), top_p=0.9, copy_guard=False),
     ],
 )
 def test_a_config_survives_json(config: Any) -> None:
@@ -41,6 +41,15 @@ def test_missing_settings_are_named() -> None:
         ({"prompt": 3}, "prompt must be text"),
         ({"seed": 1.5}, "seed"),
         ({"max_characters": 4001}, "max_characters"),
+        ({"top_p": 0}, "top_p must be a number above 0 and at most 1"),
+        ({"top_p": 1.1}, "top_p"),
+        ({"banned": "word"}, "banned must be a list"),
+        ({"banned": ["x"] * 201}, "at most 200"),
+        ({"banned": [" "]}, "1 to 100 characters"),
+        ({"banned": ["x" * 101]}, "1 to 100 characters"),
+        ({"banned": [3]}, "1 to 100 characters"),
+        ({"copy_guard": 1}, "copy_guard must be true or false"),
+        ({"mask_mentions": "no"}, "mask_mentions"),
     ],
 )
 def test_bad_sampling_settings_are_refused_with_a_sentence(values: dict[str, Any], words: str) -> None:

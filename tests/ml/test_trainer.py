@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig
+from models_app.ml.config import FineTuneConfig, NetworkConfig
 from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
 from models_app.ml.evaluation import evaluate
 from models_app.ml.kinds import kind_of
@@ -123,8 +123,12 @@ def test_the_best_epoch_is_kept_when_later_ones_get_worse(start: Checkpoint, tmp
     )
 
 
-@pytest.mark.parametrize("killed_in", [2, 3])
-def test_a_killed_fine_tune_goes_on_to_the_same_weights(start: Checkpoint, tmp_path: Path, killed_in: int) -> None:
+GLR = NetworkConfig(kind="glr", embedding=6, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=4)
+
+
+@pytest.mark.parametrize(("network", "killed_in"), [(TINY, 2), (TINY, 3), (GLR, 2)], ids=["lstm", "lstm later", "glr"])
+def test_a_killed_fine_tune_goes_on_to_the_same_weights(network: NetworkConfig, tmp_path: Path, killed_in: int) -> None:
+    start = Checkpoint(network, kind_of(network).first_weights(network, 0), {}, "")
     whole = tune(start, tmp_path / "whole")
     steps: list[int] = []
 
