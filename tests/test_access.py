@@ -34,6 +34,9 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
     "/models/{model}/delete": (405, 302),
+    "/corpora/{corpus}/posts": (200, 405),
+    "/corpora/{corpus}/posts/out": (405, 302),
+    "/corpora/{corpus}/posts/back": (405, 302),
     "/corpora/{corpus}/newer": (405, 302),
     "/corpora/{corpus}/delete": (405, 302),
 }

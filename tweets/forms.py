@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 
@@ -29,6 +30,31 @@ class NewCorpusForm(forms.Form):
     x = forms.CharField(max_length=500, required=False, label="X handle")
     keep_replies = forms.BooleanField(required=False)
     keep_reposts = forms.BooleanField(required=False)
+
+
+class FindForm(forms.Form):
+    """Which posts of a corpus are shown, and taken out or put back."""
+
+    SHOW = [
+        ("kept", "Kept posts"),
+        ("removed", "Posts you took out"),
+        ("dropped", "Posts that cleaning dropped"),
+        ("all", "All posts"),
+    ]
+
+    q = forms.CharField(max_length=200, required=False, label="Words")
+    show = forms.ChoiceField(choices=SHOW, required=False, label="Among")
+    page = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
+
+    def clean_show(self) -> str:
+        return str(self.cleaned_data["show"]) or "kept"
+
+    def clean_page(self) -> int:
+        return self.cleaned_data["page"] or 1
+
+    def address(self, **changed: Any) -> str:
+        """The query that shows what this form shows, but for what is `changed`."""
+        return urlencode({name: value for name, value in {**self.cleaned_data, **changed}.items() if value})
 
 
 class RulesForm(forms.Form):

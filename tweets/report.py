@@ -33,6 +33,15 @@ class Line(NamedTuple):
     number: int
     share: float
 
+    @property
+    def percent(self) -> float:
+        return round(100 * self.share, 2)
+
+    @property
+    def top(self) -> float:
+        """Where the column begins, from above, in percent of the drawing."""
+        return round(100 - 100 * self.share, 2)
+
 
 class Tally:
     """Counts the posts of one corpus, in their order."""

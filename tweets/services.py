@@ -16,8 +16,10 @@ from django.db.models import QuerySet
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
+from tweets import report as reports
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
+from tweets.report import LanguageShare, Line
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
 from tweets.sources.handles import NETWORKS, Network, account_of
@@ -37,6 +39,8 @@ NETWORK_PAGE = 100
 MOST_OF_AN_ACCOUNT = 20_000
 MOST_OF_X = 3_200
 HEAD_BYTES = 4_096
+#: Words and hashtags that the page of a corpus tells of.
+TOP = 15
 
 
 class CorpusError(Exception):
@@ -84,6 +88,12 @@ class Report:
     verdict: str
     advice: str
     sample: list[str]
+    months: list[Line]
+    undated: int
+    lengths: list[Line]
+    words: list[Line]
+    hashtags: list[Line]
+    languages: list[LanguageShare]
 
 
 def corpora_for_user(user: Any) -> QuerySet[Corpus]:
@@ -283,6 +293,12 @@ def report(corpus: Corpus, *, sample: int = 12) -> Report:
         verdict=verdict,
         advice=advice,
         sample=texts,
+        months=reports.months(corpus.report),
+        undated=reports.undated(corpus.report),
+        lengths=reports.lengths(corpus.report),
+        words=reports.top(corpus.report, "words", TOP),
+        hashtags=reports.top(corpus.report, "hashtags", TOP),
+        languages=reports.languages(corpus.report),
     )
 
 

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from tweets import examples, services
-from tweets.forms import NewCorpusForm, RulesForm
-from tweets.models import Corpus
+from tweets import examples, posts, services
+from tweets.forms import FindForm, NewCorpusForm, RulesForm
+from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
+
+POSTS_ON_A_PAGE = 50
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
@@ -71,6 +79,67 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 form.add_error(None, str(error))
     context |= {"drops": examples.drops(corpus), "changes": examples.changes(corpus)}
     return render(request, "tweets/rules.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_GET
+def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """The posts one by one: searched, taken out, put back."""
+    corpus = corpus_or_404(request, corpus_id)
+    form = FindForm(request.GET)
+    if not form.is_valid():
+        return render(request, "tweets/posts.html", {"corpus": corpus, "form": form}, status=400)
+    found = posts.find(corpus, words=form.cleaned_data["q"], show=form.cleaned_data["show"])
+    page = Paginator(found, POSTS_ON_A_PAGE).get_page(form.cleaned_data["page"])
+    context = {
+        "corpus": corpus,
+        "form": form,
+        "page": page,
+        "show": form.cleaned_data["show"],
+        "words": form.cleaned_data["q"],
+        "back": form.address(page=page.previous_page_number()) if page.has_previous() else "",
+        "on": form.address(page=page.next_page_number()) if page.has_next() else "",
+    }
+    return render(request, "tweets/posts.html", context)
+
+
+@login_required
+@require_POST
+def take_out(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    return _change_posts(request, corpus_id, posts.take_out, "{} taken out.", needs_words=True)
+
+
+@login_required
+@require_POST
+def put_back(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    return _change_posts(request, corpus_id, posts.put_back, "{} put back.", needs_words=False)
+
+
+def _change_posts(
+    request: HttpRequest,
+    corpus_id: uuid.UUID,
+    change: Callable[[Corpus, QuerySet[Post]], int],
+    told: str,
+    *,
+    needs_words: bool,
+) -> HttpResponse:
+    """One post, where the page names one, else all that the search finds."""
+    corpus = corpus_or_404(request, corpus_id)
+    form = FindForm(request.POST)
+    if not form.is_valid():
+        return redirect("posts", corpus_id=corpus.pk)
+    words, number = form.cleaned_data["q"], request.POST.get("post", "")
+    wanted = posts.find(corpus, words=words, show=form.cleaned_data["show"])
+    if number:
+        wanted = corpus.posts.filter(pk=int(number)) if NUMBER.fullmatch(number) else wanted.none()
+    try:
+        if needs_words and not number and not words.strip():
+            raise services.NothingGiven("Search for a word first: all posts that hold it can be taken out at once.")
+        count = change(corpus, wanted)
+        messages.success(request, told.format("1 post is" if count == 1 else f"{count:,} posts are"))
+    except services.CorpusError as error:
+        messages.warning(request, str(error))
+    return redirect(f"{reverse('posts', args=[corpus.pk])}?{form.address()}")
 
 
 @login_required

@@ -33,6 +33,10 @@ class Shelf:
     job: str
     model: str
 
+    @property
+    def pages(self) -> list[str]:
+        return [self.corpus, f"{self.corpus}clean", f"{self.corpus}posts", self.job, self.model]
+
 
 def chromium() -> str | None:
     """The Chromium of this machine: PLAYWRIGHT_CHROMIUM, else what is installed."""

@@ -142,3 +142,32 @@ def _import_handle(person: Person, handle: str) -> None:
     person.page.get_by_label("X handle", exact=True).fill(handle)
     person.page.get_by_role("button", name="Bring posts").click()
     person.page.wait_for_url(JOB)
+
+
+def test_posts_are_searched_taken_out_and_put_back(alice: Person) -> None:
+    alice.paste([*make_posts(200, seed=6), "A moist cake", "Moist weather again"], "To be searched")
+    alice.page.get_by_role("link", name="Search the posts").click()
+    alice.page.get_by_label("Words").fill("moist")
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.get_by_role("heading", name="2 posts with “moist”")).to_be_visible()
+    alice.page.get_by_role("button", name="Take out post 1").click()
+    expect(alice.page.get_by_text("1 post is taken out.")).to_be_visible()
+    expect(alice.page.locator(".post")).to_have_text(re.compile("Moist weather again"))
+    alice.page.get_by_role("button", name="Take all of them out").click()
+    expect(alice.page.get_by_text("No post holds these words.")).to_be_visible()
+    alice.page.get_by_label("Among").select_option("Posts you took out")
+    alice.page.get_by_role("button", name="Search").click()
+    alice.page.get_by_role("button", name="Put all of them back").click()
+    expect(alice.page.get_by_text("2 posts are put back.")).to_be_visible()
+
+
+def test_rules_are_tried_before_they_are_applied(alice: Person) -> None:
+    alice.paste([*make_posts(200, seed=7), "A moist cake"], "To be tried")
+    alice.page.get_by_role("link", name="Choose what is kept").click()
+    alice.page.get_by_label("Banned words").fill("Moist")
+    alice.page.get_by_role("button", name="Try on some posts").click()
+    expect(alice.page.locator("#trial")).to_contain_text("dropped: with a banned word")
+    expect(alice.page.get_by_label("Banned words")).to_have_value("Moist")
+    alice.page.get_by_role("button", name="Clean all posts again").click()
+    alice.wait_for_corpus()
+    expect(alice.figure("kept")).to_have_text("200")

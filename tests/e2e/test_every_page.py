@@ -17,7 +17,7 @@ STRANGERS = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/r
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_a_small_phone_without_complaints(alice: Person, shelf: Shelf, scheme: str) -> None:
     with alice.other_device(viewport={"width": 360, "height": 740}, color_scheme=scheme) as phone:
-        for path in [*SIGNED_IN, *ACCOUNT, shelf.corpus, shelf.job, shelf.model]:
+        for path in [*SIGNED_IN, *ACCOUNT, *shelf.pages]:
             phone.open(path)
             require_fit(phone)
         phone.require_no_complaints()
@@ -33,7 +33,7 @@ def test_the_pages_of_strangers_fit_a_small_phone_without_complaints(browser: Br
 
 def test_every_page_is_fine_on_a_wide_screen(alice: Person, shelf: Shelf) -> None:
     with alice.other_device(viewport={"width": 1400, "height": 900}) as desk:
-        for path in [*SIGNED_IN, shelf.corpus, shelf.job, shelf.model]:
+        for path in [*SIGNED_IN, *shelf.pages]:
             desk.open(path)
             require_fit(desk)
         desk.require_no_complaints()
