@@ -152,7 +152,7 @@ class Person:
 
     def bring_text(self, text: str, **fields: str) -> str:
         """The id of the corpus, imported."""
-        answer = self.post("/corpora/new", {"way": "text", "text": text, **fields})
+        answer = self.post("/corpora/new", {"way": "text", "text": text, "basis": "own", **fields})
         job = self.wait_for_state(id_in(answer, "jobs"), "succeeded", "failed")
         assert job["job"]["state"] == "succeeded", job
         corpus: str = job["job"]["result"]["corpus"]

@@ -12,8 +12,18 @@ from tweets.models import Corpus
 @admin.register(Corpus)
 class CorpusAdmin(DeskAdmin[Corpus]):
     editable = frozenset({"name"})
-    list_display = ["name", "owner", "source", "state", "posts_found", "posts_kept", "characters", "created_at"]
-    list_filter = ["state", "source", "created_at"]
+    list_display = [
+        "name",
+        "owner",
+        "source",
+        "basis",
+        "state",
+        "posts_found",
+        "posts_kept",
+        "characters",
+        "created_at",
+    ]
+    list_filter = ["state", "source", "basis", "created_at"]
     search_fields = ["id", "name", "handle", "owner__username", "owner__email"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"

@@ -8,6 +8,7 @@ from django import forms
 
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.cleaning.rules import LONGEST_WORD, MOST_MINIMUM, MOST_WORDS
+from tweets.models import Corpus
 
 
 class NewCorpusForm(forms.Form):
@@ -30,6 +31,14 @@ class NewCorpusForm(forms.Form):
     x = forms.CharField(max_length=500, required=False, label="X handle")
     keep_replies = forms.BooleanField(required=False)
     keep_reposts = forms.BooleanField(required=False)
+    basis = forms.ChoiceField(
+        choices=Corpus.Basis.choices,
+        label="Whose posts are these?",
+        error_messages={
+            "required": "Choose whose posts you bring: it is kept with them.",
+            "invalid_choice": "Choose one of the answers on the page: it is kept with the posts.",
+        },
+    )
 
 
 class FindForm(forms.Form):

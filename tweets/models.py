@@ -17,11 +17,20 @@ class Corpus(models.Model):
         READY = "ready"
         FAILED = "failed"
 
+    class Basis(models.TextChoices):
+        """What gives its owner the right to bring these posts."""
+
+        OWN = "own", "My own account"
+        PERMISSION = "permission", "Somebody who gave me permission"
+        PUBLIC = "public", "A public figure, as a parody"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="corpora")
     name = models.CharField(max_length=80)
     state = models.CharField(max_length=16, choices=State.choices, default=State.IMPORTING)
     source = models.CharField(max_length=16)
+    # Blank for what was brought before it was asked.
+    basis = models.CharField(max_length=16, choices=Basis.choices, blank=True)
     # Without @ in front: "name", "name.bsky.social" or a DID, "name@server".
     handle = models.CharField(max_length=320, blank=True)
     file_name = models.CharField(max_length=200, blank=True)

@@ -116,11 +116,20 @@ def most_that_x_costs() -> Decimal:
     return estimated_cost(MOST_OF_X, prices)
 
 
-def import_text(*, owner: User, text: str, name: str = "", run_here: bool = False, **rules: bool) -> Job:
+def import_text(
+    *,
+    owner: User,
+    text: str,
+    basis: str = Corpus.Basis.OWN,
+    name: str = "",
+    run_here: bool = False,
+    **rules: bool,
+) -> Job:
     """A corpus of pasted text, a post a line, whose import is queued."""
     if not text.strip():
         raise NothingGiven("There is no text yet: paste your posts, one on each line.")
-    corpus = Corpus(owner=owner, name=_name(name, "Pasted posts"), source="text", file_name="pasted.txt", **rules)
+    corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
+    corpus.name = _name(name, "Pasted posts")
     folder = upload_dir(corpus)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "upload.txt").write_text(text.encode("utf-8", "ignore").decode("utf-8"), encoding="utf-8")
@@ -128,14 +137,21 @@ def import_text(*, owner: User, text: str, name: str = "", run_here: bool = Fals
 
 
 def import_file(
-    *, owner: User, file: BinaryIO, file_name: str, name: str = "", run_here: bool = False, **rules: bool
+    *,
+    owner: User,
+    file: BinaryIO,
+    file_name: str,
+    basis: str = Corpus.Basis.OWN,
+    name: str = "",
+    run_here: bool = False,
+    **rules: bool,
 ) -> Job:
     """A corpus of an uploaded file or X archive, whose import is queued. The file is kept until that has succeeded."""
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
     head = file.read(HEAD_BYTES)
     if not head.strip():
         raise NothingGiven(f"{base_name} is empty: choose the file that holds your posts.")
-    corpus = Corpus(owner=owner, source=detect_kind(base_name, head), file_name=base_name, **rules)
+    corpus = Corpus(owner=owner, basis=basis, source=detect_kind(base_name, head), file_name=base_name, **rules)
     corpus.name = _name(name, Path(base_name).name.split(".")[0])
     folder = upload_dir(corpus)
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +164,14 @@ def import_file(
 
 
 def import_handle(
-    *, owner: User, handle: str, network: Network = "x", name: str = "", run_here: bool = False, **rules: bool
+    *,
+    owner: User,
+    handle: str,
+    network: Network = "x",
+    basis: str = Corpus.Basis.OWN,
+    name: str = "",
+    run_here: bool = False,
+    **rules: bool,
 ) -> Job:
     """A corpus of the newest posts of an account, whose import is queued. `network` is whose a bare `@name` is."""
     try:
@@ -156,7 +179,7 @@ def import_handle(
     except ValueError as error:
         raise BadHandle(str(error)) from None
     require_offered(account.network)
-    corpus = Corpus(owner=owner, source=account.network, handle=account.handle, **rules)
+    corpus = Corpus(owner=owner, basis=basis, source=account.network, handle=account.handle, **rules)
     corpus.name = _name(name, corpus.account)
     return _submit(corpus, run_here=run_here)
 

@@ -23,6 +23,12 @@ def add_import_arguments(parser: CommandParser) -> None:
         help="posts: a file, an X archive (zip or tweets.js), @name.bsky.social, @name@mastodon.server, @name of X, or "
         "the address of a profile",
     )
+    parser.add_argument(
+        "--basis",
+        choices=Corpus.Basis.values,
+        default=Corpus.Basis.OWN.value,
+        help="whose posts these are: your own (the default), somebody's who gave permission, a public figure's",
+    )
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
 
@@ -32,6 +38,7 @@ def import_named(
 ) -> tuple[Corpus, dict[str, Any]]:
     """The corpus and the counts of its import; CommandError with the sentence for the person when it failed."""
     rules = {"keep_replies": options["keep_replies"], "keep_reposts": options["keep_reposts"]}
+    basis: str = options["basis"]
 
     def listener(kind: str, payload: dict[str, Any]) -> None:
         if kind == "page":
@@ -42,9 +49,9 @@ def import_named(
     path = Path(what).expanduser()
     if path.is_file():
         with path.open("rb") as file:
-            job = services.import_file(owner=owner, file=file, file_name=path.name, run_here=True, **rules)
+            job = services.import_file(owner=owner, file=file, file_name=path.name, basis=basis, run_here=True, **rules)
     elif what.startswith(("@", "did:")) or "://" in what:
-        job = services.import_handle(owner=owner, handle=what, run_here=True, **rules)
+        job = services.import_handle(owner=owner, handle=what, basis=basis, run_here=True, **rules)
     else:
         raise CommandError(f"There is no file {what}. An account is named with an @ in front: @{path.name}")
     return imported(worker.run_claimed(job, listener=listener))

@@ -49,17 +49,17 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
 def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
     data = form.cleaned_data
     owner = cast(User, request.user)
+    name, basis = data["name"], data["basis"]
     rules = {"keep_replies": data["keep_replies"], "keep_reposts": data["keep_reposts"]}
     if data["way"] == "text":
-        return services.import_text(owner=owner, text=data["text"], name=data["name"], **rules)
+        return services.import_text(owner=owner, text=data["text"], basis=basis, name=name, **rules)
     if data["way"] in NETWORKS:
         way = data["way"]
-        return services.import_handle(owner=owner, handle=data[way], network=way, name=data["name"], **rules)
+        return services.import_handle(owner=owner, handle=data[way], network=way, basis=basis, name=name, **rules)
     if not data["file"]:
         raise services.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
-    return services.import_file(
-        owner=owner, file=data["file"].file, file_name=data["file"].name, name=data["name"], **rules
-    )
+    file = data["file"]
+    return services.import_file(owner=owner, file=file.file, file_name=file.name, basis=basis, name=name, **rules)
 
 
 @login_required

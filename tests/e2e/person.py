@@ -86,8 +86,13 @@ class Person:
         self.page.get_by_label("Pasted text").check()
         self.page.get_by_label("Posts, one on each line").fill("\n".join(posts))
         self.page.get_by_label("Name").fill(name)
-        self.page.get_by_role("button", name="Bring posts").click()
+        self.bring()
         return self.wait_for_corpus()
+
+    def bring(self) -> None:
+        """The form that brings posts is sent, as their author."""
+        self.page.get_by_label("My own account").check()
+        self.page.get_by_role("button", name="Bring posts").click()
 
     def wait_for_corpus(self) -> str:
         self.page.wait_for_url(CORPUS, timeout=60 * SECONDS)

@@ -40,7 +40,7 @@ def test_too_few_characters_are_refused_with_a_sentence(alice: Person) -> None:
 def test_nothing_pasted_is_answered_with_a_sentence(alice: Person) -> None:
     alice.open("/corpora/new")
     alice.page.get_by_label("Pasted text").check()
-    alice.page.get_by_role("button", name="Bring posts").click()
+    alice.bring()
     expect(alice.page.get_by_role("alert").first).to_contain_text("There is no text yet")
     expect(alice.page.get_by_label("Posts, one on each line")).to_be_visible()
 
@@ -51,7 +51,7 @@ def test_a_jsonl_file_is_uploaded(alice: Person, tmp_path: Path) -> None:
     alice.open("/corpora/new")
     alice.page.get_by_label("Your file").set_input_files(file)
     expect(alice.page.get_by_text("diary.jsonl, ")).to_be_visible()
-    alice.page.get_by_role("button", name="Bring posts").click()
+    alice.bring()
     alice.wait_for_corpus()
     expect(alice.page.get_by_role("heading", level=1)).to_have_text("diary")
     expect(alice.figure("kept")).to_have_text("200")
@@ -62,7 +62,7 @@ def test_an_x_archive_is_uploaded(alice: Person, tmp_path: Path) -> None:
     file.write_bytes(archive_2022(make_posts(250, seed=5)))
     alice.open("/corpora/new")
     alice.page.get_by_label("Your file").set_input_files(file)
-    alice.page.get_by_role("button", name="Bring posts").click()
+    alice.bring()
     alice.wait_for_corpus()
     expect(alice.page.get_by_text("From the X archive twitter-archive.zip")).to_be_visible()
     expect(alice.figure("kept")).to_have_text("250")
@@ -73,7 +73,7 @@ def test_an_unreadable_upload_is_told_on_the_same_page(alice: Person, tmp_path: 
     file.write_text("   \n")
     alice.open("/corpora/new")
     alice.page.get_by_label("Your file").set_input_files(file)
-    alice.page.get_by_role("button", name="Bring posts").click()
+    alice.bring()
     expect(alice.page.get_by_role("alert")).to_contain_text("empty.txt is empty")
     expect(alice.page.get_by_role("button", name="Bring posts")).to_be_enabled()
 
@@ -140,7 +140,7 @@ def _import_handle(person: Person, handle: str) -> None:
     person.open("/corpora/new")
     person.page.get_by_role("radio", name="X", exact=True).check()
     person.page.get_by_label("X handle", exact=True).fill(handle)
-    person.page.get_by_role("button", name="Bring posts").click()
+    person.bring()
     person.page.wait_for_url(JOB)
 
 
