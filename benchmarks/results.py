@@ -37,7 +37,8 @@ class Results:
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 values = json.loads(line)
-                self._known[_canonical(values.pop("key"))] = Outcome(**values)
+                key = _canonical(values.pop("key"))
+                self._known[key] = Outcome(**values)
             except (ValueError, KeyError, TypeError, AttributeError):
                 say(f"{path}, line {number}: no outcome, left aside")
         if text and not text.endswith("\n"):

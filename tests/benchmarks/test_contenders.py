@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import fine_tune, stock
+from benchmarks.contenders import KERAS_BETA_2, TUTORIAL_RATE, UNCLIPPED, Outcome, code_length
+from benchmarks.fine_tune import Row, summary
+from benchmarks.generation import EndsAt, ExactSampler
+from benchmarks.personas import Persona
+from models_app import services
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NetworkConfig, SamplingConfig
+from models_app.ml.dataset import Batch
+from models_app.ml.kinds import kind_of
+from models_app.ml.learner import Learner
+
+from .conftest import TINY_LSTM
+
+
+def test_the_tutorials_recipe_takes_the_very_steps_of_stock_keras() -> None:
+    weights = kind_of(TINY_LSTM).first_weights(TINY_LSTM, 0)
+    text = np.random.default_rng(0).integers(97, 123, (3, 4, 6)).astype(np.uint8)  # no end mark, which resets ours
+    model = stock.stock_model(4, 5, embedding=TINY_LSTM.embedding, units=TINY_LSTM.units)
+    stock.take_weights(model, weights)
+    learner = Learner(TINY_LSTM, weights, beta_2=KERAS_BETA_2, clip_norm=UNCLIPPED, products="float32")
+    learner.reset(4)
+    for part in text:
+        batch = Batch(part[:, :-1], part[:, 1:], np.ones((4, 5), np.float32))
+        learner.train(batch, learning_rate=TUTORIAL_RATE)
+        model.train_on_batch(batch.inputs.astype(np.int32), batch.targets.astype(np.int32))
+        # Keras' Adam treats the sparse gradient of an embedding in a way of its own; all else must be the same.
+        model.layers[0].set_weights([learner.weights()["embedding"]])
+    found = learner.weights()
+    for name, layer, place in (("kernel", 1, 0), ("recurrent", 1, 1), ("bias", 1, 2), ("output_kernel", 2, 0)):
+        np.testing.assert_allclose(found[name], model.layers[layer].get_weights()[place], atol=2e-5)
+        assert np.abs(found[name] - weights[name]).max() > 1e-3
+
+
+def test_code_length_is_counted_by_hand() -> None:
+    # Two posts of 2 and 1 characters: 5 symbols with their end marks, one of them of two bytes.
+    assert code_length(np.array([0.5, 0.25, 0.5, 0.5, 0.5, 1.0]), ["aé", "b"]) == pytest.approx(6 / 5)
+
+
+def test_what_is_measured_is_what_the_product_offers() -> None:
+    assert (fine_tune.DEFAULT_EPOCHS, fine_tune.MOST_EPOCHS) == (services.DEFAULT_EPOCHS, services.MOST_EPOCHS)
+
+
+def test_the_summary_is_the_mean_of_the_personas_ratios() -> None:
+    persona = Persona("someone", 3, ("a",), ("b",), ("c",))
+
+    def row(ours: list[float], tutorial: float) -> Row:
+        outcomes = {"default": [Outcome(bits, bits, 2.0, 3) for bits in ours]}
+        return Row(persona, outcomes | {"tutorial": [Outcome(tutorial, 1.0, 10.0, 10)]})
+
+    found = summary([row([1.0, 2.0], 2.0), row([2.0], 1.6)], ["default", "tutorial"])
+    assert found["means"]["default"]["bits"] == pytest.approx(1.75)
+    assert found["means"]["tutorial"] == {"bits": pytest.approx(1.8), "validation_bits": 1, "seconds": 10, "epochs": 10}
+    assert found["default_against"] == {"default": 0, "tutorial": pytest.approx(0)}  # 25 % below, 25 % above
+    assert found["default_not_worse"] == {"default": 2, "tutorial": 1}
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "👋"])
+def test_posts_of_an_exact_length_end_there(letter: str) -> None:
+    network = NetworkConfig(embedding=4, units=8)
+    weights = {name: np.zeros_like(array) for name, array in kind_of(network).first_weights(network, 0).items()}
+    weights["output_bias"][list(letter.encode())] = 20
+    sampler = ExactSampler(Checkpoint(network, weights, {}, ""), 7)
+    posts = sampler.generate(SamplingConfig(count=3, seed=0, max_characters=7)).posts
+    assert [len(post) for post in posts] == [7] * 3
+    assert [len(post.encode()) for post in posts] == [7 * len(letter.encode())] * 3
+
+
+def test_rows_count_their_characters_each_for_itself() -> None:
+    network = NetworkConfig(embedding=4, units=8)
+    stepper = EndsAt(kind_of(network).stepper(network, kind_of(network).first_weights(network, 0)), 2)
+    logits, state = stepper.step(np.array([0xFF, 0xFF]), stepper.start(2))
+    for symbols in (b"aa", b"b\xc3", b"b\xa9"):
+        logits, state = stepper.step(np.frombuffer(symbols, np.uint8), state)
+    assert state[-1].tolist() == [3, 2]
+    assert (logits[:, 0xFF] > 1e8).all()

@@ -1,0 +1,111 @@
+"""Each script runs in small and ends with one line of JSON that has what the docs promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import contenders, fine_tune, generation, growth, peak, ppmd, pytorch, training
+from benchmarks.posts import made_posts
+from models_app.ml.config import NetworkConfig
+
+from .conftest import TINY_GLR, TINY_LSTM, last_line, persona_file
+
+Tiny = Callable[[NetworkConfig], Path]
+SMALL_LSTM = ["--embedding", "4", "--units", "8"]
+
+
+def test_training_is_a_ratio_against_each_contender_and_a_share_of_the_peak(
+    tiny: Tiny, base_corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peak, "SIZES", ((64, 64, 64),))
+    small = ["--rounds", "1", "--steps", "2", "--batches", "8", "--length", "4", "--loss-steps", "3", *SMALL_LSTM]
+    training.main([*small, "--base", str(tiny(TINY_GLR)), "--json"])
+    found = last_line(capsys)
+    rivals = ["ratio_stock_keras", "ratio_own_float32"]
+    rivals += ["ratio_torch_bf16", "ratio_torch_float32"] if pytorch.installed() else []
+    for name in (*rivals, "share_of_peak", "base_share_of_peak", "base_bytes_per_second", "loss_bfloat16"):
+        assert found[name] > 0, name
+    speeds = {name: median for name, (median, _, _) in found["bytes_per_second"].items()}
+    assert found["ratio_stock_keras"] == pytest.approx(speeds[f"ours_{found['products']}"] / speeds["keras"], rel=1e-3)
+    assert found["loss_float32"] < found["loss_untrained"] + 0.1
+
+
+def test_generation_is_a_ratio_against_predict_and_milliseconds_of_a_post_and_of_loading(
+    tiny: Tiny, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--rounds", "1", "--characters", "6", "--streams", "1,3", "--predicted", "2", "--function", "2"]
+    base = tiny(TINY_GLR)
+    generation.main([*small, "--loads", "1", *SMALL_LSTM, "--base", str(base), "--json"])
+    found = last_line(capsys)
+    speeds = found["characters_per_second"]
+    assert set(speeds["lstm"]) == set(speeds["base"]) == set(speeds["function"]) == {"1", "3"}
+    assert found["ratio_predict"] == pytest.approx(speeds["lstm"]["3"] / speeds["predict"]["1"], rel=1e-3)
+    assert found["post_ms"] == pytest.approx(6e3 / speeds["base"]["1"], rel=1e-3)
+    assert 0 < found["load_ms"] < found["load_with_imports_ms"]
+
+
+def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from_the_file(
+    tiny: Tiny, base_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = persona_file(tmp_path / "someone.jsonl", list(made_posts(40)))
+    small = ["--epochs", "1", "--better-epochs", "2", "--tutorial-epochs", "1", "--base-mb", "0.02"]
+    models = ["--base", str(tiny(TINY_GLR)), "--lstm", str(tiny(TINY_LSTM)), "--out", str(tmp_path / "outcomes.jsonl")]
+    arguments = [str(file), *small, *models, "--stock-keras", "--json"]
+    fine_tune.main(arguments)
+    found = last_line(capsys)
+    (row,) = found["personas"]
+    names = [name for name in fine_tune.NAMES if name != "ppmd" or ppmd.installed()]
+    assert (row["persona"], row["found"], row["posts"]) == ("someone", 40, 40)
+    for name in (*names, "stock_keras"):
+        assert 0 < row[name]["bits"] < 10, name
+    epochs = {name: row[name]["epochs"] for name in ("base", "default", "better", "nothing", "tutorial", "stock_keras")}
+    assert epochs == {"base": 0, "default": 1, "better": 2, "nothing": 2, "tutorial": 1, "stock_keras": 1}
+    expected = row["stock_keras"]["seconds"] / row["default"]["seconds"]
+    assert row["ratio_stock_keras"] == pytest.approx(expected, rel=1e-3)
+    assert found["better_against"]["tutorial"] == pytest.approx(
+        100 * (row["better"]["bits"] / row["tutorial"]["bits"] - 1), abs=1e-3
+    )
+
+    def trained_again(*_: Any) -> None:
+        raise AssertionError("What the file knows is run again.")
+
+    for contender in (contenders.Base, contenders.Ours, contenders.Tutorial, contenders.KneserNeyMixture):
+        monkeypatch.setattr(contender, "run", trained_again)
+    fine_tune.main(arguments)
+    assert last_line(capsys)["personas"] == found["personas"]
+    with pytest.raises(AssertionError, match="run again"):
+        fine_tune.main([*arguments, "--epochs", "2"])
+
+
+def test_growth_has_seconds_and_memory_of_each_size(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
+    growth.main(["--sizes", "20", "--batch", "4", "--length", "8", "--base", str(tiny(TINY_GLR)), "--json"])
+    (run,) = last_line(capsys)["runs"]
+    assert run["posts"] == 20 and run["characters"] > 20 and run["seconds"] > 0
+    assert 0 < run["posts_mb"] < run["peak_mb"]
+
+
+def test_what_a_post_more_takes_is_the_difference_of_two_sizes() -> None:
+    sizes = ((100, 20.0, 500.0), (1000, 29.0, 501.8), (10_000, 119.0, 519.8))
+    runs = [{"posts": posts, "seconds": seconds, "peak_mb": peak_mb} for posts, seconds, peak_mb in sizes]
+    found = growth.growth(runs)
+    assert [(step["from"], step["to"]) for step in found["growth"]] == [(100, 1000), (1000, 10_000)]
+    for step in found["growth"]:
+        assert step["ms_per_post"] == pytest.approx(10)
+        assert step["bytes_per_post"] == pytest.approx(2000)
+    assert (found["times_posts"], found["times_seconds"]) == (100, 5.95)
+
+
+def test_a_contender_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        fine_tune.main(["someone.jsonl", "--contenders", "base,gpt"])
+    assert "no contender 'gpt'" in capsys.readouterr().err
+
+
+def test_a_missing_base_corpus_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BOTFACTORY_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match="BOTFACTORY_DATA"):
+        _ = contenders.BaseCorpus(1).symbols
