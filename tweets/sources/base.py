@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from tweets.sources.x_budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class SourceSettings:
     x_api_url: str = "https://api.x.com"
     x_post_price: Decimal = Decimal("0.005")  # dollars for each post read
     x_user_price: Decimal = Decimal("0.01")  # dollars for each account looked up
+    x_budget: Budget | None = None  # None: as many posts as `max_posts` says
     bluesky_api_url: str = "https://public.api.bsky.app"
     private_servers: tuple[str, ...] = ()  # "http://social.lan:3000": reached although they are in a private network
     newer_than: str | None = None
@@ -128,6 +132,12 @@ class BadCredentials(SourceError):
 
 class NoCredits(SourceError):
     code = "no_credits"
+
+
+class BudgetSpent(SourceError):
+    """The operator's posts of this month are used up."""
+
+    code = "budget_spent"
 
 
 class RateLimited(SourceError):

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -18,6 +18,7 @@ import tweepy
 
 from tweets.sources.base import (
     BadCredentials,
+    BudgetSpent,
     NoCredits,
     NoPosts,
     Page,
@@ -33,6 +34,7 @@ from tweets.sources.base import (
 from tweets.sources.json_api import count_in, pause_sentence, retry_at
 from tweets.sources.paging import MOST_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.records import id_of, post_of, text_of
+from tweets.sources.x_budget import spent_sentence, take_page
 from tweets.sources.x_costs import LARGEST_PAGE, SMALLEST_PAGE
 
 _TWEEPY_HOST = "https://api.twitter.com"
@@ -122,7 +124,9 @@ class XApiSource:
         """How many posts the account has, for an estimate of what they cost before any is bought."""
         self._require_token()
         position, posts = self._look_up()
-        reachable = None if posts is None else min(posts, self._settings.max_posts)
+        budget = self._settings.x_budget
+        most = self._settings.max_posts if budget is None else min(self._settings.max_posts, budget.left())
+        reachable = None if posts is None else min(posts, most)
         return XAccount(posts=posts, reachable=reachable, cursor=cursor_of(position))
 
     def _require_token(self) -> None:
@@ -143,7 +147,8 @@ class XApiSource:
 
     def _page_at(self, position: _Position) -> tuple[Page, _Position | None]:
         left = self._settings.max_posts - position.count
-        size = max(SMALLEST_PAGE, min(LARGEST_PAGE, self._settings.page_size, left))
+        wanted = max(SMALLEST_PAGE, min(LARGEST_PAGE, self._settings.page_size, left))
+        size = take_page(self._settings.x_budget, wanted, datetime.now(UTC).date())
         asked: dict[str, Any] = {"max_results": size, "tweet_fields": _TWEET_FIELDS}
         if position.token:
             asked["pagination_token"] = position.token
@@ -152,7 +157,7 @@ class XApiSource:
         # Never "replies": without them only 800 posts can be reached.
         if not self._settings.include_reposts:
             asked["exclude"] = "retweets"
-        answer = self._ask(lambda: self._client.get_users_tweets(position.user, **asked))
+        answer = self._ask(lambda: self._client.get_users_tweets(position.user, **asked), posts=size)
         records = answer.get("data")
         if records is None and answer.get("errors"):
             raise self._problem(answer)
@@ -175,26 +180,47 @@ class XApiSource:
         posts = tuple(post for post in found if self._settings.wants(post))
         return Page(posts, cursor_of(following) if following else None, position.total), following
 
-    def _ask(self, call: Callable[[], Any]) -> dict[str, Any]:
-        """The answer to one request; short trouble is waited out, anything else raised as what it means."""
+    def _ask(self, call: Callable[[], Any], *, posts: int = 0) -> dict[str, Any]:
+        """The answer to one request; short trouble is waited out, anything else raised as what it means.
+
+        `posts` have been set aside for it. Those that did not come are given back, unless nobody knows: an answer that
+        broke off may have been sold.
+        """
         for delay in (*self._settings.retry_delays, None):
             failure: SourceError
+            sold = 0
             try:
                 answer = call()
                 if isinstance(answer, dict):
+                    self._settle(posts, _count_of(answer))
                     return answer
                 failure = self._unavailable("an answer that cannot be read")
             except tweepy.HTTPException as error:
                 failure = self._meaning(error)
             except requests.RequestException:
-                failure = self._unavailable("no complete answer")
+                failure, sold = self._unavailable("no complete answer"), posts
             except _ODD_ANSWER:
-                failure = self._unavailable("an answer that cannot be read")
+                failure, sold = self._unavailable("an answer that cannot be read"), posts
+            self._settle(posts, sold)
             # Raised outside of `except`, so that no request with its token hangs on the error as its context.
             if delay is None or not isinstance(failure, SourceUnavailable) or not failure.transient:
                 raise failure
+            self._set_aside_again(posts)
             time.sleep(delay)
         raise AssertionError("unreachable: the last attempt raises or returns")
+
+    def _settle(self, posts: int, sold: int) -> None:
+        if self._settings.x_budget is not None and posts > sold:
+            self._settings.x_budget.give_back(posts - sold)
+
+    def _set_aside_again(self, posts: int) -> None:
+        budget = self._settings.x_budget
+        if budget is None or not posts:
+            return
+        taken = budget.take(posts)
+        if taken < posts:  # the request is for so many
+            budget.give_back(taken)
+            raise BudgetSpent(spent_sentence(budget.monthly_posts, datetime.now(UTC).date()))
 
     def _meaning(self, error: Any) -> SourceError:
         response = error.response
@@ -251,6 +277,11 @@ class XApiSource:
 
     def _unavailable(self, what: str) -> SourceError:
         return SourceUnavailable(f"X gave {what}. Nothing that was read is lost; try again in a few minutes.")
+
+
+def _count_of(answer: dict[str, Any]) -> int:
+    data = answer.get("data")
+    return len(data) if isinstance(data, list) else 0
 
 
 def _is_post(record: dict[str, Any]) -> bool:
