@@ -26,9 +26,9 @@ _SYMBOL_IN_A_WORD = re.compile(r"[^\W\d_][\xa1-\xbf\xd7\xf7\ufffd](?=[^\W\d_])|\
 def find_encoding(path: Path, limit: int) -> str:
     """The encoding to read the whole file with, errors replaced.
 
-    A byte order mark decides; else UTF-8 if all of it is UTF-8, or nearly all (one torn character must not turn every
-    emoji into rubbish); else the older encoding that makes words of it, cp1252, which Excel on Windows writes, where
-    none stands out. Raises BadFile for what is not text.
+    A byte order mark decides; else UTF-8 if all of it is UTF-8, or most (a few torn characters must not turn every
+    emoji into rubbish, and other encodings hardly ever look like it); else the older encoding that makes words of it,
+    or cp1252, which Excel on Windows writes, where none stands out. Raises BadFile for what is not text.
     """
     with open_bytes(path, limit) as source:
         head = source.peek(CHUNK)[:CHUNK]
@@ -50,10 +50,11 @@ def find_encoding(path: Path, limit: int) -> str:
                 lines = chunk.split(b"\n")
                 whole = lines[1:-1] if len(lines) > 2 and sample else lines
                 sample += b"\n".join(line for line in whole if not line.isascii())[:_SAMPLE] + b"\n"
-        wrong += len(decoder.decode(b"", True))
+        # What is torn at the very end is a sign only where there is no other.
+        wrong += len(decoder.decode(b"", True)) if foreign == wrong else 0
     if binary * 100 > size:
         raise BadFile("The file does not look like text. Upload posts as .txt, .csv, .jsonl or .json in UTF-8.")
-    return _older(sample) if wrong * 10 > foreign - wrong else "utf-8-sig"
+    return _older(sample) if wrong > foreign - wrong else "utf-8-sig"
 
 
 def open_text(path: Path, limit: int, newline: str | None = None) -> io.TextIOWrapper:

@@ -79,7 +79,7 @@ class XArchiveSource:
         with open_bytes(self._path, self._settings.max_archive_bytes) as source:
             if source.peek(4)[:4] == b"PK\x03\x04":
                 raise BadFile("The zip is cut short or damaged. Download it from X again and upload it once more.")
-            for index, post in _posts(source, self._path.name, Notes(())):
+            for index, post in _posts(source, "", Notes(())):
                 if start is None or index >= start.index:
                     yield _Place("", index), post
 
@@ -112,7 +112,7 @@ class XArchiveSource:
 
 def _posts(source: io.BufferedReader, name: str, notes: Notes) -> Iterator[tuple[int, Post]]:
     seen: set[str] = set()
-    stem = PurePosixPath(name).stem[:40]
+    stem = PurePosixPath(name).stem[:40] or "tweets"
     for index, record in _records(source, name):
         tweet = record.get("tweet", record)
         if not isinstance(tweet, Mapping):
@@ -135,7 +135,8 @@ def _table_posts(source: io.BufferedReader) -> Iterator[tuple[int, Post]]:
 def _records(
     source: io.BufferedReader, name: str, parts: tuple[bytes, ...] = _POSTS
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yields the objects of a file that assigns one JSON array to a JavaScript variable."""
+    """Yields the objects of a file that assigns an array to a JavaScript variable; `name` is its path in a zip."""
+    called = PurePosixPath(name).name or "The file"
     head = source.peek(CHUNK)[:CHUNK]
     beginning = _BEGINNING.match(head)
     variable = _YTD.match(head)
@@ -144,7 +145,7 @@ def _records(
         raise BadFile(f"The file holds the part “{what}” of an X archive, not posts. Upload data/tweets.js of it.")
     if beginning is None or not (variable or _GRAILBIRD.match(head)):
         raise BadFile(
-            f"{PurePosixPath(name).name} does not begin like a file of an X archive (window.YTD.tweets.part0 = [). "
+            f"{called} does not begin like a file of an X archive (window.YTD.tweets.part0 = [). "
             "Upload the whole zip, or data/tweets.js as it stands in it."
         )
     source.read(beginning.end() - 1)
@@ -154,10 +155,8 @@ def _records(
             yield index, record if isinstance(record, dict) else {}
     except UnicodeDecodeError:
         raise BadFile(
-            f"{PurePosixPath(name).name} is not the UTF-8 text that X wrote: it was damaged, or saved anew in another "
+            f"{called} is not the UTF-8 text that X wrote: it was damaged, or saved anew in another "
             "encoding. Get the archive again."
         ) from None
     except json_stream.JSON_ERRORS:
-        raise BadFile(
-            f"{PurePosixPath(name).name} breaks off or is malformed after post {index + 1:,}. Get the archive again."
-        ) from None
+        raise BadFile(f"{called} breaks off or is malformed after post {index + 1:,}. Get the archive again.") from None

@@ -90,6 +90,12 @@ def test_one_torn_character_does_not_spoil_the_emoji(tmp_path: Path) -> None:
     assert len(posts) == 51
 
 
+@pytest.mark.parametrize("cut", range(1, 4))
+def test_a_file_that_ends_in_the_middle_of_its_only_emoji_but_one_keeps_the_other(tmp_path: Path, cut: int) -> None:
+    posts = read(tmp_path, "a.txt", "naïve ☕\nand 🌧".encode()[:-cut])
+    assert posts[0].text == "naïve ☕" and posts[1].text.startswith("and")
+
+
 def test_pasted_text_is_a_post_a_line_whatever_it_looks_like(tmp_path: Path) -> None:
     path = tmp_path / "pasted.csv"
     path.write_text('{"a": 1}\nRT @x: hello, you\n@y hi\n')

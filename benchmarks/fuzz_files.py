@@ -1,0 +1,379 @@
+"""Brings files that are damaged in every way we could think of: each has to give right posts or a sentence.
+
+    python -m benchmarks.fuzz_files --files 10000 --json
+
+Each file is made from a sound one by a seeded generator, so that a number names it: `--only 4711` makes and reads that
+one again, `--keep FOLDER` also writes it there. A cut archive or JSON must not pass for a whole one, a re-encoded file
+must give the same posts, a resumed import the same rest; no file may take more than 20 seconds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from pathlib import Path
+from types import FrameType
+
+from benchmarks.common import json_line, parser, say, table
+from tests.fakes import archives
+from tests.fakes.posts import make_posts
+from tweets.sources import Page, SourceError, SourceSettings, detect_kind, open_source
+from tweets.sources.base import storable
+
+#: Limits far below those of the product, so that what breaks them is quickly made.
+LIMITS = SourceSettings(page_size=11, max_file_bytes=3_000_000, max_archive_bytes=4_000_000)
+SECONDS = 20
+_TEXTS = make_posts(30, seed=5)
+_TEXTS[3] += " ☕ naïve café 🌧️ &amp;"
+_TEXTS[7] = "RT @someone: words of somebody el…"
+_TEXTS[9] = '@someone "quoted", with; marks\tand more'
+_WESTERN = [text.encode("cp1252", "ignore").decode("cp1252") for text in _TEXTS]
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A file that is right, and the texts that stand in it."""
+
+    name: str
+    data: bytes
+    texts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file to be read. With `texts` it is only written in another way and has to give exactly these."""
+
+    kind: str
+    name: str
+    data: bytes
+    texts: list[str] | None = None
+    whole: Sound | None = None  # what it is the beginning of, for a file that was cut
+
+
+def sound_files() -> list[Sound]:
+    plain = [text.replace("&amp;", "&") for text in _TEXTS]
+    records = [{"id": str(n), "created_at": "2024-05-01T12:00:00Z", "text": text} for n, text in enumerate(plain)]
+    rows = "".join(f'{n},2024-05-01,"{text.replace(chr(34), chr(34) * 2)}"\n' for n, text in enumerate(plain))
+    tweets = [archives.tweet(n, text) for n, text in enumerate(plain)]
+    files = {
+        "tweets.js": archives.ytd("tweets", 0, tweets),
+        "archive.zip": archives.archive_2022(plain, parts=2, notes=[archives.note(0, "a long one, " * 30)]),
+        "older.zip": archives.archive_2013(plain),
+        "table.zip": archives.archive_csv(plain),
+        "posts.csv": f"id,date,text\n{rows}".encode(),
+        "posts.json": json.dumps({"count": 30, "tweets": records}, ensure_ascii=False).encode(),
+        "list.json": json.dumps(plain).encode(),
+        "posts.jsonl": "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode(),
+        "posts.txt": "".join(text + "\n" for text in plain).encode(),
+        "posts.jsonl.gz": gzip.compress("".join(json.dumps(record) + "\n" for record in records).encode(), mtime=0),
+    }
+    return [Sound(name, data, plain) for name, data in files.items()]
+
+
+SOUND = sound_files()
+
+
+def cut(sound: Sound, rng: random.Random) -> Damaged:
+    return Damaged("cut", sound.name, sound.data[: rng.randrange(len(sound.data))], whole=sound)
+
+
+def flipped(sound: Sound, rng: random.Random) -> Damaged:
+    data = bytearray(sound.data)
+    for _ in range(rng.choice([1, 1, 2, 8, 60])):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return Damaged("bits flipped", sound.name, bytes(data))
+
+
+def overwritten(sound: Sound, rng: random.Random) -> Damaged:
+    data = bytearray(sound.data)
+    start, length = rng.randrange(len(data)), rng.choice([1, 4, 30, 500])
+    filling = rng.choice([bytes(length), b"\xff" * length, rng.randbytes(length), b"\xed\xa0\x80" * length])
+    data[start : start + length] = filling[:length]
+    return Damaged("overwritten", sound.name, bytes(data))
+
+
+def spliced(sound: Sound, rng: random.Random) -> Damaged:
+    other = rng.choice(SOUND)
+    at, start = rng.randrange(len(sound.data)), rng.randrange(len(other.data))
+    piece = other.data[start : start + rng.choice([3, 50, 5000])]
+    rest = sound.data[at:] if rng.random() < 0.7 else b""
+    return Damaged("spliced", sound.name, sound.data[:at] + piece + rest)
+
+
+def misnamed(sound: Sound, rng: random.Random) -> Damaged:
+    names = [
+        "a.txt",
+        "a.csv",
+        "a.json",
+        "a.jsonl",
+        "a.zip",
+        "a.js",
+        "a",
+        "a.gz",
+        "a.png",
+        "../../a.txt",
+        "." * 90,
+        "☕",
+    ]
+    return Damaged("misnamed", rng.choice(names), sound.data)
+
+
+def re_encoded(sound: Sound, rng: random.Random) -> Damaged:
+    encoding = rng.choice(["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "cp1252"])
+    texts = _WESTERN if encoding == "cp1252" else sound.texts
+    end = rng.choice(["\n", "\r\n", "\r"])
+    data = end.join(texts).encode(encoding)
+    expected = [text.replace("&amp;", "&").strip() for text in texts]
+    return Damaged("re-encoded", "posts.txt", data, texts=expected)
+
+
+def wrongly_encoded(sound: Sound, rng: random.Random) -> Damaged:
+    text = sound.data.decode("utf-8", "ignore")
+    encoding = rng.choice(["utf-16", "utf-16-be", "utf-32", "utf-7", "cp1252", "cp037", "shift-jis", "koi8-r", "utf-8"])
+    data = text.encode(encoding, "replace")
+    if rng.random() < 0.4:
+        data = data[1:] if rng.random() < 0.5 else b"\xff\xfe" + data
+    return Damaged("wrong encoding", sound.name, data)
+
+
+def odd_json(sound: Sound, rng: random.Random) -> Damaged:
+    values = [
+        "[" * rng.choice([3, 900, 60_000]),
+        '{"a":' * rng.choice([3, 900, 60_000]),
+        "[" * 500 + "]" * 500,
+        "9" * rng.choice([30, 4_000, 100_000]),
+        "-1e99999",
+        "NaN",
+        "Infinity",
+        '"' + rng.choice(["\\ud83d", "\\ude00", "\\u0000", "\\ud83d\\ude00"]) * rng.choice([1, 5000]) + '"',
+        '"' + "\x00" * 30 + '"',
+        '"' + "a" * 2_000_000 + '"',
+        "null",
+        '{"text": {"text": []}}',
+        '{"id": 1e400, "text": "a", "created_at": 99999999999999999999}',
+        '{"id": "' + "i" * 500 + '", "text": "a", "text": "b", "created_at": "9999-12-31T23:59:59-23:59"}',
+        '{"tweet": {"id_str": [], "full_text": "a", "user": 5, "referenced_tweets": {"a": 1}, "entities": null}}',
+        '{"type": "Create", "object": [[]], "to": {"a": []}, "id": null}',
+        '{"post": {"uri": "' + "/" * 3000 + '", "record": {"text": null, "createdAt": {}}}}',
+    ]
+    inner = ", ".join(rng.choice(['"a post"', '{"text": "b"}', rng.choice(values)]) for _ in range(rng.randint(1, 6)))
+    name, shape = rng.choice(
+        [
+            ("a.json", "[{}]"),
+            ("a.json", '{{"data": [{}]}}'),
+            ("a.jsonl", "{}\n"),
+            ("tweets.js", "window.YTD.tweets.part0 = [{}]"),
+            ("2013_01.js", "Grailbird.data.tweets_2013_01 = \n [{}]"),
+        ]
+    )
+    data = shape.format(inner).encode("utf-8", "surrogatepass")
+    return Damaged("odd JSON", name, data[: rng.randrange(len(data))] if rng.random() < 0.2 else data)
+
+
+def odd_table(sound: Sound, rng: random.Random) -> Damaged:
+    cells = [
+        "",
+        "a",
+        "words of a post",
+        '"',
+        '"never closed',
+        "\x00",
+        ",",
+        ";",
+        "\t",
+        "\r",
+        "☕" * 50,
+        "x" * 200_000,
+        "'",
+    ]
+    rows = [
+        rng.choice(",;\t|").join(rng.choice([*cells, "id", "text", "tweet"]) for _ in range(rng.randint(1, 7)))
+        for _ in range(rng.randint(1, 40))
+    ]
+    return Damaged("odd table", rng.choice(["a.csv", "a.tsv", "a.txt"]), rng.choice(["\n", "\r\n"]).join(rows).encode())
+
+
+def odd_zip(sound: Sound, rng: random.Random) -> Damaged:
+    posts = archives.ytd("tweets", 0, [archives.tweet(n, text) for n, text in enumerate(_TEXTS)])
+    names = ["data/tweets.js", "../data/tweets.js", "../../../../etc/passwd", "/data/tweets.js", "data\\tweets.js"]
+    names += ["C:\\data\\tweets.js", "data/tweets-part1.js", "data/tweets.js/", "a/b/tweet.js", "data/note-tweet.js"]
+    names += ["data/tweets-part99999999999.js", "tweets.csv", "data/js/tweets/2013_01.js", "\x00", "☕/data/tweets.js"]
+    contents = [posts, b"", b"[]", posts[:-9], posts * 2, archives.ytd("like", 0, []), rng.randbytes(300), b"{" * 9000]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", rng.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2])) as packed:
+        for name in dict.fromkeys(rng.choice(names) for _ in range(rng.randint(1, 5))):
+            packed.writestr(zipfile.ZipInfo(name), rng.choice(contents), packed.compression)
+    data = bytearray(out.getvalue())
+    if rng.random() < 0.5:  # a directory that lies
+        start = data.rfind(b"PK\x01\x02")
+        place = start + rng.choice([8, 10, 16, 20, 24, 28, 30, 42])
+        data[place : place + 2] = rng.choice([b"\x00\x00", b"\xff\xff", b"\x01\x00", rng.randbytes(2)])
+    if rng.random() < 0.2:
+        data += rng.randbytes(rng.randrange(300))
+    return Damaged("odd zip", "a.zip", bytes(data))
+
+
+def bomb(sound: Sound, rng: random.Random) -> Damaged:
+    size = rng.choice([2_000_000, 30_000_000])
+    head = b'window.YTD.tweets.part0 = [{"tweet": {"full_text": "'
+    if rng.random() < 0.4:
+        return Damaged("bomb", "a.txt.gz", gzip.compress(rng.choice([b"\x00", b"a", b"a line\n"]) * size, 1))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for part in range(rng.choice([1, 3])):
+            packed.writestr(f"data/tweets{f'-part{part}' if part else ''}.js", head + bytes(size) + b'"}}]')
+    data = out.getvalue()
+    if rng.random() < 0.5:  # it says that it is small
+        place = data.rfind(b"PK\x01\x02") + 24
+        data = data[:place] + (1000).to_bytes(4, "little") + data[place + 4 :]
+    return Damaged("bomb", "a.zip", data)
+
+
+def nonsense(sound: Sound, rng: random.Random) -> Damaged:
+    heads = [
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        b"%PDF-1.7\n",
+        b"PK\x03\x04",
+        b"PK\x05\x06",
+        b"\x1f\x8b\x08",
+        b"\xff\xfe\x00\x00",
+    ]
+    body = rng.choice([b"", bytes(rng.randrange(3000)), rng.randbytes(rng.randrange(3000)), b"\n" * 500, b" " * 9000])
+    name = rng.choice(["a.txt", "a.csv", "a.json", "a.jsonl", "a.zip", "a.js", "a.txt.gz", "a"])
+    return Damaged("nonsense", name, rng.choice(heads) + body)
+
+
+WAYS: list[tuple[Callable[[Sound, random.Random], Damaged], int]] = [
+    (cut, 18),
+    (flipped, 18),
+    (overwritten, 10),
+    (spliced, 10),
+    (misnamed, 5),
+    (re_encoded, 6),
+    (wrongly_encoded, 8),
+    (odd_json, 10),
+    (odd_table, 5),
+    (odd_zip, 6),
+    (bomb, 1),
+    (nonsense, 3),
+]
+
+
+def damaged_file(number: int, seed: int) -> Damaged:
+    """The file with that number, always the same one."""
+    rng = random.Random(f"{seed} {number}")
+    way = rng.choices([way for way, _ in WAYS], weights=[weight for _, weight in WAYS])[0]
+    return way(rng.choice(SOUND), rng)
+
+
+def outcome_of(file: Damaged, folder: Path) -> str:
+    """ "posts" or the code of the error. AssertionError or another exception where the file is not handled right."""
+    # As the product keeps uploads: the name is only looked at for its ending.
+    path = folder / ("upload" + "".join(Path(file.name).suffixes)[-20:])
+    path.write_bytes(file.data)
+    source = open_source(detect_kind(file.name, file.data[:64]), path=path, settings=LIMITS)
+    pages: list[Page] = []
+    try:
+        for page in source.pages():
+            pages.append(page)
+    except SourceError as error:
+        text = str(error)
+        assert text[:1].isupper() or text[:1].isdigit() or ".js " in text[:40], f"no sentence: {text}"
+        assert text.endswith(".") and storable(text) == text and len(text) < 1200, f"no sentence: {text}"
+        assert file.texts is None, f"a file that is only written in another way: {text}"
+        return error.code
+    posts = [post for page in pages for post in page.posts]
+    assert posts and pages[-1].cursor is None and all(page.cursor for page in pages[:-1])
+    # Two files of one archive may hold the same post; the database takes it once.
+    assert len({post.key for post in posts}) == len({(post.key, post.text) for post in posts})
+    assert len({post.key for post in posts}) == len(posts) or file.name.endswith(".zip")
+    for post in posts:
+        assert 0 < len(post.key) <= 64 and storable(post.key) == post.key
+        assert storable(post.text) == post.text and len(post.text) <= 4_000_000
+        assert post.created_at is None or (post.created_at.tzinfo is UTC or post.created_at.utcoffset() == timedelta(0))
+    texts = [post.text for post in posts]
+    if file.texts is not None:
+        assert texts == file.texts
+    if file.whole is not None:
+        # Nothing tells that lines are missing; what is there has to be right. All else says where it ends.
+        assert file.name.endswith((".txt", ".csv", ".jsonl")) or texts == file.whole.texts, "half of it as a whole"
+        assert texts[:-1] == [text.strip() for text in file.whole.texts][: len(texts) - 1]
+    if len(pages) > 1:
+        middle = pages[len(pages) // 2 - 1]
+        rest = [post for page in source.pages(middle.cursor) for post in page.posts]
+        assert rest == posts[-len(rest) :] and len(rest) == sum(len(page.posts) for page in pages[len(pages) // 2 :])
+    return "posts"
+
+
+class TooSlow(Exception):
+    """A file has held us up for longer than any may."""
+
+
+def _alarm(number: int, frame: FrameType | None) -> None:
+    raise TooSlow
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--files", type=int, default=10_000)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", type=int, help="the number of one file")
+    options.add_argument("--keep", type=Path, help="a folder to write the file to that --only names")
+    chosen = options.parse_args()
+    signal.signal(signal.SIGALRM, _alarm)
+    numbers = range(chosen.files) if chosen.only is None else [chosen.only]
+    outcomes: dict[str, Counter[str]] = {}
+    wrong: list[str] = []
+    slowest = (0.0, 0)
+    with tempfile.TemporaryDirectory(prefix="botfactory-fuzz-") as folder:
+        for number in numbers:
+            file = damaged_file(number, chosen.seed)
+            if chosen.keep:
+                chosen.keep.mkdir(parents=True, exist_ok=True)
+                (chosen.keep / f"{number}-{Path(file.name).name}").write_bytes(file.data)
+            began = time.perf_counter()
+            signal.alarm(SECONDS)
+            try:
+                outcome = outcome_of(file, Path(folder))
+            except (Exception, MemoryError, RecursionError) as error:
+                outcome = "WRONG"
+                wrong.append(f"{number} ({file.kind}, {file.name}): {type(error).__name__}: {str(error)[:300]}")
+                say(wrong[-1])
+            finally:
+                signal.alarm(0)
+            slowest = max(slowest, (time.perf_counter() - began, number))
+            outcomes.setdefault(file.kind, Counter())[outcome] += 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+    figures = {
+        "benchmark": "fuzz_files",
+        "files": len(numbers),
+        "wrong": len(wrong),
+        "slowest_seconds": slowest[0],
+        "slowest_file": slowest[1],
+        "peak_mb": peak,
+        "outcomes": {kind: dict(sorted(counts.items())) for kind, counts in sorted(outcomes.items())},
+    }
+    codes = sorted({code for counts in outcomes.values() for code in counts})
+    table(
+        ["damage", "files", *codes], [[k, c.total(), *(c[code] for code in codes)] for k, c in sorted(outcomes.items())]
+    )
+    if chosen.json:
+        json_line(figures)
+    raise SystemExit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
