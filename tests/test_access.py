@@ -37,6 +37,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/posts": (200, 405),
     "/corpora/{corpus}/posts/out": (405, 302),
     "/corpora/{corpus}/posts/back": (405, 302),
+    "/corpora/{corpus}/export": (200, 405),
     "/corpora/{corpus}/newer": (405, 302),
     "/corpora/{corpus}/delete": (405, 302),
 }

@@ -119,3 +119,30 @@ class Post(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class AuditEntry(models.Model):
+    """Something that was done with posts: who did it, when, and to what. The names outlive what they name."""
+
+    class Action(models.TextChoices):
+        IMPORT = "import"
+        RECLEAN = "reclean", "Clean again"
+        EXPORT = "export"
+        DELETE = "delete"
+        OPT_OUT = "opt_out", "Opt-out"
+
+    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    action = models.CharField(max_length=16, choices=Action.choices)
+    who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Blank where it was done on its own, as when the account was deleted that the posts belonged to.
+    who_name = models.CharField(max_length=150, blank=True, verbose_name="who")
+    about = models.CharField(max_length=420)
+    subject_id = models.UUIDField(null=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        verbose_name_plural = "audit log"
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.about}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,9 +16,10 @@ from django.db.models import QuerySet
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
+from tweets import audit
 from tweets import report as reports
 from tweets.cleaning import CleaningRules
-from tweets.models import Corpus
+from tweets.models import AuditEntry, Corpus
 from tweets.report import LanguageShare, Line
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
@@ -193,6 +194,7 @@ def bring_newer(corpus: Corpus) -> Job:
         require_idle(corpus)
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
         corpus.refresh_from_db()
+        audit.record_corpus(AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, newer=True)
         return submit_import(corpus, newer=True)
 
 
@@ -208,6 +210,9 @@ def _submit(corpus: Corpus, *, run_here: bool) -> Job:
     try:
         with transaction.atomic():
             corpus.save(force_insert=True)
+            audit.record_corpus(
+                AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, basis=corpus.basis
+            )
             return submit_import(corpus, run_here=run_here)
     except BaseException:
         shutil.rmtree(upload_dir(corpus), ignore_errors=True)
@@ -231,6 +236,7 @@ def reclean(corpus: Corpus, rules: CleaningRules) -> Job:
         require_idle(corpus)
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING, rules=rules.as_dict())
         corpus.refresh_from_db()
+        audit.record_corpus(AuditEntry.Action.RECLEAN, corpus, by=corpus.owner, rules=rules.as_dict())
         return submit_import(corpus)
 
 
@@ -345,19 +351,42 @@ def training_posts(corpus: Corpus) -> list[str]:
     return list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
 
 
-def delete_corpus(corpus: Corpus) -> None:
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What a deletion took along."""
+
+    posts: int
+    files: int
+    jobs: int
+
+    def __str__(self) -> str:
+        """ "1,200 posts, 1 file and 3 jobs"."""
+        posts, files, jobs = (
+            f"{number:,} {noun}{'' if number == 1 else 's'}"
+            for number, noun in ((self.posts, "post"), (self.files, "file"), (self.jobs, "job"))
+        )
+        return f"{posts}, {files} and {jobs}"
+
+
+def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     """The corpus is gone with its posts, files and jobs. Models that learned from it stay."""
     folder = upload_dir(corpus)
+    files = sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     with transaction.atomic():
-        jobs.delete_jobs(Job.objects.filter(subject_id=corpus.pk))
-        corpus.posts.all()._raw_delete(corpus.posts.db)
+        of_it = Job.objects.filter(subject_id=corpus.pk)
+        number_of_jobs = of_it.count()
+        jobs.delete_jobs(of_it)
+        posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
+        gone = Gone(posts=posts, files=files, jobs=number_of_jobs)
+        audit.record_corpus(AuditEntry.Action.DELETE, corpus, by=by, **asdict(gone))
     shutil.rmtree(folder, ignore_errors=True)
+    return gone
 
 
 def delete_corpora_of(user: User) -> None:
     for corpus in Corpus.objects.filter(owner=user):
-        delete_corpus(corpus)
+        delete_corpus(corpus, by=None)
 
 
 def _store(file: BinaryIO, head: bytes, path: Path) -> None:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("<uuid:corpus_id>/posts", views.post_list, name="posts"),
     path("<uuid:corpus_id>/posts/out", views.take_out, name="take_out"),
     path("<uuid:corpus_id>/posts/back", views.put_back, name="put_back"),
+    path("<uuid:corpus_id>/export", views.export_corpus, name="export_corpus"),
     path("<uuid:corpus_id>/newer", views.bring_newer, name="bring_newer"),
     path("<uuid:corpus_id>/delete", views.delete_corpus, name="delete_corpus"),
 ]

@@ -9,14 +9,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from tweets import examples, posts, services
+from tweets import examples, export, posts, services
 from tweets.forms import FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
@@ -143,6 +144,17 @@ def _change_posts(
 
 
 @login_required
+@require_GET
+def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpResponse:
+    corpus = corpus_or_404(request, corpus_id)
+    lines = export.begin(corpus, by=cast(User, request.user))
+    disposition = content_disposition_header(True, export.file_name(corpus))
+    return StreamingHttpResponse(
+        lines, content_type="application/jsonl; charset=utf-8", headers={"Content-Disposition": disposition or ""}
+    )
+
+
+@login_required
 @require_POST
 def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
@@ -157,9 +169,8 @@ def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
-    name = corpus.name
-    services.delete_corpus(corpus)
-    messages.success(request, f"{name} is deleted, with its posts, files and jobs. Models that learned from it stay.")
+    gone = services.delete_corpus(corpus, by=cast(User, request.user))
+    messages.success(request, f"{corpus.name} is deleted: {gone}. Models that learned from it stay.")
     return redirect("dashboard")
 
 

@@ -282,7 +282,8 @@ def test_a_deleted_corpus_takes_posts_jobs_and_files_along(alice: User) -> None:
     job, corpus = bring(alice, "posts.jsonl", b'{"text": "fine"}\n{"text": ')
     folder = services.upload_dir(corpus)
     assert folder.exists()
-    services.delete_corpus(corpus)
+    gone = services.delete_corpus(corpus, by=alice)
+    assert (gone.files, gone.jobs) == (1, 1)
     assert not folder.exists()
     assert not Corpus.objects.exists() and not Job.objects.exists()
     assert job.pk

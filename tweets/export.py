@@ -1,0 +1,61 @@
+"""A corpus as a file: every post as it was found, with what cleaning made of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.utils.text import slugify
+
+from botfactory.accounts.models import User
+from tweets import audit
+from tweets.models import AuditEntry, Corpus
+
+CHUNK = 2_000
+_COLUMNS = ("pk", "key", "text", "posted_at", "is_repost", "is_reply", "has_warning", "cleaned", "dropped")
+
+
+def file_name(corpus: Corpus) -> str:
+    return f"{slugify(corpus.name) or 'posts'}.jsonl"
+
+
+def begin(corpus: Corpus, *, by: User) -> AsyncIterator[bytes]:
+    """The log knows of it; the lines come as they are asked for, so that no corpus has to fit into the memory."""
+    audit.record_corpus(AuditEntry.Action.EXPORT, corpus, by=by, posts=corpus.posts_found)
+    return _stream(corpus)
+
+
+async def _stream(corpus: Corpus) -> AsyncIterator[bytes]:
+    pieces = pieces_of(corpus)
+    while (piece := await _following(pieces)) is not None:
+        yield piece
+
+
+@sync_to_async
+def _following(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)
+
+
+def pieces_of(corpus: Corpus) -> Iterator[bytes]:
+    """Lines of JSON, many at a time, in the order of the source."""
+    last = 0
+    while rows := list(corpus.posts.filter(pk__gt=last).order_by("pk").values_list(*_COLUMNS)[:CHUNK]):
+        yield "".join(_line(row) for row in rows).encode()
+        last = rows[-1][0]
+
+
+def _line(row: tuple[Any, ...]) -> str:
+    _, key, text, posted_at, is_repost, is_reply, has_warning, cleaned, dropped = row
+    post = {
+        "id": key,
+        "text": text,
+        "created_at": posted_at.isoformat() if posted_at else None,
+        "is_repost": is_repost,
+        "is_reply": is_reply,
+        "has_warning": has_warning,
+        "cleaned": None if dropped else cleaned,
+        "dropped": dropped or None,
+    }
+    return json.dumps(post, ensure_ascii=False) + "\n"
