@@ -1,5 +1,6 @@
 // The form that brings posts. Without this file it is a plain form; with it, hints, and a bar while a large file travels.
 
+import { onlyPosts } from "./archive-posts.js";
 import { byId, setText, show } from "./dom.js";
 import { count } from "./format.js";
 
@@ -13,11 +14,23 @@ function size(bytes) {
   return bytes < 10 * 1024 * 1024 ? `${(bytes / 1024 / 1024).toFixed(1)} MB` : `${count(bytes / 1024 / 1024)} MB`;
 }
 
-file.addEventListener("change", () => {
+/** What is sent of each chosen file, looked for once. */
+const toSend = new WeakMap();
+
+/** The post files of an archive as a small zip, any other file as it is. */
+function sentOf(chosen) {
+  if (!toSend.has(chosen)) toSend.set(chosen, onlyPosts(chosen).then((posts) => posts ?? chosen, () => chosen));
+  return toSend.get(chosen);
+}
+
+file.addEventListener("change", async () => {
   const chosen = file.files[0];
   if (!chosen) return setText(byId("file-chosen"), "");
   const doubt = READABLE.test(chosen.name) ? "" : " We may not be able to read that kind of file.";
   setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}.${doubt}`);
+  const sent = await sentOf(chosen);
+  if (sent === chosen || file.files[0] !== chosen) return;
+  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}. Only the posts in it are sent: ${size(sent.size)}.`);
 });
 
 const counter = byId("text-count");
@@ -34,6 +47,8 @@ text.addEventListener("input", countText);
 countText();
 
 let request = null;
+let isBusy = false;
+let attempt = 0;
 
 function failed(message) {
   const note = byId("upload-error");
@@ -44,6 +59,7 @@ function failed(message) {
 
 function ended() {
   request = null;
+  isBusy = false;
   show(byId("uploading"), false);
   byId("bring").disabled = false;
 }
@@ -59,15 +75,23 @@ function answered() {
   ended();
 }
 
-form.addEventListener("submit", (submission) => {
-  const way = new FormData(form).get("way");
-  if (way !== "file" || !file.files.length || request) return;
+form.addEventListener("submit", async (submission) => {
+  const data = new FormData(form);
+  const chosen = file.files[0];
+  if (data.get("way") !== "file" || !chosen) return;
   submission.preventDefault();
+  if (isBusy) return;
+  isBusy = true;
+  attempt += 1;
+  const mine = attempt;
   show(byId("upload-error"), false);
   show(byId("uploading"), true);
+  setText(byId("uploading-text"), "Sending the file…");
   byId("bring").disabled = true;
   const bar = byId("uploading-bar");
   bar.value = 0;
+  data.set("file", await sentOf(chosen), chosen.name);
+  if (!isBusy || mine !== attempt) return; // cancelled meanwhile
   request = new XMLHttpRequest();
   request.open("POST", form.action);
   request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => {
@@ -81,8 +105,8 @@ form.addEventListener("submit", (submission) => {
     ended();
   });
   request.addEventListener("abort", ended);
-  request.send(new FormData(form));
+  request.send(data);
 });
 
-byId("uploading-cancel").addEventListener("click", () => request?.abort());
+byId("uploading-cancel").addEventListener("click", () => (request ? request.abort() : ended()));
 window.addEventListener("pageshow", (event) => event.persisted && ended());

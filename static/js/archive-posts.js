@@ -1,0 +1,138 @@
+// Of an X archive only the post files: a zip of many gigabytes becomes one of a few megabytes before it is sent, and its
+// messages, addresses and pictures never leave this computer. The packed bytes are copied as they are, by reference.
+
+const POST_FILE = /^(?:[^/]+\/)*(?:(?:data\/)?(?:note-)?tweets?(?:-part\d{1,6})?\.js|data\/js\/tweets\/\d{4}_\d{2}\.js|tweets\.csv)$/;
+const LITTER = /(?:^|\/)(?:__MACOSX\/|\._)/;
+const END = 0x06054b50;
+const END_64 = 0x06064b50;
+const LOCATOR_64 = 0x07064b50;
+const ENTRY = 0x02014b50;
+const LOCAL = 0x04034b50;
+const SEE_EXTRA = 0xffffffff;
+const LONGEST_DIRECTORY = 256 * 1024 * 1024;
+const MOST_FILES = 5000;
+
+/**
+ * A zip of nothing but the post files, under the same name. Null where the file is no zip or holds no posts that could
+ * be taken out: it is for the server to say what is wrong with it.
+ */
+export async function onlyPosts(file) {
+  try {
+    const found = await postFiles(file);
+    return found.length ? await zipOf(file, found) : null;
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError || error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+async function viewOf(file, start, end) {
+  if (start < 0 || end > file.size || start > end) throw new RangeError("A place outside of the zip");
+  return new DataView(await file.slice(start, end).arrayBuffer());
+}
+
+const large = (view, at) => Number(view.getBigUint64(at, true));
+
+/** Where the directory begins and ends, and how many bytes of something else stand in front of the zip. */
+async function directoryOf(file) {
+  const back = Math.max(0, file.size - 22 - 0xffff);
+  const tail = await viewOf(file, back, file.size);
+  let at = tail.byteLength - 22;
+  while (at >= 0 && tail.getUint32(at, true) !== END) at -= 1;
+  if (at < 0) return null;
+  let [size, offset, end] = [tail.getUint32(at + 12, true), tail.getUint32(at + 16, true), back + at];
+  const isLarge = size === SEE_EXTRA || offset === SEE_EXTRA || tail.getUint16(at + 10, true) === 0xffff;
+  if (isLarge && end >= 76) {
+    const record = await viewOf(file, end - 76, end);
+    if (record.getUint32(56, true) === LOCATOR_64 && record.getUint32(0, true) === END_64) {
+      [size, offset, end] = [large(record, 40), large(record, 48), end - 76];
+    }
+  }
+  return size <= LONGEST_DIRECTORY ? { start: end - size, end, before: end - size - offset } : null;
+}
+
+async function postFiles(file) {
+  const directory = await directoryOf(file);
+  if (!directory) return [];
+  const view = await viewOf(file, directory.start, directory.end);
+  const found = [];
+  let at = 0;
+  while (at + 46 <= view.byteLength && view.getUint32(at, true) === ENTRY) {
+    const nameSize = view.getUint16(at + 28, true);
+    const extraSize = view.getUint16(at + 30, true);
+    const name = new Uint8Array(view.buffer, at + 46, nameSize);
+    const shown = new TextDecoder().decode(name).replaceAll("\\", "/").replace(/^\/+/, "");
+    if (POST_FILE.test(shown) && !LITTER.test(shown)) {
+      const entry = {
+        name,
+        // Without the mark that sizes follow the data: here they stand in front of it.
+        flags: view.getUint16(at + 8, true) & ~8,
+        method: view.getUint16(at + 10, true),
+        moment: view.getUint32(at + 12, true),
+        checksum: view.getUint32(at + 16, true),
+        ...sizesOf(view, at, at + 46 + nameSize, extraSize),
+      };
+      entry.offset += directory.before;
+      found.push(entry);
+      if (found.length > MOST_FILES) return [];
+    }
+    at += 46 + nameSize + extraSize + view.getUint16(at + 32, true);
+  }
+  return found;
+}
+
+function sizesOf(view, at, extra, extraSize) {
+  const sizes = { size: view.getUint32(at + 24, true), packed: view.getUint32(at + 20, true), offset: view.getUint32(at + 42, true) };
+  for (let field = extra; field + 4 <= extra + extraSize; field += 4 + view.getUint16(field + 2, true)) {
+    if (view.getUint16(field, true) !== 1) continue;
+    let number = field + 4;
+    for (const key of ["size", "packed", "offset"]) {
+      if (sizes[key] !== SEE_EXTRA) continue;
+      sizes[key] = large(view, number);
+      number += 8;
+    }
+  }
+  return sizes;
+}
+
+async function zipOf(file, entries) {
+  const parts = [];
+  const directory = [];
+  let place = 0;
+  for (const entry of entries) {
+    if (entry.size >= SEE_EXTRA || entry.packed >= SEE_EXTRA || place >= SEE_EXTRA) return null;
+    const local = await viewOf(file, entry.offset, entry.offset + 30);
+    if (local.getUint32(0, true) !== LOCAL) return null;
+    const start = entry.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
+    if (start + entry.packed > file.size) return null;
+    parts.push(header(LOCAL, 30, entry, place), entry.name, file.slice(start, start + entry.packed));
+    directory.push(header(ENTRY, 46, entry, place), entry.name);
+    place += 30 + entry.name.length + entry.packed;
+  }
+  const end = new DataView(new ArrayBuffer(22));
+  end.setUint32(0, END, true);
+  end.setUint16(8, entries.length, true);
+  end.setUint16(10, entries.length, true);
+  end.setUint32(12, entries.reduce((sum, entry) => sum + 46 + entry.name.length, 0), true);
+  end.setUint32(16, place, true);
+  return new File([...parts, ...directory, end], file.name, { type: "application/zip" });
+}
+
+/** The fixed part of a file's header, in front of the file or, with its place, in the directory. */
+function header(mark, length, entry, place) {
+  const view = new DataView(new ArrayBuffer(length));
+  const inDirectory = mark === ENTRY;
+  view.setUint32(0, mark, true);
+  view.setUint16(4, 20, true);
+  const at = inDirectory ? 6 : 4; // the directory names the packing program first
+  view.setUint16(at, 20, true);
+  view.setUint16(at + 2, entry.flags, true);
+  view.setUint16(at + 4, entry.method, true);
+  view.setUint32(at + 6, entry.moment, true);
+  view.setUint32(at + 10, entry.checksum, true);
+  view.setUint32(at + 14, entry.packed, true);
+  view.setUint32(at + 18, entry.size, true);
+  view.setUint16(at + 22, entry.name.length, true);
+  if (inDirectory) view.setUint32(42, place, true);
+  return view;
+}
