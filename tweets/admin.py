@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 
 from botfactory.accounts.models import User
 from botfactory.desk import DeskAdmin
-from tweets import services
-from tweets.models import AuditEntry, Corpus
+from tweets import opt_out, services
+from tweets.forms import OptOutForm
+from tweets.models import AuditEntry, Corpus, OptOut
 
 
 @admin.register(Corpus)
@@ -56,3 +59,54 @@ class AuditEntryAdmin(DeskAdmin[AuditEntry]):
 
     def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
         return False
+
+
+@admin.register(OptOut)
+class OptOutAdmin(DeskAdmin[OptOut]):
+    """Adding a handle shows what there is of it, and deletes that once it is confirmed."""
+
+    editable = frozenset({"note"})
+    list_display = ["handle", "network", "note", "by", "created_at"]
+    list_filter = ["network", "created_at"]
+    search_fields = ["handle", "note"]
+    list_select_related = ["by"]
+    actions = ["delete_what_there_is"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tweets.add_optout")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = OptOutForm(request.POST or None)
+        context = {**self.admin_site.each_context(request), "title": "Add opt-out", "opts": self.opts, "form": form}
+        if form.is_valid():
+            account = form.cleaned_data["account"]
+            if "confirmed" in request.POST:
+                gone = opt_out.add(
+                    network=account.network,
+                    handle=account.handle,
+                    note=form.cleaned_data["note"],
+                    by=cast(User, request.user),
+                )
+                self.message_user(
+                    request, f"{account.handle} is on the list. What was deleted: {gone}.", messages.SUCCESS
+                )
+                return redirect("admin:tweets_optout_changelist")
+            context |= {
+                "account": account.handle,
+                "network_name": OptOut.Network(account.network).label,
+                "losses": opt_out.losses(account.network, account.handle),
+            }
+        return render(request, "admin/tweets/optout/add.html", context)
+
+    @admin.action(description="Delete again what there is of the selected handles", permissions=["delete"])
+    def delete_what_there_is(self, request: HttpRequest, entries: QuerySet[OptOut]) -> None:
+        for entry in entries:
+            gone = opt_out.enforce(entry, by=cast(User, request.user))
+            self.message_user(request, f"{entry}: what was deleted is {gone}.", messages.SUCCESS)
+
+    def delete_model(self, request: HttpRequest, obj: OptOut) -> None:
+        opt_out.take_off(obj, by=cast(User, request.user))

@@ -8,7 +8,8 @@ from django import forms
 
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.cleaning.rules import LONGEST_WORD, MOST_MINIMUM, MOST_WORDS
-from tweets.models import Corpus
+from tweets.models import Corpus, OptOut
+from tweets.sources.handles import account_of
 
 
 class NewCorpusForm(forms.Form):
@@ -39,6 +40,29 @@ class NewCorpusForm(forms.Form):
             "invalid_choice": "Choose one of the answers on the page: it is kept with the posts.",
         },
     )
+
+
+class OptOutForm(forms.Form):
+    """An account for the operator's list of opt-outs."""
+
+    network = forms.ChoiceField(choices=OptOut.Network.choices)
+    handle = forms.CharField(max_length=500, help_text="Such as @name, or the address of the profile.")
+    note = forms.CharField(max_length=200, required=False, help_text="Who asked, and when.")
+
+    def clean(self) -> dict[str, Any]:
+        """Adds `account`, the Account that is meant."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return data
+        try:
+            account = account_of(data["handle"], network=data["network"])
+        except ValueError as error:
+            self.add_error("handle", str(error))
+            return data
+        if OptOut.objects.filter(network=account.network, handle=account.handle.lower()).exists():
+            self.add_error("handle", "This account is on the list already.")
+        data["account"] = account
+        return data
 
 
 class FindForm(forms.Form):

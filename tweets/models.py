@@ -146,3 +146,31 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.about}"
+
+
+class OptOut(models.Model):
+    """An account that asked that no bot be made of it here: nobody can bring its posts."""
+
+    class Network(models.TextChoices):
+        BLUESKY = "bluesky", "Bluesky"
+        MASTODON = "mastodon", "Mastodon"
+        X = "x", "X"
+
+    network = models.CharField(max_length=16, choices=Network.choices)
+    # In lower case, without @ in front, as in Corpus.
+    handle = models.CharField(max_length=320)
+    note = models.CharField(max_length=200, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["handle"]
+        constraints = [models.UniqueConstraint(fields=["network", "handle"], name="opt_out_once")]
+        verbose_name = "opt-out"
+
+    def __str__(self) -> str:
+        return self.account
+
+    @property
+    def account(self) -> str:
+        return self.handle if self.handle.startswith("did:") else f"@{self.handle}"

@@ -18,8 +18,9 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from tweets import audit
 from tweets import report as reports
+from tweets.budget import MonthlyBudget
 from tweets.cleaning import CleaningRules
-from tweets.models import AuditEntry, Corpus
+from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.report import LanguageShare, Line
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
@@ -64,6 +65,10 @@ class NothingGiven(CorpusError):
 
 class BadHandle(CorpusError):
     code = "bad_handle"
+
+
+class OptedOut(CorpusError):
+    code = "opted_out"
 
 
 class NothingNewer(CorpusError):
@@ -180,6 +185,7 @@ def import_handle(
     except ValueError as error:
         raise BadHandle(str(error)) from None
     require_offered(account.network)
+    require_not_opted_out(account.network, account.handle)
     corpus = Corpus(owner=owner, basis=basis, source=account.network, handle=account.handle, **rules)
     corpus.name = _name(name, corpus.account)
     return _submit(corpus, run_here=run_here)
@@ -190,6 +196,7 @@ def bring_newer(corpus: Corpus) -> Job:
     if corpus.source not in NETWORKS:
         raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
     require_offered(corpus.source)
+    require_not_opted_out(corpus.source, corpus.handle)
     with transaction.atomic():
         require_idle(corpus)
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
@@ -203,6 +210,15 @@ def require_offered(network: str) -> None:
         raise NotOffered(
             "Importing by X handle is not set up here: the operator has to set X_BEARER_TOKEN. "
             "Your own X archive works without it, and is complete."
+        )
+
+
+def require_not_opted_out(network: str, handle: str) -> None:
+    entry = OptOut.objects.filter(network=network, handle=handle.lower()).first()
+    if entry is not None:
+        raise OptedOut(
+            f"{entry.account} has asked that no bot be made of this account, so its posts are not brought here. "
+            "Choose another account."
         )
 
 
@@ -266,6 +282,7 @@ def source_settings(corpus: Corpus) -> SourceSettings:
         x_api_url=settings.X_API_URL,
         x_post_price=settings.X_POST_PRICE,
         x_user_price=settings.X_USER_PRICE,
+        x_budget=MonthlyBudget(settings.X_MONTHLY_POSTS),
         bluesky_api_url=settings.BLUESKY_API_URL,
         private_servers=tuple(settings.PRIVATE_SERVERS),
         newer_than=newest_key(corpus),

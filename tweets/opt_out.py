@@ -1,0 +1,74 @@
+"""Handles that no bot may be made of: put on the operator's list, and what there is of them deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet, Sum
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.models import Job
+from tweets import audit, made_from, services
+from tweets.models import AuditEntry, Corpus, OptOut
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What goes, or went, with an opt-out; `made` counts what was made of the corpora, by its name in the plural."""
+
+    corpora: int
+    posts: int
+    made: dict[str, int]
+
+    def __str__(self) -> str:
+        counts = {"corpora": self.corpora, "posts": self.posts, **self.made}
+        return ", ".join(f"{name}: {number:,}" for name, number in counts.items())
+
+
+def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
+    """Everybody's corpora of the account."""
+    return Corpus.objects.filter(source=network, handle__iexact=handle).select_related("owner")
+
+
+def losses(network: str, handle: str) -> Losses:
+    """What an opt-out of this handle would delete."""
+    corpora = corpora_of(network, handle)
+    numbers = list(corpora.values_list("pk", flat=True))
+    posts = corpora.aggregate(posts=Sum("posts_found"))["posts"] or 0
+    return Losses(corpora=len(numbers), posts=posts, made=made_from.count(numbers))
+
+
+def add(*, network: str, handle: str, note: str = "", by: User) -> Losses:
+    """The handle is on the list, and what was here of it is gone: corpora, what was made of them, jobs, files."""
+    entry = OptOut.objects.create(network=network, handle=handle.lower(), note=note, by=by)
+    return enforce(entry, by=by)
+
+
+def enforce(entry: OptOut, *, by: User) -> Losses:
+    """Nothing is left here of the handle. May be done again where it was interrupted."""
+    corpora = list(corpora_of(entry.network, entry.handle))
+    numbers = [corpus.pk for corpus in corpora]
+    # First the jobs: a training that still runs must not leave a model behind.
+    jobs.delete_jobs(Job.objects.filter(subject_id__in=numbers))
+    made = made_from.delete(numbers)
+    posts = sum(services.delete_corpus(corpus, by=by).posts for corpus in corpora)
+    gone = Losses(corpora=len(corpora), posts=posts, made=made)
+    audit.record(
+        AuditEntry.Action.OPT_OUT,
+        by=by,
+        about=f"{entry.account} ({entry.get_network_display()})",
+        note=entry.note,
+        corpora=gone.corpora,
+        posts=gone.posts,
+        made=made,
+    )
+    return gone
+
+
+def take_off(entry: OptOut, *, by: User) -> None:
+    """The handle may be brought again; what was deleted stays deleted."""
+    audit.record(
+        AuditEntry.Action.OPT_OUT, by=by, about=f"{entry.account} ({entry.get_network_display()})", taken_off=True
+    )
+    entry.delete()
