@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import contenders, fine_tune, generation, growth, peak, ppmd, pytorch, training
+from benchmarks import common, contenders, fine_tune, generation, growth, peak, ppmd, pytorch, training
 from benchmarks.posts import made_posts
 from models_app.ml.config import NetworkConfig
 
-from .conftest import TINY_GLR, TINY_LSTM, last_line, persona_file
+from .conftest import TINY_GLR, TINY_LSTM, last_line, persona_file, promised
 
 Tiny = Callable[[NetworkConfig], Path]
 SMALL_LSTM = ["--embedding", "4", "--units", "8"]
@@ -25,9 +26,9 @@ def test_training_is_a_ratio_against_each_contender_and_a_share_of_the_peak(
     small = ["--rounds", "1", "--steps", "2", "--batches", "8", "--length", "4", "--loss-steps", "3", *SMALL_LSTM]
     training.main([*small, "--base", str(tiny(TINY_GLR)), "--json"])
     found = last_line(capsys)
-    rivals = ["ratio_stock_keras", "ratio_own_float32"]
-    rivals += ["ratio_torch_bf16", "ratio_torch_float32"] if pytorch.installed() else []
-    for name in (*rivals, "share_of_peak", "base_share_of_peak", "base_bytes_per_second", "loss_bfloat16"):
+    of_torch = set() if pytorch.installed() else {"ratio_torch_bf16", "ratio_torch_float32"}
+    assert promised("Training") - of_torch <= set(found)
+    for name in ("ratio_own_float32", "share_of_peak", "base_share_of_peak", "base_bytes_per_second", "loss_bfloat16"):
         assert found[name] > 0, name
     speeds = {name: median for name, (median, _, _) in found["bytes_per_second"].items()}
     assert found["ratio_stock_keras"] == pytest.approx(speeds[f"ours_{found['products']}"] / speeds["keras"], rel=1e-3)
@@ -41,6 +42,7 @@ def test_generation_is_a_ratio_against_predict_and_milliseconds_of_a_post_and_of
     base = tiny(TINY_GLR)
     generation.main([*small, "--loads", "1", *SMALL_LSTM, "--base", str(base), "--json"])
     found = last_line(capsys)
+    assert promised("Generation") <= set(found)
     speeds = found["characters_per_second"]
     assert set(speeds["lstm"]) == set(speeds["base"]) == set(speeds["function"]) == {"1", "3"}
     assert found["ratio_predict"] == pytest.approx(speeds["lstm"]["3"] / speeds["predict"]["1"], rel=1e-3)
@@ -60,6 +62,7 @@ def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from
     (row,) = found["personas"]
     names = [name for name in fine_tune.NAMES if name != "ppmd" or ppmd.installed()]
     assert (row["persona"], row["found"], row["posts"]) == ("someone", 40, 40)
+    assert promised("Fine-tune") == {*fine_tune.NAMES, "stock_keras"}
     for name in (*names, "stock_keras"):
         assert 0 < row[name]["bits"] < 10, name
     epochs = {name: row[name]["epochs"] for name in ("base", "default", "better", "nothing", "tutorial", "stock_keras")}
@@ -109,3 +112,11 @@ def test_a_missing_base_corpus_is_told_with_what_to_do(monkeypatch: pytest.Monke
     monkeypatch.setenv("BOTFACTORY_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match="BOTFACTORY_DATA"):
         _ = contenders.BaseCorpus(1).symbols
+
+
+def test_each_command_of_the_docs_is_a_script() -> None:
+    text = (common.ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    scripts = set(re.findall(r"-m benchmarks\.(\w+)", text))
+    assert {"training", "generation", "fine_tune", "growth"} <= scripts
+    for script in scripts:
+        assert (common.ROOT / "benchmarks" / f"{script}.py").exists(), script
