@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 from importlib.util import find_spec
-from multiprocessing.connection import Connection
-from typing import Final
+from typing import IO, Final
+
+from .common import ROOT
 
 ORDER: Final = 12
 # Enough for 200 MB of posts at order 12; a full memory would restart the model. Only what is used is taken.
@@ -25,38 +27,51 @@ class Coder:
     """
 
     def __init__(self, prime: bytes, *, order: int = ORDER, memory: int = MEMORY) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, order, memory), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._ours.send_bytes(prime)
+        # A program of its own: a fork of this process would hold TensorFlow, and its threads, as well.
+        command = [sys.executable, "-m", "benchmarks.ppmd", str(order), str(memory)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._send(prime)
 
     def bits(self, before: bytes, coded: bytes) -> int:
         """Returns what `coded` takes after the long text and `before`, which the next question does not see."""
-        self._ours.send_bytes(before)
-        self._ours.send_bytes(coded)
-        return 8 * int(self._ours.recv())
+        self._send(before)
+        self._send(coded)
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"The coder has ended ({self._process.wait()}); it may have had too little memory.")
+        return 8 * int(answer)
 
     def close(self) -> None:
-        self._ours.close()
-        self._process.join()
+        self._process.communicate()
+
+    def _send(self, text: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(len(text).to_bytes(8) + text)
+        self._process.stdin.flush()
 
 
-def _serve(connection: Connection, order: int, memory: int) -> None:
+def _received(source: IO[bytes]) -> bytes | None:
+    """Returns the next text that was sent, or None at the end."""
+    length = source.read(8)
+    return source.read(int.from_bytes(length)) if length else None
+
+
+def _serve(order: int, memory: int) -> None:
     import pyppmd
 
     encoder = pyppmd.Ppmd7Encoder(order, memory)
-    encoder.encode(connection.recv_bytes())
-    while True:
-        try:
-            before, coded = connection.recv_bytes(), connection.recv_bytes()
-        except EOFError:
-            return
+    encoder.encode(_received(sys.stdin.buffer) or b"")
+    while (before := _received(sys.stdin.buffer)) is not None:
+        coded = _received(sys.stdin.buffer)
         child = os.fork()
         if child == 0:
             encoder.encode(before)
-            connection.send(len(encoder.encode(coded)))
+            os.write(1, b"%d\n" % len(encoder.encode(coded)))
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
-            return  # the asker sees the connection end
+            raise SystemExit(1)  # the asker sees the output end
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]), int(sys.argv[2]))
