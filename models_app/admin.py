@@ -9,6 +9,12 @@ from models_app import registry, services
 from models_app.models import Generation, TrainedModel
 
 
+def share_of(model: TrainedModel, measure: str) -> str:
+    """The share of the bot in a measure of its report card; a dash where there is none."""
+    share = model.report.get(measure, {}).get("bot")
+    return "–" if share is None else f"{share:.0%}"
+
+
 @admin.register(TrainedModel)
 class TrainedModelAdmin(DeskAdmin[TrainedModel]):
     editable = frozenset({"name"})
@@ -21,6 +27,8 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
         "corpus_name",
         "posts",
         "bits_per_character",
+        "novelty",
+        "voice",
         "seconds",
         "created_at",
     ]
@@ -33,6 +41,14 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
     @admin.display(boolean=True, ordering="retired_at")
     def retired(self, model: TrainedModel) -> bool:
         return model.retired_at is not None
+
+    @admin.display(description="new posts")
+    def novelty(self, model: TrainedModel) -> str:
+        return share_of(model, "novelty")
+
+    @admin.display(description="voice")
+    def voice(self, model: TrainedModel) -> str:
+        return share_of(model, "voice")
 
     @admin.action(description="Make the selected model the base model", permissions=["change"])
     def make_base(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -39,6 +40,8 @@ class TrainedModel(models.Model):
     history = models.JSONField(default=list, blank=True)
     best_epoch = models.PositiveIntegerField(null=True, blank=True)
     bits_per_character = models.FloatField(null=True, blank=True)
+    # A ReportCard (ml/report_card.py); each copy's `post` is the key of the learned Post. Empty where none was made.
+    report = models.JSONField(default=dict, blank=True, verbose_name="report card")
     seconds = models.FloatField(null=True, blank=True)
     characters_per_second = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -59,9 +62,36 @@ class TrainedModel(models.Model):
         return reverse("model", args=[self.pk])
 
     @property
+    def report_rows(self) -> list[dict[str, Any]]:
+        """The shares of the report card, each with its name and what it says."""
+        rows = [
+            ("novelty", "new posts", "no copies of a learned post"),
+            ("voice", "the person’s voice", "taken for the person’s by a classifier of spelling"),
+            ("real_words", "real words", "words that are in the learned posts or common in the base model’s"),
+        ]
+        return [{"name": name, "hint": hint, **self.report[key]} for key, name, hint in rows if key in self.report]
+
+    @property
+    def report_sentence(self) -> str:
+        """The report card in one line; empty where there is none."""
+        if not self.report:
+            return ""
+        shares = [
+            f"{row['name']} {_percent(row['bot'])} (held-out posts {_percent(row['held_out'])}, base model "
+            f"{_percent(row['base'])})"
+            for row in self.report_rows
+        ]
+        bits = f"{self.report['bits_per_character']:.3f} bits a character (base model "
+        return "; ".join([f"{bits}{self.report['base_bits_per_character']:.3f})", *shares])
+
+    @property
     def full_name(self) -> str:
         """`owner/name`, or the name alone where nobody owns it."""
         return f"{self.owner.username}/{self.name}" if self.owner else self.name
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
 class Generation(models.Model):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from botfactory.jobs.errors import JobCancelled, JobFailed
+from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
 from models_app import registry, services
 from models_app.ml import dataset
+from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig
 from models_app.ml.copies import CopyGuard
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from models_app.ml.trainer import EpochResult, FineTuneResult, Progress
 
 SAMPLES_PER_EPOCH = 4
+
+logger = logging.getLogger(__name__)
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
@@ -45,14 +49,16 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
             sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {})
         )
         # What the parent learned from, this model may repeat as well.
-        guard = CopyGuard.of(posts, beside=services.guard_of(start))
+        start_guard = services.guard_of(start)
+        guard = CopyGuard.of(posts, beside=start_guard)
         result = _train(handle, checkpoint, train, validation, config, guard)
+        report = _report(handle, corpus, start, checkpoint, result, train, validation, start_guard)
     except Cancelled as cancelled:
         raise JobCancelled(str(cancelled)) from cancelled
     except LearningError as error:
         raise JobFailed(error.code, str(error)) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-    model = _register(handle, corpus, start, result, config, posts, guard)
+    model = _register(handle, corpus, start, result, config, posts, guard, report)
     return {"model": str(model.pk), "name": model.name}
 
 
@@ -120,6 +126,45 @@ def epoch_json(epoch: EpochResult) -> dict[str, Any]:
     }
 
 
+def _report(
+    handle: JobHandle,
+    corpus: Corpus,
+    start: TrainedModel,
+    start_checkpoint: Checkpoint,
+    result: FineTuneResult,
+    train: list[str],
+    validation: list[str],
+    start_guard: CopyGuard | None,
+) -> dict[str, Any]:
+    """The report card of what was trained; empty where it could not be made: no model is lost for want of it."""
+    handle.progress({**handle.job.progress, "phase": "reporting", "fraction": 1.0, "seconds_left": 0})
+
+    def between() -> None:
+        if handle.control() == "cancel":
+            raise Cancelled("The fine-tune was cancelled.")
+
+    try:
+        base = registry.base_model()
+        card = cards.report_card(
+            bot=Checkpoint(result.network, result.weights, {}, ""),
+            start=start_checkpoint,
+            base=start_checkpoint if base == start else registry.load(base),
+            learned=train,
+            held_out=validation,
+            start_guard=start_guard,
+            between=between,
+        ).as_dict()
+        keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
+        for copied in card["copies"]:
+            copied["post"] = None if copied["post"] is None else keys.get(train[copied["post"]])
+        return card
+    except (Cancelled, LostClaim):
+        raise
+    except Exception:
+        logger.exception("job %s: there is no report card", handle.job.pk)
+        return {}
+
+
 def _register(
     handle: JobHandle,
     corpus: Corpus,
@@ -128,6 +173,7 @@ def _register(
     config: FineTuneConfig,
     posts: list[str],
     guard: CopyGuard,
+    report: dict[str, Any],
 ) -> TrainedModel:
     history = [epoch_json(epoch) for epoch in result.history]
     best = next(epoch for epoch in history if epoch["epoch"] == result.best_epoch)
@@ -153,6 +199,7 @@ def _register(
             "history": history,
             "best_epoch": result.best_epoch,
             "bits_per_character": best["bits_per_character"],
+            "report": report,
             "posts": len(posts),
             "characters": sum(map(len, posts)),
             "seconds": result.seconds,

@@ -194,6 +194,14 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     return writing, time.perf_counter() - started
 
 
+def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
+    """The posts, by key, that `model` has written again according to its report card; its owner's alone to see."""
+    keys = [copied["post"] for copied in model.report.get("copies", [])]
+    if model.owner_id is None or model.owner_id != user.pk or model.corpus is None or not any(keys):
+        return {}
+    return dict(model.corpus.posts.filter(pk__in=filter(None, keys)).values_list("pk", "cleaned"))
+
+
 def can_guard(model: TrainedModel) -> bool:
     """True when there is something to compare the model's posts with."""
     return registry.has_guard(model) or model.corpus_id is not None

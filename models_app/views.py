@@ -96,10 +96,20 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "is_own": model.owner_id == request.user.pk,
         "form": GenerateForm(),
         "can_guard": services.can_guard(model),
+        "copies": _copies(request, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
     }
     return render(request, "models_app/model.html", context)
+
+
+def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:
+    """Each copy of the report card, with the learned post where the person may see it."""
+    learned = services.learned_posts_for_user(request.user, model)
+    return [
+        {**copied, "text": learned.get(copied["post"]), "percent": round(100 * copied["share"])}
+        for copied in model.report.get("copies", [])
+    ]
 
 
 @login_required

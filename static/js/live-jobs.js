@@ -13,6 +13,7 @@ function line(job) {
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
   if (phase === "training") return `Epoch ${epoch} of ${epochs}, ${duration(left)} left`;
+  if (phase === "reporting") return "Writing the report card";
   if (phase === "saving") return "Saving the bot";
   if (phase === "reading") return `${count(total ?? 0)} posts so far`;
   if (phase === "cleaning") return `Cleaning ${count(total)} posts`;

@@ -47,6 +47,7 @@ function whereSentence(job) {
       return "Cancelled";
     default:
       if (job.stop_requested) return "Stopping with the best epoch";
+      if (phase === "reporting") return "Writing the report card";
       if (phase === "saving") return "Saving the bot";
       if (phase === "training") return `Epoch ${epoch} of ${of}`;
       return "Starting";
@@ -66,6 +67,7 @@ function phaseSentence(job) {
   if (job.stop_requested) return "The best epoch so far becomes the bot.";
   if (job.progress.phase === "training") return "You can close this page: it goes on without you.";
   if (job.progress.phase === "saving") return "";
+  if (job.progress.phase === "reporting") return "A hundred posts are written and measured. This takes a few seconds.";
   return "Loading the model. This takes some ten seconds.";
 }
 
@@ -86,7 +88,7 @@ function tick() {
 function renderBar(job) {
   const bar = byId("bar");
   const fraction = job.progress.fraction ?? 0;
-  const isStarting = job.state === "running" && job.progress.phase !== "training" && job.progress.phase !== "saving";
+  const isStarting = job.state === "running" && !["training", "reporting", "saving"].includes(job.progress.phase);
   if (job.state === "succeeded") setBar(bar, 1);
   else if (isStarting && fraction === 0) setBar(bar, null);
   else setBar(bar, fraction);

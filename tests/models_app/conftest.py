@@ -15,6 +15,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, services
+from models_app.ml import report_card
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.copies import CopyGuard
 from models_app.models import TrainedModel
@@ -22,6 +23,13 @@ from tests.fakes.posts import make_posts
 from tests.product import save_small_base
 from tweets import services as corpora
 from tweets.models import Corpus
+
+
+@pytest.fixture(autouse=True)
+def quick_report_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The untrained base model of the tests writes long posts: a few of them are enough."""
+    monkeypatch.setattr(report_card, "POSTS", 20)
+    monkeypatch.setattr(report_card, "LEARNED_BY_CLASSIFIER", 20)
 
 
 @pytest.fixture
@@ -64,7 +72,7 @@ class Learned:
 def learned() -> Learned:
     job = Job.objects.get(kind=services.FINE_TUNE)
     model = TrainedModel.objects.get(job=job)
-    names = ["training", "history", "best_epoch", "bits_per_character", "posts", "characters", "seconds"]
+    names = ["training", "history", "best_epoch", "bits_per_character", "report", "posts", "characters", "seconds"]
     return Learned(registry.load(model), {name: getattr(model, name) for name in names})
 
 

@@ -54,6 +54,7 @@ def test_fine_tune_imports_trains_registers_and_writes(file: Path, base: Trained
     assert len([line for line in text.splitlines() if line.startswith("  ")]) >= 3
     model = TrainedModel.objects.get(owner=admin)
     assert len(model.history) == 2
+    assert "new posts" in model.report_sentence and "real words" in model.report_sentence
 
 
 def test_fine_tune_shows_both_losses_of_each_epoch(file: Path, base: TrainedModel) -> None:
@@ -67,6 +68,7 @@ def test_fine_tune_takes_a_corpus_that_is_there(file: Path, base: TrainedModel, 
     corpus = json_of("import_posts", file)["corpus"]
     result = json_of("fine_tune", corpus, "--epochs", 1)
     assert result["corpus"] == corpus and admin.corpora.count() == 1
+    assert result["report"] == TrainedModel.objects.get(pk=result["model"]).report != {}
     with pytest.raises(CommandError, match="no corpus"):
         output("fine_tune", corpus, "--owner", "bob")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.html import escape
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
@@ -102,6 +103,45 @@ def test_a_model_whose_files_are_gone_says_so(alice: User, model: TrainedModel) 
     registry._sampler.cache_clear()
     answer = signed_in(alice).post(f"/models/{model.pk}/generate", SAMPLING)
     assert answer.status_code == 400
+
+
+def test_the_report_card_is_shown_with_its_yardsticks_and_how_it_was_computed(
+    alice: User, base: TrainedModel, model: TrainedModel
+) -> None:
+    page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
+    for words in (
+        "Report card",
+        "new posts",
+        "voice",
+        "real words",
+        "this bot",
+        "real posts",
+        "base model",
+        "with seed 1",
+    ):
+        assert words in page
+    assert page.count("<progress") >= 8
+    assert "data-report" not in signed_in(alice).get(f"/models/{base.pk}/").content.decode()
+
+
+def test_copies_are_shown_beside_the_learned_post_to_the_owner_alone(
+    alice: User, bob: User, corpus: Corpus, model: TrainedModel
+) -> None:
+    post = corpus.posts.filter(dropped="").first()
+    assert post is not None
+    model.report = {**model.report, "copies": [{"post": post.pk, "share": 0.9, "run": 5}]}
+    model.save()
+    page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
+    assert escape(post.cleaned) in page and "1 copy without the copy guard" in page and "5 in a row" in page
+    # As the base model it is everybody's to write with; the posts it learned from are not everybody's to read.
+    registry.make_base(model)
+    page = signed_in(bob).get(f"/models/{model.pk}/").content.decode()
+    assert escape(post.cleaned) not in page
+
+
+def test_a_bot_without_a_report_card_says_why(alice: User, model: TrainedModel) -> None:
+    TrainedModel.objects.filter(pk=model.pk).update(report={})
+    assert "trained by an earlier version" in signed_in(alice).get(f"/models/{model.pk}/").content.decode()
 
 
 def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> None:

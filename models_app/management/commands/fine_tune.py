@@ -70,11 +70,14 @@ class Command(OwnerCommand):
                     "best_epoch": model.best_epoch,
                     "bits_per_character": model.bits_per_character,
                     "seconds": model.seconds,
+                    "report": model.report,
                     "epochs": [{k: v for k, v in epoch.items() if k != "samples"} for epoch in model.history],
                     "posts": posts,
                 }
             )
             return
+        if model.report:
+            self.tell(f"Report card: {model.report_sentence}.")
         self.stdout.write(f"{model.full_name} is ready (model {model.pk}). It writes:\n")
         for post in posts:
             self.stdout.write(f"  {post}\n")
