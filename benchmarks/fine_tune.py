@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +49,7 @@ class Row:
         found: dict[str, Any] = {
             "persona": persona.name,
             "found": persona.found,
-            "posts": len(persona.train) + len(persona.validation) + len(persona.test),
+            "posts": persona.posts,
             "characters": persona.characters,
         }
         for name, outcomes in self.outcomes.items():
@@ -84,11 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     chosen = {name: known[name] for name in options.contenders}
     results = Results(options.out)
-    rows = [
-        learned(read_persona(path, newest=options.newest, kept=kept), chosen, results, options.repeat)
-        for path in options.personas
-        for kept in options.kept
-    ]
+    rows = [learned(persona, chosen, results, options.repeat) for persona in large_enough(options)]
+    if not rows:
+        raise SystemExit(f"No persona has {options.least} posts that cleaning keeps; --least lowers that.")
     result = {"personas": [row.as_dict() for row in rows]} | summary(rows, options.contenders)
     _show(rows, result, options.contenders)
     if options.json:
@@ -98,6 +96,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         network = {"sha256": base.sha256, "network": base.network.as_dict()}
         common.json_line(result | {"settings": settings, "base": network, "machine": facts})
+
+
+def large_enough(options: argparse.Namespace) -> Iterator[Persona]:
+    """Yields the personas in the sizes that were asked for, but for those with too few posts, which are told."""
+    for path in options.personas:
+        for kept in options.kept:
+            try:
+                persona = read_persona(path, newest=options.newest, kept=kept)
+            except ValueError as error:
+                say(f"{path} is left out: {error}")
+                continue
+            if persona.posts < options.least:
+                say(f"{path} is left out: of its posts {persona.posts} are kept, fewer than {options.least}.")
+                continue
+            yield persona
 
 
 def learned(persona: Persona, chosen: dict[str, Contender], results: Results, repeat: int) -> Row:
@@ -168,6 +181,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--kept", type=common.whole_numbers_in, default=[0], help="and of those kept; 0: all; or several"
     )
+    parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
     parser.add_argument("--base-mb", type=float, default=60, help="of the base corpus, read by the classical rivals")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
     parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="of the default")

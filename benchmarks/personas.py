@@ -28,6 +28,11 @@ class Persona:
     test: tuple[str, ...]
 
     @property
+    def posts(self) -> int:
+        """Returns how many posts there are, of all parts."""
+        return len(self.train) + len(self.validation) + len(self.test)
+
+    @property
     def characters(self) -> int:
         """Returns the characters of the training part, end marks not counted."""
         return sum(map(len, self.train))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from
     tiny: Tiny, base_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = persona_file(tmp_path / "someone.jsonl", list(made_posts(40)))
-    small = ["--epochs", "1", "--better-epochs", "2", "--tutorial-epochs", "1", "--base-mb", "0.02"]
+    small = ["--epochs", "1", "--better-epochs", "2", "--tutorial-epochs", "1", "--base-mb", "0.02", "--least", "40"]
     models = ["--base", str(tiny(TINY_GLR)), "--lstm", str(tiny(TINY_LSTM)), "--out", str(tmp_path / "outcomes.jsonl")]
     arguments = [str(file), *small, *models, "--stock-keras", "--json"]
     fine_tune.main(arguments)
@@ -82,6 +83,22 @@ def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from
     assert last_line(capsys)["personas"] == found["personas"]
     with pytest.raises(AssertionError, match="run again"):
         fine_tune.main([*arguments, "--epochs", "2"])
+
+
+def test_personas_with_too_few_posts_are_told_and_left_out(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [
+        str(persona_file(tmp_path / f"{name}.jsonl", list(made_posts(count))))
+        for name, count in (("nobody", 5), ("few", 30), ("many", 40))
+    ]
+    fine_tune.main([*files, "--contenders", "base", "--least", "35", "--base", str(tiny(TINY_GLR)), "--json"])
+    printed = capsys.readouterr()
+    assert [row["persona"] for row in json.loads(printed.out.splitlines()[-1])["personas"]] == ["many"]
+    assert "nobody.jsonl is left out: 5 posts are too few" in printed.err
+    assert "few.jsonl is left out: of its posts 30 are kept, fewer than 35." in printed.err
+    with pytest.raises(SystemExit, match="No persona has 50"):
+        fine_tune.main([*files, "--contenders", "base", "--least", "50", "--base", str(tiny(TINY_GLR))])
 
 
 def test_growth_has_seconds_and_memory_of_each_size(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
