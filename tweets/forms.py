@@ -26,6 +26,7 @@ class NewCorpusForm(forms.Form):
     way = forms.ChoiceField(choices=WAYS)
     name = forms.CharField(max_length=80, required=False, strip=True)
     file = forms.FileField(required=False)
+    column = forms.CharField(max_length=80, required=False, strip=True, label="Text column")
     text = forms.CharField(required=False, strip=False, widget=forms.Textarea)
     bluesky = forms.CharField(max_length=500, required=False, label="Bluesky handle")
     mastodon = forms.CharField(max_length=500, required=False, label="Mastodon handle")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,10 @@ def _read(handle: JobHandle, corpus: Corpus) -> None:
 
 def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
     source = open_source(
-        corpus.source, path=path, handle=corpus.handle or None, settings=services.source_settings(corpus)
+        corpus.source,
+        path=path,
+        handle=corpus.handle or None,
+        settings=replace(services.source_settings(corpus), text_column=handle.job.arguments.get("column", "")),
     )
     for page in source.pages(corpus.cursor or None):
         handle.check()

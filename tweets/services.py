@@ -149,10 +149,14 @@ def import_file(
     file_name: str,
     basis: str = Corpus.Basis.OWN,
     name: str = "",
+    column: str = "",
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of an uploaded file or X archive, whose import is queued. The file is kept until that has succeeded."""
+    """A corpus of an uploaded file or X archive, whose import is queued. The file is kept until that has succeeded.
+
+    `column` names the text column of a table, or the field of objects, where it is not to be found.
+    """
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
     head = file.read(HEAD_BYTES)
     if not head.strip():
@@ -166,7 +170,7 @@ def import_file(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _submit(corpus, run_here=run_here)
+    return _submit(corpus, run_here=run_here, column=column.strip())
 
 
 def import_handle(
@@ -222,25 +226,26 @@ def require_not_opted_out(network: str, handle: str) -> None:
         )
 
 
-def _submit(corpus: Corpus, *, run_here: bool) -> Job:
+def _submit(corpus: Corpus, *, run_here: bool, column: str = "") -> Job:
     try:
         with transaction.atomic():
             corpus.save(force_insert=True)
             audit.record_corpus(
                 AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, basis=corpus.basis
             )
-            return submit_import(corpus, run_here=run_here)
+            return submit_import(corpus, run_here=run_here, column=column)
     except BaseException:
         shutil.rmtree(upload_dir(corpus), ignore_errors=True)
         raise
 
 
-def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False) -> Job:
+def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "") -> Job:
+    more: dict[str, Any] = {"newer": True} if newer else {"column": column} if column else {}
     return jobs.submit(
         owner=corpus.owner,
         kind=IMPORT,
         title=f"Newer posts of {corpus.name}" if newer else f"Import {corpus.name}",
-        arguments={"corpus": str(corpus.pk), **({"newer": True} if newer else {})},
+        arguments={"corpus": str(corpus.pk), **more},
         subject_id=corpus.pk,
         run_here=run_here,
     )

@@ -29,6 +29,7 @@ def add_import_arguments(parser: CommandParser) -> None:
         default=Corpus.Basis.OWN.value,
         help="whose posts these are: your own (the default), somebody's who gave permission, a public figure's",
     )
+    parser.add_argument("--column", default="", help="the text column of a table, by its name or number")
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
 
@@ -49,7 +50,15 @@ def import_named(
     path = Path(what).expanduser()
     if path.is_file():
         with path.open("rb") as file:
-            job = services.import_file(owner=owner, file=file, file_name=path.name, basis=basis, run_here=True, **rules)
+            job = services.import_file(
+                owner=owner,
+                file=file,
+                file_name=path.name,
+                basis=basis,
+                column=options["column"],
+                run_here=True,
+                **rules,
+            )
     elif what.startswith(("@", "did:")) or "://" in what:
         job = services.import_handle(owner=owner, handle=what, basis=basis, run_here=True, **rules)
     else:

@@ -60,7 +60,10 @@ def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
     if not data["file"]:
         raise services.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
     file = data["file"]
-    return services.import_file(owner=owner, file=file.file, file_name=file.name, basis=basis, name=name, **rules)
+    column = data["column"]
+    return services.import_file(
+        owner=owner, file=file.file, file_name=file.name, basis=basis, name=name, column=column, **rules
+    )
 
 
 @login_required

@@ -129,8 +129,8 @@ def _named(text_column: str, first: list[str], names: list[str], has_header: boo
 def _ask(columns: list[str]) -> NoReturn:
     shown = [f"“{column[:40]}”" for column in columns[:10]]
     raise WhichColumn(
-        f"The posts may be in {', '.join(shown[:-1])} or {shown[-1]} of this table. Write “text” above the column that "
-        "holds them, in the file, and bring it again.",
+        f"The posts may be in {', '.join(shown[:-1])} or {shown[-1]} of this table. Bring it again and name the "
+        "right one: under “Text column” on the page, with --column at the terminal.",
         tuple(columns),
     )
 

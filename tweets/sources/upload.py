@@ -98,8 +98,8 @@ def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str], text_field: st
             raise BadFile(
                 f"{name.capitalize()} {int(number)} has no text in its field “{text_field[:40]}”. Name another field."
                 if text_field
-                else f"{name.capitalize()} {int(number)} has no text. Give each post as a string, or as an object "
-                f"with its text in one of these fields: {_LOOKED_FOR}."
+                else f"{name.capitalize()} {int(number)} has no text. Name its field under “Text column”, or give each "
+                f"post as a string, or as an object with its text in one of these fields: {_LOOKED_FOR}."
             )
         any_text = True
         yield post_of(fields or {}, text or "", place, seen=seen)
