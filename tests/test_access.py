@@ -88,7 +88,7 @@ def test_nobody_is_asked_to_sign_in(ids: dict[str, uuid.UUID], charlie: Client) 
 
 def test_lists_and_choices_show_own_things_only(ids: dict[str, uuid.UUID], bob: User, corpus: Corpus) -> None:
     client = signed_in(bob)
-    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new"):
+    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend"):
         page = client.get(path).content.decode()
         assert not any(str(found) in page for found in ids.values()), path
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+import uuid
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 
+from tweets.blend import MOST_WEIGHT
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.cleaning.rules import LONGEST_WORD, MOST_MINIMUM, MOST_WORDS
 from tweets.models import Corpus, OptOut
@@ -89,6 +92,27 @@ class FindForm(forms.Form):
     def address(self, **changed: Any) -> str:
         """The query that shows what this form shows, but for what is `changed`."""
         return urlencode({name: value for name, value in {**self.cleaned_data, **changed}.items() if value})
+
+
+class BlendForm(forms.Form):
+    """A weight for each corpus that may be a part."""
+
+    name = forms.CharField(max_length=80, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, corpora: Sequence[Corpus], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.corpora = corpora
+        for corpus in corpora:
+            self.fields[f"weight_{corpus.pk}"] = forms.IntegerField(
+                min_value=0, max_value=MOST_WEIGHT, initial=0, label=corpus.name
+            )
+
+    @property
+    def weights(self) -> list[tuple[Corpus, forms.BoundField]]:
+        return [(corpus, self[f"weight_{corpus.pk}"]) for corpus in self.corpora]
+
+    def chosen(self) -> dict[uuid.UUID, int]:
+        return {corpus.pk: self.cleaned_data[f"weight_{corpus.pk}"] for corpus in self.corpora}
 
 
 class RulesForm(forms.Form):

@@ -34,6 +34,8 @@ class Corpus(models.Model):
     # Without @ in front: "name", "name.bsky.social" or a DID, "name@server".
     handle = models.CharField(max_length=320, blank=True)
     file_name = models.CharField(max_length=200, blank=True)
+    # Of a blend: the corpora that its posts come from (id, name, source, handle), with weight and number of posts.
+    parts = models.JSONField(default=list, blank=True, editable=False)
     # Where the next page starts; what is before it is in the rows already.
     cursor = models.TextField(blank=True)
     is_complete = models.BooleanField(default=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
@@ -27,8 +27,14 @@ class Losses:
 
 
 def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
-    """Everybody's corpora of the account."""
-    return Corpus.objects.filter(source=network, handle__iexact=handle).select_related("owner")
+    """Everybody's corpora of the account, and the blends that have posts of it."""
+    blends = [
+        number
+        for number, parts in Corpus.objects.filter(source=services.BLEND).values_list("pk", "parts")
+        if any(part["source"] == network and part["handle"].lower() == handle.lower() for part in parts)
+    ]
+    of_account = Q(source=network, handle__iexact=handle)
+    return Corpus.objects.filter(of_account | Q(pk__in=blends)).select_related("owner")
 
 
 def losses(network: str, handle: str) -> Losses:

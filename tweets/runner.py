@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
-from tweets import services
+from tweets import blend, services
 from tweets.clean_corpus import clean
 from tweets.models import Corpus
 from tweets.sources import open_source
@@ -30,7 +30,12 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
     """The corpus is complete and cleaned; the result counts what came of it."""
     corpus = corpus_of(handle)
     Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
-    if not corpus.is_complete or _wants_newer(handle):
+    if corpus.source == services.BLEND and not corpus.is_complete:
+        try:
+            blend.fill(corpus)
+        except blend.BadBlend as error:
+            raise JobFailed(error.code, str(error)) from error
+    elif not corpus.is_complete or _wants_newer(handle):
         try:
             _read(handle, corpus)
         except RateLimited as pause:

@@ -28,6 +28,8 @@ from tweets.sources.handles import NETWORKS, Network, account_of
 from tweets.sources.x_costs import estimated_cost
 
 IMPORT = "import"
+#: The source of a corpus that is made of others.
+BLEND = "blend"
 
 #: Below this a model can only learn by heart: refused.
 FEWEST_CHARACTERS = 6_000
@@ -135,11 +137,11 @@ def import_text(
     if not text.strip():
         raise NothingGiven("There is no text yet: paste your posts, one on each line.")
     corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
-    corpus.name = _name(name, "Pasted posts")
+    corpus.name = corpus_name(name, "Pasted posts")
     folder = upload_dir(corpus)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "upload.txt").write_text(text.encode("utf-8", "ignore").decode("utf-8"), encoding="utf-8")
-    return _submit(corpus, run_here=run_here)
+    return submit_new(corpus, run_here=run_here)
 
 
 def import_file(
@@ -162,7 +164,7 @@ def import_file(
     if not head.strip():
         raise NothingGiven(f"{base_name} is empty: choose the file that holds your posts.")
     corpus = Corpus(owner=owner, basis=basis, source=detect_kind(base_name, head), file_name=base_name, **rules)
-    corpus.name = _name(name, Path(base_name).name.split(".")[0])
+    corpus.name = corpus_name(name, Path(base_name).name.split(".")[0])
     folder = upload_dir(corpus)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -170,7 +172,7 @@ def import_file(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _submit(corpus, run_here=run_here, column=column.strip())
+    return submit_new(corpus, run_here=run_here, column=column.strip())
 
 
 def import_handle(
@@ -191,8 +193,8 @@ def import_handle(
     require_offered(account.network)
     require_not_opted_out(account.network, account.handle)
     corpus = Corpus(owner=owner, basis=basis, source=account.network, handle=account.handle, **rules)
-    corpus.name = _name(name, corpus.account)
-    return _submit(corpus, run_here=run_here)
+    corpus.name = corpus_name(name, corpus.account)
+    return submit_new(corpus, run_here=run_here)
 
 
 def bring_newer(corpus: Corpus) -> Job:
@@ -226,7 +228,8 @@ def require_not_opted_out(network: str, handle: str) -> None:
         )
 
 
-def _submit(corpus: Corpus, *, run_here: bool, column: str = "") -> Job:
+def submit_new(corpus: Corpus, *, run_here: bool = False, column: str = "") -> Job:
+    """The corpus has its row, and its import is queued."""
     try:
         with transaction.atomic():
             corpus.save(force_insert=True)
@@ -244,7 +247,7 @@ def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False
     return jobs.submit(
         owner=corpus.owner,
         kind=IMPORT,
-        title=f"Newer posts of {corpus.name}" if newer else f"Import {corpus.name}",
+        title=f"{'Newer posts of' if newer else 'Blend' if corpus.source == BLEND else 'Import'} {corpus.name}",
         arguments={"corpus": str(corpus.pk), **more},
         subject_id=corpus.pk,
         run_here=run_here,
@@ -432,6 +435,7 @@ def _suffixes(file_name: str) -> str:
     return "".join(endings)
 
 
-def _name(given: str, default: str) -> str:
+def corpus_name(given: str, default: str) -> str:
+    """The name that was given, else the other one, as a corpus may be called."""
     name = " ".join((given.strip() or default).replace("/", " ").split())
     return name[:80] or "Posts"

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from tweets import examples, export, posts, services
-from tweets.forms import FindForm, NewCorpusForm, RulesForm
+from tweets import blend, examples, export, posts, services
+from tweets.forms import BlendForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
 
@@ -64,6 +64,21 @@ def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
     return services.import_file(
         owner=owner, file=file.file, file_name=file.name, basis=basis, name=name, column=column, **rules
     )
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def blend_corpora(request: HttpRequest) -> HttpResponse:
+    """The form that makes one corpus of several."""
+    corpora = list(blend.parts_for_user(request.user))
+    form = BlendForm(request.POST if request.method == "POST" else None, corpora=corpora)
+    if form.is_valid():
+        try:
+            job = blend.blend(owner=cast(User, request.user), weights=form.chosen(), name=form.cleaned_data["name"])
+            return redirect("job", job_id=job.pk)
+        except services.CorpusError as error:
+            form.add_error(None, str(error))
+    return render(request, "tweets/blend.html", {"form": form}, status=400 if form.is_bound else 200)
 
 
 @login_required

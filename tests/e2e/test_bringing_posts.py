@@ -161,6 +161,18 @@ def test_posts_are_searched_taken_out_and_put_back(alice: Person) -> None:
     expect(alice.page.get_by_text("2 posts are put back.")).to_be_visible()
 
 
+def test_two_corpora_are_blended(alice: Person) -> None:
+    alice.paste(make_posts(120, seed=31), "Harbour")
+    alice.paste(make_posts(60, seed=32), "Garden")
+    alice.open("/corpora/")
+    alice.page.get_by_role("link", name="Blend posts").click()
+    alice.page.get_by_label("Harbour").fill("2")
+    alice.page.get_by_label("Garden").fill("1")
+    alice.page.get_by_role("button", name="Blend").click()
+    alice.wait_for_corpus()
+    expect(alice.page.get_by_text("A blend of Harbour (120 posts), Garden (60 posts)")).to_be_visible()
+
+
 def test_rules_are_tried_before_they_are_applied(alice: Person) -> None:
     alice.paste([*make_posts(200, seed=7), "A moist cake"], "To be tried")
     alice.page.get_by_role("link", name="Choose what is kept").click()

@@ -9,7 +9,7 @@ from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
 from tests.product import Product
 
-SIGNED_IN = ["/", "/models/", "/corpora/", "/corpora/new", "/jobs/", "/nothing-here"]
+SIGNED_IN = ["/", "/models/", "/corpora/", "/corpora/new", "/corpora/blend", "/jobs/", "/nothing-here"]
 ACCOUNT = ["/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]
 STRANGERS = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 

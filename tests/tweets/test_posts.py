@@ -166,6 +166,11 @@ def test_long_lists_come_in_pages(corpus: Corpus, page: Client) -> None:
     assert (last.context["page"].number, len(last.context["page"])) == (2, 15)
 
 
+def test_a_search_that_finds_nothing_says_so(corpus: Corpus, page: Client) -> None:
+    assert "No post holds these words." in page.get(f"/corpora/{corpus.pk}/posts?q=zebra").content.decode()
+    assert "You have not taken out any post." in page.get(f"/corpora/{corpus.pk}/posts?show=removed").content.decode()
+
+
 @pytest.mark.parametrize("query", ["show=nonsense", "page=x", "q=" + "x" * 201, "q=%00"])
 def test_a_search_that_makes_no_sense_is_told(corpus: Corpus, page: Client, query: str) -> None:
     answer = page.get(f"/corpora/{corpus.pk}/posts?{query}")

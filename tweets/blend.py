@@ -1,0 +1,111 @@
+"""One corpus of several others, each with a weight: its share of the posts. The same parts give the same blend."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from tweets import services
+from tweets.cleaning import CleaningRules, Form, Links
+from tweets.models import Corpus
+from tweets.rows import insert
+from tweets.sources import base
+
+MOST_PARTS = 5
+MOST_WEIGHT = 100
+CHUNK = 2_000
+#: The parts have been cleaned already: a blend keeps what they keep, but for what says the same again.
+RULES = CleaningRules(
+    keep_reposts=True,
+    keep_replies=True,
+    keep_warnings=True,
+    unescape=False,
+    links=Links.KEEP,
+    cut_quotes=False,
+    drop_via=False,
+    drop_cut=False,
+    drop_auto=False,
+    unicode=Form.KEEP,
+    minimum_characters=1,
+)
+
+
+class BadBlend(services.CorpusError):
+    code = "bad_blend"
+
+
+def parts_for_user(user: Any) -> QuerySet[Corpus]:
+    """What `user` may blend: their own corpora that are ready, but no blends."""
+    ready = services.corpora_for_user(user).filter(state=Corpus.State.READY, posts_kept__gt=0)
+    return ready.exclude(source=services.BLEND)
+
+
+def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_here: bool = False) -> Job:
+    """A new corpus of the parts with a weight above 0, which is filled as a job."""
+    wanted = {number: weight for number, weight in weights.items() if weight}
+    if not 2 <= len(wanted) <= MOST_PARTS:
+        raise BadBlend(f"A blend has 2 to {MOST_PARTS} parts: give so many corpora a weight above 0.")
+    if any(not 0 < weight <= MOST_WEIGHT for weight in wanted.values()):
+        raise BadBlend(f"A weight is a number from 0 to {MOST_WEIGHT}.")
+    parts = list(parts_for_user(owner).filter(pk__in=wanted).order_by("created_at", "pk"))
+    if len(parts) != len(wanted):
+        raise BadBlend("One of these corpora is not here, or not ready. Reload the page and choose again.")
+    numbers = shares({part.pk: part.posts_kept for part in parts}, wanted)
+    corpus = Corpus(owner=owner, source=services.BLEND, basis=_basis(parts))
+    corpus.cleaning_rules = RULES
+    corpus.name = services.corpus_name(name, " + ".join(part.name for part in parts))
+    corpus.parts = [
+        {
+            "corpus": str(part.pk),
+            "name": part.name,
+            "source": part.source,
+            "handle": part.handle,
+            "weight": wanted[part.pk],
+            "posts": numbers[part.pk],
+        }
+        for part in parts
+    ]
+    return services.submit_new(corpus, run_here=run_here)
+
+
+def shares(kept: Mapping[uuid.UUID, int], weights: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
+    """How many posts of each part: as many in all as the weights allow without a post twice, and one at least."""
+    most_each = min(kept[number] / weights[number] for number in kept)  # posts for a weight of 1
+    return {number: max(1, int(most_each * weights[number] + 1e-9)) for number in kept}
+
+
+def fill(corpus: Corpus) -> None:
+    """The corpus has its posts, spread evenly over each part, and is complete. BadBlend if a part is gone."""
+    with transaction.atomic():
+        for place, described in enumerate(corpus.parts):
+            part = Corpus.objects.filter(pk=described["corpus"], owner=corpus.owner).first()
+            if part is None:
+                raise BadBlend(f"{described['name']} has been deleted meanwhile: blend what is left.")
+            kept = list(part.posts.filter(dropped="").order_by("pk").values_list("pk", flat=True))
+            number = min(described["posts"], len(kept))
+            chosen = [kept[index * len(kept) // number] for index in range(number)]
+            for start in range(0, number, CHUNK):
+                rows = part.posts.filter(pk__in=chosen[start : start + CHUNK]).order_by("pk")
+                corpus.posts_found += insert(
+                    corpus,
+                    [
+                        base.Post(f"{place}-{pk}", text, posted_at)
+                        for pk, text, posted_at in rows.values_list("pk", "cleaned", "posted_at")
+                    ],
+                )
+        corpus.is_complete = True
+        corpus.save(update_fields=["posts_found", "is_complete"])
+
+
+def _basis(parts: list[Corpus]) -> str:
+    """The weakest of the parts'."""
+    found = {part.basis for part in parts}
+    return next(
+        basis for basis in ("", Corpus.Basis.PUBLIC, Corpus.Basis.PERMISSION, Corpus.Basis.OWN) if basis in found
+    )
