@@ -37,10 +37,9 @@ class CorpusAdmin(DeskAdmin[Corpus]):
 
     @admin.action(description="Delete the selected corpora with their posts, files and jobs", permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, corpora: QuerySet[Corpus]) -> None:
-        count = corpora.count()
         for corpus in corpora:
-            services.delete_corpus(corpus, by=cast(User, request.user))
-        self.message_user(request, f"{count} deleted.", messages.SUCCESS)
+            gone = services.delete_corpus(corpus, by=cast(User, request.user))
+            self.message_user(request, f"{corpus.name} is deleted: {gone}.", messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: Corpus) -> None:
         services.delete_corpus(obj, by=cast(User, request.user))

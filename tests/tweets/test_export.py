@@ -72,6 +72,13 @@ def test_a_deletion_tells_what_went(corpus: Corpus, alice: User) -> None:
     assert not Job.objects.exists()
 
 
+def test_the_administration_tells_it_too(corpus: Corpus, admin: User) -> None:
+    data = {"action": "delete_with_files", "_selected_action": [str(corpus.pk)]}
+    page = signed_in(admin).post("/admin/tweets/corpus/", data, follow=True)
+    told = [str(message) for message in page.context["messages"]]
+    assert told == ["Town is deleted: 42 posts, 0 files and 1 job."]
+
+
 def test_the_log_tells_who_did_what_and_outlives_it(corpus: Corpus, alice: User, admin: User) -> None:
     run(services.reclean(corpus, CleaningRules(keep_replies=True)))
     signed_in(admin).post(f"/admin/tweets/corpus/{corpus.pk}/delete/", {"post": "yes"})
