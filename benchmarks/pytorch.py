@@ -41,8 +41,7 @@ def training_work(batches: Sequence[Batch], *, embedding: int, units: int, bfloa
             loss = torch.nn.functional.cross_entropy(logits.float().reshape(-1, SIZE), targets.reshape(-1))
             loss.backward()
             optimizer.step()
-            # Autocast may answer in bfloat16, and nn.LSTM refuses a state of another type than its inputs.
-            state = tuple(part.detach().float() for part in after)
+            state = tuple(part.detach() for part in after)
             loss.item()
 
     return work
