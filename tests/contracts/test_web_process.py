@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 CODE = """
 import sys
@@ -20,3 +24,11 @@ print(*sorted(loaded & {"tensorflow", "keras", "tweepy", "ijson", "matplotlib"})
 def test_the_web_process_loads_no_tensorflow_keras_or_tweepy() -> None:
     result = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Only Linux tells the threads of a process here.")
+def test_the_web_process_writes_posts_on_one_thread_so_that_a_training_does_not_hold_them_up() -> None:
+    code = "import os, botfactory.asgi; from models_app import registry; print(len(os.listdir('/proc/self/task')))"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == "1"
