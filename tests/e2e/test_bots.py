@@ -37,6 +37,17 @@ def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
     expect(alice.page.get_by_role("row", name=re.compile("^seed "))).to_be_visible()
 
 
+def test_its_report_card_stands_beside_real_posts_and_says_how_it_was_computed(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    card = alice.page.get_by_role("region", name="Report card")
+    for measure in ("new posts", "the person’s voice", "real words"):
+        expect(card.get_by_role("row", name=re.compile(f"^{measure}"))).to_contain_text("%")
+    expect(card.get_by_text("with seed 1")).to_be_hidden()
+    card.get_by_text("How this was computed").focus()
+    alice.page.keyboard.press("Enter")
+    expect(card.get_by_text("with seed 1")).to_be_visible()
+
+
 def test_the_base_model_has_a_page_that_nobody_can_change(alice: Person, bot: str) -> None:
     alice.open(bot)
     alice.page.get_by_role("link", name="the base model").click()
