@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,22 @@ def test_a_report_card_that_cannot_be_made_loses_no_model(
     model = TrainedModel.objects.get(pk=job.result["model"])
     assert model.report == {} and model.report_sentence == ""
     assert "there is no report card" in caplog.text
+
+
+def test_a_cancel_while_the_report_card_is_made_ends_as_cancelled(
+    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(*, between: Callable[[], None], **_: object) -> None:
+        job = Job.objects.get(kind="fine_tune")
+        assert job.progress["phase"] == "reporting"
+        Job.objects.filter(pk=job.pk).update(state=State.CANCELLING)
+        for _tries in range(200):
+            time.sleep(0.05)
+            between()
+
+    monkeypatch.setattr(report_card, "report_card", cancelled)
+    assert train(corpus, base).state == State.CANCELLED
+    assert not TrainedModel.objects.filter(owner=corpus.owner).exists()
 
 
 def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
