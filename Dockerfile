@@ -8,7 +8,7 @@ FROM python:3.12-slim
 # "gpu" brings the CUDA libraries: docker build --build-arg EXTRA=gpu
 ARG EXTRA=""
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/app/.venv/bin:$PATH \
-    BOTFACTORY_HOME=/data/var CHECKPOINTS_DIR=/data/checkpoints
+    BOTFACTORY_HOME=/data/var CHECKPOINTS_DIR=/data/checkpoints OPENBLAS_NUM_THREADS=1
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN pip install --no-cache-dir uv==0.13.9 \

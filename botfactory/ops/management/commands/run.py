@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -75,6 +76,8 @@ class Command(ProductCommand):
             ) from error
 
     def _processes(self, host: str, port: int, importers: int) -> list[Process]:
+        # Where several processes have work, a product on several threads waits most of its time (see asgi.py).
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         logs = Path(settings.LOGS_DIR)
         celery = [sys.executable, "-m", "celery", "-A", "botfactory", "worker", "--loglevel", "WARNING"]
         celery += ["--without-gossip", "--without-mingle"]
