@@ -24,6 +24,7 @@ CHUNK = 2_000
 RULES = CleaningRules(
     keep_reposts=True,
     keep_replies=True,
+    keep_quotes=True,
     keep_warnings=True,
     unescape=False,
     links=Links.KEEP,

@@ -20,7 +20,18 @@ _LOOK_SHARE = 0.15  # of the time, about
 
 #: The month alone is wanted of the moment, and a moment from the database costs more than all the rest of a row.
 _MONTH = Substr(Cast("posted_at", TextField()), 1, 7)
-_COLUMNS = ("pk", "text", _MONTH, "is_repost", "is_reply", "has_warning", "is_removed", "cleaned", "dropped")
+_COLUMNS = (
+    "pk",
+    "text",
+    _MONTH,
+    "is_repost",
+    "is_reply",
+    "is_quote",
+    "has_warning",
+    "is_removed",
+    "cleaned",
+    "dropped",
+)
 
 
 def clean(corpus: Corpus) -> Iterator[float]:
@@ -43,7 +54,8 @@ def clean(corpus: Corpus) -> Iterator[float]:
         outcomes = cleaner.clean_all([_post(row) for row in rows])
         changed = []
         for row, outcome in zip(rows, outcomes, strict=True):
-            number, month, is_removed, before = row[0], row[2], row[6], row[7:9]
+            number, _, month, *_, is_removed, cleaned, dropped = row
+            before = (cleaned, dropped)
             after = state_of(outcome, is_removed=is_removed)
             tally.add(number, month or "", outcome, after[1])
             if after != before:
@@ -83,5 +95,5 @@ def _rows(corpus: Corpus) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _post(row: tuple[Any, ...]) -> base.Post:
-    _, text, _, is_repost, is_reply, has_warning, *_ = row
-    return base.Post("", text, None, is_repost, is_reply, has_warning=has_warning)
+    _, text, _, is_repost, is_reply, is_quote, has_warning, *_ = row
+    return base.Post("", text, None, is_repost, is_reply, is_quote, has_warning)

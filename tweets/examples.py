@@ -81,7 +81,9 @@ def trial(corpus: Corpus, rules: CleaningRules) -> Trial:
     survey.look([post.text for post in posts])
     outcomes = Cleaner(rules, survey.overview()).clean_all(
         [
-            base.Post(post.key, post.text, post.posted_at, post.is_repost, post.is_reply, has_warning=post.has_warning)
+            base.Post(
+                post.key, post.text, post.posted_at, post.is_repost, post.is_reply, post.is_quote, post.has_warning
+            )
             for post in posts
         ]
     )

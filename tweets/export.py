@@ -14,7 +14,7 @@ from tweets import audit
 from tweets.models import AuditEntry, Corpus
 
 CHUNK = 2_000
-_COLUMNS = ("pk", "key", "text", "posted_at", "is_repost", "is_reply", "has_warning", "cleaned", "dropped")
+_COLUMNS = ("pk", "key", "text", "posted_at", "is_repost", "is_reply", "is_quote", "has_warning", "cleaned", "dropped")
 
 
 def file_name(corpus: Corpus) -> str:
@@ -47,13 +47,14 @@ def pieces_of(corpus: Corpus) -> Iterator[bytes]:
 
 
 def _line(row: tuple[Any, ...]) -> str:
-    _, key, text, posted_at, is_repost, is_reply, has_warning, cleaned, dropped = row
+    _, key, text, posted_at, is_repost, is_reply, is_quote, has_warning, cleaned, dropped = row
     post = {
         "id": key,
         "text": text,
         "created_at": posted_at.isoformat() if posted_at else None,
         "is_repost": is_repost,
         "is_reply": is_reply,
+        "is_quote": is_quote,
         "has_warning": has_warning,
         "cleaned": None if dropped else cleaned,
         "dropped": dropped or None,

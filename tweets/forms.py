@@ -120,6 +120,7 @@ class RulesForm(forms.Form):
 
     keep_replies = forms.BooleanField(required=False, label="Keep replies")
     keep_reposts = forms.BooleanField(required=False, label="Keep reposts")
+    keep_quotes = forms.BooleanField(required=False, label="Keep quotes")
     keep_warnings = forms.BooleanField(required=False, label="Keep posts behind a content warning")
     drop_cut = forms.BooleanField(required=False, label="Drop posts that were cut off")
     drop_auto = forms.BooleanField(required=False, label="Drop posts that apps wrote")

@@ -108,6 +108,7 @@ class Post(models.Model):
     posted_at = models.DateTimeField(null=True, blank=True)
     is_repost = models.BooleanField(default=False)
     is_reply = models.BooleanField(default=False)
+    is_quote = models.BooleanField(default=False)
     has_warning = models.BooleanField(default=False)
     # By its owner, whatever the rules say.
     is_removed = models.BooleanField(default=False)

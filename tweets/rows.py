@@ -13,9 +13,9 @@ from tweets.sources import base
 def insert(corpus: Corpus, posts: Iterable[base.Post]) -> int:
     """The posts are rows of the corpus, not cleaned yet, but for those whose key is there already. How many are new."""
     moment = connection.ops.adapt_datetimefield_value
-    given = ["key", "text", "posted_at", "is_repost", "is_reply", "has_warning"]
+    given = ["key", "text", "posted_at", "is_repost", "is_reply", "is_quote", "has_warning"]
     rows = [
-        (post.key, post.text, moment(post.created_at), post.is_repost, post.is_reply, post.has_warning)
+        (post.key, post.text, moment(post.created_at), post.is_repost, post.is_reply, post.is_quote, post.has_warning)
         for post in posts
     ]
     if not rows:

@@ -108,6 +108,15 @@ def test_other_rules_clean_again_without_another_import(alice: User) -> None:
     assert (job.state, corpus.state, corpus.posts_kept, corpus.dropped) == (State.SUCCEEDED, "ready", 6, {})
 
 
+def test_quotes_are_left_out_where_they_are_not_wanted(alice: User) -> None:
+    records: list[dict[str, object]] = [{"text": post} for post in make_posts(5)]
+    records.append({"text": "this is so well put, read it", "is_quote_status": True})
+    _, corpus = bring(alice, "posts.json", json.dumps(records).encode())
+    assert (corpus.posts_kept, corpus.dropped) == (6, {})
+    _, corpus = run(services.reclean(corpus, CleaningRules(keep_quotes=False)))
+    assert (corpus.posts_kept, corpus.dropped) == (5, {"quote": 1})
+
+
 def test_a_corpus_is_not_cleaned_while_a_job_is_at_work_on_it(alice: User) -> None:
     corpus = run(services.import_text(owner=alice, text="\n".join(make_posts(5))))[1]
     services.reclean(corpus, CleaningRules(keep_replies=True))

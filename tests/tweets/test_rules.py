@@ -153,3 +153,9 @@ def test_posts_behind_a_warning_go_unless_they_are_wanted() -> None:
     hidden = post("the end of the film is sad", has_warning=True)
     assert Cleaner(CleaningRules()).clean(hidden).dropped is Drop.WARNING
     assert Cleaner(CleaningRules(keep_warnings=True)).clean(hidden).dropped is None
+
+
+def test_quotes_stay_unless_they_are_not_wanted() -> None:
+    quote = Post("1", "this is so well put, read it", None, is_quote=True)
+    assert Cleaner(CleaningRules()).clean(quote).dropped is None
+    assert Cleaner(CleaningRules(keep_quotes=False)).clean(quote).dropped is Drop.QUOTE

@@ -108,6 +108,8 @@ class Cleaner:
             return Drop.REPOST
         if post.is_reply and not rules.keep_replies:
             return Drop.REPLY
+        if post.is_quote and not rules.keep_quotes:
+            return Drop.QUOTE
         if post.has_warning and not rules.keep_warnings:
             return Drop.WARNING
         if rules.drop_cut and is_cut(post.text, is_repost=post.is_repost):

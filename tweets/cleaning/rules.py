@@ -16,6 +16,7 @@ class Drop(StrEnum):
 
     REPOST = "repost"
     REPLY = "reply"
+    QUOTE = "quote"
     WARNING = "warning"
     CUT = "cut"
     AUTO = "auto"
@@ -96,14 +97,16 @@ MOST_MINIMUM = 280
 class CleaningRules:
     """What is kept, and what is done to it. The defaults suit most people's posts.
 
-    `unescape` turns &amp;amp; into &; `cut_quotes` keeps what somebody wrote above "RT @name: …"; `drop_via` takes a
-    share button's "via @name" off the end; `drop_cut` drops posts that the service cut (a retweet ending in …);
-    `drop_auto` drops what apps post in somebody's name; `minimum_characters` counts what is left after cleaning;
-    `banned_words` drops every post that holds one of them as a whole word, in any case.
+    `keep_quotes` is about own words above a post of somebody; `unescape` turns &amp;amp; into &; `cut_quotes` keeps
+    what somebody wrote above "RT @name: …"; `drop_via` takes a share button's "via @name" off the end; `drop_cut` drops
+    posts that the service cut (a retweet ending in …); `drop_auto` drops what apps post in somebody's name;
+    `minimum_characters` counts what is left after cleaning; `banned_words` drops every post that holds one of them as a
+    whole word, in any case.
     """
 
     keep_reposts: bool = False
     keep_replies: bool = False
+    keep_quotes: bool = True
     keep_warnings: bool = False
     unescape: bool = True
     links: Links = Links.DROP
