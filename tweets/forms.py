@@ -36,6 +36,8 @@ class NewCorpusForm(forms.Form):
     x = forms.CharField(max_length=500, required=False, label="X handle")
     keep_replies = forms.BooleanField(required=False)
     keep_reposts = forms.BooleanField(required=False)
+    # Of an X handle: the estimate that was said Yes to, as `costs.signed` gives it.
+    confirmed = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
     basis = forms.ChoiceField(
         choices=Corpus.Basis.choices,
         label="Whose posts are these?",

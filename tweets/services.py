@@ -24,7 +24,7 @@ from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.report import LanguageShare, Line
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
-from tweets.sources.handles import NETWORKS, Network, account_of
+from tweets.sources.handles import NETWORKS, Account, Network, account_of
 from tweets.sources.x_costs import estimated_cost
 
 IMPORT = "import"
@@ -182,33 +182,48 @@ def import_handle(
     network: Network = "x",
     basis: str = Corpus.Basis.OWN,
     name: str = "",
+    cursor: str = "",
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of the newest posts of an account, whose import is queued. `network` is whose a bare `@name` is."""
+    """A corpus of the newest posts of an account, whose import is queued. `network` is whose a bare `@name` is.
+
+    With the `cursor` of an account of X that has been looked up it is not looked up (and paid for) again.
+    """
+    account = account_to_bring(handle, network=network)
+    corpus = Corpus(owner=owner, basis=basis, source=account.network, handle=account.handle, cursor=cursor, **rules)
+    corpus.name = corpus_name(name, corpus.account)
+    return submit_new(corpus, run_here=run_here)
+
+
+def account_to_bring(handle: str, *, network: Network = "x") -> Account:
+    """The account that is meant; a CorpusError where there is none, or its posts are not brought here."""
     try:
         account = account_of(handle, network=network)
     except ValueError as error:
         raise BadHandle(str(error)) from None
     require_offered(account.network)
     require_not_opted_out(account.network, account.handle)
-    corpus = Corpus(owner=owner, basis=basis, source=account.network, handle=account.handle, **rules)
-    corpus.name = corpus_name(name, corpus.account)
-    return submit_new(corpus, run_here=run_here)
+    return account
 
 
 def bring_newer(corpus: Corpus) -> Job:
     """An import of what the account has posted since, into the same corpus; nothing older is read (or bought) again."""
-    if corpus.source not in NETWORKS:
-        raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
-    require_offered(corpus.source)
-    require_not_opted_out(corpus.source, corpus.handle)
     with transaction.atomic():
-        require_idle(corpus)
+        require_newer(corpus)
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
         corpus.refresh_from_db()
         audit.record_corpus(AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, newer=True)
         return submit_import(corpus, newer=True)
+
+
+def require_newer(corpus: Corpus) -> None:
+    """Returns where newer posts can be brought now; else says what is in the way."""
+    if corpus.source not in NETWORKS:
+        raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
+    require_offered(corpus.source)
+    require_not_opted_out(corpus.source, corpus.handle)
+    require_idle(corpus)
 
 
 def require_offered(network: str) -> None:

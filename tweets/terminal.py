@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from tweets import services
+from tweets import costs, services
 from tweets.models import Corpus
+from tweets.sources.handles import Account
 
 
 def add_import_arguments(parser: CommandParser) -> None:
@@ -32,6 +34,7 @@ def add_import_arguments(parser: CommandParser) -> None:
     parser.add_argument("--column", default="", help="the text column of a table, by its name or number")
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
+    parser.add_argument("--yes", action="store_true", help="buy the posts of an X handle without asking")
 
 
 def import_named(
@@ -60,10 +63,31 @@ def import_named(
                 **rules,
             )
     elif what.startswith(("@", "did:")) or "://" in what:
-        job = services.import_handle(owner=owner, handle=what, basis=basis, run_here=True, **rules)
+        account = services.account_to_bring(what)
+        cursor = confirmed_cursor(account, yes=options["yes"], tell=tell) if account.network == "x" else ""
+        job = services.import_handle(owner=owner, handle=what, basis=basis, cursor=cursor, run_here=True, **rules)
     else:
         raise CommandError(f"There is no file {what}. An account is named with an @ in front: @{path.name}")
     return imported(worker.run_claimed(job, listener=listener))
+
+
+def confirmed_cursor(account: Account, *, yes: bool, tell: Callable[[str], None]) -> str:
+    """Where the import of an account of X begins, after its cost was told and the person said Yes.
+
+    Without `yes` there has to be somebody to ask: else CommandError, before anything is bought.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise CommandError(
+            f"Importing @{account.handle} costs money, since X charges for each post, and there is no terminal to ask "
+            "at. Give --yes to buy the posts without being asked."
+        )
+    estimate = costs.of_account(account)
+    tell(str(estimate))
+    if not yes:
+        tell("Buy them? [y/N]")
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise CommandError(f"Nothing was imported. The look-up has cost ${estimate.look_up:.2f}.")
+    return estimate.cursor
 
 
 def imported(job: Job) -> tuple[Corpus, dict[str, Any]]:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from tweets import blend, examples, export, posts, services
+from tweets import blend, costs, examples, export, posts, services
 from tweets.forms import BlendForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
@@ -40,14 +40,30 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     form = NewCorpusForm(request.POST if posted else None, request.FILES if posted else None)
     if request.method == "POST" and form.is_valid():
         try:
-            return redirect("job", job_id=_submit(request, form).pk)
+            return _ask_or_submit(request, form)
         except services.CorpusError as error:
             form.add_error(None, str(error))
     context = {"form": form, "x_is_offered": services.x_is_offered(), "x_cost": services.most_that_x_costs()}
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
 
 
-def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
+def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
+    """The import's page; of what costs money, first the page that tells how much and asks."""
+    data, owner = form.cleaned_data, cast(User, request.user)
+    cursor = ""
+    # The address of a profile says by itself whose network it is.
+    account = services.account_to_bring(data[data["way"]], network=data["way"]) if data["way"] in NETWORKS else None
+    if account is not None and account.network == "x":
+        confirmed = costs.confirmed_cursor(data["confirmed"], owner=owner, account=account)
+        if confirmed is None:
+            estimate = costs.of_account(account)
+            context = {"estimate": estimate, "data": data, "confirmed": costs.signed(estimate, owner)}
+            return render(request, "tweets/confirm.html", context)
+        cursor = confirmed
+    return redirect("job", job_id=_submit(request, form, cursor).pk)
+
+
+def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
     data = form.cleaned_data
     owner = cast(User, request.user)
     name, basis = data["name"], data["basis"]
@@ -56,7 +72,9 @@ def _submit(request: HttpRequest, form: NewCorpusForm) -> Job:
         return services.import_text(owner=owner, text=data["text"], basis=basis, name=name, **rules)
     if data["way"] in NETWORKS:
         way = data["way"]
-        return services.import_handle(owner=owner, handle=data[way], network=way, basis=basis, name=name, **rules)
+        return services.import_handle(
+            owner=owner, handle=data[way], network=way, basis=basis, name=name, cursor=cursor, **rules
+        )
     if not data["file"]:
         raise services.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
     file = data["file"]
@@ -177,6 +195,9 @@ def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpRe
 def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
     try:
+        if corpus.source == "x" and "confirmed" not in request.POST:
+            context = {"estimate": costs.of_newer(corpus), "corpus": corpus}
+            return render(request, "tweets/confirm.html", context)
         return redirect("job", job_id=services.bring_newer(corpus).pk)
     except services.CorpusError as error:
         messages.warning(request, str(error))

@@ -92,6 +92,26 @@ def test_an_x_handle_is_imported_page_by_page(alice: Person) -> None:
     assert JOB.search(alice.page.url)
 
 
+def test_the_cost_of_an_x_handle_is_asked_about_on_a_small_phone_without_javascript(alice: Person) -> None:
+    with alice.other_device(viewport={"width": 360, "height": 740}, java_script_enabled=False) as phone:
+        phone.open("/corpora/new")
+        phone.page.get_by_role("radio", name="X", exact=True).check()
+        phone.page.get_by_label("X handle", exact=True).fill("@prolific")
+        phone.bring()
+        expect(phone.page.get_by_role("heading", level=1)).to_have_text("Bring the posts of @prolific?")
+        expect(phone.figure("bought")).to_have_text("3,200")
+        expect(phone.figure("cost")).to_have_text("$16.01")
+        phone.page.get_by_role("link", name="Not now").click()
+        phone.page.get_by_role("radio", name="X", exact=True).check()
+        phone.page.get_by_label("X handle", exact=True).fill("@suspended")
+        phone.bring()
+        expect(phone.page.get_by_role("alert")).to_contain_text("X has suspended @suspended")
+        phone.page.get_by_label("X handle", exact=True).fill("@essayist")
+        phone.bring()
+        phone.page.get_by_role("button", name="Buy them and start the import").click()
+        phone.page.wait_for_url(JOB)
+
+
 def test_a_pause_that_x_asks_for_is_shown_with_its_end_and_can_be_cancelled(alice: Person) -> None:
     _import_handle(alice, "@limited")
     phase = alice.page.locator("#phase")
@@ -107,7 +127,7 @@ def test_a_pause_that_x_asks_for_is_shown_with_its_end_and_can_be_cancelled(alic
 
 
 def test_a_failed_import_says_why_and_offers_another_try(alice: Person) -> None:
-    _import_handle(alice, "@suspended")
+    _import_handle(alice, "@expelled")
     alice.wait_for_state("Failed", timeout=30 * SECONDS)
     expect(alice.page.locator("#failure")).to_contain_text("suspended")
     alice.page.get_by_role("button", name="Try again").click()
@@ -141,6 +161,7 @@ def _import_handle(person: Person, handle: str) -> None:
     person.page.get_by_role("radio", name="X", exact=True).check()
     person.page.get_by_label("X handle", exact=True).fill(handle)
     person.bring()
+    person.page.get_by_role("button", name="Buy them and start the import").click()
     person.page.wait_for_url(JOB)
 
 

@@ -16,6 +16,7 @@ from models_app import registry
 from models_app.ml import checkpoint, evaluation
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
+from tests.fakes.x_api_server import TOKEN, XApiServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,6 +103,18 @@ def test_wrong_words_are_told_and_change_nothing(
     with pytest.raises(CommandError, match=sentence):
         output(*[argument.format(file=file, empty=empty) for argument in arguments])
     assert not Job.objects.filter(state=State.SUCCEEDED).exists()
+
+
+def test_fine_tune_buys_no_posts_of_x_unasked(
+    base: TrainedModel, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with XApiServer() as x_api:
+        settings.X_BEARER_TOKEN, settings.X_API_URL = TOKEN, x_api.url
+        with pytest.raises(CommandError, match="--yes"):
+            output("fine_tune", "@prolific")
+        assert not x_api.requests
+        assert "is ready" in output("fine_tune", "@flaky", "--yes", "--epochs", 1)
 
 
 def test_generate_is_repeatable_and_obeys(base: TrainedModel) -> None:

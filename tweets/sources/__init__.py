@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tweets.sources.base import Page, Post, Source, SourceError, SourceSettings
 
-__all__ = ["SOURCES", "Page", "Post", "Source", "SourceError", "SourceSettings", "detect_kind", "open_source"]
+if TYPE_CHECKING:
+    from tweets.sources.x_api import XAccount
+
+__all__ = [
+    "SOURCES",
+    "Page",
+    "Post",
+    "Source",
+    "SourceError",
+    "SourceSettings",
+    "detect_kind",
+    "look_up",
+    "open_source",
+]
 
 Opener = Callable[[Path | None, str | None, SourceSettings], Source]
 
@@ -67,6 +81,13 @@ def open_source(kind: str, *, path: Path | None = None, handle: str | None = Non
     if kind not in SOURCES:
         raise ValueError(f"There is no source of the kind {kind!r}; there are {', '.join(SOURCES)}.")
     return SOURCES[kind](path, handle, settings)
+
+
+def look_up(handle: str, settings: SourceSettings) -> XAccount:
+    """An account of X, looked up before any of its posts is bought; that alone costs `settings.x_user_price`."""
+    from tweets.sources.x_api import XApiSource
+
+    return XApiSource(handle, settings).look_up()
 
 
 def detect_kind(filename: str, head: bytes) -> str:
