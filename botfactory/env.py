@@ -69,6 +69,15 @@ def env_servers(name: str) -> list[str]:
     return [server_address(name, address) for address in env_list(name, [])]
 
 
+def env_origins(name: str) -> list[str]:
+    """The comma-separated origins of pages, such as https://example.com, or * for all."""
+    origins = [origin if origin == "*" else server_address(name, origin) for origin in env_list(name, [])]
+    for origin in origins:
+        if "/" in origin.partition("://")[2]:
+            raise ImproperlyConfigured(f"{name}={origin!r} has a path: write what is before it, https://example.com.")
+    return [origin.lower() for origin in origins]
+
+
 def server_address(name: str, address: str) -> str:
     """The address without a slash at its end, if it is one."""
     try:

@@ -16,6 +16,7 @@ from botfactory.env import (
     env_decimal,
     env_int,
     env_list,
+    env_origins,
     env_path,
     env_secret,
     env_server,
@@ -44,6 +45,7 @@ HTTPS = env_bool("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
+API_CORS_ORIGINS = env_origins("API_CORS_ORIGINS")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from botfactory import pages
+from tweets import api
 
 admin.site.site_header = admin.site.site_title = "Bot Factory administration"
 
@@ -11,7 +12,9 @@ urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("tokens/", include("botfactory.accounts.urls")),
     path("jobs/", include("botfactory.jobs.urls")),
     path("corpora/", include("tweets.urls")),
+    path("api/<path:handle>", api.newest_posts, name="newest_posts"),
     path("", include("models_app.urls")),
 ]

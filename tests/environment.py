@@ -16,7 +16,16 @@ os.environ["CHECKPOINTS_DIR"] = str(HOME / "checkpoints")
 os.environ["SECRET_KEY"] = "only for the tests, which serve nobody"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # What the developer has set for the product is not what the tests are about.
-for name in ("X_BEARER_TOKEN", "X_API_URL", "BLUESKY_API_URL", "PRIVATE_SERVERS", "ALLOWED_HOSTS", "DEBUG", "HTTPS"):
+for name in (
+    "X_BEARER_TOKEN",
+    "X_API_URL",
+    "BLUESKY_API_URL",
+    "PRIVATE_SERVERS",
+    "ALLOWED_HOSTS",
+    "DEBUG",
+    "HTTPS",
+    "API_CORS_ORIGINS",
+):
     os.environ[name] = ""
 (HOME / "var").mkdir()
 (HOME / "checkpoints").mkdir()

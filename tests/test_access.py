@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from botfactory.accounts.models import User
+from botfactory.accounts import tokens
+from botfactory.accounts.models import ApiToken, User
 from botfactory.jobs.models import Job
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
@@ -40,13 +41,15 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/export": (200, 405),
     "/corpora/{corpus}/newer": (405, 302),
     "/corpora/{corpus}/delete": (405, 302),
+    "/tokens/{token}/revoke": (405, 302),
 }
 
 
 @pytest.fixture
 def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
     assert model.job_id is not None
-    return {"job": model.job_id, "corpus": corpus.pk, "model": model.pk}
+    token = tokens.create_token(owner=corpus.owner, name="A token").token
+    return {"job": model.job_id, "corpus": corpus.pk, "model": model.pk, "token": token.pk}
 
 
 def text_of(answer: Any) -> str:
@@ -77,6 +80,7 @@ def test_strangers_and_the_administrator_get_what_does_not_exist(
                 assert [answer.status_code for answer in answers] == [404, 404], route
                 assert text_of(answers[0]) == text_of(answers[1]), route
     assert Job.objects.count() == 2 and TrainedModel.objects.count() == 2 and Corpus.objects.count() == 1
+    assert ApiToken.objects.get().revoked_at is None
 
 
 def test_nobody_is_asked_to_sign_in(ids: dict[str, uuid.UUID], charlie: Client) -> None:
@@ -88,7 +92,7 @@ def test_nobody_is_asked_to_sign_in(ids: dict[str, uuid.UUID], charlie: Client) 
 
 def test_lists_and_choices_show_own_things_only(ids: dict[str, uuid.UUID], bob: User, corpus: Corpus) -> None:
     client = signed_in(bob)
-    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend"):
+    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend", "/tokens/"):
         page = client.get(path).content.decode()
         assert not any(str(found) in page for found in ids.values()), path
 

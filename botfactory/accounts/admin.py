@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from botfactory.accounts import services
-from botfactory.accounts.models import User
+from botfactory.accounts import services, tokens
+from botfactory.accounts.models import ApiToken, User
+from botfactory.desk import DeskAdmin
 
 
 @admin.register(User)
@@ -30,3 +31,22 @@ class AccountAdmin(UserAdmin[User]):
     def jobs(self, user: User) -> int:
         count: int = user.job_count  # type: ignore[attr-defined]
         return count
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(DeskAdmin[ApiToken]):
+    """Whose tokens there are, and when they were used. Nobody makes one for somebody else."""
+
+    list_display = ["name", "owner", "prefix", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    list_filter = ["created_at", "last_used_at", "expires_at", "revoked_at"]
+    search_fields = ["name", "prefix", "owner__username", "owner__email"]
+    list_select_related = ["owner"]
+    date_hierarchy = "created_at"
+    fields = ["owner", "name", "prefix", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke the selected tokens", permissions=["change"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+        for token in chosen:
+            tokens.revoke_token(token)
+            self.message_user(request, f"{token} of {token.owner} is revoked.", messages.SUCCESS)

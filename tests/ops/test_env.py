@@ -55,6 +55,21 @@ def test_addresses_come_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None
     assert env.env_server("BLUESKY_API_URL", "https://public.api.bsky.app") == "https://public.api.bsky.app"
 
 
+@pytest.mark.parametrize("value", ["example.com", "https://example.com/page", "null"])
+def test_an_origin_is_no_page_and_no_bare_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("API_CORS_ORIGINS", value)
+    with pytest.raises(ImproperlyConfigured, match="API_CORS_ORIGINS"):
+        env.env_origins("API_CORS_ORIGINS")
+
+
+def test_origins_are_as_browsers_send_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.env_origins("API_CORS_ORIGINS") == []
+    monkeypatch.setenv("API_CORS_ORIGINS", "https://Example.com/, http://localhost:5173")
+    assert env.env_origins("API_CORS_ORIGINS") == ["https://example.com", "http://localhost:5173"]
+    monkeypatch.setenv("API_CORS_ORIGINS", "*")
+    assert env.env_origins("API_CORS_ORIGINS") == ["*"]
+
+
 def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("abc\n", encoding="utf-8")
     monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "token"))

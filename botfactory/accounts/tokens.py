@@ -1,0 +1,106 @@
+"""API tokens: made for a program, shown once, revoked. What is stored of one opens nothing."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from botfactory.accounts.models import ApiToken, User
+
+#: In front of each token, so that people and secret scanners see what it is.
+MARK = "bf"
+#: Of one person, revoked and expired ones not counted.
+MOST_TOKENS = 50
+LONGEST_NAME = 80
+#: A write for each request would be many.
+_USED_EVERY = timedelta(minutes=1)
+_PREFIX_BYTES = 6
+_SECRET_BYTES = 32
+
+
+class TokenError(Exception):
+    """A sentence for the person; `code` for programs."""
+
+    code = "token_error"
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """`text` is what the program sends. It is known now and never again, hence kept out of the repr."""
+
+    token: ApiToken
+    text: str = field(repr=False)
+
+
+def tokens_for_user(user: Any) -> QuerySet[ApiToken]:
+    """The tokens that `user` may see: their own that are not revoked."""
+    if not user.is_authenticated or not user.is_active:
+        return ApiToken.objects.none()
+    return ApiToken.objects.filter(owner=user, revoked_at=None)
+
+
+def token_for_user(user: Any, token_id: uuid.UUID) -> ApiToken:
+    """The token; ApiToken.DoesNotExist for a stranger as for an id that was never given out."""
+    return tokens_for_user(user).get(pk=token_id)
+
+
+def create_token(*, owner: User, name: str, expires_at: datetime | None = None) -> NewToken:
+    """The person has one more token. Raises TokenError for a name or a date that does not do, and above MOST_TOKENS."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise TokenError(f"Give the token a name of at most {LONGEST_NAME} characters: what will use it.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise TokenError("A token has to expire in the future: choose a later time, or none.")
+    if usable(ApiToken.objects.filter(owner=owner)).count() >= MOST_TOKENS:
+        raise TokenError(f"You have {MOST_TOKENS} tokens, which is the most: revoke one that is no longer used.")
+    prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_hex(_SECRET_BYTES)
+    token = ApiToken.objects.create(
+        owner=owner, name=name, prefix=prefix, digest=_digest(prefix, secret), expires_at=expires_at
+    )
+    return NewToken(token, f"{MARK}_{prefix}_{secret}")
+
+
+def revoke_token(token: ApiToken) -> ApiToken:
+    """The token opens nothing from now on; one that was revoked before keeps its time."""
+    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    token.refresh_from_db()
+    return token
+
+
+def user_of_token(text: str) -> User | None:
+    """Whose token it is; nobody for an unknown, expired or revoked one, or where its owner was deactivated."""
+    mark, _, rest = text.partition("_")
+    prefix, _, secret = rest.partition("_")
+    token = usable(ApiToken.objects.filter(prefix=prefix)).select_related("owner").first()
+    # Also computed where there is none, so that the time of the answer tells nothing.
+    matches = constant_time_compare(_digest(prefix, secret), token.digest if token else "")
+    if token is None or mark != MARK or not matches:
+        return None
+    now = timezone.now()
+    unused = Q(last_used_at=None) | Q(last_used_at__lte=now - _USED_EVERY)
+    ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=now)
+    return token.owner
+
+
+def user_of_header(authorization: str) -> User | None:
+    """Whose token the header `Authorization: Bearer TOKEN` holds, nobody for anything else."""
+    scheme, _, text = authorization.strip().partition(" ")
+    return user_of_token(text.strip()) if scheme.lower() == "bearer" else None
+
+
+def usable(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
+    """Those of the tokens that open something now."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return tokens.filter(unexpired, revoked_at=None, owner__is_active=True)
+
+
+def _digest(prefix: str, secret: str) -> str:
+    """Keyed with SECRET_KEY, of which the database knows nothing. The secret is random: one round is enough."""
+    return salted_hmac(f"botfactory.accounts.tokens.{prefix}", secret, algorithm="sha256").hexdigest()

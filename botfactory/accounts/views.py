@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from botfactory.accounts import tokens
+from botfactory.accounts.forms import TokenForm
+from botfactory.accounts.models import ApiToken, User
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def token_list(request: HttpRequest) -> HttpResponse:
+    """One's own tokens. A new one is in the answer to its making and in no other: it is kept nowhere."""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {}
+    if form.is_valid():
+        try:
+            context["new"] = tokens.create_token(
+                owner=cast(User, request.user), name=form.cleaned_data["name"], expires_at=form.expires_at()
+            )
+            form = TokenForm()
+        except tokens.TokenError as error:
+            form.add_error(None, str(error))
+    context |= {"form": form, "tokens": tokens.tokens_for_user(request.user)}
+    return render(request, "accounts/tokens.html", context, status=400 if form.is_bound else 200)
+
+
+@login_required
+@require_POST
+def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
+    try:
+        token = tokens.revoke_token(tokens.token_for_user(request.user, token_id))
+    except ApiToken.DoesNotExist:
+        raise Http404("There is no such token.") from None
+    messages.success(request, f"{token.name} is revoked: what used it has no access any more.")
+    return redirect("tokens")

@@ -1,0 +1,184 @@
+"""API tokens: shown once, kept as a digest, and nobody else's to see or revoke."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import ApiToken, User
+from tests.conftest import signed_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOKEN = re.compile(r"bf_[0-9a-f]{12}_[0-9a-f]{64}")
+
+
+def test_a_token_is_its_owners_and_no_other_text_is(alice: User, bob: User) -> None:
+    new, other = (tokens.create_token(owner=owner, name="script") for owner in (alice, bob))
+    assert TOKEN.fullmatch(new.text)
+    assert tokens.user_of_token(new.text) == alice and tokens.user_of_token(other.text) == bob
+    secret = other.text.rpartition("_")[2]
+    strangers = [new.text[:-1], f"{new.text}0", new.text.upper(), f"bf_{new.token.prefix}_{secret}", "", "bf", "bf__"]
+    strangers += [f"bf_{new.token.prefix}_", f"bf_{new.token.prefix}_{new.token.digest}", "x" + new.text, "bf_\0_é"]
+    for text in strangers:
+        assert tokens.user_of_token(text) is None, text
+
+
+def test_what_is_stored_opens_nothing(alice: User) -> None:
+    new = tokens.create_token(owner=alice, name="script")
+    secret = new.text.rpartition("_")[2]
+    stored = ApiToken.objects.values_list().get()
+    assert not any(secret in str(value) or new.text in str(value) for value in stored)
+    assert new.text not in repr(new)
+
+
+def test_with_another_secret_key_no_token_works(alice: User, settings: object) -> None:
+    new = tokens.create_token(owner=alice, name="script")
+    settings.SECRET_KEY = "another"  # type: ignore[attr-defined]
+    assert tokens.user_of_token(new.text) is None
+
+
+def test_expired_revoked_and_deactivated_give_nobody(alice: User) -> None:
+    expired, revoked, lasting = (tokens.create_token(owner=alice, name=name) for name in ("a", "b", "c"))
+    ApiToken.objects.filter(pk=expired.token.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    tokens.revoke_token(revoked.token)
+    assert [tokens.user_of_token(new.text) for new in (expired, revoked, lasting)] == [None, None, alice]
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert tokens.user_of_token(lasting.text) is None
+
+
+def test_the_last_use_is_written_once_a_minute_and_by_the_right_secret_only(alice: User) -> None:
+    new = tokens.create_token(owner=alice, name="script")
+    tokens.user_of_token(new.text[:-2] + "xx")
+    new.token.refresh_from_db()
+    assert new.token.last_used_at is None
+    tokens.user_of_token(new.text)
+    new.token.refresh_from_db()
+    first = new.token.last_used_at
+    assert first is not None
+    tokens.user_of_token(new.text)
+    new.token.refresh_from_db()
+    assert new.token.last_used_at == first
+    earlier = first - timedelta(minutes=2)
+    ApiToken.objects.update(last_used_at=earlier)
+    tokens.user_of_token(new.text)
+    new.token.refresh_from_db()
+    assert new.token.last_used_at is not None and new.token.last_used_at >= first
+
+
+def test_a_token_needs_a_name_and_a_time_to_come(alice: User) -> None:
+    for name in ("", "   ", "n" * 81):
+        with pytest.raises(tokens.TokenError, match="name"):
+            tokens.create_token(owner=alice, name=name)
+    with pytest.raises(tokens.TokenError, match="future"):
+        tokens.create_token(owner=alice, name="late", expires_at=timezone.now())
+    assert not ApiToken.objects.exists()
+
+
+def test_there_is_a_most_and_revoking_makes_room(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST_TOKENS", 2)
+    first = tokens.create_token(owner=alice, name="first").token
+    tokens.create_token(owner=alice, name="second")
+    with pytest.raises(tokens.TokenError, match="revoke one"):
+        tokens.create_token(owner=alice, name="third")
+    tokens.revoke_token(first)
+    assert tokens.create_token(owner=alice, name="third").token.pk
+
+
+@pytest.mark.parametrize(
+    ("header", "works"),
+    [
+        ("Bearer {}", True),
+        ("bearer  {} ", True),
+        ("{}", False),
+        ("Basic {}", False),
+        ("Bearer", False),
+        ("Bearer {} more", False),
+        ("", False),
+    ],
+)
+def test_the_header_is_a_bearers(alice: User, header: str, works: bool) -> None:
+    text = tokens.create_token(owner=alice, name="script").text
+    assert (tokens.user_of_header(header.format(text)) == alice) is works
+
+
+def test_the_page_shows_a_new_token_once(alice: User) -> None:
+    client = signed_in(alice)
+    page = client.post("/tokens/", {"name": "Nightly run", "days": "30"})
+    found = TOKEN.findall(page.content.decode())
+    assert page.status_code == 200 and len(found) == 1 and "no-store" in page["Cache-Control"]
+    assert tokens.user_of_token(found[0]) == alice
+    token = ApiToken.objects.get()
+    assert token.expires_at is not None
+    assert timedelta(days=29, hours=23) < token.expires_at - timezone.now() <= timedelta(days=30)
+    again = client.get("/tokens/").content.decode()
+    assert "Nightly run" in again and token.prefix in again and not TOKEN.search(again)
+
+
+@pytest.mark.parametrize("sent", [{"name": ""}, {"name": "n" * 81}, {"name": "x", "days": "2"}])
+def test_the_page_says_what_is_wrong_and_makes_nothing(alice: User, sent: dict[str, str]) -> None:
+    page = signed_in(alice).post("/tokens/", sent)
+    assert page.status_code == 400 and "data-form-errors" in page.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_the_owner_revokes_and_it_is_gone_from_the_page(alice: User) -> None:
+    new = tokens.create_token(owner=alice, name="Nightly run")
+    page = signed_in(alice).post(f"/tokens/{new.token.pk}/revoke", follow=True).content.decode()
+    assert "Nightly run is revoked" in page and new.token.prefix not in page
+    assert tokens.user_of_token(new.text) is None
+
+
+def test_a_stranger_neither_sees_nor_revokes(alice: User, bob: User, admin: User) -> None:
+    new = tokens.create_token(owner=alice, name="Nightly run")
+    for person in (bob, admin):
+        client = signed_in(person)
+        assert "Nightly run" not in client.get("/tokens/").content.decode()
+        assert client.post(f"/tokens/{new.token.pk}/revoke").status_code == 404
+    assert tokens.user_of_token(new.text) == alice
+
+
+def test_nobody_is_asked_to_sign_in(charlie: Client) -> None:
+    for answer in (charlie.get("/tokens/"), charlie.post("/tokens/", {"name": "x"})):
+        assert answer.status_code == 302 and "login" in answer["Location"]
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_is_no_session(alice: User, charlie: Client) -> None:
+    text = tokens.create_token(owner=alice, name="script").text
+    for path in ("/tokens/", "/corpora/", "/admin/"):
+        assert charlie.get(path, headers={"Authorization": f"Bearer {text}"}).status_code == 302
+
+
+def test_the_administrator_finds_tokens_and_revokes_them_without_seeing_what_opens(alice: User, admin: User) -> None:
+    new = tokens.create_token(owner=alice, name="Nightly run")
+    desk = signed_in(admin)
+    pages = [
+        desk.get("/admin/accounts/apitoken/?q=alice"),
+        desk.get(f"/admin/accounts/apitoken/{new.token.pk}/change/"),
+    ]
+    for page in pages:
+        assert page.status_code == 200 and "Nightly run" in page.content.decode()
+        assert new.token.digest not in page.content.decode()
+    assert desk.get("/admin/accounts/apitoken/add/").status_code == 403
+    data = {"action": "revoke", "_selected_action": [str(new.token.pk)]}
+    assert "of alice is revoked" in desk.post("/admin/accounts/apitoken/", data, follow=True).content.decode()
+    assert tokens.user_of_token(new.text) is None
+
+
+def test_the_list_of_the_administration_is_the_administrators(alice: User, charlie: Client) -> None:
+    for client in (signed_in(alice), charlie):
+        assert client.get("/admin/accounts/apitoken/").status_code == 302
+
+
+def test_tokens_go_with_the_account(alice: User) -> None:
+    from botfactory.accounts.services import delete_account
+
+    tokens.create_token(owner=alice, name="Nightly run")
+    delete_account(alice)
+    assert not ApiToken.objects.exists()

@@ -1,0 +1,344 @@
+"""The tweet-server of the tutorial: real requests, through real HTTP, to networks that run on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from django.core.cache import cache
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import User
+from tests.fakes.bluesky_server import BlueskyServer
+from tests.fakes.mastodon_server import MastodonServer
+from tests.fakes.server import Answer, Replay
+from tests.fakes.x_api_server import TOKEN, XApiServer
+from tests.tweets.helpers import run
+from tweets import api, opt_out, posts, services
+from tweets.budget import XMonth
+from tweets.models import AuditEntry, Corpus
+from tweets.sources import base
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class TutorialClient:
+    """`fetch(url + "/api/" + handle).then(r => r.json())`, with the address and the token changed."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def tweets(self, handle: str) -> list[str]:
+        answer = httpx.get(self.url + "/api/" + handle, headers=self.headers, timeout=60).json()
+        if answer["error"]:
+            raise LookupError(answer["error"])
+        tweets: list[str] = answer["tweets"]
+        return tweets
+
+    def get(self, handle: str, **headers: str) -> httpx.Response:
+        return httpx.get(f"{self.url}/api/{handle}", headers={**self.headers, **headers}, timeout=60)
+
+
+@pytest.fixture(autouse=True)
+def nothing_bought_before() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def client(alice: User, live_server: Any) -> TutorialClient:
+    return TutorialClient(live_server.url, tokens.create_token(owner=alice, name="tutorial").text)
+
+
+@pytest.fixture
+def x_api(settings: Any) -> Iterator[XApiServer]:
+    with XApiServer() as server:
+        settings.X_API_URL, settings.X_BEARER_TOKEN = server.url, TOKEN
+        yield server
+
+
+@pytest.fixture
+def bluesky(settings: Any) -> Iterator[BlueskyServer]:
+    with BlueskyServer() as server:
+        settings.BLUESKY_API_URL = server.url
+        yield server
+
+
+@pytest.fixture
+def mastodon(settings: Any) -> Iterator[MastodonServer]:
+    with MastodonServer() as server:
+        settings.PRIVATE_SERVERS = [server.url]
+        yield server
+
+
+def bought() -> int:
+    return sum(XMonth.objects.values_list("posts", flat=True))
+
+
+def require_error(answer: httpx.Response, status: int, words: str) -> None:
+    body = answer.json()
+    assert (answer.status_code, sorted(body), body["tweets"]) == (status, ["error", "tweets"], None), body
+    assert words in body["error"], body
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def texts_of(feed: list[dict[str, Any]]) -> list[str]:
+    return [item["post"]["record"]["text"] for item in feed]
+
+
+def test_the_tutorials_client_gets_the_newest_posts_of_bluesky(client: TutorialClient, bluesky: BlueskyServer) -> None:
+    assert client.tweets("prolific.bsky.social") == texts_of(bluesky.feed_of("prolific.bsky.social"))[:200]
+
+
+def test_an_address_of_a_profile_works_as_browsers_encode_it(client: TutorialClient, bluesky: BlueskyServer) -> None:
+    expected = texts_of(bluesky.feed_of("prolific.bsky.social"))[:200]
+    for address in (
+        "https://bsky.app/profile/prolific.bsky.social",
+        "https://bsky.app/profile/prolific.bsky.social?a=b",
+    ):
+        assert client.tweets(quote(address, safe="")) == expected
+    assert client.tweets(quote("@prolific.bsky.social", safe="")) == expected
+
+
+def test_reposts_are_not_the_accounts_own_words(client: TutorialClient, bluesky: BlueskyServer) -> None:
+    found = client.tweets("chatty.bsky.social")
+    assert len(found) == 18 and "words of somebody else" not in found and "that is true & kind" in found
+
+
+def test_it_gets_those_of_mastodon(client: TutorialClient, mastodon: MastodonServer) -> None:
+    found = client.tweets(mastodon.handle("prolific"))
+    assert len(found) == len(set(found)) == 200 and "<p>" not in "".join(found)
+    mastodon.publish("prolific", ["the very newest"])
+    assert client.tweets(quote(f"{mastodon.url}/@prolific", safe=""))[:2] == ["the very newest", found[0]]
+
+
+@pytest.mark.parametrize("handle", ["@prolific", "prolific", "https%3A%2F%2Fx.com%2Fprolific"])
+def test_it_gets_those_of_x_paid_for_from_the_budget(client: TutorialClient, x_api: XApiServer, handle: str) -> None:
+    found = client.tweets(handle)
+    texts = [post["text"] for post in x_api.posts_of("prolific")]
+    assert [text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for text in found] == texts[:200]
+    assert bought() == 200 and len(x_api.pages_sold()) == 2
+
+
+def test_what_was_bought_is_not_bought_again_at_once(client: TutorialClient, x_api: XApiServer) -> None:
+    assert client.tweets("chatty") == client.tweets("@CHATTY")
+    assert len(x_api.pages_sold()) == 1
+
+
+def test_the_budget_is_never_exceeded_and_what_it_paid_for_is_given(
+    client: TutorialClient, x_api: XApiServer, settings: Any
+) -> None:
+    settings.X_MONTHLY_POSTS = 130
+    assert len(client.tweets("prolific")) == 130
+    require_error(client.get("essayist"), 503, "Its administrator can raise X_MONTHLY_POSTS")
+    assert bought() == 130
+
+
+def test_without_a_token_of_x_it_says_who_can_change_that(client: TutorialClient) -> None:
+    require_error(client.get("@prolific"), 503, "X_BEARER_TOKEN")
+
+
+def test_a_corpus_of_ones_own_is_read_and_nothing_bought(
+    client: TutorialClient, x_api: XApiServer, alice: User
+) -> None:
+    corpus = run(services.import_handle(owner=alice, handle="chatty", keep_replies=True))[1]
+    before, asked = bought(), len(x_api.requests)
+    x_api.publish("chatty", ["the very newest post of them all"])
+    run(services.bring_newer(corpus))
+    bought_then, asked_then = bought(), len(x_api.requests)
+    assert (bought_then, asked_then > asked) == (before + 1, True)
+    found = client.tweets("@Chatty")
+    corpus.refresh_from_db()
+    assert found[0] == "the very newest post of them all" and len(found) == corpus.posts_kept
+    assert (bought(), len(x_api.requests)) == (bought_then, asked_then)
+    posts.take_out(corpus, posts.find(corpus, words="the very newest"))
+    assert client.tweets("@Chatty") == found[1:]
+
+
+def test_somebody_elses_corpus_is_not_read(client: TutorialClient, x_api: XApiServer, bob: User) -> None:
+    corpus = run(services.import_handle(owner=bob, handle="chatty"))[1]
+    corpus.posts.update(text="of bob")
+    assert "of bob" not in client.tweets("chatty")
+
+
+def test_an_import_that_has_not_ended_is_not_read(client: TutorialClient, bluesky: BlueskyServer, alice: User) -> None:
+    services.import_handle(owner=alice, handle="prolific.bsky.social")
+    assert len(client.tweets("prolific.bsky.social")) == 200
+
+
+def test_who_opted_out_is_refused_live_and_held(
+    client: TutorialClient, bluesky: BlueskyServer, alice: User, admin: User
+) -> None:
+    run(services.import_handle(owner=alice, handle="prolific.bsky.social"))
+    asked = len(bluesky.requests)
+    opt_out.add(network="bluesky", handle="prolific.bsky.social", by=admin)
+    require_error(client.get("@Prolific.bsky.social"), 403, "has asked that no bot be made")
+    assert len(bluesky.requests) == asked
+
+
+def test_who_opted_out_is_refused_although_it_was_bought_before(
+    client: TutorialClient, x_api: XApiServer, admin: User
+) -> None:
+    client.tweets("chatty")
+    opt_out.add(network="x", handle="chatty", by=admin)
+    require_error(client.get("chatty"), 403, "has asked that no bot be made")
+
+
+def test_an_account_without_posts_has_none_which_is_no_error(client: TutorialClient, bluesky: BlueskyServer) -> None:
+    assert client.tweets("empty.bsky.social") == []
+
+
+@pytest.mark.parametrize(
+    ("handle", "status", "words"),
+    [
+        ("two%20words", 400, "An X handle has"),
+        ("v1/corpora", 400, "An X handle has"),
+        ("https%3A%2F%2Fexample.com%2F", 400, "not the address of a profile"),
+        ("nobody.bsky.social", 404, "knows no account"),
+        ("takendown.bsky.social", 403, "taken down"),
+        ("hidden.bsky.social", 403, "not signed in"),
+        ("garbled.bsky.social", 502, "cannot be read"),
+        ("down.bsky.social", 503, "trouble of its own"),
+        ("@a@10.0.0.1", 403, "private network"),
+    ],
+)
+def test_each_refusal_is_a_status_and_a_sentence(
+    client: TutorialClient, bluesky: BlueskyServer, handle: str, status: int, words: str
+) -> None:
+    require_error(client.get(handle), status, words)
+
+
+@pytest.mark.parametrize(
+    ("handle", "status", "words"),
+    [
+        ("nobody", 404, "knows no account"),
+        ("suspended", 403, "suspended"),
+        ("protected", 403, "protected"),
+        ("nocredits", 503, "credits"),
+        ("notenrolled", 503, "project"),
+        ("capped", 503, "credits"),
+    ],
+)
+def test_each_refusal_of_x_too(client: TutorialClient, x_api: XApiServer, handle: str, status: int, words: str) -> None:
+    require_error(client.get(handle), status, words)
+    assert bought() == 0
+
+
+def test_a_rate_limit_says_when_to_come_back(client: TutorialClient, settings: Any) -> None:
+    reset = int((datetime.now(UTC) + timedelta(seconds=90)).timestamp())
+    with Replay(Answer(429, {"error": "RateLimitExceeded"}, {"RateLimit-Reset": str(reset)})) as server:
+        settings.BLUESKY_API_URL = server.url
+        answer = client.get("prolific.bsky.social")
+    require_error(answer, 429, "Bluesky asks for a pause")
+    assert 80 <= int(answer.headers["Retry-After"]) <= 90
+
+
+def test_every_error_of_a_source_has_a_status() -> None:
+    def codes(kind: type[base.SourceError]) -> set[str]:
+        return {kind.code}.union(*(codes(below) for below in kind.__subclasses__()))
+
+    of_files_or_handled = {"source_error", "no_posts", "bad_file", "which_column", "file_too_large"}
+    assert codes(base.SourceError) - of_files_or_handled <= set(api.STATUS)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("", "Send an API token"),
+        ("bf_0123456789ab_" + "0" * 64, "expired or revoked"),
+        ("nonsense", "expired or revoked"),
+    ],
+)
+def test_without_a_token_that_works_nothing_is_asked(
+    live_server: Any, bluesky: BlueskyServer, token: str, words: str
+) -> None:
+    answer = TutorialClient(live_server.url, token).get("prolific.bsky.social")
+    require_error(answer, 401, words)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert not bluesky.requests
+
+
+def test_revoked_expired_or_deactivated_is_out(
+    client: TutorialClient, alice: User, bluesky: BlueskyServer, live_server: Any
+) -> None:
+    new = tokens.create_token(owner=alice, name="another")
+    tokens.revoke_token(new.token)
+    require_error(TutorialClient(live_server.url, new.text).get("prolific.bsky.social"), 401, "expired or revoked")
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    require_error(client.get("prolific.bsky.social"), 401, "expired or revoked")
+
+
+def test_a_token_in_the_address_is_not_taken(live_server: Any, client: TutorialClient, bluesky: BlueskyServer) -> None:
+    token = client.headers["Authorization"].removeprefix("Bearer ")
+    answer = httpx.get(f"{live_server.url}/api/prolific.bsky.social", params={"token": token})
+    require_error(answer, 401, "ends up in logs")
+
+
+def test_a_session_is_no_token(alice: User, bluesky: BlueskyServer) -> None:
+    from tests.conftest import signed_in
+
+    assert signed_in(alice).get("/api/prolific.bsky.social").status_code == 401
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_only_get_is_answered(client: TutorialClient, bluesky: BlueskyServer, method: str) -> None:
+    answer = httpx.request(method, f"{client.url}/api/prolific.bsky.social", headers=client.headers)
+    require_error(answer, 405, "Only GET")
+    assert answer.headers["Allow"] == "GET" and not bluesky.requests
+
+
+def test_what_was_read_by_whom_stands_in_the_audit_log(
+    client: TutorialClient, bluesky: BlueskyServer, alice: User
+) -> None:
+    client.tweets("prolific.bsky.social")
+    entry = AuditEntry.objects.get(action="export")
+    assert (entry.about, entry.who) == ("@prolific.bsky.social (Bluesky)", alice)
+    assert entry.details == {"posts": 200, "through": "API"}
+    assert not Corpus.objects.exists()
+
+
+PAGE = "https://tutorial.example"
+
+
+def preflight(client: TutorialClient, origin: str) -> httpx.Response:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    return httpx.options(f"{client.url}/api/prolific.bsky.social", headers=headers)
+
+
+def test_a_configured_page_may_ask_and_read_errors_too(
+    client: TutorialClient, bluesky: BlueskyServer, settings: Any
+) -> None:
+    settings.API_CORS_ORIGINS = [PAGE, "http://localhost:5173"]
+    asked = preflight(client, PAGE)
+    assert asked.status_code == 204 and asked.headers["Access-Control-Allow-Origin"] == PAGE
+    assert asked.headers["Access-Control-Allow-Methods"] == "GET"
+    assert asked.headers["Access-Control-Allow-Headers"] == "Authorization"
+    for handle, status in (("prolific.bsky.social", 200), ("nobody.bsky.social", 404)):
+        answer = client.get(handle, Origin=PAGE)
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, PAGE)
+        assert "Origin" in answer.headers["Vary"] and "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("origins", [[], [PAGE]])
+def test_no_other_page_may(client: TutorialClient, bluesky: BlueskyServer, settings: Any, origins: list[str]) -> None:
+    settings.API_CORS_ORIGINS = origins
+    for origin in ("https://evil.example", f"{PAGE}.evil.example", "null"):
+        for answer in (preflight(client, origin), client.get("nobody.bsky.social", Origin=origin)):
+            assert not any(name.startswith("access-control-") for name in answer.headers)
+
+
+def test_a_star_is_every_page(client: TutorialClient, bluesky: BlueskyServer, settings: Any) -> None:
+    settings.API_CORS_ORIGINS = ["*"]
+    for answer in (preflight(client, "null"), client.get("nobody.bsky.social", Origin="null")):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"

@@ -1,0 +1,68 @@
+"""`GET /api/<handle>`, as the tweet-server of a tutorial of 2018 answered: {"error": ..., "tweets": ...}."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from botfactory.accounts import tokens
+from botfactory.cors import cross_origin
+from tweets import timeline
+from tweets.services import CorpusError
+from tweets.sources.base import RateLimited, SourceError
+
+#: Status by the code of an error; what the caller can do nothing about is 502 or 503.
+STATUS: Final = {
+    "bad_handle": 400,
+    "opted_out": 403,
+    "protected_handle": 403,
+    "refused_address": 403,
+    "suspended_handle": 403,
+    "unknown_handle": 404,
+    "unknown_server": 404,
+    "rate_limited": 429,
+    "bad_answer": 502,
+    "bad_credentials": 503,
+    "budget_spent": 503,
+    "no_credits": 503,
+    "not_offered": 503,
+    "source_unavailable": 503,
+}
+
+
+# Nothing here looks at a cookie, so there is nothing that a foreign form could misuse.
+@csrf_exempt
+@cross_origin
+def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
+    if request.method != "GET":
+        return _refused(405, "Only GET is answered here.", Allow="GET")
+    user = tokens.user_of_header(request.headers.get("Authorization", ""))
+    if user is None:
+        return _refused(401, _who_asks(request), **{"WWW-Authenticate": 'Bearer realm="Bot Factory"'})
+    try:
+        texts = timeline.newest_posts(user=user, handle=handle)
+    except RateLimited as error:
+        seconds = math.ceil((error.retry_at - timezone.now()).total_seconds())
+        return _refused(STATUS[error.code], str(error), **{"Retry-After": str(max(1, seconds))})
+    except (CorpusError, SourceError) as error:
+        return _refused(STATUS.get(error.code, 502), str(error))
+    return JsonResponse({"error": None, "tweets": texts}, headers={"Cache-Control": "no-store"})
+
+
+def _who_asks(request: HttpRequest) -> str:
+    if "token" in request.GET:
+        return (
+            "A token in an address ends up in logs: send it in the header Authorization: Bearer TOKEN, and revoke it."
+        )
+    if "Authorization" not in request.headers:
+        return "Send an API token in the header Authorization: Bearer TOKEN. You make one under /tokens/."
+    return "This is not an API token that works: it may be expired or revoked. You make another under /tokens/."
+
+
+def _refused(status: int, sentence: str, **headers: str) -> JsonResponse:
+    headers["Cache-Control"] = "no-store"
+    return JsonResponse({"error": sentence, "tweets": None}, status=status, headers=headers)

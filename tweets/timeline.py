@@ -1,0 +1,114 @@
+"""The newest posts of an account for a program: from a corpus of the caller, else read live from the network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import F
+
+from botfactory.accounts.models import User
+from tweets import audit, services
+from tweets.models import AuditEntry, Corpus, OptOut
+from tweets.sources import open_source
+from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
+from tweets.sources.handles import Account, account_of
+
+#: Of a live account: two pages of X, a dollar at its price of 2026.
+MOST_LIVE = 200
+#: Of a corpus: as many as X gives out of any account.
+MOST_HELD = services.MOST_OF_X
+#: What was bought of X is not bought again for so long, whoever asks.
+BOUGHT_SECONDS = 15 * 60
+
+
+def newest_posts(*, user: User, handle: str) -> list[str]:
+    """Texts of the account's own posts, the newest first; none where it has posted nothing.
+
+    From the newest corpus of the account that is the caller's, as far as it is kept; where there is none, live, and
+    what X gives is paid for out of X_MONTHLY_POSTS. Raises CorpusError or SourceError with a sentence.
+    """
+    try:
+        account = account_of(handle)
+    except ValueError as error:
+        raise services.BadHandle(str(error)) from None
+    services.require_not_opted_out(account.network, account.handle)
+    corpus = _corpus_of(user, account)
+    if corpus is None:
+        services.require_offered(account.network)
+        texts = _live(account)
+    else:
+        texts = _held(corpus)
+    about = Corpus(handle=account.handle).account
+    audit.record(
+        AuditEntry.Action.EXPORT,
+        by=user,
+        about=f"{about} ({OptOut.Network(account.network).label})",
+        subject_id=corpus.pk if corpus else None,
+        posts=len(texts),
+        through="API",
+    )
+    return texts
+
+
+def _corpus_of(user: User, account: Account) -> Corpus | None:
+    corpora = services.corpora_for_user(user).filter(source=account.network, handle__iexact=account.handle)
+    return corpora.filter(state=Corpus.State.READY, posts_kept__gt=0).first()
+
+
+def _held(corpus: Corpus) -> list[str]:
+    kept = corpus.posts.filter(dropped="", is_repost=False)
+    newest = kept.order_by(F("posted_at").desc(nulls_last=True), "pk")
+    return list(newest.values_list("text", flat=True)[:MOST_HELD])
+
+
+def _live(account: Account) -> list[str]:
+    if account.network != "x":
+        return _read(account)
+    key = f"timeline:x:{account.handle.lower()}"
+    texts: list[str] | None = cache.get(key)
+    if texts is None:
+        texts = _read(account)
+        cache.set(key, texts, BOUGHT_SECONDS)
+    return texts
+
+
+def _read(account: Account) -> list[str]:
+    """The posts of the first pages. What came before some trouble on a later one is kept: it may have been paid for."""
+    source = open_source(
+        account.network,
+        handle=account.handle,
+        settings=replace(
+            services.source_settings(Corpus(source=account.network, handle=account.handle)),
+            include_reposts=False,
+            max_posts=MOST_LIVE,
+            # Somebody waits for the answer.
+            retry_delays=(0.5,),
+            timeout_seconds=10.0,
+            total_seconds=20.0,
+        ),
+    )
+    texts: list[str] = []
+    try:
+        for page in source.pages():
+            texts += [post.text for post in page.posts if not post.is_repost and post.text]
+    except NoPosts:
+        return []
+    except SourceError as error:
+        if not texts:
+            raise _said_of_an_answer(error, account) from error
+    return texts
+
+
+def _said_of_an_answer(error: SourceError, account: Account) -> SourceError:
+    """The error in the words of a question and its answer, where those of an import would mislead."""
+    if isinstance(error, RateLimited):
+        network = OptOut.Network(account.network).label
+        return RateLimited(f"{network} asks for a pause: ask again from {error.retry_at:%H:%M} UTC on.", error.retry_at)
+    if isinstance(error, BudgetSpent):
+        return BudgetSpent(
+            f"This server may read {settings.X_MONTHLY_POSTS:,} posts of X in a month, and those of this month are "
+            "used up. Its administrator can raise X_MONTHLY_POSTS; posts that you have brought here cost nothing."
+        )
+    return error
