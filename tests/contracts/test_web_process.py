@@ -17,7 +17,7 @@ get_resolver().url_patterns
 from models_app import registry, services
 from tweets import services
 loaded = {name.partition(".")[0] for name in sys.modules}
-print(*sorted(loaded & {"tensorflow", "keras", "tweepy", "ijson", "matplotlib"}))
+print(*sorted(loaded & {"tensorflow", "keras", "tweepy", "matplotlib"}))
 """
 
 
