@@ -103,6 +103,8 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
     page.keyboard.press("Tab")
     page.keyboard.type("By keyboard")
     page.keyboard.press("Tab")
+    expect(page.locator("#train-form summary")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Train")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(JOB)
