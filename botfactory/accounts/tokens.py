@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ LONGEST_NAME = 80
 _USED_EVERY = timedelta(minutes=1)
 _PREFIX_BYTES = 6
 _SECRET_BYTES = 32
+_SHAPE = re.compile(rf"{MARK}_([0-9a-f]{{{2 * _PREFIX_BYTES}}})_([0-9a-f]{{{2 * _SECRET_BYTES}}})")
 
 
 class TokenError(Exception):
@@ -76,16 +78,18 @@ def revoke_token(token: ApiToken) -> ApiToken:
 
 def user_of_token(text: str) -> User | None:
     """Whose token it is; nobody for an unknown, expired or revoked one, or where its owner was deactivated."""
-    mark, _, rest = text.partition("_")
-    prefix, _, secret = rest.partition("_")
+    shape = _SHAPE.fullmatch(text)
+    if shape is None:
+        return None
+    prefix, secret = shape.groups()
     token = usable(ApiToken.objects.filter(prefix=prefix)).select_related("owner").first()
     # Also computed where there is none, so that the time of the answer tells nothing.
     matches = constant_time_compare(_digest(prefix, secret), token.digest if token else "")
-    if token is None or mark != MARK or not matches:
+    if token is None or not matches:
         return None
     now = timezone.now()
-    unused = Q(last_used_at=None) | Q(last_used_at__lte=now - _USED_EVERY)
-    ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=now)
+    if token.last_used_at is None or token.last_used_at <= now - _USED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token.owner
 
 
