@@ -43,7 +43,7 @@ def save_small_base(checkpoints: Path, *, units: int = 32) -> None:
     checkpoint.save(checkpoints / "base", network=network, weights=weights, meta={"name": "base"})
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60, pause: float = 0.1) -> Any:
     """What `condition` returns once that is true; fails naming `what` otherwise."""
     deadline = time.monotonic() + seconds
     while True:
@@ -51,7 +51,7 @@ def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60) -> An
         if value:
             return value
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 class Product:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
+import io
+import json
 import os
+import random
+import re
 import signal
+import time
+import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
-from tests.product import Person, Product, running, wait_for
+from tests.product import Person, Product, id_in, running, wait_for
 
 EPOCHS = 4
+ARCHIVE_POSTS = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +86,64 @@ def test_a_killed_worker_is_started_again_and_goes_on(product: Product, alice: P
     assert trained(alice, job)["job"]["attempt"] == 2
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])  # the third also kills the cleaning
+def test_an_import_killed_twice_at_random_points_is_complete_with_no_post_twice(
+    product: Product, alice: Person, seed: int
+) -> None:
+    moments = random.Random(f"killed {seed}")
+    archive = archive_2022(make_posts(ARCHIVE_POSTS, seed=seed), parts=3)
+    form = {"way": "file", "basis": "own"}
+    job = id_in(alice.post("/corpora/new", form, {"file": ("archive.zip", archive)}), "jobs")
+    # Twice at most: the third loss of a worker ends a job. The second may come while the posts are cleaned.
+    for attempt, share in enumerate(sorted((moments.uniform(0.0, 0.7), moments.uniform(0.2, 1.4))), start=1):
+        there = partial(is_at, alice, job, attempt, share)
+        wait_for(f"{share:.2f} of the import", there, pause=0.01)
+        time.sleep(moments.uniform(0, 0.1))
+        kill_import(product)
+    snapshot = alice.wait_for_state(job, "succeeded", "failed", seconds=60)["job"]
+    assert snapshot["state"] == "succeeded", snapshot
+    assert snapshot["attempt"] == 3, "both kills met the import at work"
+    lines = alice.http.get(f"/corpora/{snapshot['result']['corpus']}/export").text.splitlines()
+    brought = [(post["id"], post["text"]) for post in map(json.loads, lines)]
+    assert len(brought) == ARCHIVE_POSTS and snapshot["result"]["posts"] == ARCHIVE_POSTS
+    assert sorted(brought) == sorted(posts_in(archive))
+    kept = sum(json.loads(line)["dropped"] is None for line in lines)
+    assert kept == snapshot["result"]["kept"] == ARCHIVE_POSTS - sum(snapshot["result"]["dropped"].values())
+
+
+def is_at(alice: Person, job_id: str, attempt: int, share: float) -> bool:
+    """Whether this attempt at the import is so far: up to 1 it reads, beyond it has begun to clean."""
+    job = alice.job(job_id)["job"]
+    assert job["state"] not in {"succeeded", "failed"}, f"the import ended before it was killed at {share:.2f}"
+    if (job["state"], job["attempt"]) != ("running", attempt):
+        return False
+    progress = job["progress"]
+    return bool(progress.get("phase") == "cleaning" or progress.get("total", 0) / ARCHIVE_POSTS >= share)
+
+
+def kill_import(product: Product) -> None:
+    """The process that reads the uploaded file, or the whole worker where none does any more."""
+    workers = product.processes("-Q default")
+    for process in [process for process in workers if has_open(process, product.home / "uploads")] or workers:
+        os.kill(process, signal.SIGKILL)
+
+
+def has_open(process: int, folder: Path) -> bool:
+    with contextlib.suppress(OSError):  # a file that is closed, or a process that ends, meanwhile
+        return any(folder in link.readlink().parents for link in Path(f"/proc/{process}/fd").iterdir())
+    return False
+
+
+def posts_in(archive: bytes) -> list[tuple[str, str]]:
+    """(id, text) of every post, read without the product."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        scripts = [
+            files.read(name).decode() for name in files.namelist() if re.fullmatch(r"data/tweets(-part\d+)?\.js", name)
+        ]
+    found = [item["tweet"] for script in scripts for item in json.loads(script.partition("=")[2])]
+    return [(item["id_str"], html.unescape(item["full_text"])) for item in found]
+
+
 def test_a_restart_of_the_broker_loses_nothing(product: Product, alice: Person, corpus: str) -> None:
     if not product.processes("unixsocket"):
         pytest.skip("the broker of this run is not ours to restart")
@@ -120,5 +189,6 @@ def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Produc
     model = snapshot["job"]["result"]["model"]
     folders: list[Path] = list(product.checkpoints.glob(f"users/*/{model}"))
     assert len(folders) == 1
-    assert {path.name for path in folders[0].iterdir()} == {"config.json", "weights.safetensors"}
+    kept = {"config.json", "weights.safetensors", "posts.fingerprints"}
+    assert {path.name for path in folders[0].iterdir()} == kept
     assert not (product.home / "jobs" / job).exists()
