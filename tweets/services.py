@@ -309,6 +309,8 @@ def source_settings(corpus: Corpus) -> SourceSettings:
         bluesky_api_url=settings.BLUESKY_API_URL,
         private_servers=tuple(settings.PRIVATE_SERVERS),
         newer_than=newest_key(corpus),
+        # Of X each post costs: other people's words are bought only where they are to be learned from.
+        include_reposts=corpus.source != "x" or corpus.keep_reposts,
         page_size=NETWORK_PAGE if corpus.source in NETWORKS else FILE_PAGE,
         max_posts=MOST_OF_X if corpus.source == "x" else MOST_OF_AN_ACCOUNT,
     )

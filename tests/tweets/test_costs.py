@@ -73,7 +73,7 @@ def test_the_yes_imports_as_it_was_asked_without_another_look_up(client: Client,
     assert answer["Location"] == f"/jobs/{job.pk}/"
     job, corpus = run(job)
     assert job.state == State.SUCCEEDED, job.error_message
-    assert (corpus.name, corpus.basis, corpus.handle, corpus.posts_found) == ("Chats", "permission", "chatty", 20)
+    assert (corpus.name, corpus.basis, corpus.handle, corpus.posts_found) == ("Chats", "permission", "chatty", 19)
     assert corpus.keep_replies and not corpus.keep_reposts
     assert look_ups(x_api) == 1
 
@@ -157,7 +157,7 @@ def test_newer_posts_are_asked_for_with_the_most_that_they_cost(
 ) -> None:
     corpus = run(services.import_handle(owner=alice, handle="chatty"))[1]
     x_api.publish("chatty", ["one more", "and another"])
-    settings.X_MONTHLY_POSTS = 1020
+    settings.X_MONTHLY_POSTS = 1019
     address = f"/corpora/{corpus.pk}/newer"
     assert client.get(address).status_code == 405
     before = len(x_api.requests)
@@ -166,15 +166,15 @@ def test_newer_posts_are_asked_for_with_the_most_that_they_cost(
     assert len(x_api.requests) == before and Job.objects.count() == 1
     assert client.post(address, fields_of(page)).status_code == 302
     corpus = run(Job.objects.get(state=State.QUEUED))[1]
-    assert corpus.posts_found == 22
-    assert XMonth.objects.get().posts == 22
+    assert corpus.posts_found == 21
+    assert XMonth.objects.get().posts == 21
 
 
 def test_newer_posts_that_cannot_be_bought_are_told(
     client: Client, alice: User, x_api: XApiServer, settings: Any
 ) -> None:
     corpus = run(services.import_handle(owner=alice, handle="chatty"))[1]
-    settings.X_MONTHLY_POSTS = 20
+    settings.X_MONTHLY_POSTS = 19
     page = client.post(f"/corpora/{corpus.pk}/newer", follow=True)
     assert page.redirect_chain and "X_MONTHLY_POSTS" in page.content.decode()
     assert Job.objects.count() == 1
@@ -211,7 +211,7 @@ def test_yes_buys_after_telling_the_cost(admin: User, x_api: XApiServer) -> None
     told = imported("@chatty", "--yes")
     assert "20 posts are what @chatty has. Importing it buys 20 posts for about $0.11" in told
     assert "[y/N]" not in told
-    assert Corpus.objects.get().posts_found == 20 and look_ups(x_api) == 1
+    assert Corpus.objects.get().posts_found == 19 and look_ups(x_api) == 1
 
 
 @pytest.mark.parametrize("word", ["n", "", "maybe"])
@@ -227,4 +227,4 @@ def test_at_a_terminal_everything_but_yes_is_no(
 def test_at_a_terminal_yes_imports(admin: User, x_api: XApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     assert "Buy them? [y/N]" in imported("https://x.com/chatty")
-    assert Corpus.objects.get().posts_found == 20
+    assert Corpus.objects.get().posts_found == 19

@@ -174,6 +174,13 @@ def test_an_x_timeline_comes_in_pages_with_live_counts_up_to_3200(alice: User, x
     assert len(sold) == len(set(sold)) == 32
 
 
+def test_reposts_of_x_are_bought_only_where_they_are_wanted(alice: User, x_api: XApiServer) -> None:
+    _, without = run(services.import_handle(owner=alice, handle="@chatty"))
+    _, wanted = run(services.import_handle(owner=alice, handle="@chatty", keep_reposts=True))
+    assert without.posts.filter(is_repost=True).count() == 0 < wanted.posts.filter(is_repost=True).count()
+    assert set(without.posts.values_list("key", flat=True)) < set(wanted.posts.values_list("key", flat=True))
+
+
 def test_long_posts_come_in_full(alice: User, x_api: XApiServer) -> None:
     corpus = run(services.import_handle(owner=alice, handle="@essayist"))[1]
     assert max(len(post) for post in services.training_posts(corpus)) > 280
