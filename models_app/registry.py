@@ -149,11 +149,13 @@ def delete(model: TrainedModel) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def delete_models_of(user: User) -> None:
-    """The person's models are gone with their files; one that is the base model now belongs to the installation."""
+def delete_models_of(user: User) -> dict[str, int]:
+    """The person's models are gone with their files; how many. One that is the base model is the installation's now."""
     TrainedModel.objects.filter(owner=user, is_base=True).update(owner=None)
-    for model in TrainedModel.objects.filter(owner=user):
+    models = list(TrainedModel.objects.filter(owner=user))
+    for model in models:
         delete(model)
+    return {"bot": len(models)}
 
 
 def load(model: TrainedModel) -> Checkpoint:

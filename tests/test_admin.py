@@ -108,6 +108,8 @@ def test_a_retired_model_is_nobodys_start_and_still_writes(
 
 def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, model: TrainedModel) -> None:
     path = registry.path_of(model)
-    desk.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"})
+    posts, jobs = alice.corpora.get().posts.count(), alice.jobs.count()
+    page = desk.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}, follow=True).content.decode()
+    assert f"With alice went 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page
     assert not User.objects.filter(pk=alice.pk).exists()
     assert not TrainedModel.objects.filter(owner=alice.pk).exists() and not path.exists()

@@ -426,9 +426,15 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     return gone
 
 
-def delete_corpora_of(user: User) -> None:
-    for corpus in Corpus.objects.filter(owner=user):
-        delete_corpus(corpus, by=None)
+def delete_corpora_of(user: User) -> dict[str, int]:
+    """The person's corpora are gone with all that is theirs; how many of what."""
+    all_gone = [delete_corpus(corpus, by=None) for corpus in Corpus.objects.filter(owner=user)]
+    return {
+        "corpus": len(all_gone),
+        "post": sum(gone.posts for gone in all_gone),
+        "file": sum(gone.files for gone in all_gone),
+        "job": sum(gone.jobs for gone in all_gone),
+    }
 
 
 def _store(file: BinaryIO, head: bytes, path: Path) -> None:

@@ -21,11 +21,15 @@ class AccountAdmin(UserAdmin[User]):
         return people.annotate(job_count=Count("jobs", distinct=True))
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        services.delete_account(obj)
+        self._delete(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
-            services.delete_account(user)
+            self._delete(request, user)
+
+    def _delete(self, request: HttpRequest, user: User) -> None:
+        gone = services.counted(services.delete_account(user))
+        self.message_user(request, f"With {user.username} went {gone}.", messages.SUCCESS)
 
     @admin.display(ordering="job_count")
     def jobs(self, user: User) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from django.db import IntegrityError, transaction
 
@@ -10,7 +11,8 @@ from botfactory.accounts.models import User
 LOCAL_ACCOUNT = "local"
 
 
-Farewell = Callable[[User], None]
+#: Takes along what a person has, and tells how many of what: {"post": 12}.
+Farewell = Callable[[User], Mapping[str, int]]
 _farewells: list[Farewell] = []
 
 
@@ -36,12 +38,22 @@ def register_farewell(farewell: Farewell) -> None:
     _farewells.append(farewell)
 
 
-def delete_account(user: User) -> None:
-    """The person is gone, with everything that was theirs: rows and files."""
+def delete_account(user: User) -> dict[str, int]:
+    """The person is gone, with everything that was theirs: rows and files. Returns how many of what."""
+    gone = Counter[str]()
     # What was registered last builds on what was registered first.
     for farewell in reversed(_farewells):
-        farewell(user)
+        gone.update(farewell(user))
     User.objects.filter(pk=user.pk).delete()
+    return dict(gone)
+
+
+def counted(things: Mapping[str, int]) -> str:
+    """In words: "2 corpora, 1,200 posts and 1 bot", of what there is any of; "nothing" where there is none."""
+    plurals = {"corpus": "corpora"}
+    there = [(noun, number) for noun, number in things.items() if number]
+    parts = [f"{number:,} {noun if number == 1 else plurals.get(noun, noun + 's')}" for noun, number in there]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts) or "nothing"
 
 
 def terminal_account(username: str | None = None) -> User:

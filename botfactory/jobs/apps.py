@@ -13,4 +13,4 @@ class JobsConfig(AppConfig):
         from botfactory.jobs import services
         from botfactory.jobs.models import Job
 
-        register_farewell(lambda user: services.delete_jobs(Job.objects.filter(owner=user)))
+        register_farewell(lambda user: {"job": services.delete_jobs(Job.objects.filter(owner=user))})

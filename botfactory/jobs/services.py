@@ -125,11 +125,13 @@ def retry(job: Job) -> Job:
     return job
 
 
-def delete_jobs(jobs: QuerySet[Job]) -> None:
-    """The jobs are gone with their events and work folders. A worker that holds one notices and stops."""
-    for job in list(jobs):
+def delete_jobs(jobs: QuerySet[Job]) -> int:
+    """The jobs are gone with their events and work folders; how many. A worker that holds one notices and stops."""
+    chosen = list(jobs)
+    for job in chosen:
         Job.objects.filter(pk=job.pk).delete()
         discard_work_dir(job)
+    return len(chosen)
 
 
 def active_jobs(jobs: QuerySet[Job]) -> QuerySet[Job]:

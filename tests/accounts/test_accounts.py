@@ -54,3 +54,9 @@ def test_an_unknown_account_is_named(db: None) -> None:
 def test_who_is_not_signed_in_is_asked_to(charlie: Client, path: str) -> None:
     answer = charlie.get(path)
     assert answer.status_code == 302 and "login" in answer["Location"]
+
+
+def test_a_deletion_is_counted_in_words() -> None:
+    assert services.counted({"corpus": 2, "post": 1200, "file": 0, "bot": 1}) == "2 corpora, 1,200 posts and 1 bot"
+    assert services.counted({"job": 3}) == "3 jobs"
+    assert services.counted({"job": 0}) == "nothing"
