@@ -12,7 +12,7 @@ urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("tokens/", include("botfactory.accounts.urls")),
+    path("", include("botfactory.accounts.urls")),
     path("jobs/", include("botfactory.jobs.urls")),
     path("corpora/", include("tweets.urls")),
     path("api/<path:handle>", api.newest_posts, name="newest_posts"),

@@ -8,6 +8,16 @@ from django.utils import timezone
 from botfactory.accounts.tokens import LONGEST_NAME
 
 
+class DeleteAccountForm(forms.Form):
+    """One's password, so that nobody who finds a page open deletes what is somebody else's."""
+
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
 class TokenForm(forms.Form):
     """What a token is for, and how long it is to work."""
 

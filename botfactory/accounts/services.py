@@ -20,6 +20,20 @@ class UnknownAccount(Exception):
     code = "unknown_account"
 
 
+class AccountError(Exception):
+    """A sentence for the person; `code` for programs."""
+
+    code = "account_error"
+
+
+class WrongPassword(AccountError):
+    code = "wrong_password"
+
+
+class LastAdministrator(AccountError):
+    code = "last_administrator"
+
+
 def make_founder_if_first(user: User) -> bool:
     """The person is this installation's administrator if it had none so far. Returns whether that is so."""
     if User.objects.filter(is_superuser=True).exclude(pk=user.pk).exists():
@@ -46,6 +60,18 @@ def delete_account(user: User) -> dict[str, int]:
         gone.update(farewell(user))
     User.objects.filter(pk=user.pk).delete()
     return dict(gone)
+
+
+def delete_own_account(user: User, *, password: str) -> dict[str, int]:
+    """The person has deleted themselves, as `delete_account` does; WrongPassword, LastAdministrator."""
+    if not user.check_password(password):
+        raise WrongPassword("That is not your password; nothing was deleted.")
+    others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
+    if user.is_superuser and not others.exists():
+        raise LastAdministrator(
+            "You are the only administrator here: make somebody else one first (Admin, Users); nothing was deleted."
+        )
+    return delete_account(user)
 
 
 def counted(things: Mapping[str, int]) -> str:

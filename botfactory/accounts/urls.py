@@ -5,6 +5,7 @@ from django.urls import path
 from botfactory.accounts import views
 
 urlpatterns = [
-    path("", views.token_list, name="tokens"),
-    path("<uuid:token_id>/revoke", views.revoke_token, name="revoke_token"),
+    path("account/delete", views.delete_account, name="delete_account"),
+    path("tokens/", views.token_list, name="tokens"),
+    path("tokens/<uuid:token_id>/revoke", views.revoke_token, name="revoke_token"),
 ]

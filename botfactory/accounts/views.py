@@ -4,14 +4,15 @@ import uuid
 from typing import Any, cast
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from botfactory.accounts import tokens
-from botfactory.accounts.forms import TokenForm
+from botfactory.accounts import services, tokens
+from botfactory.accounts.forms import DeleteAccountForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
 
 
@@ -43,3 +44,21 @@ def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
         raise Http404("There is no such token.") from None
     messages.success(request, f"{token.name} is revoked: what used it has no access any more.")
     return redirect("tokens")
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def delete_account(request: HttpRequest) -> HttpResponse:
+    form = DeleteAccountForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        user = cast(User, request.user)
+        try:
+            gone = services.delete_own_account(user, password=form.cleaned_data["password"])
+        except services.AccountError as error:
+            form.add_error(None, str(error))
+        else:
+            logout(request)
+            messages.success(request, f"Your account is deleted. With it went {services.counted(gone)}.")
+            return redirect("dashboard")
+    return render(request, "accounts/delete.html", {"form": form}, status=400 if form.is_bound else 200)

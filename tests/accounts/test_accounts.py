@@ -5,7 +5,7 @@ from django.test import Client
 
 from botfactory.accounts import services
 from botfactory.accounts.models import User
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +54,31 @@ def test_an_unknown_account_is_named(db: None) -> None:
 def test_who_is_not_signed_in_is_asked_to(charlie: Client, path: str) -> None:
     answer = charlie.get(path)
     assert answer.status_code == 302 and "login" in answer["Location"]
+
+
+def test_a_person_deletes_their_own_account_and_nobody_elses(alice: User, bob: User) -> None:
+    client = signed_in(alice)
+    assert client.get("/account/delete").status_code == 200
+    page = client.post("/account/delete", {"password": "not it"})
+    assert page.status_code == 400 and "That is not your password; nothing was deleted." in page.content.decode()
+    page = client.post("/account/delete", {"password": PASSWORD}, follow=True)
+    assert "Your account is deleted. With it went nothing." in page.content.decode()
+    assert list(User.objects.all()) == [bob]
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_only_administrator_stays_until_there_is_another(admin: User, bob: User) -> None:
+    client = signed_in(admin)
+    page = client.post("/account/delete", {"password": PASSWORD})
+    assert page.status_code == 400 and "You are the only administrator here" in page.content.decode()
+    User.objects.filter(pk=bob.pk).update(is_superuser=True)
+    assert client.post("/account/delete", {"password": PASSWORD}).status_code == 302
+    assert list(User.objects.all()) == [bob]
+
+
+def test_deleting_an_account_is_for_those_who_are_signed_in(charlie: Client) -> None:
+    for answer in (charlie.get("/account/delete"), charlie.post("/account/delete", {"password": PASSWORD})):
+        assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
 
 
 def test_a_deletion_is_counted_in_words() -> None:

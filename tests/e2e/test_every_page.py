@@ -10,7 +10,14 @@ from tests.e2e.person import Person
 from tests.product import Product
 
 SIGNED_IN = ["/", "/models/", "/corpora/", "/corpora/new", "/corpora/blend", "/jobs/", "/nothing-here"]
-ACCOUNT = ["/tokens/", "/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]
+ACCOUNT = [
+    "/tokens/",
+    "/account/delete",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/2fa/",
+    "/accounts/logout/",
+]
 STRANGERS = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 
 
