@@ -8,8 +8,8 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
-# Before NumPy is loaded: products on several threads wait for each other where a training has the cores, and a post
-# then takes five times as long (docs/benchmarks.md).
+# Before NumPy is loaded: products on several threads wait for each other where something else has the cores, and
+# several posts then take two to three times as long (docs/benchmarks.md).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before the routes: they import models, which need the apps to be loaded.
 http = get_asgi_application()
