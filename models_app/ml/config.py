@@ -81,7 +81,7 @@ class NetworkConfig(_Values):
         if self.kind == "lstm" and self.contexts:
             raise ValueError("A network of kind 'lstm' has no contexts.")
         for order in self.contexts:
-            _whole("A context", order, 0, 4)
+            _whole("A context", order, 0, 6)
         if len(set(self.contexts)) < len(self.contexts):
             raise ValueError("Each of the contexts may stand there once.")
         _whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
@@ -94,7 +94,7 @@ class NetworkConfig(_Values):
 NETWORKS: Mapping[str, NetworkConfig] = {
     "lstm": NetworkConfig(),
     "glr": NetworkConfig(
-        kind="glr", embedding=64, units=512, layers=2, contexts=(2, 3, 4, 0), context_rows=2**14, context_width=24
+        kind="glr", embedding=64, units=512, layers=2, contexts=(2, 3, 4, 5, 6, 0), context_rows=2**15, context_width=24
     ),
 }
 

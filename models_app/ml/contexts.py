@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from .vocabulary import END, SIZE
 
 WORD: Final = 0
-LONGEST: Final = 4  # bytes: a key and its product with a multiplier stay within 63 bits
 
 _WORD_MULTIPLIER: Final = 0x01000193  # of the FNV hash; keys below 2**31 times this stay within 63 bits
 _SPACE: Final = 0x20
 _LINE_END: Final = 0x0A
-_ROW_MULTIPLIER: Final = 0x61C88647  # 2**32 less the golden ratio's 32 bits: multiplicative hashing, Knuth 6.4
+_LOW: Final = 2**24  # a key's low three bytes, and the up to three above them, are hashed by a multiplier each
+_LOW_MULTIPLIER: Final = 0x61C88647  # 2**32 less the golden ratio's 32 bits: multiplicative hashing, Knuth 6.4
+_HIGH_MULTIPLIER: Final = 0x2545F491  # the high bits of the multiplier of xorshift64*, Vigna 2016, arXiv:1402.6246
 
 Keys = Any  # int64 (B, contexts), of NumPy or TensorFlow
 
@@ -71,8 +72,9 @@ def _rule(contexts: tuple[int, ...]) -> _Rule:
 
 
 def rows_of(keys: Keys, rows: int) -> Keys:
-    """Returns the table row, 0 to rows - 1, of each key; `rows` is a power of two of at most 2**31."""
-    return keys * _ROW_MULTIPLIER % 2**32 // (2**32 // rows)
+    """Returns the table row, 0 to rows - 1, of each key below 2**48; `rows` is a power of two of at most 2**31."""
+    mixed = keys % _LOW * _LOW_MULTIPLIER + keys // _LOW * _HIGH_MULTIPLIER
+    return mixed % 2**32 // (2**32 // rows)
 
 
 def _ends(order: int) -> int:

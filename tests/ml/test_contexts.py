@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models_app.ml.contexts import next_keys, rows_of, start_keys
 from models_app.ml.vocabulary import END, encode
 
-CONTEXTS = (1, 2, 3, 4, 0)
+CONTEXTS = (1, 2, 3, 4, 5, 6, 0)
 ROWS = 2**14
 
 
@@ -43,7 +43,7 @@ def test_contexts_start_anew_at_a_post(before: bytes, post: str) -> None:
 
 
 def test_a_context_is_its_last_bytes_and_nothing_before_them() -> None:
-    for place, order in enumerate(CONTEXTS[:4]):
+    for place, order in enumerate(CONTEXTS[:6]):
         one, other = keys_after(b"xyz abcdefg"), keys_after(b"qrstu" + b"abcdefg"[-order:])
         assert one[place] == other[place]
         assert one[place] != keys_after(b"xyz abcdef!" + b"abcdefg"[8 - order :])[place]
@@ -56,8 +56,9 @@ def test_the_word_so_far_begins_behind_a_space_or_line_end(space: bytes) -> None
     assert keys_after(b"onewor")[-1] != keys_after(b"wor")[-1]
 
 
-def test_rows_are_in_the_table_and_spread_evenly() -> None:
-    words = [keys_after(f"w{number}".encode())[-1] for number in range(4000)]
+@pytest.mark.parametrize("place", range(3, 7))
+def test_rows_are_in_the_table_and_spread_evenly(place: int) -> None:
+    words = [keys_after(f"{number}ab"[: max(4, CONTEXTS[place])].encode())[place] for number in range(1000, 5000)]
     rows = rows_of(np.array(words), 256)
     assert rows.min() >= 0 and rows.max() <= 255
     counts = np.bincount(rows, minlength=256)
