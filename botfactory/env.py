@@ -42,6 +42,13 @@ def env_int(name: str, default: int, *, minimum: int = 0) -> int:
     return number
 
 
+def env_limit(name: str, default: int | None) -> int | None:
+    """A whole number of zero or more; set but empty it is None: no limit."""
+    if name in os.environ and not os.environ[name].strip():
+        return None
+    return default if name not in os.environ else env_int(name, 0)
+
+
 def env_list(name: str, default: list[str]) -> list[str]:
     """The comma-separated values of `name`, without blanks."""
     value = env_str(name)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from botfactory.jobs import events
 from botfactory.jobs import services as jobs
 from models_app import services as models
 from tweets import services as corpora
@@ -17,7 +18,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         return render(request, "welcome.html")
     own_jobs = jobs.jobs_for_user(request.user)
     context = {
-        "active_jobs": jobs.active_jobs(own_jobs),
+        "active_jobs": events.placed(jobs.active_jobs(own_jobs)),
         "ended_jobs": own_jobs.exclude(pk__in=jobs.active_jobs(own_jobs))[:5],
         "models": models.models_for_user(request.user)[:24],
         "corpora": corpora.corpora_for_user(request.user)[:24],

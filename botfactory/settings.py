@@ -15,6 +15,7 @@ from botfactory.env import (
     env_bool,
     env_decimal,
     env_int,
+    env_limit,
     env_list,
     env_origins,
     env_path,
@@ -140,6 +141,16 @@ JOB_STALE_SECONDS = env_int("JOB_STALE_SECONDS", 30, minimum=3)
 JOB_REAP_SECONDS = env_int("JOB_REAP_SECONDS", 10, minimum=1)
 JOB_MAX_ATTEMPTS = 3
 JOB_TIME_LIMIT_MINUTES = env_int("JOB_TIME_LIMIT_MINUTES", 24 * 60, minimum=1)
+
+# What one person may have (None: no limit); the administrator can choose other limits for each
+LIMIT_QUEUED_JOBS = env_limit("LIMIT_QUEUED_JOBS", 50)
+LIMIT_RUNNING_JOBS = env_limit("LIMIT_RUNNING_JOBS", 4)
+LIMIT_TRAINING_MINUTES = env_limit("LIMIT_TRAINING_MINUTES", 1440)
+LIMIT_CORPORA = env_limit("LIMIT_CORPORA", 200)
+LIMIT_MODELS = env_limit("LIMIT_MODELS", 200)
+LIMIT_STORED_MB = env_limit("LIMIT_STORED_MB", 20_000)
+LIMIT_X_POSTS = env_limit("LIMIT_X_POSTS", 10_000)
+LIMIT_REQUESTS = env_limit("LIMIT_REQUESTS", 300)
 
 # Posts
 X_BEARER_TOKEN = env_secret("X_BEARER_TOKEN")

@@ -9,10 +9,11 @@ class ModelsAppConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
-        from models_app import made_from, registry, runner
+        from models_app import made_from, registry, runner, services
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 
         runner.register()
+        services.register_limits()
         register_farewell(registry.delete_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))

@@ -44,6 +44,8 @@ class TrainedModel(models.Model):
     report = models.JSONField(default=dict, blank=True, verbose_name="report card")
     seconds = models.FloatField(null=True, blank=True)
     characters_per_second = models.FloatField(null=True, blank=True)
+    # Of its files, as they were written: what counts against its owner's limit.
+    stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -36,6 +36,11 @@ class NameTaken(Exception):
     code = "name_taken"
 
 
+def stored_bytes(path: Path) -> int:
+    """What the files of a model take."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
 def path_of(model: TrainedModel) -> Path:
     return Path(settings.CHECKPOINTS_DIR) / model.directory
 
@@ -63,6 +68,7 @@ def base_model() -> TrainedModel:
         "network": described["network"],
         "training": meta,
         "bits_per_character": meta.get("bits_per_character"),
+        "stored_bytes": stored_bytes(directory),
     }
     try:
         with transaction.atomic():
@@ -124,6 +130,7 @@ def register(
                 "directory": directory,
                 "sha256": saved.sha256,
                 "network": saved.network.as_dict(),
+                "stored_bytes": stored_bytes(path),
                 **values,
             },
         )

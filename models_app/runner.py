@@ -213,5 +213,12 @@ def register() -> None:
     from botfactory.jobs.kinds import register as register_kind
 
     register_kind(
-        JobKind(name=services.FINE_TUNE, queue="train", template="models_app/training.html", run=run_fine_tune)
+        JobKind(
+            name=services.FINE_TUNE,
+            queue="train",
+            template="models_app/training.html",
+            run=run_fine_tune,
+            needs=services.needs,
+            meter=services.TRAINING_MINUTES,
+        )
     )

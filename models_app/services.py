@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 import uuid
@@ -11,12 +12,15 @@ from functools import lru_cache
 from statistics import median
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
+from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
+from botfactory.jobs import turns
+from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
-from botfactory.jobs.states import ACTIVE
+from botfactory.ops import counters
 from models_app import registry
 from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.copies import CopyGuard
@@ -26,6 +30,8 @@ from tweets import services as corpora
 from tweets.models import Corpus
 
 FINE_TUNE = "fine_tune"
+#: The limit that trainings count against.
+TRAINING_MINUTES = "training_minutes_a_day"
 FEWEST_EPOCHS, MOST_EPOCHS, DEFAULT_EPOCHS = 1, 10, 3
 
 #: Before anything has been trained on this machine: what two cores do (docs/benchmarks.md), in characters a second.
@@ -163,8 +169,35 @@ def estimate_seconds(characters: int, epochs: int) -> float:
     return STARTING_SECONDS + epochs * characters * (1 - VALIDATION_SHARE) / speed
 
 
-def jobs_ahead() -> int:
-    return Job.objects.filter(kind=FINE_TUNE, state__in=ACTIVE).count()
+def needs(job: Job) -> dict[str, int]:
+    """What a training comes to, as it counts against the limits of its owner."""
+    corpus = Corpus.objects.filter(pk=job.arguments["corpus"]).first()
+    start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
+    if corpus is None or start is None:
+        return {}  # it will say so
+    seconds = estimate_seconds(corpus.characters, job.arguments["epochs"])
+    return {
+        "models": 1,
+        TRAINING_MINUTES: math.ceil(seconds / 60),
+        # The network of its parent.
+        "stored_mb": max(1, limits.megabytes(start.stored_bytes)),
+    }
+
+
+def register_limits() -> None:
+    """What models count is registered with the limits. For AppConfig.ready."""
+    limits.register_counter("models", lambda user: TrainedModel.objects.filter(owner=user).count())
+    limits.register_counter("stored_mb", _stored_mb)
+
+
+def _stored_mb(user: User) -> int:
+    stored = TrainedModel.objects.filter(owner=user).aggregate(stored=Sum("stored_bytes"))["stored"]
+    return limits.megabytes(stored or 0)
+
+
+def jobs_ahead(user: User) -> int:
+    """How many trainings would come before one that the person submits now, those that run among them."""
+    return turns.ahead_of_new(kind_of(FINE_TUNE).queue, user.pk)
 
 
 def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
@@ -191,7 +224,10 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     started = time.perf_counter()
     guard = guard_of(model) if sampling.copy_guard else None
     writing = registry.sampler_of(model).generate(sampling, guard=guard)
-    return writing, time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    counters.generation_seconds.observe(seconds)
+    counters.generated_posts.inc(len(writing.posts))
+    return writing, seconds
 
 
 def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app import registry, services
@@ -56,7 +57,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 settings=form.settings(),
             )
             return redirect(job)
-        except (services.ModelError, corpora.CorpusError) as error:
+        except (services.ModelError, corpora.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     return render(
         request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200
@@ -75,7 +76,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
         "starting_seconds": services.STARTING_SECONDS,
         "seconds_per_epoch": one - services.STARTING_SECONDS,
-        "jobs_ahead": services.jobs_ahead(),
+        "jobs_ahead": services.jobs_ahead(corpus.owner),
         "automatic": services.training_config(corpus.characters, services.DEFAULT_EPOCHS, 0, {}),
     }
 

@@ -11,4 +11,5 @@ class TweetsConfig(AppConfig):
         from tweets import runner, services
 
         runner.register()
+        services.register_limits()
         register_farewell(services.delete_corpora_of)

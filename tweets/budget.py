@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
+
+from botfactory.accounts import limits, meters
+from botfactory.accounts.models import User
+from tweets.sources.x_budget import spent_sentence
+
+#: The limit of a person that posts of X count against.
+X_POSTS = "x_posts_a_month"
 
 
 class XMonth(models.Model):
@@ -24,28 +33,73 @@ class XMonth(models.Model):
 
 
 class MonthlyBudget:
-    """`sources.x_budget.Budget` in the database. Each step is one conditional UPDATE, whoever else takes."""
+    """`sources.x_budget.Budget` in the database. Each step is one conditional UPDATE, whoever else takes.
 
-    def __init__(self, monthly_posts: int) -> None:
-        self.monthly_posts = monthly_posts
+    What is bought for `owner` counts for that person as well, and ends at their own limit, but for `is_limited`.
+    """
+
+    def __init__(self, monthly_posts: int, owner: User | None = None, *, is_limited: bool = True) -> None:
+        self._server_posts = monthly_posts
+        self._owner = owner
+        self._own_posts = limits.limits_of(owner).x_posts_a_month if owner is not None and is_limited else None
         self._month = ""
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether the person's own limit is met before the server's."""
+        own = self._left_of_own()
+        return own is not None and own < self._left_of_server()
+
+    @property
+    def monthly_posts(self) -> int:
+        return self._own_posts if self.is_personal and self._own_posts is not None else self._server_posts
+
     def left(self) -> int:
-        bought = XMonth.objects.filter(month=_this_month()).values_list("posts", flat=True).first()
-        return max(0, self.monthly_posts - (bought or 0))
+        own, server = self._left_of_own(), self._left_of_server()
+        return server if own is None else min(own, server)
+
+    def spent(self, today: date) -> str:
+        if self.is_personal and self._own_posts is not None:
+            used = self._own_posts - (self._left_of_own() or 0)
+            return str(limits.LimitReached(X_POSTS, allowed=self._own_posts, used=used, wanted=0))
+        return spent_sentence(self._server_posts, today)
 
     def take(self, posts: int) -> int:
         self._month = _this_month()
-        while True:
-            bought = XMonth.objects.get_or_create(month=self._month)[0].posts
-            granted = min(posts, max(0, self.monthly_posts - bought))
-            # Zero rows where somebody else was faster: then there is less to be had.
-            if not granted or XMonth.objects.filter(month=self._month, posts=bought).update(posts=bought + granted):
-                return granted
+        if self._owner is None:
+            return self._take_of_server(posts)
+        own = meters.take(self._owner.pk, X_POSTS, self._month, posts, limit=self._own_posts)
+        granted = self._take_of_server(own)
+        meters.give_back(self._owner.pk, X_POSTS, self._month, own - granted)
+        return granted
 
     def give_back(self, posts: int) -> None:
         """To the month that they were taken from, which may be over."""
         XMonth.objects.filter(month=self._month, posts__gte=posts).update(posts=F("posts") - posts)
+        if self._owner is not None:
+            meters.give_back(self._owner.pk, X_POSTS, self._month, posts)
+
+    def _take_of_server(self, posts: int) -> int:
+        while True:
+            bought = XMonth.objects.get_or_create(month=self._month)[0].posts
+            granted = min(posts, max(0, self._server_posts - bought))
+            # Zero rows where somebody else was faster: then there is less to be had.
+            if not granted or XMonth.objects.filter(month=self._month, posts=bought).update(posts=bought + granted):
+                return granted
+
+    def _left_of_server(self) -> int:
+        bought = XMonth.objects.filter(month=_this_month()).values_list("posts", flat=True).first()
+        return max(0, self._server_posts - (bought or 0))
+
+    def _left_of_own(self) -> int | None:
+        if self._owner is None or self._own_posts is None:
+            return None
+        return max(0, self._own_posts - bought_for(self._owner))
+
+
+def bought_for(user: User) -> int:
+    """How many posts of X were bought for the person this month."""
+    return meters.used(user.pk, X_POSTS, _this_month())
 
 
 def _this_month() -> str:

@@ -10,11 +10,11 @@ from django.core import signing
 
 from botfactory.accounts.models import User
 from tweets import services
+from tweets.budget import MonthlyBudget
 from tweets.models import Corpus
 from tweets.sources import SourceError, SourceSettings, look_up
 from tweets.sources.base import RateLimited
 from tweets.sources.handles import Account
-from tweets.sources.x_budget import spent_sentence
 from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
 
 #: How long a Yes may take; then the account is looked up, and asked about, again.
@@ -35,7 +35,8 @@ class Estimate:
     """At most `bought` posts for about `cost` dollars, `look_up` dollars for the look-up of the account among them.
 
     `posts` is how many the account has, None where that is not known. `cursor` is where an import goes on without
-    another look-up. `budget_left` of the operator's `monthly_posts` are left this month.
+    another look-up. `budget_left` of the operator's `monthly_posts` are left this month, or of the person's own where
+    that `is_personal`.
     """
 
     account: str
@@ -45,6 +46,7 @@ class Estimate:
     look_up: Decimal
     budget_left: int
     monthly_posts: int
+    is_personal: bool = False
     cursor: str = ""
 
     @property
@@ -63,16 +65,16 @@ class Estimate:
         return said
 
 
-def of_account(account: Account) -> Estimate:
-    """The estimate for all posts of an account of X, which is looked up (and paid for) once.
+def of_account(account: Account, *, owner: User | None = None) -> Estimate:
+    """The estimate for all posts of an account of X, which is looked up (and paid for) once; within `owner`'s limit.
 
     Raises the CorpusError that says why nothing can be brought of it.
     """
-    corpus = Corpus(source="x", handle=account.handle)
+    corpus = Corpus(source="x", handle=account.handle, owner=owner)
     settings = replace(
         services.source_settings(corpus), retry_delays=_RETRY_DELAYS, timeout_seconds=_ANSWER_SECONDS, newer_than=None
     )
-    left, monthly = _budget(settings)
+    left, monthly, is_personal = _budget(settings)
     try:
         found = look_up(account.handle, settings)
     except RateLimited as pause:
@@ -92,6 +94,7 @@ def of_account(account: Account) -> Estimate:
         look_up=settings.x_user_price,
         budget_left=left,
         monthly_posts=monthly,
+        is_personal=is_personal,
         cursor=found.cursor,
     )
 
@@ -100,7 +103,7 @@ def of_newer(corpus: Corpus) -> Estimate:
     """The most that the newer posts of a corpus of X may cost. X tells how many there are only as they are bought."""
     services.require_newer(corpus)
     settings = services.source_settings(corpus)
-    left, monthly = _budget(settings)
+    left, monthly, is_personal = _budget(settings)
     bought = min(settings.max_posts, left)
     return Estimate(
         account=corpus.account,
@@ -110,6 +113,7 @@ def of_newer(corpus: Corpus) -> Estimate:
         look_up=settings.x_user_price,
         budget_left=left,
         monthly_posts=monthly,
+        is_personal=is_personal,
     )
 
 
@@ -127,10 +131,14 @@ def confirmed_cursor(value: str, *, owner: User, account: Account) -> str | None
     return str(cursor) if (who, asked) == (str(owner.pk), f"@{account.handle}".lower()) else None
 
 
-def _budget(settings: SourceSettings) -> tuple[int, int]:
-    """How many posts are left this month, of how many; CannotLookUp where too few for a single page are."""
-    assert settings.x_budget is not None
-    left, monthly = settings.x_budget.left(), settings.x_budget.monthly_posts
+def _budget(settings: SourceSettings) -> tuple[int, int, bool]:
+    """How many posts are left this month, of how many, and whether these are the person's.
+
+    CannotLookUp where they are too few for a single page.
+    """
+    budget = settings.x_budget
+    assert isinstance(budget, MonthlyBudget)
+    left = budget.left()
     if left < SMALLEST_PAGE:
-        raise CannotLookUp(spent_sentence(monthly, datetime.now(UTC).date()))
-    return left, monthly
+        raise CannotLookUp(budget.spent(datetime.now(UTC).date()))
+    return left, budget.monthly_posts, budget.is_personal

@@ -47,6 +47,8 @@ class Corpus(models.Model):
     dropped = models.JSONField(default=dict, blank=True)
     # What the posts are like, as tweets.report counted them when they were last cleaned.
     report = models.JSONField(default=dict, blank=True, editable=False)
+    # The upload while it is kept, then the posts: what counts against its owner's limit.
+    stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -108,7 +108,10 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
         corpus.source,
         path=path,
         handle=corpus.handle or None,
-        settings=replace(services.source_settings(corpus), text_column=handle.job.arguments.get("column", "")),
+        settings=replace(
+            services.source_settings(corpus, at_terminal=handle.job.at_terminal),
+            text_column=handle.job.arguments.get("column", ""),
+        ),
     )
     for page in source.pages(corpus.cursor or None):
         handle.check()

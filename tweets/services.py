@@ -11,21 +11,23 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Length
 
+from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from tweets import audit
 from tweets import report as reports
-from tweets.budget import MonthlyBudget
+from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.report import LanguageShare, Line
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
 from tweets.sources.handles import NETWORKS, Account, Network, account_of
-from tweets.sources.x_costs import estimated_cost
+from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
 
 IMPORT = "import"
 #: The source of a corpus that is made of others.
@@ -213,6 +215,7 @@ def bring_newer(corpus: Corpus) -> Job:
         require_newer(corpus)
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
         corpus.refresh_from_db()
+        limits.require_room(corpus.owner, _bought(corpus))
         audit.record_corpus(AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, newer=True)
         return submit_import(corpus, newer=True)
 
@@ -244,9 +247,13 @@ def require_not_opted_out(network: str, handle: str) -> None:
 
 
 def submit_new(corpus: Corpus, *, run_here: bool = False, column: str = "") -> Job:
-    """The corpus has its row, and its import is queued."""
+    """The corpus has its row, and its import is queued. LimitReached where its owner has enough (`jobs.submit`)."""
+    corpus.stored_bytes = sum(path.stat().st_size for path in upload_dir(corpus).glob("*"))
     try:
         with transaction.atomic():
+            if not run_here:
+                room = {"corpora": 1, "stored_mb": max(1, limits.megabytes(corpus.stored_bytes))}
+                limits.require_room(corpus.owner, room | _bought(corpus))
             corpus.save(force_insert=True)
             audit.record_corpus(
                 AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, basis=corpus.basis
@@ -255,6 +262,11 @@ def submit_new(corpus: Corpus, *, run_here: bool = False, column: str = "") -> J
     except BaseException:
         shutil.rmtree(upload_dir(corpus), ignore_errors=True)
         raise
+
+
+def _bought(corpus: Corpus) -> dict[str, int]:
+    """What an import buys at least, as it counts against the limits of its owner."""
+    return {X_POSTS: SMALLEST_PAGE} if corpus.source == "x" else {}
 
 
 def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "") -> Job:
@@ -299,13 +311,15 @@ def upload_path(corpus: Corpus) -> Path | None:
     return next(iter(sorted(folder.iterdir())), None) if folder.is_dir() else None
 
 
-def source_settings(corpus: Corpus) -> SourceSettings:
+def source_settings(corpus: Corpus, *, at_terminal: bool = False) -> SourceSettings:
+    """How the posts are read. What is bought counts for the owner, and ends at their limit but for `at_terminal`."""
+    owner = corpus.owner if corpus.owner_id is not None else None
     return SourceSettings(
         x_bearer_token=settings.X_BEARER_TOKEN,
         x_api_url=settings.X_API_URL,
         x_post_price=settings.X_POST_PRICE,
         x_user_price=settings.X_USER_PRICE,
-        x_budget=MonthlyBudget(settings.X_MONTHLY_POSTS),
+        x_budget=MonthlyBudget(settings.X_MONTHLY_POSTS, owner, is_limited=not at_terminal),
         bluesky_api_url=settings.BLUESKY_API_URL,
         private_servers=tuple(settings.PRIVATE_SERVERS),
         newer_than=newest_key(corpus),
@@ -339,6 +353,8 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
 def forget_upload(corpus: Corpus) -> None:
     """The uploaded file is gone: its posts are in the database, and an archive holds more than posts."""
     shutil.rmtree(upload_dir(corpus), ignore_errors=True)
+    texts = corpus.posts.aggregate(stored=Sum(Length("text") + Length("cleaned")))
+    Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
 
 
 def report(corpus: Corpus, *, sample: int = 12) -> Report:
@@ -435,6 +451,19 @@ def delete_corpora_of(user: User) -> dict[str, int]:
         "file": sum(gone.files for gone in all_gone),
         "job": sum(gone.jobs for gone in all_gone),
     }
+
+
+def register_limits() -> None:
+    """What corpora count is registered with the limits. For AppConfig.ready."""
+    limits.register_counter("corpora", lambda user: Corpus.objects.filter(owner=user).count())
+    limits.register_counter("stored_mb", _stored_mb)
+    limits.register_counter(X_POSTS, bought_for)
+
+
+def _stored_mb(user: User) -> int:
+    """Uploads while they are kept, then their posts."""
+    stored = Corpus.objects.filter(owner=user).aggregate(stored=Sum("stored_bytes"))["stored"]
+    return limits.megabytes(stored or 0)
 
 
 def _store(file: BinaryIO, head: bytes, path: Path) -> None:

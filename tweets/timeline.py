@@ -10,6 +10,7 @@ from django.db.models import F
 
 from botfactory.accounts.models import User
 from tweets import audit, services
+from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.sources import open_source
 from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
@@ -37,7 +38,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     corpus = _corpus_of(user, account)
     if corpus is None:
         services.require_offered(account.network)
-        texts = _live(account)
+        texts = _live(user, account)
     else:
         texts = _held(corpus)
     about = Corpus(handle=account.handle).account
@@ -63,24 +64,24 @@ def _held(corpus: Corpus) -> list[str]:
     return list(newest.values_list("text", flat=True)[:MOST_HELD])
 
 
-def _live(account: Account) -> list[str]:
+def _live(user: User, account: Account) -> list[str]:
     if account.network != "x":
-        return _read(account)
+        return _read(user, account)
     key = f"timeline:x:{account.handle.lower()}"
     texts: list[str] | None = cache.get(key)
     if texts is None:
-        texts = _read(account)
+        texts = _read(user, account)
         cache.set(key, texts, BOUGHT_SECONDS)
     return texts
 
 
-def _read(account: Account) -> list[str]:
+def _read(user: User, account: Account) -> list[str]:
     """The posts of the first pages. What came before some trouble on a later one is kept: it may have been paid for."""
     source = open_source(
         account.network,
         handle=account.handle,
         settings=replace(
-            services.source_settings(Corpus(source=account.network, handle=account.handle)),
+            services.source_settings(Corpus(owner=user, source=account.network, handle=account.handle)),
             include_reposts=False,
             max_posts=MOST_LIVE,
             # Somebody waits for the answer.
@@ -97,16 +98,16 @@ def _read(account: Account) -> list[str]:
         return []
     except SourceError as error:
         if not texts:
-            raise _said_of_an_answer(error, account) from error
+            raise _said_of_an_answer(error, account, user) from error
     return texts
 
 
-def _said_of_an_answer(error: SourceError, account: Account) -> SourceError:
+def _said_of_an_answer(error: SourceError, account: Account, user: User) -> SourceError:
     """The error in the words of a question and its answer, where those of an import would mislead."""
     if isinstance(error, RateLimited):
         network = OptOut.Network(account.network).label
         return RateLimited(f"{network} asks for a pause: ask again from {error.retry_at:%H:%M} UTC on.", error.retry_at)
-    if isinstance(error, BudgetSpent):
+    if isinstance(error, BudgetSpent) and not MonthlyBudget(settings.X_MONTHLY_POSTS, user).is_personal:
         return BudgetSpent(
             f"This server may read {settings.X_MONTHLY_POSTS:,} posts of X in a month, and those of this month are "
             "used up. Its administrator can raise X_MONTHLY_POSTS; posts that you have brought here cost nothing."

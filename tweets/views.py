@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from tweets import blend, costs, examples, export, posts, services
@@ -41,7 +42,7 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             return _ask_or_submit(request, form)
-        except services.CorpusError as error:
+        except (services.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     context = {"form": form, "x_is_offered": services.x_is_offered(), "x_cost": services.most_that_x_costs()}
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
@@ -56,7 +57,7 @@ def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
     if account is not None and account.network == "x":
         confirmed = costs.confirmed_cursor(data["confirmed"], owner=owner, account=account)
         if confirmed is None:
-            estimate = costs.of_account(account)
+            estimate = costs.of_account(account, owner=owner)
             context = {"estimate": estimate, "data": data, "confirmed": costs.signed(estimate, owner)}
             return render(request, "tweets/confirm.html", context)
         cursor = confirmed
@@ -94,7 +95,7 @@ def blend_corpora(request: HttpRequest) -> HttpResponse:
         try:
             job = blend.blend(owner=cast(User, request.user), weights=form.chosen(), name=form.cleaned_data["name"])
             return redirect("job", job_id=job.pk)
-        except services.CorpusError as error:
+        except (services.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     return render(request, "tweets/blend.html", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -112,7 +113,7 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
         else:
             try:
                 return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
-            except services.CorpusError as error:
+            except (services.CorpusError, LimitReached) as error:
                 form.add_error(None, str(error))
     context |= {"drops": examples.drops(corpus), "changes": examples.changes(corpus)}
     return render(request, "tweets/rules.html", context, status=400 if form.errors else 200)
@@ -174,7 +175,7 @@ def _change_posts(
             raise services.NothingGiven("Search for a word first: all posts that hold it can be taken out at once.")
         count = change(corpus, wanted)
         messages.success(request, told.format("1 post is" if count == 1 else f"{count:,} posts are"))
-    except services.CorpusError as error:
+    except (services.CorpusError, LimitReached) as error:
         messages.warning(request, str(error))
     return redirect(f"{reverse('posts', args=[corpus.pk])}?{form.address()}")
 
@@ -199,7 +200,7 @@ def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             context = {"estimate": costs.of_newer(corpus), "corpus": corpus}
             return render(request, "tweets/confirm.html", context)
         return redirect("job", job_id=services.bring_newer(corpus).pk)
-    except services.CorpusError as error:
+    except (services.CorpusError, LimitReached) as error:
         messages.warning(request, str(error))
     return redirect(corpus)
 

@@ -1,13 +1,52 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from botfactory.accounts import services, tokens
-from botfactory.accounts.models import ApiToken, User
+from botfactory.accounts import limits, services, tokens
+from botfactory.accounts.models import ApiToken, PersonalLimits, User
 from botfactory.desk import DeskAdmin
+
+
+class LimitsInline(admin.StackedInline[PersonalLimits, User]):
+    """Empty fields are at the default; `now` is what counts against each."""
+
+    model = PersonalLimits
+    can_delete = False
+    readonly_fields = ["now", "usual"]
+    fields = [
+        "now",
+        "usual",
+        "unlimited",
+        "queued_jobs",
+        "running_jobs",
+        "training_minutes_a_day",
+        "corpora",
+        "trained_models",
+        "stored_mb",
+        "x_posts_a_month",
+        "requests_a_minute",
+    ]
+
+    @admin.display(description="uses now")
+    def now(self, row: PersonalLimits) -> str:
+        return _in_words(limits.usage_of(row.user).as_dict()) if row.user_id else ""
+
+    @admin.display(description="defaults")
+    def usual(self, row: PersonalLimits) -> str:
+        return _in_words(limits.defaults().as_dict())
+
+
+def _in_words(numbers: Mapping[str, int | None]) -> str:
+    """ "queued jobs 3, running jobs no limit"."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {'no limit' if number is None else format(number, ',')}"
+        for name, number in numbers.items()
+    )
 
 
 @admin.register(User)
@@ -15,6 +54,10 @@ class AccountAdmin(UserAdmin[User]):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[LimitsInline]]:
+        """A person who is only just being added has the defaults."""
+        return [] if obj is None else [LimitsInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people: QuerySet[User] = super().get_queryset(request)

@@ -45,3 +45,45 @@ class ApiToken(models.Model):
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class PersonalLimits(models.Model):
+    """The limits of one person where they are not the default (`limits.py`); empty fields are."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits")
+    unlimited = models.BooleanField(default=False, help_text="No limit at all, whatever stands below.")
+    queued_jobs = models.PositiveIntegerField(null=True, blank=True)
+    running_jobs = models.PositiveIntegerField(null=True, blank=True)
+    training_minutes_a_day = models.PositiveIntegerField(null=True, blank=True)
+    corpora = models.PositiveIntegerField(null=True, blank=True)
+    # The limit is called `models`, which is the name of a module here.
+    trained_models = models.PositiveIntegerField(null=True, blank=True, verbose_name="models")
+    stored_mb = models.PositiveIntegerField(null=True, blank=True, verbose_name="stored MB")
+    x_posts_a_month = models.PositiveIntegerField(null=True, blank=True, verbose_name="posts bought from X a month")
+    requests_a_minute = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "limits"
+
+    def __str__(self) -> str:
+        return f"Limits of {self.user}"
+
+    def chosen(self, limit: str) -> int | None:
+        """What stands here for the limit of that name; None where it is the default."""
+        value: int | None = getattr(self, "trained_models" if limit == "models" else limit)
+        return value
+
+
+class Meter(models.Model):
+    """How much of something a person has used up in a day ("2026-11-25") or a month ("2026-11"), in UTC."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="meters")
+    name = models.CharField(max_length=32)
+    period = models.CharField(max_length=10)
+    amount = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "name", "period"], name="meter_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user} in {self.period}: {self.amount:,}"

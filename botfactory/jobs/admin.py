@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from botfactory.accounts.limits import LimitReached
 from botfactory.desk import DeskAdmin
-from botfactory.jobs import services
+from botfactory.jobs import events, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
 
@@ -26,13 +28,33 @@ class JobEventInline(admin.TabularInline[JobEvent, Job]):
 
 @admin.register(Job)
 class JobAdmin(DeskAdmin[Job]):
-    list_display = ["title", "kind", "owner", "state", "done", "worker", "created_at", "started_at", "finished_at"]
+    list_display = [
+        "title",
+        "kind",
+        "owner",
+        "state",
+        "place",
+        "done",
+        "worker",
+        "created_at",
+        "started_at",
+        "finished_at",
+    ]
     list_filter = ["state", "kind", "queue", "created_at"]
     search_fields = ["id", "title", "owner__username", "owner__email", "error_message", "worker"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
-    actions = ["cancel_jobs", "retry_jobs", "delete_jobs"]
+    actions = ["cancel_jobs", "retry_jobs", "move_to_front", "delete_jobs"]
     inlines = [JobEventInline]
+
+    @admin.display(description="place in its queue")
+    def place(self, job: Job) -> str:
+        return "" if job.place is None else str(job.place)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changes = super().get_changelist_instance(request)
+        changes.result_list = events.placed(changes.result_list)
+        return changes
 
     @admin.display(description="progress")
     def done(self, job: Job) -> str:
@@ -46,6 +68,11 @@ class JobAdmin(DeskAdmin[Job]):
     @admin.action(description="Try the selected jobs again", permissions=["change"])
     def retry_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         self._each(request, jobs, services.retry, "queued again")
+
+    @admin.action(description="Move the selected jobs to the front of their queues", permissions=["change"])
+    def move_to_front(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        # The last one that is moved stands first: the oldest.
+        self._each(request, jobs.order_by("-created_at"), services.move_to_front, "moved to the front")
 
     @admin.action(description="Delete the selected jobs with their work files", permissions=["delete"])
     def delete_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
@@ -62,7 +89,7 @@ class JobAdmin(DeskAdmin[Job]):
             try:
                 act(job)
                 count += 1
-            except NotPossible as refusal:
+            except (NotPossible, LimitReached) as refusal:
                 self.message_user(request, f"{job.title}: {refusal}", messages.WARNING)
         if count:
             self.message_user(request, f"{count} {done}.", messages.SUCCESS)

@@ -10,7 +10,8 @@ class JobsConfig(AppConfig):
         # Tasks bind to the application that is there when they are first used: without this one, to Celery's default.
         from botfactory import celery  # noqa: F401
         from botfactory.accounts.services import register_farewell
-        from botfactory.jobs import services
+        from botfactory.jobs import services, usage
         from botfactory.jobs.models import Job
 
         register_farewell(lambda user: {"job": services.delete_jobs(Job.objects.filter(owner=user))})
+        usage.register()

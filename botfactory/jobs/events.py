@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterable
 from typing import Any, Literal, TypedDict
 
 from asgiref.sync import async_to_sync
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from botfactory.jobs import turns
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE
 
@@ -36,7 +38,9 @@ class JobJson(TypedDict):
     kind: str
     title: str
     state: str
+    # From 1, which is the next; and what the job waits for (turns.Reason). None for one that does not wait.
     queue_position: int | None
+    waits_for: turns.Reason | None
     progress: dict[str, Any]
     result: dict[str, Any]
     error: dict[str, str] | None
@@ -62,14 +66,26 @@ def group_of(job: Job) -> str:
 
 
 def queue_position(job: Job) -> int | None:
-    """The place of `job` among those waiting in its queue, from 1; None when it does not wait."""
-    if job.state not in CLAIMABLE:
-        return None
-    waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE)
-    return waiting.filter(created_at__lt=job.created_at).count() + 1
+    """The place of `job` among those waiting in its queue, 1 for the next; None when it does not wait."""
+    return turns.line_of(job.queue).place_of(job.pk) if job.state in CLAIMABLE else None
 
 
-def job_json(job: Job) -> JobJson:
+def placed(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs, each with its `place` in its queue."""
+    chosen = list(jobs)
+    queues = {job.queue for job in chosen if job.state in CLAIMABLE}
+    places = {number: place for queue in queues for number, place in turns.line_of(queue).places.items()}
+    for job in chosen:
+        job.place = places.get(job.pk)
+    return chosen
+
+
+def job_json(job: Job, line: turns.Line | None = None) -> JobJson:
+    """With `line`, that of the job's queue, it is not asked for again."""
+    if line is None and job.state in CLAIMABLE:
+        line = turns.line_of(job.queue)
+    place = line.place_of(job.pk) if line is not None else None
+
     def iso(value: Any) -> str | None:
         return value.isoformat() if value else None
 
@@ -78,7 +94,8 @@ def job_json(job: Job) -> JobJson:
         kind=job.kind,
         title=job.title,
         state=job.state,
-        queue_position=queue_position(job),
+        queue_position=place,
+        waits_for=line.reason_of(job.pk) if line is not None and place is not None else None,
         progress=job.progress,
         result=job.result,
         error={"code": job.error_code, "message": job.error_message} if job.error_code else None,
@@ -113,9 +130,9 @@ def record(job: Job, kind: str, payload: dict[str, Any] | None = None) -> JobEve
     return event
 
 
-def publish(job: Job, events: list[dict[str, Any]] | None = None) -> None:
+def publish(job: Job, events: list[dict[str, Any]] | None = None, line: turns.Line | None = None) -> None:
     """The pages that watch `job` have been told, as far as the channel layer can be reached."""
-    message = Message(type="update", job=job_json(job), events=events or [])  # type: ignore[typeddict-item]
+    message = Message(type="update", job=job_json(job, line), events=events or [])  # type: ignore[typeddict-item]
     try:
         layer = get_channel_layer()
         async_to_sync(layer.group_send)(group_of(job), {"type": "job.message", "message": message})
@@ -129,6 +146,7 @@ def publish(job: Job, events: list[dict[str, Any]] | None = None) -> None:
 
 def announce_queue(queue: str) -> None:
     """Those who wait in `queue` know their new place."""
-    waiting = Job.objects.filter(queue=queue, state__in=CLAIMABLE).order_by("created_at")
-    for job in waiting[:TOLD_OF_THEIR_PLACE]:
-        publish(job)
+    line = turns.line_of(queue)
+    first = list(line.places)[:TOLD_OF_THEIR_PLACE]
+    for job in Job.objects.filter(pk__in=first, state__in=CLAIMABLE):
+        publish(job, line=line)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.models import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,10 @@ class JobKind:
     run: Callable[[JobHandle], dict[str, Any]]
     # Called when the job has ended without success, to bring the rows it was about in line.
     ended: Callable[[JobHandle], None] | None = None
+    # What a job of this kind comes to, limit -> amount (accounts/limits.py): asked for before it is queued.
+    needs: Callable[[Job], Mapping[str, int]] | None = None
+    # The limit whose minutes a day it uses up while it runs.
+    meter: str = ""
 
 
 _kinds: dict[str, JobKind] = {}
@@ -30,3 +35,8 @@ def register(kind: JobKind) -> None:
 
 def kind_of(name: str) -> JobKind:
     return _kinds[name]
+
+
+def queues() -> list[str]:
+    """The queues that workers have to listen to, so that each kind of job is done."""
+    return sorted({kind.queue for kind in _kinds.values()})

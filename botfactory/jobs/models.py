@@ -32,12 +32,22 @@ class Job(models.Model):
     interruptions = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=255, blank=True)
     last_sequence = models.PositiveIntegerField(default=0)
+    # Higher goes first, before everybody's turn: moved to the front by the administrator.
+    priority = models.PositiveIntegerField(default=0)
+    # What it may come to, by limit (accounts/limits.py); counts against its owner's limits until it has ended.
+    reserved = models.JSONField(default=dict, blank=True)
+    # Run by a command in its own process: it takes no slot of its queue.
+    at_terminal = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     available_at = models.DateTimeField(default=timezone.now)
     rung_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    #: Its place in the queue, where `events.placed` has found it out.
+    place: int | None = None
 
     class Meta:
         ordering = ["-created_at"]
@@ -82,3 +92,17 @@ class JobEvent(models.Model):
             "payload": self.payload,
             "at": self.created_at.isoformat(),
         }
+
+
+class Turn(models.Model):
+    """When a person was last served by the workers of a queue; jobs that were deleted since count as well."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="turns")
+    queue = models.CharField(max_length=32)
+    served_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "queue"], name="turn_once")]
+
+    def __str__(self) -> str:
+        return f"{self.owner} in {self.queue}: {self.served_at}"

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from botfactory.jobs import events, services
+from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import after_end
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
@@ -54,7 +54,10 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
     most = settings.JOB_MAX_ATTEMPTS - 1 if is_loss else 2**31 - 1
     held = Job.objects.filter(pk=job.pk, attempt=job.attempt, heartbeat_at=job.heartbeat_at)
     now = timezone.now()
+    # As far as it was heard of: a machine that was off trained nothing meanwhile.
+    until = job.heartbeat_at or now
     if held.filter(state=State.CANCELLING).update(state=State.CANCELLED, finished_at=now):
+        usage.charge(job, until)
         after_end(job, State.CANCELLED)
     elif held.filter(state=State.RUNNING, interruptions__gte=most).update(
         state=State.FAILED,
@@ -66,10 +69,12 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
             "Try again goes on from the last epoch."
         ),
     ):
+        usage.charge(job, until)
         after_end(job, State.FAILED)
     elif held.filter(state=State.RUNNING).update(
         state=State.INTERRUPTED, interruptions=F("interruptions") + int(is_loss), available_at=now
     ):
+        usage.charge(job, until)
         events.record(job, "state", {"state": State.INTERRUPTED})
 
 
@@ -87,15 +92,13 @@ def reap() -> int:
             logger.warning("job %s: its worker %s is gone", job.pk, job.worker)
             interrupt(job)
     _clear_old_work()
-    now = timezone.now()
     unheard = Q(rung_at__isnull=True) | Q(rung_at__lt=F("available_at"))
-    unheard |= Q(rung_at__lt=now - timedelta(seconds=RING_AGAIN_SECONDS))
+    unheard |= Q(rung_at__lt=timezone.now() - timedelta(seconds=RING_AGAIN_SECONDS))
     called = 0
     for queue in Job.objects.filter(state__in=CLAIMABLE).order_by().values_list("queue", flat=True).distinct():
-        waiting = Job.objects.filter(queue=queue, state__in=CLAIMABLE, available_at__lte=now).order_by("created_at")
         # Only the head: a long queue behind a long training must not fill the broker with copies of itself.
-        head = waiting.first()
-        if head is not None and waiting.filter(unheard, pk=head.pk).exists():
+        head = Job.objects.filter(unheard, pk__in=turns.line_of(queue).ready[:1]).first()
+        if head is not None:
             services.ring(head)
             called += 1
     return called

@@ -9,11 +9,11 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from botfactory.accounts.models import User
-from botfactory.jobs import events
+from botfactory.jobs import events, usage
 from botfactory.jobs.ending import after_end
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
@@ -43,9 +43,10 @@ def submit(
     subject_id: uuid.UUID | None = None,
     run_here: bool = False,
 ) -> Job:
-    """A queued job, whose worker is called once the transaction is committed.
+    """A queued job, whose worker is called once the transaction is committed. LimitReached where the owner has enough.
 
-    With `run_here` the job is already claimed by this process, which then calls `run_claimed`.
+    With `run_here` the job is already claimed by this process, which then calls `run_claimed`. That is a command of the
+    operator, whom the limits of the person it works for do not stop; what it makes counts all the same.
     """
     job = Job(
         owner=owner,
@@ -58,20 +59,27 @@ def submit(
     if run_here:
         now = timezone.now()
         job.state, job.attempt, job.worker = State.RUNNING, 1, this_worker()
-        job.started_at = job.heartbeat_at = now
-    job.save(force_insert=True)
-    events.record(job, "state", {"state": job.state})
-    if not run_here:
-        transaction.on_commit(lambda: ring(job))
+        job.started_at = job.heartbeat_at = job.claimed_at = now
+        job.at_terminal = True
+    with transaction.atomic():
+        if not run_here:
+            usage.require_room(job)
+        job.save(force_insert=True)
+        events.record(job, "state", {"state": job.state})
+        if not run_here:
+            transaction.on_commit(lambda: ring(job))
     return job
 
 
 def ring(job: Job) -> None:
-    """A worker of the job's queue will look at it, if the broker can be reached; else the reaper rings later."""
-    from botfactory.jobs.tasks import run_job
+    """A worker will look into the job's queue, if the broker can be reached; else the reaper rings later.
+
+    Which job it takes is not said: the one whose turn it is by then.
+    """
+    from botfactory.jobs.tasks import run_next
 
     try:
-        run_job.apply_async(args=(str(job.pk),), queue=job.queue, retry=False)
+        run_next.apply_async(args=(job.queue,), queue=job.queue, retry=False)
     except Exception as error:
         logger.warning("job %s: the broker cannot be reached (%s); it is called again later", job.pk, error)
         return
@@ -105,23 +113,45 @@ def stop(job: Job) -> Job:
 
 
 def retry(job: Job) -> Job:
-    """An ended job that did not succeed is queued again; it goes on from what its last attempt has kept."""
-    again = Job.objects.filter(pk=job.pk, state__in=sources_of(State.QUEUED) & ENDED).update(
-        state=State.QUEUED,
-        stop_requested=False,
-        interruptions=0,
-        error_code="",
-        error_message="",
-        finished_at=None,
-        available_at=timezone.now(),
-        created_at=timezone.now(),
-        progress={},
-    )
-    if not again:
-        job.refresh_from_db()
-        raise NotPossible(f"Only a failed or cancelled job can be tried again; this one is {job.state}.")
-    events.record(job, "state", {"state": State.QUEUED})
-    transaction.on_commit(lambda: ring(job))
+    """An ended job that did not succeed is queued again; it goes on from what its last attempt has kept.
+
+    LimitReached where its owner has enough, as for a new one.
+    """
+    again = Job.objects.filter(pk=job.pk, state__in=sources_of(State.QUEUED) & ENDED)
+    with transaction.atomic():
+        if again.exists():
+            usage.require_room(job)
+        queued = again.update(
+            state=State.QUEUED,
+            stop_requested=False,
+            interruptions=0,
+            priority=0,
+            reserved=job.reserved,
+            error_code="",
+            error_message="",
+            finished_at=None,
+            available_at=timezone.now(),
+            created_at=timezone.now(),
+            progress={},
+        )
+        if not queued:
+            job.refresh_from_db()
+            raise NotPossible(f"Only a failed or cancelled job can be tried again; this one is {job.state}.")
+        events.record(job, "state", {"state": State.QUEUED})
+        transaction.on_commit(lambda: ring(job))
+    return job
+
+
+def move_to_front(job: Job) -> Job:
+    """The job is the next of its queue, before everybody's turn and before what was moved there earlier."""
+    waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE)
+    with transaction.atomic():
+        highest = waiting.aggregate(highest=Max("priority"))["highest"] or 0
+        moved = waiting.filter(pk=job.pk).update(priority=highest + 1)
+    job.refresh_from_db()
+    if not moved:
+        raise NotPossible(f"Only a waiting job can be moved to the front; this one is {job.state}.")
+    events.announce_queue(job.queue)
     return job
 
 

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from botfactory.accounts.limits import LimitReached
 from botfactory.jobs import events, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
@@ -25,7 +26,7 @@ def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
 @login_required
 @require_GET
 def job_list(request: HttpRequest) -> HttpResponse:
-    jobs = services.jobs_for_user(request.user)[:100]
+    jobs = events.placed(services.jobs_for_user(request.user)[:100])
     return render(request, "jobs/list.html", {"jobs": jobs})
 
 
@@ -56,7 +57,7 @@ def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResp
     error: dict[str, Any] | None = None
     try:
         act(job)
-    except NotPossible as refusal:
+    except (NotPossible, LimitReached) as refusal:
         error = {"code": refusal.code, "message": str(refusal)}
     if request.headers.get("Accept", "").startswith("application/json"):
         job.refresh_from_db()

@@ -10,11 +10,13 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from botfactory.jobs import events, services
+from botfactory.accounts import limits
+from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import after_end
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, Listener
@@ -27,29 +29,63 @@ logger = logging.getLogger(__name__)
 
 
 def claim(job_id: uuid.UUID) -> Job | None:
-    """The job, now running here; None when it is not to be had (taken, ended, waiting for its time, or deleted)."""
+    """The job, now running here; None when it is not to be had.
+
+    That is: taken, ended, deleted, waiting for its time, or of somebody of whom as many jobs run as may run at once.
+    """
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return None
     if is_abandoned(job):
         interrupt(job)
     now = timezone.now()
-    claimed = Job.objects.filter(pk=job_id, state__in=CLAIMABLE, available_at__lte=now).update(
-        state=State.RUNNING,
-        attempt=F("attempt") + 1,
-        worker=services.this_worker(),
-        heartbeat_at=now,
-        started_at=Coalesce(F("started_at"), now),
-    )
-    if not claimed:
-        return None
+    with transaction.atomic():
+        # Two workers that take jobs of one person at once must not both find room for the last one.
+        limits.lock(job.owner_id)
+        if turns.is_at_limit(job.owner_id):
+            return None
+        claimed = Job.objects.filter(pk=job_id, state__in=CLAIMABLE, available_at__lte=now).update(
+            state=State.RUNNING,
+            attempt=F("attempt") + 1,
+            worker=services.this_worker(),
+            at_terminal=False,
+            heartbeat_at=now,
+            claimed_at=now,
+            started_at=Coalesce(F("started_at"), now),
+        )
+        if not claimed:
+            return None
+        turns.take_turn(job, now)
     events.record(job, "state", {"state": State.RUNNING})
     events.announce_queue(job.queue)
     return job
 
 
+def claim_next(queue: str) -> Job | None:
+    """The job of the queue whose turn it is, now running here; None when there is none that can run now."""
+    for job in Job.objects.filter(queue=queue, state__in=HELD):
+        # The message of a worker that died comes again at once: its job has begun and goes on first.
+        if is_abandoned(job):
+            interrupt(job)
+    tried: set[uuid.UUID] = set()
+    while ready := [job_id for job_id in turns.line_of(queue).ready if job_id not in tried]:
+        claimed = claim(ready[0])
+        if claimed is not None:
+            return claimed
+        # Somebody was faster, and has changed whose turn it is.
+        tried.add(ready[0])
+    return None
+
+
+def run_next(queue: str) -> None:
+    """The job whose turn it is has been run as far as this attempt goes, if there was one."""
+    job = claim_next(queue)
+    if job is not None:
+        run_claimed(job)
+
+
 def run(job_id: uuid.UUID) -> None:
-    """The job has been run as far as this attempt goes, if it could be claimed."""
+    """This very job, whosever turn it is, has been run as far as this attempt goes, if it could be claimed."""
     job = claim(job_id)
     if job is not None:
         run_claimed(job)
@@ -90,7 +126,19 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
         _end(handle, State.FAILED, code="internal_error", message=message)
     with contextlib.suppress(Job.DoesNotExist):  # deleted in the meantime, with what it was about
         job.refresh_from_db()
+    _ring_for_the_next_of(job.owner_id)
     return job
+
+
+def _ring_for_the_next_of(owner: int) -> None:
+    """The person's jobs that were held back until one of theirs ended are heard: their own messages have gone by."""
+    if limits.limits_of_all([owner])[owner].running_jobs is None:
+        return
+    waiting = Job.objects.filter(owner=owner, state__in=CLAIMABLE, available_at__lte=timezone.now())
+    for queue in waiting.order_by().values_list("queue", flat=True).distinct():
+        first = waiting.filter(queue=queue).order_by("created_at").first()
+        if first is not None:
+            services.ring(first)
 
 
 def _end(
@@ -98,7 +146,7 @@ def _end(
 ) -> None:
     job = handle.job
     mine = Job.objects.filter(pk=job.pk, attempt=handle.attempt)
-    values = {
+    values: dict[str, Any] = {
         "result": result or {},
         "error_code": code,
         "error_message": message,
@@ -113,6 +161,7 @@ def _end(
     if not ended:
         logger.warning("job %s: attempt %s ended as %s after another took over", job.pk, handle.attempt, state)
         return
+    usage.charge(job, values["finished_at"])
     after_end(job, state)
 
 
@@ -124,6 +173,7 @@ def _put_back(handle: JobHandle, *, at: datetime, message: str) -> None:
         progress={**job.progress, "phase": "waiting", "until": at.isoformat(), "message": message},
     )
     if back:
+        usage.charge(job, timezone.now())
         events.record(job, "waiting", {"until": at.isoformat(), "message": message})
     else:
         _end(handle, State.CANCELLED)

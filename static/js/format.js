@@ -45,6 +45,7 @@ export function waitingSentence(job) {
   if (job.progress.phase === "waiting" && job.progress.until && new Date(job.progress.until) > new Date()) {
     return `${pauseSentence(job.progress)} The import goes on by itself.`;
   }
+  if (job.waits_for === "own_jobs") return "As many of your jobs run as may run at once: it starts when one of them has ended.";
   if (job.queue_position > 1) return `Number ${job.queue_position} in the queue. You can close this page; it goes on without you.`;
   return "Next in the queue: a worker takes it in a moment.";
 }

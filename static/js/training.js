@@ -34,6 +34,7 @@ function whereSentence(job) {
   const { phase, epoch, epochs: of } = job.progress;
   switch (job.state) {
     case "queued":
+      if (job.waits_for === "own_jobs") return "Waits for your running jobs";
       return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
     case "interrupted":
       return "Starting again";

@@ -246,13 +246,13 @@ def test_places_in_the_queue_count_from_one(alice: User, bob: User) -> None:
     assert [events.queue_position(job) for job in (first, second, third)] == [None, 1, 2]
 
 
-def test_a_submitted_job_rings_at_once_and_the_message_carries_its_id_alone(alice: User) -> None:
+def test_a_submitted_job_rings_at_once_and_the_message_names_its_queue_alone(alice: User) -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         broker.delete("botfactory.default")
         job = submit(alice)
         (message,) = broker.lrange("botfactory.default", 0, -1)
     arguments = json.loads(base64.b64decode(json.loads(message)["body"]))[:2]
-    assert arguments == [[str(job.pk)], {}]
+    assert arguments == [["default"], {}]
     job.refresh_from_db()
     assert job.rung_at is not None
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from botfactory.accounts.models import User
+from botfactory.accounts import limits
+from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
 from botfactory.jobs.states import State
+from tests.conftest import signed_in
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
 from tweets import services
 from tweets.budget import MonthlyBudget, XMonth
+
+TODAY = date(2026, 11, 25)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,3 +109,43 @@ def test_nothing_is_bought_where_the_operator_pays_for_nothing(alice: User, x_ap
     job, _ = run(services.import_handle(owner=alice, handle="chatty"))
     assert job.error_code == "budget_spent" and bought() == 0
     assert not any("/tweets" in request.path for request in x_api.requests)
+
+
+def test_a_person_buys_up_to_their_own_limit_and_the_server_counts_them_all(alice: User, bob: User) -> None:
+    PersonalLimits.objects.create(user=alice, x_posts_a_month=100)
+    hers, his = MonthlyBudget(250, alice), MonthlyBudget(250, bob)
+    assert (hers.left(), hers.monthly_posts, hers.take(80), hers.take(80)) == (100, 100, 80, 20)
+    assert (hers.left(), hers.take(5), hers.is_personal, his.is_personal) == (0, 0, True, False)
+    assert "100 posts of X a month" in hers.spent(TODAY) and "250 posts of X" in his.spent(TODAY)
+    assert (his.left(), his.take(200), bought()) == (150, 150, 250)
+    hers.give_back(30)
+    assert (bought(), limits.usage_of(alice).x_posts_a_month, limits.usage_of(bob).x_posts_a_month) == (220, 70, 150)
+    # Of what the server has no more of, nothing is counted for the person.
+    PersonalLimits.objects.filter(user=alice).update(x_posts_a_month=500)
+    assert MonthlyBudget(220, alice).take(10) == 0 and limits.usage_of(alice).x_posts_a_month == 70
+
+
+def test_an_import_ends_at_the_persons_limit_and_another_is_refused(
+    alice: User, bob: User, x_api: XApiServer, settings: Any
+) -> None:
+    settings.LIMIT_X_POSTS = 130
+    job, corpus = run(services.import_handle(owner=alice, handle="prolific"))
+    assert (job.state, job.error_code) == (State.FAILED, "budget_spent")
+    assert "130 posts of X a month" in job.error_message and "X_MONTHLY_POSTS" not in job.error_message
+    assert corpus.posts.count() == limits.usage_of(alice).x_posts_a_month == 130
+    with pytest.raises(limits.LimitReached, match="130 posts of X a month"):
+        services.import_handle(owner=alice, handle="chatty")
+    page = signed_in(alice).post("/corpora/new", {"way": "x", "x": "chatty", "basis": "own"})
+    assert page.status_code == 400 and "130 posts of X a month" in page.content.decode()
+    services.delete_corpus(corpus, by=alice)
+    assert limits.usage_of(alice).x_posts_a_month == 130
+    assert run(services.import_handle(owner=bob, handle="chatty"))[0].state == State.SUCCEEDED
+
+
+def test_the_operator_at_the_terminal_buys_beyond_a_persons_limit(
+    alice: User, x_api: XApiServer, settings: Any
+) -> None:
+    settings.LIMIT_X_POSTS = 0
+    job = worker.run_claimed(services.import_handle(owner=alice, handle="chatty", run_here=True))
+    assert job.state == State.SUCCEEDED
+    assert limits.usage_of(alice).x_posts_a_month == bought() == 19

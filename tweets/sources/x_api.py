@@ -34,7 +34,7 @@ from tweets.sources.base import (
 from tweets.sources.json_api import count_in, pause_sentence, retry_at
 from tweets.sources.paging import MOST_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.records import id_of, post_of, text_of
-from tweets.sources.x_budget import spent_sentence, take_page
+from tweets.sources.x_budget import take_page
 from tweets.sources.x_costs import LARGEST_PAGE, SMALLEST_PAGE
 
 _TWEEPY_HOST = "https://api.twitter.com"
@@ -220,7 +220,7 @@ class XApiSource:
         taken = budget.take(posts)
         if taken < posts:  # the request is for so many
             budget.give_back(taken)
-            raise BudgetSpent(spent_sentence(budget.monthly_posts, datetime.now(UTC).date()))
+            raise BudgetSpent(budget.spent(datetime.now(UTC).date()))
 
     def _meaning(self, error: Any) -> SourceError:
         response = error.response

@@ -21,6 +21,10 @@ class Budget(Protocol):
         """How many posts may still be bought this month."""
         ...
 
+    def spent(self, today: date) -> str:
+        """What is said to the person when too few are left."""
+        ...
+
     def take(self, posts: int) -> int:
         """Sets aside up to so many posts, for nobody else to take; the number set aside."""
         ...
@@ -40,7 +44,7 @@ def take_page(budget: Budget | None, wanted: int, today: date) -> int:
     taken = budget.take(wanted)
     if taken < SMALLEST_PAGE:
         budget.give_back(taken)
-        raise BudgetSpent(spent_sentence(budget.monthly_posts, today))
+        raise BudgetSpent(budget.spent(today))
     return taken
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class Purse:
 
     def __init__(self, monthly_posts: int) -> None:
         self.monthly_posts = monthly_posts
+        self.spent = partial(spent_sentence, monthly_posts)
         self.taken = self.most_taken = 0
         self._lock = threading.Lock()
 

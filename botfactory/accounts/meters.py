@@ -1,0 +1,34 @@
+"""What people have used up in a day or a month. It outlives what it was used for: deleting that gives nothing back."""
+
+from __future__ import annotations
+
+from django.db.models import F
+
+from botfactory.accounts.models import Meter
+
+
+def used(person: int, name: str, period: str) -> int:
+    amount = Meter.objects.filter(user=person, name=name, period=period).values_list("amount", flat=True).first()
+    return amount or 0
+
+
+def add(person: int, name: str, period: str, amount: int) -> None:
+    Meter.objects.get_or_create(user_id=person, name=name, period=period)
+    Meter.objects.filter(user=person, name=name, period=period).update(amount=F("amount") + amount)
+
+
+def take(person: int, name: str, period: str, wanted: int, *, limit: int | None) -> int:
+    """Up to `wanted`, as far as `limit` allows, is used up; how much. One conditional UPDATE, whoever else takes."""
+    while True:
+        amount = Meter.objects.get_or_create(user_id=person, name=name, period=period)[0].amount
+        granted = wanted if limit is None else min(wanted, max(0, limit - amount))
+        meter = Meter.objects.filter(user=person, name=name, period=period, amount=amount)
+        # Zero rows where somebody else was faster: then there is less to be had.
+        if not granted or meter.update(amount=amount + granted):
+            return granted
+
+
+def give_back(person: int, name: str, period: str, amount: int) -> None:
+    """So much of what was taken was not used."""
+    meter = Meter.objects.filter(user=person, name=name, period=period, amount__gte=amount)
+    meter.update(amount=F("amount") - amount)

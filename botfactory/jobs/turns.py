@@ -1,0 +1,151 @@
+"""Whose turn it is: the slots of a queue go round the people who wait, whatever number of jobs each has."""
+
+from __future__ import annotations
+
+import heapq
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from botfactory.accounts import limits
+from botfactory.jobs.models import Job, Turn
+from botfactory.jobs.states import CLAIMABLE, HELD, State
+
+#: What a job waits for: its turn, the end of another job of its owner (a limit), or a time that its source named.
+Reason = Literal["turn", "own_jobs", "time"]
+
+#: Stands for a job that is not there yet.
+NEW = uuid.UUID(int=0)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """As much of a waiting job as its turn depends on."""
+
+    job: uuid.UUID
+    owner: int
+    priority: int
+    is_interrupted: bool
+    created_at: datetime
+    available_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who waits in a queue, each in the order in which they will be taken; only the `ready` can be taken now."""
+
+    ready: list[uuid.UUID]
+    held_back: list[uuid.UUID]
+    later: list[uuid.UUID]
+
+    def place_of(self, job: uuid.UUID) -> int | None:
+        """From 1, those who wait for something else behind those who are ready; None for who does not wait here."""
+        return self.places.get(job)
+
+    @property
+    def places(self) -> dict[uuid.UUID, int]:
+        return {job: place for place, job in enumerate([*self.ready, *self.held_back, *self.later], start=1)}
+
+    def reason_of(self, job: uuid.UUID) -> Reason:
+        return "own_jobs" if job in self.held_back else "time" if job in self.later else "turn"
+
+
+def in_turn(
+    waiting: Iterable[Waiting], running: Mapping[int, int], served: Mapping[int, datetime]
+) -> Iterator[uuid.UUID]:
+    """The jobs in the order in which free workers take them, by how many of each person run and when that was served.
+
+    First what the administrator moved to the front, and what had begun when its worker stopped. Then the person of whom
+    the fewest jobs run, of several the one who was served longest ago, of several the one who asked first; and of that
+    person the oldest job.
+    """
+    levels: dict[tuple[int, bool], list[Waiting]] = defaultdict(list)
+    for one in waiting:
+        levels[-one.priority, not one.is_interrupted].append(one)
+    now_running = Counter(running)
+    # Who is served while we count was served after everybody else.
+    last: dict[int, tuple[int, datetime]] = {owner: (0, at) for owner, at in served.items()}
+    taken = 0
+    for level in sorted(levels):
+        own: dict[int, list[Waiting]] = defaultdict(list)
+        for one in sorted(levels[level], key=lambda one: (one.created_at, one.job), reverse=True):
+            own[one.owner].append(one)
+
+        def turn_of(
+            owner: int, own: Mapping[int, list[Waiting]] = own
+        ) -> tuple[int, tuple[int, datetime], datetime, int]:
+            return now_running[owner], last.get(owner, (0, _NEVER)), own[owner][-1].created_at, owner
+
+        heap = [turn_of(owner) for owner in own]
+        heapq.heapify(heap)
+        while heap:
+            owner = heapq.heappop(heap)[-1]
+            yield own[owner].pop().job
+            taken += 1
+            now_running[owner] += 1
+            last[owner] = (taken, _NEVER)
+            if own[owner]:
+                heapq.heappush(heap, turn_of(owner))
+
+
+def line_of(queue: str, newcomer: int | None = None) -> Line:
+    """Those who wait in the queue now. The head of the ready is what the next free worker takes.
+
+    With `newcomer` as if that person had just queued one more job, whose id is NEW.
+    """
+    now = timezone.now()
+    columns = ("pk", "owner_id", "priority", "state", "created_at", "available_at")
+    waiting = [
+        Waiting(pk, owner, priority, state == State.INTERRUPTED, created_at, available_at)
+        for pk, owner, priority, state, created_at, available_at in Job.objects.filter(
+            queue=queue, state__in=CLAIMABLE
+        ).values_list(*columns)
+    ]
+    if newcomer is not None:
+        waiting.append(Waiting(NEW, newcomer, 0, False, now, now))
+    people = {one.owner for one in waiting}
+    full = _at_their_limit(people)
+    served = dict(Turn.objects.filter(queue=queue, owner__in=people).values_list("owner", "served_at"))
+    slots = _count(Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD, owner__in=people))
+    ready = [one for one in waiting if one.available_at <= now and one.owner not in full]
+    held_back = [one for one in waiting if one.available_at <= now and one.owner in full]
+    later = sorted((one for one in waiting if one.available_at > now), key=lambda one: (one.available_at, one.job))
+    return Line(
+        ready=list(in_turn(ready, slots, served)),
+        held_back=list(in_turn(held_back, slots, served)),
+        later=[one.job for one in later],
+    )
+
+
+def ahead_of_new(queue: str, person: int) -> int:
+    """How many jobs of the queue run or would be taken before one that the person queued now."""
+    place = line_of(queue, person).place_of(NEW) or 1
+    return place - 1 + Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD).count()
+
+
+def is_at_limit(person: int) -> bool:
+    """Whether as many jobs of the person run as may run at once."""
+    return person in _at_their_limit({person})
+
+
+def take_turn(job: Job, at: datetime) -> None:
+    """The person was served by the queue of the job just now."""
+    Turn.objects.update_or_create(owner_id=job.owner_id, queue=job.queue, defaults={"served_at": at})
+
+
+def _at_their_limit(people: set[int]) -> set[int]:
+    most = {person: of.running_jobs for person, of in limits.limits_of_all(people).items()}
+    limited = [person for person, number in most.items() if number is not None]
+    running = _count(Job.objects.filter(owner__in=limited, state__in=HELD))
+    return {person for person, number in most.items() if number is not None and running.get(person, 0) >= number}
+
+
+def _count(jobs: QuerySet[Job]) -> dict[int, int]:
+    return dict(jobs.order_by().values_list("owner").annotate(Count("pk")))

@@ -1,0 +1,258 @@
+"""Whose turn it is: the order in which workers take jobs, and the places that pages show."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.jobs import events, reaper, services, turns, worker
+from botfactory.jobs.errors import NotPossible
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from tests.conftest import PASSWORD, signed_in
+from tests.jobs.test_services import submit
+
+EPOCH = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return User.objects.create_user(username="carol", password=PASSWORD)
+
+
+def places(*jobs: Job) -> list[int | None]:
+    return [events.queue_position(Job.objects.get(pk=job.pk)) for job in jobs]
+
+
+def end(job: Job) -> None:
+    """As far as turns are concerned."""
+    Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED)
+
+
+def shown() -> list[uuid.UUID]:
+    """The waiting jobs by the place that their pages show."""
+    waiting = {job.pk: events.job_json(job)["queue_position"] for job in Job.objects.filter(state=State.QUEUED)}
+    assert sorted(place or 0 for place in waiting.values()) == list(range(1, len(waiting) + 1))
+    return sorted(waiting, key=lambda pk: waiting[pk] or 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ends", [True, False], ids=["one worker", "a worker for each"])
+def test_the_order_of_claims_is_the_order_shown(alice: User, bob: User, carol: User, settings: Any, ends: bool) -> None:
+    settings.LIMIT_RUNNING_JOBS = None
+    for _ in range(50):
+        submit(alice)
+    for owner, count in ((bob, 3), (carol, 5)):
+        for _ in range(count):
+            submit(owner)
+    promised = shown()
+    claimed: list[Job] = []
+    while job := worker.claim_next("default"):
+        claimed.append(job)
+        if ends:
+            end(job)
+    assert [job.pk for job in claimed] == promised
+    names = "".join(job.owner.username[0] for job in claimed)
+    assert names == "abcabcabcacac" + "a" * 45
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_place_is_true_also_while_people_come_and_jobs_end(alice: User, bob: User, settings: Any) -> None:
+    settings.LIMIT_RUNNING_JOBS = None
+    running: list[Job] = []
+    for step in range(24):
+        submit(bob if step % 5 == 0 else alice)
+        if step % 3 == 0:
+            promised = shown()[0]
+            job = worker.claim_next("default")
+            assert job is not None and job.pk == promised
+            running.append(job)
+        if step % 4 == 3:
+            end(running.pop(0))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_fewest_running_is_next_then_who_waits_longest(alice: User, bob: User, carol: User) -> None:
+    first, second = submit(alice), submit(alice)
+    worker.claim(first.pk)
+    late, later = submit(bob), submit(carol)
+    assert places(second, late, later) == [3, 1, 2]
+    claimed = worker.claim_next("default")
+    assert claimed == late
+    end(first)
+    # Nobody of alice runs now, nor of carol, who was never served.
+    assert places(later, second) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_what_ran_gives_nobody_another_turn(alice: User, bob: User) -> None:
+    done = submit(alice)
+    worker.run(done.pk)
+    services.delete_jobs(Job.objects.all())
+    mine, other = submit(alice), submit(bob)
+    assert places(mine, other) == [2, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_had_begun_goes_on_first(alice: User, bob: User) -> None:
+    begun, waiting = submit(alice), submit(bob)
+    worker.claim(begun.pk)
+    Job.objects.filter(pk=begun.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
+    # The message that the dead worker did not answer comes again: it finds the job by itself.
+    again = worker.claim_next("default")
+    assert again == begun and again.attempt == 2
+    assert places(waiting) == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_waits_for_its_time_holds_up_nobody(alice: User, bob: User) -> None:
+    paused, ready = submit(alice), submit(bob)
+    Job.objects.filter(pk=paused.pk).update(available_at=timezone.now() + timedelta(hours=1))
+    paused.refresh_from_db()
+    assert places(paused, ready) == [2, 1]
+    assert events.job_json(paused)["waits_for"] == "time"
+    assert worker.claim_next("default") == ready
+    assert worker.claim_next("default") is None
+    Job.objects.filter(pk=paused.pk).update(available_at=timezone.now())
+    assert worker.claim_next("default") == paused
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_over_the_limit_waits_and_is_rung_for_when_another_has_ended(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PersonalLimits.objects.create(user=alice, running_jobs=1)
+    first, held_back, other = submit(alice), submit(alice), submit(bob)
+    running = worker.claim(first.pk)
+    assert running is not None
+    services.move_to_front(held_back)
+    held_back.refresh_from_db()
+    assert places(held_back, other) == [2, 1]
+    assert events.job_json(held_back)["waits_for"] == "own_jobs"
+    assert worker.claim(held_back.pk) is None
+    assert worker.claim_next("default") == other
+    assert worker.claim_next("default") is None
+    assert reaper.reap() == 0  # there is nothing that a worker could take
+    rung: list[uuid.UUID] = []
+    monkeypatch.setattr(services, "ring", lambda job: rung.append(job.pk))
+    worker.run_claimed(running)
+    assert rung == [held_back.pk]
+    assert worker.claim_next("default") == held_back
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_at_the_terminal_takes_no_slot(alice: User, bob: User) -> None:
+    submit(alice, run_here=True)
+    mine, other = submit(alice), submit(bob)
+    assert places(mine, other) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_comes_before_a_new_job_is_known_before_it_is_submitted(alice: User, bob: User) -> None:
+    running = submit(alice)
+    worker.claim(running.pk)
+    for _ in range(5):
+        submit(alice)
+    assert (turns.ahead_of_new("default", alice.pk), turns.ahead_of_new("default", bob.pk)) == (6, 1)
+    assert places(submit(bob)) == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_moved_to_the_front_is_next_and_the_last_moved_first(alice: User, bob: User) -> None:
+    one, two, three = submit(alice), submit(alice), submit(alice)
+    other = submit(bob)
+    services.move_to_front(two)
+    assert places(two, one, other, three) == [1, 3, 2, 4]
+    services.move_to_front(three)
+    assert places(three, two) == [1, 2]
+    assert [worker.claim_next("default") for _ in range(2)] == [three, two]
+    with pytest.raises(NotPossible, match="running"):
+        services.move_to_front(two)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_administrator_alone_moves_jobs_to_the_front(admin: User, alice: User, bob: User, charlie: Client) -> None:
+    jobs = [submit(alice), submit(bob), submit(bob)]
+    data = {"action": "move_to_front", "_selected_action": [str(job.pk) for job in jobs[1:]]}
+    for nobody in (signed_in(bob), charlie):
+        assert nobody.post("/admin/jobs/job/", data).status_code == 302
+    assert places(*jobs) == [1, 2, 3]
+    page = signed_in(admin).post("/admin/jobs/job/", data, follow=True).content.decode()
+    assert "2 moved to the front" in page and "place in its queue" in page.lower()
+    assert places(*jobs) == [3, 1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pages_show_the_place(alice: User, bob: User) -> None:
+    submit(bob), submit(alice), submit(alice)
+    page = signed_in(alice).get("/jobs/").content.decode()
+    assert "Number 2 in the queue" in page and "Number 3 in the queue" in page
+    assert "Next in the queue" in signed_in(bob).get("/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_at_once_take_each_job_once_and_in_turn(alice: User, bob: User, settings: Any) -> None:
+    settings.LIMIT_RUNNING_JOBS = None
+    for _ in range(6):
+        submit(alice)
+    for _ in range(2):
+        submit(bob)
+    promised = shown()[:4]
+    claimed: list[uuid.UUID] = []
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        barrier.wait()
+        try:
+            job = worker.claim_next("default")
+            if job is not None:
+                claimed.append(job.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == sorted(promised)
+
+
+WAITING = st.builds(
+    turns.Waiting,
+    job=st.uuids(),
+    owner=st.integers(1, 4),
+    priority=st.integers(0, 2),
+    is_interrupted=st.booleans(),
+    created_at=st.integers(0, 99).map(lambda n: EPOCH + timedelta(seconds=n)),
+    available_at=st.just(EPOCH),
+)
+
+
+@given(
+    st.lists(WAITING, max_size=30, unique_by=lambda one: one.job),
+    st.dictionaries(st.integers(1, 4), st.integers(0, 5)),
+    st.dictionaries(st.integers(1, 4), st.integers(0, 99).map(lambda n: EPOCH - timedelta(seconds=n))),
+)
+def test_each_of_the_order_is_the_first_once_those_before_it_run(
+    waiting: list[turns.Waiting], running: dict[int, int], served: dict[int, datetime]
+) -> None:
+    order = list(turns.in_turn(waiting, running, served))
+    assert sorted(order) == sorted(one.job for one in waiting)
+    left, running, served = {one.job: one for one in waiting}, dict(running), dict(served)
+    for step, job in enumerate(order):
+        assert next(turns.in_turn(left.values(), running, served)) == job
+        taken = left.pop(job)
+        assert taken.priority == max([taken.priority, *(one.priority for one in left.values())])
+        running[taken.owner] = running.get(taken.owner, 0) + 1
+        served[taken.owner] = EPOCH + timedelta(seconds=step)
