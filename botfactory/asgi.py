@@ -14,11 +14,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before the routes: they import models, which need the apps to be loaded.
 http = get_asgi_application()
 
+from botfactory.ops.middleware import CountedSockets
 from botfactory.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": CountedSockets(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
     }
 )

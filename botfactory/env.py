@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,6 +86,20 @@ def env_origins(name: str) -> list[str]:
     return [origin.lower() for origin in origins]
 
 
+def env_networks(name: str, default: list[str]) -> list[IPv4Network | IPv6Network]:
+    """The comma-separated addresses and networks, such as 10.0.0.7 or 10.0.0.0/8; `none` is none at all."""
+    found = []
+    for part in env_list(name, default):
+        if part.lower() == "none":
+            continue
+        try:
+            found.append(ip_network(part))
+        except ValueError as error:
+            message = f"{name}={part!r} is not understood ({error}): write 10.0.0.7 or 10.0.0.0/8."
+            raise ImproperlyConfigured(message) from None
+    return found
+
+
 def server_address(name: str, address: str) -> str:
     """The address without a slash at its end, if it is one."""
     try:
@@ -120,7 +135,7 @@ def stored_secret(path: Path) -> str:
     try:
         if path.exists():
             return path.read_text(encoding="utf-8").strip()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(50), encoding="utf-8")

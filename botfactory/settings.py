@@ -17,6 +17,7 @@ from botfactory.env import (
     env_int,
     env_limit,
     env_list,
+    env_networks,
     env_origins,
     env_path,
     env_secret,
@@ -47,6 +48,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
 API_CORS_ORIGINS = env_origins("API_CORS_ORIGINS")
+# Who may read /metrics: these addresses, and who shows the token from wherever
+METRICS_ADDRESSES = env_networks("METRICS_ADDRESSES", ["127.0.0.0/8", "::1"])
+METRICS_TOKEN = env_secret("METRICS_TOKEN")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -72,6 +76,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "botfactory.ops.middleware.probes_and_counts",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",

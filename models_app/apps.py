@@ -9,6 +9,8 @@ class ModelsAppConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
+        from botfactory.ops import checks, components
+        from models_app import checks as model_checks
         from models_app import made_from, registry, runner, services
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
@@ -17,3 +19,6 @@ class ModelsAppConfig(AppConfig):
         services.register_limits()
         register_farewell(registry.delete_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))
+        components.register("base_model", model_checks.base_is_readable)
+        checks.register("base model", model_checks.base_model)
+        checks.register("checkpoints", model_checks.checkpoints)

@@ -25,6 +25,8 @@ for name in (
     "DEBUG",
     "HTTPS",
     "API_CORS_ORIGINS",
+    "METRICS_ADDRESSES",
+    "METRICS_TOKEN",
 ):
     os.environ[name] = ""
 (HOME / "var").mkdir()

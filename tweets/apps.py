@@ -8,8 +8,12 @@ class TweetsConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
-        from tweets import runner, services
+        from botfactory.ops.checks import register as register_check
+        from botfactory.ops.metrics import register as register_metrics
+        from tweets import checks, metrics, runner, services
 
         runner.register()
         services.register_limits()
         register_farewell(services.delete_corpora_of)
+        register_metrics(metrics.collect)
+        register_check("corpora", checks.corpora)

@@ -47,7 +47,7 @@ class ProductCommand(BaseCommand):
     def prepare(self) -> None:
         """The database has the tables of this version: made here for SQLite, asked for elsewhere."""
         try:
-            settings.BOTFACTORY_HOME.mkdir(parents=True, exist_ok=True)
+            settings.BOTFACTORY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
             executor = MigrationExecutor(connection)
             behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
         except OSError as error:

@@ -89,6 +89,22 @@ def test_first_starts_at_once_agree_on_one_secret_that_others_cannot_read(tmp_pa
         thread.join()
     assert len(secrets) == 1 and len(secrets.pop()) > 50
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_networks_are_addresses_ranges_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [str(network) for network in env.env_networks("METRICS_ADDRESSES", ["::1"])] == ["::1/128"]
+    monkeypatch.setenv("METRICS_ADDRESSES", "10.0.0.7, 10.1.0.0/16")
+    assert [str(network) for network in env.env_networks("METRICS_ADDRESSES", [])] == ["10.0.0.7/32", "10.1.0.0/16"]
+    monkeypatch.setenv("METRICS_ADDRESSES", "none")
+    assert env.env_networks("METRICS_ADDRESSES", ["::1"]) == []
+
+
+@pytest.mark.parametrize("value", ["localhost", "10.0.0.7/8", "10.0.0.0/33", "*"])
+def test_a_wrong_network_names_the_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("METRICS_ADDRESSES", value)
+    with pytest.raises(ImproperlyConfigured, match="METRICS_ADDRESSES"):
+        env.env_networks("METRICS_ADDRESSES", [])
 
 
 def test_celery_gets_a_socket_in_its_own_spelling() -> None:

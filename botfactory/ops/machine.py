@@ -1,0 +1,87 @@
+"""The machine: room on its disks, and the memory of its GPUs where nvidia-smi tells."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+GPU_SECONDS = 5.0
+#: Below the first a training or an import soon finds no room, below the second it is time to look after it.
+TOO_LITTLE = 500_000_000
+LITTLE = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the product: what it holds and what its disk has, in bytes."""
+
+    name: str
+    path: Path
+    used: int
+    free: int
+    total: int
+
+    @property
+    def percent_free(self) -> int:
+        return round(100 * self.free / self.total) if self.total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """In MiB."""
+
+    name: str
+    used: int
+    total: int
+
+
+def folders() -> list[Folder]:
+    named = {"State": settings.BOTFACTORY_HOME, "Checkpoints": settings.CHECKPOINTS_DIR}
+    return [folder_of(name, Path(path)) for name, path in named.items() if Path(path).is_dir()]
+
+
+def folder_of(name: str, path: Path) -> Folder:
+    disk = shutil.disk_usage(path)
+    return Folder(name, path, size_of(path), disk.free, disk.total)
+
+
+def size_of(path: Path) -> int:
+    """What the files below `path` take; one that vanishes meanwhile takes nothing."""
+    total, waiting = 0, [str(path)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return total
+
+
+def gpus() -> list[Gpu]:
+    """Those of this machine; none where there is no nvidia-smi or it does not answer."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    command = [program, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=GPU_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [gpu for line in result.stdout.splitlines() if (gpu := _gpu(line))]
+
+
+def _gpu(line: str) -> Gpu | None:
+    parts = [part.strip() for part in line.rsplit(",", 2)]
+    # "[N/A]" where the memory is shared with the processor's.
+    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
+        return None
+    return Gpu(parts[0], int(parts[1]), int(parts[2]))

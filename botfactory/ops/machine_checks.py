@@ -1,0 +1,37 @@
+"""The doctor on the machine: room on the disks, GPUs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+
+from botfactory.ops import machine
+from botfactory.ops.checks import Report
+
+
+def disk(report: Report) -> None:
+    for name in ("BOTFACTORY_HOME", "CHECKPOINTS_DIR"):
+        path = Path(getattr(settings, name))
+        if not path.is_dir():
+            report.problem(f"{name} is not there: {path}", f"start the product once, or set {name}")
+            continue
+        folder = machine.folder_of(name, path)
+        what = f"{name} holds {size(folder.used)}, {size(folder.free)} of its disk are free ({folder.percent_free} %)"
+        advice = f"delete what nobody needs, or move {name} to a larger disk"
+        if folder.free < machine.TOO_LITTLE:
+            report.problem(what, advice)
+        elif folder.free < machine.LITTLE:
+            report.warning(what, advice)
+        else:
+            report.ok(what)
+
+
+def gpus(report: Report) -> None:
+    for gpu in machine.gpus():
+        report.ok(f"{gpu.name}: {gpu.used:,} of {gpu.total:,} MiB in use")
+
+
+def size(number: int) -> str:
+    return filesizeformat(number).replace("\xa0", " ")

@@ -1,0 +1,56 @@
+"""The workers: who is alive, what each listens to, and which job it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botfactory.jobs import kinds
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import HELD
+
+#: How long answers are waited for, in seconds: those that are alive answer within milliseconds.
+ANSWER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker that answered; `jobs` are those that its processes hold."""
+
+    name: str
+    queues: list[str]
+    jobs: list[Job]
+    processes: int
+
+
+def alive() -> list[Worker]:
+    """The workers that answer, by name. The broker has to be there: components.broker() tells."""
+    from botfactory.celery import app
+
+    inspect = app.control.inspect(timeout=ANSWER_SECONDS)
+    queues: dict[str, list[dict[str, Any]]] = inspect.active_queues() or {}
+    if not queues:
+        return []
+    # Those that are known by now are asked alone, which ends as soon as all of them have answered.
+    known = app.control.inspect(destination=list(queues), timeout=ANSWER_SECONDS)
+    stats: dict[str, dict[str, Any]] = known.stats() or {}
+    held = list(Job.objects.filter(state__in=HELD, at_terminal=False).select_related("owner"))
+    found = []
+    for name, listened in sorted(queues.items()):
+        host = name.partition("@")[2]
+        numbers = stats.get(name, {}).get("pool", {}).get("processes", [])
+        mine = {f"{host}:{number}" for number in numbers}
+        found.append(
+            Worker(
+                name=name,
+                queues=sorted(queue["name"] for queue in listened),
+                jobs=[job for job in held if job.worker in mine],
+                processes=len(numbers),
+            )
+        )
+    return found
+
+
+def unheard(workers: list[Worker]) -> list[str]:
+    """The queues to which none of them listens."""
+    return sorted(set(kinds.queues()) - {queue for worker in workers for queue in worker.queues})
