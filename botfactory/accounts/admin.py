@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -55,7 +57,7 @@ class AccountAdmin(UserAdmin[User]):
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
 
-    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[LimitsInline]]:
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[InlineModelAdmin[Any, Any]]]:
         """A person who is only just being added has the defaults."""
         return [] if obj is None else [LimitsInline]
 

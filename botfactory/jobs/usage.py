@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.utils import timezone
 
@@ -44,7 +45,7 @@ def register() -> None:
     limits.register_counter("running_jobs", lambda user: Job.objects.filter(owner=user, state__in=HELD).count())
     limits.register_counter("training_minutes_a_day", _training_minutes)
     for name in RESERVED[1:]:
-        limits.register_counter(name, lambda user, name=name: _reserved(user, name))
+        limits.register_counter(name, partial(_reserved, limit=name))
 
 
 def _reserved(user: User, limit: str) -> int:
