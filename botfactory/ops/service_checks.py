@@ -37,7 +37,7 @@ def database(report: Report) -> None:
     if behind:
         names = ", ".join(f"{migration.app_label} {migration.name}" for migration, _ in behind[:3])
         report.problem(
-            f"{len(behind)} migrations are not applied ({names}{' ...' if len(behind) > 3 else ''})",
+            f"{len(behind)} of the migrations are not applied: {names}{' ...' if len(behind) > 3 else ''}",
             "run `manage.py migrate`, after a backup",
         )
     else:

@@ -36,8 +36,8 @@ def real_worker(queue: str) -> Iterator[str]:
             assert time.monotonic() < deadline, "the worker does not answer"
         yield name
     finally:
-        process.terminate()
-        process.wait(30)
+        process.kill()
+        process.wait()
 
 
 def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:

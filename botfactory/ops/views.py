@@ -1,0 +1,38 @@
+"""The administrator's page about the house: workers, queues, failures, people, disks and GPUs."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
+
+from botfactory.ops import components, house, machine, workers
+
+
+@require_safe
+def state_of_the_house(request: HttpRequest) -> HttpResponse:
+    """For those who may see jobs and people; it names both."""
+    if not request.user.has_perms(["jobs.view_job", "accounts.view_user"]):
+        raise PermissionDenied
+    fails = components.failing()
+    alive = [] if fails["broker"] else workers.alive()
+    failures = house.failures()
+    context = {
+        **admin.site.each_context(request),
+        "title": "State of the house",
+        "failing": [name.replace("_", " ") for name, failing in fails.items() if failing],
+        "broker_answers": not fails["broker"],
+        "workers": alive,
+        "unheard": workers.unheard(alive),
+        "queues": house.queues(),
+        "failures": failures[: house.FAILURES_SHOWN],
+        "failure_count": failures.count(),
+        "people": house.people(),
+        "folders": machine.folders(),
+        "too_little": machine.TOO_LITTLE,
+        "little": machine.LITTLE,
+        "gpus": machine.gpus(),
+    }
+    return TemplateResponse(request, "admin/ops/house.html", context)

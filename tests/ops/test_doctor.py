@@ -1,0 +1,295 @@
+"""`manage.py doctor`: what it finds, what it says to do, and with which status it ends."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from botfactory.accounts.models import User
+from botfactory.jobs import kinds, worker
+from botfactory.jobs.models import Job
+from botfactory.ops import checks, machine, setting_checks, workers
+from botfactory.ops.checks import Report
+from models_app import registry
+from models_app.ml import checkpoint
+from models_app.models import TrainedModel
+from tests.jobs.test_services import submit
+from tests.models_app.conftest import base as base
+from tests.ops.helpers import NOWHERE, doctor, found, real_worker
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Examine = Callable[[str], list[checks.Finding]]
+
+
+STRONG = "k3y-" * 5 + "wYz0123456789abcdefghijklmnopqrstuv"
+
+
+@pytest.fixture(autouse=True)
+def strong_key(settings: Any) -> None:
+    """The key of the tests is one that the doctor objects to."""
+    settings.SECRET_KEY = STRONG
+
+
+@pytest.fixture
+def examine() -> Examine:
+    """The findings of one check."""
+
+    def one(name: str) -> list[checks.Finding]:
+        report = Report(name, [])
+        checks._checks[name](report)
+        return report.findings
+
+    return one
+
+
+def told(findings: list[checks.Finding], *levels: str) -> str:
+    return found([finding.as_json() for finding in findings], findings[0].check if findings else "", *levels)
+
+
+def bot(base: TrainedModel, owner: User) -> TrainedModel:
+    """A model of a person with files of its own."""
+    model = TrainedModel(owner=owner, name="Bot", sha256=base.sha256, network=base.network)
+    model.directory = f"users/{owner.pk}/{model.pk}"
+    shutil.copytree(registry.path_of(base), registry.path_of(model))
+    model.save()
+    return model
+
+
+def test_a_machine_without_workers_has_a_problem_and_the_rest_is_well(
+    base: TrainedModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, findings = doctor(capsys)
+    assert status == 1
+    problems = {(finding["check"], finding["what"]) for finding in findings if finding["level"] == "problem"}
+    assert problems == {("workers", f"no worker listens to the queue {queue}") for queue in kinds.queues()}
+    assert all(finding["advice"] for finding in findings if finding["level"] != "ok")
+    assert "all migrations are applied" in found(findings, "database", "ok")
+    assert "a message came back" in found(findings, "channel layer", "ok")
+
+
+def test_people_read_lines_with_what_to_do(base: TrainedModel, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("ok ") and "database: " in line for line in lines)
+    assert any(line.startswith("problem") and "the queue train → start the product" in line for line in lines)
+    assert lines[-1].startswith(f"Problems: {len(kinds.queues())}, warnings: ")
+
+
+def test_without_a_problem_the_status_is_zero(
+    base: TrainedModel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_checks", {"pages": checks._checks["pages"]})
+    status, findings = doctor(capsys)
+    assert (status, {finding["level"] for finding in findings}) == (0, {"ok"})
+
+
+def test_a_worker_is_alive_and_shows_what_it_runs(base: TrainedModel, alice: User, examine: Examine) -> None:
+    assert workers.alive() == []
+    with real_worker("train") as name:
+        (alive,) = workers.alive()
+        assert (alive.name, alive.queues, alive.jobs, alive.processes) == (name, ["train"], [], 1)
+        job = submit(alice)
+        assert worker.claim(job.pk) is not None
+        from botfactory.celery import app
+
+        (number,) = app.control.inspect([name]).stats()[name]["pool"]["processes"]
+        Job.objects.filter(pk=job.pk).update(worker=f"here:{number}")
+        text = told(examine("workers"), "ok")
+        assert f"{name} is alive, listens to train and runs A test ({job.pk})" in text
+        assert workers.unheard(workers.alive()) == [queue for queue in kinds.queues() if queue != "train"]
+
+
+def test_a_broker_that_is_gone_is_one_cause_and_said_so(examine: Examine, settings: Any) -> None:
+    settings.REDIS_URL = NOWHERE
+    settings.REDIS_IS_OURS = False
+    assert "check REDIS_URL" in told(examine("broker"), "problem")
+    assert "check REDIS_URL" in told(examine("channel layer"), "problem")
+    assert "mend the broker first" in told(examine("workers"), "problem")
+
+
+def test_a_job_that_nobody_works_on_is_told(alice: User, examine: Examine) -> None:
+    job = submit(alice)
+    worker.claim(job.pk)
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
+    assert str(job.pk) in told(examine("workers"), "warning")
+
+
+def test_changed_missing_and_foreign_files_are_told_apart(base: TrainedModel, alice: User, examine: Examine) -> None:
+    model = bot(base, alice)
+    path = registry.path_of(model)
+    assert not told(examine("checkpoints"), "problem", "warning")
+    weights = (path / checkpoint.WEIGHTS).read_bytes()
+    (path / checkpoint.WEIGHTS).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    assert "its weights have changed" in told(examine("checkpoints"), "problem")
+    (path / checkpoint.WEIGHTS).write_bytes(weights)
+    TrainedModel.objects.filter(pk=model.pk).update(sha256="0" * 64)
+    assert "its files are another model's" in told(examine("checkpoints"), "problem")
+    (path / checkpoint.CONFIG).unlink()
+    assert "its files cannot be read" in told(examine("checkpoints"), "problem")
+    shutil.rmtree(path)
+    assert "its folder is missing" in told(examine("checkpoints"), "problem")
+
+
+def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: Examine) -> None:
+    model = bot(base, alice)
+    path = registry.path_of(model)
+    killed = path.with_name(f".{path.name}.new-abc")
+    killed.mkdir()
+    TrainedModel.objects.filter(pk=model.pk).delete()
+    text = told(examine("checkpoints"), "warning")
+    assert f"{path} belongs to no model" in text and f"{killed} was left behind" in text
+
+
+def test_a_base_model_that_is_damaged_is_a_problem(base: TrainedModel, examine: Examine) -> None:
+    assert "is whole" in told(examine("base model"), "ok")
+    (registry.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
+    assert "git checkout checkpoints/base" in told(examine("base model"), "problem")
+
+
+def test_an_import_that_nobody_does_and_an_upload_that_nobody_needs(alice: User, examine: Examine) -> None:
+    Corpus.objects.create(owner=alice, name="Stuck", source="text")
+    corpus = Corpus.objects.create(owner=alice, name="Ready", source="text", state=Corpus.State.READY)
+    folder = Path(django_settings.UPLOADS_DIR) / str(corpus.pk)
+    folder.mkdir(parents=True)
+    text = told(examine("corpora"), "warning")
+    assert "Stuck of alice" in text and "Ready" not in text and str(folder) not in text
+    corpus.delete()
+    assert str(folder) in told(examine("corpora"), "warning")
+    folder.rmdir()
+
+
+def test_a_database_behind_its_version_is_told_and_left_alone(examine: Examine) -> None:
+    if MigrationRecorder.Migration._meta.db_table not in connection.introspection.table_names():
+        pytest.skip("the tables of this run were made without migrations")
+    newest = MigrationRecorder.Migration.objects.filter(app="jobs").latest("pk")
+    newest.delete()
+    try:
+        for _ in range(2):
+            assert f"not applied: jobs {newest.name}" in told(examine("database"), "problem")
+    finally:
+        MigrationRecorder(connection).record_applied("jobs", newest.name)
+    assert "all migrations are applied" in told(examine("database"), "ok")
+
+
+def test_a_damaged_sqlite_file_is_found(tmp_path: Path, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("another database")
+    file = tmp_path / "damaged.sqlite3"
+    with sqlite3.connect(file) as made:
+        made.execute("CREATE TABLE t (x TEXT)")
+        made.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 200)
+        made.execute("CREATE INDEX i ON t (x)")
+    made.close()
+    data = bytearray(file.read_bytes())
+    data[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    file.write_bytes(bytes(data))
+    damaged = sqlite3.connect(file)
+    monkeypatch.setattr(connection, "cursor", lambda: _Closing(damaged))
+    from botfactory.ops.service_checks import _sqlite
+
+    report = Report("database", [])
+    _sqlite(report)
+    damaged.close()
+    text = told(report.findings)
+    assert "is damaged" in text and "restore the database from a backup" in text
+    assert "journal mode is delete, not wal" in text
+
+
+class _Closing:
+    """A cursor of another SQLite file, in Django's place."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.cursor = database.cursor()
+
+    def __enter__(self) -> sqlite3.Cursor:
+        return self.cursor
+
+    def __exit__(self, *args: object) -> None:
+        self.cursor.close()
+
+
+def test_settings_of_one_machine_are_safe(examine: Examine, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    assert not setting_checks.is_public()
+    assert not told(examine("settings"), "warning", "problem")
+
+
+def test_settings_that_are_unsafe_in_public_are_told(examine: Examine, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.DEBUG = True
+    settings.SECRET_KEY = "django-insecure-short"
+    settings.API_CORS_ORIGINS = ["*"]
+    settings.METRICS_TOKEN = "short"
+    settings.METRICS_ADDRESSES = [ip_network("0.0.0.0/0")]
+    findings = examine("settings")
+    problems, warnings = told(findings, "problem"), told(findings, "warning")
+    for text in ("ALLOWED_HOSTS is *", "security.W018", "security.W009", "METRICS_TOKEN is short"):
+        assert text in problems, text
+    for text in ("without HTTPS", "API_CORS_ORIGINS is *", "lets everybody read the metrics", "security.W012"):
+        assert text in warnings, text
+    assert "django-insecure" not in told(findings).replace("'django-insecure-'", "")
+
+
+def test_behind_a_proxy_with_https_nothing_is_left_to_warn_of(examine: Examine, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["bots.example.org"]
+    settings.HTTPS = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    findings = examine("settings")
+    assert not told(findings, "warning", "problem")
+    assert "security.W008 is the proxy's to do" in told(findings, "ok")
+
+
+def test_files_that_others_can_read_are_told(examine: Examine, settings: Any, tmp_path: Path) -> None:
+    settings.BOTFACTORY_HOME, settings.BASE_DIR = tmp_path, tmp_path
+    (tmp_path / "secret_key").touch(0o600)
+    (tmp_path / ".env").touch(0o600)
+    tmp_path.chmod(0o700)
+    assert not told(examine("files"), "warning", "problem")
+    (tmp_path / "secret_key").chmod(0o640)
+    (tmp_path / ".env").chmod(0o644)
+    tmp_path.chmod(0o755)
+    findings = examine("files")
+    assert f"chmod 600 {tmp_path / 'secret_key'}" in told(findings, "problem")
+    warnings = told(findings, "warning")
+    assert f"chmod 700 {tmp_path}" in warnings and f"chmod 600 {tmp_path / '.env'}" in warnings
+    tmp_path.chmod(0o777)
+    assert f"chmod 700 {tmp_path}" in told(examine("files"), "problem")
+
+
+def test_little_room_on_the_disk_is_told(base: TrainedModel, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not told(examine("disk"), "problem")
+    monkeypatch.setattr(machine, "LITTLE", 10**18)
+    assert "of its disk are free" in told(examine("disk"), "warning")
+    monkeypatch.setattr(machine, "TOO_LITTLE", 10**18)
+    assert "of its disk are free" in told(examine("disk"), "problem")
+
+
+def test_libraries_of_the_pages_that_are_missing_are_told(examine: Examine, settings: Any, tmp_path: Path) -> None:
+    settings.PAGE_LIBRARIES = {"vendor/pico": tmp_path / "nothing"}
+    assert "run `make setup`" in told(examine("pages"), "problem")
+
+
+def test_a_check_that_fails_itself_is_a_finding(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(report: Report) -> None:
+        raise RuntimeError("of all things")
+
+    monkeypatch.setattr(checks, "_checks", {"a thing": broken})
+    status, findings = doctor(capsys)
+    assert (status, findings[0]["level"]) == (1, "problem")
+    assert "RuntimeError: of all things" in findings[0]["what"]
