@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "botfactory.accounts",
     "botfactory.jobs",
     "botfactory.ops",
+    "botfactory.rest",
     "tweets",
     "models_app",
     "channels",
@@ -66,6 +67,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "csp",
     "django_htmx",
+    "ninja",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -76,7 +78,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "botfactory.rest.middleware.request_id",
     "botfactory.ops.middleware.probes_and_counts",
+    "botfactory.rest.middleware.one_shape",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -139,6 +143,15 @@ CHANNEL_LAYERS = {
     }
 }
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Seen by all web processes. Never cleared as a whole: the broker's queues are in the same database.
+    "shared": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "botfactory.cache",
+    },
+}
 
 # Jobs
 JOB_HEARTBEAT_SECONDS = env_int("JOB_HEARTBEAT_SECONDS", 5, minimum=1)
@@ -226,8 +239,9 @@ LOG_LEVEL = env_str("LOG_LEVEL", "INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "botfactory.rest.context.AddRequestId"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {request_id}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         name: {"level": LOG_LEVEL, "handlers": ["console"], "propagate": False}

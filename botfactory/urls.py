@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from botfactory import pages
+from botfactory.api import api, api_docs, api_not_found
 from botfactory.ops import views as ops
-from tweets import api
+from tweets import tweet_server
 
 admin.site.site_header = admin.site.site_title = "Bot Factory administration"
 
@@ -17,6 +18,10 @@ urlpatterns = [
     path("", include("botfactory.accounts.urls")),
     path("jobs/", include("botfactory.jobs.urls")),
     path("corpora/", include("tweets.urls")),
-    path("api/<path:handle>", api.newest_posts, name="newest_posts"),
+    path("api/docs", api_docs, name="api_docs"),
+    path("api/v1/", api.urls),
+    # What is not there is no handle for the tweet-server.
+    re_path(r"^api/v1(?:/.*)?$", api_not_found),
+    path("api/<path:handle>", tweet_server.newest_posts, name="newest_posts"),
     path("", include("models_app.urls")),
 ]

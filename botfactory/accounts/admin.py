@@ -86,12 +86,12 @@ class AccountAdmin(UserAdmin[User]):
 class ApiTokenAdmin(DeskAdmin[ApiToken]):
     """Whose tokens there are, and when they were used. Nobody makes one for somebody else."""
 
-    list_display = ["name", "owner", "prefix", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    list_display = ["name", "owner", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"]
     list_filter = ["created_at", "last_used_at", "expires_at", "revoked_at"]
     search_fields = ["name", "prefix", "owner__username", "owner__email"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
-    fields = ["owner", "name", "prefix", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    fields = ["owner", "name", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"]
     actions = ["revoke"]
 
     @admin.action(description="Revoke the selected tokens", permissions=["change"])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.utils import timezone
 
-from botfactory.accounts.tokens import LONGEST_NAME
+from botfactory.accounts.models import User
+from botfactory.accounts.tokens import LONGEST_NAME, USUAL_SCOPES
 
 
 class DeleteAccountForm(forms.Form):
@@ -19,7 +21,13 @@ class DeleteAccountForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    """What a token is for, and how long it is to work."""
+    """What a token is for, what it may, and how long it is to work."""
+
+    MAY = [
+        ("read write", "read and change what is yours"),
+        ("read", "only read what is yours"),
+    ]
+    MAY_OF_ADMINISTRATORS = [("read write admin", "also do what only administrators may")]
 
     LASTS = [
         ("", "until it is revoked"),
@@ -35,7 +43,19 @@ class TokenForm(forms.Form):
         help_text="What will use it, such as: the script on my laptop.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    may = forms.ChoiceField(choices=MAY, required=False, label="It may")
     days = forms.ChoiceField(choices=LASTS, required=False, label="It works")
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if owner.is_superuser:
+            field = self.fields["may"]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [*self.MAY, *self.MAY_OF_ADMINISTRATORS]
+
+    def scopes(self) -> list[str]:
+        chosen: str = self.cleaned_data["may"]
+        return chosen.split() or list(USUAL_SCOPES)
 
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]

@@ -21,6 +21,10 @@ class User(AbstractUser):
         ]
 
 
+def usual_scopes() -> list[str]:
+    return ["read", "write"]
+
+
 class ApiToken(models.Model):
     """What a program shows instead of a password. Of its secret only a keyed digest is kept."""
 
@@ -30,6 +34,8 @@ class ApiToken(models.Model):
     # The part of the token by which it is found, and by which people tell theirs apart.
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
+    # What it may: see tokens.SCOPES.
+    scopes = models.JSONField(default=usual_scopes, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)

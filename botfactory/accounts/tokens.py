@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -17,6 +18,10 @@ from botfactory.accounts.models import ApiToken, User
 
 #: In front of each token, so that people and secret scanners see what it is.
 MARK = "bf"
+#: What a token may: read what its owner sees, change it, and what only administrators may.
+Scope = Literal["read", "write", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+USUAL_SCOPES: Final[tuple[Scope, ...]] = ("read", "write")
 #: Of one person, revoked and expired ones not counted.
 MOST_TOKENS = 50
 LONGEST_NAME = 80
@@ -28,9 +33,13 @@ _SHAPE = re.compile(rf"{MARK}_([0-9a-f]{{{2 * _PREFIX_BYTES}}})_([0-9a-f]{{{2 * 
 
 
 class TokenError(Exception):
-    """A sentence for the person; `code` for programs."""
+    """A sentence for the person; `code` for programs, and in `param` what was wrong."""
 
     code = "token_error"
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +62,50 @@ def token_for_user(user: Any, token_id: uuid.UUID) -> ApiToken:
     return tokens_for_user(user).get(pk=token_id)
 
 
-def create_token(*, owner: User, name: str, expires_at: datetime | None = None) -> NewToken:
-    """The person has one more token. Raises TokenError for a name or a date that does not do, and above MOST_TOKENS."""
+def scopes_for(user: User) -> frozenset[Scope]:
+    """All that a token of the person can have."""
+    return frozenset(scope for scope in SCOPES if scope != "admin" or user.is_superuser)
+
+
+def scopes_of(token: ApiToken) -> frozenset[Scope]:
+    """What the token may now: who is an administrator no longer has none that are for administrators."""
+    return scopes_for(token.owner) & frozenset(token.scopes)
+
+
+def create_token(
+    *,
+    owner: User,
+    name: str,
+    expires_at: datetime | None = None,
+    scopes: Collection[str] = USUAL_SCOPES,
+    within: Collection[Scope] = SCOPES,
+) -> NewToken:
+    """The person has one more token. TokenError for a name, a date or scopes that do not do, and above MOST_TOKENS.
+
+    `within` are the scopes of what makes it: no token makes one that may more than itself.
+    """
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME:
-        raise TokenError(f"Give the token a name of at most {LONGEST_NAME} characters: what will use it.")
+        raise TokenError(f"Give the token a name of at most {LONGEST_NAME} characters: what will use it.", "name")
     if expires_at is not None and expires_at <= timezone.now():
-        raise TokenError("A token has to expire in the future: choose a later time, or none.")
+        raise TokenError("A token has to expire in the future: choose a later time, or none.", "expires_at")
+    chosen = [scope for scope in SCOPES if scope in scopes]
+    if not chosen or len(chosen) < len(set(scopes)):
+        raise TokenError(f"Choose what the token may: one or more of {', '.join(SCOPES)}.", "scopes")
+    if "admin" in chosen and not owner.is_superuser:
+        raise TokenError("Only an administrator's token can have the scope admin.", "scopes")
+    if not set(chosen) <= set(within):
+        raise TokenError("A token can only make tokens that may no more than itself.", "scopes")
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MOST_TOKENS:
         raise TokenError(f"You have {MOST_TOKENS} tokens, which is the most: revoke one that is no longer used.")
     prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_hex(_SECRET_BYTES)
     token = ApiToken.objects.create(
-        owner=owner, name=name, prefix=prefix, digest=_digest(prefix, secret), expires_at=expires_at
+        owner=owner,
+        name=name,
+        prefix=prefix,
+        digest=_digest(prefix, secret),
+        expires_at=expires_at,
+        scopes=chosen,
     )
     return NewToken(token, f"{MARK}_{prefix}_{secret}")
 
@@ -76,8 +117,8 @@ def revoke_token(token: ApiToken) -> ApiToken:
     return token
 
 
-def user_of_token(text: str) -> User | None:
-    """Whose token it is; nobody for an unknown, expired or revoked one, or where its owner was deactivated."""
+def find_token(text: str) -> ApiToken | None:
+    """The token; None for an unknown, expired or revoked one, or where its owner was deactivated."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         return None
@@ -90,13 +131,19 @@ def user_of_token(text: str) -> User | None:
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at <= now - _USED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.owner
+    return token
 
 
-def user_of_header(authorization: str) -> User | None:
-    """Whose token the header `Authorization: Bearer TOKEN` holds, nobody for anything else."""
+def token_of_header(authorization: str) -> ApiToken | None:
+    """The token that the header `Authorization: Bearer TOKEN` holds, None for anything else."""
     scheme, _, text = authorization.strip().partition(" ")
-    return user_of_token(text.strip()) if scheme.lower() == "bearer" else None
+    return find_token(text.strip()) if scheme.lower() == "bearer" else None
+
+
+def user_of_token(text: str) -> User | None:
+    """Whose token it is, whatever it may."""
+    token = find_token(text)
+    return token.owner if token else None
 
 
 def usable(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:

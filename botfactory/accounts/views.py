@@ -21,14 +21,15 @@ from botfactory.accounts.models import ApiToken, User
 @require_http_methods(["GET", "POST"])
 def token_list(request: HttpRequest) -> HttpResponse:
     """One's own tokens. A new one is in the answer to its making and in no other: it is kept nowhere."""
-    form = TokenForm(request.POST if request.method == "POST" else None)
+    owner = cast(User, request.user)
+    form = TokenForm(request.POST if request.method == "POST" else None, owner=owner)
     context: dict[str, Any] = {}
     if form.is_valid():
         try:
             context["new"] = tokens.create_token(
-                owner=cast(User, request.user), name=form.cleaned_data["name"], expires_at=form.expires_at()
+                owner=owner, name=form.cleaned_data["name"], expires_at=form.expires_at(), scopes=form.scopes()
             )
-            form = TokenForm()
+            form = TokenForm(owner=owner)
         except tokens.TokenError as error:
             form.add_error(None, str(error))
     context |= {"form": form, "tokens": tokens.tokens_for_user(request.user)}

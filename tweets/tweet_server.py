@@ -40,11 +40,13 @@ STATUS: Final = {
 def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
     if request.method != "GET":
         return _refused(405, "Only GET is answered here.", Allow="GET")
-    user = tokens.user_of_header(request.headers.get("Authorization", ""))
-    if user is None:
+    token = tokens.token_of_header(request.headers.get("Authorization", ""))
+    if token is None:
         return _refused(401, _who_asks(request), **{"WWW-Authenticate": 'Bearer realm="Bot Factory"'})
+    if "read" not in tokens.scopes_of(token):
+        return _refused(403, "This token may not read: make one with the scope read under /tokens/.")
     try:
-        texts = timeline.newest_posts(user=user, handle=handle)
+        texts = timeline.newest_posts(user=token.owner, handle=handle)
     except RateLimited as error:
         seconds = math.ceil((error.retry_at - timezone.now()).total_seconds())
         return _refused(STATUS[error.code], str(error), **{"Retry-After": str(max(1, seconds))})

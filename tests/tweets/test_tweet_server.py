@@ -18,7 +18,7 @@ from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.server import Answer, Replay
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import api, opt_out, posts, services
+from tweets import opt_out, posts, services, tweet_server
 from tweets.budget import XMonth
 from tweets.models import AuditEntry, Corpus
 from tweets.sources import base
@@ -198,7 +198,6 @@ def test_an_account_without_posts_has_none_which_is_no_error(client: TutorialCli
     ("handle", "status", "words"),
     [
         ("two%20words", 400, "An X handle has"),
-        ("v1/corpora", 400, "An X handle has"),
         ("https%3A%2F%2Fexample.com%2F", 400, "not the address of a profile"),
         ("nobody.bsky.social", 404, "knows no account"),
         ("takendown.bsky.social", 403, "taken down"),
@@ -244,7 +243,7 @@ def test_every_error_of_a_source_has_a_status() -> None:
         return {kind.code}.union(*(codes(below) for below in kind.__subclasses__()))
 
     of_files_or_handled = {"source_error", "no_posts", "bad_file", "which_column", "file_too_large"}
-    assert codes(base.SourceError) - of_files_or_handled <= set(api.STATUS)
+    assert codes(base.SourceError) - of_files_or_handled <= set(tweet_server.STATUS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""The REST API, version 1: the routers of the apps, its document and its interactive page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from botfactory.rest import me, tokens
+from botfactory.rest.interface import Api
+
+DESCRIPTION: Final = """\
+Everything that a page can do, a program can do.
+
+Send an API token in the header `Authorization: Bearer TOKEN`; you make one under `/tokens/`. The session of the pages
+works as well, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, lists are
+`{"data": [...], "has_more": true}`, dates are ISO 8601 in UTC, and a POST with an `Idempotency-Key` does its work once.
+"""
+
+api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namespace="api-v1")
+api.add_router("/me", me.router)
+api.add_router("/tokens", tokens.router)
+
+
+@require_safe
+@never_cache
+def api_docs(request: HttpRequest) -> HttpResponse:
+    """The interactive page, for whoever looks. It asks as who is signed in, or by the token that is typed there."""
+    return render(request, "api/docs.html", {"api": api})
+
+
+@csrf_exempt
+def api_not_found(request: HttpRequest) -> HttpResponse:
+    raise Http404("There is nothing here.")

@@ -1,0 +1,132 @@
+"""Who asks, and what they may: an API token with its scopes, or the session of the pages with CSRF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpRequest
+from ninja.security.base import AuthBase
+from ninja.utils import check_csrf
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import ApiToken, User
+from botfactory.accounts.tokens import Scope
+from botfactory.rest.errors import ApiError
+from botfactory.rest.pace import require_pace
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """As what a person asks: `token` is None for a session."""
+
+    user: User
+    scopes: frozenset[Scope]
+    token: ApiToken | None = None
+
+
+def access_of(request: HttpRequest) -> Access:
+    access: Access = request.auth  # type: ignore[attr-defined]
+    return access
+
+
+def person(request: HttpRequest) -> User:
+    """Who asks: signed in or with a token, and active."""
+    return access_of(request).user
+
+
+class _Way(AuthBase):
+    """A way to show who asks. Without `scope` reading needs `read` and everything else `write`."""
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def scope_for(self, method: str) -> Scope:
+        return self.scope or ("read" if method in READING else "write")
+
+    def __call__(self, request: HttpRequest) -> Access | None:
+        access = self.identify(request)
+        if access is None:
+            return None
+        require_pace(access.user)
+        needed = self.scope_for(request.method or "GET")
+        if needed not in access.scopes:
+            raise ApiError(403, "missing_scope", _missing(needed, access), headers=_challenge(needed))
+        return access
+
+    def identify(self, request: HttpRequest) -> Access | None:
+        raise NotImplementedError
+
+
+class Token(_Way):
+    """An API token in the header `Authorization: Bearer TOKEN`. You make one under /tokens/."""
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+    openapi_description = "An API token; you make one under /tokens/."
+
+    def identify(self, request: HttpRequest) -> Access | None:
+        header = request.headers.get("Authorization")
+        if header is None:
+            if "token" in request.GET:
+                raise ApiError(
+                    401,
+                    "token_in_address",
+                    "A token in an address ends up in logs: send it in the header Authorization: Bearer TOKEN, and "
+                    "revoke this one.",
+                    headers=_challenge(),
+                )
+            return None
+        token = tokens.token_of_header(header)
+        if token is None:
+            raise ApiError(
+                401,
+                "bad_token",
+                "This is not an API token that works: it may be expired or revoked. You make another under /tokens/.",
+                headers={"WWW-Authenticate": 'Bearer realm="Bot Factory", error="invalid_token"'},
+            )
+        return Access(token.owner, tokens.scopes_of(token), token)
+
+
+class Session(_Way):
+    """The session of who is signed in to the pages. What changes something also needs the CSRF token."""
+
+    openapi_type = "apiKey"
+    openapi_in = "cookie"
+    openapi_name = "sessionid"
+    openapi_description = "The session of the pages; what changes something needs the header X-CSRFToken as well."
+    #: For the interactive page, which then sends the token.
+    csrf = True
+
+    def identify(self, request: HttpRequest) -> Access | None:
+        user: Any = request.user
+        if "Authorization" in request.headers or not (user.is_authenticated and user.is_active):
+            return None
+        if check_csrf(request) is not None:
+            raise ApiError(
+                403,
+                "csrf_failed",
+                "A request with a session cookie needs the CSRF token in the header X-CSRFToken, from a page of this "
+                "site. A program sends an API token instead.",
+            )
+        return Access(user, tokens.scopes_for(user))
+
+
+#: For each operation, unless it names another.
+EITHER: Final = (Token(), Session())
+#: `auth=ADMINISTRATORS` on an operation: for administrators only, by a token with the scope `admin`.
+ADMINISTRATORS: Final = (Token("admin"), Session("admin"))
+
+
+def _challenge(scope: str = "") -> dict[str, str]:
+    more = f', error="insufficient_scope", scope="{scope}"' if scope else ""
+    return {"WWW-Authenticate": f'Bearer realm="Bot Factory"{more}'}
+
+
+def _missing(scope: Scope, access: Access) -> str:
+    if access.token is None or (scope == "admin" and not access.user.is_superuser):
+        return "This is for administrators."
+    return f"This token lacks the scope {scope}: make one with it under /tokens/."

@@ -1,0 +1,113 @@
+"""`/me`: the account, what it may have here, and what it has."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Literal
+
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import Field
+
+from botfactory.accounts import limits, tokens
+from botfactory.accounts.tokens import Scope
+from botfactory.rest.access import access_of
+from botfactory.rest.schemas import Told, examples
+
+router = Router(tags=["me"])
+
+
+class LimitsOut(Told):
+    """The most that the person may have; null where there is no limit."""
+
+    queued_jobs: int | None
+    running_jobs: int | None
+    training_minutes_a_day: int | None
+    corpora: int | None
+    models: int | None
+    stored_mb: int | None
+    x_posts_a_month: int | None
+    requests_a_minute: int | None
+
+
+class UsageOut(Told):
+    """What counts against the limits of the same names now."""
+
+    queued_jobs: int
+    running_jobs: int
+    training_minutes_a_day: int
+    corpora: int
+    models: int
+    stored_mb: int
+    x_posts_a_month: int
+
+
+class AccessOut(Told):
+    """As what this request was made."""
+
+    by: Literal["token", "session"]
+    token: uuid.UUID | None = Field(description="The id of the token, of a session null.")
+    scopes: list[Scope]
+
+
+class MeOut(Told):
+    id: int
+    username: str
+    email: str
+    is_administrator: bool
+    joined_at: datetime
+    access: AccessOut
+    limits: LimitsOut
+    usage: UsageOut
+
+    model_config = examples(
+        {
+            "id": 1,
+            "username": "alice",
+            "email": "alice@example.org",
+            "is_administrator": False,
+            "joined_at": "2026-11-25T12:00:00.000Z",
+            "access": {"by": "token", "token": "7c1c9c0e-6d0c-4e58-9b43-5d8f0a2d8d55", "scopes": ["read", "write"]},
+            "limits": {
+                "queued_jobs": 50,
+                "running_jobs": 4,
+                "training_minutes_a_day": 1440,
+                "corpora": 200,
+                "models": 200,
+                "stored_mb": 20000,
+                "x_posts_a_month": 10000,
+                "requests_a_minute": 300,
+            },
+            "usage": {
+                "queued_jobs": 1,
+                "running_jobs": 1,
+                "training_minutes_a_day": 12,
+                "corpora": 3,
+                "models": 2,
+                "stored_mb": 24,
+                "x_posts_a_month": 0,
+            },
+        }
+    )
+
+
+@router.get("", response=MeOut, summary="Your account, limits and usage")
+def get_me(request: HttpRequest) -> MeOut:
+    """Who asks, as what, what they may have here and what they have."""
+    access = access_of(request)
+    user = access.user
+    return MeOut(
+        id=user.pk,
+        username=user.get_username(),
+        email=user.email,
+        is_administrator=user.is_superuser,
+        joined_at=user.date_joined,
+        access=AccessOut(
+            by="token" if access.token else "session",
+            token=access.token.pk if access.token else None,
+            scopes=[scope for scope in tokens.SCOPES if scope in access.scopes],
+        ),
+        limits=LimitsOut(**limits.limits_of(user).as_dict()),
+        usage=UsageOut(**limits.usage_of(user).as_dict()),
+    )

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class KeptAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered, for as long as the same key gives the same answer."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    # Of the method, the address and the body: whether it is the same request again.
+    digest = models.CharField(max_length=64)
+    # Whose turn it is: who finds another value here has been taken for dead.
+    claim = models.UUIDField()
+    claimed_at = models.DateTimeField(default=timezone.now)
+    # None until the work is done.
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "key"], name="kept_answer_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.owner}"

@@ -1,0 +1,141 @@
+"""The header Idempotency-Key: a request that is sent twice does its work once, and is answered the same twice.
+
+For 24 hours, for each person. Kept are answers of success: what was refused has made nothing and may be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from botfactory.accounts.models import User
+from botfactory.rest.errors import ApiError
+from botfactory.rest.models import KeptAnswer
+
+HEADER: Final = "Idempotency-Key"
+#: Of an answer that was kept: true.
+REPLAYED: Final = "Idempotency-Replayed"
+KEPT_FOR = timedelta(hours=24)
+#: Who has claimed a key for longer and has not answered is taken for dead.
+DEAD_AFTER = timedelta(minutes=10)
+_SANE = re.compile(r"[\x21-\x7e]{1,255}")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def slow(view: View) -> View:
+    """Below the router's decorator: the operation takes seconds, so its work is no transaction of its own.
+
+    If the process dies between the work and its answer, the same key may do it a second time.
+    """
+    view.is_slow = True  # type: ignore[attr-defined]
+    return view
+
+
+def secret(view: View) -> View:
+    """Below the router's decorator: the answer holds what is kept nowhere, so it is not replayed but refused."""
+    view.is_secret = True  # type: ignore[attr-defined]
+    return view
+
+
+def answer_once(
+    request: HttpRequest,
+    user: User,
+    work: Callable[[], HttpResponseBase],
+    *,
+    in_one_transaction: bool = True,
+    is_secret: bool = False,
+) -> HttpResponseBase:
+    """The answer of `work`, or the one that was kept where the same key did it before.
+
+    With `in_one_transaction` the work and its kept answer are committed together or not at all. ApiError 422 for the
+    key of another request, 409 for one that is still being answered.
+    """
+    key = request.headers[HEADER]
+    if not _SANE.fullmatch(key):
+        message = f"The header {HEADER} takes 1 to 255 characters of ASCII without spaces, such as a UUID."
+        raise ApiError(422, "bad_idempotency_key", message, param=HEADER)
+    digest, claim = _digest(request), uuid.uuid4()
+    kept = _claim(user, key, digest, claim)
+    if kept is not None:
+        return _replay(kept, digest)
+    mine = KeptAnswer.objects.filter(owner=user, key=key, claim=claim)
+    try:
+        with transaction.atomic() if in_one_transaction else nullcontext():
+            answer = work()
+            if isinstance(answer, HttpResponse) and 200 <= answer.status_code < 300:
+                text = "" if is_secret else answer.content.decode()
+                if not mine.update(status=answer.status_code, body=text) and in_one_transaction:
+                    raise _busy()
+                return answer
+    except BaseException:
+        mine.delete()
+        raise
+    mine.delete()
+    return answer
+
+
+def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | None:
+    """The key is ours, or the answer that stands there already."""
+    now = timezone.now()
+    KeptAnswer.objects.filter(created_at__lte=now - KEPT_FOR).delete()
+    try:
+        with transaction.atomic():
+            KeptAnswer.objects.create(owner=user, key=key, digest=digest, claim=claim, claimed_at=now, created_at=now)
+        return None
+    except IntegrityError:
+        pass
+    row = KeptAnswer.objects.filter(owner=user, key=key).first()
+    if row is None:
+        # It was refused just now, so nothing was done.
+        raise _busy()
+    dead = KeptAnswer.objects.filter(
+        pk=row.pk, status=None, digest=digest, claim=row.claim, claimed_at__lte=now - DEAD_AFTER
+    )
+    return None if dead.update(claim=claim, claimed_at=now) else row
+
+
+def _replay(kept: KeptAnswer, digest: str) -> HttpResponse:
+    if kept.digest != digest:
+        message = f"This {HEADER} was used for another request within 24 hours: choose a new one for each request."
+        raise ApiError(422, "idempotency_key_reused", message, param=HEADER)
+    if kept.status is None:
+        raise _busy()
+    if not kept.body and kept.status != 204:
+        message = "This was done before, and its answer held a secret that is shown once. Revoke it and make another."
+        raise ApiError(409, "answer_not_kept", message, param=HEADER)
+    return HttpResponse(
+        kept.body, status=kept.status, content_type="application/json; charset=utf-8", headers={REPLAYED: "true"}
+    )
+
+
+def _busy() -> ApiError:
+    message = f"A request with this {HEADER} is being answered just now: send it again in a second."
+    return ApiError(409, "idempotency_in_progress", message, param=HEADER, headers={"Retry-After": "1"})
+
+
+def _digest(request: HttpRequest) -> str:
+    """Of what was asked. Of a form its fields and files, since browsers draw a new boundary each time."""
+    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    if request.content_type != "multipart/form-data":
+        digest.update(request.body)
+        return digest.hexdigest()
+    for name, values in sorted(request.POST.lists()):
+        digest.update(repr((name, values)).encode())
+    for name, files in sorted(request.FILES.lists()):
+        for file in files:
+            digest.update(repr((name, file.name, file.size)).encode())
+            for chunk in file.chunks():
+                digest.update(chunk)
+            file.seek(0)
+    return digest.hexdigest()

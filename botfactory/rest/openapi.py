@@ -1,0 +1,107 @@
+"""The OpenAPI 3.1 document: what the operations say of themselves, and what is the same for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+from botfactory.rest import context, once
+from botfactory.rest.access import Session, Token
+from botfactory.rest.errors import SENTENCES
+from botfactory.rest.schemas import Error
+
+WHAT: Final = {
+    400: "The request cannot be read.",
+    401: "No token or session, or none that works.",
+    403: "The token lacks the scope, the CSRF token is missing, or this is for administrators.",
+    404: "There is no such thing, or it is not the caller's.",
+    409: "It cannot be done now: the state does not allow it, a limit is reached, or the same key is being answered.",
+    413: "The request is too large.",
+    415: "The body is not JSON.",
+    422: "A value does not do, or a field is not known; `param` says which.",
+    429: "Too many requests in this minute; `Retry-After` says for how many seconds to wait.",
+    500: "Something went wrong here.",
+}
+_BODY = ("body", "form", "file")
+
+
+class Document(OpenAPISchema):
+    """The document of an API, with the errors, headers and scopes that every operation has."""
+
+    def get_components(self) -> dict[str, Any]:
+        schema = Error.model_json_schema(ref_template="#/components/schemas/{model}")
+        self.add_schema_definitions(schema.pop("$defs"))
+        self.schemas["Error"] = schema
+        components: dict[str, Any] = super().get_components()
+        components["responses"] = {f"E{status}": _error(status) for status in WHAT}
+        components["headers"] = {
+            "RequestId": {
+                "description": "The id of the request: the caller's own where it sent a sane one, else a new one.",
+                "schema": {"type": "string"},
+            },
+            "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
+        }
+        return components
+
+    def operation_details(self, operation: Operation) -> dict[str, Any]:
+        details: dict[str, Any] = super().operation_details(operation)
+        body = any(model.__ninja_param_source__ in _BODY for model in operation.models)
+        writes = "POST" in operation.methods
+        statuses = {401, 403, 422, 429, 500}
+        statuses |= {404} if "{" in operation.path else set()
+        statuses |= {400, 413, 415} if body else set()
+        statuses |= {409} if writes else set()
+        responses = details["responses"]
+        for status in sorted(statuses | {status for status in responses if status in WHAT}):
+            responses[status] = {"$ref": f"#/components/responses/E{status}"}
+        details["responses"] = {str(status): responses[status] for status in sorted(responses)}
+        for status, response in details["responses"].items():
+            if status.startswith("2"):
+                response.setdefault("headers", {})[context.HEADER] = {"$ref": "#/components/headers/RequestId"}
+        if writes:
+            details["parameters"].append(_IDEMPOTENCY_KEY)
+        return details
+
+    def operation_security(self, operation: Operation) -> list[dict[str, Any]]:
+        security = super().operation_security(operation) or []
+        ways = [way for way in operation.auth_callbacks if isinstance(way, Token | Session)]
+        for entry, way in zip(security, ways, strict=True):
+            entry[type(way).__name__] = [way.scope_for(operation.methods[0])]
+        return security
+
+    def _extract_parameters(self, model: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super()._extract_parameters(model)
+        for parameter in parameters:
+            # Of a schema examples are a list, of a parameter an object.
+            parameter.pop("examples", None)
+        return parameters
+
+
+_IDEMPOTENCY_KEY: Final = {
+    "in": "header",
+    "name": once.HEADER,
+    "required": False,
+    "description": "Sent again within 24 hours, the same request with the same key is answered the same and does its "
+    "work once. A UUID, for instance.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "example": "0d0f1c1e-6f0b-4d0e-9a55-0f6f0f1c7a11",
+}
+
+
+def _error(status: int) -> dict[str, Any]:
+    code, message = SENTENCES[status]
+    response: dict[str, Any] = {
+        "description": WHAT[status],
+        "headers": {context.HEADER: {"$ref": "#/components/headers/RequestId"}},
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/Error"},
+                "example": {"error": {"code": code, "message": message, "param": None}},
+            }
+        },
+    }
+    if status == 429:
+        response["headers"]["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    return response

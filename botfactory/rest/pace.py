@@ -1,0 +1,54 @@
+"""How often a person may ask: so many requests in each minute of the clock, counted where all web processes see it."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.core.cache import caches
+from redis.exceptions import RedisError
+
+from botfactory.accounts import limits
+from botfactory.accounts.models import User
+from botfactory.rest.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+#: The cache in the broker's server (settings.CACHES), not the one of this process.
+CACHE = "shared"
+_MINUTE = 60
+
+
+def require_pace(user: User) -> None:
+    """Returns while the person has asked no more often in this minute than they may; ApiError 429 where they have.
+
+    Where nothing can be counted, nobody is refused: everything else works without the broker as well.
+    """
+    most = limits.limits_of(user).requests_a_minute
+    if most is None:
+        return
+    now = time.time()
+    try:
+        asked = _count(f"requests:{user.pk}:{int(now // _MINUTE)}")
+    except (RedisError, OSError) as error:
+        logger.warning("requests are not counted: the broker cannot be reached (%s)", error)
+        return
+    if asked > most:
+        wait = _MINUTE - int(now % _MINUTE)
+        raise ApiError(
+            429,
+            "too_many_requests",
+            f"{most:,} requests a minute are the most for one person here. Wait {wait} seconds, then go on.",
+            headers={"Retry-After": str(wait)},
+        )
+
+
+def _count(key: str) -> int:
+    """One more; which number it is."""
+    cache = caches[CACHE]
+    cache.add(key, 0, timeout=2 * _MINUTE)
+    try:
+        return cache.incr(key)
+    except ValueError:
+        # The server has forgotten the key in between.
+        return 1

@@ -1,0 +1,52 @@
+"""Lists come in pages: `after` is the id of the last thing of the page before, `limit` says how many."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, TypedDict, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from pydantic import Field
+
+from botfactory.rest.errors import bad_value
+from botfactory.rest.schemas import Asked
+
+MOST, USUAL = 100, 20
+Row = TypeVar("Row", bound=Model)
+Shown = TypeVar("Shown")
+
+
+class PageQuery(Asked):
+    """The base of the queries of lists: `query: Query[JobFilters]`, where `class JobFilters(PageQuery)`."""
+
+    after: uuid.UUID | None = Field(None, description="The id of the last one of the page before.")
+    limit: int = Field(USUAL, ge=1, le=MOST, description="How many at most.")
+
+
+class PageDict(TypedDict):
+    data: list[Any]
+    has_more: bool
+
+
+def page_of(
+    rows: QuerySet[Row],
+    query: PageQuery,
+    show: Callable[[list[Row]], Iterable[Shown]],
+    *,
+    among: QuerySet[Row] | None = None,
+    by: str = "created_at",
+) -> PageDict:
+    """The page of `rows` that `query` asks for, the newest first by `by`; what is made meanwhile shifts nothing.
+
+    `rows` may be filtered; `among` are then all that the person may see, so that the last one of a page is found
+    again although it no longer passes the filter.
+    """
+    ordered = rows.order_by(f"-{by}", "-pk")
+    if query.after is not None:
+        last = (rows if among is None else among).filter(pk=query.after).values(by).first()
+        if last is None:
+            raise bad_value("after", "There is none with this id any more: begin again without after.")
+        ordered = ordered.filter(Q(**{f"{by}__lt": last[by]}) | Q(**{by: last[by], "pk__lt": query.after}))
+    found = list(ordered[: query.limit + 1])
+    return PageDict(data=list(show(found[: query.limit])), has_more=len(found) > query.limit)

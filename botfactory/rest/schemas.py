@@ -1,0 +1,47 @@
+"""What the schemas of all routers are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from ninja import Schema
+from pydantic import ConfigDict, Field, StringConstraints
+
+T = TypeVar("T")
+
+#: Text as it can be stored: Postgres knows no NUL.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+
+
+class Asked(Schema):
+    """The base of what callers send: unknown fields are errors, numbers are numbers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Told(Schema):
+    """The base of what callers get."""
+
+
+class ErrorDetail(Told):
+    code: str = Field(description="For programs: it stays the same where the words change.")
+    message: str = Field(description="For people: what is wrong and what to do.")
+    param: str | None = Field(description="The field of the body or query that is wrong, where it is one.")
+
+
+class Error(Told):
+    """What every error looks like."""
+
+    error: ErrorDetail
+
+
+class Page(Told, Generic[T]):
+    """Some of the things, the newest first. The next: ask again with `after` set to the id of the last."""
+
+    data: list[T]
+    has_more: bool = Field(description="Whether there are more after these.")
+
+
+def examples(*values: Any, base: ConfigDict | None = None) -> ConfigDict:
+    """`model_config = examples({...})`: what the documentation shows; `base` as for `Asked.model_config`."""
+    return ConfigDict(**{**(base or {}), "json_schema_extra": {"examples": list(values)}})  # type: ignore[typeddict-item]

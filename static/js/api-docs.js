@@ -1,0 +1,17 @@
+// The interactive page of the API: swagger-ui, as who is signed in or by the token that is typed into it.
+
+const { document: address, csrfToken } = document.body.dataset;
+
+window.SwaggerUIBundle({
+  url: address,
+  dom_id: "#swagger-ui",
+  layout: "BaseLayout",
+  presets: [window.SwaggerUIBundle.presets.apis],
+  deepLinking: true,
+  // No validator of somebody else's.
+  validatorUrl: null,
+  requestInterceptor: (request) => {
+    request.headers["X-CSRFToken"] = csrfToken;
+    return request;
+  },
+});
