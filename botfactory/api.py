@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 
@@ -24,6 +25,7 @@ works as well, with its CSRF token. Errors are `{"error": {"code", "message", "p
 api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namespace="api-v1")
 api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
+api.add_router("/jobs", jobs.router)
 
 
 @require_safe

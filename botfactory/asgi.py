@@ -4,7 +4,6 @@ import os
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
@@ -14,12 +13,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before the routes: they import models, which need the apps to be loaded.
 http = get_asgi_application()
 
+from botfactory.jobs.watching import OriginOrToken
 from botfactory.ops.middleware import CountedSockets
 from botfactory.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": CountedSockets(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
+        "websocket": CountedSockets(OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
     }
 )

@@ -1,4 +1,8 @@
-"""The one socket: a job's snapshot, everything after `?after=SEQUENCE`, then what happens live."""
+"""The one socket: a job's snapshot, everything after `?after=SEQUENCE`, then what happens live.
+
+Who watches is known by the session of the pages or by an API token, in the header `Authorization: Bearer TOKEN` or,
+from a browser, as a subprotocol: `new WebSocket(address, ["botfactory", "bearer.TOKEN"])`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.contrib.auth import get_user
 
-from botfactory.jobs import events, services
+from botfactory.jobs import events
 from botfactory.jobs.models import Job
+from botfactory.jobs.watching import PROTOCOL, Watcher, shown_token
 
 PING_SECONDS = 25
 NOT_FOUND = 4404
@@ -29,7 +33,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             # Refused before it is accepted: a stranger sees the same as for an id that was never given out.
             await self.close(code=NOT_FOUND)
             return
-        await self.accept()
+        await self.accept(subprotocol=PROTOCOL if PROTOCOL in self.scope.get("subprotocols", []) else None)
         # The group first, the rows second: an event between the two comes twice, and the page knows its sequence.
         await self.channel_layer.group_add(events.group_of(self.job), self.channel_name)
         await self._send_snapshot(self._after())
@@ -77,17 +81,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
 
     @sync_to_async
     def _job_for_user(self) -> Job:
-        # Asked anew each time: a session that has ended no longer watches.
+        # Asked anew each time: a session or a token that has ended no longer watches.
         session = self.scope.get("session")
-        if session is None:
-            raise Job.DoesNotExist
-        fresh = session.__class__(session.session_key)
-        user = get_user(_SessionRequest(fresh))  # type: ignore[arg-type]
-        return services.job_for_user(user, self.scope["url_route"]["kwargs"]["job_id"])
-
-
-class _SessionRequest:
-    """As much of a request as django.contrib.auth.get_user reads."""
-
-    def __init__(self, session: Any) -> None:
-        self.session = session
+        watcher = Watcher(shown_token(self.scope), None if session is None else session.session_key)
+        return watcher.job(self.scope["url_route"]["kwargs"]["job_id"])

@@ -57,10 +57,13 @@ def _refuse_unknown_fields(operation: Operation) -> None:
         if model.__ninja_param_source__ in known:
             known[model.__ninja_param_source__] |= set(model.__ninja_flatten_map__)  # type: ignore[attr-defined]
     takes_form = bool(known["form"] or known["file"])
+    takes_json = not takes_form and any(model.__ninja_param_source__ == "body" for model in operation.models)
     get_values = operation._get_values
 
     def checked(request: HttpRequest, *args: Any) -> dict[str, Any]:
         _require_known(request.GET, known["query"])
+        if takes_json and request.content_type not in ("", "application/json") and request.body:
+            raise errors.ApiError(415, *errors.SENTENCES[415])
         if takes_form:
             _require_known(request.POST, known["form"])
             _require_known(request.FILES, known["file"])

@@ -36,7 +36,7 @@ class Error(Told):
 
 
 class Page(Told, Generic[T]):
-    """Some of the things, the newest first. The next: ask again with `after` set to the id of the last."""
+    """Some of the things. The next: ask again with `after` set to the id (of an event: the sequence) of the last."""
 
     data: list[T]
     has_more: bool = Field(description="Whether there are more after these.")

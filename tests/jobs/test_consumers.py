@@ -10,6 +10,7 @@ from channels.testing import WebsocketCommunicator
 from django.db import connections
 from django.test import Client
 
+from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from botfactory.asgi import application
 from botfactory.jobs import events, services, worker
@@ -118,3 +119,64 @@ async def test_who_signs_out_watches_no_longer(alice: User, monkeypatch: pytest.
         if message["type"] == "websocket.close":
             break
     assert message == {"type": "websocket.close", "code": 4404, "reason": None} or message["code"] == 4404
+
+
+def bearer(text: str, job_id: uuid.UUID, *, origin: str = "", protocols: list[str] | None = None) -> Any:
+    headers = [(b"host", b"localhost")]
+    headers += [(b"origin", origin.encode())] if origin else []
+    headers += [] if protocols else [(b"authorization", f"Bearer {text}".encode())]
+    return WebsocketCommunicator(application, f"/ws/jobs/{job_id}/", headers=headers, subprotocols=protocols)
+
+
+async def test_a_program_watches_by_token_in_the_header(alice: User, bob: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    text = (await sync_to_async(tokens.create_token)(owner=alice, name="watcher", scopes=["read"])).text
+    line = bearer(text, job.pk)
+    assert (await line.connect())[0]
+    assert (await line.receive_json_from(timeout=5))["job"]["id"] == str(job.pk)
+    await line.disconnect()
+    writer = (await sync_to_async(tokens.create_token)(owner=alice, name="writer", scopes=["write"])).text
+    stranger = (await sync_to_async(tokens.create_token)(owner=bob, name="stranger")).text
+    for wrong in (writer, stranger, "nonsense"):
+        assert await bearer(wrong, job.pk).connect() == (False, 4404)
+    line = bearer("nonsense", job.pk)
+    cookie = (await sync_to_async(signed_in)(alice)).cookies["sessionid"].value
+    line.scope["headers"].append((b"cookie", f"sessionid={cookie}".encode()))
+    assert not (await line.connect())[0]
+
+
+async def test_a_page_shows_its_token_as_a_subprotocol(alice: User, settings: Any) -> None:
+    job = await sync_to_async(submit)(alice)
+    text = (await sync_to_async(tokens.create_token)(owner=alice, name="page")).text
+    protocols = ["botfactory", f"bearer.{text}"]
+    line = bearer(text, job.pk, origin="http://localhost", protocols=protocols)
+    assert await line.connect() == (True, "botfactory")
+    await line.disconnect()
+    assert not (await bearer(text, job.pk, origin="https://a.example", protocols=protocols).connect())[0]
+    settings.API_CORS_ORIGINS = ["https://a.example"]
+    line = bearer(text, job.pk, origin="https://a.example", protocols=protocols)
+    assert await line.connect() == (True, "botfactory")
+    await line.disconnect()
+
+
+async def test_without_session_and_token_and_in_the_address_there_is_no_way(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    text = (await sync_to_async(tokens.create_token)(owner=alice, name="page")).text
+    assert not (await socket(None, job.pk, f"?token={text}").connect())[0]
+    line = WebsocketCommunicator(application, f"/ws/jobs/{job.pk}/", headers=[(b"host", b"localhost")])
+    assert not (await line.connect())[0]
+
+
+async def test_a_revoked_token_watches_no_longer(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botfactory.jobs.consumers.PING_SECONDS", 0.05)
+    job = await sync_to_async(submit)(alice)
+    new = await sync_to_async(tokens.create_token)(owner=alice, name="watcher")
+    line = bearer(new.text, job.pk)
+    await line.connect()
+    await line.receive_json_from(timeout=5)
+    await sync_to_async(tokens.revoke_token)(new.token)
+    for _ in range(100):
+        message = await line.receive_output(timeout=5)
+        if message["type"] == "websocket.close":
+            break
+    assert message["code"] == 4404

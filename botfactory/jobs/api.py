@@ -1,0 +1,326 @@
+"""`/jobs`: listed, watched, cancelled, stopped, tried again. Each kind is submitted where its app's resources are."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from ninja import Query, Router
+from pydantic import Field
+
+from botfactory.jobs import services, stream, turns
+from botfactory.jobs.errors import NotPossible
+from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.models import Job, JobEvent
+from botfactory.jobs.states import CLAIMABLE, HELD, State
+from botfactory.rest.access import person
+from botfactory.rest.errors import not_found, register_errors
+from botfactory.rest.paging import MOST, PageDict, PageQuery, page_of
+from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+
+router = Router(tags=["jobs"])
+register_errors({NotPossible: 409})
+
+#: The largest number that the rows of events can hold.
+_LARGEST = 2**31 - 1
+
+
+class JobProgress(Told):
+    """How far a job is. What a phase does not know is null; some kinds tell more."""
+
+    phase: str | None = None
+    percent: float | None = Field(None, description="Of the phase, 0 to 100.")
+    epoch: int | None = None
+    epochs: int | None = None
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = None
+    seconds_left: float | None = None
+    posts: int | None = Field(None, description="Of an import: found so far.")
+
+
+class JobError(Told):
+    code: str
+    message: str
+
+
+class Checkpoint(Told):
+    """An epoch, at the end of which the network was kept."""
+
+    epoch: int
+    train_loss: float = Field(description="In nats a character.")
+    val_loss: float = Field(description="In nats a character.")
+    bits_per_character: float = Field(description="Of posts that were held back.")
+    learning_rate: float
+    seconds: float
+    best: bool = Field(description="Whether it was the best so far.")
+    samples: list[str] = Field(description="What the network wrote then.")
+    finished_at: datetime
+
+    model_config = examples(
+        {
+            "epoch": 1,
+            "train_loss": 1.51,
+            "val_loss": 1.47,
+            "bits_per_character": 2.12,
+            "learning_rate": 0.001,
+            "seconds": 31.5,
+            "best": True,
+            "samples": ["just had the best coffee of my life"],
+            "finished_at": "2026-11-25T12:01:00.000Z",
+        }
+    )
+
+
+class BestCheckpoint(Told):
+    epoch: int
+    train_loss: float
+    val_loss: float
+
+
+_EXAMPLE: Final = {
+    "id": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
+    "kind": "fine_tune",
+    "title": "Train dril",
+    "state": "running",
+    "corpus": "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0",
+    "details": {"epochs": 3, "seed": 1},
+    "created_at": "2026-11-25T12:00:00.000Z",
+    "available_at": "2026-11-25T12:00:00.000Z",
+    "started_at": "2026-11-25T12:00:02.000Z",
+    "finished_at": None,
+    "estimated_finish": "2026-11-25T12:02:00.000Z",
+    "queue_position": None,
+    "waits_for": None,
+    "progress": {"phase": "training", "percent": 41.5, "epoch": 2, "epochs": 3, "step": 120, "steps": 310, "loss": 1.4},
+    "best_checkpoint": {"epoch": 1, "train_loss": 1.51, "val_loss": 1.47},
+    "result": None,
+    "error": None,
+    "stop_requested": False,
+    "attempt": 1,
+    "last_sequence": 4,
+}
+
+
+class JobOut(Told):
+    """A piece of long work."""
+
+    id: uuid.UUID
+    kind: str = Field(description="What is done, such as import or fine_tune.")
+    title: str
+    state: State
+    corpus: uuid.UUID | None = Field(description="The corpus that it is about.")
+    details: dict[str, Any] = Field(description="What was asked for, with the values that were chosen for `auto`.")
+    created_at: datetime
+    available_at: datetime = Field(description="Not before then: a source may have asked to come back later.")
+    started_at: datetime | None
+    finished_at: datetime | None
+    estimated_finish: datetime | None = Field(description="Of a running job that can tell.")
+    queue_position: int | None = Field(description="Of a waiting job; 1 is the next.")
+    waits_for: turns.Reason | None = Field(
+        description="Of a waiting job: its turn, the end of another of your jobs (a limit), or a time (available_at)."
+    )
+    progress: JobProgress | None
+    best_checkpoint: BestCheckpoint | None
+    result: dict[str, Any] | None = Field(description="Of a job that succeeded: what it has made.")
+    error: JobError | None
+    stop_requested: bool
+    attempt: int = Field(description="How often a worker has taken it.")
+    last_sequence: int = Field(description="The number of its newest event.")
+
+    model_config = examples(_EXAMPLE)
+
+
+class EventOut(Told):
+    """Something that happened in a job. `sequence` counts from 1 without gaps."""
+
+    sequence: int
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+    model_config = examples(
+        {"sequence": 1, "kind": "state", "payload": {"state": "queued"}, "created_at": "2026-11-25T12:00:00.000Z"}
+    )
+
+
+class JobFilters(PageQuery):
+    state: State | None = Field(None, description="Only jobs in this state.")
+    kind: Text | None = Field(None, max_length=32, description="Only jobs of this kind.")
+
+
+class EventsQuery(Asked):
+    after: int | None = Field(None, ge=0, le=_LARGEST, description="The sequence of the last event that you have.")
+    limit: int = Field(MOST, ge=1, le=MOST, description="How many at most; a stream has no end but the job's.")
+    stream: Literal["0", "1"] = Field(
+        "0", description="1: server-sent events, until the job has ended; a Last-Event-ID goes before `after`."
+    )
+
+
+def told(jobs: list[Job]) -> list[JobOut]:
+    """The jobs as the API shows them."""
+    lines = {queue: turns.line_of(queue) for queue in {job.queue for job in jobs if job.state in CLAIMABLE}}
+    best: dict[uuid.UUID, dict[str, Any]] = {}
+    for event in JobEvent.objects.filter(job__in=jobs, kind="epoch").order_by("sequence"):
+        if event.payload.get("best"):
+            best[event.job_id] = event.payload
+    return [_told(job, lines.get(job.queue), best.get(job.pk)) for job in jobs]
+
+
+def told_one(job: Job) -> JobOut:
+    """The answer to a POST that has queued `job`, for one."""
+    return told([job])[0]
+
+
+def _told(job: Job, line: turns.Line | None, best: dict[str, Any] | None) -> JobOut:
+    details = kind_of(job.kind).details
+    place = line.place_of(job.pk) if line is not None and job.state in CLAIMABLE else None
+    left = job.progress.get("seconds_left")
+    ends = timezone.now() + timedelta(seconds=left) if job.state in HELD and left is not None else None
+    return JobOut(
+        id=job.pk,
+        kind=job.kind,
+        title=job.title,
+        state=State(job.state),
+        corpus=job.subject_id,
+        details=dict(details(job)) if details is not None else {},
+        created_at=job.created_at,
+        available_at=job.available_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        estimated_finish=ends,
+        queue_position=place,
+        waits_for=line.reason_of(job.pk) if line is not None and place is not None else None,
+        progress=_progress(job.progress) if job.progress else None,
+        best_checkpoint=BestCheckpoint(
+            epoch=best["epoch"], train_loss=best["train_loss"], val_loss=best["validation_loss"]
+        )
+        if best
+        else None,
+        result=job.result or None,
+        error=JobError(code=job.error_code, message=job.error_message) if job.error_code else None,
+        stop_requested=job.stop_requested,
+        attempt=job.attempt,
+        last_sequence=job.last_sequence,
+    )
+
+
+def _progress(progress: dict[str, Any]) -> JobProgress:
+    fraction = progress.get("fraction")
+    known = {name: progress.get(name) for name in ("phase", "epoch", "epochs", "step", "steps", "loss", "seconds_left")}
+    percent = None if fraction is None else round(100 * fraction, 1)
+    return JobProgress(**known, percent=percent, posts=progress.get("total"))
+
+
+@router.get("", response=Page[JobOut], summary="List your jobs")
+def list_jobs(request: HttpRequest, query: Query[JobFilters]) -> PageDict:
+    """Your jobs, the newest first; of one state or kind, if asked."""
+    own = services.jobs_for_user(person(request))
+    rows = own if query.state is None else own.filter(state=query.state)
+    rows = rows if query.kind is None else rows.filter(kind=query.kind)
+    return page_of(rows, query, told, among=own)
+
+
+@router.get("/{uuid:job_id}", response=JobOut, summary="Get a job")
+def get_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """The job as it is now: its place in the queue, how far it is, what came of it."""
+    return told_one(_job(request, job_id))
+
+
+_STREAM: Final = {
+    "responses": {
+        200: {
+            "content": {
+                "text/event-stream": {
+                    "schema": {"type": "string"},
+                    "example": 'id: 1\nevent: state\ndata: {"sequence": 1, "kind": "state", "payload": {"state": '
+                    '"queued"}, "created_at": "2026-11-25T12:00:00.000Z"}\n\n',
+                }
+            }
+        },
+        204: {"description": "To a Last-Event-ID: the job has ended, and that was its last event."},
+    }
+}
+
+
+@router.get("/{uuid:job_id}/events", response=Page[EventOut], summary="What happened in a job", openapi_extra=_STREAM)
+def job_events(request: HttpRequest, job_id: uuid.UUID, query: Query[EventsQuery]) -> PageDict | HttpResponse | Any:
+    """Its events in their order, those after a sequence number; with `stream=1` also those to come, as they happen."""
+    job = _job(request, job_id)
+    if query.stream == "1":
+        return _stream(request, job, query.after or 0)
+    rows = job.events.filter(sequence__gt=query.after or 0).order_by("sequence")
+    found = list(rows[: query.limit + 1])
+    shown = [EventOut.model_validate(event, from_attributes=True) for event in found[: query.limit]]
+    return PageDict(data=shown, has_more=len(found) > query.limit)
+
+
+@router.get("/{uuid:job_id}/checkpoints", response=Page[Checkpoint], summary="The epochs of a training")
+def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
+    """Each epoch that has ended with its losses, in their order: what the curve of the page shows. There are few."""
+    events = _job(request, job_id).events.filter(kind="epoch").order_by("sequence")
+    return PageDict(data=[_checkpoint(event) for event in events], has_more=False)
+
+
+@router.post("/{uuid:job_id}/cancel", response=JobOut, summary="Cancel a job")
+def cancel_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """It is cancelled, or `cancelling` until its worker has looked. 409 if it has ended."""
+    return _act(request, job_id, services.cancel)
+
+
+@router.post("/{uuid:job_id}/stop", response=JobOut, summary="Stop a job and keep the best")
+def stop_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """A running training ends as succeeded, with the best epoch so far. 409 if it does not run."""
+    return _act(request, job_id, services.stop)
+
+
+@router.post("/{uuid:job_id}/retry", response=JobOut, summary="Try a job again")
+def retry_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """A failed or cancelled job is queued again and goes on from what it has kept. 409 for another, or at a limit."""
+    return _act(request, job_id, services.retry)
+
+
+def _act(request: HttpRequest, job_id: uuid.UUID, act: Callable[[Job], Job]) -> JobOut:
+    job = _job(request, job_id)
+    act(job)
+    job.refresh_from_db()
+    return told_one(job)
+
+
+def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:
+    try:
+        return services.job_for_user(person(request), job_id)
+    except Job.DoesNotExist:
+        raise not_found("job") from None
+
+
+def _checkpoint(event: JobEvent) -> Checkpoint:
+    payload = dict(event.payload)
+    return Checkpoint(**payload, val_loss=payload["validation_loss"], finished_at=event.created_at)
+
+
+def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | StreamingHttpResponse:
+    last = request.headers.get("Last-Event-ID", "")
+    after = min(int(last), _LARGEST) if last.isascii() and last.isdecimal() else after
+    if last and job.is_ended and after >= job.last_sequence:
+        # To a browser that has seen the end: it does not ask again.
+        return HttpResponse(status=204)
+    header = request.headers.get("Authorization", "")
+    session = None if header else request.session.session_key
+    return StreamingHttpResponse(
+        stream.follow(job.pk, stream.Watcher(header, session), after, _event_data, _job_data),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _event_data(event: JobEvent) -> str:
+    return EventOut.model_validate(event, from_attributes=True).model_dump_json()
+
+
+def _job_data(job: Job) -> str:
+    return told_one(job).model_dump_json()

@@ -1,0 +1,82 @@
+"""Who may what: every operation of the document, for owner, stranger, anonymous, administrator, inactive, wrong scope.
+
+A new operation is asked without being named here; a new kind of thing needs its line in `things`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from botfactory.accounts.models import PersonalLimits, User
+from tests.jobs.test_api import submit
+from tests.rest.helpers import V1, Program, require_error
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def things(alice: User) -> dict[str, uuid.UUID]:
+    """Of each name that an address has for a thing, one of alice's."""
+    return {"job_id": submit(alice).pk, "token_id": Program(alice).token.pk}
+
+
+@pytest.fixture(autouse=True)
+def no_pace(alice: User, bob: User, admin: User) -> None:
+    for person in (alice, bob, admin):
+        PersonalLimits.objects.create(user=person, unlimited=True)
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    document = json.loads(Client().get(f"{V1}/openapi.json").content)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path.removeprefix(V1), operation
+
+
+def at(path: str, things: dict[str, uuid.UUID]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda name: str(things[name[1]]), path)
+
+
+def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID], alice: User) -> None:
+    nobody, inactive = Program(None), Program(alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    for method, path, _ in operations():
+        require_error(nobody.ask(method, at(path, things)), 401, "not_authenticated")
+        require_error(inactive.ask(method, at(path, things)), 401, "bad_token")
+
+
+def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID], alice: User) -> None:
+    for method, path, operation in operations():
+        needed = operation["security"][0]["Token"]
+        assert needed in (["read"], ["write"], ["admin"]), path
+        others = {"read", "write"} - set(needed)
+        require_error(Program(alice, *others).ask(method, at(path, things)), 403, "missing_scope")
+
+
+def test_to_strangers_and_the_administrator_things_do_not_exist(
+    things: dict[str, uuid.UUID], bob: User, admin: User
+) -> None:
+    nowhere = {name: uuid.uuid4() for name in things}
+    for program in (Program(bob), Program(admin, "read", "write", "admin")):
+        for method, path, operation in operations():
+            if "{" not in path or operation["security"][0]["Token"] == ["admin"]:
+                continue
+            body = {} if "requestBody" in operation else None
+            there, gone = (program.ask(method, at(path, ids), body) for ids in (things, nowhere))
+            # Before the thing is looked for, a body is: that tells nothing of it either.
+            assert (there.status_code, there.content) == (gone.status_code, gone.content), path
+            assert there.status_code == (404 if body is None else there.status_code) >= 400, path
+
+
+def test_the_owner_finds_what_is_theirs(things: dict[str, uuid.UUID], alice: User) -> None:
+    program = Program(alice)
+    for method, path, _ in operations():
+        if method == "GET":
+            assert program.get(at(path, things)).status_code == 200, path
