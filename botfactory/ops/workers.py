@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +29,12 @@ def alive() -> list[Worker]:
     from botfactory.celery import app
 
     inspect = app.control.inspect(timeout=ANSWER_SECONDS)
-    queues: dict[str, list[dict[str, Any]]] = inspect.active_queues() or {}
+    queues: Mapping[str, Any] = inspect.active_queues() or {}
     if not queues:
         return []
     # Those that are known by now are asked alone, which ends as soon as all of them have answered.
     known = app.control.inspect(destination=list(queues), timeout=ANSWER_SECONDS)
-    stats: dict[str, dict[str, Any]] = known.stats() or {}
+    stats: Mapping[str, Any] = known.stats() or {}
     held = list(Job.objects.filter(state__in=HELD, at_terminal=False).select_related("owner"))
     found = []
     for name, listened in sorted(queues.items()):

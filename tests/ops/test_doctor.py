@@ -107,7 +107,8 @@ def test_a_worker_is_alive_and_shows_what_it_runs(base: TrainedModel, alice: Use
         assert worker.claim(job.pk) is not None
         from botfactory.celery import app
 
-        (number,) = app.control.inspect([name]).stats()[name]["pool"]["processes"]
+        stats: Any = app.control.inspect([name]).stats()
+        (number,) = stats[name]["pool"]["processes"]
         Job.objects.filter(pk=job.pk).update(worker=f"here:{number}")
         text = told(examine("workers"), "ok")
         assert f"{name} is alive, listens to train and runs A test ({job.pk})" in text
