@@ -33,7 +33,7 @@ def add_cors(request: HttpRequest, response: R, *, methods: str, headers: str, e
     allowed: list[str] = settings.API_CORS_ORIGINS
     origin = request.headers.get("Origin", "")
     if ANY not in allowed:
-        patch_vary_headers(response, ["Origin"])  # type: ignore[arg-type]
+        patch_vary_headers(response, ["Origin"])
     if not is_allowed(origin):
         return response
     response.headers["Access-Control-Allow-Origin"] = ANY if ANY in allowed else origin

@@ -17,6 +17,7 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE, HELD, State
+from botfactory.jobs.watching import Watcher
 from botfactory.rest.access import person
 from botfactory.rest.errors import not_found, register_errors
 from botfactory.rest.paging import MOST, PageDict, PageQuery, page_of
@@ -312,7 +313,7 @@ def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | Stream
     header = request.headers.get("Authorization", "")
     session = None if header else request.session.session_key
     return StreamingHttpResponse(
-        stream.follow(job.pk, stream.Watcher(header, session), after, _event_data, _job_data),
+        stream.follow(job.pk, Watcher(header, session), after, _event_data, _job_data),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -55,7 +55,7 @@ def _refuse_unknown_fields(operation: Operation) -> None:
     known: dict[str, set[str]] = {"query": set(), "form": set(), "file": set()}
     for model in operation.models:
         if model.__ninja_param_source__ in known:
-            known[model.__ninja_param_source__] |= set(model.__ninja_flatten_map__)  # type: ignore[attr-defined]
+            known[model.__ninja_param_source__] |= set(model.__ninja_flatten_map__)
     takes_form = bool(known["form"] or known["file"])
     takes_json = not takes_form and any(model.__ninja_param_source__ == "body" for model in operation.models)
     get_values = operation._get_values
@@ -70,7 +70,7 @@ def _refuse_unknown_fields(operation: Operation) -> None:
         values: dict[str, Any] = get_values(request, *args)
         return values
 
-    operation._get_values = checked  # type: ignore[method-assign]
+    operation._get_values = checked  # type: ignore[method-assign, assignment]
 
 
 def _require_known(sent: Any, known: set[str]) -> None:

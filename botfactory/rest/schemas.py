@@ -44,4 +44,4 @@ class Page(Told, Generic[T]):
 
 def examples(*values: Any, base: ConfigDict | None = None) -> ConfigDict:
     """`model_config = examples({...})`: what the documentation shows; `base` as for `Asked.model_config`."""
-    return ConfigDict(**{**(base or {}), "json_schema_extra": {"examples": list(values)}})  # type: ignore[typeddict-item]
+    return ConfigDict(**{**(base or {}), "json_schema_extra": {"examples": list(values)}})

@@ -127,6 +127,40 @@ def test_the_page_says_what_is_wrong_and_makes_nothing(alice: User, sent: dict[s
     assert not ApiToken.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("may", "scopes"), [("", ["read", "write"]), ("read", ["read"]), ("read write", ["read", "write"])]
+)
+def test_the_page_asks_what_the_token_may(alice: User, may: str, scopes: list[str]) -> None:
+    page = signed_in(alice).post("/tokens/", {"name": "Nightly run", "may": may})
+    assert page.status_code == 200 and ApiToken.objects.get().scopes == scopes
+    assert f"may {', '.join(scopes)}" in page.content.decode()
+
+
+def test_only_administrators_make_tokens_for_administrators(alice: User, admin: User) -> None:
+    sent = {"name": "Nightly run", "may": "read write admin"}
+    assert "read write admin" not in signed_in(alice).get("/tokens/").content.decode()
+    assert signed_in(alice).post("/tokens/", sent).status_code == 400
+    with pytest.raises(tokens.TokenError, match="administrator"):
+        tokens.create_token(owner=alice, name="x", scopes=["admin"])
+    assert signed_in(admin).post("/tokens/", sent).status_code == 200
+    token = ApiToken.objects.get()
+    assert tokens.scopes_of(token) == {"read", "write", "admin"}
+    User.objects.filter(pk=admin.pk).update(is_superuser=False)
+    token.refresh_from_db()
+    assert tokens.scopes_of(token) == {"read", "write"}
+
+
+@pytest.mark.parametrize("scopes", [[], ["all"], ["read", "all"]])
+def test_a_token_needs_scopes_that_there_are(alice: User, scopes: list[str]) -> None:
+    with pytest.raises(tokens.TokenError, match="Choose what the token may"):
+        tokens.create_token(owner=alice, name="x", scopes=scopes)
+
+
+def test_a_token_makes_none_that_may_more(alice: User) -> None:
+    with pytest.raises(tokens.TokenError, match="no more than itself"):
+        tokens.create_token(owner=alice, name="x", scopes=["read", "write"], within=["write"])
+
+
 def test_the_owner_revokes_and_it_is_gone_from_the_page(alice: User) -> None:
     new = tokens.create_token(owner=alice, name="Nightly run")
     page = signed_in(alice).post(f"/tokens/{new.token.pk}/revoke", follow=True).content.decode()

@@ -68,7 +68,7 @@ def test_to_strangers_and_the_administrator_things_do_not_exist(
         for method, path, operation in operations():
             if "{" not in path or operation["security"][0]["Token"] == ["admin"]:
                 continue
-            body = {} if "requestBody" in operation else None
+            body: dict[str, Any] | None = {} if "requestBody" in operation else None
             there, gone = (program.ask(method, at(path, ids), body) for ids in (things, nowhere))
             # Before the thing is looked for, a body is: that tells nothing of it either.
             assert (there.status_code, there.content) == (gone.status_code, gone.content), path

@@ -103,7 +103,7 @@ def test_every_error_has_the_one_shape(alice: User) -> None:
     assert answer["Allow"] == "GET"
     require_error(program.get("/tokens/7c1c9c0e-6d0c-4e58-9b43-5d8f0a2d8d55"), 404, "not_found")
     require_error(program.get("/tokens/nonsense"), 404, "not_found")
-    raw = {"headers": program.headers, "content_type": "application/json"}
+    raw: dict[str, Any] = {"headers": program.headers, "content_type": "application/json"}
     require_error(program.client.post(f"{V1}/tokens", "{", **raw), 400, "bad_request")
     require_error(program.client.post(f"{V1}/tokens", "[]", **raw), 422, "bad_value")
     require_error(program.client.post(f"{V1}/tokens", headers=program.headers), 415, "unsupported_media_type")

@@ -273,6 +273,12 @@ def test_revoked_expired_or_deactivated_is_out(
     require_error(client.get("prolific.bsky.social"), 401, "expired or revoked")
 
 
+def test_a_token_that_may_not_read_reads_nothing(alice: User, live_server: Any, bluesky: BlueskyServer) -> None:
+    text = tokens.create_token(owner=alice, name="writer", scopes=["write"]).text
+    require_error(TutorialClient(live_server.url, text).get("prolific.bsky.social"), 403, "scope read")
+    assert not bluesky.requests
+
+
 def test_a_token_in_the_address_is_not_taken(live_server: Any, client: TutorialClient, bluesky: BlueskyServer) -> None:
     token = client.headers["Authorization"].removeprefix("Bearer ")
     answer = httpx.get(f"{live_server.url}/api/prolific.bsky.social", params={"token": token})
