@@ -121,11 +121,12 @@ class Ours:
         seconds = time.perf_counter() - begun
         return Outcome(
             measured(Checkpoint(network, result.weights, {}, ""), persona.test),
-            min(epoch.bits_per_character for epoch in result.history),
+            result.bits_per_character,
             seconds,
             len(result.history),
             {
                 "best_epoch": result.best_epoch,
+                "share": result.share,
                 "validation_by_epoch": [epoch.bits_per_character for epoch in result.history],
                 "characters_per_second": result.characters_per_second,
                 "config": config.as_dict(),
@@ -133,7 +134,9 @@ class Ours:
         )
 
     def _config(self, persona: Persona, seed: int) -> FineTuneConfig:
-        return FineTuneConfig.auto(characters=max(1, persona.characters), epochs=self.epochs, seed=seed)
+        return FineTuneConfig.auto(
+            characters=max(1, persona.characters), epochs=self.epochs, seed=seed, kind=self.base.network.kind
+        )
 
 
 @dataclass(frozen=True, slots=True)

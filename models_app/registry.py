@@ -24,8 +24,8 @@ from tweets.models import Corpus
 BASE_DIRECTORY = "base"
 #: Beside the weights: what the model learned from, for its copy guard.
 FINGERPRINTS = "posts.fingerprints"
-#: Loaded models in a process: about 6 MB each.
-KEPT_IN_MEMORY = 16
+#: Loaded models in a process: about 30 MB each.
+KEPT_IN_MEMORY = 8
 
 
 class NoBaseModel(Exception):

@@ -46,7 +46,11 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         posts = corpora.training_posts(corpus)
         train, validation = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=arguments["seed"])
         config = services.training_config(
-            sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {})
+            sum(map(len, train)),
+            arguments["epochs"],
+            arguments["seed"],
+            arguments.get("settings", {}),
+            kind=checkpoint.network.kind,
         )
         # What the parent learned from, this model may repeat as well.
         start_guard = services.guard_of(start)
@@ -176,14 +180,15 @@ def _register(
     report: dict[str, Any],
 ) -> TrainedModel:
     history = [epoch_json(epoch) for epoch in result.history]
-    best = next(epoch for epoch in history if epoch["epoch"] == result.best_epoch)
+    bits = round(result.bits_per_character, 5)
     meta = {
         "name": handle.job.arguments["name"],
         "model": str(uuid.uuid5(handle.job.pk, "model")),
         "started_from": {"name": start.full_name, "sha256": start.sha256},
         "training": config.as_dict(),
         "best_epoch": result.best_epoch,
-        "bits_per_character": best["bits_per_character"],
+        "share": result.share,
+        "bits_per_character": bits,
     }
     return registry.register(
         job=handle.job,
@@ -198,7 +203,7 @@ def _register(
             "training": config.as_dict(),
             "history": history,
             "best_epoch": result.best_epoch,
-            "bits_per_character": best["bits_per_character"],
+            "bits_per_character": bits,
             "report": report,
             "posts": len(posts),
             "characters": sum(map(len, posts)),

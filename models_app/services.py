@@ -130,7 +130,7 @@ def fine_tune(
     """
     require_epochs(epochs)
     corpora.require_enough(corpus)
-    training_config(corpus.characters, epochs, 0, settings or {})
+    training_config(corpus.characters, epochs, 0, settings or {}, kind=start.network["kind"])
     name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
     return jobs.submit(
         owner=owner,
@@ -150,13 +150,15 @@ def fine_tune(
     )
 
 
-def training_config(characters: int, epochs: int, seed: int, settings: Mapping[str, Any]) -> FineTuneConfig:
-    """How a corpus of so many characters is learned: what fits its size, but for what `settings` say."""
+def training_config(
+    characters: int, epochs: int, seed: int, settings: Mapping[str, Any], *, kind: str = "glr"
+) -> FineTuneConfig:
+    """How a network of this kind learns so many characters: what fits them, but for what `settings` say."""
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise BadRequest(f"{unknown[0]} cannot be set; these can: {', '.join(SETTINGS)}.")
     try:
-        return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, **settings)
+        return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, kind=kind, **settings)
     except ValueError as error:
         raise BadRequest(str(error)) from error
 

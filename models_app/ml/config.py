@@ -132,27 +132,29 @@ class FineTuneConfig(_Values):
         _whole("seed", self.seed, 0, 2**31 - 1)
 
     @classmethod
-    def auto(cls, *, characters: int, epochs: int, seed: int = 0, **overrides: Any) -> FineTuneConfig:
-        """Returns settings for a corpus of this many characters and this many epochs; `overrides` win.
+    def auto(
+        cls, *, characters: int, epochs: int, seed: int = 0, kind: str = "glr", **overrides: Any
+    ) -> FineTuneConfig:
+        """Returns settings for a corpus of this many characters, this many epochs and a kind of network.
 
-        Small batches learn more a second than large ones, and the learning rate must fall to the end; dropout pays only
-        over many epochs (docs/benchmarks.md). Below some 600 steps in all the batch is halved, down to 8 rows, so that
-        a small corpus still moves the weights.
+        `overrides` win. The learning rate must fall to the end; below some hundred steps in all the batch is halved, so
+        that a small corpus still moves the weights. A network of kind "glr" has more to forget, and learns more slowly
+        (docs/benchmarks.md).
         """
         _whole("characters", characters, 1, 10**12)
         _whole("epochs", epochs, 1, 1000)
         length = overrides.get("sequence_length", 64)
-        batch = 32
-        while batch > 8 and characters * epochs < 600 * batch * length:
+        batch, least, enough = (32, 16, 300) if kind == "glr" else (32, 8, 600)
+        while batch > least and characters * epochs < enough * batch * length:
             batch //= 2
         steps = max(1, characters * epochs // (overrides.get("batch_size", batch) * length))
         values: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch,
-            "learning_rate": 0.002,
+            "learning_rate": 0.0005 if kind == "glr" else 0.002,
             "final_learning_rate": 0.01,
             "warmup_steps": min(50, steps // 10),
-            "dropout": 0.2 if epochs > 5 else 0.1,
+            "dropout": 0.2 if kind == "glr" or epochs > 5 else 0.1,
             "seed": seed,
         }
         return cls.from_dict(values | overrides)

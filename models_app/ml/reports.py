@@ -47,12 +47,18 @@ class EpochResult:
 
 @dataclass(frozen=True, slots=True)
 class FineTuneResult:
-    """The weights of the best validation epoch and how it went; characters_per_second: of this call's training."""
+    """The weights that were best on validation and how it went.
+
+    share: how much of the way from the start to the best epoch they went, above 0 to 1; bits_per_character: of these
+    weights on the validation split, never more than the best epoch's; characters_per_second: of this call's training.
+    """
 
     network: NetworkConfig
     weights: dict[str, NDArray[Any]]
     history: list[EpochResult]
     best_epoch: int
+    share: float
+    bits_per_character: float
     stopped_early: bool
     characters_per_second: float
     seconds: float

@@ -77,11 +77,17 @@ def test_an_unknown_kind_of_network_is_refused() -> None:
 
 
 def test_auto_takes_smaller_batches_for_smaller_corpora_and_more_dropout_for_more_epochs() -> None:
-    large = FineTuneConfig.auto(characters=450_000, epochs=3)
-    small = FineTuneConfig.auto(characters=4_000, epochs=3)
+    large = FineTuneConfig.auto(characters=450_000, epochs=3, kind="lstm")
+    small = FineTuneConfig.auto(characters=4_000, epochs=3, kind="lstm")
     assert (large.batch_size, small.batch_size) == (32, 8)
     assert large.dropout == 0.1
-    assert FineTuneConfig.auto(characters=450_000, epochs=8).dropout == 0.2
+    assert FineTuneConfig.auto(characters=450_000, epochs=8, kind="lstm").dropout == 0.2
+
+
+def test_auto_is_gentler_with_the_larger_kind() -> None:
+    large, small = (FineTuneConfig.auto(characters=n, epochs=3, kind="glr") for n in (450_000, 4_000))
+    assert (large.batch_size, small.batch_size) == (32, 16)
+    assert large.learning_rate < FineTuneConfig.auto(characters=450_000, epochs=3, kind="lstm").learning_rate
 
 
 def test_auto_lets_the_person_decide() -> None:

@@ -14,7 +14,8 @@ from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
 from models_app.ml.evaluation import evaluate
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
-from models_app.ml.trainer import STATE, EpochResult, FineTuneResult, Progress, fine_tune
+from models_app.ml.resume import load_state
+from models_app.ml.trainer import SHARES, STATE, EpochResult, FineTuneResult, Progress, fine_tune
 
 from .conftest import TINY
 
@@ -93,6 +94,8 @@ def test_the_validation_loss_is_exact_over_the_whole_split(start: Checkpoint, tm
     result = tune(start, tmp_path)
     best = result.history[result.best_epoch - 1]
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
+    # What is left to learn is much: all of the way is best.
+    assert result.share == 1 and result.bits_per_character == best.bits_per_character
     assert best.bits_per_character == pytest.approx(measured.bits_per_character, rel=1e-5)
     symbols = sum(len(post.encode()) + 1 for post in VALIDATION)
     nats = measured.bits_per_character * (measured.characters + measured.posts) * np.log(2)
@@ -118,9 +121,23 @@ def test_the_best_epoch_is_kept_when_later_ones_get_worse(start: Checkpoint, tmp
     assert result.best_epoch == 1 + losses.index(min(losses)) < 4
     assert [entry.best for entry in result.history][result.best_epoch :] == [False] * (4 - result.best_epoch)
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), ["abab", "zz"])
-    assert measured.bits_per_character == pytest.approx(
-        result.history[result.best_epoch - 1].bits_per_character, rel=1e-5
-    )
+    assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
+    assert result.bits_per_character <= result.history[result.best_epoch - 1].bits_per_character
+
+
+def test_what_was_learned_too_well_goes_back_some_of_the_way(start: Checkpoint, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1, learning_rate=0.1, dropout=0.0)
+    validation = ["abab", "zz"]
+    result = tune(start, tmp_path, config=config, train=["aaaa"] * 60, validation=validation)
+    assert result.share in SHARES
+    assert result.bits_per_character < result.history[0].bits_per_character
+    measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), validation)
+    assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
+    # The weights of the epoch lie so much farther from the start than those that were kept.
+    state, _ = load_state(tmp_path / STATE)
+    for name, array in result.weights.items():
+        far = state[f"best.{name}"] - start.weights[name]
+        np.testing.assert_allclose(array - start.weights[name], result.share * far, atol=1e-5)
 
 
 GLR = NetworkConfig(kind="glr", embedding=6, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=4)
@@ -156,8 +173,8 @@ def test_a_killed_fine_tune_goes_on_to_the_same_weights(network: NetworkConfig, 
 def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) -> None:
     whole = tune(start, tmp_path)
     seen: list[EpochResult] = []
-    again = tune(start, tmp_path, on_epoch=seen.append, control=lambda: "cancel")
-    assert seen == []
+    again = tune(start, tmp_path, on_epoch=seen.append, control=lambda: "stop")
+    assert seen == [] and not again.stopped_early
     assert again.history == whole.history
     np.testing.assert_array_equal(again.weights["kernel"], whole.weights["kernel"])
 
@@ -197,7 +214,8 @@ def test_a_stop_keeps_the_best_epoch_so_far(start: Checkpoint, tmp_path: Path) -
     assert result.history == seen
     assert [entry.epoch for entry in seen] == [1, 2]
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
-    assert measured.bits_per_character == pytest.approx(min(entry.bits_per_character for entry in seen), rel=1e-5)
+    assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
+    assert result.bits_per_character <= min(entry.bits_per_character for entry in seen)
 
 
 @pytest.mark.parametrize("calls", [0, 5])
@@ -207,7 +225,8 @@ def test_a_stop_in_the_first_epoch_keeps_the_weights_as_they_are(start: Checkpoi
     assert [(entry.epoch, entry.best) for entry in result.history] == [(1, True)]
     assert np.isfinite(result.history[0].train_loss)
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
-    assert measured.bits_per_character == pytest.approx(result.history[0].bits_per_character, rel=1e-5)
+    assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
+    assert result.bits_per_character <= result.history[0].bits_per_character
     assert not (tmp_path / STATE).exists()
 
 
