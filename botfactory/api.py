@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
+from tweets import api as corpora
 
 DESCRIPTION: Final = """\
 Everything that a page can do, a program can do.
@@ -26,6 +27,7 @@ api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namesp
 api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/jobs", jobs.router)
+api.add_router("/corpora", corpora.router)
 
 
 @require_safe

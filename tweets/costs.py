@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.core import signing
+from django.core.cache import cache
 
 from botfactory.accounts.models import User
 from tweets import services
@@ -129,6 +130,20 @@ def confirmed_cursor(value: str, *, owner: User, account: Account) -> str | None
     except (signing.BadSignature, ValueError):
         return None
     return str(cursor) if (who, asked) == (str(owner.pk), f"@{account.handle}".lower()) else None
+
+
+def remember(estimate: Estimate, owner: User) -> None:
+    """For whom no page sends it back: a Yes of `owner` within the hour needs no other look-up, in this process."""
+    cache.set(_remembered(owner, estimate.account), estimate.cursor, timeout=SECONDS_TO_CONFIRM)
+
+
+def remembered_cursor(*, owner: User, account: Account) -> str:
+    """The cursor of the estimate that was remembered for them, "" where none is."""
+    return str(cache.get(_remembered(owner, f"@{account.handle}"), ""))
+
+
+def _remembered(owner: User, account: str) -> str:
+    return f"{_SALT}:{owner.pk}:{account.lower()}"
 
 
 def _budget(settings: SourceSettings) -> tuple[int, int, bool]:

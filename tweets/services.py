@@ -396,10 +396,15 @@ def too_small_sentence(corpus: Corpus) -> str:
     )
 
 
-def require_enough(corpus: Corpus) -> None:
-    """Returns when a model can be trained on the corpus; else says what is in the way."""
+def require_ready(corpus: Corpus) -> None:
+    """Returns when the posts are there and cleaned; CorpusBusy before."""
     if not corpus.is_ready:
         raise CorpusBusy("These posts have not been imported yet: wait until the import has ended.")
+
+
+def require_enough(corpus: Corpus) -> None:
+    """Returns when a model can be trained on the corpus; else says what is in the way."""
+    require_ready(corpus)
     if corpus.characters < FEWEST_CHARACTERS:
         raise CorpusTooSmall(too_small_sentence(corpus))
 

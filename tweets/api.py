@@ -1,0 +1,489 @@
+"""`/corpora`: brought as text, by a handle or as a file; listed, told about, read post by post, deleted."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, BinaryIO, Final, Literal, TypeVar, cast
+
+import pydantic
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+from ninja.errors import ValidationError
+from pydantic import Field
+
+from botfactory.accounts.models import User
+from botfactory.jobs.api import JobOut, told_one
+from botfactory.jobs.models import Job
+from botfactory.rest import once
+from botfactory.rest.access import person
+from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
+from botfactory.rest.paging import MOST, USUAL, PageDict, PageQuery, page_of
+from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from tweets import costs, posts, services
+from tweets.models import Corpus, Post
+from tweets.report import Line
+from tweets.sources.handles import Network
+
+router = Router(tags=["corpora"])
+register_errors(
+    {
+        services.CorpusError: 422,
+        services.CorpusBusy: 409,
+        services.NotOffered: 409,
+        services.UploadTooLarge: 413,
+    }
+)
+
+Basis = Literal["own", "permission", "public"]
+AskedSchema = TypeVar("AskedSchema", bound=Asked)
+
+_ID: Final = "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0"
+_EXAMPLE: Final = {
+    "id": _ID,
+    "name": "dril",
+    "state": "ready",
+    "source": "bluesky",
+    "account": "@dril.bsky.social",
+    "file_name": None,
+    "basis": "public",
+    "rules": {"keep_replies": False, "keep_reposts": False},
+    "posts_found": 2400,
+    "posts_kept": 2100,
+    "characters": 190000,
+    "dropped": {"reply": 250, "too_short": 50},
+    "stored_bytes": 410000,
+    "created_at": "2026-11-25T12:00:00.000Z",
+}
+
+
+class _About(Asked):
+    """What is said of posts, however they are brought."""
+
+    basis: Basis = Field(description="Whose posts these are: your own, of somebody who permits it, a public figure's.")
+    name: Text = Field("", max_length=80, description="What the corpus is called; else by the account or the file.")
+    keep_replies: bool = Field(False, description="Whether replies to others are learned from.")
+    keep_reposts: bool = Field(False, description="Whether other people's posts that were passed on are.")
+
+
+class CorpusIn(_About):
+    """Either `text`, or `source` and `handle`."""
+
+    text: Text | None = Field(None, description="Posts, one on each line.")
+    source: Network | None = Field(None, description="The network of the account.")
+    handle: Text | None = Field(None, max_length=500, description="The account: its handle, or its profile's address.")
+    confirm_cost: bool = Field(
+        False,
+        strict=True,
+        description="Of an account of X, whose posts are bought: true says Yes to what they cost. Without it you get "
+        "the error cost_not_confirmed, which names posts and dollars, and nothing is bought.",
+    )
+
+
+class CorpusFileIn(_About):
+    """The fields beside `file` in a form."""
+
+    column: Text = Field(
+        "", max_length=80, description="Of a table the column that holds the posts, of objects the field; else found."
+    )
+
+
+class CorpusOut(Told):
+    """The posts of one voice."""
+
+    id: uuid.UUID
+    name: str
+    state: Literal["importing", "ready", "failed"]
+    source: str = Field(description="text, file, x_archive, bluesky, mastodon, x, or blend (made of others).")
+    account: str | None = Field(description="Of what came from a network.")
+    file_name: str | None
+    basis: Basis | None = Field(description="Null for what was brought before it was asked.")
+    rules: dict[str, Any] = Field(description="How the posts are cleaned.")
+    posts_found: int
+    posts_kept: int = Field(description="What is learned from, after cleaning.")
+    characters: int = Field(description="Of the kept posts.")
+    dropped: dict[str, int] = Field(description="How many posts are left out, by reason.")
+    stored_bytes: int
+    created_at: datetime
+
+    model_config = examples(_EXAMPLE)
+
+
+class NewCorpusOut(Told):
+    """The corpus, and the job that fills it."""
+
+    corpus: CorpusOut
+    job: JobOut
+
+    model_config = examples(
+        {
+            "corpus": {
+                **_EXAMPLE,
+                "state": "importing",
+                "posts_found": 0,
+                "posts_kept": 0,
+                "characters": 0,
+                "dropped": {},
+                "stored_bytes": 0,
+            },
+            "job": {
+                "id": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
+                "kind": "import",
+                "title": "Import dril",
+                "state": "queued",
+                "corpus": _ID,
+                "details": {},
+                "created_at": "2026-11-25T12:00:00.000Z",
+                "available_at": "2026-11-25T12:00:00.000Z",
+                "started_at": None,
+                "finished_at": None,
+                "estimated_finish": None,
+                "queue_position": 1,
+                "waits_for": "turn",
+                "progress": None,
+                "best_checkpoint": None,
+                "result": None,
+                "error": None,
+                "stop_requested": False,
+                "attempt": 0,
+                "last_sequence": 1,
+            },
+        }
+    )
+
+
+class CountOut(Told):
+    name: str
+    posts: int
+
+
+class UseOut(Told):
+    name: str
+    uses: int
+
+
+class LanguageOut(Told):
+    name: str
+    percent: int
+
+
+class ReportOut(Told):
+    """What came of a corpus, and whether it is enough to learn from."""
+
+    verdict: Literal["enough", "few", "too_few"] = Field(description="Of too few no model can be trained.")
+    advice: str = Field(description="The verdict as a sentence.")
+    posts_found: int
+    posts_kept: int
+    characters: int
+    dropped: dict[str, int]
+    sample: list[str] = Field(description="Kept posts, cleaned, spread evenly.")
+    months: list[CountOut] = Field(description="Kept posts by month; by year where there are more than ten.")
+    undated: int = Field(description="Kept posts without a date.")
+    lengths: list[CountOut] = Field(description="Kept posts by their number of characters.")
+    words: list[UseOut]
+    hashtags: list[UseOut]
+    languages: list[LanguageOut]
+
+    model_config = examples(
+        {
+            "verdict": "enough",
+            "advice": "190,000 characters: enough to learn a voice.",
+            "posts_found": 2400,
+            "posts_kept": 2100,
+            "characters": 190000,
+            "dropped": {"reply": 250, "too_short": 50},
+            "sample": ["just had the best coffee of my life"],
+            "months": [{"name": "2026-10", "posts": 210}],
+            "undated": 0,
+            "lengths": [{"name": "21–40", "posts": 400}],
+            "words": [{"name": "coffee", "uses": 90}],
+            "hashtags": [{"name": "#monday", "uses": 4}],
+            "languages": [{"name": "English", "percent": 98}],
+        }
+    )
+
+
+class PostOut(Told):
+    """A post as its source had it, and what cleaning made of it."""
+
+    id: str = Field(description="Its id at the source, or its place in the file.")
+    text: str
+    created_at: datetime | None
+    is_repost: bool
+    is_reply: bool
+    is_quote: bool
+    has_warning: bool
+    cleaned: str | None = Field(description="What is learned from; null where the post is left out.")
+    dropped: str | None = Field(description="Why it is left out.")
+
+    model_config = examples(
+        {
+            "id": "3l6oveex3ii2l",
+            "text": "just had the best coffee of my life https://example.org",
+            "created_at": "2026-11-25T12:00:00.000Z",
+            "is_repost": False,
+            "is_reply": False,
+            "is_quote": False,
+            "has_warning": False,
+            "cleaned": "just had the best coffee of my life",
+            "dropped": None,
+        }
+    )
+
+
+class GoneOut(Told):
+    """What went with a corpus."""
+
+    posts: int
+    files: int
+    jobs: int
+
+    model_config = examples({"posts": 2400, "files": 0, "jobs": 1})
+
+
+class PostsQuery(Asked):
+    after: Text | None = Field(None, max_length=64, description="The id of the last one of the page before.")
+    limit: int = Field(USUAL, ge=1, le=MOST, description="How many at most.")
+    q: Text = Field("", max_length=200, description="Only posts that hold these words, in any case.")
+    show: posts.Show = Field("kept", description="kept; dropped by cleaning; removed by hand; or all.")
+
+
+def _form_schema() -> dict[str, Any]:
+    schema = CorpusFileIn.model_json_schema()
+    file = {"type": "string", "format": "binary", "description": "A .txt, .csv, .json or .jsonl file or an X archive."}
+    return {**schema, "properties": {"file": file, **schema["properties"]}, "required": ["file", *schema["required"]]}
+
+
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": CorpusIn.model_json_schema(),
+                "examples": {
+                    "handle": {"value": {"source": "bluesky", "handle": "@dril.bsky.social", "basis": "public"}},
+                    "text": {"value": {"text": "my first post\nmy second post", "basis": "own", "name": "My posts"}},
+                },
+            },
+            "multipart/form-data": {"schema": _form_schema()},
+        },
+    },
+    # What can be wrong with any body; the document has the rest.
+    "responses": {400: {}, 413: {}, 415: {}},
+}
+
+
+def told(corpus: Corpus) -> CorpusOut:
+    """The corpus as the API shows it."""
+    return CorpusOut.model_validate(
+        {
+            "id": corpus.pk,
+            "name": corpus.name,
+            "state": corpus.state,
+            "source": corpus.source,
+            "account": corpus.account or None,
+            "file_name": corpus.file_name or None,
+            "basis": corpus.basis or None,
+            "rules": corpus.cleaning_rules.as_dict(),
+            "posts_found": corpus.posts_found,
+            "posts_kept": corpus.posts_kept,
+            "characters": corpus.characters,
+            "dropped": corpus.dropped,
+            "stored_bytes": corpus.stored_bytes,
+            "created_at": corpus.created_at,
+        }
+    )
+
+
+@router.get("", response=Page[CorpusOut], summary="List your corpora")
+def list_corpora(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
+    """Your corpora, the newest first."""
+    return page_of(services.corpora_for_user(person(request)), query, lambda rows: map(told, rows))
+
+
+@router.post("", response={202: NewCorpusOut}, summary="Bring posts", openapi_extra=_BODY)
+@once.slow
+def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
+    """A new corpus, whose import is queued: of `text` or of an account as JSON, or of a `file` as multipart/form-data.
+
+    Posts of X cost money: without `confirm_cost` the answer is the error `cost_not_confirmed`, which says how much.
+    """
+    owner = person(request)
+    if request.content_type == "multipart/form-data":
+        job = _bring_file(owner, request)
+    else:
+        asked = _checked(CorpusIn, _json_of(request))
+        job = _bring_account(owner, asked) if _is_account(asked) else _bring_text(owner, asked)
+    corpus = Corpus.objects.get(pk=job.arguments["corpus"])
+    return Status(202, NewCorpusOut(corpus=told(corpus), job=told_one(job)))
+
+
+@router.get("/{uuid:corpus_id}", response=CorpusOut, summary="Get a corpus")
+def get_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> CorpusOut:
+    """The corpus as it is now. How far its import is, its job tells: `GET /jobs/{id}`."""
+    return told(_corpus(request, corpus_id))
+
+
+@router.get("/{uuid:corpus_id}/report", response=ReportOut, summary="What came of a corpus")
+def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
+    """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
+    corpus = _corpus(request, corpus_id)
+    services.require_ready(corpus)
+    report = services.report(corpus)
+    return ReportOut.model_validate(
+        {
+            "verdict": report.verdict,
+            "advice": report.advice,
+            "posts_found": report.found,
+            "posts_kept": report.kept,
+            "characters": report.characters,
+            "dropped": report.dropped,
+            "sample": report.sample,
+            "months": _counted(report.months, "posts"),
+            "undated": report.undated,
+            "lengths": _counted(report.lengths, "posts"),
+            "words": _counted(report.words, "uses"),
+            "hashtags": _counted(report.hashtags, "uses"),
+            "languages": [{"name": share.name, "percent": share.percent} for share in report.languages],
+        }
+    )
+
+
+@router.get("/{uuid:corpus_id}/posts", response=Page[PostOut], summary="The posts of a corpus")
+def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQuery]) -> PageDict:
+    """Its posts in the order of their source, those after the post `after`: the kept ones, unless `show` says which."""
+    corpus = _corpus(request, corpus_id)
+    rows = posts.find(corpus, words=query.q, show=query.show)
+    if query.after is not None:
+        last = corpus.posts.filter(key=query.after).values_list("pk", flat=True).first()
+        if last is None:
+            raise bad_value("after", "There is none with this id any more: begin again without after.")
+        rows = rows.filter(pk__gt=last)
+    found = list(rows[: query.limit + 1])
+    return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)
+
+
+@router.delete("/{uuid:corpus_id}", response=GoneOut, summary="Delete a corpus")
+def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> GoneOut:
+    """The corpus is gone with its posts, files and jobs; how many. Models that learned from it stay."""
+    gone = services.delete_corpus(_corpus(request, corpus_id), by=person(request))
+    return GoneOut(posts=gone.posts, files=gone.files, jobs=gone.jobs)
+
+
+def _bring_text(owner: User, asked: CorpusIn) -> Job:
+    with _about("text"):
+        return services.import_text(owner=owner, text=asked.text or "", **_rest(asked))
+
+
+def _bring_account(owner: User, asked: CorpusIn) -> Job:
+    assert asked.source is not None and asked.handle is not None
+    with _about("handle"):
+        account = services.account_to_bring(asked.handle, network=asked.source)
+        cursor = ""
+        # The address of a profile says by itself whose network it is.
+        if account.network == "x":
+            if not asked.confirm_cost:
+                estimate = costs.of_account(account, owner=owner)
+                costs.remember(estimate, owner)
+                message = f"{estimate} No post is bought yet: send the same again with confirm_cost true."
+                raise bad_value("confirm_cost", message, code="cost_not_confirmed")
+            cursor = costs.remembered_cursor(owner=owner, account=account)
+        return services.import_handle(
+            owner=owner, handle=asked.handle, network=asked.source, cursor=cursor, **_rest(asked)
+        )
+
+
+def _bring_file(owner: User, request: HttpRequest) -> Job:
+    more = sorted(set(request.FILES) - {"file"})
+    asked = _checked(CorpusFileIn, request.POST.dict() | dict.fromkeys(more))
+    file = request.FILES.get("file")
+    if file is None or file.file is None:
+        raise bad_value("file", "file is missing in the form: it is the file that holds the posts.", code="missing")
+    with _about("file"):
+        return services.import_file(
+            owner=owner, file=cast(BinaryIO, file.file), file_name=file.name or "", column=asked.column, **_rest(asked)
+        )
+
+
+def _rest(asked: _About) -> dict[str, Any]:
+    return {
+        "basis": asked.basis,
+        "name": asked.name,
+        "keep_replies": asked.keep_replies,
+        "keep_reposts": asked.keep_reposts,
+    }
+
+
+def _is_account(asked: CorpusIn) -> bool:
+    """Whether an account is asked for, False for text. ApiError where it is neither, or both."""
+    is_account = asked.source is not None or asked.handle is not None
+    if asked.text is not None:
+        if is_account:
+            raise bad_value("text", "Send either text, or source and handle: they are different corpora.")
+        return False
+    if not is_account:
+        message = "There are no posts in this: send text, or source and handle, or a file as multipart/form-data."
+        raise bad_value("text", message, code="missing")
+    for name in ("source", "handle"):
+        if getattr(asked, name) is None:
+            raise bad_value(
+                name, f"{name} is missing in the body: an account has a source and a handle.", code="missing"
+            )
+    return True
+
+
+def _json_of(request: HttpRequest) -> Any:
+    if request.content_type not in ("", "application/json") and request.body:
+        raise ApiError(415, "unsupported_media_type", "Send JSON (application/json), or a file as multipart/form-data.")
+    try:
+        return json.loads(request.body) if request.body else None
+    except (ValueError, RecursionError):
+        raise ApiError(400, *SENTENCES[400]) from None
+
+
+def _checked(schema: type[AskedSchema], values: Any) -> AskedSchema:
+    """What was sent as the schema has it; errors are those of any other operation."""
+    if not isinstance(values, dict):
+        raise ApiError(422, "missing", "Send a JSON object as the body of this request, or a form with a file.")
+    try:
+        return schema.model_validate(values)
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        raise ValidationError([{**one, "loc": ("body", "body", *one["loc"])} for one in found]) from None
+
+
+@contextmanager
+def _about(param: str) -> Iterator[None]:
+    """What a service says against it is said of this field."""
+    try:
+        yield
+    except services.CorpusError as error:
+        raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
+
+
+def _corpus(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
+    try:
+        return services.corpus_for_user(person(request), corpus_id)
+    except Corpus.DoesNotExist:
+        raise not_found("corpus") from None
+
+
+def _counted(lines: list[Line], what: str) -> list[dict[str, Any]]:
+    return [{"name": line.name, what: line.number} for line in lines]
+
+
+def _post(post: Post) -> PostOut:
+    return PostOut(
+        id=post.key,
+        text=post.text,
+        created_at=post.posted_at,
+        is_repost=post.is_repost,
+        is_reply=post.is_reply,
+        is_quote=post.is_quote,
+        has_warning=post.has_warning,
+        cleaned=None if post.dropped else post.cleaned,
+        dropped=post.dropped or None,
+    )
