@@ -16,7 +16,7 @@ run: setup
 setup: .venv/.ready node_modules/.ready
 
 test: .venv/.ready-dev node_modules/.ready lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .

@@ -15,6 +15,16 @@ from botfactory.accounts.models import User
 from botfactory.ops import valkey
 
 PASSWORD = "correct horse battery"
+#: Folders whose tests share one product, and last longest.
+TOGETHER = ("e2e", "whole")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, a file's are in one of them, as are those of one product, which come first."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
+    items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,19 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+#: Of the processes that share the tests (pytest-xdist), which one this is.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+#: Of the Redis that REDIS_URL names: the database of the tests in the first process, and of the products they start.
+TESTS_DATABASE, PRODUCT_DATABASE = 7, 9
+REDIS_DATABASES = 16  # of a Redis as it comes
+
+
+def of_redis(url: str, database: int) -> str:
+    """The address of this process's own database: two processes share none."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{(database + 4 * WORKER) % REDIS_DATABASES}"))
+
 
 HOME = Path(tempfile.mkdtemp(prefix="botfactory-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -15,6 +28,8 @@ os.environ["BOTFACTORY_HOME"] = str(HOME / "var")
 os.environ["CHECKPOINTS_DIR"] = str(HOME / "checkpoints")
 os.environ["SECRET_KEY"] = "only for the tests, which serve nobody"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+if os.environ.get("REDIS_URL"):
+    os.environ["REDIS_URL"] = of_redis(os.environ["REDIS_URL"], TESTS_DATABASE)
 # What the developer has set for the product is not what the tests are about.
 for name in (
     "X_BEARER_TOKEN",

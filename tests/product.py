@@ -22,11 +22,10 @@ from django.conf import settings
 
 from models_app.ml import checkpoint, kinds
 from models_app.ml.config import NetworkConfig
+from tests.environment import PRODUCT_DATABASE, of_redis
 
 ROOT = Path(settings.BASE_DIR)
 START_SECONDS = 90
-#: Of the Redis that REDIS_URL names, a database that the tests in this process do not use.
-REDIS_DATABASE = 9
 
 
 def free_port() -> int:
@@ -177,7 +176,7 @@ def own_services() -> Iterator[dict[str, str]]:
     """DATABASE_URL and REDIS_URL for one product, where the tests run on Postgres and Redis; else nothing."""
     environment = {}
     if redis_url := os.environ.get("REDIS_URL"):
-        environment["REDIS_URL"] = urlunsplit(urlsplit(redis_url)._replace(path=f"/{REDIS_DATABASE}"))
+        environment["REDIS_URL"] = of_redis(redis_url, PRODUCT_DATABASE)
     url = os.environ.get("DATABASE_URL", "")
     name = f"botfactory_product_{uuid.uuid4().hex[:12]}"
     if url:

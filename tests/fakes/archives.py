@@ -16,6 +16,7 @@ EMAIL = "private.person@example.com"
 SECRET = "a direct message that is nobody's business"
 _MAX = 0xFFFFFFFF  # "see the extra field"
 _START = datetime(2023, 5, 1, 12, 0, 0, tzinfo=UTC)
+_DATE = (2023, 5, 2, 12, 0, 0)  # of the files in the zip
 
 
 def tweet(index: int, text: str, **more: Any) -> dict[str, Any]:
@@ -55,7 +56,9 @@ def pack(files: Mapping[str, bytes], *, top: str = "", private: bool = True) -> 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in {**(private_files() if private else {}), **files}.items():
-            archive.writestr(top + name, content)
+            entry = zipfile.ZipInfo(top + name, _DATE)  # the same bytes whenever it is made
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
     return out.getvalue()
 
 
