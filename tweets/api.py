@@ -33,6 +33,7 @@ register_errors(
     {
         services.CorpusError: 422,
         services.CorpusBusy: 409,
+        services.NotAsked: 409,
         services.NotOffered: 409,
         services.UploadTooLarge: 413,
     }
@@ -89,6 +90,12 @@ class CorpusFileIn(_About):
     column: Text = Field(
         "", max_length=80, description="Of a table the column that holds the posts, of objects the field; else found."
     )
+
+
+class ColumnIn(Asked):
+    column: Text = Field(min_length=1, max_length=80, description="The column that holds the posts, or its number.")
+
+    model_config = examples({"column": "text"}, base=Asked.model_config)
 
 
 class CorpusOut(Told):
@@ -364,6 +371,17 @@ def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQ
         rows = rows.filter(pk__gt=last)
     found = list(rows[: query.limit + 1])
     return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)
+
+
+@router.post("/{uuid:corpus_id}/column", response={202: JobOut}, summary="Name the column of a file")
+def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> Status[JobOut]:
+    """The import that failed with `which_column` is queued again and reads this column; the file is still here.
+
+    409 where no import asks for one.
+    """
+    corpus = _corpus(request, corpus_id)
+    with _about("column"):
+        return Status(202, told_one(services.name_column(corpus, body.column)))
 
 
 @router.delete("/{uuid:corpus_id}", response=GoneOut, summary="Delete a corpus")

@@ -48,6 +48,12 @@ class NewCorpusForm(forms.Form):
     )
 
 
+class ColumnForm(forms.Form):
+    """The answer to an import that asked which column holds the posts."""
+
+    column = forms.CharField(max_length=80, strip=True, label="Text column")
+
+
 class OptOutForm(forms.Form):
     """An account for the operator's list of opt-outs."""
 

@@ -18,6 +18,7 @@ from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from tweets import audit
 from tweets import report as reports
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
@@ -81,6 +82,10 @@ class NothingNewer(CorpusError):
 
 class CorpusBusy(CorpusError):
     code = "corpus_busy"
+
+
+class NotAsked(CorpusError):
+    code = "not_asked"
 
 
 class CorpusTooSmall(CorpusError):
@@ -279,6 +284,28 @@ def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False
         subject_id=corpus.pk,
         run_here=run_here,
     )
+
+
+def last_import(corpus: Corpus) -> Job | None:
+    """The newest import into the corpus, however it ended."""
+    return Job.objects.filter(subject_id=corpus.pk, kind=IMPORT).order_by("-created_at").first()
+
+
+def name_column(corpus: Corpus, column: str) -> Job:
+    """The import that asked which column holds the posts is queued again and reads this one; the file is still here."""
+    column = column.strip()
+    if not column:
+        raise NothingGiven("Name the column that holds the posts, or its number.")
+    with transaction.atomic():
+        job = last_import(corpus)
+        if job is None or (job.state, job.error_code) != (State.FAILED, base.WhichColumn.code):
+            raise NotAsked("No import of these posts asks for a column: they have one, or failed for another reason.")
+        if upload_path(corpus) is None:
+            raise NotAsked("The uploaded file is no longer there: bring it once more, and name the column with it.")
+        Job.objects.filter(pk=job.pk).update(arguments={**job.arguments, "column": column})
+        jobs.retry(job)
+    job.refresh_from_db()
+    return job
 
 
 def reclean(corpus: Corpus, rules: CleaningRules) -> Job:

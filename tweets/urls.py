@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views.corpus_list, name="corpora"),
     path("new", views.new_corpus, name="new_corpus"),
     path("blend", views.blend_corpora, name="blend"),
+    path("<uuid:corpus_id>/column", views.name_column, name="name_column"),
     path("<uuid:corpus_id>/clean", views.clean_corpus, name="clean_corpus"),
     path("<uuid:corpus_id>/posts", views.post_list, name="posts"),
     path("<uuid:corpus_id>/posts/out", views.take_out, name="take_out"),

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
+from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from tweets import blend, costs, examples, export, posts, services
-from tweets.forms import BlendForm, FindForm, NewCorpusForm, RulesForm
+from tweets.forms import BlendForm, ColumnForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
 
@@ -98,6 +99,21 @@ def blend_corpora(request: HttpRequest) -> HttpResponse:
         except (services.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     return render(request, "tweets/blend.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+@login_required
+@require_POST
+def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """The answer to an import that asked which column holds the posts; then the import's page again."""
+    corpus = corpus_or_404(request, corpus_id)
+    form = ColumnForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise services.NothingGiven("Name the column that holds the posts, in at most 80 characters.")
+        return redirect(services.name_column(corpus, form.cleaned_data["column"]))
+    except (services.CorpusError, LimitReached, NotPossible) as error:
+        messages.warning(request, str(error))
+    return redirect(services.last_import(corpus) or corpus)
 
 
 @login_required

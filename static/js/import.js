@@ -37,7 +37,15 @@ function phaseSentence(job) {
   return "Reading the posts…";
 }
 
+/** An import that asks which column holds the posts: trying again without an answer would ask again. */
+function renderQuestion(job) {
+  const asks = job.state === "failed" && job.error?.code === "which_column";
+  show(byId("which-column"), asks);
+  if (asks) show(document.querySelector('form[data-job-action="retry"]'), false);
+}
+
 function render(job) {
+  renderQuestion(job);
   const found = Math.max(total, job.progress.total ?? 0, job.result.posts ?? 0);
   const kept = job.state === "succeeded" ? `, ${count(job.result.kept)} kept` : "";
   setText(byId("count"), found || job.state === "succeeded" ? `${plural(found, "post")}${kept}` : "No posts yet");

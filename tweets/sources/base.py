@@ -177,7 +177,10 @@ class BadFile(SourceError):
 
 
 class WhichColumn(BadFile):
-    """More than one of the `columns` of a table may hold the posts: `SourceSettings.text_column` has to name one."""
+    """It is not clear which of the `columns` (or fields) holds the posts: `SourceSettings.text_column` has to name it.
+
+    Nothing that depends on the answer has been read before it is raised.
+    """
 
     code = "which_column"
 

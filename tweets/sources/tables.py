@@ -121,16 +121,17 @@ def _named(text_column: str, first: list[str], names: list[str], has_header: boo
     if number.isascii() and number.isdigit() and 0 < int(number[:6]) <= len(first):
         return (names if has_header else []), int(number) - 1
     there = ", ".join(f"“{cell[:40]}”" for cell in first[:20]) if has_header else f"{len(first)} columns without names"
-    raise BadFile(
-        f"The table has no text column “{text_column[:40]}”. It has {there}: name one of these, or its number."
+    raise WhichColumn(
+        f"The table has no text column “{text_column[:40]}”. It has {there}: name one of these, or its number.",
+        tuple(first if has_header else ()),
     )
 
 
 def _ask(columns: list[str]) -> NoReturn:
     shown = [f"“{column[:40]}”" for column in columns[:10]]
     raise WhichColumn(
-        f"The posts may be in {', '.join(shown[:-1])} or {shown[-1]} of this table. Bring it again and name the "
-        "right one: under “Text column” on the page, with --column at the terminal.",
+        f"The posts may be in {', '.join(shown[:-1])} or {shown[-1]} of this table. Name the right one: "
+        "under “Text column” on the page, with --column at the terminal.",
         tuple(columns),
     )
 

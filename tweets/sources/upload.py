@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tweets.sources import json_stream, tables
-from tweets.sources.base import BadFile, Page, Post, SourceSettings
+from tweets.sources.base import BadFile, Page, Post, SourceSettings, WhichColumn
 from tweets.sources.encodings import open_text
 from tweets.sources.paging import in_pages
 from tweets.sources.records import TEXT_NAMES, field_name, post_of, text_of
@@ -95,12 +95,13 @@ def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str], text_field: st
         text = _text_in(fields, text_field)
         if text is None and not any_text:
             name, number = place.split("-")
-            raise BadFile(
+            message = (
                 f"{name.capitalize()} {int(number)} has no text in its field “{text_field[:40]}”. Name another field."
                 if text_field
                 else f"{name.capitalize()} {int(number)} has no text. Name its field under “Text column”, or give each "
                 f"post as a string, or as an object with its text in one of these fields: {_LOOKED_FOR}."
             )
+            raise WhichColumn(message, tuple(fields)) if fields else BadFile(message)
         any_text = True
         yield post_of(fields or {}, text or "", place, seen=seen)
 
