@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
+from models_app import api as models
 from tweets import api as corpora
 
 DESCRIPTION: Final = """\
@@ -28,6 +29,7 @@ api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/jobs", jobs.router)
 api.add_router("/corpora", corpora.router)
+api.add_router("/models", models.router)
 
 
 @require_safe

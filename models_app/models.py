@@ -87,6 +87,12 @@ class TrainedModel(models.Model):
         return "; ".join([f"{bits}{self.report['base_bits_per_character']:.3f})", *shares])
 
     @property
+    def parody_label(self) -> str:
+        """What stands beside everything that the model writes."""
+        account = self.corpus.account if self.corpus else ""
+        return f"AI parody of {account}, not by {account}." if account else "Written by a model, not by the person."
+
+    @property
     def full_name(self) -> str:
         """`owner/name`, or the name alone where nobody owns it."""
         return f"{self.owner.username}/{self.name}" if self.owner else self.name

@@ -45,13 +45,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         checkpoint = registry.load(start)
         posts = corpora.training_posts(corpus)
         train, validation = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=arguments["seed"])
-        config = services.training_config(
-            sum(map(len, train)),
-            arguments["epochs"],
-            arguments["seed"],
-            arguments.get("settings", {}),
-            kind=checkpoint.network.kind,
-        )
+        config = _config(arguments, train, checkpoint.network.kind)
         # What the parent learned from, this model may repeat as well.
         start_guard = services.guard_of(start)
         guard = CopyGuard.of(posts, beside=start_guard)
@@ -64,6 +58,15 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
     model = _register(handle, corpus, start, result, config, posts, guard, report)
     return {"model": str(model.pk), "name": model.name}
+
+
+def _config(arguments: dict[str, Any], train: list[str], kind: str) -> FineTuneConfig:
+    """What was chosen when the job was queued; of jobs of an earlier version it is chosen now."""
+    if "chosen" in arguments:
+        return FineTuneConfig.from_dict(arguments["chosen"])
+    return services.training_config(
+        sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {}), kind=kind
+    )
 
 
 def _train(
@@ -224,6 +227,7 @@ def register() -> None:
             template="models_app/training.html",
             run=run_fine_tune,
             needs=services.needs,
+            details=services.details,
             meter=services.TRAINING_MINUTES,
         )
     )

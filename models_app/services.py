@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import median
 from typing import Any
@@ -70,6 +70,20 @@ class BadRequest(ModelError):
     code = "bad_request"
 
 
+class ModelRetired(ModelError):
+    code = "model_retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A training that could be queued: how it learns, about how long it takes, and how many others come before it."""
+
+    start: TrainedModel
+    config: FineTuneConfig
+    seconds: float
+    jobs_ahead: int
+
+
 def models_for_user(user: Any) -> QuerySet[TrainedModel]:
     """The models that `user` may see: their own. (The base model is everybody's to start from, by `bases_for_user`.)"""
     if not (user.is_authenticated and user.is_active):
@@ -89,6 +103,19 @@ def bases_for_user(user: Any) -> list[TrainedModel]:
     """What `user` may start from: the base model, then their own models, the newest first."""
     own = models_for_user(user).filter(retired_at=None, is_base=False)
     return [registry.base_model(), *own]
+
+
+def start_for_user(user: Any, model_id: uuid.UUID | None) -> TrainedModel:
+    """The model that `user` starts from; without an id the base model.
+
+    TrainedModel.DoesNotExist for a stranger, ModelRetired for one from which nobody starts any more.
+    """
+    model = None if model_id is None else model_for_user(user, model_id)
+    if model is None or model.is_base:
+        return registry.base_model()
+    if model.retired_at is not None:
+        raise ModelRetired(f"{model.name} is retired: start from another model, or from the base model.")
+    return model
 
 
 def find_model(text: str, *, user: User | None = None) -> TrainedModel:
@@ -128,9 +155,8 @@ def fine_tune(
 
     `settings` are values of FineTuneConfig, by name, for those who know better than its `auto`.
     """
-    require_epochs(epochs)
-    corpora.require_enough(corpus)
-    training_config(corpus.characters, epochs, 0, settings or {}, kind=start.network["kind"])
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    config = _chosen(corpus, start, epochs, seed, settings or {})
     name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
     return jobs.submit(
         owner=owner,
@@ -142,12 +168,47 @@ def fine_tune(
             "start_name": start.full_name,
             "name": name,
             "epochs": epochs,
-            "seed": secrets.randbelow(2**31) if seed is None else seed,
+            "seed": seed,
             "settings": dict(settings or {}),
+            # What it will learn with, so that nobody is told anything else.
+            "chosen": config.as_dict(),
         },
         subject_id=corpus.pk,
         run_here=run_here,
     )
+
+
+def plan(
+    *,
+    owner: User,
+    corpus: Corpus,
+    start: TrainedModel,
+    epochs: int = DEFAULT_EPOCHS,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Plan:
+    """What `fine_tune` would queue for the same words, which it refuses as that does. Nothing is queued."""
+    config = _chosen(corpus, start, epochs, seed or 0, settings or {})
+    return Plan(start, config, estimate_seconds(corpus.characters, epochs), jobs_ahead(owner))
+
+
+def _chosen(corpus: Corpus, start: TrainedModel, epochs: int, seed: int, settings: Mapping[str, Any]) -> FineTuneConfig:
+    require_epochs(epochs)
+    corpora.require_enough(corpus)
+    learned = round(corpus.characters * (1 - VALIDATION_SHARE))
+    return training_config(learned, epochs, seed, settings, kind=start.network["kind"])
+
+
+def details(job: Job) -> dict[str, Any]:
+    """What was asked of a training, with the values that were chosen."""
+    asked = job.arguments
+    set_by_hand = {"epochs": asked.get("epochs"), "seed": asked.get("seed"), **asked.get("settings", {})}
+    return {
+        "model": asked.get("start"),
+        "model_name": asked.get("start_name"),
+        "name": asked.get("name"),
+        "hyperparameters": asked.get("chosen", set_by_hand),
+    }
 
 
 def training_config(
@@ -200,6 +261,18 @@ def _stored_mb(user: User) -> int:
 def jobs_ahead(user: User) -> int:
     """How many trainings would come before one that the person submits now, those that run among them."""
     return turns.ahead_of_new(kind_of(FINE_TUNE).queue, user.pk)
+
+
+def generations_for_user(user: Any) -> QuerySet[Generation]:
+    """What models wrote for `user`: nobody else sees it."""
+    if not (user.is_authenticated and user.is_active):
+        return Generation.objects.none()
+    return Generation.objects.filter(owner=user).select_related("model__corpus")
+
+
+def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
+    """The generation; Generation.DoesNotExist for a stranger as for an id that was never given out."""
+    return generations_for_user(user).get(pk=generation_id)
 
 
 def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
