@@ -138,8 +138,8 @@ class FineTuneConfig(_Values):
         """Returns settings for a corpus of this many characters, this many epochs and a kind of network.
 
         `overrides` win. The learning rate must fall to the end; below some hundred steps in all the batch is halved, so
-        that a small corpus still moves the weights. A network of kind "glr" has more to forget, and learns more slowly
-        (docs/benchmarks.md).
+        that a small corpus still moves the weights. A network of kind "glr" has more to forget: it learns more slowly,
+        above all where there is little to learn from (docs/benchmarks.md).
         """
         _whole("characters", characters, 1, 10**12)
         _whole("epochs", epochs, 1, 1000)
@@ -151,7 +151,7 @@ class FineTuneConfig(_Values):
         values: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch,
-            "learning_rate": 0.0005 if kind == "glr" else 0.002,
+            "learning_rate": 0.002 if kind == "lstm" else 0.001 if characters >= 200_000 else 0.0005,
             "final_learning_rate": 0.01,
             "warmup_steps": min(50, steps // 10),
             "dropout": 0.2 if kind == "glr" or epochs > 5 else 0.1,

@@ -87,6 +87,7 @@ def test_auto_takes_smaller_batches_for_smaller_corpora_and_more_dropout_for_mor
 def test_auto_is_gentler_with_the_larger_kind() -> None:
     large, small = (FineTuneConfig.auto(characters=n, epochs=3, kind="glr") for n in (450_000, 4_000))
     assert (large.batch_size, small.batch_size) == (32, 16)
+    assert small.learning_rate < large.learning_rate
     assert large.learning_rate < FineTuneConfig.auto(characters=450_000, epochs=3, kind="lstm").learning_rate
 
 

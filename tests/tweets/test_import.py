@@ -237,10 +237,10 @@ def test_a_source_that_is_down_is_asked_again_later_and_at_last_given_up(
 ) -> None:
     settings = services.source_settings
 
-    def impatient(corpus: Corpus) -> base.SourceSettings:
+    def impatient(corpus: Corpus, *, at_terminal: bool) -> base.SourceSettings:
         from dataclasses import replace
 
-        return replace(settings(corpus), retry_delays=())
+        return replace(settings(corpus, at_terminal=at_terminal), retry_delays=())
 
     monkeypatch.setattr(services, "source_settings", impatient)
     job = services.import_handle(owner=alice, handle="down")
