@@ -15,6 +15,9 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import PersonalLimits, User
+from models_app import services
+from models_app.ml.config import SamplingConfig
+from models_app.models import TrainedModel
 from tests.jobs.test_api import submit
 from tests.rest.helpers import V1, Program, require_error
 
@@ -22,9 +25,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def things(alice: User) -> dict[str, uuid.UUID]:
+def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID]:
     """Of each name that an address has for a thing, one of alice's."""
-    return {"job_id": submit(alice).pk, "token_id": Program(alice).token.pk}
+    written = services.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
+    assert model.corpus_id is not None
+    return {
+        "job_id": submit(alice).pk,
+        "token_id": Program(alice).token.pk,
+        "corpus_id": model.corpus_id,
+        "model_id": model.pk,
+        "generation_id": written.pk,
+    }
 
 
 @pytest.fixture(autouse=True)
