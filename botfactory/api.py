@@ -30,6 +30,7 @@ api.add_router("/tokens", tokens.router)
 api.add_router("/jobs", jobs.router)
 api.add_router("/corpora", corpora.router)
 api.add_router("/models", models.router)
+api.add_router("/generations", models.generations)
 
 
 @require_safe

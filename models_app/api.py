@@ -6,22 +6,26 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Query, Router, Status
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from botfactory.accounts.models import User
 from botfactory.jobs.api import JobOut, told_one
 from botfactory.jobs.api import router as jobs
+from botfactory.rest import once
 from botfactory.rest.access import person
-from botfactory.rest.errors import ApiError, bad_value, register_errors, status_of
-from botfactory.rest.schemas import Asked, Text, Told, examples
+from botfactory.rest.errors import ApiError, bad_value, not_found, register_errors, status_of
+from botfactory.rest.paging import PageDict, PageQuery, page_of
+from botfactory.rest.schemas import Asked, Page, Text, Told, examples
 from models_app import registry, services
+from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
 from models_app.ml.errors import BadSampling, LearningError
-from models_app.models import TrainedModel
+from models_app.models import Generation, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -33,6 +37,7 @@ register_errors(
         services.ModelRetired: 409,
         registry.NoBaseModel: 409,
         registry.NameTaken: 409,
+        registry.BadName: 422,
         # A model on disk is damaged: nothing that the caller could send differently.
         LearningError: 500,
         BadSampling: 422,
@@ -244,6 +249,273 @@ def _estimate(corpus: Corpus, plan: services.Plan, seed: int | None) -> Estimate
         seconds=round(plan.seconds, 1),
         jobs_ahead=plan.jobs_ahead,
     )
+
+
+class GenerateIn(Asked):
+    """How posts are written. The same seed and settings give the same posts."""
+
+    n: int = Field(10, ge=1, le=100, strict=True, description="How many.")
+    temperature: float = Field(0.8, ge=0, le=2, strict=True, description="Low repeats itself, high misspells.")
+    top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
+    top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
+    prompt: Text = Field("", max_length=280, description="How each post begins.")
+    seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")
+    max_characters: int = Field(280, ge=1, le=4000, strict=True, description="Of a post, the prompt included.")
+    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED)]] = Field(
+        default=[], max_length=MOST_BANNED, description="Words and phrases that no post holds."
+    )
+    copy_guard: bool = Field(True, strict=True, description="No post is too close to one that was learned.")
+    mask_mentions: bool = Field(True, strict=True, description="No post names anybody by @name.")
+
+    model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Asked.model_config)
+
+    def sampling(self) -> SamplingConfig:
+        values = self.model_dump(exclude={"n", "banned"})
+        banned = dict.fromkeys(" ".join(entry.split()) for entry in self.banned)
+        try:
+            return SamplingConfig(**values, count=self.n, banned=tuple(banned))
+        except ValueError as error:
+            # What the fields cannot say: a banned word of nothing but space.
+            raise bad_value("banned", str(error)) from None
+
+
+class GenerationOut(Told):
+    """Posts that a model wrote for you."""
+
+    id: uuid.UUID
+    model: uuid.UUID
+    label: str = Field(description="Show it wherever you show the posts.")
+    posts: list[str]
+    missing: int = Field(description="How many fewer these are than were asked for.")
+    refused: dict[str, int | None] = Field(
+        description="How many more were drawn and refused, by reason. copies is null where nothing was there to "
+        "compare with."
+    )
+    settings: dict[str, Any] = Field(description="How they were asked for, with the seed.")
+    seconds: float
+    created_at: datetime
+
+    model_config = examples(
+        {
+            "id": "c5b3f7f0-93b1-4f0b-8f0c-6f2f8f4f2c70",
+            "model": _MODEL,
+            "label": "AI parody of @dril.bsky.social, not by @dril.bsky.social.",
+            "posts": ["I love coffee more than i love being on time"],
+            "missing": 0,
+            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0},
+            "settings": {
+                "n": 1,
+                "temperature": 0.8,
+                "top_k": 0,
+                "top_p": 1.0,
+                "prompt": "I love",
+                "seed": 7,
+                "max_characters": 280,
+                "banned": [],
+                "copy_guard": True,
+                "mask_mentions": True,
+            },
+            "seconds": 0.21,
+            "created_at": _MOMENT,
+        }
+    )
+
+
+def told_generation(generation: Generation) -> GenerationOut:
+    """The posts as the API shows them."""
+    settings = dict(generation.sampling)
+    return GenerationOut(
+        id=generation.pk,
+        model=generation.model_id,
+        label=generation.model.parody_label,
+        posts=generation.posts,
+        missing=generation.missing,
+        refused=generation.refused,
+        settings={"n": settings.pop("count", None), **settings},
+        seconds=round(generation.seconds, 3),
+        created_at=generation.created_at,
+    )
+
+
+@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write")
+@once.slow
+def generate(request: HttpRequest, model_id: uuid.UUID, body: GenerateIn) -> GenerationOut:
+    """New posts by one of your models or the base model, at once; they are kept as those of its page are."""
+    model = _model(request, model_id)
+    with _about("prompt"):
+        return told_generation(services.generate(model=model, owner=person(request), sampling=body.sampling()))
+
+
+def _model(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
+    """The model that the person may see; with `to_change` only if it is theirs."""
+    user = person(request)
+    try:
+        model = services.model_for_user(user, model_id)
+    except TrainedModel.DoesNotExist:
+        raise not_found("model") from None
+    if to_change and model.owner_id != user.pk:
+        raise not_found("model")
+    return model
+
+
+_MODEL_EXAMPLE: Final = {
+    "id": _MODEL,
+    "name": "dril",
+    "is_base": False,
+    "label": "AI parody of @dril.bsky.social, not by @dril.bsky.social.",
+    "corpus": _CORPUS,
+    "corpus_name": "dril",
+    "parent": _BASE,
+    "parent_name": "base",
+    "job": _JOB,
+    "posts": 2100,
+    "characters": 190000,
+    "bits_per_character": 2.12,
+    "sha256": "0" * 64,
+    "stored_bytes": 14150744,
+    "created_at": _MOMENT,
+}
+
+
+class ModelOut(Told):
+    """A network that learned somebody's posts, or the base model."""
+
+    id: uuid.UUID
+    name: str
+    is_base: bool = Field(description="Whether new models start from it.")
+    label: str = Field(description="Show it wherever you show what the model writes.")
+    corpus: uuid.UUID | None = Field(description="What it learned; null where that is deleted.")
+    corpus_name: str
+    parent: uuid.UUID | None = Field(description="What it started from; null where that is deleted.")
+    parent_name: str
+    job: uuid.UUID | None = Field(description="The training.")
+    posts: int = Field(description="That it learned from.")
+    characters: int = Field(description="Of these posts.")
+    bits_per_character: float | None = Field(description="Of posts that were held back; fewer are better.")
+    sha256: str = Field(description="Of its weights.")
+    stored_bytes: int
+    created_at: datetime
+
+    model_config = examples(_MODEL_EXAMPLE)
+
+
+class ModelDetailOut(ModelOut):
+    """A model, what it was trained with, and how good it is."""
+
+    network: dict[str, Any] = Field(description="Its kind and size.")
+    training: dict[str, Any] = Field(description="What it was trained with; of a fine-tune the hyperparameters.")
+    history: list[dict[str, Any]] = Field(description="Its epochs with their losses.")
+    best_epoch: int | None = Field(description="The epoch that was kept.")
+    seconds: float | None = Field(description="How long it was trained.")
+    report: dict[str, Any] | None = Field(
+        description="The report card: shares of new posts, of the voice and of real words, for the bot, for posts that "
+        "were held back and for the base model. Null where none was made."
+    )
+
+    model_config = examples(
+        {
+            **_MODEL_EXAMPLE,
+            "network": {"kind": "glr", "units": 512, "layers": 2},
+            "training": _HYPERPARAMETERS,
+            "history": [{"epoch": 1, "train_loss": 1.51, "validation_loss": 1.47, "best": True}],
+            "best_epoch": 1,
+            "seconds": 41.5,
+            "report": {
+                "bits_per_character": 2.12,
+                "base_bits_per_character": 2.61,
+                "novelty": {"bot": 0.99, "held_out": 1.0, "base": 1.0},
+                "voice": {"bot": 0.81, "held_out": 0.9, "base": 0.1},
+                "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
+            },
+        }
+    )
+
+
+class RenameIn(Asked):
+    name: Text = Field(min_length=1, max_length=80, description="The new name, without a slash.")
+
+    model_config = examples({"name": "dril, the second"}, base=Asked.model_config)
+
+
+def told(model: TrainedModel) -> ModelOut:
+    """The model as lists show it."""
+    return ModelOut(**_told(model))
+
+
+def told_in_full(model: TrainedModel) -> ModelDetailOut:
+    return ModelDetailOut(
+        **_told(model),
+        network=model.network,
+        training=model.training,
+        history=model.history,
+        best_epoch=model.best_epoch,
+        seconds=model.seconds,
+        report=model.report or None,
+    )
+
+
+def _told(model: TrainedModel) -> dict[str, Any]:
+    same = ("name", "is_base", "corpus_name", "parent_name", "posts", "characters", "bits_per_character", "sha256")
+    return {
+        **{name: getattr(model, name) for name in (*same, "stored_bytes", "created_at")},
+        "id": model.pk,
+        "label": model.parody_label,
+        "corpus": model.corpus_id,
+        "parent": model.parent_id,
+        "job": model.job_id,
+    }
+
+
+_NOT_NOW: Final[dict[str, Any]] = {"responses": {409: {}}}
+
+
+@router.get("", response=Page[ModelOut], summary="List your models")
+def list_models(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
+    """Your models, the newest first. The base model is not among them: its id is the `parent` of those it began."""
+    return page_of(services.models_for_user(person(request)), query, lambda rows: map(told, rows))
+
+
+@router.get("/{uuid:model_id}", response=ModelDetailOut, summary="Get a model")
+def get_model(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
+    """One of your models or the base model, with its report card and what it was trained with."""
+    return told_in_full(_model(request, model_id))
+
+
+@router.patch("/{uuid:model_id}", response=ModelDetailOut, summary="Rename a model", openapi_extra=_NOT_NOW)
+def rename_model(request: HttpRequest, model_id: uuid.UUID, body: RenameIn) -> ModelDetailOut:
+    """One of your models has another name. 409 if another of yours has it."""
+    model = _model(request, model_id, to_change=True)
+    with _about("name"):
+        registry.rename(model, body.name)
+    return told_in_full(model)
+
+
+@router.delete("/{uuid:model_id}", response={204: None}, summary="Delete a model", openapi_extra=_NOT_NOW)
+def delete_model(request: HttpRequest, model_id: uuid.UUID) -> Status[None]:
+    """One of your models is gone, with its files and everything it wrote. Models that started from it stay."""
+    registry.delete(_model(request, model_id, to_change=True))
+    return Status(204, None)
+
+
+class GenerationFilters(PageQuery):
+    model: uuid.UUID | None = Field(None, description="Only what this model wrote.")
+
+
+@generations.get("", response=Page[GenerationOut], summary="List what models wrote for you")
+def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> PageDict:
+    """What models wrote for you, the newest first; of one model, if asked."""
+    own = services.generations_for_user(person(request))
+    rows = own if query.model is None else own.filter(model=query.model)
+    return page_of(rows, query, lambda found: map(told_generation, found), among=own)
+
+
+@generations.get("/{uuid:generation_id}", response=GenerationOut, summary="Get what a model wrote")
+def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> GenerationOut:
+    """Posts that a model wrote for you once."""
+    try:
+        return told_generation(services.generation_for_user(person(request), generation_id))
+    except Generation.DoesNotExist:
+        raise not_found("generation") from None
 
 
 @contextmanager

@@ -36,6 +36,10 @@ class NameTaken(Exception):
     code = "name_taken"
 
 
+class BadName(NameTaken):
+    code = "bad_name"
+
+
 def stored_bytes(path: Path) -> int:
     """What the files of a model take."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -140,7 +144,7 @@ def register(
 def rename(model: TrainedModel, name: str) -> None:
     name = " ".join(name.split())
     if not name or "/" in name or len(name) > 80:
-        raise NameTaken("A name has 1 to 80 characters, and no slash.")
+        raise BadName("A name has 1 to 80 characters, and no slash.")
     if TrainedModel.objects.filter(owner=model.owner, name=name).exclude(pk=model.pk).exists():
         raise NameTaken(f"You have another model called {name}: choose a different name.")
     model.name = name

@@ -9,9 +9,9 @@ import pytest
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
-from models_app import services
+from models_app import registry, services
 from models_app.ml.config import FineTuneConfig
-from models_app.models import TrainedModel
+from models_app.models import Generation, TrainedModel
 from models_app.runner import _config
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
@@ -120,3 +120,131 @@ def test_a_training_is_for_whom_the_posts_and_the_model_belong_to(
     assert further.status_code == 202 and further.json()["details"]["model_name"] == "alice/Bot"
     services.retire(model)
     require_error(Program(alice).post("/jobs", asked(corpus, model=str(model.pk))), 409, "model_retired", "model")
+
+
+def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, model: TrainedModel) -> None:
+    assert model.corpus_id is not None
+    Corpus.objects.filter(pk=model.corpus_id).update(handle="town.example")
+    program = Program(alice)
+    wanted = {"n": 3, "temperature": 0.7, "prompt": "Oh", "seed": 4, "banned": [" two  words ", "two words"]}
+    answer = program.post(f"/models/{model.pk}/generate", wanted)
+    assert answer.status_code == 200, answer.content
+    told, kept = answer.json(), Generation.objects.get()
+    assert (told["id"], told["model"], told["posts"]) == (str(kept.pk), str(model.pk), kept.posts)
+    assert len(told["posts"]) + told["missing"] == 3 and all(post.startswith("Oh") for post in told["posts"])
+    assert told["label"] == "AI parody of @town.example, not by @town.example."
+    assert told["settings"] == {
+        "n": 3,
+        "temperature": 0.7,
+        "top_k": 0,
+        "top_p": 1.0,
+        "prompt": "Oh",
+        "seed": 4,
+        "max_characters": 280,
+        "banned": ["two words"],
+        "copy_guard": True,
+        "mask_mentions": True,
+    }
+    assert sorted(told["refused"]) == ["banned", "copies", "empty", "unfinished"]
+    assert told["refused"]["copies"] is not None
+    key = str(uuid.uuid4())
+    by_base = program.post(f"/models/{base.pk}/generate", {"n": 2}, Idempotency_Key=key).json()
+    assert program.post(f"/models/{base.pk}/generate", {"n": 2}, Idempotency_Key=key).json() == by_base
+    assert by_base["label"] == "Written by a model, not by the person." and isinstance(by_base["settings"]["seed"], int)
+    assert by_base["refused"]["copies"] is None and Generation.objects.count() == 2
+    page = program.get("/generations?limit=1").json()
+    assert page["data"] == [by_base] and page["has_more"] is True
+    assert program.get(f"/generations?after={by_base['id']}").json() == {"data": [told], "has_more": False}
+    assert program.get(f"/generations?model={model.pk}").json()["data"] == [told]
+    assert program.get(f"/generations/{kept.pk}").json() == told
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "param"),
+    [
+        ({"n": 0}, "bad_value", "n"),
+        ({"n": 101}, "bad_value", "n"),
+        ({"n": "3"}, "bad_value", "n"),
+        ({"temperature": -0.1}, "bad_value", "temperature"),
+        ({"temperature": 2.1}, "bad_value", "temperature"),
+        ({"top_k": 257}, "bad_value", "top_k"),
+        ({"top_p": 0}, "bad_value", "top_p"),
+        ({"seed": -1}, "bad_value", "seed"),
+        ({"max_characters": 0}, "bad_value", "max_characters"),
+        ({"banned": [""]}, "bad_value", "banned.0"),
+        ({"banned": [" "]}, "bad_value", "banned"),
+        ({"banned": ["x"] * 201}, "bad_value", "banned"),
+        ({"mask_mentions": "no"}, "bad_value", "mask_mentions"),
+        ({"prompt": "x" * 281}, "bad_value", "prompt"),
+        ({"prompt": "a\0b"}, "bad_value", "prompt"),
+        ({"prompt": "x" * 280}, "bad_sampling", "prompt"),
+        ({"prompt": "a bad word", "banned": ["bad"]}, "bad_sampling", "prompt"),
+        ({"count": 3}, "unknown_field", "count"),
+    ],
+)
+def test_posts_asked_for_wrongly_are_not_written(
+    alice: User, base: TrainedModel, wrong: dict[str, Any], code: str, param: str
+) -> None:
+    require_error(Program(alice).post(f"/models/{base.pk}/generate", wrong), 422, code, param)
+    assert not Generation.objects.exists()
+
+
+def test_a_model_tells_of_itself_is_renamed_and_deleted(alice: User, base: TrainedModel, model: TrainedModel) -> None:
+    program, path = Program(alice), f"/models/{model.pk}"
+    page = program.get("/models").json()
+    assert [shown["id"] for shown in page["data"]] == [str(model.pk)] and page["has_more"] is False
+    told = program.get(path).json()
+    assert page["data"][0].items() <= told.items()
+    assert (told["name"], told["corpus"], told["parent"]) == ("Bot", str(model.corpus_id), str(base.pk))
+    assert told["training"] == model.training and told["history"] == model.history
+    assert told["report"] == model.report and told["bits_per_character"] == model.bits_per_character
+    shown = program.get(f"/models/{base.pk}").json()
+    assert shown["is_base"] is True and shown["report"] is None
+    answer = program.ask("PATCH", path, {"name": "  Town   crier "})
+    assert answer.status_code == 200 and answer.json() == {**told, "name": "Town crier"}
+    for wrong, code in (({"name": "a/b"}, "bad_name"), ({"name": " "}, "bad_name"), ({"name": ""}, "bad_value")):
+        require_error(program.ask("PATCH", path, wrong), 422, code, "name")
+    require_error(program.ask("PATCH", path, {"title": "x", "name": "y"}), 422, "unknown_field", "title")
+    TrainedModel.objects.create(owner=alice, name="Other", directory="users/none")
+    require_error(program.ask("PATCH", path, {"name": "Other"}), 409, "name_taken", "name")
+    assert [shown["name"] for shown in program.get("/models?limit=1").json()["data"]] == ["Other"]
+    files = registry.path_of(model)
+    assert files.exists() and program.ask("DELETE", path).status_code == 204 and not files.exists()
+    require_error(program.ask("DELETE", path), 404, "not_found")
+    require_error(program.get(path), 404, "not_found")
+
+
+def test_the_base_model_stays_whoever_owns_it(alice: User, base: TrainedModel, model: TrainedModel) -> None:
+    program = Program(alice)
+    for method, body in (("PATCH", {"name": "mine"}), ("DELETE", None)):
+        require_error(program.ask(method, f"/models/{base.pk}", body), 404, "not_found")
+    registry.make_base(model)
+    require_error(program.ask("DELETE", f"/models/{model.pk}"), 409, "no_base_model")
+    assert TrainedModel.objects.count() == 2
+
+
+def test_a_strangers_model_and_what_it_wrote_are_not_there(
+    alice: User, bob: User, admin: User, model: TrainedModel
+) -> None:
+    generation = Program(alice).post(f"/models/{model.pk}/generate", {"n": 1}).json()
+    asks: list[tuple[str, str, str, Any]] = [
+        ("GET", "/models/{}", str(model.pk), None),
+        ("PATCH", "/models/{}", str(model.pk), {"name": "mine"}),
+        ("DELETE", "/models/{}", str(model.pk), None),
+        ("POST", "/models/{}/generate", str(model.pk), {"n": 1}),
+        ("GET", "/generations/{}", generation["id"], None),
+    ]
+    for stranger in (Program(bob), Program(admin, "read", "write", "admin")):
+        for method, path, thing, body in asks:
+            sentence = require_error(stranger.ask(method, path.format(thing), body), 404, "not_found")
+            assert sentence == require_error(stranger.ask(method, path.format(uuid.uuid4()), body), 404, "not_found")
+        for path in ("/models", "/generations", f"/generations?model={model.pk}"):
+            assert stranger.get(path).json() == {"data": [], "has_more": False}
+    nobody, reader, writer = Program(None), Program(alice, "read"), Program(alice, "write")
+    for method, path, thing, body in asks:
+        require_error(nobody.ask(method, path.format(thing), body), 401, "not_authenticated")
+        lacking = writer if method == "GET" else reader
+        require_error(lacking.ask(method, path.format(thing), body), 403, "missing_scope")
+    assert reader.get(f"/generations/{generation['id']}").json() == generation
+    model.refresh_from_db()
+    assert model.name == "Bot" and Generation.objects.count() == 1
