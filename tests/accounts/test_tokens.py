@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -216,3 +218,25 @@ def test_tokens_go_with_the_account(alice: User) -> None:
     tokens.create_token(owner=alice, name="Nightly run")
     delete_account(alice)
     assert not ApiToken.objects.exists()
+
+
+def test_the_operator_makes_one_at_the_terminal(alice: User, admin: User) -> None:
+    def made(*arguments: str) -> ApiToken:
+        out = io.StringIO()
+        call_command("token", "A script", *arguments, stdout=out, stderr=io.StringIO())
+        token = tokens.find_token(out.getvalue().strip())
+        assert token is not None
+        return token
+
+    usual, chosen = made(), made("--owner", "alice", "--scope", "read", "--days", "2")
+    assert (usual.owner, usual.scopes, usual.expires_at, usual.name) == (admin, ["read", "write"], None, "A script")
+    assert (chosen.owner, chosen.scopes) == (alice, ["read"])
+    assert chosen.expires_at is not None and timedelta(days=1) < chosen.expires_at - timezone.now() < timedelta(days=3)
+    for wrong, sentence in (
+        (["--owner", "nobody"], "no account named"),
+        (["--owner", "alice", "--scope", "admin"], "Only an administrator"),
+        (["--days", "0"], "expire in the future"),
+        (["--days", "999999999"], "too many"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            made(*wrong)
