@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Answer:
     cut: bool = False
 
 
-class FakeServer:
+class FakeServer(ABC):
     """Answers GET requests by `answer`, on a free port unless told; `requests` lists what it was asked, in order."""
 
     def __init__(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
@@ -75,8 +76,9 @@ class FakeServer:
         """Answers until interrupted."""
         self._http.serve_forever()
 
+    @abstractmethod
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
-        raise NotImplementedError
+        """What the network says to this."""
 
     def once(self, event: str) -> bool:
         """True the first time that it is called for an event."""

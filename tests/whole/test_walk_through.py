@@ -17,7 +17,7 @@ from tests.fakes.posts import make_posts
 from tests.product import ROOT, Product, running
 
 WALK = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("## The main job\n")[2].partition("\n## ")[0]
-CODE = {kind: text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL)}
+CODE: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL))
 POSTS = 300
 
 
