@@ -31,6 +31,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/jobs/{job}/cancel": (405, 302),
     "/corpora/{corpus}/": (200, 400),
     "/corpora/{corpus}/clean": (200, 400),
+    "/corpora/{corpus}/column": (405, 302),
     "/models/{model}/": (200, 405),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),

@@ -205,8 +205,8 @@ def test_damaged_answers_are_pages_or_a_sentence(network: str) -> None:
         answers = [answer_of(damaged(body, rng, budget), rng) for body in bodies]
         if rng.random() < 0.3:
             answers.append(answer_of(rng.choice([[], {}, None]), rng))
-        seen.add(min(3, require_right(NETWORKS[network](answers))))
-    assert seen == {0, 1, 2, 3}, "some rounds fail at once, some get through"
+        seen.add(require_right(NETWORKS[network](answers)))
+    assert {0, 1, 2} <= seen, "some rounds fail at once, some get through"
 
 
 @pytest.mark.parametrize("network", NETWORKS)
