@@ -159,6 +159,7 @@ def _report(
             learned=train,
             held_out=validation,
             start_guard=start_guard,
+            trained_bits=(result.bits_per_character, result.start_bits_per_character),
             between=between,
         ).as_dict()
         keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))

@@ -50,7 +50,8 @@ class FineTuneResult:
     """The weights that were best on validation and how it went.
 
     share: how much of the way from the start to the best epoch they went, above 0 to 1; bits_per_character: of these
-    weights on the validation split, never more than the best epoch's; characters_per_second: of this call's training.
+    weights on the validation split, never more than the best epoch's; start_bits_per_character: of the weights that it
+    started from; characters_per_second: of this call's training.
     """
 
     network: NetworkConfig
@@ -59,6 +60,7 @@ class FineTuneResult:
     best_epoch: int
     share: float
     bits_per_character: float
+    start_bits_per_character: float
     stopped_early: bool
     characters_per_second: float
     seconds: float

@@ -102,7 +102,8 @@ class _FineTune:
         # A validated symbol costs about a third of a trained one.
         check = sum(post.size + 1 for post in self._validation) / 3
         self._epoch_size = self._symbols + check
-        self._clock = Clock(total=config.epochs * self._epoch_size + len(SHARES) * check)
+        self._start_bits = math.nan
+        self._clock = Clock(total=config.epochs * self._epoch_size + (1 + len(SHARES)) * check)
 
     def _new_learner(self) -> Learner:
         config = self._config
@@ -122,6 +123,7 @@ class _FineTune:
                 raise StateError(f"{self._path} belongs to another job")
             history = [EpochResult(**entry | {"samples": tuple(entry["samples"])}) for entry in facts["history"]]
             best = {name: arrays[f"best.{name}"] for name in self._start.weights}
+            start_bits = float(facts["start_bits"])
             self._learner.restore(arrays)
         except FileNotFoundError:
             return
@@ -129,7 +131,7 @@ class _FineTune:
             # The restore may have got half-way.
             self._learner = self._new_learner()
             return
-        self._history, self._best, self._steps = history, best, int(facts["steps"])
+        self._history, self._best, self._steps, self._start_bits = history, best, int(facts["steps"]), start_bits
         self._clock.done = len(history) * self._epoch_size
 
     def run(
@@ -140,6 +142,8 @@ class _FineTune:
     ) -> FineTuneResult:
         begun = time.monotonic()
         stopped = False
+        if math.isnan(self._start_bits):
+            self._start_bits = self._validated(stoppable=False)[1]
         for epoch in range(len(self._history) + 1, self._config.epochs + 1):
             epoch_begun = time.monotonic()
             try:
@@ -173,6 +177,7 @@ class _FineTune:
             best_epoch=best_epoch,
             share=share,
             bits_per_character=bits,
+            start_bits_per_character=self._start_bits,
             stopped_early=stopped,
             characters_per_second=self._clock.speed(),
             seconds=time.monotonic() - begun,
@@ -290,6 +295,7 @@ class _FineTune:
         facts = {
             "origin": self._origin,
             "steps": self._steps,
+            "start_bits": self._start_bits,
             "history": [asdict(entry) for entry in self._history],
         }
         save_state(self._path, arrays, facts)

@@ -10,7 +10,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation import evaluate
-from models_app.ml.report_card import POSTS, Copied, ReportCard, report_card
+from models_app.ml.report_card import MOST_MEASURED, POSTS, Copied, ReportCard, report_card
 
 from .test_sampler import favouring
 
@@ -63,6 +63,17 @@ def test_bits_are_those_of_the_evaluation_for_each_of_the_three() -> None:
         assert value == evaluate(checkpoint, HELD_OUT).bits_per_character
     assert found.bits_per_character < found.start_bits_per_character < found.base_bits_per_character
     assert found.measured == len(HELD_OUT)
+
+
+def test_bits_that_the_training_has_measured_are_not_measured_again() -> None:
+    bot = favouring(**{"a": 3, " ": 2, "END": 1})
+    many = HELD_OUT * (MOST_MEASURED // len(HELD_OUT) + 1)
+    found = card(bot, held_out=many, trained_bits=(1.25, 2.5))
+    assert (found.bits_per_character, found.start_bits_per_character, found.base_bits_per_character) == (1.25, 2.5, 2.5)
+    assert found.measured == len(many) > MOST_MEASURED
+    # Of another base model the training knows nothing: all three are measured, on the same posts.
+    further = card(bot, held_out=many, trained_bits=(1.25, 2.5), start=favouring(**{"a": 1, "END": 1}))
+    assert further.measured == MOST_MEASURED and 1.25 != further.bits_per_character < further.base_bits_per_character
 
 
 def test_what_a_parent_learned_is_a_copy_too_and_makes_the_held_out_posts_known() -> None:

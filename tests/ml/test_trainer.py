@@ -100,6 +100,7 @@ def test_the_validation_loss_is_exact_over_the_whole_split(start: Checkpoint, tm
     symbols = sum(len(post.encode()) + 1 for post in VALIDATION)
     nats = measured.bits_per_character * (measured.characters + measured.posts) * np.log(2)
     assert best.validation_loss == pytest.approx(nats / symbols, rel=1e-5)
+    assert result.start_bits_per_character == pytest.approx(evaluate(start, VALIDATION).bits_per_character, rel=1e-5)
 
 
 def test_progress_runs_from_nothing_to_all(start: Checkpoint, tmp_path: Path) -> None:
@@ -176,6 +177,7 @@ def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) 
     again = tune(start, tmp_path, on_epoch=seen.append, control=lambda: "stop")
     assert seen == [] and not again.stopped_early
     assert again.history == whole.history
+    assert again.start_bits_per_character == whole.start_bits_per_character
     np.testing.assert_array_equal(again.weights["kernel"], whole.weights["kernel"])
 
 
