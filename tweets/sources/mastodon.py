@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from botfactory.net import origin_of
 from tweets.sources.base import (
     BadAnswer,
     NoPosts,
@@ -21,7 +22,7 @@ from tweets.sources.base import (
 )
 from tweets.sources.html_text import text_of_html
 from tweets.sources.json_api import JsonApi, Reply, count_in, text_in
-from tweets.sources.net import Client, origin_of
+from tweets.sources.net import Client
 from tweets.sources.paging import cursor_of, position_of
 from tweets.sources.records import parse_date
 

@@ -1,129 +1,39 @@
-"""Answers of servers that people name: never from a private network, never too much, never for too long.
-
-A host is resolved here, each of its addresses is checked, and the connection goes to the very address that was checked:
-a name that leads elsewhere a moment later changes nothing. Redirects are followed here, with the same check each time.
-"""
+"""What a source asks of servers on the internet, and their answers; what goes wrong is the source's error."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import ipaddress
-import re
-import socket
-import ssl
-import threading
-import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from collections.abc import Iterable
+from typing import Final
 
-import certifi
-import idna
+from botfactory import net
+from botfactory.net import Answer, Patience, Wire
+from tweets.sources.base import (
+    BadAnswer,
+    RefusedAddress,
+    SourceError,
+    SourceSettings,
+    SourceUnavailable,
+    UnknownServer,
+)
 
-from tweets.sources.base import BadAnswer, RefusedAddress, SourceSettings, SourceUnavailable, UnknownServer
-
-Resolver = Callable[[str, int], Sequence[str]]
-Connector = Callable[[str, int, float], socket.socket]
-
-_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
-_BLOCK = 1 << 16
-_AS_IT_IS = "/%:@!$&'()*+,;=~?[]"  # of an address: quoted already, or nothing to quote
-_SENT = {
+_SENT: Final = {
     "Accept": "application/json",
-    "Accept-Encoding": "gzip",
-    "Connection": "close",
     "User-Agent": "BotFactory/0.1 (brings a person's posts when they ask for it)",
 }
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# Networks for special purposes that not every version of `ipaddress` takes for one.
-_SPECIAL = [
-    ipaddress.ip_network(text)
-    for text in (
-        "100.64.0.0/10",
-        "192.0.0.0/24",
-        "192.88.99.0/24",
-        "198.18.0.0/15",
-        "240.0.0.0/4",
-        "2001::/23",
-        "2001:db8::/32",
-        "3fff::/20",
-    )
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said, whatever its status. Names of headers are in lower case, the body is unpacked."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host, the best first."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def connected(address: str, port: int, timeout: float) -> socket.socket:
-    """A connection to an address (never a name)."""
-    return socket.create_connection((address, port), timeout)
-
-
-@cache
-def _trusted_authorities() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How the outside is reached; tests put a network of their own in its place."""
-
-    resolve: Resolver = resolved
-    connect: Connector = connected
-    tls: Callable[[], ssl.SSLContext] = _trusted_authorities
-
-
-def is_public(address: str) -> bool:
-    """True for an address of the public internet, False for every private, local, shared, reserved or multicast one.
-
-    An IPv6 address that carries an IPv4 one (mapped, 6to4, NAT64) is as public as the one that it carries.
-    """
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        carried = found.ipv4_mapped or found.sixtofour
-        if found in _NAT64:
-            carried = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if carried is not None:
-            return is_public(str(carried))
-        if found not in _GLOBAL_UNICAST:
-            return False
-    return found.is_global and not found.is_multicast and not any(found in network for network in _SPECIAL)
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of an address in one spelling: "https://example.com:443". ValueError for what is none."""
-    parts = urlsplit(url.strip())
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    if not parts.hostname or port is None:
-        raise ValueError(f"{url!r} is not the address of a server, such as https://example.com.")
-    return f"{parts.scheme}://{_ascii(parts.hostname)}:{port}"
+_ERRORS: Final[dict[type[net.NetError], type[SourceError]]] = {
+    net.Refused: RefusedAddress,
+    net.UnknownHost: UnknownServer,
+    net.Unavailable: SourceUnavailable,
+    net.BadAnswer: BadAnswer,
+}
 
 
 class Client:
     """Fetches over HTTPS from the public internet; from the origins in `trusted`, wherever and however they are."""
 
     def __init__(self, settings: SourceSettings, *, trusted: Iterable[str] = (), wire: Wire | None = None) -> None:
-        self._settings = settings
-        self._trusted = {origin_of(origin) for origin in (*settings.private_servers, *trusted)}
-        self._wire = wire or Wire()
+        patience = Patience(settings.timeout_seconds, settings.total_seconds, settings.max_answer_bytes)
+        self._client = net.Client(patience, trusted=(*settings.private_servers, *trusted), wire=wire)
 
     def get(self, url: str) -> Answer:
         """The answer to a GET, redirects followed; no cookie and no secret is ever sent.
@@ -131,190 +41,9 @@ class Client:
         Raises RefusedAddress, UnknownServer and BadAnswer for what another try would not change, SourceUnavailable for
         a server that does not answer, not in time, or with more than `max_answer_bytes`.
         """
-        deadline = time.monotonic() + self._settings.total_seconds
-        for _ in range(_MOST_REDIRECTS + 1):
-            parts = self._checked(url)
-            answer = self._ask(parts, deadline)
-            location = answer.headers.get("location")
-            if answer.status not in _REDIRECTS or not location:
-                return answer
-            url = urljoin(parts.geturl(), location)
-        raise BadAnswer(f"{_host(url)} sends us round in circles, so nothing was read from it.")
-
-    def _checked(self, url: str) -> SplitResult:
-        """The parts of an address that may be asked, as far as it can be told without resolving its host."""
         try:
-            parts = urlsplit(url)
-            host, port = _ascii(parts.hostname or ""), parts.port
-        except ValueError:
-            raise RefusedAddress(
-                "That is not the address of a server on the internet. Check the spelling of its name."
-            ) from None
-        if "@" in parts.netloc or not host:
-            raise RefusedAddress("That is not the address of a server on the internet. Check the spelling of its name.")
-        if not self._is_trusted(parts):
-            if parts.scheme != "https":
-                raise RefusedAddress(f"{host} is reached over HTTPS only, and this is another way. Nothing was read.")
-            if port not in (None, 443):
-                raise RefusedAddress(f"{host} is reached at the port of HTTPS only, not at {port}. Nothing was read.")
-        return parts
-
-    def _is_trusted(self, parts: SplitResult) -> bool:
-        try:
-            return origin_of(f"{parts.scheme}://{parts.netloc}") in self._trusted
-        except ValueError:
-            return False
-
-    def _ask(self, parts: SplitResult, deadline: float) -> Answer:
-        host = _ascii(parts.hostname or "")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        addresses = self._addresses(host, port, any_address=self._is_trusted(parts))
-        with contextlib.ExitStack() as held:
-            line = held.enter_context(contextlib.closing(self._connect(host, port, addresses, deadline)))
-            if parts.scheme == "https":
-                line = held.enter_context(contextlib.closing(self._secured(line, host, deadline)))
-            with _cut_off_at(deadline, line) as is_cut_off:
-                try:
-                    answer = self._exchange(line, host, port, parts)
-                except (OSError, http.client.HTTPException, zlib.error):
-                    answer = None
-        # Raised outside of `except`, so that the sentence is all that is left of it. A line that was cut looks like the
-        # end of an answer that did not announce its length.
-        if is_cut_off.is_set():
-            raise SourceUnavailable(self._too_slow(host))
-        if answer is None:
-            raise SourceUnavailable(f"{host} broke off in the middle of its answer.")
-        return answer
-
-    def _too_slow(self, host: str) -> str:
-        return f"{host} answers too slowly: {self._settings.total_seconds:.0f} seconds are up."
-
-    def _addresses(self, host: str, port: int, *, any_address: bool) -> Sequence[str]:
-        addresses: Sequence[str] = ()
-        is_unknown = False
-        try:
-            addresses = self._wire.resolve(host, port)
-        except UnicodeError:
-            is_unknown = True
-        except OSError as error:
-            is_unknown = error.errno in _NO_SUCH_NAME
-        if is_unknown:
-            raise UnknownServer(f"There is no server {host}. Check the spelling of its name.")
-        if not addresses:
-            raise SourceUnavailable(f"The address of {host} cannot be found out at the moment.")
-        # One private address among public ones is reason enough: the next try might be given that one.
-        if not any_address and not all(is_public(address) for address in addresses):
-            raise RefusedAddress(f"{host} leads into a private network, so nothing is read from it.")
-        return addresses
-
-    def _connect(self, host: str, port: int, addresses: Sequence[str], deadline: float) -> socket.socket:
-        for address in addresses:
-            with contextlib.suppress(OSError):
-                return self._wire.connect(address, port, self._patience(host, deadline))
-        raise SourceUnavailable(f"{host} does not answer.")
-
-    def _secured(self, line: socket.socket, host: str, deadline: float) -> socket.socket:
-        line.settimeout(self._patience(host, deadline))
-        try:
-            return self._wire.tls().wrap_socket(line, server_hostname=host)
-        except ssl.SSLCertVerificationError:
-            trouble: BadAnswer | SourceUnavailable = BadAnswer(
-                f"The certificate of {host} is not in order, so nothing was read from it."
-            )
-        except (OSError, ValueError):
-            trouble = SourceUnavailable(f"{host} does not answer over HTTPS.")
-        raise trouble
-
-    def _patience(self, host: str, deadline: float) -> float:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise SourceUnavailable(self._too_slow(host))
-        return min(left, self._settings.timeout_seconds)
-
-    def _exchange(self, line: socket.socket, host: str, port: int, parts: SplitResult) -> Answer:
-        line.settimeout(self._settings.timeout_seconds)
-        connection = _Connection(host, port, line, is_secure=parts.scheme == "https")
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", quote(target, safe=_AS_IT_IS, errors="replace"), headers=_SENT)
-        response = connection.getresponse()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, headers, self._body(response, headers, host))
-
-    def _body(self, response: http.client.HTTPResponse, headers: Mapping[str, str], host: str) -> bytes:
-        most = self._settings.max_answer_bytes
-        packing = headers.get("content-encoding", "identity").strip().lower()
-        if packing not in ("identity", "gzip"):
-            raise BadAnswer(f"{host} packs its answers in a way that nobody asked for ({packing[:20]}).")
-        unpacked = _gunzipped(_blocks(response), most) if packing == "gzip" else _blocks(response)
-        body = bytearray()
-        for block in unpacked:
-            body += block
-            if len(body) > most:
-                raise BadAnswer(f"{host} sends more than {most // 1_000_000} MB at once, so nothing was read from it.")
-        return bytes(body)
-
-
-class _Connection(http.client.HTTPConnection):
-    """Speaks over a line that is there already, and opens no other."""
-
-    auto_open = 0
-
-    def __init__(self, host: str, port: int, line: socket.socket, *, is_secure: bool) -> None:
-        super().__init__(f"[{host}]" if ":" in host else host, port)
-        self.default_port = 443 if is_secure else 80  # the Host header leaves it out
-        self.sock = line
-
-
-def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body as it comes; IncompleteRead when less came than was announced."""
-    announced, read = response.length, 0
-    while block := response.read(_BLOCK):
-        read += len(block)
-        yield block
-    if announced is not None and read < announced:
-        raise http.client.IncompleteRead(b"", announced - read)
-
-
-def _gunzipped(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """The unpacked body in small pieces, so that whoever sums them up can stop early."""
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    is_empty = True
-    for block in blocks:
-        is_empty = False
-        while block:
-            yield unpacker.decompress(block, min(_BLOCK, most + 1))
-            block = unpacker.unconsumed_tail
-    yield unpacker.flush()
-    if not (is_empty or unpacker.eof):
-        raise http.client.IncompleteRead(b"")
-
-
-@contextlib.contextmanager
-def _cut_off_at(deadline: float, line: socket.socket) -> Iterator[threading.Event]:
-    """At the deadline the line is shut: however slowly its bytes drip, whoever waits for them wakes up."""
-    is_cut_off = threading.Event()
-
-    def shut() -> None:
-        is_cut_off.set()
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(line, socket.SHUT_RDWR)
-
-    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), shut)
-    alarm.daemon = True
-    alarm.start()
-    try:
-        yield is_cut_off
-    finally:
-        alarm.cancel()
-
-
-def _ascii(host: str) -> str:
-    """The host as DNS knows it, "bücher.example" too; ValueError for what can be none."""
-    host = host.rstrip(".").lower()
-    if re.fullmatch(r"[0-9a-z._:-]*", host):  # names, IPv4 and, without brackets, IPv6
-        return host
-    return idna.encode(host, uts46=True).decode("ascii")  # its errors are ValueErrors
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or "The server"
+            return self._client.get(url, _SENT)
+        except net.NetError as trouble:
+            error = _ERRORS[type(trouble)](str(trouble))
+        # Outside of `except`, so that the sentence is all that is left of it.
+        raise error

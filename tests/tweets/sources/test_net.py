@@ -17,6 +17,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botfactory.net import Wire, is_public, origin_of
 from tests.fakes.server import Answer, FakeServer, Replay
 from tweets.sources.base import (
     BadAnswer,
@@ -26,7 +27,7 @@ from tweets.sources.base import (
     SourceUnavailable,
     UnknownServer,
 )
-from tweets.sources.net import Client, Wire, is_public, origin_of
+from tweets.sources.net import Client
 
 PUBLIC = "93.184.216.34"
 PUBLIC_6 = "2606:2800:220:1:248:1893:25c8:1946"

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from botfactory.net import Answer
 from tests.fakes.bluesky_server import BlueskyServer, did_of
 from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.x_api_server import TOKEN, XApiServer
@@ -23,7 +24,7 @@ from tests.tweets.sources.helpers import DATA
 from tweets.sources.base import Page, Post, SourceError, SourceSettings, storable
 from tweets.sources.bluesky import BlueskySource
 from tweets.sources.mastodon import MastodonSource
-from tweets.sources.net import Answer, Client
+from tweets.sources.net import Client
 from tweets.sources.x_api import XApiSource
 
 ROUNDS = int(os.environ.get("SOURCE_FUZZ_ROUNDS", "150"))
