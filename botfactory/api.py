@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
+from botfactory.webhooks import api as webhooks
 from models_app import api as models
 from tweets import api as corpora
 
@@ -27,6 +28,7 @@ works as well, with its CSRF token. Errors are `{"error": {"code", "message", "p
 api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namespace="api-v1")
 api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
+api.add_router("/webhooks", webhooks.router)
 api.add_router("/jobs", jobs.router)
 api.add_router("/corpora", corpora.router)
 api.add_router("/models", models.router)

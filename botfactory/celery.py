@@ -44,7 +44,12 @@ app.conf.update(
             "task": "botfactory.jobs.tasks.reap",
             "schedule": settings.JOB_REAP_SECONDS,
             "options": {"queue": "default", "expires": settings.JOB_REAP_SECONDS * 3},
-        }
+        },
+        "look": {
+            "task": "botfactory.webhooks.tasks.look",
+            "schedule": settings.JOB_REAP_SECONDS,
+            "options": {"queue": "webhooks", "expires": settings.JOB_REAP_SECONDS * 3},
+        },
     },
     beat_schedule_filename=str(settings.BOTFACTORY_HOME / "beat-schedule"),
 )

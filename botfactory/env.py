@@ -50,6 +50,18 @@ def env_limit(name: str, default: int | None) -> int | None:
     return default if name not in os.environ else env_int(name, 0)
 
 
+def env_pauses(name: str, default: str) -> list[int]:
+    """The comma-separated pauses between tries, in whole seconds of one or more; `none` for no second try."""
+    value = env_str(name, default)
+    parts = [] if value.lower() == "none" else [part.strip() for part in value.split(",")]
+    for part in parts:
+        if not (part.isascii() and part.isdigit() and 0 < int(part) <= 10**7):
+            raise ImproperlyConfigured(
+                f"{name}={value!r} is not understood: write seconds, such as {default}, or none."
+            )
+    return [int(part) for part in parts]
+
+
 def env_list(name: str, default: list[str]) -> list[str]:
     """The comma-separated values of `name`, without blanks."""
     value = env_str(name)

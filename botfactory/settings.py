@@ -20,6 +20,7 @@ from botfactory.env import (
     env_networks,
     env_origins,
     env_path,
+    env_pauses,
     env_secret,
     env_server,
     env_servers,
@@ -59,6 +60,7 @@ INSTALLED_APPS = [
     "botfactory.jobs",
     "botfactory.ops",
     "botfactory.rest",
+    "botfactory.webhooks",
     "tweets",
     "models_app",
     "channels",
@@ -169,6 +171,12 @@ LIMIT_MODELS = env_limit("LIMIT_MODELS", 200)
 LIMIT_STORED_MB = env_limit("LIMIT_STORED_MB", 20_000)
 LIMIT_X_POSTS = env_limit("LIMIT_X_POSTS", 10_000)
 LIMIT_REQUESTS = env_limit("LIMIT_REQUESTS", 300)
+LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
+
+# Webhooks: pauses before each further try in seconds, and after how many days of nothing but failure they are off
+WEBHOOK_PAUSES = env_pauses("WEBHOOK_PAUSES", "5,300,1800,7200,18000,36000,50400,72000,86400")
+WEBHOOK_OFF_DAYS = env_int("WEBHOOK_OFF_DAYS", 5, minimum=1)
+WEBHOOK_PRIVATE_SERVERS = env_servers("WEBHOOK_PRIVATE_SERVERS")
 
 # Posts
 X_BEARER_TOKEN = env_secret("X_BEARER_TOKEN")

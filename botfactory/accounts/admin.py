@@ -32,6 +32,7 @@ class LimitsInline(admin.StackedInline[PersonalLimits, User]):
         "stored_mb",
         "x_posts_a_month",
         "requests_a_minute",
+        "webhooks",
     ]
 
     @admin.display(description="uses now")

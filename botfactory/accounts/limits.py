@@ -25,6 +25,7 @@ SETTINGS: Final = {
     "stored_mb": "LIMIT_STORED_MB",
     "x_posts_a_month": "LIMIT_X_POSTS",
     "requests_a_minute": "LIMIT_REQUESTS",
+    "webhooks": "LIMIT_WEBHOOKS",
 }
 
 #: Name of a limit -> what it counts, and what a person who has met it can do.
@@ -58,6 +59,10 @@ SENTENCES: Final = {
         "{limit:,} posts of X a month (UTC) are the most that may be bought for one person here, and {used:,} were "
         "bought for you. Come back next month. Your own X archive needs none of them."
     ),
+    "webhooks": (
+        "{limit:,} webhooks are the most that one person may have here, and you have {used:,}. Delete one that you no "
+        "longer need."
+    ),
 }
 _ASK = " Your administrator can raise this limit."
 
@@ -74,6 +79,7 @@ class Limits:
     stored_mb: int | None
     x_posts_a_month: int | None
     requests_a_minute: int | None
+    webhooks: int | None
 
     def as_dict(self) -> dict[str, int | None]:
         return asdict(self)
@@ -90,6 +96,7 @@ class Usage:
     models: int
     stored_mb: int
     x_posts_a_month: int
+    webhooks: int
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)

@@ -67,6 +67,7 @@ class PersonalLimits(models.Model):
     stored_mb = models.PositiveIntegerField(null=True, blank=True, verbose_name="stored MB")
     x_posts_a_month = models.PositiveIntegerField(null=True, blank=True, verbose_name="posts bought from X a month")
     requests_a_minute = models.PositiveIntegerField(null=True, blank=True)
+    webhooks = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "limits"

@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from botfactory.jobs import events, services, turns, usage
-from botfactory.jobs.ending import after_end
+from botfactory.jobs.ending import end
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
 
@@ -56,12 +56,12 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
     now = timezone.now()
     # As far as it was heard of: a machine that was off trained nothing meanwhile.
     until = job.heartbeat_at or now
-    if held.filter(state=State.CANCELLING).update(state=State.CANCELLED, finished_at=now):
-        usage.charge(job, until)
-        after_end(job, State.CANCELLED)
-    elif held.filter(state=State.RUNNING, interruptions__gte=most).update(
-        state=State.FAILED,
-        finished_at=now,
+    if end(held.filter(state=State.CANCELLING), State.CANCELLED, worked_until=until):
+        return
+    if end(
+        held.filter(state=State.RUNNING, interruptions__gte=most),
+        State.FAILED,
+        worked_until=until,
         error_code="worker_lost",
         error_message=(
             f"The worker stopped in the middle of this job {settings.JOB_MAX_ATTEMPTS} times. The machine may be out "
@@ -69,9 +69,8 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
             "Try again goes on from the last epoch."
         ),
     ):
-        usage.charge(job, until)
-        after_end(job, State.FAILED)
-    elif held.filter(state=State.RUNNING).update(
+        return
+    if held.filter(state=State.RUNNING).update(
         state=State.INTERRUPTED, interruptions=F("interruptions") + int(is_loss), available_at=now
     ):
         usage.charge(job, until)

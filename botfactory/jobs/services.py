@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs import events, usage
-from botfactory.jobs.ending import after_end
+from botfactory.jobs.ending import end
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
@@ -93,9 +93,9 @@ def this_worker() -> str:
 def cancel(job: Job) -> Job:
     """The job is cancelled, or will be as soon as its worker looks (state cancelling)."""
     rows = Job.objects.filter(pk=job.pk)
-    if rows.filter(state__in=CLAIMABLE).update(state=State.CANCELLED, finished_at=timezone.now()):
-        after_end(job, State.CANCELLED)
-    elif rows.filter(state=State.RUNNING).update(state=State.CANCELLING):
+    if not end(rows.filter(state__in=CLAIMABLE), State.CANCELLED) and rows.filter(state=State.RUNNING).update(
+        state=State.CANCELLING
+    ):
         events.record(job, "state", {"state": State.CANCELLING})
     job.refresh_from_db()
     if job.state not in {State.CANCELLED, State.CANCELLING}:

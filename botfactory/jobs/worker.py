@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from botfactory.accounts import limits
 from botfactory.jobs import events, services, turns, usage
-from botfactory.jobs.ending import after_end
+from botfactory.jobs.ending import end
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, Listener
 from botfactory.jobs.kinds import kind_of
@@ -150,19 +150,16 @@ def _end(
         "result": result or {},
         "error_code": code,
         "error_message": message,
-        "finished_at": timezone.now(),
+        "worked_until": timezone.now(),
     }
-    ended = mine.filter(state__in=sources_of(state) & HELD).update(state=state, **values)
+    ended = end(mine.filter(state__in=sources_of(state) & HELD), state, **values)
     if not ended and state == State.FAILED:
         # The owner cancelled in the meantime: a cancel never ends as failed.
         state = State.CANCELLED
         values |= {"error_code": "", "error_message": ""}
-        ended = mine.filter(state=State.CANCELLING).update(state=state, **values)
+        ended = end(mine.filter(state=State.CANCELLING), state, **values)
     if not ended:
         logger.warning("job %s: attempt %s ended as %s after another took over", job.pk, handle.attempt, state)
-        return
-    usage.charge(job, values["finished_at"])
-    after_end(job, state)
 
 
 def _put_back(handle: JobHandle, *, at: datetime, message: str) -> None:

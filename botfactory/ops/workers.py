@@ -9,6 +9,7 @@ from typing import Any
 from botfactory.jobs import kinds
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD
+from botfactory.webhooks.services import QUEUE as WEBHOOKS
 
 #: How long answers are waited for, in seconds: those that are alive answer within milliseconds.
 ANSWER_SECONDS = 1.0
@@ -52,6 +53,11 @@ def alive() -> list[Worker]:
     return found
 
 
+def needed() -> list[str]:
+    """The queues to which somebody has to listen: those of the jobs, and that of webhooks."""
+    return sorted({*kinds.queues(), WEBHOOKS})
+
+
 def unheard(workers: list[Worker]) -> list[str]:
     """The queues to which none of them listens."""
-    return sorted(set(kinds.queues()) - {queue for worker in workers for queue in worker.queues})
+    return sorted(set(needed()) - {queue for worker in workers for queue in worker.queues})

@@ -29,6 +29,7 @@ class LimitsOut(Told):
     stored_mb: int | None
     x_posts_a_month: int | None
     requests_a_minute: int | None
+    webhooks: int | None
 
 
 class UsageOut(Told):
@@ -41,6 +42,7 @@ class UsageOut(Told):
     models: int
     stored_mb: int
     x_posts_a_month: int
+    webhooks: int
 
 
 class AccessOut(Told):
@@ -78,6 +80,7 @@ class MeOut(Told):
                 "stored_mb": 20000,
                 "x_posts_a_month": 10000,
                 "requests_a_minute": 300,
+                "webhooks": 20,
             },
             "usage": {
                 "queued_jobs": 1,
@@ -87,6 +90,7 @@ class MeOut(Told):
                 "models": 2,
                 "stored_mb": 24,
                 "x_posts_a_month": 0,
+                "webhooks": 1,
             },
         }
     )

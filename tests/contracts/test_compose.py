@@ -13,7 +13,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-OURS = {"web", "importer", "trainer", "trainer-gpu"}
+OURS = {"web", "importer", "postman", "trainer", "trainer-gpu"}
 
 
 def known_settings() -> set[str]:
@@ -44,13 +44,14 @@ def test_each_variable_that_it_sets_is_a_setting() -> None:
 
 def test_workers_listen_to_the_queues_that_jobs_are_put_in() -> None:
     from botfactory.jobs.kinds import kind_of
+    from botfactory.webhooks.services import QUEUE
 
     queues = {
         queue
         for service in COMPOSE["services"].values()
         for queue in re.findall(r"worker -Q (\w+)", str(service.get("command", "")))
     }
-    assert {kind_of("import").queue, kind_of("fine_tune").queue} == queues
+    assert {kind_of("import").queue, kind_of("fine_tune").queue, QUEUE} == queues
 
 
 def test_what_the_image_copies_exists() -> None:

@@ -24,6 +24,7 @@ class Request:
     status: int
     whole: bool = True  # False: the answer was cut
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Answer:
 
 
 class FakeServer(ABC):
-    """Answers GET requests by `answer`, on a free port unless told; `requests` lists what it was asked, in order."""
+    """Answers GET and POST by `answer`, on a free port unless told; `requests` lists what it was asked, in order."""
 
     def __init__(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -50,6 +51,9 @@ class FakeServer(ABC):
             disable_nagle_algorithm = True  # else the body waits 40 ms for the headers to be acknowledged
 
             def do_GET(self) -> None:
+                server._serve(self)
+
+            def do_POST(self) -> None:
                 server._serve(self)
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -90,9 +94,10 @@ class FakeServer(ABC):
         parts = urlsplit(handler.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         sent = {name.lower(): value for name, value in handler.headers.items()}
+        body = handler.rfile.read(int(sent.get("content-length", 0)))
         answer = self.answer(parts.path, query, sent)
         with self._lock:
-            self.requests.append(Request(parts.path, query, answer.status, not answer.cut, sent))
+            self.requests.append(Request(parts.path, query, answer.status, not answer.cut, sent, body))
         kind = "application/json; charset=utf-8"
         if isinstance(answer.body, bytes | str):
             kind = "text/html"

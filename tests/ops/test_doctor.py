@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from botfactory.accounts.models import User
-from botfactory.jobs import kinds, worker
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.ops import checks, machine, setting_checks, workers
 from botfactory.ops.checks import Report
@@ -75,7 +75,7 @@ def test_a_machine_without_workers_has_a_problem_and_the_rest_is_well(
     status, findings = doctor(capsys)
     assert status == 1
     problems = {(finding["check"], finding["what"]) for finding in findings if finding["level"] == "problem"}
-    assert problems == {("workers", f"no worker listens to the queue {queue}") for queue in kinds.queues()}
+    assert problems == {("workers", f"no worker listens to the queue {queue}") for queue in workers.needed()}
     assert all(finding["advice"] for finding in findings if finding["level"] != "ok")
     assert "all migrations are applied" in found(findings, "database", "ok")
     assert "a message came back" in found(findings, "channel layer", "ok")
@@ -87,7 +87,7 @@ def test_people_read_lines_with_what_to_do(base: TrainedModel, capsys: pytest.Ca
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("ok ") and "database: " in line for line in lines)
     assert any(line.startswith("problem") and "the queue train → start the product" in line for line in lines)
-    assert lines[-1].startswith(f"Problems: {len(kinds.queues())}, warnings: ")
+    assert lines[-1].startswith(f"Problems: {len(workers.needed())}, warnings: ")
 
 
 def test_without_a_problem_the_status_is_zero(
@@ -112,7 +112,7 @@ def test_a_worker_is_alive_and_shows_what_it_runs(base: TrainedModel, alice: Use
         Job.objects.filter(pk=job.pk).update(worker=f"here:{number}")
         text = told(examine("workers"), "ok")
         assert f"{name} is alive, listens to train and runs A test ({job.pk})" in text
-        assert workers.unheard(workers.alive()) == [queue for queue in kinds.queues() if queue != "train"]
+        assert workers.unheard(workers.alive()) == [queue for queue in workers.needed() if queue != "train"]
 
 
 def test_a_broker_that_is_gone_is_one_cause_and_said_so(examine: Examine, settings: Any) -> None:

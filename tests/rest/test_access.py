@@ -15,6 +15,7 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import PersonalLimits, User
+from botfactory.webhooks import services as webhooks
 from models_app import services
 from models_app.ml.config import SamplingConfig
 from models_app.models import TrainedModel
@@ -35,6 +36,7 @@ def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID]:
         "corpus_id": model.corpus_id,
         "model_id": model.pk,
         "generation_id": written.pk,
+        "webhook_id": webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook.pk,
     }
 
 

@@ -88,11 +88,14 @@ class Command(ProductCommand):
         web = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
         importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]
+        # Threads: it waits for other servers most of its time.
+        postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
         trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
         return [
             *processes,
             Process("web", web, logs / "web.log"),
             Process("importer", importer, logs / "importer.log", stop_signal=SIGQUIT),
+            Process("postman", postman, logs / "postman.log", stop_signal=SIGQUIT),
             Process("trainer", trainer, logs / "trainer.log", stop_signal=SIGQUIT, nice=TRAINER_NICE),
         ]
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from botfactory.desk import DeskAdmin
+from botfactory.webhooks import services
+from botfactory.webhooks.models import Delivery, Webhook
+
+
+class DeliveryInline(admin.TabularInline[Delivery, Webhook]):
+    """What it was sent in the last 30 days."""
+
+    model = Delivery
+    extra = 0
+    can_delete = False
+    fields = ["created_at", "event", "state", "attempts", "tried_at", "status", "error"]
+    readonly_fields = ["created_at", "event", "state", "attempts", "tried_at", "status", "error"]
+    ordering = ["-created_at"]
+    max_num = 0
+
+
+@admin.register(Webhook)
+class WebhookAdmin(DeskAdmin[Webhook]):
+    """Which webhooks there are and whether they work. Nobody makes one for somebody else."""
+
+    list_display = ["url", "owner", "active", "events", "failing_since", "trouble", "created_at"]
+    list_filter = ["active", "failing_since", "created_at"]
+    search_fields = ["id", "url", "owner__username", "owner__email"]
+    list_select_related = ["owner"]
+    date_hierarchy = "created_at"
+    fields = ["owner", "url", "events", "active", "trouble", "failing_since", "created_at"]
+    actions = ["switch_off", "delete_webhooks"]
+
+    @admin.action(description="Switch off the selected webhooks", permissions=["change"])
+    def switch_off(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
+        for webhook in chosen:
+            services.switch_off(webhook, "Switched off by the administrator.")
+        self.message_user(request, f"{chosen.count()} switched off.", messages.SUCCESS)
+
+    @admin.action(description="Delete the selected webhooks", permissions=["delete"])
+    def delete_webhooks(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
+        count = chosen.count()
+        chosen.delete()
+        self.message_user(request, f"{count} deleted.", messages.SUCCESS)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(DeskAdmin[Delivery]):
+    """What was sent to whom, and what came of it."""
+
+    list_display = ["event", "webhook", "owner", "state", "attempts", "status", "error", "created_at", "due_at"]
+    list_filter = ["state", "event", "status", "created_at"]
+    search_fields = ["id", "subject_id", "webhook__url", "webhook__owner__username", "error"]
+    list_select_related = ["webhook__owner"]
+    date_hierarchy = "created_at"
+
+    @admin.display(ordering="webhook__owner__username")
+    def owner(self, delivery: Delivery) -> str:
+        return delivery.webhook.owner.get_username()

@@ -1,0 +1,194 @@
+"""`/webhooks`: made (the secret is shown once), changed, tried, deleted; and what came of each message."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+from pydantic import Field
+
+from botfactory.rest import once
+from botfactory.rest.access import person
+from botfactory.rest.errors import not_found, register_errors
+from botfactory.rest.paging import PageDict, PageQuery, page_of
+from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.webhooks import delivery, services
+from botfactory.webhooks.happenings import Happening
+from botfactory.webhooks.models import Delivery, Webhook
+
+router = Router(tags=["webhooks"])
+register_errors({services.WebhookError: 422})
+
+_ID: Final = "2b0c6a1e-93f4-4f0e-8a55-7d1f3c9b2e10"
+_MOMENT: Final = "2026-11-25T12:00:00.000Z"
+_EXAMPLE: Final = {
+    "id": _ID,
+    "url": "https://example.com/bots",
+    "events": ["job.succeeded", "job.failed"],
+    "active": True,
+    "trouble": None,
+    "failing_since": None,
+    "created_at": _MOMENT,
+}
+
+
+class WebhookIn(Asked):
+    url: Text = Field(
+        min_length=1, max_length=services.LONGEST_URL, description="Where it is sent to, by POST: https or http."
+    )
+    events: list[Happening] = Field(
+        default=["job.succeeded", "job.failed", "job.cancelled"], min_length=1, description="What it is told of."
+    )
+
+    model_config = examples(
+        {"url": "https://example.com/bots", "events": ["job.succeeded", "job.failed"]}, base=Asked.model_config
+    )
+
+
+class WebhookChangeIn(Asked):
+    """What is not sent stays as it is."""
+
+    url: Text | None = Field(None, min_length=1, max_length=services.LONGEST_URL)
+    events: list[Happening] | None = Field(None, min_length=1, description="What it is told of.")
+    active: bool | None = Field(
+        None, strict=True, description="false: it is told of nothing, and what waits is given up."
+    )
+
+    model_config = examples({"active": True}, base=Asked.model_config)
+
+
+class WebhookOut(Told):
+    id: uuid.UUID
+    url: str
+    events: list[str] = Field(description="What it is told of.")
+    active: bool
+    trouble: str | None = Field(description="Why it was switched off, where you have not done it.")
+    failing_since: datetime | None = Field(description="The first failure since the last message that arrived.")
+    created_at: datetime
+
+    model_config = examples(_EXAMPLE)
+
+
+class NewWebhookOut(WebhookOut):
+    secret: str = Field(description="What its receiver verifies signatures with. It is told now and never again.")
+
+    model_config = examples({**_EXAMPLE, "secret": "whsec_bm90IGEgc2VjcmV0LCBvbmx5IGFuIGV4YW1wbGUhISE="})
+
+
+class DeliveryOut(Told):
+    """A message to a webhook."""
+
+    id: uuid.UUID = Field(description="The header webhook-id: the same at each try.")
+    event: str
+    subject: uuid.UUID = Field(description="What it happened to: the id of the job; of a test that of the webhook.")
+    state: Literal["pending", "sending", "delivered", "failed"]
+    attempts: int
+    status: int | None = Field(description="Of the last answer.")
+    error: str | None = Field(description="What went wrong at the last try.")
+    seconds: float | None = Field(description="How long the last try took.")
+    created_at: datetime
+    tried_at: datetime | None
+    due_at: datetime | None = Field(description="When it is tried again.")
+
+    model_config = examples(
+        {
+            "id": "6d2f0b8e-57a3-4a0c-9c1d-0e8a4b7f3c21",
+            "event": "job.succeeded",
+            "subject": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
+            "state": "pending",
+            "attempts": 1,
+            "status": 503,
+            "error": "The answer was 503; any status from 200 to 299 says that it has arrived.",
+            "seconds": 0.12,
+            "created_at": _MOMENT,
+            "tried_at": _MOMENT,
+            "due_at": "2026-11-25T12:00:05.000Z",
+        }
+    )
+
+
+def told(webhook: Webhook) -> WebhookOut:
+    return WebhookOut(**_told(webhook))
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "id": webhook.pk,
+        "url": webhook.url,
+        "events": webhook.events,
+        "active": webhook.active,
+        "trouble": webhook.trouble or None,
+        "failing_since": webhook.failing_since,
+        "created_at": webhook.created_at,
+    }
+
+
+def told_delivery(row: Delivery) -> DeliveryOut:
+    same = ("event", "state", "attempts", "status", "created_at", "tried_at")
+    return DeliveryOut(
+        **{name: getattr(row, name) for name in same},
+        id=row.pk,
+        subject=row.subject_id,
+        error=row.error or None,
+        seconds=None if row.seconds is None else round(row.seconds, 3),
+        due_at=row.due_at if row.state == Delivery.State.PENDING else None,
+    )
+
+
+@router.get("", response=Page[WebhookOut], summary="List your webhooks")
+def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
+    """Your webhooks, the newest first. What they sign with is not among it."""
+    return page_of(services.webhooks_for_user(person(request)), query, lambda rows: map(told, rows))
+
+
+@router.post("", response={201: NewWebhookOut}, summary="Make a webhook")
+@once.secret
+def create_webhook(request: HttpRequest, body: WebhookIn) -> Status[NewWebhookOut]:
+    """From now on the address is told. The secret that it verifies with is in this answer and in no other. 409 at the
+    limit."""
+    new = services.create(owner=person(request), url=body.url, events=body.events)
+    return Status(201, NewWebhookOut(**_told(new.webhook), secret=new.secret))
+
+
+@router.get("/{uuid:webhook_id}", response=WebhookOut, summary="Get a webhook")
+def get_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> WebhookOut:
+    """One of your webhooks."""
+    return told(_webhook(request, webhook_id))
+
+
+@router.patch("/{uuid:webhook_id}", response=WebhookOut, summary="Change a webhook")
+def change_webhook(request: HttpRequest, webhook_id: uuid.UUID, body: WebhookChangeIn) -> WebhookOut:
+    """Another address, other happenings, off or on again. Its secret stays."""
+    webhook = _webhook(request, webhook_id)
+    return told(services.change(webhook, url=body.url, events=body.events, active=body.active))
+
+
+@router.delete("/{uuid:webhook_id}", response={204: None}, summary="Delete a webhook")
+def delete_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Status[None]:
+    """It is told of nothing more, and what is known of its messages is gone."""
+    _webhook(request, webhook_id).delete()
+    return Status(204, None)
+
+
+@router.post("/{uuid:webhook_id}/test", response=DeliveryOut, summary="Try a webhook")
+@once.slow
+def test_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> DeliveryOut:
+    """A message of the type webhook.test is sent once, at once; the answer tells what came of it."""
+    return told_delivery(delivery.send_test(_webhook(request, webhook_id)))
+
+
+@router.get("/{uuid:webhook_id}/deliveries", response=Page[DeliveryOut], summary="What was sent to a webhook")
+def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[PageQuery]) -> PageDict:
+    """Its messages of the last 30 days, the newest first."""
+    rows = _webhook(request, webhook_id).deliveries.all()
+    return page_of(rows, query, lambda found: map(told_delivery, found))
+
+
+def _webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Webhook:
+    try:
+        return services.webhook_for_user(person(request), webhook_id)
+    except Webhook.DoesNotExist:
+        raise not_found("webhook") from None

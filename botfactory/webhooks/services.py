@@ -1,0 +1,149 @@
+"""Webhooks: made, changed, deleted; and what happened is noted for those that are to be told of it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from botfactory import net
+from botfactory.accounts import limits
+from botfactory.accounts.models import User
+from botfactory.webhooks import signing
+from botfactory.webhooks.happenings import HAPPENINGS, Happening
+from botfactory.webhooks.models import Delivery, Webhook
+
+logger = logging.getLogger(__name__)
+
+LONGEST_URL: Final = 2000
+#: The queue of the workers that deliver: slow receivers hold up no import.
+QUEUE: Final = "webhooks"
+#: For one try, from looking up the name to the answer's first line.
+_PATIENCE: Final = net.Patience(timeout_seconds=5.0, total_seconds=10.0, max_answer_bytes=0)
+
+
+class WebhookError(Exception):
+    """A sentence for the person; `code` for programs, and in `param` what was wrong."""
+
+    code = "webhook_error"
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class BadUrl(WebhookError):
+    code = "bad_url"
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """`secret` is what its receiver verifies with. It is told now and never again, hence kept out of the repr."""
+
+    webhook: Webhook
+    secret: str = field(repr=False)
+
+
+def webhooks_for_user(user: Any) -> QuerySet[Webhook]:
+    """The webhooks that `user` may see: their own."""
+    if not (user.is_authenticated and user.is_active):
+        return Webhook.objects.none()
+    return Webhook.objects.filter(owner=user)
+
+
+def webhook_for_user(user: Any, webhook_id: uuid.UUID) -> Webhook:
+    """The webhook; Webhook.DoesNotExist for a stranger as for an id that was never given out."""
+    return webhooks_for_user(user).get(pk=webhook_id)
+
+
+def client() -> net.Client:
+    """How webhooks are reached: on the public internet, and where the operator has named a server of their own."""
+    return net.Client(_PATIENCE, trusted=settings.WEBHOOK_PRIVATE_SERVERS, also_http=True)
+
+
+def create(*, owner: User, url: str, events: Collection[str]) -> NewWebhook:
+    """The person has one more webhook. BadUrl for an address that may not be asked, LimitReached above the limit."""
+    webhook = Webhook(owner=owner, url=_checked_url(url), events=_checked_events(events))
+    secret = signing.give_secret(webhook)
+    with transaction.atomic():
+        limits.require_room(owner, {"webhooks": 1})
+        webhook.save(force_insert=True)
+    return NewWebhook(webhook, secret)
+
+
+def change(
+    webhook: Webhook, *, url: str | None = None, events: Collection[str] | None = None, active: bool | None = None
+) -> Webhook:
+    """The webhook is as asked; what is None stays. Switched off, it is sent nothing more; what waits is given up."""
+    if url is not None:
+        webhook.url = _checked_url(url)
+    if events is not None:
+        webhook.events = _checked_events(events)
+    webhook.save(update_fields=["url", "events"])
+    if active is True:
+        # A new chance: what failed before does not count.
+        Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", failing_since=None)
+    elif active is False:
+        switch_off(webhook)
+    webhook.refresh_from_db()
+    return webhook
+
+
+def switch_off(webhook: Webhook, trouble: str = "") -> None:
+    """The webhook is told of nothing more until its owner switches it on; what waits is given up."""
+    with transaction.atomic():
+        Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False, trouble=trouble)
+        waiting = Delivery.objects.filter(webhook=webhook, state=Delivery.State.PENDING)
+        waiting.update(state=Delivery.State.FAILED, due_at=None, error="The webhook was switched off.")
+
+
+def note(owner: int, happening: Happening, subject_id: uuid.UUID) -> None:
+    """Each webhook of the person that is to be told of it will be, once the transaction is committed and not else."""
+    told = [
+        webhook
+        for webhook in Webhook.objects.filter(owner=owner, owner__is_active=True, active=True)
+        if happening in webhook.events
+    ]
+    if not told:
+        return
+    Delivery.objects.bulk_create(Delivery(webhook=webhook, event=happening, subject_id=subject_id) for webhook in told)
+    transaction.on_commit(ring)
+
+
+def ring() -> None:
+    """A worker will look for what is due, if the broker can be reached; else the next look of the clock finds it."""
+    from botfactory.webhooks.tasks import deliver
+
+    try:
+        deliver.apply_async(queue=QUEUE, retry=False)
+    except Exception as error:
+        logger.warning("webhooks: the broker cannot be reached (%s); what is due is sent later", error)
+
+
+def register() -> None:
+    """What webhooks count is registered with the limits. For AppConfig.ready."""
+    limits.register_counter("webhooks", lambda user: Webhook.objects.filter(owner=user).count())
+
+
+def _checked_url(url: str) -> str:
+    url = url.strip()
+    if not 0 < len(url) <= LONGEST_URL or any(character <= " " for character in url):
+        raise BadUrl(f"An address has 1 to {LONGEST_URL:,} characters, and no space.", "url")
+    try:
+        client().check(url)
+    except net.Refused as refusal:
+        raise BadUrl(str(refusal), "url") from None
+    return url
+
+
+def _checked_events(events: Collection[str]) -> list[str]:
+    chosen: list[str] = [name for name in HAPPENINGS if name in events]
+    if not chosen or len(chosen) < len(set(events)):
+        raise WebhookError(f"Choose what it is told of: one or more of {', '.join(HAPPENINGS)}.", "events")
+    return chosen

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+from botfactory.webhooks import delivery
+
+
+@shared_task(name="botfactory.webhooks.tasks.deliver")
+def deliver() -> None:
+    delivery.deliver_next()
+
+
+@shared_task(name="botfactory.webhooks.tasks.look")
+def look() -> None:
+    delivery.look()
