@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Status
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
@@ -19,10 +19,10 @@ from botfactory.jobs.api import JobOut, told_one
 from botfactory.jobs.api import router as jobs
 from botfactory.rest import once
 from botfactory.rest.access import person
-from botfactory.rest.errors import ApiError, bad_value, not_found, register_errors, status_of
+from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Asked, Page, Text, Told, examples
-from models_app import registry, services
+from models_app import live, registry, services
 from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.models import Generation, TrainedModel
@@ -337,13 +337,70 @@ def told_generation(generation: Generation) -> GenerationOut:
     )
 
 
-@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write")
+class PostOut(Told):
+    """A post that has just been written, in a stream."""
+
+    post: str
+    label: str = Field(description="Show it wherever you show the post.")
+
+
+class GenerateQuery(Asked):
+    stream: Literal["0", "1"] = Field(
+        "0", description="1: server-sent events, a `post` as each is written, then the `generation` with all of them."
+    )
+
+
+_STREAM: Final = {
+    "responses": {
+        200: {
+            "content": {
+                "text/event-stream": {
+                    "schema": {"type": "string"},
+                    "example": 'event: post\ndata: {"post": "I love coffee", "label": "AI parody of @dril.bsky.social, '
+                    'not by @dril.bsky.social."}\n\n',
+                }
+            }
+        }
+    }
+}
+
+
+@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=_STREAM)
 @once.slow
-def generate(request: HttpRequest, model_id: uuid.UUID, body: GenerateIn) -> GenerationOut:
-    """New posts by one of your models or the base model, at once; they are kept as those of its page are."""
-    model = _model(request, model_id)
+def generate(
+    request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
+) -> GenerationOut | Any:
+    """New posts by one of your models or the base model, at once; they are kept as those of its page are.
+
+    With `stream=1` each is sent as it is written, in no order; what nobody listens to any more is not kept.
+    """
+    model, owner, sampling = _model(request, model_id), person(request), body.sampling()
     with _about("prompt"):
-        return told_generation(services.generate(model=model, owner=person(request), sampling=body.sampling()))
+        if query.stream == "1":
+            return _stream(request, model, owner, sampling)
+        return told_generation(services.generate(model=model, owner=owner, sampling=sampling))
+
+
+def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig) -> StreamingHttpResponse:
+    if once.HEADER in request.headers:
+        message = f"A stream is not kept, so it cannot be had again by its key: leave out {once.HEADER}, or stream."
+        raise ApiError(422, "stream_not_kept", message, param=once.HEADER)
+    services.require_writable(model, sampling)
+    label = model.parody_label
+
+    def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
+        return services.generate(model=model, owner=owner, sampling=sampling, on_post=on_post, proceed=proceed)
+
+    return StreamingHttpResponse(
+        live.follow(
+            write,
+            post_data=lambda post: PostOut(post=post, label=label).model_dump_json(),
+            generation_data=lambda generation: told_generation(generation).model_dump_json(),
+            error_data=lambda error: answer_to(request, error).content.decode(),
+        ),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
 
 
 def _model(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:

@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import median
@@ -22,6 +22,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.ops import counters
 from models_app import registry
+from models_app.ml import sampler
 from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.copies import CopyGuard
 from models_app.ml.writing import Writing
@@ -275,10 +276,20 @@ def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
     return generations_for_user(user).get(pk=generation_id)
 
 
-def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
-    """`model` has written posts, and how many were refused on the way is known with them."""
+def generate(
+    *,
+    model: TrainedModel,
+    owner: User,
+    sampling: SamplingConfig,
+    on_post: Callable[[str], None] | None = None,
+    proceed: Callable[[], None] | None = None,
+) -> Generation:
+    """`model` has written posts, and how many were refused on the way is known with them.
+
+    `on_post` gets each as it ends; where `proceed` raises, nothing more is written and nothing is kept.
+    """
     sampling = seeded(sampling)
-    writing, seconds = write(model, sampling)
+    writing, seconds = write(model, sampling, on_post=on_post, proceed=proceed)
     return Generation.objects.create(
         model=model,
         owner=owner,
@@ -289,16 +300,30 @@ def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> G
     )
 
 
+def require_writable(model: TrainedModel, sampling: SamplingConfig) -> None:
+    """Returns with the model in memory where it can write so; BadSampling or CheckpointError where not."""
+    sampler.check(sampling)
+    registry.sampler_of(model)
+    if sampling.copy_guard:
+        guard_of(model)
+
+
 def seeded(sampling: SamplingConfig) -> SamplingConfig:
     """`sampling` with a seed, chosen by chance where it had none, so that the posts can be had once more."""
     return replace(sampling, seed=secrets.randbelow(2**31)) if sampling.seed is None else sampling
 
 
-def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float]:
-    """Posts by `model`, and the seconds that it took."""
+def write(
+    model: TrainedModel,
+    sampling: SamplingConfig,
+    *,
+    on_post: Callable[[str], None] | None = None,
+    proceed: Callable[[], None] | None = None,
+) -> tuple[Writing, float]:
+    """Posts by `model`, and the seconds that it took. `on_post` and `proceed` as of Sampler.generate."""
     started = time.perf_counter()
     guard = guard_of(model) if sampling.copy_guard else None
-    writing = registry.sampler_of(model).generate(sampling, guard=guard)
+    writing = registry.sampler_of(model).generate(sampling, guard=guard, on_post=on_post, proceed=proceed)
     seconds = time.perf_counter() - started
     counters.generation_seconds.observe(seconds)
     counters.generated_posts.inc(len(writing.posts))

@@ -56,6 +56,9 @@ class _Row:
     # Where the network has given its end mark the best chance so far: length in bytes, and log probability
     best_end: int = 0
     best_chance: float = -math.inf
+    # Once it has ended: the post as it is given out, or why it is refused
+    post: str = ""
+    refused: str | None = None
 
 
 class Sampler:
@@ -70,6 +73,8 @@ class Sampler:
         *,
         guard: CopyGuard | None = None,
         accept: Callable[[str], bool] | None = None,
+        on_post: Callable[[str], None] | None = None,
+        proceed: Callable[[], None] | None = None,
     ) -> Writing:
         """Returns up to `config.count` posts, the prompt included in each, and what was refused on the way.
 
@@ -78,48 +83,45 @@ class Sampler:
         is blank, that is a copy of a post that `guard` knows (or that `accept` rejects), or that holds a banned word.
         Temperature 0 writes one and the same post each time; if that finds no end, it gets it where the network gave
         its end mark the best chance.
-        Raises BadSampling for a prompt that leaves no room, that no text file can hold or that has a banned word.
+        `on_post` gets each post as soon as it has ended and is not refused, the short ones of those side by side first;
+        `proceed` is called before each step and may raise, which ends the writing.
+        Raises BadSampling as `check` does.
         """
-        try:
-            prompt = encode(config.prompt)
-        except ValueError as error:
-            raise BadSampling(str(error)) from error
-        if len(config.prompt) >= config.max_characters:
-            raise BadSampling(
-                f"The prompt has {len(config.prompt)} characters, which leaves no room in a post of at most "
-                f"{config.max_characters}; shorten the prompt or raise the limit."
-            )
+        check(config)
+        prompt = encode(config.prompt)
         banned = BanList(config.banned)
-        if found := banned.finds(config.prompt):
-            raise BadSampling(f"The prompt holds “{found}”, which is banned; change the prompt or the ban list.")
         guard = guard if config.copy_guard else None
         posts: list[str] = []
         refused = Counter[str]()
+        copies_of_each = config.count if config.temperature == 0 else 1
+
+        def judge(row: _Row) -> None:
+            """The row has its post, or the reason why it is refused."""
+            row.post = decode(row.symbols)
+            if not row.is_ended:
+                row.refused = "unfinished"
+            elif not row.post.strip():
+                row.refused = "empty"
+            elif (guard and guard.is_copy(row.post)) or (accept and not accept(row.post)):
+                row.refused = "copies"
+            else:
+                # Names are masked last, so that no copy passes for another post.
+                row.post = masked(row.post, prompt=config.prompt) if config.mask_mentions else row.post
+                row.refused = "banned" if banned.finds(row.post) else None
+            if row.refused is None and on_post is not None:
+                for _ in range(copies_of_each):
+                    on_post(row.post)
 
         def take(row: _Row) -> str | None:
             """Adds the post, or returns why it is refused."""
-            post = decode(row.symbols)
-            if not row.is_ended:
-                return "unfinished"
-            if not post.strip():
-                return "empty"
-            if (guard and guard.is_copy(post)) or (accept and not accept(post)):
-                return "copies"
-            # Names are masked last, so that no copy passes for another post.
-            post = masked(post, prompt=config.prompt) if config.mask_mentions else post
-            if banned.finds(post):
-                return "banned"
-            posts.append(post)
-            return None
+            if row.refused is None:
+                posts.extend([row.post] * copies_of_each)
+            return row.refused
 
         rng = np.random.default_rng(config.seed)
         if config.temperature == 0:
-            row = self._draw(config, prompt, 1, rng)[0]
-            if not row.is_ended:
-                del row.symbols[row.best_end :]
-                row.is_ended = True
+            row = self._draw(config, prompt, 1, rng, _given_an_end(judge), proceed)[0]
             refused.update(filter(None, [take(row)]))
-            posts *= config.count
         else:
             # Within a low limit posts are cheap to draw, and fewer of them end.
             unfinished = max(TRIES, WASTE // config.max_characters)
@@ -128,7 +130,8 @@ class Sampler:
                 if not posts and refused["unfinished"] >= HOPELESS * unfinished:
                     break
                 open_posts, missing = missing, []
-                for row, tries in zip(self._draw(config, prompt, len(open_posts), rng), open_posts, strict=True):
+                rows = self._draw(config, prompt, len(open_posts), rng, judge, proceed)
+                for row, tries in zip(rows, open_posts, strict=True):
                     if reason := take(row):
                         refused[reason] += 1
                         tries[reason] += 1
@@ -138,14 +141,22 @@ class Sampler:
         return Writing(posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"]))
 
     def _draw(
-        self, config: SamplingConfig, prompt: NDArray[np.uint8], count: int, rng: np.random.Generator
+        self,
+        config: SamplingConfig,
+        prompt: NDArray[np.uint8],
+        count: int,
+        rng: np.random.Generator,
+        judge: Callable[[_Row], None],
+        proceed: Callable[[], None] | None,
     ) -> list[_Row]:
-        """Returns `count` posts, drawn side by side; those that have not ended have max_characters."""
+        """Returns `count` posts, drawn side by side, each judged as it ends; unfinished ones have max_characters."""
         rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
         running = list(rows)
         logits, state = self._primed(prompt, count)
         automaton = np.full(count, BOUNDARY)
         while running:
+            if proceed is not None:
+                proceed()
             barred = _BARRED[automaton]  # (B, 256)
             if len(running[0].symbols) == 0:
                 barred = barred.copy()
@@ -161,6 +172,8 @@ class Sampler:
                 if _extend(row, symbol, whole, config.max_characters)
             ]
             if len(keep) < len(running):
+                for place in sorted(set(range(len(running))) - set(keep)):
+                    judge(running[place])
                 running = [running[place] for place in keep]
                 symbols, automaton = symbols[keep], automaton[keep]
                 state = tuple(part[keep] for part in state)
@@ -174,6 +187,36 @@ class Sampler:
         for symbol in prompt:
             logits, state = self._stepper.step(np.array([symbol]), state)
         return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
+
+
+def check(config: SamplingConfig) -> None:
+    """Returns where posts can be drawn so.
+
+    Raises BadSampling for a prompt that leaves no room, that no text file can hold or that has a banned word.
+    """
+    try:
+        encode(config.prompt)
+    except ValueError as error:
+        raise BadSampling(str(error)) from error
+    if len(config.prompt) >= config.max_characters:
+        raise BadSampling(
+            f"The prompt has {len(config.prompt)} characters, which leaves no room in a post of at most "
+            f"{config.max_characters}; shorten the prompt or raise the limit."
+        )
+    if found := BanList(config.banned).finds(config.prompt):
+        raise BadSampling(f"The prompt holds “{found}”, which is banned; change the prompt or the ban list.")
+
+
+def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
+    """For temperature 0, which would write the same once more: the post ends where it most likely would."""
+
+    def ended(row: _Row) -> None:
+        if not row.is_ended:
+            del row.symbols[row.best_end :]
+            row.is_ended = True
+        judge(row)
+
+    return ended
 
 
 def choose(
