@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header
 from ninja import Query, Router, Status
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
@@ -22,7 +24,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Asked, Page, Text, Told, examples
-from models_app import live, registry, services
+from models_app import downloads, live, registry, services
 from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.models import Generation, TrainedModel
@@ -43,6 +45,9 @@ register_errors(
         BadSampling: 422,
     }
 )
+
+#: Characters that are measured in one request: about three seconds for two models on two cores.
+MOST_EVALUATED: Final = 10_000
 
 _MODEL: Final = "9b1e1d52-0f0c-4a35-8a77-0a5d7a3f6c11"
 _BASE: Final = "5f0c9f1e-7a39-4b0e-9d51-3a1f6f0b2c44"
@@ -552,6 +557,107 @@ def delete_model(request: HttpRequest, model_id: uuid.UUID) -> Status[None]:
     """One of your models is gone, with its files and everything it wrote. Models that started from it stay."""
     registry.delete(_model(request, model_id, to_change=True))
     return Status(204, None)
+
+
+class EvaluateIn(Asked):
+    """Posts that the model is measured by: some that it has not learned."""
+
+    posts: list[Annotated[Text, Field(min_length=1)]] = Field(
+        min_length=1,
+        max_length=MOST_EVALUATED,
+        description=f"At most {MOST_EVALUATED:,} characters in all, so that it is answered in seconds.",
+    )
+
+    model_config = examples({"posts": ["just had the best coffee of my life"]}, base=Asked.model_config)
+
+    def checked(self) -> list[str]:
+        characters = sum(map(len, self.posts))
+        if characters > MOST_EVALUATED:
+            message = (
+                f"These posts have {characters:,} characters, and {MOST_EVALUATED:,} are the most in one request: send "
+                "fewer, or measure a whole file with `manage.py evaluate`."
+            )
+            raise bad_value("posts", message)
+        return self.posts
+
+
+class EvaluationOut(Told):
+    """How well a model foresees posts, end of each post included: fewer bits are better."""
+
+    model: uuid.UUID
+    posts: int
+    characters: int
+    bits_per_character: float
+    base: uuid.UUID | None = Field(description="The base model that it comes from; null where that is gone, or itself.")
+    base_bits_per_character: float | None
+
+    model_config = examples(
+        {
+            "model": _MODEL,
+            "posts": 1,
+            "characters": 35,
+            "bits_per_character": 2.12,
+            "base": _BASE,
+            "base_bits_per_character": 2.61,
+        }
+    )
+
+
+@router.post("/{uuid:model_id}/evaluate", response=EvaluationOut, summary="Measure a model")
+@once.slow
+def evaluate_model(request: HttpRequest, model_id: uuid.UUID, body: EvaluateIn) -> EvaluationOut:
+    """Bits per character of your posts, by one of your models and by the base model that it comes from."""
+    found = services.evaluate(_model(request, model_id), body.checked())
+    return EvaluationOut(
+        model=model_id,
+        posts=found.model.posts,
+        characters=found.model.characters,
+        bits_per_character=round(found.model.bits_per_character, 4),
+        base=None if found.base is None else found.base.pk,
+        base_bits_per_character=None if found.by_base is None else round(found.by_base.bits_per_character, 4),
+    )
+
+
+class DownloadQuery(Asked):
+    format: Text = Field(
+        "native",
+        description="; ".join(f"{name}: {form.title}, {form.hint}" for name, form in downloads.FORMATS.items()),
+        json_schema_extra={"enum": list(downloads.FORMATS)},
+    )
+
+
+_FILE: Final = {
+    "responses": {
+        200: {
+            "description": "The file. README.md in it is its model card.",
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in {form.media_type for form in downloads.FORMATS.values()}
+            },
+        },
+        304: {"description": "It is the one whose ETag was sent in If-None-Match."},
+    }
+}
+
+
+@router.get("/{uuid:model_id}/download", summary="Download a model", openapi_extra=_FILE)
+def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[DownloadQuery]) -> Any:
+    """One of your models as a file. It holds the weights and how they came about, and nothing of the posts."""
+    if query.format not in downloads.FORMATS:
+        raise bad_value("format", f"There is no such format; there are {', '.join(downloads.FORMATS)}.")
+    file = downloads.download(_model(request, model_id, to_change=True), query.format)
+    headers = {"ETag": f'"{file.sha256}"', "Cache-Control": "private, no-cache"}
+    known: HttpResponse | None = get_conditional_response(request, etag=headers["ETag"])
+    if known is not None:
+        file.file.close()
+        for name, value in headers.items():
+            known[name] = value
+        return known
+    headers |= {
+        "Content-Length": str(file.size),
+        "Content-Disposition": content_disposition_header(True, file.name) or "",
+    }
+    return StreamingHttpResponse(file.chunks(), content_type=file.media_type, headers=headers)
 
 
 class GenerationFilters(PageQuery):

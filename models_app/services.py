@@ -22,9 +22,10 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.ops import counters
 from models_app import registry
-from models_app.ml import sampler
+from models_app.ml import evaluation, sampler
 from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.copies import CopyGuard
+from models_app.ml.evaluation import Evaluation
 from models_app.ml.writing import Writing
 from models_app.models import Generation, TrainedModel
 from tweets import services as corpora
@@ -83,6 +84,15 @@ class Plan:
     config: FineTuneConfig
     seconds: float
     jobs_ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What a model was measured at, and the base model that it comes from, if that is there."""
+
+    model: Evaluation
+    base: TrainedModel | None
+    by_base: Evaluation | None
 
 
 def models_for_user(user: Any) -> QuerySet[TrainedModel]:
@@ -328,6 +338,24 @@ def write(
     counters.generation_seconds.observe(seconds)
     counters.generated_posts.inc(len(writing.posts))
     return writing, seconds
+
+
+def base_of(model: TrainedModel) -> TrainedModel | None:
+    """The base model from which this one comes, over however many; None for itself, and where one between is gone."""
+    first = model
+    while first.parent is not None:
+        first = first.parent
+    return None if first == model or first.parent_name else first
+
+
+def evaluate(model: TrainedModel, posts: list[str]) -> Evaluated:
+    """How well `model` foresees the posts, and how well the model that it comes from does."""
+    base = base_of(model)
+    return Evaluated(
+        model=evaluation.evaluate(registry.load(model), posts),
+        base=base,
+        by_base=None if base is None else evaluation.evaluate(registry.load(base), posts),
+    )
 
 
 def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:

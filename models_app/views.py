@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import registry, services
+from models_app import downloads, registry, services
 from models_app.forms import GenerateForm, RenameForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
@@ -100,6 +100,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "copies": _copies(request, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
+        "downloads": downloads.FORMATS,
     }
     return render(request, "models_app/model.html", context)
 

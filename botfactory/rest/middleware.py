@@ -18,8 +18,10 @@ PREFIX: Final = "/api/v1/"
 _HELP: Final = '</api/docs>; rel="help", </api/v1/openapi.json>; rel="service-desc"'
 # What pages of other sites may send and read (API_CORS_ORIGINS).
 _METHODS: Final = "GET, POST, PATCH, PUT, DELETE"
-_TAKEN: Final = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id"
-_EXPOSED: Final = "Allow, Idempotency-Replayed, Link, Retry-After, WWW-Authenticate, X-Request-Id"
+_TAKEN: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id"
+_EXPOSED: Final = (
+    "Allow, Content-Disposition, ETag, Idempotency-Replayed, Link, Retry-After, WWW-Authenticate, X-Request-Id"
+)
 
 
 @sync_and_async_middleware

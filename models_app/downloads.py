@@ -1,0 +1,173 @@
+"""Models as files to take along. A format is one entry of FORMATS; none needs TensorFlow or holds anything of posts."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from os import SEEK_END
+from pathlib import Path
+from typing import IO, Any, Final
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+import numpy as np
+from asgiref.sync import sync_to_async
+from django.utils.text import slugify
+from safetensors import safe_open
+
+from models_app import registry
+from models_app.ml import checkpoint
+from models_app.ml.errors import CheckpointError
+from models_app.models import TrainedModel
+
+CARD: Final = "README.md"
+_CHUNK: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`write` puts the model into a file; the same model is the same bytes each time."""
+
+    title: str
+    hint: str
+    suffix: str
+    media_type: str
+    write: Callable[[TrainedModel, IO[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that is there as a whole, on disk and not in memory, and is gone once it has been read."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    file: IO[bytes]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            while chunk := await sync_to_async(self.file.read)(_CHUNK):
+                yield chunk
+        finally:
+            self.file.close()
+
+
+def download(model: TrainedModel, name: str) -> Download:
+    """The model in the format of that name; CheckpointError where its files are damaged."""
+    form = FORMATS[name]
+    with ExitStack() as held:
+        file = held.enter_context(tempfile.TemporaryFile())
+        form.write(model, file)
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        # Whoever reads it closes it.
+        held.pop_all()
+    return Download(f"{slugify(model.name) or 'model'}{form.suffix}", form.media_type, size, digest, file)
+
+
+def card_of(model: TrainedModel) -> str:
+    """The model card: what it is, what it was trained with and how good it is, in Markdown."""
+    network, training = model.network, model.training
+    facts = [
+        ("learned from", f"{model.posts:,} posts ({model.characters:,} characters) of {model.corpus_name}"),
+        ("started from", model.parent_name),
+        ("trained on", f"{model.created_at:%Y-%m-%d}"),
+        ("best epoch", f"{model.best_epoch} of {len(model.history)}" if model.best_epoch else ""),
+        ("bits per character", "" if model.bits_per_character is None else f"{model.bits_per_character:.3f}"),
+        ("sha256 of the weights", model.sha256),
+    ]
+    parts = [
+        f"# {_line(model.name)}",
+        f"> {_line(model.parody_label)} Say so wherever you show what it writes.",
+        "A character model of Bot Factory. The posts that it learned from are not in this file.",
+        _table("", [(name, value) for name, value in facts if value]),
+        _table("## Network", network.items()),
+        _table("## Trained with", training.items()),
+    ]
+    if model.report:
+        parts.append(f"## Report card\n\n{_report(model)}")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _report(model: TrainedModel) -> str:
+    """As the model's page shows it, without the copies: they are learned posts."""
+
+    def share(value: float | None) -> str:
+        return "–" if value is None else f"{value:.0%}"
+
+    bits = (
+        f"{model.report['bits_per_character']:.3f} bits per character, where the base model has "
+        f"{model.report['base_bits_per_character']:.3f}; fewer are better."
+    )
+    rows = [
+        f"| {row['name']} | {share(row['bot'])} | {share(row['held_out'])} | {share(row['base'])} |"
+        for row in model.report_rows
+    ]
+    return "\n".join(
+        [bits, "", "| share of | this model | real posts | base model |", "| --- | --- | --- | --- |", *rows]
+    )
+
+
+def _table(title: str, rows: Any) -> str:
+    lines = [f"| {_line(name)} | {_line(value)} |" for name, value in rows]
+    return "\n".join([*([title, ""] if title else []), "| | |", "| --- | --- |", *lines]) if lines else ""
+
+
+def _line(value: object) -> str:
+    """In one line, and no markup of ours."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def _write_native(model: TrainedModel, out: IO[bytes]) -> None:
+    """What stands in CHECKPOINTS_DIR, but for the fingerprints of posts: it can be put there again."""
+    folder = _verified(model)
+    with ZipFile(out, "w", ZIP_STORED) as archive:
+        _put_text(archive, model, CARD, card_of(model))
+        for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+            with (folder / name).open("rb") as file, archive.open(_entry(model, name), "w", force_zip64=True) as entry:
+                shutil.copyfileobj(file, entry, _CHUNK)
+
+
+def _write_npz(model: TrainedModel, out: IO[bytes]) -> None:
+    """Each weight as an array, of the type that it is stored with; numpy.load also gives config.json, as bytes."""
+    folder = _verified(model)
+    with ZipFile(out, "w", ZIP_STORED) as archive, safe_open(folder / checkpoint.WEIGHTS, framework="numpy") as weights:
+        _put_text(archive, model, CARD, card_of(model))
+        _put_text(archive, model, checkpoint.CONFIG, (folder / checkpoint.CONFIG).read_text(encoding="utf-8"))
+        for name in sorted(weights.keys()):
+            with archive.open(_entry(model, f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, weights.get_tensor(name), allow_pickle=False)
+
+
+def _verified(model: TrainedModel) -> Path:
+    """The folder of the model, whose weights are those that were saved."""
+    folder = registry.path_of(model)
+    described = checkpoint.describe(folder)
+    with (folder / checkpoint.WEIGHTS).open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != described["sha256"]:
+            raise CheckpointError(f"The weights in {folder} are not those that were saved; restore them from a backup.")
+    return folder
+
+
+def _put_text(archive: ZipFile, model: TrainedModel, name: str, text: str) -> None:
+    archive.writestr(_entry(model, name), text)
+
+
+def _entry(model: TrainedModel, name: str) -> ZipInfo:
+    """With the time at which the model was made, so that the file does not depend on when it is written."""
+    moment = model.created_at
+    entry = ZipInfo(name, (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second))
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "native": Format("Bot Factory", "weights.safetensors and config.json", ".zip", "application/zip", _write_native),
+    "npz": Format("NumPy", "arrays for numpy.load", ".npz", "application/zip", _write_npz),
+}

@@ -1,0 +1,194 @@
+"""A model as a file, and what it is measured at, by `/api/v1/models/<id>/download` and `/evaluate`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import AsyncClient
+
+from botfactory.accounts.models import User
+from models_app import api, downloads, registry, services
+from models_app.ml import checkpoint, evaluation
+from models_app.ml.copies import CopyGuard
+from models_app.ml.sampler import Sampler
+from models_app.models import TrainedModel
+from tests.conftest import signed_in
+from tests.fakes.posts import make_posts
+from tests.rest.helpers import Program, require_error
+from tweets import services as corpora
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LEARNED = "a learned post that nobody may read in a file"
+REPORT = {
+    "bits_per_character": 2.1,
+    "base_bits_per_character": 2.6,
+    "novelty": {"bot": 0.99, "held_out": 1.0, "base": None},
+    "copies": [{"post": 1, "share": 1.0, "run": 9, "copy": LEARNED}],
+}
+
+
+@pytest.fixture
+def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
+    """A model of alice whose weights are those of the base but for a few: nothing was trained."""
+    job = services.fine_tune(owner=alice, corpus=corpus, start=base, name="Bot | One", run_here=True)
+    start = registry.load(base)
+    weights = {name: array * np.float32(1.5) for name, array in start.weights.items()}
+    return registry.register(
+        job=job,
+        name="Bot | One",
+        corpus=corpus,
+        parent=base,
+        parent_name="base",
+        trained=checkpoint.Checkpoint(start.network, weights, {}, ""),
+        guard=CopyGuard.of(corpora.training_posts(corpus)),
+        meta={"name": "Bot | One"},
+        values={
+            "posts": 300,
+            "characters": 12_000,
+            "bits_per_character": 2.1,
+            "report": REPORT,
+            "training": {"epochs": 3},
+        },
+    )
+
+
+def whole(answer: Any) -> bytes:
+    assert answer.status_code == 200, answer.content
+    content = b"".join(answer)
+    assert len(content) == int(answer["Content-Length"])
+    return content
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+def test_the_native_file_is_a_model_as_it_stands_in_the_folder(alice: User, bot: TrainedModel, tmp_path: Path) -> None:
+    answer = Program(alice).get(f"/models/{bot.pk}/download")
+    assert answer["Content-Type"] == "application/zip"
+    assert answer["Content-Disposition"] == 'attachment; filename="bot-one.zip"'
+    with zipfile.ZipFile(io.BytesIO(whole(answer))) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["README.md", "config.json", "weights.safetensors"]
+        archive.extractall(tmp_path)
+    loaded, kept = checkpoint.load(tmp_path), registry.load(bot)
+    assert loaded.sha256 == bot.sha256 and all(
+        (loaded.weights[name] == kept.weights[name]).all() for name in kept.weights
+    )
+    assert Sampler(loaded)
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+def test_the_arrays_are_read_by_numpy_without_pickle(alice: User, bot: TrainedModel) -> None:
+    answer = Program(alice).get(f"/models/{bot.pk}/download?format=npz")
+    assert answer["Content-Disposition"].endswith('"bot-one.npz"')
+    with np.load(io.BytesIO(whole(answer)), allow_pickle=False) as found:
+        kept = registry.load(bot).weights
+        assert set(found.files) == {*kept, "README.md", "config.json"}
+        assert all((found[name] == array).all() for name, array in kept.items())
+        assert bot.sha256.encode() in found["config.json"]
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+def test_the_card_says_what_it_is_and_nothing_of_the_posts_is_in_the_file(alice: User, bot: TrainedModel) -> None:
+    posts = [post for post in corpora.training_posts(Corpus.objects.get()) if len(post) > 20]
+    for name in downloads.FORMATS:
+        content = whole(Program(alice).get(f"/models/{bot.pk}/download?format={name}"))
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            card = archive.read("README.md").decode()
+        assert bot.parody_label in card and "300 posts (12,000 characters)" in card and "| epochs | 3 |" in card
+        assert "| new posts | 99% | 100% | – |" in card and "2.100 bits per character" in card and "Bot \\| One" in card
+        assert posts and not any(post.encode() in content for post in [*posts, LEARNED])
+        assert registry.FINGERPRINTS.encode() not in content
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+def test_who_has_it_already_is_told_so(alice: User, bot: TrainedModel) -> None:
+    program, path = Program(alice), f"/models/{bot.pk}/download"
+    first = program.get(path)
+    tag, content = first["ETag"], whole(first)
+    again = program.get(path, If_None_Match=tag)
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
+    assert program.get(f"{path}?format=npz", If_None_Match=tag).status_code == 200
+    assert whole(program.get(path)) == content
+    registry.rename(bot, "Another")
+    assert program.get(path, If_None_Match=tag).status_code == 200
+
+
+async def test_it_leaves_piece_by_piece_under_asgi(
+    alice: User, bot: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_CHUNK", 4096)
+    client = AsyncClient()
+    await client.aforce_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    answer: Any = await client.get(f"/api/v1/models/{bot.pk}/download")
+    pieces = [piece async for piece in answer.streaming_content]
+    assert len(pieces) > 3 and max(map(len, pieces)) == 4096 and sum(map(len, pieces)) == int(answer["Content-Length"])
+
+
+def test_strangers_download_nothing_and_nobody_the_base_model(
+    alice: User, bob: User, admin: User, base: TrainedModel, bot: TrainedModel
+) -> None:
+    for stranger in (Program(bob), Program(admin, "read", "write", "admin")):
+        require_error(stranger.get(f"/models/{bot.pk}/download"), 404, "not_found")
+    require_error(Program(None).get(f"/models/{bot.pk}/download"), 401, "not_authenticated")
+    require_error(Program(alice).get(f"/models/{base.pk}/download"), 404, "not_found")
+    require_error(Program(alice).get(f"/models/{bot.pk}/download?format=onnx"), 422, "bad_value", "format")
+
+
+def test_a_damaged_model_is_not_given_out(alice: User, bot: TrainedModel) -> None:
+    path = registry.path_of(bot) / checkpoint.WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    for name in downloads.FORMATS:
+        answer = Program(alice).get(f"/models/{bot.pk}/download?format={name}")
+        assert "backup" in require_error(answer, 500, "checkpoint_damaged")
+
+
+def test_the_page_offers_each_format_to_its_owner(alice: User, base: TrainedModel, bot: TrainedModel) -> None:
+    page = signed_in(alice).get(f"/models/{bot.pk}/").content.decode()
+    for name in downloads.FORMATS:
+        assert f'href="/api/v1/models/{bot.pk}/download?format={name}"' in page
+    assert "/download" not in signed_in(alice).get(f"/models/{base.pk}/").content.decode()
+
+
+def test_a_model_is_measured_beside_its_base(alice: User, base: TrainedModel, bot: TrainedModel) -> None:
+    posts = make_posts(20, seed=9)
+    told = Program(alice).post(f"/models/{bot.pk}/evaluate", {"posts": posts}).json()
+    own, other = (evaluation.evaluate(registry.load(model), posts) for model in (bot, base))
+    assert (told["model"], told["base"]) == (str(bot.pk), str(base.pk))
+    assert (told["posts"], told["characters"]) == (20, sum(map(len, posts)))
+    assert told["bits_per_character"] == round(own.bits_per_character, 4) != told["base_bits_per_character"]
+    assert told["base_bits_per_character"] == round(other.bits_per_character, 4)
+
+
+def test_the_base_is_that_at_the_end_of_the_line(alice: User, base: TrainedModel, bot: TrainedModel) -> None:
+    further = TrainedModel(parent=bot, parent_name=bot.full_name, owner=alice, name="Further")
+    assert services.base_of(further) == base and services.base_of(base) is None
+    further.parent = None
+    assert services.base_of(further) is None, "what was between is gone"
+    told = Program(alice).post(f"/models/{base.pk}/evaluate", {"posts": ["hello"]}).json()
+    assert told["bits_per_character"] > 0 and (told["base"], told["base_bits_per_character"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("posts", "code", "param"),
+    [
+        ([], "bad_value", "posts"),
+        ([""], "bad_value", "posts.0"),
+        (["a\x00"], "bad_value", "posts.0"),
+        ("hello", "bad_value", "posts"),
+        (["x" * 5001, "x" * 5000], "bad_value", "posts"),
+        (["x"] * 10_001, "bad_value", "posts"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(alice: User, base: TrainedModel, posts: Any, code: str, param: str) -> None:
+    assert api.MOST_EVALUATED == 10_000
+    require_error(Program(alice).post(f"/models/{base.pk}/evaluate", {"posts": posts}), 422, code, param)
+
+
+def test_a_strangers_model_is_not_measured(alice: User, bob: User, bot: TrainedModel) -> None:
+    require_error(Program(bob).post(f"/models/{bot.pk}/evaluate", {"posts": ["hello"]}), 404, "not_found")
