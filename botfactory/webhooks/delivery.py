@@ -63,15 +63,21 @@ def claim_next() -> Delivery | None:
             .filter(_claimable())
             .update(state=Delivery.State.SENDING, attempts=F("attempts") + 1, due_at=now + LEASE, tried_at=now)
         )
-        if claimed:
-            return Delivery.objects.select_related("webhook").get(pk=head[0])
-        # Somebody was faster, and has changed what is due.
+        mine = Delivery.objects.select_related("webhook").filter(pk=head[0]).first() if claimed else None
+        if mine is not None:
+            return mine
+        # Somebody was faster, and has changed what is due, or has just deleted it.
 
 
 def attempt(delivery: Delivery) -> Delivery:
     """A claimed delivery has been tried once, and what came of it is noted."""
     started = time.perf_counter()
-    status, error = send(delivery)
+    try:
+        status, error = send(delivery)
+    except Exception:
+        # It counts as a failure: what breaks us must not be tried for ever.
+        logger.exception("webhook %s: delivery %s could not be sent", delivery.webhook_id, delivery.pk)
+        status, error = None, "It could not be sent, by a mistake on our side. Your administrator finds it in the log."
     seconds = time.perf_counter() - started
     outcome: dict[str, Any] = {"status": status, "error": error, "seconds": seconds}
     webhook = delivery.webhook
@@ -84,9 +90,11 @@ def attempt(delivery: Delivery) -> Delivery:
         pause = settings.WEBHOOK_PAUSES[delivery.attempts - 1]
         outcome |= {"state": Delivery.State.PENDING, "due_at": timezone.now() + timedelta(seconds=pause)}
     mine = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.SENDING, attempts=delivery.attempts)
-    if mine.update(**outcome) and delivery.event != TEST:
-        _judge(webhook, status, error, is_given_up=outcome["state"] == Delivery.State.FAILED)
-    delivery.refresh_from_db()
+    if mine.update(**outcome):
+        for name, value in outcome.items():
+            setattr(delivery, name, value)
+        if delivery.event != TEST:
+            _judge(webhook, status, error, is_given_up=outcome["state"] == Delivery.State.FAILED)
     return delivery
 
 

@@ -295,6 +295,34 @@ def test_under_another_secret_key_nothing_is_signed(alice: User, receiver: Recei
     assert receiver.requests == [] and "SECRET_KEY" in Delivery.objects.get().error
 
 
+def test_what_breaks_us_is_not_tried_for_ever(
+    alice: User, receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOK_PAUSES = [5]
+
+    def broken(row: Delivery) -> bytes:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(delivery, "body_of", broken)
+    make(alice, receiver.url)
+    jobs.cancel(submit(alice))
+    for _ in range(2):
+        assert deliver_all() == 1
+        later(seconds=5)
+    row = Delivery.objects.get()
+    assert (row.state, row.attempts, deliver_all()) == ("failed", 2, 0)
+    assert "our side" in row.error and "secret" not in row.error
+
+
+def test_a_webhook_that_is_deleted_while_it_is_sent_to_is_gone(alice: User, receiver: Receiver) -> None:
+    webhook = make(alice, receiver.url).webhook
+    jobs.cancel(submit(alice))
+    held = delivery.claim_next()
+    webhook.delete()
+    assert held is not None and delivery.attempt(held).state == "sending"
+    assert not Delivery.objects.exists() and deliver_all() == 0
+
+
 def test_secrets_are_nowhere_in_the_database_and_each_is_another(alice: User, receiver: Receiver) -> None:
     first, second = make(alice, receiver.url), make(alice, receiver.url)
     assert first.secret != second.secret and first.secret not in repr(first)
