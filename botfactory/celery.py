@@ -23,6 +23,7 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     task_default_queue="default",
+    imports=["botfactory.ops.remote"],
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,

@@ -36,6 +36,8 @@ django_stubs_ext.monkeypatch()
 # Where things are kept
 BOTFACTORY_HOME = env_path("BOTFACTORY_HOME", BASE_DIR / "var")
 CHECKPOINTS_DIR = env_path("CHECKPOINTS_DIR", BASE_DIR / "checkpoints")
+# Files of posts that base models can be trained on and measured with
+TRAINING_DIR = env_path("TRAINING_DIR", BOTFACTORY_HOME / "training")
 UPLOADS_DIR = BOTFACTORY_HOME / "uploads"
 JOBS_DIR = BOTFACTORY_HOME / "jobs"
 LOGS_DIR = BOTFACTORY_HOME / "logs"

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
     path("accounts/", include("allauth.urls")),
     path("admin/house/", admin.site.admin_view(ops.state_of_the_house), name="house"),
+    path("admin/base-models/", include("models_app.base_urls")),
     path("admin/", admin.site.urls),
     path("", include("botfactory.accounts.urls")),
     path("jobs/", include("botfactory.jobs.urls")),

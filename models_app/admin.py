@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 
+from botfactory.accounts.limits import LimitReached
+from botfactory.accounts.models import User
 from botfactory.desk import DeskAdmin
-from models_app import registry, services
+from models_app import bases, integrity, registry, report_cards, services
 from models_app.models import Generation, TrainedModel
 
 
@@ -22,6 +27,7 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
         "name",
         "owner",
         "is_base",
+        "origin",
         "retired",
         "parent_name",
         "corpus_name",
@@ -30,17 +36,22 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
         "novelty",
         "voice",
         "seconds",
+        "stored",
         "created_at",
     ]
-    list_filter = ["is_base", ("retired_at", admin.EmptyFieldListFilter), "created_at"]
+    list_filter = ["is_base", "origin", ("retired_at", admin.EmptyFieldListFilter), "created_at"]
     search_fields = ["id", "name", "owner__username", "owner__email", "corpus_name", "parent_name", "sha256"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
-    actions = ["make_base", "retire", "bring_back", "delete_with_files"]
+    actions = ["make_base", "retire", "bring_back", "verify_files", "make_report_cards", "delete_with_files"]
 
     @admin.display(boolean=True, ordering="retired_at")
     def retired(self, model: TrainedModel) -> bool:
         return model.retired_at is not None
+
+    @admin.display(description="stored", ordering="stored_bytes")
+    def stored(self, model: TrainedModel) -> str:
+        return filesizeformat(model.stored_bytes)
 
     @admin.display(description="new posts")
     def novelty(self, model: TrainedModel) -> str:
@@ -56,22 +67,48 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
             self.message_user(request, "Choose exactly one model to be the base model.", messages.WARNING)
             return
         model = models.get()
-        registry.make_base(model)
+        try:
+            bases.promote(model, by=cast(User, request.user))
+        except bases.BaseError as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return
         self.message_user(request, f"New bots start from {model} now.", messages.SUCCESS)
 
     @admin.action(description="Retire: nobody starts from the selected models", permissions=["change"])
     def retire(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
-        bases = models.filter(is_base=True)
-        if bases.exists():
-            self.message_user(
-                request, "The base model cannot be retired: make another one the base model first.", messages.WARNING
-            )
-        for model in models.filter(is_base=False):
-            services.retire(model)
+        for model in models:
+            try:
+                services.retire(model)
+            except services.StillBase as error:
+                self.message_user(request, str(error), messages.WARNING)
 
     @admin.action(description="Bring the selected models back from retirement", permissions=["change"])
     def bring_back(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
-        models.update(retired_at=None)
+        for model in models:
+            services.bring_back(model)
+
+    @admin.action(description="Hash the files of the selected models and compare", permissions=["view"])
+    def verify_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
+        sound = 0
+        for model in models:
+            if trouble := integrity.trouble_of(model):
+                self.message_user(request, f"{model}: {trouble.what}. What helps: {trouble.advice}.", messages.ERROR)
+            else:
+                sound += 1
+        if sound:
+            self.message_user(request, f"{sound}: the files are those that were registered.", messages.SUCCESS)
+
+    @admin.action(description="Make the report cards of the selected models anew (jobs)", permissions=["change"])
+    def make_report_cards(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
+        queued = 0
+        for model in models:
+            try:
+                report_cards.remake(model, by=cast(User, request.user))
+                queued += 1
+            except (services.ModelError, LimitReached) as error:
+                self.message_user(request, f"{model}: {error}", messages.WARNING)
+        if queued:
+            self.message_user(request, f"{queued} queued: they are among your jobs.", messages.SUCCESS)
 
     @admin.action(description="Delete the selected models with their files", permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
@@ -80,13 +117,13 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
             try:
                 registry.delete(model)
                 count += 1
-            except registry.NoBaseModel as error:
+            except (registry.NoBaseModel, registry.KeptVersion) as error:
                 self.message_user(request, str(error), messages.WARNING)
         if count:
             self.message_user(request, f"{count} deleted.", messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: TrainedModel | None = None) -> bool:
-        if obj is not None and (obj.is_base or obj.directory == registry.BASE_DIRECTORY):
+        if obj is not None and not registry.may_go(obj):
             return False
         return super().has_delete_permission(request, obj)
 

@@ -10,14 +10,16 @@ class ModelsAppConfig(AppConfig):
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
         from botfactory.ops import checks, components
+        from models_app import base_runner, made_from, registry, report_runner, runner, services
         from models_app import checks as model_checks
-        from models_app import made_from, registry, runner, services
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 
         runner.register()
+        base_runner.register()
+        report_runner.register()
         services.register_limits()
-        register_farewell(registry.delete_models_of)
+        register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))
         components.register("base_model", model_checks.base_is_readable)
         checks.register("base model", model_checks.base_model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 
 from botfactory.ops.checks import Report
 from botfactory.ops.machine import size_of
-from models_app import registry
+from models_app import integrity, registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.models import TrainedModel
@@ -26,16 +25,35 @@ def base_is_readable() -> None:
 
 
 def base_model(report: Report) -> None:
+    base = TrainedModel.objects.filter(is_base=True).first()
     directory = _base_directory()
     try:
         loaded = checkpoint.load(directory)
     except CheckpointError as error:
-        report.problem(
-            f"the base model cannot be used: {error}",
-            "restore it: `git checkout checkpoints/base`, or a model of yours from your backup",
-        )
+        if base is None:
+            advice = "restore it: `git checkout checkpoints/base`, or train one with `manage.py train_base`"
+        else:
+            advice = integrity.advice_for(base)
+        report.problem(f"the base model cannot be used: {error}", advice)
         return
     report.ok(f"the base model in {directory} is whole ({loaded.sha256[:12]})")
+    _shipped(report, base)
+
+
+def _shipped(report: Report, base: TrainedModel | None) -> None:
+    """What the product ships may be another version than the base model; it only has to be whole."""
+    source = registry.shipped_directory()
+    if base is None or base.sha256 == registry.shipped_sha256():
+        return
+    try:
+        shipped = checkpoint.load(source)
+    except CheckpointError as error:
+        report.warning(
+            f"what the product ships cannot be read: {error}",
+            "restore it (`git checkout checkpoints/base`); until then the base model stays as it is",
+        )
+        return
+    report.ok(f"the product ships {shipped.sha256[:12]} in {source}; new bots start from {base}")
 
 
 def checkpoints(report: Report) -> None:
@@ -43,9 +61,9 @@ def checkpoints(report: Report) -> None:
     models = list(TrainedModel.objects.select_related("owner"))
     wrong = 0
     for model in models:
-        if trouble := _trouble(model):
+        if trouble := integrity.trouble_of(model):
             wrong += 1
-            report.problem(f"{model} ({model.pk}): {trouble[0]}", trouble[1])
+            report.problem(f"{model} ({model.pk}): {trouble.what}", trouble.advice)
     if not wrong:
         report.ok(f"the files of all {len(models)} models are those that were registered")
     known = {registry.path_of(model).resolve() for model in models}
@@ -63,41 +81,22 @@ def checkpoints(report: Report) -> None:
         )
 
 
-def _trouble(model: TrainedModel) -> tuple[str, str] | None:
-    """What is wrong with its files, and what to do about it."""
-    path = registry.path_of(model)
-    advice = f"restore {path} from your backup, or delete the model in the administration"
-    if not path.is_dir():
-        return f"its folder is missing: {path}", advice
-    try:
-        described = str(checkpoint.describe(path).get("sha256"))
-        with (path / checkpoint.WEIGHTS).open("rb") as weights:
-            found = hashlib.file_digest(weights, "sha256").hexdigest()
-    except (CheckpointError, OSError) as error:
-        return f"its files cannot be read: {error}", advice
-    if found != described:
-        return f"its weights have changed: they are {found[:12]}, and {described[:12]} was saved", advice
-    # The base in checkpoints/base/ may be trained anew: its row follows.
-    if found != model.sha256 and model.directory != registry.BASE_DIRECTORY:
-        return f"its files are another model's: {found[:12]}, and {model.sha256[:12]} was registered", advice
-    return None
-
-
 def _base_directory() -> Path:
     base = TrainedModel.objects.filter(is_base=True).first()
-    return registry.path_of(base) if base else Path(settings.CHECKPOINTS_DIR) / registry.BASE_DIRECTORY
+    return registry.path_of(base) if base else registry.shipped_directory()
 
 
 def _folders() -> Iterator[Path]:
-    """The folders that hold a model of a person."""
-    for owner in sorted(Path(settings.CHECKPOINTS_DIR).glob("users/*")):
-        if owner.is_dir():
-            yield from sorted(path for path in owner.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The folders that hold a model of a person, or a version of the base model."""
+    root = Path(settings.CHECKPOINTS_DIR)
+    for place in [*sorted(root.glob("users/*")), root / registry.VERSIONS_DIRECTORY]:
+        if place.is_dir():
+            yield from sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _left_behind() -> Iterator[Path]:
     root = Path(settings.CHECKPOINTS_DIR)
-    for pattern in (".*.old", ".*.new-*", "users/*/.*.old", "users/*/.*.new-*"):
+    for pattern in (".*.old", ".*.new-*", "users/*/.*.old", "users/*/.*.new-*", "bases/.*.new-*"):
         yield from sorted(root.glob(pattern))
 
 

@@ -14,7 +14,14 @@ from tweets.models import Corpus
 
 
 class TrainedModel(models.Model):
-    """A network with its weights under CHECKPOINTS_DIR: the shared base model, or one that learned a person's posts."""
+    """A network with its weights under CHECKPOINTS_DIR: a version of the base model, or what a person trained."""
+
+    class Origin(models.TextChoices):
+        """How a version of the base model came here. What a person trained has none, also while it is the base."""
+
+        SHIPPED = "shipped", "Shipped with the product"
+        UPLOADED = "uploaded", "Uploaded"
+        TRAINED = "trained", "Trained here"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Nobody owns the models that come with the installation.
@@ -23,6 +30,7 @@ class TrainedModel(models.Model):
     )
     name = models.CharField(max_length=80)
     is_base = models.BooleanField(default=False, verbose_name="base model")
+    origin = models.CharField(max_length=16, choices=Origin.choices, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     # What it learned from, and what it was before. The names outlive the rows.
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
@@ -96,6 +104,30 @@ class TrainedModel(models.Model):
     def full_name(self) -> str:
         """`owner/name`, or the name alone where nobody owns it."""
         return f"{self.owner.username}/{self.name}" if self.owner else self.name
+
+
+class BaseChange(models.Model):
+    """A model became the base model: which, when, by whom and how. The names outlive what they name."""
+
+    class How(models.TextChoices):
+        SHIPPED = "shipped", "Came with the product"
+        PROMOTED = "promoted"
+        ROLLED_BACK = "rolled_back", "Rolled back"
+
+    at = models.DateTimeField(default=timezone.now, editable=False)
+    how = models.CharField(max_length=16, choices=How.choices)
+    model = models.ForeignKey(TrainedModel, on_delete=models.SET_NULL, null=True, related_name="base_changes")
+    model_name = models.CharField(max_length=240)
+    sha256 = models.CharField(max_length=64)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Blank for what the product did by itself.
+    by_name = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_how_display()}: {self.model_name}"
 
 
 def _percent(share: float | None) -> str:

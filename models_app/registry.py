@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
@@ -18,18 +19,34 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampler import Sampler
-from models_app.models import TrainedModel
+from models_app.models import BaseChange, TrainedModel
 from tweets.models import Corpus
 
+#: What the product ships, and what `manage.py train_base` writes; a version once it has been taken in.
 BASE_DIRECTORY = "base"
+#: The versions of the base model, each in a folder named by its id.
+VERSIONS_DIRECTORY = "bases"
+#: Beside the weights, where they were trained: the losses on the way.
+LOSSES = "training.csv"
 #: Beside the weights: what the model learned from, for its copy guard.
 FINGERPRINTS = "posts.fingerprints"
 #: Loaded models in a process: about 30 MB each.
 KEPT_IN_MEMORY = 8
+#: The ids of shipped versions are made of this and their sha256: two processes that see one first make the same.
+_VERSIONS = uuid.UUID("6f1e4f0e-5b0c-4c37-9d59-6f3f6a7b1c02")
+
+
+Origin = TrainedModel.Origin
 
 
 class NoBaseModel(Exception):
     code = "no_base_model"
+
+
+class KeptVersion(Exception):
+    """A version of the base model that must not be lost."""
+
+    code = "kept_version"
 
 
 class NameTaken(Exception):
@@ -50,50 +67,150 @@ def path_of(model: TrainedModel) -> Path:
 
 
 def base_model() -> TrainedModel:
-    """The row of the base model, brought in step with `checkpoints/base/` where that has been trained anew."""
-    base = TrainedModel.objects.filter(is_base=True).first()
-    if base is not None and base.directory != BASE_DIRECTORY:
-        return base
-    directory = Path(settings.CHECKPOINTS_DIR) / BASE_DIRECTORY
+    """What new bots start from; NoBaseModel where there is nothing.
+
+    What lies in `checkpoints/base/` is taken in as a version of its own when it is first seen, so that an update of the
+    product replaces no files that bots came from.
+    """
+    trouble: CheckpointError | None = None
     try:
-        described = checkpoint.describe(directory)
+        _take_in_shipped()
     except CheckpointError as error:
+        trouble = error
+    base = TrainedModel.objects.filter(is_base=True).first()
+    if base is None:
         raise NoBaseModel(
-            f"There is no usable base model in {directory} ({error}) Restore it from the repository, or train one with "
-            "`manage.py train_base`."
-        ) from error
-    if base is not None and base.sha256 == described["sha256"]:
-        return base
-    meta = described.get("meta", {})
-    values: dict[str, Any] = {
-        "name": "base",
-        "is_base": True,
-        "sha256": described["sha256"],
-        "network": described["network"],
-        "training": meta,
-        "bits_per_character": meta.get("bits_per_character"),
-        "stored_bytes": stored_bytes(directory),
-    }
+            f"There is no usable base model in {shipped_directory()} ({trouble}) Restore it from the repository, or "
+            "train one with `manage.py train_base`."
+        ) from trouble
+    return base
+
+
+def shipped_directory() -> Path:
+    return Path(settings.CHECKPOINTS_DIR) / BASE_DIRECTORY
+
+
+def shipped_sha256() -> str:
+    """Of the weights that lie in `checkpoints/base/`; empty where nothing can be read there."""
     try:
-        with transaction.atomic():
-            row, _ = TrainedModel.objects.update_or_create(owner=None, directory=BASE_DIRECTORY, defaults=values)
-    except IntegrityError:
-        # Another process was faster.
-        row = TrainedModel.objects.get(is_base=True)
-    return row
+        return str(checkpoint.describe(shipped_directory()).get("sha256", ""))
+    except CheckpointError:
+        return ""
 
 
-def make_base(model: TrainedModel) -> None:
+def _take_in_shipped() -> None:
+    """The version in `checkpoints/base/` has a row and files of its own. CheckpointError where there is none.
+
+    It is the base model from then on where nobody has chosen another than the last one that was shipped.
+    """
+    source = shipped_directory()
+    described = checkpoint.describe(source)
+    rows = TrainedModel.objects.filter(owner=None)
+    version = rows.filter(sha256=described["sha256"]).exclude(directory=BASE_DIRECTORY).first()
+    has_base = TrainedModel.objects.filter(is_base=True).exclude(directory=BASE_DIRECTORY).exists()
+    if version is None:
+        if has_base and described.get("meta", {}).get("sample"):
+            # What a training that still goes on there has saved on its way.
+            return
+        # Of installations whose base model lay in `checkpoints/base/` itself.
+        earlier = rows.filter(directory=BASE_DIRECTORY).first()
+        number = earlier.pk if earlier else uuid.uuid5(_VERSIONS, str(described["sha256"]))
+        version = _add_version(number, source, name=free_version_name(BASE_DIRECTORY), origin=Origin.SHIPPED)
+    elif version.origin == Origin.SHIPPED and not path_of(version).exists():
+        _place(source, path_of(version))
+    if not TrainedModel.objects.filter(is_base=True).exists():
+        make_base(version, how=BaseChange.How.SHIPPED)
+
+
+def add_version(
+    source: Path, *, name: str, origin: TrainedModel.Origin, number: uuid.UUID | None = None, **values: Any
+) -> TrainedModel:
+    """The checkpoint in `source` is a version of the base model, with its own copy of the files.
+
+    Nobody starts from it yet. CheckpointError where it is not whole.
+    """
+    return _add_version(number or uuid.uuid4(), source, name=name, origin=origin, **values)
+
+
+def _add_version(number: uuid.UUID, source: Path, *, name: str, origin: str, **values: Any) -> TrainedModel:
+    directory = f"{VERSIONS_DIRECTORY}/{number}"
+    path = Path(settings.CHECKPOINTS_DIR) / directory
+    placed = _place(source, path)
+    bits = placed.meta.get("bits_per_character")
+    known: dict[str, Any] = {
+        "directory": directory,
+        "sha256": placed.sha256,
+        "network": placed.network.as_dict(),
+        "training": placed.meta,
+        "bits_per_character": bits if isinstance(bits, int | float) and not isinstance(bits, bool) else None,
+        "stored_bytes": stored_bytes(path),
+        "origin": origin,
+        **values,
+    }
+    with transaction.atomic():
+        before = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED).order_by("-created_at").first()
+        version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})
+        if not made:
+            TrainedModel.objects.filter(pk=number, directory=BASE_DIRECTORY).update(**known)
+            version.refresh_from_db()
+        elif origin == Origin.SHIPPED and before is not None and before.is_base:
+            make_base(version, how=BaseChange.How.SHIPPED)
+    return version
+
+
+def _place(source: Path, target: Path) -> Checkpoint:
+    """`target` holds a verified copy of the checkpoint in `source`, whole or not at all; it is read from there."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+        try:
+            staged.chmod(0o755)
+            for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES):
+                if name != LOSSES or (source / name).exists():
+                    checkpoint.write_durably(staged / name, (source / name).read_bytes())
+            checkpoint.load(staged)
+            staged.rename(target)
+        except OSError as error:
+            # Another process may have been faster.
+            if not target.exists():
+                raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+    return checkpoint.load(target)
+
+
+def free_version_name(wanted: str) -> str:
+    """`wanted`, or the first of `wanted 2`, `wanted 3`, ... that no version of the base model has."""
+    taken = TrainedModel.objects.filter(owner=None, name__startswith=wanted)
+    return _first_free(wanted, set(taken.values_list("name", flat=True)))
+
+
+def make_base(model: TrainedModel, *, how: BaseChange.How, by: User | None = None) -> None:
     """`model` is what new bots start from; the one before stays as it is, without the flag."""
     with transaction.atomic():
+        # Of two changes at once the second waits for the first.
+        list(TrainedModel.objects.select_for_update().filter(is_base=True).values_list("pk"))
         TrainedModel.objects.filter(is_base=True).update(is_base=False)
         TrainedModel.objects.filter(pk=model.pk).update(is_base=True, retired_at=None)
+        BaseChange.objects.create(
+            how=how,
+            model=model,
+            model_name=model.full_name,
+            sha256=model.sha256,
+            by=by,
+            by_name=by.get_username() if by else "",
+        )
+    model.refresh_from_db()
 
 
 def free_name(owner: User, wanted: str) -> str:
     """`wanted`, or the first of `wanted 2`, `wanted 3`, ... that the owner has not used yet."""
     wanted = " ".join(wanted.replace("/", " ").split())[:72] or "Bot"
-    taken = set(TrainedModel.objects.filter(owner=owner, name__startswith=wanted).values_list("name", flat=True))
+    taken = TrainedModel.objects.filter(owner=owner, name__startswith=wanted)
+    return _first_free(wanted, set(taken.values_list("name", flat=True)))
+
+
+def _first_free(wanted: str, taken: set[str]) -> str:
     name, number = wanted, 2
     while name in taken:
         name, number = f"{wanted} {number}", number + 1
@@ -154,11 +271,36 @@ def rename(model: TrainedModel, name: str) -> None:
     model.save(update_fields=["name"])
 
 
-def delete(model: TrainedModel) -> None:
-    """The model is gone: first the row, so that nobody finds a model without files, then the files."""
-    path = path_of(model)
-    if model.is_base or model.directory == BASE_DIRECTORY:
+def require_may_go(model: TrainedModel) -> None:
+    """Returns for a model that can be deleted; NoBaseModel or KeptVersion for one that must not be lost."""
+    if model.is_base:
         raise NoBaseModel("New bots start from the base model, so it cannot be deleted: make another one that first.")
+    if model.owner_id is not None:
+        return
+    if model.sha256 == shipped_sha256():
+        raise KeptVersion(f"{model.name} is shipped with the product ({shipped_directory()}), so it stays: retire it.")
+    if children := model.children.count():
+        raise KeptVersion(
+            f"{children} bot{'s' * (children != 1)} came from {model.name}, so it stays: retire it, and nobody starts "
+            "from it any more."
+        )
+
+
+def may_go(model: TrainedModel) -> bool:
+    try:
+        require_may_go(model)
+    except (NoBaseModel, KeptVersion):
+        return False
+    return True
+
+
+def delete(model: TrainedModel) -> None:
+    """The model is gone: first the row, so that nobody finds a model without files, then the files.
+
+    As require_may_go.
+    """
+    require_may_go(model)
+    path = path_of(model)
     model.delete()
     shutil.rmtree(path, ignore_errors=True)
 
@@ -170,6 +312,11 @@ def delete_models_of(user: User) -> dict[str, int]:
     for model in models:
         delete(model)
     return {"bot": len(models)}
+
+
+def count_models_of(user: User) -> dict[str, int]:
+    """What delete_models_of would take."""
+    return {"bot": TrainedModel.objects.filter(owner=user, is_base=False).count()}
 
 
 def load(model: TrainedModel) -> Checkpoint:

@@ -15,6 +15,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import Cancelled, LearningError
+from models_app.ml.report_card import ReportCard
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -161,16 +162,22 @@ def _report(
             start_guard=start_guard,
             trained_bits=(result.bits_per_character, result.start_bits_per_character),
             between=between,
-        ).as_dict()
-        keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
-        for copied in card["copies"]:
-            copied["post"] = None if copied["post"] is None else keys.get(train[copied["post"]])
-        return card
+        )
+        return report_json(card, corpus, train)
     except (Cancelled, LostClaim):
         raise
     except Exception:
         logger.exception("job %s: there is no report card", handle.job.pk)
         return {}
+
+
+def report_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[str, Any]:
+    """The report card as a model keeps it: each copy names the key of the post that was learned."""
+    report = card.as_dict()
+    keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
+    for copied in report["copies"]:
+        copied["post"] = None if copied["post"] is None else keys.get(learned[copied["post"]])
+    return report
 
 
 def _register(

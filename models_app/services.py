@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
@@ -72,6 +73,10 @@ class BadRequest(ModelError):
     code = "bad_request"
 
 
+class StillBase(ModelError):
+    code = "still_base"
+
+
 class ModelRetired(ModelError):
     code = "model_retired"
 
@@ -103,10 +108,14 @@ def models_for_user(user: Any) -> QuerySet[TrainedModel]:
 
 
 def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
-    """The model; TrainedModel.DoesNotExist for a stranger as for an id that was never given out."""
-    visible = Q(owner=user) | Q(is_base=True)
+    """The model; TrainedModel.DoesNotExist for a stranger as for an id that was never given out.
+
+    Their own, the base model, and the earlier versions of it that their own came from.
+    """
     if not (user.is_authenticated and user.is_active):
         raise TrainedModel.DoesNotExist
+    parents = TrainedModel.objects.filter(owner=user, parent__owner=None).values("parent")
+    visible = Q(owner=user) | Q(is_base=True) | Q(pk__in=parents)
     return TrainedModel.objects.select_related("owner", "corpus", "parent").get(visible, pk=model_id)
 
 
@@ -389,7 +398,11 @@ def _guard_of_corpus(corpus: Corpus, posts: int, parent: CopyGuard | None) -> Co
 
 
 def retire(model: TrainedModel) -> None:
-    """Nobody starts from the model any more; those who have it keep it."""
-    from django.utils import timezone
+    """Nobody starts from the model any more; those who have it keep it. StillBase for the base model."""
+    if not TrainedModel.objects.filter(pk=model.pk, is_base=False).update(retired_at=timezone.now()):
+        raise StillBase("The base model cannot be retired: make another one the base model first.")
 
-    TrainedModel.objects.filter(pk=model.pk).update(retired_at=timezone.now())
+
+def bring_back(model: TrainedModel) -> None:
+    """The model is no longer retired."""
+    TrainedModel.objects.filter(pk=model.pk).update(retired_at=None)

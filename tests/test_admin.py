@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from botfactory.accounts import tokens
 from botfactory.accounts.models import User
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, services
+from models_app import registry, report_cards, services
+from models_app.ml import checkpoint
 from models_app.models import TrainedModel
-from tests.conftest import signed_in
+from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import model as model
@@ -104,6 +108,112 @@ def test_a_retired_model_is_nobodys_start_and_still_writes(
     assert signed_in(alice).get(f"/models/{model.pk}/").status_code == 200
     act(desk, "models_app/trainedmodel", "bring_back", model)
     assert services.bases_for_user(alice) == [base, model]
+
+
+def test_the_files_of_models_are_hashed_and_compared(desk: Client, base: TrainedModel, model: TrainedModel) -> None:
+    assert "2: the files are those that were registered" in act(
+        desk, "models_app/trainedmodel", "verify_files", base, model
+    )
+    weights = registry.path_of(model) / checkpoint.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert "its weights have changed" in act(desk, "models_app/trainedmodel", "verify_files", model)
+    shutil.rmtree(registry.path_of(model))
+    page = act(desk, "models_app/trainedmodel", "verify_files", base, model)
+    assert "its folder is missing" in page and "1: the files are those" in page
+
+
+def test_a_report_card_is_made_anew(desk: Client, admin: User, base: TrainedModel, model: TrainedModel) -> None:
+    before = model.report
+    TrainedModel.objects.filter(pk=model.pk).update(report={})
+    page = act(desk, "models_app/trainedmodel", "make_report_cards", model, base)
+    assert "1 queued" in page and "evaluate it side by side" in page
+    job = Job.objects.get(kind=report_cards.REPORT_CARD)
+    assert job.owner == admin and model.owner is not None
+    assert signed_in(model.owner).get(f"/jobs/{job.pk}/").status_code == 404
+    assert "js/report-job.js" in desk.get(f"/jobs/{job.pk}/").content.decode()
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED, job.error_message
+    model.refresh_from_db()
+    # Measured on the same posts, by the same model.
+    assert model.report["bits_per_character"] == pytest.approx(before["bits_per_character"], rel=1e-3)
+    assert model.report["measured"] == before["measured"] and model.report["novelty"] == before["novelty"]
+    assert job.result["after"] == model.report["bits_per_character"]
+
+
+def test_no_report_card_where_its_posts_are_others_now(desk: Client, admin: User, model: TrainedModel) -> None:
+    assert model.corpus is not None
+    job = report_cards.remake(model, by=admin)
+    post = model.corpus.posts.filter(dropped="")[0]
+    post.cleaned = "something else, and longer than any post that anybody ever wrote " * 9
+    post.save()
+    assert "Its posts have changed" in act(desk, "models_app/trainedmodel", "make_report_cards", model)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.error_code == "bad_request"
+    model.corpus.delete()
+    assert "are gone" in act(desk, "models_app/trainedmodel", "make_report_cards", model)
+
+
+def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
+    desk: Client, alice: User, bob: User, corpus: Corpus, base: TrainedModel
+) -> None:
+    phone, laptop, other = signed_in(alice), signed_in(alice), signed_in(bob)
+    token = tokens.create_token(owner=alice, name="A program").text
+    waiting = services.fine_tune(owner=alice, corpus=corpus, start=base)
+    running = services.fine_tune(owner=alice, corpus=corpus, start=base)
+    assert worker.claim(running.pk) is not None
+    page = act(desk, "accounts/user", "deactivate", alice)
+    assert "Deactivated alice; what was ended: " in page
+    assert all(part in page for part in ("2 sessions", "1 token", "2 jobs"))
+    assert [Job.objects.get(pk=job.pk).state for job in (waiting, running)] == [State.CANCELLED, State.CANCELLING]
+    act(desk, "accounts/user", "activate", alice)
+    alice.refresh_from_db()
+    # What was ended stays ended, and what was made is there.
+    assert alice.is_active and alice.check_password(PASSWORD) and alice.corpora.count() == 1
+    assert {client.get("/models/").status_code for client in (phone, laptop)} == {302}
+    assert other.get("/models/").status_code == 200
+    assert tokens.token_of_header(f"Bearer {token}") is None
+    assert "Deactivated; ended" in desk.get(f"/admin/accounts/user/{alice.pk}/history/").content.decode()
+
+
+def test_the_box_of_an_account_does_the_same_and_spares_the_last_administrator(
+    desk: Client, alice: User, admin: User
+) -> None:
+    client = signed_in(alice)
+
+    def uncheck(user: User) -> str:
+        form = desk.get(f"/admin/accounts/user/{user.pk}/change/").context["adminform"].form
+        data: dict[str, Any] = {
+            name: value for name, value in form.initial.items() if isinstance(value, str | bool) and value
+        }
+        data |= {"date_joined_0": "2026-11-25", "date_joined_1": "12:00:00"}
+        inlines = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0, "MIN_NUM_FORMS": 0, "MAX_NUM_FORMS": 1}
+        data |= {f"limits-{name}": value for name, value in inlines.items()}
+        del data["is_active"]
+        answer = desk.post(f"/admin/accounts/user/{user.pk}/change/", data, follow=True)
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    assert "Deactivated alice" in uncheck(alice)
+    act(desk, "accounts/user", "activate", alice)
+    assert client.get("/models/").status_code == 302
+    assert "only administrator here" in uncheck(admin)
+    assert User.objects.get(pk=admin.pk).is_active
+    assert "only administrator here" in act(desk, "accounts/user", "deactivate", admin)
+    assert User.objects.get(pk=admin.pk).is_active
+
+
+def test_what_goes_with_a_person_is_told_before(desk: Client, alice: User, admin: User, model: TrainedModel) -> None:
+    posts, jobs = alice.corpora.get().posts.count(), alice.jobs.count()
+    page = desk.get(f"/admin/accounts/user/{alice.pk}/delete/").content.decode()
+    assert f"alice, with 1 bot, 1 corpus, {posts} posts and {jobs} jobs" in page
+    assert User.objects.filter(pk=alice.pk).exists()
+    many = act(desk, "accounts/user", "delete_selected", alice)
+    assert f"Posts: {posts}" in many
+    assert "the only administrator here" in desk.get(f"/admin/accounts/user/{admin.pk}/delete/").content.decode()
+    desk.post(f"/admin/accounts/user/{admin.pk}/delete/", {"post": "yes"})
+    assert User.objects.filter(pk=admin.pk).exists()
 
 
 def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, model: TrainedModel) -> None:

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
 
 from botfactory.accounts.models import User
 from botfactory.desk import DeskAdmin
@@ -27,6 +28,7 @@ class CorpusAdmin(DeskAdmin[Corpus]):
         "posts_found",
         "posts_kept",
         "characters",
+        "stored",
         "created_at",
     ]
     list_filter = ["state", "source", "basis", "created_at"]
@@ -34,6 +36,10 @@ class CorpusAdmin(DeskAdmin[Corpus]):
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
     actions = ["delete_with_files"]
+
+    @admin.display(description="stored", ordering="stored_bytes")
+    def stored(self, corpus: Corpus) -> str:
+        return filesizeformat(corpus.stored_bytes)
 
     @admin.action(description="Delete the selected corpora with their posts, files and jobs", permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, corpora: QuerySet[Corpus]) -> None:

@@ -14,6 +14,6 @@ class TweetsConfig(AppConfig):
 
         runner.register()
         services.register_limits()
-        register_farewell(services.delete_corpora_of)
+        register_farewell(services.delete_corpora_of, count=services.count_corpora_of)
         register_metrics(metrics.collect)
         register_check("corpora", checks.corpora)

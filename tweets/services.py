@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Length
 
 from botfactory.accounts import limits
@@ -461,7 +461,7 @@ class Gone:
 def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     """The corpus is gone with its posts, files and jobs. Models that learned from it stay."""
     folder = upload_dir(corpus)
-    files = sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    files = _count_files(corpus)
     with transaction.atomic():
         of_it = Job.objects.filter(subject_id=corpus.pk)
         number_of_jobs = of_it.count()
@@ -474,6 +474,11 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     return gone
 
 
+def _count_files(corpus: Corpus) -> int:
+    folder = upload_dir(corpus)
+    return sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+
+
 def delete_corpora_of(user: User) -> dict[str, int]:
     """The person's corpora are gone with all that is theirs; how many of what."""
     all_gone = [delete_corpus(corpus, by=None) for corpus in Corpus.objects.filter(owner=user)]
@@ -482,6 +487,16 @@ def delete_corpora_of(user: User) -> dict[str, int]:
         "post": sum(gone.posts for gone in all_gone),
         "file": sum(gone.files for gone in all_gone),
         "job": sum(gone.jobs for gone in all_gone),
+    }
+
+
+def count_corpora_of(user: User) -> dict[str, int]:
+    """What delete_corpora_of would take, but for the jobs, which are counted with the others of the person."""
+    corpora = Corpus.objects.filter(owner=user)
+    return {
+        "corpus": corpora.count(),
+        "post": corpora.aggregate(posts=Count("posts"))["posts"],
+        "file": sum(_count_files(corpus) for corpus in corpora),
     }
 
 

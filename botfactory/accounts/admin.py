@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -57,6 +58,54 @@ class AccountAdmin(UserAdmin[User]):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
+    actions = ["deactivate", "activate"]
+
+    @admin.action(
+        description="Deactivate the selected people: sessions, tokens and jobs end, what they made stays",
+        permissions=["change"],
+    )
+    def deactivate(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        for user in people:
+            self._deactivate(request, user)
+
+    @admin.action(description="Let the selected people sign in again", permissions=["change"])
+    def activate(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        for user in people:
+            services.activate(user)
+            self.log_change(request, user, "Activated.")
+            self.message_user(request, f"Activated {user}.", messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """The box "active" does what the actions do."""
+        ends = change and "is_active" in form.changed_data and not obj.is_active
+        if ends:
+            obj.is_active = True
+        super().save_model(request, obj, form, change)
+        if ends:
+            self._deactivate(request, obj)
+
+    def _deactivate(self, request: HttpRequest, user: User) -> None:
+        try:
+            ended = services.counted(services.deactivate(user))
+        except services.LastAdministrator as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return
+        self.log_change(request, user, f"Deactivated; ended: {ended}.")
+        self.message_user(request, f"Deactivated {user}; what was ended: {ended}.", messages.SUCCESS)
+
+    def get_deleted_objects(
+        self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What goes with the people, as the services that take it along count it; posts are not listed one by one."""
+        people = list(objs)
+        names, counts = [], Counter[str]()
+        for user in people:
+            belongings = services.belongings(user)
+            counts.update({services.plural(noun): number for noun, number in belongings.items() if number})
+            names.append(f"{user}, with {services.counted(belongings)}")
+        allowed = self.has_delete_permission(request)
+        kept = [f"{user}: the only administrator here" for user in people if services.is_last_administrator(user)]
+        return names, {"people": len(people), **counts}, set() if allowed else {"people"}, kept
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[InlineModelAdmin[Any, Any]]]:
         """A person who is only just being added has the defaults."""

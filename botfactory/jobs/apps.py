@@ -9,9 +9,13 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         # Tasks bind to the application that is there when they are first used: without this one, to Celery's default.
         from botfactory import celery  # noqa: F401
-        from botfactory.accounts.services import register_farewell
+        from botfactory.accounts.services import register_farewell, register_suspension
         from botfactory.jobs import services, usage
         from botfactory.jobs.models import Job
 
-        register_farewell(lambda user: {"job": services.delete_jobs(Job.objects.filter(owner=user))})
+        register_farewell(
+            lambda user: {"job": services.delete_jobs(Job.objects.filter(owner=user))},
+            count=lambda user: {"job": Job.objects.filter(owner=user).count()},
+        )
+        register_suspension(lambda user: {"job": services.cancel_all(Job.objects.filter(owner=user))})
         usage.register()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -101,6 +102,17 @@ def cancel(job: Job) -> Job:
     if job.state not in {State.CANCELLED, State.CANCELLING}:
         raise NotPossible(f"This job has already ended ({job.state}), so there is nothing to cancel.")
     return job
+
+
+def cancel_all(jobs: QuerySet[Job]) -> int:
+    """Those of the jobs that have not ended are cancelled, or will be as soon as their workers look; how many."""
+    count = 0
+    for job in active_jobs(jobs):
+        # One may end in the meantime.
+        with contextlib.suppress(NotPossible):
+            cancel(job)
+            count += 1
+    return count
 
 
 def stop(job: Job) -> Job:

@@ -25,6 +25,7 @@ def state_of_the_house(request: HttpRequest) -> HttpResponse:
         "failing": [name.replace("_", " ") for name, failing in fails.items() if failing],
         "broker_answers": not fails["broker"],
         "workers": alive,
+        "workers_gpus": any(worker.gpus for worker in alive),
         "unheard": workers.unheard(alive),
         "queues": house.queues(),
         "failures": failures[: house.FAILURES_SHOWN],
@@ -35,4 +36,6 @@ def state_of_the_house(request: HttpRequest) -> HttpResponse:
         "little": machine.LITTLE,
         "gpus": machine.gpus(),
     }
-    return TemplateResponse(request, "admin/ops/house.html", context)
+    # The first page of the administration asks for the part alone, since workers take a second to answer.
+    template = "admin/ops/house_part.html" if getattr(request, "htmx", False) else "admin/ops/house.html"
+    return TemplateResponse(request, template, context)

@@ -9,20 +9,24 @@ from typing import Any
 from botfactory.jobs import kinds
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD
+from botfactory.ops.machine import Gpu
 from botfactory.webhooks.services import QUEUE as WEBHOOKS
 
 #: How long answers are waited for, in seconds: those that are alive answer within milliseconds.
 ANSWER_SECONDS = 1.0
+#: Asking nvidia-smi takes longer, where there is one.
+GPU_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that answered; `jobs` are those that its processes hold."""
+    """A worker that answered; `jobs` are those that its processes hold, `gpus` those that it sees."""
 
     name: str
     queues: list[str]
     jobs: list[Job]
     processes: int
+    gpus: list[Gpu]
 
 
 def alive() -> list[Worker]:
@@ -36,6 +40,7 @@ def alive() -> list[Worker]:
     # Those that are known by now are asked alone, which ends as soon as all of them have answered.
     known = app.control.inspect(destination=list(queues), timeout=ANSWER_SECONDS)
     stats: Mapping[str, Any] = known.stats() or {}
+    cards = _gpus(list(queues))
     held = list(Job.objects.filter(state__in=HELD, at_terminal=False).select_related("owner"))
     found = []
     for name, listened in sorted(queues.items()):
@@ -48,6 +53,7 @@ def alive() -> list[Worker]:
                 queues=sorted(queue["name"] for queue in listened),
                 jobs=[job for job in held if job.worker in mine],
                 processes=len(numbers),
+                gpus=cards.get(name, []),
             )
         )
     return found
@@ -56,6 +62,20 @@ def alive() -> list[Worker]:
 def needed() -> list[str]:
     """The queues to which somebody has to listen: those of the jobs, and that of webhooks."""
     return sorted({*kinds.queues(), WEBHOOKS})
+
+
+def _gpus(names: list[str]) -> dict[str, list[Gpu]]:
+    """The GPUs of each of the workers; one of an earlier version does not know the question."""
+    from botfactory.celery import app
+
+    # With a limit, so that nobody is waited for once all have answered.
+    answers = app.control.broadcast("gpus", destination=names, reply=True, timeout=GPU_SECONDS, limit=len(names))
+    told: dict[str, list[Gpu]] = {}
+    for answer in answers or []:
+        for name, cards in answer.items():
+            if isinstance(cards, list):
+                told[name] = [Gpu(**card) for card in cards]
+    return told
 
 
 def unheard(workers: list[Worker]) -> list[str]:

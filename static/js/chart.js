@@ -1,4 +1,4 @@
-// Training and validation loss by epoch, on uPlot. Colours come from the page's own variables, also when they change.
+// Training and validation loss by epoch, or by something that is not counted in steps, on uPlot. Colours come from the page's own variables, also when they change.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 
@@ -16,9 +16,11 @@ export function bestOf(epochs) {
 }
 
 export class LossChart {
-  constructor(place, { isLive }) {
+  /** @param isContinuous the `epoch` of a row is any number, such as minutes */
+  constructor(place, { isLive, isContinuous = false }) {
     this.place = place;
     this.isLive = isLive;
+    this.isContinuous = isContinuous;
     this.rows = [];
     this.now = null;
     this.epochs = 1;
@@ -43,6 +45,7 @@ export class LossChart {
   }
 
   #epochRange() {
+    if (this.isContinuous) return [0, this.epochs * 1.02];
     // From 0 where an epoch may be under way, so that it has room to move in.
     const first = this.isLive ? 0 : this.epochs > 1 ? 0.85 : 0.5;
     return [first, this.epochs > 1 ? this.epochs + 0.15 : 1.5];
@@ -86,7 +89,9 @@ export class LossChart {
         {
           ...axis,
           size: 34,
-          splits: () => Array.from({ length: Math.max(this.epochs, 1) }, (_, index) => index + 1),
+          ...(this.isContinuous
+            ? {}
+            : { splits: () => Array.from({ length: Math.max(this.epochs, 1) }, (_, index) => index + 1) }),
           values: (_, splits) => splits.map((value) => String(value)),
         },
         { ...axis, size: 46, values: (_, splits) => splits.map((value) => value.toFixed(splits.length > 1 && splits[1] - splits[0] < 0.095 ? 2 : 1)) },
@@ -113,7 +118,9 @@ export class LossChart {
     if (this.now) {
       const x = plot.valToPos(this.now.at, "x", true);
       const y = plot.valToPos(this.now.loss, "y", true);
-      const before = this.rows.find((row) => row.epoch === Math.ceil(this.now.at) - 1);
+      const before = this.isContinuous
+        ? this.rows.at(-1)
+        : this.rows.find((row) => row.epoch === Math.ceil(this.now.at) - 1);
       if (before) {
         ctx.strokeStyle = colour("--train");
         ctx.globalAlpha = 0.5;

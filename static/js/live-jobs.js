@@ -12,9 +12,11 @@ function line(job) {
   if (hasEnded(job.state)) return job.error?.message ?? "";
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
+  if (phase === "training" && !epochs) return `${duration(left)} left`;
   if (phase === "training") return `Epoch ${epoch} of ${epochs}, ${duration(left)} left`;
   if (phase === "reporting") return "Writing the report card";
-  if (phase === "saving") return "Saving the bot";
+  if (phase === "saving") return "Saving";
+  if (phase === "measuring") return `${job.progress.model}: ${count(total)} posts`;
   if (phase === "reading") return `${count(total ?? 0)} posts so far`;
   if (phase === "cleaning") return `Cleaning ${count(total)} posts`;
   return "Starting";

@@ -11,7 +11,7 @@ from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
 from models_app import registry, services
 from models_app.ml.config import FineTuneConfig
-from models_app.models import Generation, TrainedModel
+from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.runner import _config
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
@@ -218,7 +218,7 @@ def test_the_base_model_stays_whoever_owns_it(alice: User, base: TrainedModel, m
     program = Program(alice)
     for method, body in (("PATCH", {"name": "mine"}), ("DELETE", None)):
         require_error(program.ask(method, f"/models/{base.pk}", body), 404, "not_found")
-    registry.make_base(model)
+    registry.make_base(model, how=BaseChange.How.PROMOTED)
     require_error(program.ask("DELETE", f"/models/{model.pk}"), 409, "no_base_model")
     assert TrainedModel.objects.count() == 2
 

@@ -4,11 +4,9 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from botfactory.accounts.models import User
@@ -21,10 +19,9 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
 from models_app.ml.report_card import Copied, ReportCard
-from models_app.models import TrainedModel
+from models_app.models import BaseChange, TrainedModel
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
-from tests.product import save_small_base
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -286,18 +283,11 @@ def test_the_base_model_of_the_installation_cannot_be_deleted(base: TrainedModel
     assert registry.path_of(base).is_dir()
 
 
-def test_a_base_model_trained_anew_takes_the_old_ones_place(base: TrainedModel) -> None:
-    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    again = registry.base_model()
-    assert again.pk == base.pk and again.sha256 != base.sha256
-    assert again.network["units"] == 40
-
-
 def test_another_model_can_be_made_the_base_model(base: TrainedModel, model: TrainedModel, bob: User) -> None:
-    registry.make_base(model)
+    registry.make_base(model, how=BaseChange.How.PROMOTED)
     assert registry.base_model() == model
     assert services.bases_for_user(bob) == [model]
-    registry.make_base(base)
+    registry.make_base(base, how=BaseChange.How.PROMOTED)
     assert registry.base_model() == base
 
 

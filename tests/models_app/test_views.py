@@ -6,7 +6,7 @@ from django.utils.html import escape
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app import registry
-from models_app.models import Generation, TrainedModel
+from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tweets.models import Corpus
@@ -134,7 +134,7 @@ def test_copies_are_shown_beside_the_learned_post_to_the_owner_alone(
     page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
     assert escape(post.cleaned) in page and "1 copy without the copy guard" in page and "5 in a row" in page
     # As the base model it is everybody's to write with; the posts it learned from are not everybody's to read.
-    registry.make_base(model)
+    registry.make_base(model, how=BaseChange.How.PROMOTED)
     page = signed_in(bob).get(f"/models/{model.pk}/").content.decode()
     assert escape(post.cleaned) not in page
 

@@ -159,6 +159,16 @@ def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: 
 def test_a_base_model_that_is_damaged_is_a_problem(base: TrainedModel, examine: Examine) -> None:
     assert "is whole" in told(examine("base model"), "ok")
     (registry.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
+    assert f"delete the folder {registry.path_of(base)}" in told(examine("base model"), "problem")
+    shutil.rmtree(registry.path_of(base))
+    assert registry.base_model() == base
+    assert "is whole" in told(examine("base model"), "ok")
+    shutil.rmtree(registry.shipped_directory())
+    assert "restore it (`git checkout checkpoints/base`)" in told(examine("base model"), "warning")
+    assert "is whole" in told(examine("base model"), "ok")
+    shutil.rmtree(registry.path_of(base))
+    assert "make another one the base model" in told(examine("base model"), "problem")
+    TrainedModel.objects.all().delete()
     assert "git checkout checkpoints/base" in told(examine("base model"), "problem")
 
 

@@ -17,10 +17,10 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.models import Job
-from botfactory.ops import machine
+from botfactory.ops import machine, workers
 from tests.conftest import signed_in
 from tests.jobs.test_services import submit
-from tests.ops.helpers import NOWHERE
+from tests.ops.helpers import NOWHERE, real_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,6 +87,34 @@ def test_gpus_are_shown_where_nvidia_smi_tells(admin: User, tmp_path: Path, monk
     assert "NVIDIA H100 80GB HBM3: 1,234 of 81,559 MiB in use" in signed_in(admin).get(PAGE).content.decode()
     program.write_text("#!/bin/sh\nexit 9\n")
     assert machine.gpus() == []
+
+
+def test_a_worker_tells_of_the_gpus_that_it_sees(admin: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_gpu = tmp_path / "bin"
+    with_gpu.mkdir()
+    program = with_gpu / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 4321, 81559'\n")
+    program.chmod(0o755)
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{with_gpu}{os.pathsep}{path}")
+    with real_worker("train") as name:
+        # The machine that serves the pages has none.
+        monkeypatch.setenv("PATH", path)
+        (told,) = [told for told in workers.alive() if told.name == name]
+        assert told.gpus == [machine.Gpu("NVIDIA H100 80GB HBM3", 4321, 81559)]
+        page = signed_in(admin).get(PAGE).content.decode()
+        assert "GPU memory" in page and "NVIDIA H100 80GB HBM3: 4,321 of 81,559 MiB" in page
+        assert "GPUs of this machine" not in page
+
+
+def test_the_first_page_of_the_administration_brings_it_along(admin: User, bob: User) -> None:
+    page = signed_in(admin).get("/admin/").content.decode()
+    assert f'hx-get="{PAGE}" hx-trigger="load"' in page and 'href="/admin/base-models/"' in page
+    part = signed_in(admin).get(PAGE, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part and 'id="house-workers"' in part
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    page = signed_in(bob).get("/admin/").content.decode()
+    assert "hx-get" not in page and "base-models" not in page
 
 
 def test_what_a_folder_holds_is_counted(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_broker_that_is_gone_is_named_and_nothing_else_is_told(
 
 
 def test_a_base_model_that_is_gone_is_named(charlie: Client, base: TrainedModel, settings: Any) -> None:
-    folder = Path(settings.CHECKPOINTS_DIR) / "base"
+    folder = Path(settings.CHECKPOINTS_DIR) / base.directory
     (folder / "weights.safetensors").unlink()
     assert charlie.get("/readyz").json()["failing"] == ["base_model"]
     shutil.rmtree(folder)

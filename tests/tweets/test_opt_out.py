@@ -10,7 +10,7 @@ from django.test import Client
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app import registry
-from models_app.models import Generation, TrainedModel
+from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import base as base
@@ -101,10 +101,10 @@ def test_confirmed_it_deletes_posts_models_and_what_they_wrote_and_nothing_else(
 def test_a_model_that_was_made_the_base_goes_too(
     brought: Corpus, model: TrainedModel, base: TrainedModel, admin: User
 ) -> None:
-    registry.make_base(model)
+    registry.make_base(model, how=BaseChange.How.PROMOTED)
     opt_out.add(network="bluesky", handle="jane.bsky.social", by=admin)
     assert not TrainedModel.objects.filter(pk=model.pk).exists()
-    assert registry.base_model().directory == registry.BASE_DIRECTORY
+    assert registry.base_model() == base
 
 
 def test_what_was_interrupted_is_done_again(desk: Client, brought: Corpus, admin: User) -> None:

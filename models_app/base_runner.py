@@ -1,0 +1,228 @@
+"""The jobs on base models: one is trained, or several are measured on the same posts."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils import timezone
+
+from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
+from botfactory.jobs.handle import JobHandle
+from models_app import bases, registry
+from models_app.ml import dataset, evaluation
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NetworkConfig, PretrainConfig
+from models_app.ml.errors import Cancelled, LearningError
+from models_app.models import TrainedModel
+from tweets import services as corpora
+from tweets.models import Corpus
+
+if TYPE_CHECKING:
+    from models_app.ml.pretrain import PretrainProgress, PretrainValidation
+
+#: Of a corpus: what is measured on.
+VALIDATION_SHARE: Final = 0.1
+#: In the job's folder: the model in training with its state, and the posts of a corpus as the files that it reads.
+MODEL: Final = "model"
+LEARNED, HELD_OUT = "learned.txt", "held-out.txt"
+#: How often an evaluation says how far it is, in seconds.
+PAUSE: Final = 0.5
+
+
+def run_train_base(handle: JobHandle) -> dict[str, Any]:
+    """A version of the base model is trained, on disk and registered; the result names it."""
+    arguments = handle.job.arguments
+    number = uuid.uuid5(handle.job.pk, "model")
+    done = TrainedModel.objects.filter(pk=number).first()
+    if done is not None:
+        # The last attempt got as far as the row.
+        return {"model": str(done.pk), "name": done.name}
+    _require_administrator(handle)
+    handle.progress({"phase": "starting", "fraction": handle.job.progress.get("fraction", 0.0)})
+    corpus = _corpus(arguments)
+    try:
+        files, validation = _read(handle, corpus)
+        trained = _train(handle, files, validation, _start(arguments))
+        handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
+        version = registry.add_version(
+            handle.work_dir / MODEL,
+            name=registry.free_version_name(arguments["name"]),
+            origin=TrainedModel.Origin.TRAINED,
+            number=number,
+            job=handle.job,
+            corpus=corpus,
+            corpus_name=corpus.name if corpus else "",
+            parent_name=arguments["start_name"],
+            parent=TrainedModel.objects.filter(pk=arguments["start"]).first() if arguments["start"] else None,
+            seconds=60 * float(trained.meta["minutes"]),
+        )
+    except Cancelled as cancelled:
+        if handle.control() == "cancel":
+            raise JobCancelled(str(cancelled)) from cancelled
+        # The worker was told to end, and has saved where it is.
+        raise ComeBackLater(timezone.now(), "The worker stopped.") from cancelled
+    except (LearningError, bases.BaseError) as error:
+        raise JobFailed(error.code, str(error)) from error
+    return {"model": str(version.pk), "name": version.name}
+
+
+def _require_administrator(handle: JobHandle) -> None:
+    if not bases.may_add(handle.job.owner):
+        raise JobFailed("not_allowed", "Only an administrator may do this, and you are none any more.")
+
+
+def _corpus(arguments: dict[str, Any]) -> Corpus | None:
+    if not arguments["corpus"]:
+        return None
+    corpus = Corpus.objects.filter(pk=arguments["corpus"]).first()
+    if corpus is None:
+        raise JobFailed("corpus_deleted", "The posts that this model was to learn from have been deleted.")
+    return corpus
+
+
+def _start(arguments: dict[str, Any]) -> Checkpoint | None:
+    if not arguments["start"]:
+        return None
+    model = TrainedModel.objects.filter(pk=arguments["start"]).first()
+    if model is None:
+        raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
+    return registry.load(model)
+
+
+def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:
+    """The files to learn from and the one to measure on; those of a corpus are written once for all attempts."""
+    arguments = handle.job.arguments
+    if corpus is None:
+        return [bases.file_named(name) for name in arguments["files"]], bases.file_named(arguments["validation"])
+    learned, held_out = handle.work_dir / LEARNED, handle.work_dir / HELD_OUT
+    if not (learned.exists() and held_out.exists()):
+        posts = corpora.training_posts(corpus)
+        seed = arguments["chosen"]["seed"]
+        parts = dataset.split(posts, validation_share=VALIDATION_SHARE, seed=seed)
+        for path, part in zip((learned, held_out), parts, strict=True):
+            staged = path.with_suffix(".new")
+            # A line is a post.
+            staged.write_text("".join(" ".join(post.split("\n")) + "\n" for post in part), encoding="utf-8")
+            os.replace(staged, path)  # noqa: PTH105
+    return [learned], held_out
+
+
+def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkpoint | None) -> Checkpoint:
+    # Imported late: TensorFlow belongs in the process that trains, and in no other.
+    from models_app.ml.pretrain import Budget, pretrain
+
+    arguments = handle.job.arguments
+
+    def on_progress(progress: PretrainProgress) -> None:
+        handle.progress(
+            {
+                "phase": "training",
+                "minutes": round(progress.minutes, 3),
+                "megabytes": round(progress.bytes_seen / 1e6, 3),
+                "loss": round(progress.loss, 4),
+                "fraction": round(min(1.0, progress.fraction), 4),
+                "bytes_per_second": round(progress.bytes_per_second),
+                "seconds_left": round(progress.seconds_left, 1),
+            }
+        )
+
+    def on_validation(result: PretrainValidation) -> None:
+        handle.record(
+            "validation",
+            {
+                "minutes": round(result.minutes, 3),
+                "megabytes": round(result.bytes_seen / 1e6, 3),
+                "train_loss": round(result.train_loss, 5),
+                "validation_loss": round(result.validation_loss, 5),
+                "bits_per_character": round(result.bits_per_character, 5),
+                "learning_rate": result.learning_rate,
+                "best": result.best,
+            },
+        )
+
+    return pretrain(
+        corpus=files,
+        validation=validation,
+        directory=handle.work_dir / MODEL,
+        budget=Budget(**arguments["budget"]),
+        # What an earlier attempt has saved is taken up.
+        resume=True,
+        network=NetworkConfig.from_dict(arguments["network"]),
+        config=PretrainConfig.from_dict(arguments["chosen"]),
+        start=start,
+        on_progress=on_progress,
+        on_validation=on_validation,
+        control=handle.control,
+    )
+
+
+def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
+    """Each model has been measured on the same posts; the result is the table, the best first."""
+    _require_administrator(handle)
+    arguments = handle.job.arguments
+    try:
+        path = bases.file_named(arguments["file"]) if arguments["file"] else _uploaded(handle)
+        handle.progress({"phase": "reading", "fraction": 0.0, "total": 0})
+        posts = sum(1 for _ in dataset.stream_posts([path]))
+        rows = {event.payload["model"]: event.payload for event in handle.job.events.filter(kind="measured")}
+        for place, (number, name) in enumerate(zip(arguments["models"], arguments["names"], strict=True)):
+            if number not in rows:
+                rows[number] = _measure(handle, number, name, path, posts, place)
+                handle.record("measured", rows[number])
+    except (LearningError, bases.BaseError) as error:
+        raise JobFailed(error.code, str(error)) from error
+    best_first = sorted(rows.values(), key=lambda row: row["bits_per_character"])
+    return {"file": arguments["shown"], "models": best_first}
+
+
+def _measure(handle: JobHandle, number: str, name: str, path: Path, posts: int, place: int) -> dict[str, Any]:
+    model = TrainedModel.objects.filter(pk=number).first()
+    if model is None:
+        raise JobFailed("model_deleted", f"{name} has been deleted.")
+    of = len(handle.job.arguments["models"])
+    told = 0.0
+
+    def on_progress(done: int) -> None:
+        nonlocal told
+        handle.check()
+        if time.monotonic() - told >= PAUSE:
+            told = time.monotonic()
+            fraction = (place + done / max(1, posts)) / of
+            handle.progress({"phase": "measuring", "model": name, "fraction": round(fraction, 4), "total": done})
+
+    begun = time.monotonic()
+    found = evaluation.evaluate(registry.load(model), dataset.stream_posts([path]), on_progress)
+    return {
+        "model": number,
+        "name": name,
+        "sha256": model.sha256,
+        "bits_per_character": round(found.bits_per_character, 5),
+        "posts": found.posts,
+        "characters": found.characters,
+        "seconds": round(time.monotonic() - begun, 2),
+    }
+
+
+def _uploaded(handle: JobHandle) -> Path:
+    found = sorted(handle.work_dir.glob(f"{bases.UPLOADED}.*"))
+    if not found:
+        raise JobFailed("file_gone", "The uploaded posts are no longer here: upload them with a new evaluation.")
+    return found[0]
+
+
+def register() -> None:
+    from botfactory.jobs.kinds import JobKind
+    from botfactory.jobs.kinds import register as register_kind
+
+    register_kind(
+        JobKind(name=bases.TRAIN_BASE, queue="train", template="models_app/base_training.html", run=run_train_base)
+    )
+    register_kind(
+        JobKind(
+            name=bases.EVALUATE_BASES, queue="train", template="models_app/base_evaluation.html", run=run_evaluate_bases
+        )
+    )

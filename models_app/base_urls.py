@@ -1,0 +1,22 @@
+"""Under /admin/base-models/. Who is not of the staff is asked to sign in, as everywhere in the administration."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+from models_app import base_views as views
+
+here = admin.site.admin_view
+
+urlpatterns = [
+    path("", here(views.base_models), name="base_models"),
+    path("upload", here(views.upload_base), name="upload_base"),
+    path("train", here(views.train_base), name="train_base"),
+    path("evaluate", here(views.evaluate_bases), name="evaluate_bases"),
+    path("roll_back", here(views.roll_back), name="roll_back_base"),
+    *(
+        path(f"<uuid:model_id>/{action}", here(views.change_base), {"action": action}, name=f"{action}_base")
+        for action in ("promote", "retire", "bring_back")
+    ),
+]

@@ -1,0 +1,179 @@
+"""The administrator's pages on base models. Each view asks for the permission that its service needs."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from botfactory.accounts.limits import LimitReached
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from models_app import base_archive, bases, registry, services
+from models_app.base_forms import EvaluateBasesForm, TrainBaseForm, UploadForm
+from models_app.ml.config import NetworkConfig
+from models_app.ml.errors import CheckpointError
+from models_app.ml.kinds import kind_of
+from models_app.models import BaseChange, TrainedModel
+from tweets.services import CorpusError
+
+JOBS_SHOWN = 5
+CHANGES_SHOWN = 20
+
+
+def _require(allowed: Callable[[Any], bool], request: HttpRequest) -> User:
+    if not allowed(request.user):
+        raise PermissionDenied
+    return cast(User, request.user)
+
+
+def _page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    shared = {**admin.site.each_context(request), "title": title}
+    return TemplateResponse(request, f"admin/models_app/bases/{template}.html", shared | context)
+
+
+@require_safe
+def base_models(request: HttpRequest) -> HttpResponse:
+    user = _require(bases.may_see, request)
+    trouble = ""
+    try:
+        registry.base_model()
+    except registry.NoBaseModel as error:
+        trouble = str(error)
+    versions = list(bases.versions())
+    shipped = registry.shipped_sha256()
+    rows = [
+        {"model": model, "shipped": model.sha256 == shipped and model.owner_id is None, **_network(model)}
+        for model in versions
+    ]
+    return _page(
+        request,
+        "list",
+        "Base models",
+        trouble=trouble,
+        rows=rows,
+        may_add=bases.may_add(user),
+        may_choose=bases.may_choose(user),
+        before=bases.one_before(),
+        changes=BaseChange.objects.select_related("model")[:CHANGES_SHOWN],
+        trainings=[_told(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
+        evaluations=[_told(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
+    )
+
+
+def _network(model: TrainedModel) -> dict[str, Any]:
+    network = NetworkConfig.from_dict(model.network)
+    shapes = kind_of(network).weight_shapes(network)
+    return {
+        "network": f"{network.kind} {network.layers} x {network.units}",
+        "parameters": sum(math.prod(shape) for shape in shapes.values()),
+    }
+
+
+def _told(job: Job, user: User) -> dict[str, Any]:
+    """The job with its page, which is its owner's alone; others have it in the administration."""
+    return {"job": job, "is_own": job.owner_id == user.pk, "measured": job.result.get("models", [])}
+
+
+@require_POST
+def change_base(request: HttpRequest, model_id: uuid.UUID, action: str) -> HttpResponse:
+    user = _require(bases.may_choose, request)
+    try:
+        model = bases.version(model_id)
+    except TrainedModel.DoesNotExist:
+        raise Http404("There is no such base model.") from None
+    try:
+        if action == "promote":
+            bases.promote(model, by=user)
+            messages.success(request, f"New bots start from {model} now.")
+        elif action == "retire":
+            services.retire(model)
+            messages.success(request, f"Nobody starts from {model} any more; bots that came from it stay as they are.")
+        else:
+            services.bring_back(model)
+            messages.success(request, f"Brought {model} back from retirement.")
+    except (bases.BaseError, services.ModelError) as error:
+        messages.warning(request, str(error))
+    return redirect("base_models")
+
+
+@require_POST
+def roll_back(request: HttpRequest) -> HttpResponse:
+    user = _require(bases.may_choose, request)
+    try:
+        messages.success(request, f"New bots start from {bases.roll_back(by=user)} again.")
+    except bases.BaseError as error:
+        messages.warning(request, str(error))
+    return redirect("base_models")
+
+
+@require_http_methods(["GET", "POST"])
+def upload_base(request: HttpRequest) -> HttpResponse:
+    _require(bases.may_add, request)
+    form = UploadForm(*_sent(request))
+    if form.is_valid():
+        archive = form.cleaned_data["archive"]
+        try:
+            model = bases.upload(archive.file, name=form.cleaned_data["name"] or PurePath(archive.name).stem)
+        except (base_archive.BadArchive, CheckpointError) as error:
+            form.add_error("archive", str(error))
+        else:
+            messages.success(
+                request, f"Uploaded {model}. Evaluate it, then promote it: until then nobody starts from it."
+            )
+            return redirect("base_models")
+    return _form(request, form, "Upload a base model", "Upload")
+
+
+@require_http_methods(["GET", "POST"])
+def train_base(request: HttpRequest) -> HttpResponse:
+    user = _require(bases.may_add, request)
+    form = TrainBaseForm(*_sent(request), user=user)
+    if form.is_valid():
+        try:
+            return redirect(bases.train(by=user, **form.asked()))
+        except (bases.BaseError, CorpusError, LimitReached) as error:
+            form.add_error(None, str(error))
+    return _form(request, form, "Train a base model", "Train", parts=form.parts(), directory=settings.TRAINING_DIR)
+
+
+@require_http_methods(["GET", "POST"])
+def evaluate_bases(request: HttpRequest) -> HttpResponse:
+    user = _require(bases.may_add, request)
+    form = EvaluateBasesForm(*_sent(request))
+    if form.is_valid():
+        upload = form.cleaned_data["upload"]
+        try:
+            job = bases.evaluate(
+                by=user,
+                models=form.chosen(),
+                file=form.cleaned_data["file"],
+                uploaded=upload.file if upload else None,
+                file_name=upload.name if upload else "",
+            )
+            return redirect(job)
+        except (bases.BaseError, LimitReached) as error:
+            form.add_error(None, str(error))
+    return _form(request, form, "Evaluate base models", "Evaluate", directory=settings.TRAINING_DIR)
+
+
+def _sent(request: HttpRequest) -> tuple[Any, Any]:
+    """What a form is bound to: nothing, unless it was sent."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
+def _form(request: HttpRequest, form: Any, title: str, verb: str, **context: Any) -> HttpResponse:
+    context = {"parts": [("", list(form))], "directory": "", **context}
+    answer = _page(request, "form", title, form=form, verb=verb, **context)
+    answer.status_code = 400 if form.is_bound else 200
+    return answer

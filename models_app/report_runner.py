@@ -1,0 +1,51 @@
+"""The job that makes a report card anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botfactory.jobs.errors import JobFailed
+from botfactory.jobs.handle import JobHandle
+from models_app import registry, report_cards, runner, services
+from models_app.ml import dataset
+from models_app.ml import report_card as cards
+from models_app.ml.errors import LearningError
+from models_app.models import TrainedModel
+
+
+def run_report_card(handle: JobHandle) -> dict[str, Any]:
+    """The model has its report card; the result tells the bits per character before and after."""
+    model = TrainedModel.objects.filter(pk=handle.job.arguments["model"]).first()
+    if model is None:
+        raise JobFailed("model_deleted", "The model has been deleted.")
+    handle.progress({"phase": "reporting", "fraction": 0.0})
+    try:
+        posts = report_cards.learned_posts(model)
+        seed = model.training["seed"]
+        learned, held_out = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=seed)
+        base = registry.base_model()
+        start = model.parent or base
+        card = cards.report_card(
+            bot=registry.load(model),
+            start=registry.load(start),
+            base=registry.load(base),
+            learned=learned,
+            held_out=held_out,
+            start_guard=services.guard_of(start),
+            between=handle.check,
+        )
+    except (LearningError, services.ModelError, registry.NoBaseModel) as error:
+        raise JobFailed(error.code, str(error)) from error
+    assert model.corpus is not None
+    before = model.report.get("bits_per_character")
+    report = runner.report_json(card, model.corpus, learned)
+    TrainedModel.objects.filter(pk=model.pk).update(report=report)
+    return {"model": str(model.pk), "name": model.full_name, "before": before, "after": report["bits_per_character"]}
+
+
+def register() -> None:
+    from botfactory.jobs.kinds import JobKind
+    from botfactory.jobs.kinds import register as register_kind
+
+    page = "models_app/report_job.html"
+    register_kind(JobKind(name=report_cards.REPORT_CARD, queue="train", template=page, run=run_report_card))

@@ -1,0 +1,163 @@
+"""A base model that comes as a zip: checked before anything is kept, and told what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from botfactory.accounts.models import User
+from models_app import base_archive, bases, registry
+from models_app.base_archive import BadArchive
+from models_app.ml import checkpoint
+from models_app.models import TrainedModel
+from tests.conftest import signed_in
+from tests.product import save_small_base
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def files(base: TrainedModel, tmp_path: Path) -> dict[str, bytes]:
+    """The two files of another model."""
+    save_small_base(tmp_path, units=24)
+    return {name: (tmp_path / "base" / name).read_bytes() for name in (checkpoint.CONFIG, checkpoint.WEIGHTS)}
+
+
+def zipped(files: Mapping[str, bytes]) -> io.BytesIO:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    made.seek(0)
+    return made
+
+
+def nothing_kept() -> bool:
+    folder = Path(settings.CHECKPOINTS_DIR) / registry.VERSIONS_DIRECTORY
+    return TrainedModel.objects.count() == 1 and [path.name for path in folder.iterdir()] == [
+        str(TrainedModel.objects.get().pk)
+    ]
+
+
+def test_a_zip_becomes_a_version_that_nobody_starts_from_yet(files: dict[str, bytes], base: TrainedModel) -> None:
+    model = bases.upload(zipped({**files, "notes/README.md": b"hello"}), name="Mine / large")
+    assert (model.name, model.origin, model.is_base) == ("Mine large", "uploaded", False)
+    assert registry.load(model).network.units == 24
+    assert registry.base_model() == base
+    assert {path.name for path in registry.path_of(model).iterdir()} == {checkpoint.CONFIG, checkpoint.WEIGHTS}
+    with pytest.raises(BadArchive, match="here already, as Mine large"):
+        bases.upload(zipped(files), name="again")
+
+
+def test_the_two_files_may_lie_in_a_folder(files: dict[str, bytes]) -> None:
+    assert bases.upload(zipped({f"base-large/{name}": data for name, data in files.items()}), name="").name == "base 2"
+
+
+def config_of(files: dict[str, bytes], **changed: Any) -> bytes:
+    return json.dumps({**json.loads(files[checkpoint.CONFIG]), **changed}).encode()
+
+
+def tensors(kind: str, size: int, count: int) -> bytes:
+    header = json.dumps({"a": {"dtype": kind, "shape": [count], "data_offsets": [0, size * count]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(size * count)
+
+
+def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, bytes]) -> None:
+    config, weights = checkpoint.CONFIG, checkpoint.WEIGHTS
+    network = json.loads(files[config])["network"]
+    nan = files[config].replace(b'"meta": {', b'"meta": {"loss": NaN, ')
+    infinite = files[config].replace(b'"meta": {', b'"meta": {"loss": 1e999, ')
+    damaged = bytearray(files[weights])
+    damaged[-3] ^= 1
+    count = len(files[weights]) // 4
+    bfloat = tensors("BF16", 2, count)
+    garbage = b"x" * len(bfloat)
+    cases: list[tuple[Mapping[str, bytes], str]] = [
+        ({}, "the zip has 0 config.json"),
+        ({config: files[config]}, "the zip has 0 weights.safetensors"),
+        ({**files, "other/config.json": b"{}"}, "the zip has 2 config.json"),
+        ({f"a/{config}": files[config], f"b/{weights}": files[weights]}, "in the same folder"),
+        ({**files, config: b"\x80\x04pickle"}, "cannot be read"),
+        ({**files, config: b"[" * 200_000}, "cannot be read"),
+        ({**files, config: b"[]"}, "format 1"),
+        ({**files, config: nan}, "cannot be read"),
+        ({**files, config: infinite}, "cannot be read"),
+        ({**files, config: config_of(files, meta={"name": "a\x00b"})}, "NUL"),
+        ({**files, config: config_of(files, meta={"name": "\ud83d"})}, "cannot be read"),
+        ({**files, config: config_of(files, format=2)}, "format 1"),
+        ({**files, config: config_of(files, sha256=7)}, "does not say the sha256"),
+        ({**files, config: config_of(files, sha256="0" * 64)}, "not those that config.json describes"),
+        ({**files, config: config_of(files, network={"kind": "transformer"})}, "no network of this version"),
+        ({**files, config: config_of(files, network=7)}, "no network of this version"),
+        ({**files, config: config_of(files, network={**network, "units": 8192})}, "too large"),
+        ({**files, config: config_of(files, network={**network, "units": 25})}, "kernel is"),
+        ({**files, weights: bytes(damaged)}, "not those that config.json describes"),
+        ({**files, weights: b"PK" * 10}, "which are not the"),
+        ({**files, config: b" " * 1_000_001}, "1,000,000 are the most"),
+        (
+            {weights: bfloat, config: config_of(files, sha256=hashlib.sha256(bfloat).hexdigest())},
+            "holds BF16; F16 and F32",
+        ),
+        (
+            {weights: garbage, config: config_of(files, sha256=hashlib.sha256(garbage).hexdigest())},
+            "not a file of safetensors",
+        ),
+        ({**files, **{f"{number}.txt": b"" for number in range(1000)}}, "1,002 entries"),
+    ]
+    for content, sentence in cases:
+        with pytest.raises(BadArchive, match=sentence):
+            bases.upload(zipped(content), name="")
+        assert nothing_kept(), sentence
+
+
+def test_damaged_and_lying_zips_are_told(files: dict[str, bytes]) -> None:
+    whole = zipped(files).getvalue()
+    lying = bytearray(whole)
+    # The directory of the zip says that config.json unpacks to ten bytes.
+    at = lying.rindex(b"PK\x01\x02", 0, lying.index(b"PK\x01\x02") + 4)
+    lying[at + 24 : at + 28] = struct.pack("<I", 10)
+    for data in (b"", b"no zip", whole[: len(whole) // 2], bytes(lying)):
+        with pytest.raises(BadArchive):
+            bases.upload(io.BytesIO(data), name="")
+        assert nothing_kept()
+    for place in range(0, len(whole), max(1, len(whole) // 200)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 0xFF
+        try:
+            bases.upload(io.BytesIO(bytes(flipped)), name="")
+        except BadArchive:
+            assert nothing_kept(), place
+        else:
+            # What was hit is of no meaning: a date, a mode.
+            made = TrainedModel.objects.get(origin="uploaded")
+            assert registry.load(made).network.units == 24
+            registry.delete(made)
+
+
+def test_the_page_takes_the_zip_and_tells_what_is_wrong(
+    files: dict[str, bytes], admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = signed_in(admin)
+    address = "/admin/base-models/upload"
+    assert desk.get(address).status_code == 200
+
+    def send(data: bytes) -> Any:
+        return desk.post(address, {"archive": SimpleUploadedFile("large.zip", data), "name": ""})
+
+    answer = send(b"no zip")
+    assert answer.status_code == 400 and "not a zip that can be read" in answer.content.decode()
+    assert desk.post(address, {}).status_code == 400
+    assert send(zipped(files).getvalue()).status_code == 302
+    assert "large" in desk.get("/admin/base-models/").content.decode()
+    monkeypatch.setattr(base_archive, "LARGEST_MB", 0)
+    assert "larger than 0 MB" in send(zipped(files).getvalue()).content.decode()
