@@ -15,6 +15,7 @@ from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
 from models_app import api as models
+from models_app import gallery_api
 from tweets import api as corpora
 
 DESCRIPTION: Final = """\
@@ -33,6 +34,8 @@ api.add_router("/jobs", jobs.router)
 api.add_router("/corpora", corpora.router)
 api.add_router("/models", models.router)
 api.add_router("/generations", models.generations)
+api.add_router("/gallery", gallery_api.gallery)
+api.add_router("/shared", gallery_api.shared)
 
 
 @require_safe

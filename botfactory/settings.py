@@ -111,6 +111,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "botfactory.accounts.rules.for_pages",
             ],
         },
     }
@@ -179,6 +180,10 @@ LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
 WEBHOOK_PAUSES = env_pauses("WEBHOOK_PAUSES", "5,300,1800,7200,18000,36000,50400,72000,86400")
 WEBHOOK_OFF_DAYS = env_int("WEBHOOK_OFF_DAYS", 5, minimum=1)
 WEBHOOK_PRIVATE_SERVERS = env_servers("WEBHOOK_PRIVATE_SERVERS")
+
+# Sharing, as long as the administrator has not decided otherwise (accounts.HouseRules)
+PUBLIC_SHARING = env_bool("PUBLIC_SHARING", True)
+OPEN_GALLERY = env_bool("OPEN_GALLERY", False)
 
 # Posts
 X_BEARER_TOKEN = env_secret("X_BEARER_TOKEN")

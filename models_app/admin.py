@@ -10,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.desk import DeskAdmin
-from models_app import bases, integrity, registry, report_cards, services
+from models_app import bases, integrity, registry, report_cards, services, sharing
 from models_app.models import Generation, TrainedModel
 
 
@@ -29,6 +29,7 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
         "is_base",
         "origin",
         "retired",
+        "visibility",
         "parent_name",
         "corpus_name",
         "posts",
@@ -39,11 +40,19 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
         "stored",
         "created_at",
     ]
-    list_filter = ["is_base", "origin", ("retired_at", admin.EmptyFieldListFilter), "created_at"]
+    list_filter = ["is_base", "origin", "visibility", ("retired_at", admin.EmptyFieldListFilter), "created_at"]
     search_fields = ["id", "name", "owner__username", "owner__email", "corpus_name", "parent_name", "sha256"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
-    actions = ["make_base", "retire", "bring_back", "verify_files", "make_report_cards", "delete_with_files"]
+    actions = [
+        "make_base",
+        "retire",
+        "bring_back",
+        "verify_files",
+        "make_report_cards",
+        "make_private",
+        "delete_with_files",
+    ]
 
     @admin.display(boolean=True, ordering="retired_at")
     def retired(self, model: TrainedModel) -> bool:
@@ -109,6 +118,12 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
                 self.message_user(request, f"{model}: {error}", messages.WARNING)
         if queued:
             self.message_user(request, f"{queued} queued: they are among your jobs.", messages.SUCCESS)
+
+    @admin.action(description="Make private: only their owners find the selected models", permissions=["change"])
+    def make_private(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
+        shared = models.exclude(visibility=TrainedModel.Visibility.PRIVATE)
+        count = len([sharing.share(model, TrainedModel.Visibility.PRIVATE) for model in shared])
+        self.message_user(request, f"{count} private now.", messages.SUCCESS)
 
     @admin.action(description="Delete the selected models with their files", permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:

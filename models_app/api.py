@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
@@ -24,7 +25,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Asked, Page, Text, Told, examples
-from models_app import downloads, live, registry, services
+from models_app import downloads, live, registry, services, sharing
 from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.models import Generation, TrainedModel
@@ -40,6 +41,8 @@ register_errors(
         registry.NoBaseModel: 409,
         registry.NameTaken: 409,
         registry.BadName: 422,
+        sharing.SharingError: 409,
+        sharing.BasisUnknown: 422,
         # A model on disk is damaged: nothing that the caller could send differently.
         LearningError: 500,
         BadSampling: 422,
@@ -202,7 +205,7 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
     """
     owner = person(request)
     corpus, plan = _planned(owner, body)
-    with _about("corpus"):
+    with about("corpus"):
         job = services.fine_tune(
             owner=owner,
             corpus=corpus,
@@ -229,11 +232,11 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, services.Plan]:
     except Corpus.DoesNotExist:
         raise bad_value("corpus", "There is no such corpus, or it is not yours.", code="unknown_corpus") from None
     try:
-        with _about("model"):
+        with about("model"):
             start = services.start_for_user(owner, body.model)
     except TrainedModel.DoesNotExist:
         raise bad_value("model", "There is no such model, or it is not yours.", code="unknown_model") from None
-    with _about("corpus"):
+    with about("corpus"):
         plan = services.plan(
             owner=owner,
             corpus=corpus,
@@ -355,7 +358,7 @@ class GenerateQuery(Asked):
     )
 
 
-_STREAM: Final = {
+STREAM: Final = {
     "responses": {
         200: {
             "content": {
@@ -370,7 +373,7 @@ _STREAM: Final = {
 }
 
 
-@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=_STREAM)
+@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=STREAM)
 @once.slow
 def generate(
     request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
@@ -379,8 +382,15 @@ def generate(
 
     With `stream=1` each is sent as it is written, in no order; what nobody listens to any more is not kept.
     """
-    model, owner, sampling = _model(request, model_id), person(request), body.sampling()
-    with _about("prompt"):
+    return written(request, _model(request, model_id), body, query)
+
+
+def written(
+    request: HttpRequest, model: TrainedModel, body: GenerateIn, query: GenerateQuery
+) -> GenerationOut | StreamingHttpResponse:
+    """What the model writes for who asks: all of it, or a stream of posts."""
+    owner, sampling = person(request), body.sampling()
+    with about("prompt"):
         if query.stream == "1":
             return _stream(request, model, owner, sampling)
         return told_generation(services.generate(model=model, owner=owner, sampling=sampling))
@@ -390,6 +400,7 @@ def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: Sa
     if once.HEADER in request.headers:
         message = f"A stream is not kept, so it cannot be had again by its key: leave out {once.HEADER}, or stream."
         raise ApiError(422, "stream_not_kept", message, param=once.HEADER)
+    services.require_guards(owner, model, sampling)
     services.require_writable(model, sampling)
     label = model.parody_label
 
@@ -415,7 +426,7 @@ def _model(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False
         model = services.model_for_user(user, model_id)
     except TrainedModel.DoesNotExist:
         raise not_found("model") from None
-    if to_change and model.owner_id != user.pk:
+    if to_change and sharing.Right.CHANGE not in sharing.rights_of(user, model):
         raise not_found("model")
     return model
 
@@ -436,6 +447,8 @@ _MODEL_EXAMPLE: Final = {
     "sha256": "0" * 64,
     "stored_bytes": 14150744,
     "created_at": _MOMENT,
+    "visibility": "unlisted",
+    "link": "https://bots.example.org/shared/Zq3mV8dXc1sK0aYw5nLr7uTb2eHf9gJi4oPx6kMvQhE/",
 }
 
 
@@ -457,6 +470,13 @@ class ModelOut(Told):
     sha256: str = Field(description="Of its weights.")
     stored_bytes: int
     created_at: datetime
+    visibility: Literal["private", "unlisted", "public"] = Field(
+        description="Who finds it beside you: nobody, whoever has the link, or everybody in the gallery."
+    )
+    link: str | None = Field(
+        description="Where others find it; of an unlisted one the last part opens `/shared/{link}`. Null where it is "
+        "private or not yours."
+    )
 
     model_config = examples(_MODEL_EXAMPLE)
 
@@ -493,20 +513,25 @@ class ModelDetailOut(ModelOut):
     )
 
 
-class RenameIn(Asked):
-    name: Text = Field(min_length=1, max_length=80, description="The new name, without a slash.")
+class ModelChangesIn(Asked):
+    """What is not sent stays as it is."""
 
-    model_config = examples({"name": "dril, the second"}, base=Asked.model_config)
+    name: Text | None = Field(None, min_length=1, max_length=80, description="The new name, without a slash.")
+    visibility: Literal["private", "unlisted", "public"] | None = Field(
+        None, description="Who finds it beside you. An unlisted one has a link, which dies when it becomes another."
+    )
+
+    model_config = examples({"name": "dril, the second"}, {"visibility": "unlisted"}, base=Asked.model_config)
 
 
-def told(model: TrainedModel) -> ModelOut:
+def told(request: HttpRequest, model: TrainedModel) -> ModelOut:
     """The model as lists show it."""
-    return ModelOut(**_told(model))
+    return ModelOut(**_told(request, model))
 
 
-def told_in_full(model: TrainedModel) -> ModelDetailOut:
+def told_in_full(request: HttpRequest, model: TrainedModel) -> ModelDetailOut:
     return ModelDetailOut(
-        **_told(model),
+        **_told(request, model),
         network=model.network,
         training=model.training,
         history=model.history,
@@ -516,15 +541,17 @@ def told_in_full(model: TrainedModel) -> ModelDetailOut:
     )
 
 
-def _told(model: TrainedModel) -> dict[str, Any]:
+def _told(request: HttpRequest, model: TrainedModel) -> dict[str, Any]:
     same = ("name", "is_base", "corpus_name", "parent_name", "posts", "characters", "bits_per_character", "sha256")
+    others_find_it_at = model.get_shared_url() if model.owner_id == person(request).pk else ""
     return {
-        **{name: getattr(model, name) for name in (*same, "stored_bytes", "created_at")},
+        **{name: getattr(model, name) for name in (*same, "stored_bytes", "created_at", "visibility")},
         "id": model.pk,
         "label": model.parody_label,
         "corpus": model.corpus_id,
         "parent": model.parent_id,
         "job": model.job_id,
+        "link": request.build_absolute_uri(others_find_it_at) if others_find_it_at else None,
     }
 
 
@@ -534,22 +561,37 @@ _NOT_NOW: Final[dict[str, Any]] = {"responses": {409: {}}}
 @router.get("", response=Page[ModelOut], summary="List your models")
 def list_models(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
     """Your models, the newest first. The base model is not among them: its id is the `parent` of those it began."""
-    return page_of(services.models_for_user(person(request)), query, lambda rows: map(told, rows))
+    own = services.models_for_user(person(request))
+    return page_of(own, query, lambda rows: (told(request, model) for model in rows))
 
 
 @router.get("/{uuid:model_id}", response=ModelDetailOut, summary="Get a model")
 def get_model(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
     """One of your models or the base model, with its report card and what it was trained with."""
-    return told_in_full(_model(request, model_id))
+    return told_in_full(request, _model(request, model_id))
 
 
-@router.patch("/{uuid:model_id}", response=ModelDetailOut, summary="Rename a model", openapi_extra=_NOT_NOW)
-def rename_model(request: HttpRequest, model_id: uuid.UUID, body: RenameIn) -> ModelDetailOut:
-    """One of your models has another name. 409 if another of yours has it."""
+@router.patch("/{uuid:model_id}", response=ModelDetailOut, summary="Rename or share a model", openapi_extra=_NOT_NOW)
+def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn) -> ModelDetailOut:
+    """One of your models has another name, or others find it; both or neither.
+
+    409 if another of yours has the name, or the administrator has switched the gallery off; 422 where nothing tells
+    whose posts it has learned.
+    """
     model = _model(request, model_id, to_change=True)
-    with _about("name"):
-        registry.rename(model, body.name)
-    return told_in_full(model)
+    with transaction.atomic():
+        if body.name is not None:
+            with about("name"):
+                registry.rename(model, body.name)
+        if body.visibility is not None:
+            sharing.share(model, body.visibility)
+    return told_in_full(request, model)
+
+
+@router.post("/{uuid:model_id}/link", response=ModelDetailOut, summary="Renew a link", openapi_extra=_NOT_NOW)
+def renew_link(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
+    """One of your unlisted models has another link: the one before opens nothing any more. 409 where it has none."""
+    return told_in_full(request, sharing.renew_link(_model(request, model_id, to_change=True)))
 
 
 @router.delete("/{uuid:model_id}", response={204: None}, summary="Delete a model", openapi_extra=_NOT_NOW)
@@ -682,7 +724,7 @@ def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> Generation
 
 
 @contextmanager
-def _about(param: str) -> Iterator[None]:
+def about(param: str) -> Iterator[None]:
     """What a service says against it is said of this field."""
     try:
         yield

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 
@@ -97,3 +97,47 @@ class GenerateForm(forms.Form):
 
 class RenameForm(forms.Form):
     name = forms.CharField(max_length=80)
+
+
+class ShareForm(forms.Form):
+    """Who can find a bot."""
+
+    MEANINGS: Final = {
+        TrainedModel.Visibility.PRIVATE: (
+            "Private",
+            "Only you. What was a link before opens nothing.",
+            "only you find it now.",
+        ),
+        TrainedModel.Visibility.UNLISTED: (
+            "By link",
+            "Whoever has the link may look at it, and let it write when signed in. You can renew the link at any time.",
+            "whoever has the link finds it now.",
+        ),
+        TrainedModel.Visibility.PUBLIC: (
+            "In the gallery",
+            "Everybody here finds it, and may let it write when signed in.",
+            "it is in the gallery now.",
+        ),
+    }
+
+    visibility = forms.ChoiceField()
+
+    def __init__(self, *args: Any, model: TrainedModel, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["visibility"] = model.visibility
+        field = self.fields["visibility"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(value, words[0]) for value, words in self.MEANINGS.items()]
+
+    def choices(self) -> list[dict[str, str]]:
+        """For each choice what it is called, and what it means."""
+        return [{"value": str(value), "name": name, "hint": hint} for value, (name, hint, _) in self.MEANINGS.items()]
+
+    def outcome(self) -> str:
+        return self.MEANINGS[TrainedModel.Visibility(self.cleaned_data["visibility"])][2]
+
+
+class GalleryForm(forms.Form):
+    """What is looked for in the gallery."""
+
+    q = forms.CharField(max_length=200, required=False, label="Name or account")

@@ -23,6 +23,13 @@ class TrainedModel(models.Model):
         UPLOADED = "uploaded", "Uploaded"
         TRAINED = "trained", "Trained here"
 
+    class Visibility(models.TextChoices):
+        """Who can find it beside its owner; sharing.py says what they may."""
+
+        PRIVATE = "private", "Private"
+        UNLISTED = "unlisted", "By link"
+        PUBLIC = "public", "In the gallery"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Nobody owns the models that come with the installation.
     owner = models.ForeignKey(
@@ -55,6 +62,9 @@ class TrainedModel(models.Model):
     # Of its files, as they were written: what counts against its owner's limit.
     stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    visibility = models.CharField(max_length=16, choices=Visibility.choices, default=Visibility.PRIVATE, db_index=True)
+    # The end of the address by which an unlisted one is found; of no other.
+    link = models.CharField(max_length=43, null=True, unique=True, editable=False)  # noqa: DJ001
 
     class Meta:
         ordering = ["-created_at"]
@@ -70,6 +80,14 @@ class TrainedModel(models.Model):
         from django.urls import reverse
 
         return reverse("model", args=[self.pk])
+
+    def get_shared_url(self) -> str:
+        """The page that others see; "" where it is private."""
+        from django.urls import reverse
+
+        if self.visibility == self.Visibility.UNLISTED:
+            return reverse("shared_by_link", args=[self.link])
+        return reverse("shared", args=[self.pk]) if self.visibility == self.Visibility.PUBLIC else ""
 
     @property
     def report_rows(self) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from models_app.ml.copies import CopyGuard
 from models_app.ml.evaluation import Evaluation
 from models_app.ml.writing import Writing
 from models_app.models import Generation, TrainedModel
+from models_app.sharing import Right, rights_of
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -81,6 +82,16 @@ class ModelRetired(ModelError):
     code = "model_retired"
 
 
+class GuardKept(ModelError):
+    """`param` is what cannot be switched off."""
+
+    code = "guard_kept"
+
+    def __init__(self, param: str) -> None:
+        super().__init__("Only its owner may let a bot write copies of learned posts or @names: leave this on.")
+        self.param = param
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A training that could be queued: how it learns, about how long it takes, and how many others come before it."""
@@ -108,15 +119,14 @@ def models_for_user(user: Any) -> QuerySet[TrainedModel]:
 
 
 def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
-    """The model; TrainedModel.DoesNotExist for a stranger as for an id that was never given out.
+    """The model, with all that it was made of; TrainedModel.DoesNotExist for a stranger as for an id never given out.
 
-    Their own, the base model, and the earlier versions of it that their own came from.
+    What others see of a shared one is in `sharing`.
     """
-    if not (user.is_authenticated and user.is_active):
+    model = TrainedModel.objects.select_related("owner", "corpus", "parent").get(pk=model_id)
+    if Right.ORIGIN not in rights_of(user, model):
         raise TrainedModel.DoesNotExist
-    parents = TrainedModel.objects.filter(owner=user, parent__owner=None).values("parent")
-    visible = Q(owner=user) | Q(is_base=True) | Q(pk__in=parents)
-    return TrainedModel.objects.select_related("owner", "corpus", "parent").get(visible, pk=model_id)
+    return model
 
 
 def bases_for_user(user: Any) -> list[TrainedModel]:
@@ -305,8 +315,10 @@ def generate(
 ) -> Generation:
     """`model` has written posts, and how many were refused on the way is known with them.
 
-    `on_post` gets each as it ends; where `proceed` raises, nothing more is written and nothing is kept.
+    `on_post` gets each as it ends; where `proceed` raises, nothing more is written and nothing is kept. GuardKept where
+    `owner` may not let it write unguarded.
     """
+    require_guards(owner, model, sampling)
     sampling = seeded(sampling)
     writing, seconds = write(model, sampling, on_post=on_post, proceed=proceed)
     return Generation.objects.create(
@@ -325,6 +337,14 @@ def require_writable(model: TrainedModel, sampling: SamplingConfig) -> None:
     registry.sampler_of(model)
     if sampling.copy_guard:
         guard_of(model)
+
+
+def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
+    """Returns where what protects people is on, or is the person's to switch off; GuardKept otherwise."""
+    if Right.LOOSEN not in rights_of(user, model):
+        for name in ("copy_guard", "mask_mentions"):
+            if not getattr(sampling, name):
+                raise GuardKept(name)
 
 
 def seeded(sampling: SamplingConfig) -> SamplingConfig:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from models_app import views
+from models_app import gallery, views
 
 urlpatterns = [
     path("corpora/<uuid:corpus_id>/", views.corpus_page, name="corpus"),
@@ -10,5 +10,11 @@ urlpatterns = [
     path("models/<uuid:model_id>/", views.model_page, name="model"),
     path("models/<uuid:model_id>/generate", views.generate, name="generate"),
     path("models/<uuid:model_id>/rename", views.rename_model, name="rename_model"),
+    path("models/<uuid:model_id>/share", views.share_model, name="share_model"),
     path("models/<uuid:model_id>/delete", views.delete_model, name="delete_model"),
+    path("gallery/", gallery.gallery_page, name="gallery"),
+    path("gallery/<uuid:model_id>/", gallery.shared_page, name="shared"),
+    path("gallery/<uuid:model_id>/generate", gallery.generate, name="shared_generate"),
+    path("shared/<str:link>/", gallery.shared_page, name="shared_by_link"),
+    path("shared/<str:link>/generate", gallery.generate, name="shared_by_link_generate"),
 ]

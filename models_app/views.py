@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import downloads, registry, services
-from models_app.forms import GenerateForm, RenameForm, TrainForm
+from models_app import downloads, registry, services, sharing
+from models_app.forms import GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
@@ -27,7 +27,7 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
         model = services.model_for_user(request.user, model_id)
     except TrainedModel.DoesNotExist:
         raise Http404("There is no such model.") from None
-    if to_change and model.owner_id != request.user.pk:
+    if to_change and sharing.Right.CHANGE not in sharing.rights_of(request.user, model):
         raise Http404("There is no such model.")
     return model
 
@@ -95,6 +95,10 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     context = {
         "model": model,
         "is_own": model.owner_id == request.user.pk,
+        "may_loosen": sharing.Right.LOOSEN in sharing.rights_of(request.user, model),
+        "share_form": ShareForm(model=model),
+        "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
+        "is_shared": sharing.is_shared(model),
         "form": GenerateForm(),
         "can_guard": services.can_guard(model),
         "copies": _copies(request, model),
@@ -119,20 +123,42 @@ def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:
 def generate(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """The posts as a part of the page (htmx), or the whole page without JavaScript."""
     model = model_or_404(request, model_id)
+    return written(request, model, back=model.get_absolute_url())
+
+
+def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResponse:
+    """What the model writes for the form that was sent, or what is wrong with that; `back` is the model's page."""
     form = GenerateForm(request.POST)
-    generation, status = None, 200
+    generation = None
     if form.is_valid():
         try:
             generation = services.generate(model=model, owner=cast(User, request.user), sampling=form.sampling())
-        except (LearningError, ValueError) as error:
+        except (LearningError, services.ModelError, ValueError) as error:
             form.add_error(None, str(error))
-    if generation is None:
-        status = 400
-    if not getattr(request, "htmx", False) and generation is not None:
-        return redirect(model)
-    return render(
-        request, "models_app/generation.html", {"model": model, "form": form, "generation": generation}, status=status
-    )
+    if generation is not None and not getattr(request, "htmx", False):
+        return redirect(back)
+    context = {"model": model, "form": form, "generation": generation, "back": back}
+    return render(request, "models_app/generation.html", context, status=400 if generation is None else 200)
+
+
+@login_required
+@require_POST
+def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Who else finds the model; or, with `renew`, another link to it."""
+    model = model_or_404(request, model_id, to_change=True)
+    try:
+        if "renew" in request.POST:
+            sharing.renew_link(model)
+            messages.success(request, "There is a new link; the one before opens nothing any more.")
+        else:
+            form = ShareForm(request.POST, model=model)
+            if not form.is_valid():
+                raise sharing.SharingError("Choose who can find the bot: only you, whoever has a link, or everybody.")
+            sharing.share(model, form.cleaned_data["visibility"])
+            messages.success(request, f"{model.name}: {form.outcome()}")
+    except sharing.SharingError as error:
+        messages.warning(request, str(error))
+    return redirect(f"{model.get_absolute_url()}#sharing")
 
 
 @login_required

@@ -42,6 +42,8 @@ for name in (
     "API_CORS_ORIGINS",
     "METRICS_ADDRESSES",
     "METRICS_TOKEN",
+    "PUBLIC_SHARING",
+    "OPEN_GALLERY",
 ):
     os.environ[name] = ""
 (HOME / "var").mkdir()

@@ -35,7 +35,11 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/": (200, 405),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
+    "/models/{model}/share": (405, 302),
     "/models/{model}/delete": (405, 302),
+    # A private one, as others would see it; what of shared ones is in tests/models_app/test_sharing.py.
+    "/gallery/{model}/": (200, 405),
+    "/gallery/{model}/generate": (405, 400),
     "/corpora/{corpus}/posts": (200, 405),
     "/corpora/{corpus}/posts/out": (405, 302),
     "/corpora/{corpus}/posts/back": (405, 302),
@@ -93,7 +97,7 @@ def test_nobody_is_asked_to_sign_in(ids: dict[str, uuid.UUID], charlie: Client) 
 
 def test_lists_and_choices_show_own_things_only(ids: dict[str, uuid.UUID], bob: User, corpus: Corpus) -> None:
     client = signed_in(bob)
-    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend", "/tokens/"):
+    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend", "/tokens/", "/gallery/"):
         page = client.get(path).content.decode()
         assert not any(str(found) in page for found in ids.values()), path
 

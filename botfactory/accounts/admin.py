@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-from botfactory.accounts import limits, services, tokens
-from botfactory.accounts.models import ApiToken, PersonalLimits, User
+from botfactory.accounts import limits, rules, services, tokens
+from botfactory.accounts.models import ApiToken, HouseRules, PersonalLimits, User
 from botfactory.desk import DeskAdmin
 
 
@@ -149,3 +152,25 @@ class ApiTokenAdmin(DeskAdmin[ApiToken]):
         for token in chosen:
             tokens.revoke_token(token)
             self.message_user(request, f"{token} of {token.owner} is revoked.", messages.SUCCESS)
+
+
+@admin.register(HouseRules)
+class HouseRulesAdmin(DeskAdmin[HouseRules]):
+    """One row: its list is its page."""
+
+    editable = frozenset({"public_sharing", "open_gallery"})
+    fields = ["public_sharing", "open_gallery"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A rule that is not decided says what holds instead."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.NullBooleanField):
+            usual = "yes" if getattr(settings, db_field.name.upper()) else "no"
+            field.widget.choices = [("unknown", f"as the settings say: {usual}"), ("true", "yes"), ("false", "no")]
+        return field
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect("admin:accounts_houserules_change", rules.row().pk)
+
+    def has_delete_permission(self, request: HttpRequest, obj: HouseRules | None = None) -> bool:
+        return False

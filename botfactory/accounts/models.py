@@ -81,6 +81,26 @@ class PersonalLimits(models.Model):
         return value
 
 
+class HouseRules(models.Model):
+    """What the administrator has decided for the whole house: one row. What is empty is as the settings have it."""
+
+    THE_ROW = 1
+
+    public_sharing = models.BooleanField(
+        null=True, blank=True, help_text="Whether people may put their bots into the gallery."
+    )
+    open_gallery = models.BooleanField(
+        null=True, blank=True, help_text="Whether those who are not signed in may look at the gallery."
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "house rules"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_row_of_house_rules")]
+
+    def __str__(self) -> str:
+        return "House rules"
+
+
 class Meter(models.Model):
     """How much of something a person has used up in a day ("2026-11-25") or a month ("2026-11"), in UTC."""
 

@@ -23,13 +23,17 @@ from tests.jobs.test_api import submit
 from tests.rest.helpers import V1, Program, require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
+LINK = "x" * 43
 
 
 @pytest.fixture
-def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID]:
+def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID | str]:
     """Of each name that an address has for a thing, one of alice's."""
     written = services.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
     assert model.corpus_id is not None
+    shared = TrainedModel.objects.create(
+        owner=alice, name="Shared", corpus=model.corpus, visibility="unlisted", link=LINK
+    )
     return {
         "job_id": submit(alice).pk,
         "token_id": Program(alice).token.pk,
@@ -37,6 +41,7 @@ def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID]:
         "model_id": model.pk,
         "generation_id": written.pk,
         "webhook_id": webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook.pk,
+        "link": str(shared.link),
     }
 
 
@@ -53,11 +58,11 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield method.upper(), path.removeprefix(V1), operation
 
 
-def at(path: str, things: dict[str, uuid.UUID]) -> str:
+def at(path: str, things: dict[str, uuid.UUID | str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda name: str(things[name[1]]), path)
 
 
-def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID], alice: User) -> None:
+def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID | str], alice: User) -> None:
     nobody, inactive = Program(None), Program(alice)
     User.objects.filter(pk=alice.pk).update(is_active=False)
     for method, path, _ in operations():
@@ -65,7 +70,7 @@ def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID],
         require_error(inactive.ask(method, at(path, things)), 401, "bad_token")
 
 
-def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID], alice: User) -> None:
+def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID | str], alice: User) -> None:
     for method, path, operation in operations():
         needed = operation["security"][0]["Token"]
         assert needed in (["read"], ["write"], ["admin"]), path
@@ -74,12 +79,13 @@ def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID], alice: Use
 
 
 def test_to_strangers_and_the_administrator_things_do_not_exist(
-    things: dict[str, uuid.UUID], bob: User, admin: User
+    things: dict[str, uuid.UUID | str], bob: User, admin: User
 ) -> None:
     nowhere = {name: uuid.uuid4() for name in things}
     for program in (Program(bob), Program(admin, "read", "write", "admin")):
         for method, path, operation in operations():
-            if "{" not in path or operation["security"][0]["Token"] == ["admin"]:
+            # Whoever has a link gets in: tests/models_app/test_sharing.py.
+            if "{" not in path or "{link}" in path or operation["security"][0]["Token"] == ["admin"]:
                 continue
             body: dict[str, Any] | None = {} if "requestBody" in operation else None
             there, gone = (program.ask(method, at(path, ids), body) for ids in (things, nowhere))
@@ -88,7 +94,7 @@ def test_to_strangers_and_the_administrator_things_do_not_exist(
             assert there.status_code == (404 if body is None else there.status_code) >= 400, path
 
 
-def test_the_owner_finds_what_is_theirs(things: dict[str, uuid.UUID], alice: User) -> None:
+def test_the_owner_finds_what_is_theirs(things: dict[str, uuid.UUID | str], alice: User) -> None:
     program = Program(alice)
     for method, path, _ in operations():
         if method == "GET":

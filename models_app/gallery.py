@@ -1,0 +1,111 @@
+"""The pages of what people share: the gallery, and a model as others see it, from the gallery or by a link."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+
+from botfactory.accounts.models import User
+from botfactory.accounts.rules import house_rules
+from botfactory.rest.errors import ApiError
+from botfactory.rest.pace import require_pace
+from models_app import services, sharing
+from models_app.forms import GalleryForm, GenerateForm
+from models_app.models import TrainedModel
+from models_app.views import written
+
+PAGE = 24
+
+
+@require_GET
+def gallery_page(request: HttpRequest) -> HttpResponse:
+    """The public models, the newest first, some at a time."""
+    rules = house_rules()
+    if not rules.public_sharing:
+        raise Http404("There is no gallery here: the administrator has switched it off.")
+    if not request.user.is_authenticated and not rules.open_gallery:
+        return redirect_to_login(request.get_full_path())
+    form = GalleryForm(request.GET)
+    words = form.cleaned_data["q"] if form.is_valid() else ""
+    found = sharing.searched(sharing.gallery_for_user(request.user), words)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "words": words,
+        "page": page,
+        "back": _query(words, page.previous_page_number()) if page.has_previous() else "",
+        "on": _query(words, page.next_page_number()) if page.has_next() else "",
+    }
+    return render(request, "models_app/gallery.html", context)
+
+
+def _query(words: str, number: int) -> str:
+    return urlencode([*([("q", words)] if words else []), ("page", str(number))])
+
+
+def shared_page(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
+    """A model as others see it. Who might see it signed in is asked to sign in."""
+    model = _found(request, model_id, link)
+    return redirect_to_login(request.get_full_path()) if model is None else _shared(request, model, link)
+
+
+@require_GET
+def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpResponse:
+    rights = sharing.rights_of(request.user, model, link=link)
+    may_write = sharing.Right.WRITE in rights
+    context: dict[str, Any] = {
+        "model": model,
+        "basis": sharing.basis_of(model),
+        "samples": sharing.samples_of(model),
+        "figures": sharing.figures_of(model),
+        "is_own": sharing.Right.CHANGE in rights,
+        "is_shared": sharing.is_shared(model),
+        "may_write": may_write,
+        "action": f"{request.path}generate",
+        "form": GenerateForm(),
+        "can_guard": True,
+        "generation": services.generations_for_user(request.user).filter(model=model).first() if may_write else None,
+    }
+    response = render(request, "models_app/shared.html", context)
+    # Whoever has a link decides whom to give it to, and no search engine does.
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@login_required
+@require_POST
+def generate(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
+    """Posts by somebody's model, within the limits of who asks."""
+    model = _found(request, model_id, link)
+    if model is None or sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=link):
+        raise Http404("There is no such model.")
+    back = request.path.removesuffix("generate")
+    try:
+        require_pace(cast(User, request.user))
+    except ApiError as error:
+        form = GenerateForm(request.POST)
+        form.add_error(None, str(error))
+        context = {"model": model, "form": form, "back": back}
+        return render(request, "models_app/generation.html", context, status=400)
+    return written(request, model, back=back)
+
+
+def _found(request: HttpRequest, model_id: uuid.UUID | None, link: str) -> TrainedModel | None:
+    """The model for who may see it; None where that cannot be told before they are signed in; else 404."""
+    try:
+        if model_id is None:
+            return sharing.shared_by_link(request.user, link)
+        return sharing.shared_for_user(request.user, model_id)
+    except TrainedModel.DoesNotExist:
+        # Ids tell nothing before one is signed in; links are for whoever has them.
+        if model_id is not None and not request.user.is_authenticated:
+            return None
+        raise Http404("There is no such model.") from None
