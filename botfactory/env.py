@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Collection
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -60,6 +61,14 @@ def env_pauses(name: str, default: str) -> list[int]:
                 f"{name}={value!r} is not understood: write seconds, such as {default}, or none."
             )
     return [int(part) for part in parts]
+
+
+def env_choice(name: str, default: str, choices: Collection[str]) -> str:
+    """One of the words."""
+    value = env_str(name, default).lower()
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is not understood: write one of {', '.join(choices)}.")
+    return value
 
 
 def env_list(name: str, default: list[str]) -> list[str]:

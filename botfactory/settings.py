@@ -13,6 +13,7 @@ from botfactory.env import (
     celery_broker_url,
     default_redis_url,
     env_bool,
+    env_choice,
     env_decimal,
     env_int,
     env_limit,
@@ -208,6 +209,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Who may sign up, as long as the administrator has not decided otherwise (accounts.HouseRules)
+SIGNUP_MODE = env_choice("SIGNUP_MODE", "open", ("open", "invitation", "closed"))
 ACCOUNT_ADAPTER = "botfactory.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]

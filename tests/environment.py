@@ -44,6 +44,7 @@ for name in (
     "METRICS_TOKEN",
     "PUBLIC_SHARING",
     "OPEN_GALLERY",
+    "SIGNUP_MODE",
 ):
     os.environ[name] = ""
 (HOME / "var").mkdir()

@@ -3,15 +3,35 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.db import transaction
 from django.http import HttpRequest
+from django.shortcuts import render
 
-from botfactory.accounts import services
+from botfactory.accounts import services, signup
 from botfactory.accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Whether the sign-up page is for who asks; else they are told why not."""
+        try:
+            signup.require_way_in(request.GET.get(signup.PARAMETER, ""))
+        except signup.SignupRefused as error:
+            raise _refusal(request, error) from None
+        return True
+
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
-        user = super().save_user(request, user, form, commit=commit)
-        if commit:
-            services.make_founder_if_first(user)
+        try:
+            with transaction.atomic():
+                user.invitation = signup.claim(request.GET.get(signup.PARAMETER, ""))
+                user = super().save_user(request, user, form, commit=commit)
+                if commit:
+                    services.make_founder_if_first(user)
+        except signup.SignupRefused as error:
+            raise _refusal(request, error) from None
         return user
+
+
+def _refusal(request: HttpRequest, error: signup.SignupRefused) -> ImmediateHttpResponse:
+    return ImmediateHttpResponse(render(request, "account/signup_closed.html", {"error": error}, status=403))

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -12,9 +13,11 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
-from botfactory.accounts import limits, rules, services, tokens
-from botfactory.accounts.models import ApiToken, HouseRules, PersonalLimits, User
+from botfactory.accounts import limits, rules, services, signup, tokens
+from botfactory.accounts.forms import InvitationForm
+from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, User
 from botfactory.desk import DeskAdmin
 
 
@@ -158,8 +161,8 @@ class ApiTokenAdmin(DeskAdmin[ApiToken]):
 class HouseRulesAdmin(DeskAdmin[HouseRules]):
     """One row: its list is its page."""
 
-    editable = frozenset({"public_sharing", "open_gallery"})
-    fields = ["public_sharing", "open_gallery"]
+    editable = frozenset({"signup_mode", "public_sharing", "open_gallery"})
+    fields = ["signup_mode", "public_sharing", "open_gallery"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A rule that is not decided says what holds instead."""
@@ -167,6 +170,9 @@ class HouseRulesAdmin(DeskAdmin[HouseRules]):
         if isinstance(field, forms.NullBooleanField):
             usual = "yes" if getattr(settings, db_field.name.upper()) else "no"
             field.widget.choices = [("unknown", f"as the settings say: {usual}"), ("true", "yes"), ("false", "no")]
+        if db_field.name == "signup_mode":
+            usual = HouseRules.Signup(settings.SIGNUP_MODE).label.lower()
+            field.choices = [("", f"As the settings say: {usual}"), *HouseRules.Signup.choices]
         return field
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -174,3 +180,54 @@ class HouseRulesAdmin(DeskAdmin[HouseRules]):
 
     def has_delete_permission(self, request: HttpRequest, obj: HouseRules | None = None) -> bool:
         return False
+
+
+@admin.register(Invitation)
+class InvitationAdmin(DeskAdmin[Invitation]):
+    """Made here; the link is shown once. Those that are used up or past stay, to tell who came with them."""
+
+    editable = frozenset({"note", "expires_at"})
+    list_display = ["__str__", "standing", "used", "uses", "by", "created_at", "expires_at", "revoked_at"]
+    list_filter = ["created_at", "expires_at", "revoked_at"]
+    search_fields = ["note", "by__username", "guests__username"]
+    list_select_related = ["by"]
+    fields = ["note", "uses", "expires_at", "used", "guests", "by", "created_at", "revoked_at"]
+    actions = ["revoke"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
+        return ["note", "uses", "expires_at"] if obj is None else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
+        return [] if obj is None else [*super().get_readonly_fields(request, obj), "guests"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"uses": 1, "expires_at": timezone.now() + timedelta(days=7)}
+
+    def get_form(self, request: HttpRequest, obj: Invitation | None = None, *args: Any, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, *args, **kwargs, form=InvitationForm)
+
+    def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        new = signup.invite(by=cast(User, request.user), note=obj.note, uses=obj.uses, expires_at=obj.expires_at)
+        obj.__dict__.update(new.invitation.__dict__)
+        link = request.build_absolute_uri(signup.path_of(new))
+        self.message_user(request, f"Copy the link now, it is shown this once: {link}", messages.WARNING)
+
+    @admin.display(description="who came with it")
+    def guests(self, invitation: Invitation) -> str:
+        return ", ".join(invitation.guests.order_by("date_joined").values_list("username", flat=True)) or "nobody yet"
+
+    @admin.display(description="is")
+    def standing(self, invitation: Invitation) -> str:
+        return signup.standing(invitation)
+
+    @admin.action(description="Revoke: nobody signs up with the selected invitations", permissions=["change"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
+        for invitation in chosen:
+            signup.revoke(invitation)
+            self.message_user(request, f"{invitation} is revoked.", messages.SUCCESS)

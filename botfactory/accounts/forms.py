@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from botfactory.accounts.models import User
+from botfactory.accounts.models import Invitation, User
+from botfactory.accounts.signup import MOST_USES
 from botfactory.accounts.tokens import LONGEST_NAME, USUAL_SCOPES
 
 
@@ -60,3 +61,16 @@ class TokenForm(forms.Form):
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]
         return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+class InvitationForm(forms.ModelForm[Invitation]):
+    """For how many people an invitation is, and how long."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        uses, expires_at = data.get("uses", 1), data.get("expires_at")
+        if not 1 <= (uses or 0) <= MOST_USES:
+            self.add_error("uses", f"An invitation is for 1 to {MOST_USES:,} people.")
+        if expires_at and expires_at <= timezone.now() and "expires_at" in self.changed_data:
+            self.add_error("expires_at", "Choose a time in the future, or none.")
+        return data

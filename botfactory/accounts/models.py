@@ -13,6 +13,10 @@ class User(AbstractUser):
     """A person. The founder is the first who signed up: the administrator of this installation."""
 
     is_founder = models.BooleanField(default=False, editable=False)
+    #: With which they signed up, where one was needed.
+    invitation = models.ForeignKey(
+        "accounts.Invitation", on_delete=models.SET_NULL, related_name="guests", null=True, editable=False
+    )
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -53,6 +57,29 @@ class ApiToken(models.Model):
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
+class Invitation(models.Model):
+    """Lets people sign up where that is by invitation. Of its link only a keyed digest is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    note = models.CharField(max_length=200, blank=True, help_text="For whom it is; only administrators see it.")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, editable=False
+    )
+    uses = models.PositiveIntegerField(default=1, help_text="How many people may sign up with it.")
+    # Also of accounts that are deleted by now.
+    used = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.note or f"Invitation of {self.created_at:%Y-%m-%d %H:%M}"
+
+
 class PersonalLimits(models.Model):
     """The limits of one person where they are not the default (`limits.py`); empty fields are."""
 
@@ -84,8 +111,14 @@ class PersonalLimits(models.Model):
 class HouseRules(models.Model):
     """What the administrator has decided for the whole house: one row. What is empty is as the settings have it."""
 
+    class Signup(models.TextChoices):
+        OPEN = "open", "Everybody"
+        INVITATION = "invitation", "Who has an invitation"
+        CLOSED = "closed", "Nobody"
+
     THE_ROW = 1
 
+    signup_mode = models.CharField(max_length=16, choices=Signup.choices, blank=True, verbose_name="who may sign up")
     public_sharing = models.BooleanField(
         null=True, blank=True, help_text="Whether people may put their bots into the gallery."
     )

@@ -106,6 +106,15 @@ class OwnerCommand(ProductCommand):
         return terminal_account(options["owner"])
 
 
+def address_of(path: str, base: str | None = None) -> str:
+    """The address of a page for people: behind `base`, else behind the first name that the pages answer to."""
+    if not base:
+        host = next((host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"), "localhost")
+        local = host in ("localhost", "127.0.0.1", "[::1]")
+        base = f"{'https' if settings.HTTPS else 'http'}://{host}" + (":8000" if local and not settings.HTTPS else "")
+    return base.rstrip("/") + path
+
+
 def setting(text: str) -> tuple[str, float | int | str]:
     """The name and the value of an option `NAME=VALUE`; a number where it is one."""
     name, equals, value = (part.strip() for part in text.partition("="))
