@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -133,6 +135,47 @@ def server_address(name: str, address: str) -> str:
             f"{name}={address!r} is not understood: write the address of a server, such as https://example.com."
         )
     return address.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """What sends mail, as EMAIL_URL names it."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    #: TLS from the first byte on, or by STARTTLS.
+    tls: Literal["", "starttls", "implicit"] = ""
+
+
+#: Scheme -> port, and how it is encrypted.
+_MAIL: Final[dict[str, tuple[int, Literal["", "starttls", "implicit"]]]] = {
+    "smtp": (25, ""),
+    "smtp+tls": (587, "starttls"),
+    "smtps": (465, "implicit"),
+}
+
+
+def env_mail(name: str) -> MailServer | None:
+    """The mail server of `smtps://user:password@host:port`; None where no mail is to be sent. Its value is a secret."""
+    url = env_secret(name)
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port, tls = _MAIL[parts.scheme]
+        if not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return MailServer(parts.hostname, parts.port or port, user, password, tls)
+    except (ValueError, KeyError):
+        # Without its value, which may hold a password.
+        raise ImproperlyConfigured(
+            f"{name} is not understood: write smtps://user:password@host (TLS, port 465), "
+            "smtp+tls://user:password@host (STARTTLS, port 587) or smtp://host:25, with :, / and @ in the password "
+            "as %3A, %2F and %40."
+        ) from None
 
 
 def env_path(name: str, default: Path) -> Path:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from botfactory import pages
+from botfactory.accounts import views as accounts
 from botfactory.api import api, api_docs, api_not_found
 from botfactory.ops import views as ops
 from tweets import tweet_server
@@ -12,6 +13,7 @@ admin.site.site_header = admin.site.site_title = "Bot Factory administration"
 
 urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
+    path("accounts/password/reset/", accounts.password_reset),
     path("accounts/", include("allauth.urls")),
     path("admin/house/", admin.site.admin_view(ops.state_of_the_house), name="house"),
     path("admin/base-models/", include("models_app.base_urls")),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -10,6 +11,9 @@ from django.shortcuts import render
 
 from botfactory.accounts import services, signup
 from botfactory.accounts.models import User
+from botfactory.accounts.stages import ConfirmAddress
+
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -31,6 +35,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         except signup.SignupRefused as error:
             raise _refusal(request, error) from None
         return user
+
+    def get_login_stages(self) -> list[str]:
+        own = f"{ConfirmAddress.__module__}.{ConfirmAddress.__qualname__}"
+        return [own if stage.endswith(".EmailVerificationStage") else stage for stage in super().get_login_stages()]
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """The mail is sent, or the person is told that it could not be."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError as error:
+            logger.error("mail cannot be sent by EMAIL_URL: %s", error)
+            page = render(self.request, "account/mail_failed.html", status=503)
+            raise ImmediateHttpResponse(page) from error
 
 
 def _refusal(request: HttpRequest, error: signup.SignupRefused) -> ImmediateHttpResponse:

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from botfactory.accounts import limits, rules, services, signup, tokens
+from botfactory.accounts import limits, passwords, rules, services, signup, tokens
 from botfactory.accounts.forms import InvitationForm
 from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, User
 from botfactory.desk import DeskAdmin
@@ -64,7 +64,7 @@ class AccountAdmin(UserAdmin[User]):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
-    actions = ["deactivate", "activate"]
+    actions = ["deactivate", "activate", "make_reset_link"]
 
     @admin.action(
         description="Deactivate the selected people: sessions, tokens and jobs end, what they made stays",
@@ -112,6 +112,16 @@ class AccountAdmin(UserAdmin[User]):
         allowed = self.has_delete_permission(request)
         kept = [f"{user}: the only administrator here" for user in people if services.is_last_administrator(user)]
         return names, {"people": len(people), **counts}, set() if allowed else {"people"}, kept
+
+    @admin.action(description="Make a link with which the selected person sets a new password", permissions=["change"])
+    def make_reset_link(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        if people.count() != 1 or not cast(User, request.user).is_superuser:
+            message = "Choose exactly one person; only administrators make such a link."
+            self.message_user(request, message, messages.WARNING)
+            return
+        user = people.get()
+        link = request.build_absolute_uri(passwords.reset_path(user))
+        self.message_user(request, f"Give {user} this link, it works once within three days: {link}", messages.WARNING)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[InlineModelAdmin[Any, Any]]]:
         """A person who is only just being added has the defaults."""

@@ -28,6 +28,18 @@ SETTINGS: Final = {
     "webhooks": "LIMIT_WEBHOOKS",
 }
 
+#: Name of a limit -> what a person reads.
+NAMES: Final = {
+    "queued_jobs": "waiting jobs",
+    "running_jobs": "running jobs",
+    "training_minutes_a_day": "minutes of training today",
+    "corpora": "corpora",
+    "models": "bots",
+    "stored_mb": "megabytes kept",
+    "x_posts_a_month": "posts bought of X this month",
+    "requests_a_minute": "API requests a minute",
+}
+
 #: Name of a limit -> what it counts, and what a person who has met it can do.
 SENTENCES: Final = {
     "queued_jobs": (

@@ -49,5 +49,5 @@ def row() -> HouseRules:
 
 
 def for_pages(request: HttpRequest) -> dict[str, Any]:
-    """`house` in templates; asked for where a page looks at it."""
-    return {"house": SimpleLazyObject(house_rules)}
+    """In templates `house`, asked for where a page looks at it, and whether mail is sent."""
+    return {"house": SimpleLazyObject(house_rules), "has_mail": settings.MAIL_SERVER is not None}

@@ -3,15 +3,20 @@ from __future__ import annotations
 import uuid
 from typing import Any, cast
 
+from allauth.account import views as allauth_views
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from botfactory.accounts import services, tokens
+from botfactory.accounts import limits, services, sessions, tokens
 from botfactory.accounts.forms import DeleteAccountForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
 
@@ -45,6 +50,47 @@ def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
         raise Http404("There is no such token.") from None
     messages.success(request, f"{token.name} is revoked: what used it has no access any more.")
     return redirect("tokens")
+
+
+@login_required
+@never_cache
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """All that one can look after in one's account, with how it stands."""
+    user = cast(User, request.user)
+    codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
+    most, used = limits.limits_of(user).as_dict(), limits.usage_of(user).as_dict()
+    context = {
+        "address": EmailAddress.objects.filter(user=user).order_by("-primary").first(),
+        "has_two_factor": is_mfa_enabled(user),
+        "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "sessions": len(sessions.sessions_of(user)),
+        "tokens": tokens.tokens_for_user(user).count(),
+        "limits": [
+            {"name": limits.NAMES[name], "used": used.get(name), "most": number} for name, number in most.items()
+        ],
+    }
+    return render(request, "accounts/account.html", context)
+
+
+@login_required
+@require_POST
+def end_sessions(request: HttpRequest, number: int | None = None) -> HttpResponse:
+    """One other session of the person, or all others."""
+    ended = sessions.end_others(cast(User, request.user), keep=request.session.session_key, number=number)
+    if number is not None and not ended:
+        raise Http404("There is no such session.")
+    messages.success(request, f"{ended} session{'s' if ended != 1 else ''} ended." if ended else "There is no other.")
+    return redirect("usersessions_list")
+
+
+@never_cache
+def password_reset(request: HttpRequest) -> HttpResponse:
+    """By mail; where none is sent, whom to ask."""
+    if settings.MAIL_SERVER is None:
+        return render(request, "accounts/ask_for_password.html")
+    response: HttpResponse = allauth_views.password_reset(request)
+    return response
 
 
 @login_required
