@@ -45,6 +45,8 @@ for name in (
     "PUBLIC_SHARING",
     "OPEN_GALLERY",
     "SIGNUP_MODE",
+    "EMAIL_URL",
+    "MAIL_FROM",
 ):
     os.environ[name] = ""
 (HOME / "var").mkdir()

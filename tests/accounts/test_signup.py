@@ -159,7 +159,7 @@ def test_the_administrator_makes_and_revokes_invitations(admin: User, bob: User,
     by_invitation(settings)
     client = signed_in(admin)
     list_page, add = "/admin/accounts/invitation/", "/admin/accounts/invitation/add/"
-    assert "for how many" in client.get(add).content.decode().lower()
+    assert "How many people may sign up with it" in client.get(add).content.decode()
     for wrong in (
         {"uses": "0"},
         {"uses": "10001"},

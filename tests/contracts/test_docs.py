@@ -28,7 +28,18 @@ def test_each_command_exists(page: Path) -> None:
 def test_every_command_of_ours_is_documented() -> None:
     text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     ours = {name for name, app in get_commands().items() if app in {"botfactory.ops", "tweets", "models_app"}}
-    assert ours == {"run", "doctor", "import_posts", "fine_tune", "generate", "evaluate", "train_base", "token"}
+    assert ours == {
+        "run",
+        "doctor",
+        "import_posts",
+        "fine_tune",
+        "generate",
+        "evaluate",
+        "train_base",
+        "token",
+        "invite",
+        "reset_link",
+    }
     assert all(f"| `{name} " in text for name in ours)
 
 

@@ -1,0 +1,104 @@
+"""One's account: what the page gathers, sessions that are seen and ended, and two-factor sign-in."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.usersessions.models import UserSession
+from django.core.cache import cache
+from django.test import Client
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import PersonalLimits, User
+from tests.conftest import PASSWORD, signed_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def no_rate_limits_of_tests_before() -> None:
+    cache.clear()
+
+
+def sign_in(name: str, browser: str = "A browser") -> Client:
+    client = Client(headers={"User-Agent": browser})
+    answer = client.post("/accounts/login/", {"login": name, "password": PASSWORD})
+    assert answer.status_code == 302
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/account/").status_code == 200
+
+
+def test_the_page_gathers_what_there_is_to_look_after(alice: User) -> None:
+    PersonalLimits.objects.create(user=alice, corpora=7, stored_mb=12345)
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    tokens.create_token(owner=alice, name="one")
+    client = sign_in("alice")
+    page = client.get("/account/").content.decode()
+    for path in ("email/", "password/change/", "2fa/", "sessions/"):
+        assert f'href="/accounts/{path}"' in page
+    assert 'href="/tokens/"' in page and 'href="/account/delete"' in page
+    assert "alice@example.org" in page and "signed in at 1 place" in page and "12,345" in page
+    row = re.search(r"corpora</th><td class=\"num\">(\d+)</td><td class=\"num\">(\d+)</td>", page)
+    assert row and row.groups() == ("0", "7")
+    assert 'href="/account/"' in client.get("/").content.decode()
+    assert Client().get("/account/")["Location"].startswith("/accounts/login/")
+
+
+def test_a_person_sees_and_ends_their_own_sessions(alice: User, bob: User) -> None:
+    here, phone, other = sign_in("alice", "Here"), sign_in("alice", "Phone <b>"), sign_in("alice", "Other")
+    theirs = sign_in("bob", "Of bob")
+    page = here.get("/accounts/sessions/").content.decode()
+    assert "This one" in page and "Phone &lt;b&gt;" in page and "Other" in page and "Of bob" not in page
+    numbers = {session.user_agent: session.pk for session in UserSession.objects.all()}
+    for nobodys in (numbers["Of bob"], numbers["Here"], 999_999):
+        assert here.post(f"/account/sessions/{nobodys}/end").status_code == 404
+    assert is_in(here) and is_in(theirs) and is_in(phone)
+    assert here.post(f"/account/sessions/{numbers['Phone <b>']}/end").status_code == 302
+    assert (is_in(phone), is_in(other), is_in(here)) == (False, True, True)
+    page = here.post("/account/sessions/end", follow=True).content.decode()
+    assert "1 session ended" in page and "There is no other session" in page
+    assert (is_in(other), is_in(here), is_in(theirs)) == (False, True, True)
+    assert "There is no other." in here.post("/account/sessions/end", follow=True).content.decode()
+    assert here.get("/account/sessions/end").status_code == 405
+    assert Client().post("/account/sessions/end")["Location"].startswith("/accounts/login/")
+
+
+def code(secret: str) -> str:
+    counter = next(iter(yield_hotp_counters_from_time()))
+    text: str = format_hotp_value(hotp_value(secret, counter))
+    return text
+
+
+def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes(alice: User) -> None:
+    client = sign_in("alice")
+    page = client.get("/accounts/2fa/totp/activate/").content.decode()
+    secret = re.search(r'id="authenticator_secret"[^>]*value="(\w+)"', " ".join(page.split()))
+    assert secret and "data:image/svg+xml" in page
+    answer = client.post("/accounts/2fa/totp/activate/", {"code": "000000"})
+    assert answer.status_code == 200 and "Incorrect code" in answer.content.decode()
+    page = client.post("/accounts/2fa/totp/activate/", {"code": code(secret[1])}, follow=True).content.decode()
+    codes = re.findall(r"\b[0-9a-z]{8}\b", client.get("/accounts/2fa/recovery-codes/download/").content.decode())
+    assert len(codes) == 10
+    assert "on, 10 recovery codes left" in client.get("/account/").content.decode()
+    second = Client()
+    asked = second.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, follow=True)
+    assert 'name="code"' in asked.content.decode() and not is_in(second)
+    second.post("/accounts/2fa/authenticate/", {"code": "wrong"})
+    assert not is_in(second)
+    second.post("/accounts/2fa/authenticate/", {"code": codes[0]})
+    assert is_in(second)
+    assert "on, 9 recovery codes left" in second.get("/account/").content.decode()
+
+
+def test_pages_of_the_account_are_for_those_who_are_signed_in_and_look_like_ours(alice: User) -> None:
+    client = signed_in(alice)
+    paths = ["email/", "password/change/", "2fa/", "2fa/totp/activate/", "sessions/", "logout/"]
+    for path in paths:
+        page = client.get(f"/accounts/{path}", follow=True).content.decode()
+        assert 'class="brand"' in page and page.count("<h1") == 1, path
+        assert Client().get(f"/accounts/{path}").status_code == 302, path

@@ -1,0 +1,202 @@
+"""Addresses that are confirmed, and passwords that are forgotten: with a mail server and without one."""
+
+from __future__ import annotations
+
+import base64
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.conf import LazySettings
+from django.core import mail
+from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from botfactory.accounts.models import User
+from botfactory.env import MailServer, env_mail
+from tests.conftest import PASSWORD, signed_in
+from tests.fakes import smtp_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "another horse battery"
+
+
+@pytest.fixture(autouse=True)
+def no_rate_limits_of_tests_before() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def with_mail(settings: LazySettings) -> None:
+    settings.MAIL_SERVER = MailServer("127.0.0.1", 25, "", "")
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    settings.ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+
+
+def sign_up(client: Client, name: str, email: str = "") -> Any:
+    return client.post(
+        "/accounts/signup/", {"username": name, "email": email, "password1": PASSWORD, "password2": PASSWORD}
+    )
+
+
+def sign_in(name: str, password: str = PASSWORD) -> Client:
+    client = Client()
+    client.post("/accounts/login/", {"login": name, "password": password})
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/account/").status_code == 200
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"http://testserver(/\S+)", text)
+    assert found, text
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtps://bots%40example.org:a%3Ab%2F@mail.example.org", ("mail.example.org", 465, "implicit")),
+        ("smtp+tls://bots%40example.org:a%3Ab%2F@mail.example.org:2525", ("mail.example.org", 2525, "starttls")),
+        ("smtp://localhost", ("localhost", 25, "")),
+    ],
+)
+def test_the_mail_server_is_read_from_its_address(
+    monkeypatch: pytest.MonkeyPatch, url: str, server: tuple[str, int, str]
+) -> None:
+    monkeypatch.setenv("EMAIL_URL", url)
+    found = env_mail("EMAIL_URL")
+    assert found and (found.host, found.port, found.tls) == server
+    assert (found.user, found.password) == (("bots@example.org", "a:b/") if "bots" in url else ("", ""))
+    assert "a:b/" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.example.org", "http://x", "smtp://", "smtps://user:secret@host:port", "smtp://h/x"]
+)
+def test_an_address_that_is_none_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("EMAIL_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="smtps://") as error:
+        env_mail("EMAIL_URL")
+    assert "secret" not in str(error.value)
+
+
+def test_an_address_is_confirmed_before_its_owner_is_let_in(with_mail: None, admin: User) -> None:
+    client = Client()
+    page = client.post(
+        "/accounts/signup/",
+        {"username": "anna", "email": "anna@example.org", "password1": PASSWORD, "password2": PASSWORD},
+        follow=True,
+    ).content.decode()
+    assert "Confirm your address" in page and not is_in(client) and not is_in(sign_in("anna"))
+    assert mail.outbox[0].to == ["anna@example.org"] and mail.outbox[0].subject.startswith("[Bot Factory]")
+    link = link_in(str(mail.outbox[0].body))
+    page = client.get(link).content.decode()
+    assert "anna@example.org" in page and "<form" in page
+    client.post(link)
+    assert is_in(sign_in("anna"))
+    assert EmailAddress.objects.get(email="anna@example.org").verified
+
+
+def test_with_mail_an_address_is_needed_and_without_it_is_not(admin: User, settings: LazySettings) -> None:
+    assert is_in(_signed_up("anna"))
+    assert mail.outbox == []
+    settings.ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+    assert sign_up(Client(), "ben").status_code == 200 and not User.objects.filter(username="ben").exists()
+
+
+def _signed_up(name: str, email: str = "") -> Client:
+    client = Client()
+    assert sign_up(client, name, email).status_code == 302
+    return client
+
+
+def test_who_was_here_before_there_was_mail_comes_in(alice: User, with_mail: None) -> None:
+    """Without an address; with one that is not confirmed it is asked for."""
+    assert is_in(sign_in("alice"))
+    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True)
+    assert not is_in(sign_in("alice"))
+    assert mail.outbox[-1].to == ["alice@example.org"]
+
+
+def test_a_forgotten_password_is_set_by_mail(alice: User, with_mail: None) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True, verified=True)
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    before = sign_in("alice")
+    client = Client()
+    page = client.post("/accounts/password/reset/", {"email": "alice@example.org"}, follow=True).content.decode()
+    assert "Look into your mail" in page
+    page = _set_password(client, link_in(str(mail.outbox[-1].body)))
+    assert "Your password is set" in page
+    assert is_in(sign_in("alice", NEW)) and not is_in(sign_in("alice")) and not is_in(before)
+    unknown = Client().post("/accounts/password/reset/", {"email": "nobody@example.org"}, follow=True)
+    assert "Look into your mail" in unknown.content.decode()
+
+
+def _set_password(client: Client, link: str) -> str:
+    form = client.get(link, follow=True)
+    assert 'name="password1"' in form.content.decode()
+    answer = client.post(form.request["PATH_INFO"], {"password1": NEW, "password2": NEW}, follow=True)
+    page: str = answer.content.decode()
+    return page
+
+
+def test_without_mail_one_is_told_to_ask_the_administrator(alice: User) -> None:
+    for answer in (
+        Client().get("/accounts/password/reset/"),
+        Client().post("/accounts/password/reset/", {"email": "alice@example.org"}),
+    ):
+        page = answer.content.decode()
+        assert "Ask its administrator" in page and 'name="email"' not in page
+    assert mail.outbox == []
+    assert "/accounts/password/reset/" in Client().get("/accounts/login/").content.decode()
+
+
+def test_the_administrator_makes_a_link_for_a_new_password(alice: User, bob: User, admin: User) -> None:
+    path = "/admin/accounts/user/"
+    chosen: dict[str, Any] = {"action": "make_reset_link", "_selected_action": [str(alice.pk)]}
+    page = signed_in(admin).post(path, chosen, follow=True).content.decode()
+    assert "Your password is set" in _set_password(Client(), link_in(page))
+    assert is_in(sign_in("alice", NEW))
+    used = Client().get(link_in(page), follow=True).content.decode()
+    assert "This link does not work" in used
+    both = {**chosen, "_selected_action": [str(alice.pk), str(bob.pk)]}
+    assert "Choose exactly one person" in signed_in(admin).post(path, both, follow=True).content.decode()
+    assert signed_in(bob).post(path, chosen).status_code == 302
+
+
+def test_the_terminal_makes_a_link_and_its_address_counts_as_confirmed(alice: User, with_mail: None) -> None:
+    EmailAddress.objects.create(user=alice, email="wrong@example.org", primary=True)
+    out = StringIO()
+    call_command("reset_link", "alice", address="http://testserver", stdout=out)
+    assert "Your password is set" in _set_password(Client(), link_in(out.getvalue()))
+    assert is_in(sign_in("alice", NEW))
+    with pytest.raises(CommandError, match="no account named 'nobody'"):
+        call_command("reset_link", "nobody")
+
+
+def test_mail_goes_by_the_server_and_what_it_does_not_take_is_told(
+    admin: User, with_mail: None, settings: LazySettings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "127.0.0.1", "bots", "secret"
+    settings.DEFAULT_FROM_EMAIL = "Bot Factory <bots@example.org>"
+    with smtp_server.MailServer() as server:
+        settings.EMAIL_PORT = server.port
+        assert sign_up(Client(), "anna", "anna@example.org").status_code == 302
+    assert "To: anna@example.org" in server.messages[0] and "From: Bot Factory <bots@example.org>" in server.messages[0]
+    assert base64.b64decode(server.logins[0]).decode() == "\0bots\0secret"
+    answer = sign_up(Client(), "ben", "ben@example.org")
+    assert answer.status_code == 503 and "The mail could not be sent" in answer.content.decode()
+    with smtp_server.MailServer() as server:
+        settings.EMAIL_PORT = server.port
+        cache.clear()
+        assert not is_in(sign_in("ben"))
+    assert "To: ben@example.org" in server.messages[0]
