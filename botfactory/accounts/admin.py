@@ -180,7 +180,7 @@ class HouseRulesAdmin(DeskAdmin[HouseRules]):
         if isinstance(field, forms.NullBooleanField):
             usual = "yes" if getattr(settings, db_field.name.upper()) else "no"
             field.widget.choices = [("unknown", f"as the settings say: {usual}"), ("true", "yes"), ("false", "no")]
-        if db_field.name == "signup_mode":
+        if isinstance(field, forms.ChoiceField):
             usual = HouseRules.Signup(settings.SIGNUP_MODE).label.lower()
             field.choices = [("", f"As the settings say: {usual}"), *HouseRules.Signup.choices]
         return field
@@ -207,7 +207,7 @@ class InvitationAdmin(DeskAdmin[Invitation]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
 
-    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
         return ["note", "uses", "expires_at"] if obj is None else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> list[str]:

@@ -76,6 +76,8 @@ def code(secret: str) -> str:
 
 def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes(alice: User) -> None:
     client = sign_in("alice")
+    assert client.get("/accounts/2fa/totp/activate/")["Location"].startswith("/accounts/reauthenticate/")
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     page = client.get("/accounts/2fa/totp/activate/").content.decode()
     secret = re.search(r'id="authenticator_secret"[^>]*value="(\w+)"', " ".join(page.split()))
     assert secret and "data:image/svg+xml" in page

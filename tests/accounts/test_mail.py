@@ -55,7 +55,7 @@ def is_in(client: Client) -> bool:
 
 
 def link_in(text: str) -> str:
-    found = re.search(r"http://testserver(/\S+)", text)
+    found = re.search(r"http://testserver(/[^\s<\"]+)", text)
     assert found, text
     return found[1]
 

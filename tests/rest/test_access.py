@@ -81,7 +81,7 @@ def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID | str], alic
 def test_to_strangers_and_the_administrator_things_do_not_exist(
     things: dict[str, uuid.UUID | str], bob: User, admin: User
 ) -> None:
-    nowhere = {name: uuid.uuid4() for name in things}
+    nowhere: dict[str, uuid.UUID | str] = {name: uuid.uuid4() for name in things}
     for program in (Program(bob), Program(admin, "read", "write", "admin")):
         for method, path, operation in operations():
             # Whoever has a link gets in: tests/models_app/test_sharing.py.
