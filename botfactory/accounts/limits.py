@@ -38,6 +38,7 @@ NAMES: Final = {
     "stored_mb": "megabytes kept",
     "x_posts_a_month": "posts bought of X this month",
     "requests_a_minute": "API requests a minute",
+    "webhooks": "webhooks",
 }
 
 #: Name of a limit -> what it counts, and what a person who has met it can do.
