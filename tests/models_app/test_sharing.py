@@ -302,6 +302,17 @@ def test_a_guest_writes_within_their_own_limit(bob: User, bot: TrainedModel) -> 
     assert not Generation.objects.exists()
 
 
+def test_a_stream_is_guarded_as_well(bob: User, bot: TrainedModel) -> None:
+    sharing.share(bot, "public")
+    program, path = Program(bob), f"/gallery/{bot.pk}/generate?stream=1"
+    body = {"n": 1, "max_characters": 40}
+    for guard in ("copy_guard", "mask_mentions"):
+        require_error(program.post(path, {**body, guard: False}), 422, "guard_kept", guard)
+    answer = program.post(path, body)
+    assert answer["Content-Type"] == "text/event-stream"
+    require_error(program.post(f"/models/{bot.pk}/generate?stream=1", body), 404, "not_found")
+
+
 def test_nobody_trains_further_from_a_shared_one(bob: User, bot: TrainedModel) -> None:
     sharing.share(bot, "public")
     own = import_posts(bob, seed=3)
