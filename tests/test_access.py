@@ -36,10 +36,10 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
     "/models/{model}/share": (405, 302),
-    "/models/{model}/delete": (405, 302),
     # A private one, as others would see it; what of shared ones is in tests/models_app/test_sharing.py.
     "/gallery/{model}/": (200, 405),
     "/gallery/{model}/generate": (405, 400),
+    "/models/{model}/delete": (405, 302),
     "/corpora/{corpus}/posts": (200, 405),
     "/corpora/{corpus}/posts/out": (405, 302),
     "/corpora/{corpus}/posts/back": (405, 302),
