@@ -16,7 +16,7 @@ from botfactory.accounts.models import PersonalLimits, User
 from botfactory.accounts.services import delete_account
 from models_app import registry, services, sharing
 from models_app.ml.copies import CopyGuard
-from models_app.models import Generation, TrainedModel
+from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.sharing import EVERYTHING, NOTHING, OF_BASE, OF_GUESTS, OF_PASSERS_BY, Right
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
@@ -418,7 +418,7 @@ def test_a_base_model_that_a_person_made_is_not_everybodys_to_let_write_unguarde
     alice: User, bob: User, bot: TrainedModel, base: TrainedModel
 ) -> None:
     assert sharing.rights_of(bob, base) == OF_BASE | {Right.LOOSEN}
-    registry.make_base(bot)
+    registry.make_base(bot, how=BaseChange.How.PROMOTED)
     bot.refresh_from_db()
     assert sharing.rights_of(bob, bot) == OF_BASE and sharing.rights_of(alice, bot) == EVERYTHING
     unguarded = {"n": 1, "max_characters": 40, "copy_guard": False}
