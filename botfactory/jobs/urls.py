@@ -4,9 +4,12 @@ from django.urls import path, re_path
 
 from botfactory.jobs import views
 
+#: As the converter of `<uuid:...>` has it, which a pattern with two choices cannot use.
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
 urlpatterns = [
     path("", views.job_list, name="jobs"),
     path("<uuid:job_id>/", views.job_page, name="job"),
     path("<uuid:job_id>/events", views.job_events, name="job_events"),
-    re_path(r"^(?P<job_id>[0-9a-f-]{36})/(?P<action>cancel|stop|retry)$", views.job_action, name="job_action"),
+    re_path(rf"^(?P<job_id>{UUID})/(?P<action>cancel|stop|retry)$", views.job_action, name="job_action"),
 ]

@@ -78,3 +78,9 @@ def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
 def test_the_list_shows_own_jobs_only(alice: User, bob: User, job: Job) -> None:
     assert "A test" in signed_in(alice).get("/jobs/").content.decode()
     assert "A test" not in signed_in(bob).get("/jobs/").content.decode()
+
+
+def test_what_only_looks_like_an_id_is_not_found(alice: User) -> None:
+    client = signed_in(alice)
+    for text in ("-" * 36, "0" * 36):
+        assert client.post(f"/jobs/{text}/cancel").status_code == 404
