@@ -229,6 +229,8 @@ else:
 DEFAULT_FROM_EMAIL = env_str("MAIL_FROM", MAIL_SERVER.user if MAIL_SERVER else "") or "botfactory@localhost"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*" if MAIL_SERVER else "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_SERVER else "none"
+# Without mail no address can be confirmed, and two-factor sign-in is for everybody.
+MFA_ALLOW_UNVERIFIED_EMAIL = MAIL_SERVER is None
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Bot Factory] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_LOGOUT_ON_GET = False

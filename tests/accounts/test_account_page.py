@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
@@ -75,6 +76,7 @@ def code(secret: str) -> str:
 
 
 def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes(alice: User) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True)
     client = sign_in("alice")
     assert client.get("/accounts/2fa/totp/activate/")["Location"].startswith("/accounts/reauthenticate/")
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
@@ -95,6 +97,20 @@ def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes
     second.post("/accounts/2fa/authenticate/", {"code": codes[0]})
     assert is_in(second)
     assert "on, 9 recovery codes left" in second.get("/account/").content.decode()
+
+
+def test_addresses_are_added_put_first_and_removed(alice: User) -> None:
+    client = sign_in("alice")
+    for address in ("one@example.org", "two@example.org"):
+        client.post("/accounts/email/", {"email": address, "action_add": ""})
+    page = client.get("/accounts/email/").content.decode()
+    assert "one@example.org" in page and "two@example.org" in page
+    # Where no mail is sent nothing is said of confirming.
+    assert "confirmed" not in page and 'name="action_send"' not in page
+    client.post("/accounts/email/", {"email": "one@example.org", "action_remove": ""})
+    left = list(EmailAddress.objects.filter(user=alice).values_list("email", flat=True))
+    client.post("/accounts/email/", {"email": "two@example.org", "action_primary": ""})
+    assert "two@example.org" in left and EmailAddress.objects.get(email="two@example.org").primary
 
 
 def test_pages_of_the_account_are_for_those_who_are_signed_in_and_look_like_ours(alice: User) -> None:
