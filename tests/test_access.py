@@ -1,28 +1,39 @@
-"""Who sees what: every route of the pages, for owner, stranger, administrator and nobody."""
+"""Who sees what: every route of pages, administration and sockets, for each kind of person.
+
+Owner, stranger, nobody, administrator, who was deactivated, and tokens that do not do. Each route has its expectation
+here, those of the REST API in tests/rest/test_access.py: one without fails the last tests.
+"""
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.db import connections
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, User
+from botfactory.asgi import application
 from botfactory.jobs.models import Job
+from botfactory.routing import websocket_urlpatterns
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
-from tests.models_app.conftest import model as model
+from tests.models_app.conftest import untrained
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Route -> what the owner gets for (GET, POST). Everything that names a thing by its id is here: see the last test.
+#: What names a thing by its id -> what the owner gets for (GET, POST).
 ROUTES: dict[str, tuple[int, int]] = {
     "/jobs/{job}/": (200, 405),
     "/jobs/{job}/events": (200, 405),
@@ -48,6 +59,57 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/delete": (405, 302),
     "/tokens/{token}/revoke": (405, 302),
 }
+#: Pages that show everybody their own -> what who is signed in gets for (GET, POST).
+OWN_PAGES: dict[str, tuple[int, int]] = {
+    "/": (200, 405),
+    "/jobs/": (200, 405),
+    "/corpora/": (200, 405),
+    "/corpora/new": (200, 400),
+    "/corpora/blend": (200, 400),
+    "/models/": (200, 405),
+    "/tokens/": (200, 400),
+    "/account/delete": (200, 400),
+    "/accounts/logout/": (200, 302),
+    "/accounts/reauthenticate/": (200, 200),
+    "/accounts/email/": (200, 302),
+    "/accounts/password/change/": (200, 200),
+    "/accounts/2fa/": (200, 405),
+    "/accounts/2fa/reauthenticate/": (302, 302),
+    "/accounts/2fa/totp/activate/": (302, 302),
+    "/accounts/2fa/totp/deactivate/": (404, 404),
+    "/accounts/2fa/recovery-codes/": (404, 405),
+    "/accounts/2fa/recovery-codes/generate/": (302, 302),
+    "/accounts/2fa/recovery-codes/download/": (404, 404),
+}
+#: Of these nobody gets something of their own: a welcome, or nothing to sign out from.
+FOR_NOBODY = {"/": 200, "/accounts/logout/": 302}
+#: For whoever comes -> what nobody gets for GET. Nothing of a person is on them.
+OPEN_PAGES: dict[str, int] = {
+    "/api/docs": 200,
+    "/accounts/login/": 200,
+    "/accounts/signup/": 200,
+    "/accounts/inactive/": 200,
+    "/accounts/confirm-email/": 200,
+    "/accounts/confirm-email/{key}/": 200,
+    "/accounts/password/reset/": 200,
+    "/accounts/password/reset/done/": 200,
+    "/accounts/password/reset/key/{uidb36}-{key}/": 200,
+    "/accounts/password/reset/key/done/": 200,
+    # Steps of signing in, for who has begun.
+    "/accounts/login/code/confirm/": 302,
+    "/accounts/2fa/authenticate/": 302,
+    # To sign in, who has no password yet is sent elsewhere.
+    "/accounts/password/set/": 302,
+}
+#: For programs, by token: tests/tweets/test_tweet_server.py.
+BY_TOKEN = {"/api/{handle}"}
+#: Sockets, all of a thing of somebody's.
+SOCKETS = {"/ws/jobs/{job}/"}
+
+
+@pytest.fixture
+def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
+    return untrained(corpus, base)
 
 
 @pytest.fixture
@@ -148,20 +210,136 @@ def test_the_administration_is_for_administrators(alice: User, admin: User, char
     assert signed_in(admin).get("/admin/").status_code == 200
 
 
-def test_every_route_that_names_a_thing_is_in_this_file() -> None:
-    # Those of the REST API are in tests/rest/test_access.py.
-    def routes(resolver: URLResolver, prefix: str = "") -> list[str]:
-        found = []
-        for entry in resolver.url_patterns:
-            path = prefix + str(entry.pattern).lstrip("^")
-            if isinstance(entry, URLResolver):
-                found += routes(entry, path)
-            elif isinstance(entry, URLPattern):
-                found.append(path)
-        return found
+def refused(answer: Any) -> bool:
+    """Whether who asked is sent to sign in."""
+    return bool(answer.status_code == 302 and "/login/" in answer["Location"])
 
-    ours = [path for path in routes(get_resolver()) if not path.startswith(("admin/", "accounts/", "api/v1/"))]
-    naming = {path for path in ours if "_id>" in path}
-    simple = {re.sub(r"\(?\??P?<(?:uuid:)?(\w+)_id>[^)/]*\)?", r"{\1}", path) for path in naming}
-    known = {re.sub(r"/(cancel|stop|retry)$", "/(?P<action>cancel|stop|retry)$", route) for route in ROUTES}
-    assert {f"/{path}" for path in simple} == known
+
+def test_own_pages_open_for_who_is_signed_in_and_for_nobody_else(alice: User, charlie: Client) -> None:
+    found = {}
+    for path in OWN_PAGES:
+        # Each time anew: one of them signs out.
+        client = signed_in(alice)
+        found[path] = (client.get(path).status_code, client.post(path).status_code)
+    assert found == OWN_PAGES
+    for path, expected in OWN_PAGES.items():
+        for method, status in zip(("GET", "POST"), expected, strict=True):
+            answer = charlie.generic(method, path)
+            assert refused(answer) or answer.status_code == FOR_NOBODY.get(path) or status == 405, path
+    gone = signed_in(alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    for path in OWN_PAGES:
+        answer = gone.get(path)
+        assert refused(answer) or answer.status_code == FOR_NOBODY.get(path), path
+
+
+def test_open_pages_are_open(db: None, charlie: Client) -> None:
+    for route, status in OPEN_PAGES.items():
+        assert charlie.get(route.format(key="x", uidb36="1")).status_code == status, route
+
+
+def test_a_token_opens_no_page(ids: dict[str, uuid.UUID], alice: User, admin: User) -> None:
+    for owner, routes in ((alice, [*OWN_PAGES, *ROUTES]), (admin, ["/admin/", "/admin/house/"])):
+        text = tokens.create_token(owner=owner, name="A program").text
+        program = Client(headers={"Authorization": f"Bearer {text}"})
+        for route in routes:
+            answer = program.get(route.format(**ids))
+            assert refused(answer) or answer.status_code == FOR_NOBODY.get(route), route
+
+
+def test_the_administration_is_for_active_administrators_to_the_last_route(
+    ids: dict[str, uuid.UUID], alice: User, admin: User, charlie: Client
+) -> None:
+    paths = [filled(route, ids) for route in routes() if route.startswith("/admin/")]
+    paths = [path for path in paths if path not in ("/admin/login/", "/admin/logout/")]
+    assert len(paths) > 40
+    boss, stranger = signed_in(admin), signed_in(alice)
+    for path in paths:
+        for client in (stranger, charlie):
+            for answer in (client.get(path), client.post(path)):
+                assert refused(answer), path
+        answer = boss.get(path)
+        assert not refused(answer) and answer.status_code < 500, (path, answer.status_code)
+    User.objects.filter(pk=admin.pk).update(is_active=False)
+    assert all(refused(boss.get(path)) for path in paths)
+
+
+@pytest.fixture
+def opened(ids: dict[str, uuid.UUID], alice: User, bob: User, admin: User) -> list[tuple[str, dict[str, str], bool]]:
+    """Who -> by which headers they show it -> whether they may watch a thing of alice's."""
+
+    def session(user: User) -> dict[str, str]:
+        return {"cookie": f"sessionid={signed_in(user).cookies['sessionid'].value}", "origin": "http://localhost"}
+
+    def token(user: User, *scopes: str, **fields: Any) -> dict[str, str]:
+        new = tokens.create_token(owner=user, name="A program", scopes=scopes or ("read", "write"))
+        ApiToken.objects.filter(pk=new.token.pk).update(**fields)
+        return {"authorization": f"Bearer {new.text}"}
+
+    now = timezone.now()
+    return [
+        ("owner, by session", session(alice), True),
+        ("owner, by token", token(alice, "read"), True),
+        ("owner, wrong scope", token(alice, "write"), False),
+        ("owner, expired", token(alice, expires_at=now), False),
+        ("owner, revoked", token(alice, revoked_at=now), False),
+        ("stranger, by session", session(bob), False),
+        ("stranger, by token", token(bob), False),
+        ("administrator, by session", session(admin), False),
+        ("administrator, by token", token(admin, "read", "write", "admin"), False),
+        ("nobody", {"origin": "http://localhost"}, False),
+    ]
+
+
+async def test_sockets_open_for_the_owner_and_for_nobody_else(
+    ids: dict[str, uuid.UUID], opened: list[tuple[str, dict[str, str], bool]], alice: User
+) -> None:
+    async def opens(route: str, headers: dict[str, str]) -> bool:
+        sent = [(name.encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()]
+        line = WebsocketCommunicator(application, route.format(**ids), headers=sent)
+        is_open, _ = await line.connect()
+        await line.disconnect()
+        return bool(is_open)
+
+    for route in SOCKETS:
+        for who, headers, expected in opened:
+            assert await opens(route, headers) is expected, (route, who)
+    await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+    for route in SOCKETS:
+        for who, headers, _ in opened:
+            assert not await opens(route, headers), (route, who, "inactive")
+    await sync_to_async(connections.close_all)()
+
+
+def routes(resolver: URLResolver | None = None, prefix: str = "/") -> Iterator[str]:
+    """Every route of the site as a pattern with {names}."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = prefix + simple(str(entry.pattern))
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, path)
+        elif isinstance(entry, URLPattern):
+            yield path
+
+
+def simple(pattern: str) -> str:
+    """{job} for <uuid:job_id> and for (?P<job_id>...)."""
+    pattern = re.sub(r"\(\?P<(\w+?)(?:_id)?>[^)]*\)", r"{\1}", pattern.removeprefix("^").removesuffix("$"))
+    return re.sub(r"<(?:\w+:)?(\w+?)(?:_id)?>", r"{\1}", pattern)
+
+
+def filled(route: str, ids: dict[str, uuid.UUID]) -> str:
+    """The route with something in its place for each name."""
+    known = {**ids, "app_label": "jobs"}
+    return re.sub(r"\{(\w+)\}", lambda name: str(known.get(name[1], "1")), route)
+
+
+def test_every_route_has_an_expectation() -> None:
+    # Of the administration all routes are asked above, of the REST API all operations of its document.
+    ours = {path for path in routes() if not path.startswith(("/admin/", "/api/v1"))}
+    actions = {f"/jobs/{{job}}/{action}" for action in ("cancel", "stop", "retry")}
+    known = {*ROUTES, *OWN_PAGES, *OPEN_PAGES, *BY_TOKEN} - actions | {"/jobs/{job}/{action}"}
+    assert ours == known
+
+
+def test_every_socket_has_an_expectation() -> None:
+    assert {f"/{simple(str(entry.pattern))}" for entry in websocket_urlpatterns} == SOCKETS

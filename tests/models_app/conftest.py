@@ -76,13 +76,8 @@ def learned() -> Learned:
     return Learned(registry.load(model), {name: getattr(model, name) for name in names})
 
 
-@pytest.fixture
-def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
-    """A bot of alice: trained for the first test that asks, and from then on registered with the same weights."""
-    if not learned.cache_info().currsize:
-        train(corpus, base)
-        learned()
-        return TrainedModel.objects.get(owner=corpus.owner)
+def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: dict[str, Any]) -> TrainedModel:
+    """A bot of the corpus' owner with these weights, as if its training had just ended."""
     job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True)
     model = registry.register(
         job=job,
@@ -90,10 +85,26 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
         corpus=corpus,
         parent=base,
         parent_name="base",
-        trained=learned().checkpoint,
+        trained=trained,
         guard=CopyGuard.of(corpora.training_posts(corpus)),
-        meta=learned().checkpoint.meta,
-        values=learned().values,
+        meta=trained.meta,
+        values=values,
     )
     Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, result={"model": str(model.pk), "name": model.name})
     return TrainedModel.objects.get(pk=model.pk)
+
+
+def untrained(corpus: Corpus, base: TrainedModel) -> TrainedModel:
+    """A bot of the corpus' owner that has learned nothing yet, without TensorFlow, which takes long to load."""
+    values = {"posts": corpus.posts_kept, "characters": corpus.characters}
+    return registered(corpus, base, registry.load(base), values)
+
+
+@pytest.fixture
+def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
+    """A bot of alice: trained for the first test that asks, and from then on registered with the same weights."""
+    if not learned.cache_info().currsize:
+        train(corpus, base)
+        learned()
+        return TrainedModel.objects.get(owner=corpus.owner)
+    return registered(corpus, base, learned().checkpoint, learned().values)

@@ -13,17 +13,28 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from botfactory.accounts.models import PersonalLimits, User
+from botfactory.accounts import tokens
+from botfactory.accounts.models import ApiToken, PersonalLimits, User
+from botfactory.api import api
 from botfactory.webhooks import services as webhooks
 from models_app import services
 from models_app.ml.config import SamplingConfig
 from models_app.models import TrainedModel
+from tests.conftest import signed_in
 from tests.jobs.test_api import submit
+from tests.models_app.conftest import untrained
 from tests.rest.helpers import V1, Program, require_error
+from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LINK = "x" * 43
+
+
+@pytest.fixture
+def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
+    return untrained(corpus, base)
 
 
 @pytest.fixture
@@ -62,12 +73,37 @@ def at(path: str, things: dict[str, uuid.UUID | str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda name: str(things[name[1]]), path)
 
 
-def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID | str], alice: User) -> None:
-    nobody, inactive = Program(None), Program(alice)
-    User.objects.filter(pk=alice.pk).update(is_active=False)
+def test_nobody_and_who_is_inactive_get_in_nowhere(
+    things: dict[str, uuid.UUID | str], alice: User, bob: User
+) -> None:
+    nobody, inactive, expired, revoked = Program(None), Program(bob), Program(alice), Program(alice)
+    page = signed_in(bob)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    ApiToken.objects.filter(pk=expired.token.pk).update(expires_at=timezone.now())
+    tokens.revoke_token(revoked.token)
     for method, path, _ in operations():
         require_error(nobody.ask(method, at(path, things)), 401, "not_authenticated")
-        require_error(inactive.ask(method, at(path, things)), 401, "bad_token")
+        require_error(page.generic(method, V1 + at(path, things)), 401, "not_authenticated")
+        for program in (inactive, expired, revoked):
+            require_error(program.ask(method, at(path, things)), 401, "bad_token")
+
+
+def test_what_administrators_may_nobody_else_may(
+    things: dict[str, uuid.UUID | str], alice: User, admin: User
+) -> None:
+    owner, plain, page = Program(alice), Program(admin, "read", "write"), signed_in(alice)
+    for method, path, operation in operations():
+        if operation["security"][0]["Token"] == ["admin"]:
+            for program in (owner, plain):
+                require_error(program.ask(method, at(path, things)), 403, "missing_scope")
+            require_error(page.generic(method, V1 + at(path, things)), 403, "missing_scope")
+
+
+def test_every_route_is_in_the_document() -> None:
+    # What the document does not have, the tests of this file do not ask.
+    documented = {path for _, path, _ in operations()}
+    there = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/{entry.pattern}") for entry in api.urls[0]}
+    assert there == documented | {"/openapi.json", "/"}
 
 
 def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID | str], alice: User) -> None:
