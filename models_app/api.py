@@ -24,7 +24,7 @@ from botfactory.rest import once
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Asked, Page, Text, Told, examples
 from models_app import downloads, live, registry, services, sharing
 from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
 from models_app.ml.errors import BadSampling, LearningError
@@ -269,7 +269,7 @@ class GenerateIn(Asked):
     prompt: Text = Field("", max_length=280, description="How each post begins.")
     seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")
     max_characters: int = Field(280, ge=1, le=4000, strict=True, description="Of a post, the prompt included.")
-    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED)]] = Field(
+    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED, json_schema_extra=VISIBLE)]] = Field(
         default=[], max_length=MOST_BANNED, description="Words and phrases that no post holds."
     )
     copy_guard: bool = Field(True, strict=True, description="No post is too close to one that was learned.")
@@ -363,7 +363,7 @@ STREAM: Final = {
         200: {
             "content": {
                 "text/event-stream": {
-                    "schema": {"type": "string"},
+                    "schema": SERVER_SENT,
                     "example": 'event: post\ndata: {"post": "I love coffee", "label": "AI parody of @dril.bsky.social, '
                     'not by @dril.bsky.social."}\n\n',
                 }
@@ -516,7 +516,13 @@ class ModelDetailOut(ModelOut):
 class ModelChangesIn(Asked):
     """What is not sent stays as it is."""
 
-    name: Text | None = Field(None, min_length=1, max_length=80, description="The new name, without a slash.")
+    name: Text | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="The new name, without a slash.",
+        json_schema_extra={"pattern": r"^[^/\x00]*[^\s/\x00][^/\x00]*$"},
+    )
     visibility: Literal["private", "unlisted", "public"] | None = Field(
         None, description="Who finds it beside you. An unlisted one has a link, which dies when it becomes another."
     )

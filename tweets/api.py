@@ -22,7 +22,7 @@ from botfactory.rest import once
 from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import MOST, USUAL, PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
 from tweets import costs, posts, services
 from tweets.models import Corpus, Post
 from tweets.report import Line
@@ -66,14 +66,14 @@ class _About(Asked):
 
     basis: Basis = Field(description="Whose posts these are: your own, of somebody who permits it, a public figure's.")
     name: Text = Field("", max_length=80, description="What the corpus is called; else by the account or the file.")
-    keep_replies: bool = Field(False, description="Whether replies to others are learned from.")
-    keep_reposts: bool = Field(False, description="Whether other people's posts that were passed on are.")
+    keep_replies: bool = Field(False, strict=True, description="Whether replies to others are learned from.")
+    keep_reposts: bool = Field(False, strict=True, description="Whether other people's posts that were passed on are.")
 
 
 class CorpusIn(_About):
     """Either `text`, or `source` and `handle`."""
 
-    text: Text | None = Field(None, description="Posts, one on each line.")
+    text: Text | None = Field(None, description="Posts, one on each line.", json_schema_extra=VISIBLE)
     source: Network | None = Field(None, description="The network of the account.")
     handle: Text | None = Field(None, max_length=500, description="The account: its handle, or its profile's address.")
     confirm_cost: bool = Field(
@@ -93,7 +93,12 @@ class CorpusFileIn(_About):
 
 
 class ColumnIn(Asked):
-    column: Text = Field(min_length=1, max_length=80, description="The column that holds the posts, or its number.")
+    column: Text = Field(
+        min_length=1,
+        max_length=80,
+        description="The column that holds the posts, or its number.",
+        json_schema_extra=VISIBLE,
+    )
 
     model_config = examples({"column": "text"}, base=Asked.model_config)
 
@@ -258,9 +263,29 @@ class PostsQuery(Asked):
     show: posts.Show = Field("kept", description="kept; dropped by cleaning; removed by hand; or all.")
 
 
+def _json_schema() -> dict[str, Any]:
+    """Of the fields that say what is brought, those of one of the two ways are there."""
+    ways = (("text",), ("source", "handle"))
+    names = {name for way in ways for name in way}
+    return CorpusIn.model_json_schema() | {
+        "oneOf": [
+            {
+                "required": list(way),
+                "properties": {name: {"type": "string" if name in way else "null"} for name in sorted(names)},
+            }
+            for way in ways
+        ]
+    }
+
+
 def _form_schema() -> dict[str, Any]:
     schema = CorpusFileIn.model_json_schema()
-    file = {"type": "string", "format": "binary", "description": "A .txt, .csv, .json or .jsonl file or an X archive."}
+    file = {
+        "type": "string",
+        "format": "binary",
+        "minLength": 1,
+        "description": "A .txt, .csv, .json or .jsonl file or an X archive.",
+    }
     return {**schema, "properties": {"file": file, **schema["properties"]}, "required": ["file", *schema["required"]]}
 
 
@@ -269,7 +294,7 @@ _BODY: Final = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": CorpusIn.model_json_schema(),
+                "schema": _json_schema(),
                 "examples": {
                     "handle": {"value": {"source": "bluesky", "handle": "@dril.bsky.social", "basis": "public"}},
                     "text": {"value": {"text": "my first post\nmy second post", "basis": "own", "name": "My posts"}},
@@ -416,7 +441,10 @@ def _bring_account(owner: User, asked: CorpusIn) -> Job:
 
 def _bring_file(owner: User, request: HttpRequest) -> Job:
     more = sorted(set(request.FILES) - {"file"})
-    asked = _checked(CorpusFileIn, request.POST.dict() | dict.fromkeys(more))
+    # A form knows text only.
+    known = {"true": True, "false": False}
+    answers = {name: known.get(str(text), text) for name, text in request.POST.items() if name.startswith("keep_")}
+    asked = _checked(CorpusFileIn, request.POST.dict() | answers | dict.fromkeys(more))
     file = request.FILES.get("file")
     if file is None or file.file is None:
         raise bad_value("file", "file is missing in the form: it is the file that holds the posts.", code="missing")

@@ -42,6 +42,10 @@ class TokenError(Exception):
         self.param = param
 
 
+class TooManyTokens(TokenError):
+    code = "limit_reached"
+
+
 @dataclass(frozen=True, slots=True)
 class NewToken:
     """`text` is what the program sends. It is known now and never again, hence kept out of the repr."""
@@ -97,7 +101,7 @@ def create_token(
     if not set(chosen) <= set(within):
         raise TokenError("A token can only make tokens that may no more than itself.", "scopes")
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MOST_TOKENS:
-        raise TokenError(f"You have {MOST_TOKENS} tokens, which is the most: revoke one that is no longer used.")
+        raise TooManyTokens(f"You have {MOST_TOKENS} tokens, which is the most: revoke one that is no longer used.")
     prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_hex(_SECRET_BYTES)
     token = ApiToken.objects.create(
         owner=owner,

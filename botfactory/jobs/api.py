@@ -21,7 +21,7 @@ from botfactory.jobs.watching import Watcher
 from botfactory.rest.access import person
 from botfactory.rest.errors import not_found, register_errors
 from botfactory.rest.paging import MOST, PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import SERVER_SENT, Asked, Page, Text, Told, examples
 
 router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})
@@ -237,7 +237,7 @@ _STREAM: Final = {
         200: {
             "content": {
                 "text/event-stream": {
-                    "schema": {"type": "string"},
+                    "schema": SERVER_SENT,
                     "example": 'id: 1\nevent: state\ndata: {"sequence": 1, "kind": "state", "payload": {"state": '
                     '"queued"}, "created_at": "2026-11-25T12:00:00.000Z"}\n\n',
                 }

@@ -14,7 +14,7 @@ from django.http.request import RawPostDataException
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from botfactory.accounts.limits import LimitReached
-from botfactory.accounts.tokens import TokenError
+from botfactory.accounts.tokens import TokenError, TooManyTokens
 from botfactory.rest import context
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def bad_value(param: str, message: str, *, code: str = "bad_value") -> ApiError:
 
 
 #: Errors of the services, each with a `code` and a sentence -> status; the nearest ancestor counts.
-_statuses: dict[type[Exception], int] = {LimitReached: 409, TokenError: 422}
+_statuses: dict[type[Exception], int] = {LimitReached: 409, TokenError: 422, TooManyTokens: 409}
 
 
 def register_errors(statuses: Mapping[type[Exception], int]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
 
 T = TypeVar("T")
 
@@ -13,10 +13,35 @@ T = TypeVar("T")
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
+#: For the document, of text that must not be blank: the services refuse that with a sentence.
+VISIBLE: Final[dict[str, Any]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+
+
+#: For the document, of text/event-stream: one of its events.
+SERVER_SENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "An event of the stream. `data` is JSON.",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "required": ["event", "data"],
+}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Asked(Schema):
     """The base of what callers send: unknown fields are errors, numbers are numbers."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _whole_numbers(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """In JSON 2.0 is as whole a number as 2."""
+        if isinstance(sent, dict):
+            sent = {name: _whole(value) for name, value in sent.items()}
+        return handler(sent)
 
 
 class Told(Schema):

@@ -16,7 +16,7 @@ from botfactory.rest import once
 from botfactory.rest.access import access_of, person
 from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
 
 router = Router(tags=["tokens"])
 
@@ -32,7 +32,9 @@ _EXAMPLE = {
 
 
 class TokenIn(Asked):
-    name: Text = Field(min_length=1, max_length=LONGEST_NAME, description="What will use it.")
+    name: Text = Field(
+        min_length=1, max_length=LONGEST_NAME, description="What will use it.", json_schema_extra=VISIBLE
+    )
     scopes: list[Scope] = Field(
         default=["read", "write"],
         min_length=1,

@@ -37,7 +37,10 @@ _EXAMPLE: Final = {
 
 class WebhookIn(Asked):
     url: Text = Field(
-        min_length=1, max_length=services.LONGEST_URL, description="Where it is sent to, by POST: https or http."
+        min_length=1,
+        max_length=services.LONGEST_URL,
+        description="Where it is sent to, by POST: https or http.",
+        json_schema_extra={"pattern": "^https?://"},
     )
     events: list[Happening] = Field(
         default=["job.succeeded", "job.failed", "job.cancelled"], min_length=1, description="What it is told of."

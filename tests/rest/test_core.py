@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from openapi_spec_validator import validate
 
+from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, PersonalLimits, User
 from botfactory.rest import context, pace
 from botfactory.rest.models import KeptAnswer
@@ -227,6 +228,13 @@ def test_the_text_of_a_token_is_told_once_and_kept_nowhere(alice: User) -> None:
     assert ApiToken.objects.filter(name="another").count() == 1
     listed = program.get("/tokens").json()["data"]
     assert {token["name"] for token in listed} == {"another", "program"} and "token" not in listed[0]
+
+
+def test_above_the_most_tokens_there_is_none_more(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST_TOKENS", 1)
+    program = Program(alice)
+    assert "revoke one" in require_error(program.post("/tokens", NEW), 409, "limit_reached")
+    assert ApiToken.objects.count() == 1
 
 
 def test_a_token_is_its_owners_to_see_and_revoke(alice: User, bob: User, admin: User) -> None:
