@@ -359,7 +359,12 @@ def get_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> CorpusOut:
     return told(_corpus(request, corpus_id))
 
 
-@router.get("/{uuid:corpus_id}/report", response=ReportOut, summary="What came of a corpus")
+@router.get(
+    "/{uuid:corpus_id}/report",
+    response=ReportOut,
+    summary="What came of a corpus",
+    openapi_extra={"responses": {409: {}}},
+)
 def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
     """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
     corpus = _corpus(request, corpus_id)
