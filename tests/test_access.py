@@ -68,7 +68,14 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/corpora/blend": (200, 400),
     "/models/": (200, 405),
     "/tokens/": (200, 400),
+    "/account/": (200, 405),
     "/account/delete": (200, 400),
+    "/account/sessions/end": (405, 302),
+    "/account/sessions/{number}/end": (405, 404),
+    "/accounts/sessions/": (200, 302),
+    # What is shared, and with whom: tests/models_app/test_sharing.py.
+    "/gallery/": (200, 405),
+    "/shared/{link}/generate": (405, 404),
     "/accounts/logout/": (200, 302),
     "/accounts/reauthenticate/": (200, 200),
     "/accounts/email/": (200, 302),
@@ -86,6 +93,7 @@ FOR_NOBODY = {"/": 200, "/accounts/logout/": 302}
 #: For whoever comes -> what nobody gets for GET. Nothing of a person is on them.
 OPEN_PAGES: dict[str, int] = {
     "/api/docs": 200,
+    "/shared/{link}/": 404,
     "/accounts/login/": 200,
     "/accounts/signup/": 200,
     "/accounts/inactive/": 200,
@@ -103,6 +111,8 @@ OPEN_PAGES: dict[str, int] = {
 }
 #: For programs, by token: tests/tweets/test_tweet_server.py.
 BY_TOKEN = {"/api/{handle}"}
+#: In place of names that are nobody's.
+NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1"}
 #: Sockets, all of a thing of somebody's.
 SOCKETS = {"/ws/jobs/{job}/"}
 
@@ -220,22 +230,23 @@ def test_own_pages_open_for_who_is_signed_in_and_for_nobody_else(alice: User, ch
     for path in OWN_PAGES:
         # Each time anew: one of them signs out.
         client = signed_in(alice)
-        found[path] = (client.get(path).status_code, client.post(path).status_code)
+        address = path.format(**NOBODYS)
+        found[path] = (client.get(address).status_code, client.post(address).status_code)
     assert found == OWN_PAGES
     for path, expected in OWN_PAGES.items():
         for method, status in zip(("GET", "POST"), expected, strict=True):
-            answer = charlie.generic(method, path)
+            answer = charlie.generic(method, path.format(**NOBODYS))
             assert refused(answer) or answer.status_code == FOR_NOBODY.get(path) or status == 405, path
     gone = signed_in(alice)
     User.objects.filter(pk=alice.pk).update(is_active=False)
     for path in OWN_PAGES:
-        answer = gone.get(path)
+        answer = gone.get(path.format(**NOBODYS))
         assert refused(answer) or answer.status_code == FOR_NOBODY.get(path), path
 
 
 def test_open_pages_are_open(db: None, charlie: Client) -> None:
     for route, status in OPEN_PAGES.items():
-        assert charlie.get(route.format(key="x", uidb36="1")).status_code == status, route
+        assert charlie.get(route.format(**NOBODYS)).status_code == status, route
 
 
 def test_a_token_opens_no_page(ids: dict[str, uuid.UUID], alice: User, admin: User) -> None:
@@ -243,7 +254,7 @@ def test_a_token_opens_no_page(ids: dict[str, uuid.UUID], alice: User, admin: Us
         text = tokens.create_token(owner=owner, name="A program").text
         program = Client(headers={"Authorization": f"Bearer {text}"})
         for route in routes:
-            answer = program.get(route.format(**ids))
+            answer = program.get(route.format(**ids, **NOBODYS))
             assert refused(answer) or answer.status_code == FOR_NOBODY.get(route), route
 
 

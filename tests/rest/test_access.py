@@ -73,9 +73,7 @@ def at(path: str, things: dict[str, uuid.UUID | str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda name: str(things[name[1]]), path)
 
 
-def test_nobody_and_who_is_inactive_get_in_nowhere(
-    things: dict[str, uuid.UUID | str], alice: User, bob: User
-) -> None:
+def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID | str], alice: User, bob: User) -> None:
     nobody, inactive, expired, revoked = Program(None), Program(bob), Program(alice), Program(alice)
     page = signed_in(bob)
     User.objects.filter(pk=bob.pk).update(is_active=False)
@@ -88,9 +86,7 @@ def test_nobody_and_who_is_inactive_get_in_nowhere(
             require_error(program.ask(method, at(path, things)), 401, "bad_token")
 
 
-def test_what_administrators_may_nobody_else_may(
-    things: dict[str, uuid.UUID | str], alice: User, admin: User
-) -> None:
+def test_what_administrators_may_nobody_else_may(things: dict[str, uuid.UUID | str], alice: User, admin: User) -> None:
     owner, plain, page = Program(alice), Program(admin, "read", "write"), signed_in(alice)
     for method, path, operation in operations():
         if operation["security"][0]["Token"] == ["admin"]:
