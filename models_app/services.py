@@ -370,11 +370,18 @@ def write(
 
 
 def base_of(model: TrainedModel) -> TrainedModel | None:
-    """The base model from which this one comes, over however many; None for itself, and where one between is gone."""
-    first = model
-    while first.parent is not None:
-        first = first.parent
-    return None if first == model or first.parent_name else first
+    """The version of the base model from which this one comes, over however many of people's.
+
+    None for a version itself, whatever that was trained from, and where one between is gone.
+    """
+    found: TrainedModel | None = model
+    while found is not None and not _is_version(found):
+        found = found.parent
+    return None if found == model else found
+
+
+def _is_version(model: TrainedModel) -> bool:
+    return model.owner_id is None or model.is_base
 
 
 def evaluate(model: TrainedModel, posts: list[str]) -> Evaluated:

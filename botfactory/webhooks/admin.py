@@ -9,21 +9,9 @@ from botfactory.webhooks import services
 from botfactory.webhooks.models import Delivery, Webhook
 
 
-class DeliveryInline(admin.TabularInline[Delivery, Webhook]):
-    """What it was sent in the last 30 days."""
-
-    model = Delivery
-    extra = 0
-    can_delete = False
-    fields = ["created_at", "event", "state", "attempts", "tried_at", "status", "error"]
-    readonly_fields = ["created_at", "event", "state", "attempts", "tried_at", "status", "error"]
-    ordering = ["-created_at"]
-    max_num = 0
-
-
 @admin.register(Webhook)
 class WebhookAdmin(DeskAdmin[Webhook]):
-    """Which webhooks there are and whether they work. Nobody makes one for somebody else."""
+    """Which webhooks there are and whether they work; what was sent is in the list of deliveries."""
 
     list_display = ["url", "owner", "active", "events", "failing_since", "trouble", "created_at"]
     list_filter = ["active", "failing_since", "created_at"]

@@ -168,6 +168,11 @@ def test_a_model_is_measured_beside_its_base(alice: User, base: TrainedModel, bo
 def test_the_base_is_that_at_the_end_of_the_line(alice: User, base: TrainedModel, bot: TrainedModel) -> None:
     further = TrainedModel(parent=bot, parent_name=bot.full_name, owner=alice, name="Further")
     assert services.base_of(further) == base and services.base_of(base) is None
+    newer = TrainedModel(parent=base, parent_name="base", name="base 2")
+    further.parent = newer
+    assert services.base_of(further) is newer and services.base_of(newer) is None, (
+        "what it began with, no older version"
+    )
     further.parent = None
     assert services.base_of(further) is None, "what was between is gone"
     told = Program(alice).post(f"/models/{base.pk}/evaluate", {"posts": ["hello"]}).json()

@@ -147,8 +147,11 @@ def test_the_administrator_sees_them_and_switches_them_off(alice: User, admin: U
     assert receiver.url in desk.get("/admin/webhooks/webhook/?q=alice").content.decode()
     page = desk.get(f"/admin/webhooks/webhook/{made['id']}/change/").content.decode()
     webhook = Webhook.objects.get()
-    assert "job.cancelled" in page and webhook.salt not in page and made["secret"] not in page
-    assert "job.cancelled" in desk.get("/admin/webhooks/delivery/?q=alice").content.decode()
+    assert receiver.url in page and webhook.salt not in page and made["secret"] not in page
+    sent = str(webhook.deliveries.get().pk)
+    assert sent in desk.get(f"/admin/webhooks/delivery/?q={receiver.url}&state__exact=pending").content.decode()
+    assert sent not in desk.get("/admin/webhooks/delivery/?state__exact=failed").content.decode()
+    assert desk.get(f"/admin/webhooks/delivery/{sent}/change/").status_code == 200
     chosen = {"_selected_action": [made["id"]]}
     desk.post("/admin/webhooks/webhook/", {**chosen, "action": "switch_off"})
     webhook.refresh_from_db()
