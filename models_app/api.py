@@ -49,7 +49,7 @@ register_errors(
     }
 )
 
-#: Characters that are measured in one request: about three seconds for two models on two cores.
+#: Characters that are measured in one request: a second or two for two models on one core.
 MOST_EVALUATED: Final = 10_000
 
 _MODEL: Final = "9b1e1d52-0f0c-4a35-8a77-0a5d7a3f6c11"
