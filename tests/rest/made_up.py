@@ -1,0 +1,212 @@
+"""What requests that are made up from the document cannot know: ids of things, and what a schema cannot say.
+
+A request that is good by the document then reaches the operation's own work in most cases, instead of a 404. Nothing is
+made good that was made up to be refused.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import schemathesis
+from django.db import connections
+from django.utils import timezone
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import TestPhase
+from schemathesis.hooks import unregister
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import ApiToken
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from botfactory.webhooks import services as webhooks
+from models_app import registry
+from models_app import services as models
+from models_app.ml.config import SamplingConfig
+from models_app.models import TrainedModel
+from tests.jobs.test_api import submit
+from tests.models_app.conftest import import_posts, untrained
+from tests.tweets.helpers import run
+from tests.tweets.test_text_column import TABLE
+from tweets import services as corpora
+from tweets.models import Corpus
+
+#: Of ids and cursors that are made up so many of four are those of something that is there.
+THERE = 3
+DELETING = {"delete_corpus", "delete_model", "delete_webhook", "revoke_token"}
+
+
+class World:
+    """Things of one person, as each operation needs them: one to delete is new, one to cancel waits."""
+
+    def __init__(self, by: ApiToken, base: TrainedModel, handles: dict[str, str], receiver: str) -> None:
+        owner = by.owner
+        corpus = import_posts(owner)
+        self.owner, self.handles, self.receiver = owner, handles, receiver
+        self.model = model = untrained(corpus, base)
+        self.ids: dict[str, uuid.UUID] = {
+            "job_id": Job.objects.get(result__model=str(model.pk)).pk,
+            "corpus_id": corpus.pk,
+            "model_id": model.pk,
+            "token_id": by.pk,
+            "generation_id": models.generate(
+                model=model, owner=owner, sampling=SamplingConfig(count=1, max_characters=20)
+            ).pk,
+            "webhook_id": self._webhook(),
+        }
+        self._job = submit(owner)
+        self._asking = self._import_that_asks()
+        #: What the other requests need. Lists tell of it, so it is made up to be deleted as well.
+        self.kept = {str(thing) for thing in (*self.ids.values(), self._asking.arguments["corpus"])}
+        self.special: dict[str, Callable[[], uuid.UUID]] = {
+            "cancel_job": lambda: self._job_that_is(State.QUEUED),
+            "stop_job": lambda: self._job_that_is(State.RUNNING),
+            "retry_job": lambda: self._job_that_is(State.FAILED),
+            "name_column": self._asks_again,
+            "delete_corpus": self._corpus,
+            "delete_model": self._model,
+            "revoke_token": self._token,
+            "delete_webhook": self._webhook,
+        }
+
+    def thing(self, operation: str, name: str) -> uuid.UUID:
+        return self.special[operation]() if operation in self.special else self.ids[name]
+
+    def _token(self) -> uuid.UUID:
+        return tokens.create_token(owner=self.owner, name="made up").token.pk
+
+    def _webhook(self) -> uuid.UUID:
+        return webhooks.create(owner=self.owner, url=self.receiver, events=["job.failed"]).webhook.pk
+
+    def _corpus(self) -> uuid.UUID:
+        job = corpora.import_text(owner=self.owner, text="one\ntwo")
+        return uuid.UUID(job.arguments["corpus"])
+
+    def _model(self) -> uuid.UUID:
+        row = TrainedModel.objects.get(pk=self.model.pk)
+        files = registry.path_of(row)
+        row.pk = uuid.uuid4()
+        row.job, row.name, row.directory = None, f"copy {row.pk}", f"{row.directory}-{row.pk}"
+        row.visibility, row.link = "private", None
+        row.save(force_insert=True)
+        shutil.copytree(files, registry.path_of(row))
+        return row.pk
+
+    def _job_that_is(self, state: State) -> uuid.UUID:
+        Job.objects.filter(pk=self._job.pk).update(state=state, stop_requested=False)
+        return self._job.pk
+
+    def _import_that_asks(self) -> Job:
+        file = io.BytesIO(TABLE.encode())
+        job, _ = run(corpora.import_file(owner=self.owner, file=file, file_name="posts.csv"))
+        assert job.error_code == "which_column"
+        return job
+
+    def _asks_again(self) -> uuid.UUID:
+        asking = self._asking
+        Job.objects.filter(pk=asking.pk).update(state=asking.state, error_code=asking.error_code)
+        corpus = uuid.UUID(asking.arguments["corpus"])
+        Corpus.objects.filter(pk=corpus).update(state=Corpus.State.FAILED)
+        return corpus
+
+
+@contextmanager
+def taught(world: World) -> Iterator[None]:
+    """Requests that schemathesis makes up go to that world."""
+
+    def before_call(context: Any, case: Any, kwargs: Any) -> None:
+        try:
+            _good(case, world)
+        finally:
+            # Requests are made up in threads of their own.
+            connections.close_all()
+
+    schemathesis.hook(before_call)
+    try:
+        yield
+    finally:
+        unregister(before_call)
+
+
+def _good(case: Any, world: World) -> None:
+    operation = case.operation.definition.raw["operationId"]
+    parts = case.meta.components if case.meta is not None else {}
+    wrong = {location for location, part in parts.items() if part.mode.is_negative}
+    for name, value in (case.path_parameters or {}).items():
+        if operation in DELETING and str(value) in world.kept:
+            case.path_parameters[name] = str(uuid.uuid4())
+    # Where one request follows from another, its ids are those of things that were made, or just deleted.
+    is_step = case.meta is not None and case.meta.phase.name == TestPhase.STATEFUL
+    if ParameterLocation.PATH not in wrong and not is_step:
+        for name, value in case.path_parameters.items():
+            if name in world.ids and _chosen(value):
+                case.path_parameters[name] = str(world.thing(operation, name))
+    if ParameterLocation.QUERY not in wrong and case.query:
+        _good_query(operation, case.query, world)
+    if ParameterLocation.HEADER not in wrong and "Idempotency-Key" in (case.headers or {}):
+        # The same key with another request is refused, and the shortest ones are made up again and again.
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
+        if (case.query or {}).get("stream") == "1":
+            del case.headers["Idempotency-Key"]  # a stream is not kept
+    if case.meta is not None and case.meta.generation.mode.is_positive and "file" in _dict(case.body):
+        # Not every file of some bytes holds posts.
+        case.body["file"] = "one\ntwo"
+    if ParameterLocation.BODY not in wrong and isinstance(case.body, dict):
+        _good_body(operation, case.body, world)
+
+
+def _dict(body: Any) -> dict[str, Any]:
+    return body if isinstance(body, dict) else {}
+
+
+def _chosen(value: Any) -> bool:
+    return zlib.crc32(str(value).encode()) % 4 < THERE
+
+
+def _good_query(operation: str, query: dict[str, Any], world: World) -> None:
+    kinds = {
+        "list_jobs": "job_id",
+        "list_corpora": "corpus_id",
+        "list_models": "model_id",
+        "list_tokens": "token_id",
+        "list_generations": "generation_id",
+        "list_webhooks": "webhook_id",
+    }
+    if query.get("after") is None:
+        return
+    if operation in kinds:
+        query["after"] = str(world.ids[kinds[operation]])
+    elif operation != "job_events":
+        # A cursor of nothing is refused.
+        del query["after"]
+
+
+def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
+    if operation == "create_token":
+        if ApiToken.objects.filter(owner=world.owner).count() > 30:
+            ApiToken.objects.filter(owner=world.owner, name="made up").delete()
+        if body.get("expires_at") is not None:
+            body["expires_at"] = (timezone.now() + timedelta(days=1)).isoformat()
+    if operation in ("create_job", "estimate_job"):
+        body["corpus"] = str(world.ids["corpus_id"])
+        if body.get("model") is not None:
+            body["model"] = str(world.model.pk)
+    if operation == "create_corpus" and body.get("source") is not None:
+        body["handle"] = world.handles[body["source"]]
+        body["confirm_cost"] = True
+    if "url" in body:
+        body["url"] = world.receiver
+    if operation == "evaluate_model":
+        # All of them together have a limit.
+        body["posts"] = [post[:100] for post in body["posts"][:10]]
+    if "prompt" in body or "max_characters" in body or operation.endswith("generate"):
+        # Much is written slowly; whether it is much is no matter here.
+        body["n"] = min(body.get("n", 1), 2)
+        body["max_characters"] = max(len(body.get("prompt", "")) + 1, min(body.get("max_characters", 9), 20))

@@ -1,0 +1,107 @@
+"""Every operation of the API against what its document says, by requests that schemathesis makes up from it.
+
+`SCHEMATHESIS_EXAMPLES` says how many for each operation. The whole run: docs/development.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.asgi import application
+from models_app.models import TrainedModel
+from tests.fakes import x_api_server
+from tests.fakes.bluesky_server import BlueskyServer
+from tests.fakes.mastodon_server import MastodonServer
+from tests.fakes.x_api_server import XApiServer
+from tests.rest.helpers import V1, Program
+from tests.rest.made_up import World, taught
+from tests.webhooks.conftest import receiver as receiver
+from tests.webhooks.receiver import Receiver
+
+logger = logging.getLogger(__name__)
+pytestmark = pytest.mark.django_db(transaction=True)
+
+#: Unless more are asked for, few and always the same ones.
+USUAL = 2
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", USUAL))
+
+
+def schema(headers: dict[str, str]) -> Any:
+    """The document of the real application, with all checks of schemathesis."""
+    config = SchemathesisConfig.from_dict(
+        {
+            "headers": headers,
+            "continue-on-failure": True,
+            "request-timeout": 30,
+            # A job that waits has no end to its stream.
+            "max-stream-events": 5,
+            "generation": {"max-examples": EXAMPLES, "deterministic": EXAMPLES == USUAL, "database": "none"},
+        }
+    )
+    return schemathesis.openapi.from_asgi(f"{V1}/openapi.json", application, config=config)
+
+
+def failures(schema: Any) -> list[str]:
+    """What was not as the document says: of each operation and check the first, with a command that asks it again."""
+    found: dict[str, str] = {}
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.FatalError):
+            raise event.exception
+        if isinstance(event, events.NonFatalError):
+            found[event.label] = f"{event.label}: {event.value!r}"
+        if isinstance(event, events.ScenarioFinished):
+            for name, text in failed_checks(event.recorder):
+                found.setdefault(name, text)
+    return list(found.values())
+
+
+def failed_checks(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
+    for case_id, checks in recorder.checks.items():
+        case, answer = recorder.cases[case_id].value, recorder.interactions[case_id].response
+        for check in checks:
+            if check.failure_info is not None:
+                failure = check.failure_info.failure
+                name = f"{case.operation.label}, {check.name}"
+                told = "no answer" if answer is None else f"{answer.status_code} {answer.content[:300]!r}"
+                text = f"{name}: {failure.title}. {failure.message}\n{case.as_curl_command()}\n{told}"
+                logger.error(text)
+                yield name, text
+
+
+@pytest.fixture
+def handles(settings: Any) -> Iterator[dict[str, str]]:
+    """An account of each network, on servers of our own: no request leaves this machine."""
+    with XApiServer() as x_api, BlueskyServer() as bluesky, MastodonServer() as mastodon:
+        settings.X_API_URL, settings.X_BEARER_TOKEN = x_api.url, x_api_server.TOKEN
+        settings.BLUESKY_API_URL, settings.PRIVATE_SERVERS = bluesky.url, [mastodon.url]
+        yield {"x": "@prolific", "bluesky": "@essays.example.com", "mastodon": mastodon.handle("prolific")}
+
+
+@pytest.fixture(autouse=True)
+def host(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+
+
+def test_who_has_a_token_gets_what_the_document_says(
+    admin: User, base: TrainedModel, handles: dict[str, str], receiver: Receiver
+) -> None:
+    PersonalLimits.objects.create(user=admin, unlimited=True)
+    program = Program(admin, "read", "write", "admin")
+    with taught(World(program.token, base, handles, receiver.url)):
+        found = failures(schema(program.headers))
+    assert not found, "\n\n".join(found)
+
+
+def test_nobody_gets_what_the_document_says(db: None) -> None:
+    found = failures(schema({}))
+    assert not found, "\n\n".join(found)
