@@ -5,6 +5,7 @@ from django.apps import AppConfig
 
 class TweetsConfig(AppConfig):
     name = "tweets"
+    verbose_name = "Posts"
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell

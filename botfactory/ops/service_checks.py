@@ -116,7 +116,7 @@ def jobs_and_workers(report: Report) -> None:
 
 def _waiting(report: Report, alive: list[workers.Worker]) -> None:
     """Jobs that wait although somebody has nothing to do."""
-    idle = {name for worker in alive if len(worker.jobs) < worker.processes for name in worker.queues}
+    idle = {name for worker in alive if len(worker.jobs) < worker.slots for name in worker.queues}
     for queue in house.queues():
         if queue.name in idle and queue.since is not None and queue.since < timezone.now() - PATIENCE:
             report.warning(

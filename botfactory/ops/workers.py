@@ -20,12 +20,12 @@ GPU_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that answered; `jobs` are those that its processes hold, `gpus` those that it sees."""
+    """A worker that answered: the `jobs` that it holds, of how many `slots`, and the `gpus` that it sees."""
 
     name: str
     queues: list[str]
     jobs: list[Job]
-    processes: int
+    slots: int
     gpus: list[Gpu]
 
 
@@ -45,14 +45,15 @@ def alive() -> list[Worker]:
     found = []
     for name, listened in sorted(queues.items()):
         host = name.partition("@")[2]
-        numbers = stats.get(name, {}).get("pool", {}).get("processes", [])
+        pool = stats.get(name, {}).get("pool", {})
+        numbers = pool.get("processes", [])  # a pool of threads has none
         mine = {f"{host}:{number}" for number in numbers}
         found.append(
             Worker(
                 name=name,
                 queues=sorted(queue["name"] for queue in listened),
                 jobs=[job for job in held if job.worker in mine],
-                processes=len(numbers),
+                slots=len(numbers) or int(pool.get("max-concurrency", 0)),
                 gpus=cards.get(name, []),
             )
         )

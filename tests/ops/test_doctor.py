@@ -102,7 +102,7 @@ def test_a_worker_is_alive_and_shows_what_it_runs(base: TrainedModel, alice: Use
     assert workers.alive() == []
     with real_worker("train") as name:
         (alive,) = workers.alive()
-        assert (alive.name, alive.queues, alive.jobs, alive.processes) == (name, ["train"], [], 1)
+        assert (alive.name, alive.queues, alive.jobs, alive.slots) == (name, ["train"], [], 1)
         job = submit(alice)
         assert worker.claim(job.pk) is not None
         from botfactory.celery import app
