@@ -74,7 +74,7 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     page.get_by_role("button", name="Write").click()
     expect(page.locator("[data-seed]")).to_have_text("42")
     assert written(alice) == first
-    expect(page.get_by_text("Written by a model, not by the person.")).to_be_visible()
+    expect(page.get_by_text("Written by a model, not by the person.", exact=True)).to_be_visible()
     page.reload()
     assert written(alice) == first
 
