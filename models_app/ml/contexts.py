@@ -1,4 +1,4 @@
-"""What was written just before, as rows of small tables: hashed contexts, the same in NumPy and in TensorFlow.
+"""What was written just before, as rows of small tables: hashed contexts, in NumPy.
 
 A context of order n is the last n bytes; the context WORD is the word so far (all bytes since the last space, line end
 or end mark). Each is a whole number that is carried along byte by byte, and its hash picks a row of an embedding. That
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ _LOW: Final = 2**24  # a key's low three bytes, and the up to three above them, 
 _LOW_MULTIPLIER: Final = 0x61C88647  # 2**32 less the golden ratio's 32 bits: multiplicative hashing, Knuth 6.4
 _HIGH_MULTIPLIER: Final = 0x2545F491  # the high bits of the multiplier of xorshift64*, Vigna 2016, arXiv:1402.6246
 
-Keys = Any  # int64 (B, contexts), of NumPy or TensorFlow
+Keys = NDArray[np.int64]
 
 
 def start_keys(contexts: tuple[int, ...]) -> NDArray[np.int64]:
@@ -35,8 +35,8 @@ def start_keys(contexts: tuple[int, ...]) -> NDArray[np.int64]:
     return np.array([0 if order == WORD else _ends(order) for order in contexts], np.int64)
 
 
-def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: Any, library: Any = np) -> Keys:
-    """Returns the keys (B, contexts) after each row's next symbol (B,), both int64, by numpy or by tensorflow.
+def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: NDArray[np.int64]) -> Keys:
+    """Returns the keys (B, contexts) after each row's next symbol (B,).
 
     A context of bytes is 256 * key + symbol, of which its last bytes count; the word so far is a hash.
     """
@@ -44,7 +44,7 @@ def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: Any, library: Any 
     symbols = symbols[:, None]  # (B, 1)
     ends = symbols == END
     fresh = ends | (((symbols == _SPACE) | (symbols == _LINE_END)) & rule.is_word)  # (B, contexts)
-    return library.where(fresh, rule.start, (keys * rule.multiplier + symbols + rule.plus) % rule.modulus)
+    return np.where(fresh, rule.start, (keys * rule.multiplier + symbols + rule.plus) % rule.modulus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from .contexts import next_keys, rows_of, start_keys
 from .glr import EPSILON
@@ -46,11 +48,7 @@ class GlrNetwork(NamedModel):
         parts = [tf.gather(weights["embedding"], symbols)]
         keys = state[-1]
         if config.contexts:
-            trail = []
-            for step in tf.unstack(tf.cast(symbols, tf.int64), axis=0):
-                keys = next_keys(config.contexts, keys, step, tf)
-                trail.append(keys)
-            places = rows_of(tf.stack(trail, axis=0), config.context_rows)  # (T, B, contexts)
+            places, keys = self._places(symbols, keys)  # (T, B, contexts)
             for place in range(len(config.contexts)):
                 parts.append(tf.gather(weights[f"context_{place}_embedding"], places[:, :, place]))
         flat = tf.concat(parts, axis=-1)
@@ -72,6 +70,24 @@ class GlrNetwork(NamedModel):
         normed = rms_norm(x, weights["output_scale"])
         logits = product(kind, normed, weights["output_kernel"]) + weights["output_bias"]
         return tf.reshape(logits, (steps, rows, SIZE)), (*after, keys)
+
+    def _places(self, symbols: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the table rows (T, B, contexts) of the contexts after each of `symbols` (T, B), and the last keys.
+
+        Nothing in them is learned, so NumPy makes them: as steps of the graph they were half of its operations.
+        """
+        contexts, table_rows = self.config.contexts, self.config.context_rows
+
+        def made(symbols: NDArray[np.int32], keys: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+            trail = np.empty((*symbols.shape, len(contexts)), np.int64)
+            for step, row in enumerate(symbols.astype(np.int64)):
+                keys = trail[step] = next_keys(contexts, keys, row)
+            return rows_of(trail, table_rows).astype(np.int32), keys
+
+        places, after = tf.numpy_function(made, [symbols, keys], [tf.int32, tf.int64], stateful=False)
+        places.set_shape((*symbols.shape, len(contexts)))
+        after.set_shape(keys.shape)
+        return places, after
 
 
 def rms_norm(x: Tensor, scale: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def founder(browser: Browser, product: Product) -> Iterator[Person]:
 @pytest.fixture(scope="package")
 def shelf(founder: Person) -> Shelf:
     """A corpus with long words, and a training of ten epochs that was stopped after the first and left a bot."""
-    corpus = founder.paste([*make_posts(900, seed=21), *LONG_POSTS], "Shelf " + "w" * 60)
+    corpus = founder.paste([*make_posts(300, seed=21), *LONG_POSTS], "Shelf " + "w" * 60)
     job = founder.train(corpus, epochs=10, name="Bot " + "w" * 60)
     expect(founder.page.locator("#losses tbody tr")).not_to_have_count(0, timeout=TRAINING)
     founder.page.get_by_role("button", name="Stop and keep the best").click()

@@ -16,7 +16,7 @@ JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
 MODEL = re.compile(r"/models/[0-9a-f-]{36}/$")
 SECONDS = 1000
 #: Two cores are shared with whatever else runs: starting TensorFlow can take a while.
-TRAINING = 90 * SECONDS
+TRAINING = 180 * SECONDS
 
 expect.set_options(timeout=15 * SECONDS)
 

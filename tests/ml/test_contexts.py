@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,19 +20,6 @@ def keys_after(symbols: Any) -> Any:
     for symbol in symbols:
         keys = next_keys(CONTEXTS, keys, np.array([symbol], np.int64))
     return keys[0]
-
-
-def test_numpy_and_tensorflow_find_the_same_rows() -> None:
-    symbols = np.random.default_rng(3).integers(0, 256, (200, 16))
-    symbols[::7, ::3] = END
-    symbols[::5, ::2] = 0x20
-    ours = np.repeat(start_keys(CONTEXTS)[None], 16, axis=0)
-    theirs = tf.constant(ours)
-    for step in symbols:
-        ours = next_keys(CONTEXTS, ours, step)
-        theirs = next_keys(CONTEXTS, theirs, tf.constant(step), tf)
-        np.testing.assert_array_equal(ours, theirs)
-        np.testing.assert_array_equal(rows_of(ours, ROWS), rows_of(theirs, ROWS))
 
 
 @given(before=st.binary(max_size=9), post=st.text(max_size=9))

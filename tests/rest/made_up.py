@@ -80,6 +80,8 @@ class World:
         return self.special[operation]() if operation in self.special else self.ids[name]
 
     def _token(self) -> uuid.UUID:
+        # There may be so many of them only.
+        ApiToken.objects.filter(owner=self.owner).exclude(pk__in=self.kept).delete()
         return tokens.create_token(owner=self.owner, name="made up").token.pk
 
     def _webhook(self) -> uuid.UUID:
