@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,12 +66,18 @@ def failures(schema: Any) -> list[str]:
     return list(found.values())
 
 
+#: To break a pattern schemathesis adds a star (`violate_pattern`), which breaks none of ours: they forbid NUL or blanks.
+STILL_RIGHT = re.compile(r"""violates `pattern` at .* \(was "(.*)", became "\1\*"\)""", re.DOTALL)
+
+
 def failed_checks(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
     for case_id, checks in recorder.checks.items():
         case, answer = recorder.cases[case_id].value, recorder.interactions[case_id].response
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
+                if STILL_RIGHT.search(failure.message):
+                    continue
                 name = f"{case.operation.label}, {check.name}"
                 told = "no answer" if answer is None else f"{answer.status_code} {answer.content[:300]!r}"
                 text = f"{name}: {failure.title}. {failure.message}\n{case.as_curl_command()}\n{told}"
