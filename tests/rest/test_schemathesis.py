@@ -66,7 +66,7 @@ def failures(schema: Any) -> list[str]:
     return list(found.values())
 
 
-#: To break a pattern schemathesis adds a star (`violate_pattern`), which breaks none of ours: they forbid NUL or blanks.
+#: To break a pattern schemathesis adds a star (`violate_pattern`), which breaks none of ours: they forbid NUL, blanks.
 STILL_RIGHT = re.compile(r"""violates `pattern` at .* \(was "(.*)", became "\1\*"\)""", re.DOTALL)
 
 
