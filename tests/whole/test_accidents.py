@@ -41,7 +41,7 @@ def alice(product: Product) -> Person:
 
 @pytest.fixture(scope="module")
 def corpus(alice: Person) -> str:
-    return alice.bring_text("\n".join(make_posts(700, seed=3)))
+    return alice.bring_text("\n".join(make_posts(350, seed=3)))
 
 
 def epochs_of(snapshot: dict[str, Any]) -> list[int]:
