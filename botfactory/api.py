@@ -10,12 +10,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
 from models_app import api as models
-from models_app import gallery_api
+from models_app import gallery_api, generation_api, training_api
 from tweets import api as corpora
 
 DESCRIPTION: Final = """\
@@ -30,10 +29,10 @@ api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namesp
 api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/webhooks", webhooks.router)
-api.add_router("/jobs", jobs.router)
+api.add_router("/jobs", training_api.router)
 api.add_router("/corpora", corpora.router)
 api.add_router("/models", models.router)
-api.add_router("/generations", models.generations)
+api.add_router("/generations", generation_api.router)
 api.add_router("/gallery", gallery_api.gallery)
 api.add_router("/shared", gallery_api.shared)
 

@@ -1,11 +1,8 @@
-"""`/models` and `/generations`: trained, written with, renamed, deleted; and `POST /jobs`, which queues a training."""
+"""`/models`: told of, written with, measured, taken along, renamed, shared, deleted."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -14,439 +11,39 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 from ninja import Query, Router, Status
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import core_schema
+from pydantic import Field
 
-from botfactory.accounts.models import User
-from botfactory.jobs.api import JobOut, told_one
-from botfactory.jobs.api import router as jobs
 from botfactory.rest import once
 from botfactory.rest.access import person
-from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found, register_errors, status_of
+from botfactory.rest.errors import bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Asked, Page, Text, Told, examples
-from models_app import downloads, live, registry, services, sharing
-from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
-from models_app.ml.errors import BadSampling, LearningError
-from models_app.models import Generation, TrainedModel
-from tweets import services as corpora
-from tweets.models import Corpus
+from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from models_app import downloads, registry, services, sharing
+from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT, about
+from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
+from models_app.models import TrainedModel
 
 router = Router(tags=["models"])
-generations = Router(tags=["generations"])
-register_errors(
-    {
-        services.ModelError: 422,
-        services.ModelRetired: 409,
-        registry.NoBaseModel: 409,
-        registry.NameTaken: 409,
-        registry.BadName: 422,
-        sharing.SharingError: 409,
-        sharing.BasisUnknown: 422,
-        # A model on disk is damaged: nothing that the caller could send differently.
-        LearningError: 500,
-        BadSampling: 422,
-    }
-)
 
 #: Characters that are measured in one request: a second or two for two models on one core.
 MOST_EVALUATED: Final = 10_000
 
-_MODEL: Final = "9b1e1d52-0f0c-4a35-8a77-0a5d7a3f6c11"
-_BASE: Final = "5f0c9f1e-7a39-4b0e-9d51-3a1f6f0b2c44"
-_CORPUS: Final = "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0"
-_JOB: Final = "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1"
-_MOMENT: Final = "2026-11-25T12:00:00.000Z"
-
-
-@dataclass(frozen=True, slots=True)
-class _Auto:
-    """The field takes "auto" as well, which is as if it had not been sent."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(_without_auto, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"const": "auto"}, *handler(schema)["anyOf"]]}
-
-
-def _without_auto(value: Any) -> Any:
-    return None if value == "auto" else value
-
-
-def _whole(low: int, high: int) -> Any:
-    return Field(ge=low, le=high, strict=True)
-
-
-class TrainingIn(Asked):
-    """What is to be trained. Whatever is "auto", or not sent, is chosen to fit the corpus."""
-
-    kind: Literal["fine_tune"]
-    corpus: uuid.UUID = Field(description="The corpus that is learned.")
-    model: uuid.UUID | None = Field(None, description="The model to start from; else the base model.")
-    name: Text = Field("", max_length=80, description="What the new model is called; else as its corpus.")
-    epochs: Annotated[int | None, _whole(services.FEWEST_EPOCHS, services.MOST_EPOCHS), _Auto()] = None
-    batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
-    sequence_length: Annotated[int | None, _whole(1, 1024), _Auto()] = None
-    learning_rate: Annotated[float | None, Field(gt=0, le=1, strict=True), _Auto()] = None
-    final_learning_rate: Annotated[float | None, Field(ge=0, le=1, strict=True), _Auto()] = None
-    warmup_steps: Annotated[int | None, _whole(0, 1_000_000), _Auto()] = None
-    dropout: Annotated[float | None, Field(ge=0, le=0.9, strict=True), _Auto()] = None
-    clip_norm: Annotated[float | None, Field(gt=0, le=1000, strict=True), _Auto()] = None
-    beta_2: Annotated[float | None, Field(ge=0, le=0.99999, strict=True), _Auto()] = None
-    seed: Annotated[int | None, _whole(0, 2**31 - 1), _Auto()] = None
-
-    model_config = examples(
-        {"kind": "fine_tune", "corpus": _CORPUS, "name": "dril", "epochs": "auto", "learning_rate": 0.0005},
-        base=Asked.model_config,
-    )
-
-    def settings(self) -> dict[str, Any]:
-        """What the caller has set, by the names of FineTuneConfig."""
-        values = {name: getattr(self, name) for name in services.SETTINGS}
-        return {name: value for name, value in values.items() if value is not None}
-
-
-class HyperparametersOut(Told):
-    """What a training learns with, `auto` replaced by what was chosen."""
-
-    epochs: int
-    batch_size: int
-    sequence_length: int
-    learning_rate: float
-    final_learning_rate: float
-    warmup_steps: int
-    dropout: float
-    clip_norm: float
-    beta_2: float
-    seed: int | None = Field(description="Null where it will be chosen by chance.")
-
-
-_HYPERPARAMETERS: Final = {
-    "epochs": 3,
-    "batch_size": 32,
-    "sequence_length": 64,
-    "learning_rate": 0.0005,
-    "final_learning_rate": 0.01,
-    "warmup_steps": 25,
-    "dropout": 0.2,
-    "clip_norm": 1.0,
-    "beta_2": 0.99,
-    "seed": 1,
-}
-_ESTIMATE: Final = {
-    "corpus": _CORPUS,
-    "model": _BASE,
-    "characters": 190000,
-    "hyperparameters": _HYPERPARAMETERS,
-    "seconds": 41.5,
-    "jobs_ahead": 0,
-}
-
-
-class EstimateOut(Told):
-    """What a training comes to."""
-
-    corpus: uuid.UUID
-    model: uuid.UUID = Field(description="The model that it starts from.")
-    characters: int = Field(description="Of the corpus.")
-    hyperparameters: HyperparametersOut
-    seconds: float = Field(description="About how long it takes here once it runs, by the last trainings that ended.")
-    jobs_ahead: int = Field(description="Trainings that come before it, those that run among them.")
-
-    model_config = examples(_ESTIMATE)
-
-
-class TrainingJobOut(JobOut):
-    """The job that was queued, and what it comes to."""
-
-    estimate: EstimateOut
-
-    model_config = examples(
-        {
-            "id": _JOB,
-            "kind": "fine_tune",
-            "title": "Train dril",
-            "state": "queued",
-            "corpus": _CORPUS,
-            "details": {
-                "model": _BASE,
-                "model_name": "base",
-                "name": "dril",
-                "hyperparameters": _HYPERPARAMETERS,
-            },
-            "created_at": _MOMENT,
-            "available_at": _MOMENT,
-            "started_at": None,
-            "finished_at": None,
-            "estimated_finish": None,
-            "queue_position": 1,
-            "waits_for": "turn",
-            "progress": None,
-            "best_checkpoint": None,
-            "result": None,
-            "error": None,
-            "stop_requested": False,
-            "attempt": 0,
-            "last_sequence": 1,
-            "estimate": _ESTIMATE,
-        }
-    )
-
-
-# The address of jobs, to which the kinds are submitted; jobs themselves know no models.
-@jobs.post("", response={202: TrainingJobOut}, summary="Train a model")
-def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]:
-    """A training is queued; its `result` will name the model. `details` has the hyperparameters that were chosen.
-
-    409 at a limit, and while the corpus is being imported.
-    """
-    owner = person(request)
-    corpus, plan = _planned(owner, body)
-    with about("corpus"):
-        job = services.fine_tune(
-            owner=owner,
-            corpus=corpus,
-            start=plan.start,
-            epochs=plan.config.epochs,
-            name=body.name,
-            seed=body.seed,
-            settings=body.settings(),
-        )
-    estimate = _estimate(corpus, plan, job.arguments["seed"])
-    return Status(202, TrainingJobOut(**told_one(job).model_dump(), estimate=estimate))
-
-
-@jobs.post("/estimate", response=EstimateOut, summary="What a training comes to")
-def estimate_job(request: HttpRequest, body: TrainingIn) -> EstimateOut:
-    """For the body that would queue it: the hyperparameters, and about how long it takes. Nothing is queued."""
-    corpus, plan = _planned(person(request), body)
-    return _estimate(corpus, plan, body.seed)
-
-
-def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, services.Plan]:
-    try:
-        corpus = corpora.corpus_for_user(owner, body.corpus)
-    except Corpus.DoesNotExist:
-        raise bad_value("corpus", "There is no such corpus, or it is not yours.", code="unknown_corpus") from None
-    try:
-        with about("model"):
-            start = services.start_for_user(owner, body.model)
-    except TrainedModel.DoesNotExist:
-        raise bad_value("model", "There is no such model, or it is not yours.", code="unknown_model") from None
-    with about("corpus"):
-        plan = services.plan(
-            owner=owner,
-            corpus=corpus,
-            start=start,
-            epochs=services.DEFAULT_EPOCHS if body.epochs is None else body.epochs,
-            seed=body.seed,
-            settings=body.settings(),
-        )
-    return corpus, plan
-
-
-def _estimate(corpus: Corpus, plan: services.Plan, seed: int | None) -> EstimateOut:
-    return EstimateOut(
-        corpus=corpus.pk,
-        model=plan.start.pk,
-        characters=corpus.characters,
-        hyperparameters=HyperparametersOut(**{**plan.config.as_dict(), "seed": seed}),
-        seconds=round(plan.seconds, 1),
-        jobs_ahead=plan.jobs_ahead,
-    )
-
-
-class GenerateIn(Asked):
-    """How posts are written. The same seed and settings give the same posts."""
-
-    n: int = Field(10, ge=1, le=100, strict=True, description="How many.")
-    temperature: float = Field(0.8, ge=0, le=2, strict=True, description="Low repeats itself, high misspells.")
-    top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
-    top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
-    prompt: Text = Field("", max_length=280, description="How each post begins.")
-    seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")
-    max_characters: int = Field(280, ge=1, le=4000, strict=True, description="Of a post, the prompt included.")
-    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED, json_schema_extra=VISIBLE)]] = Field(
-        default=[], max_length=MOST_BANNED, description="Words and phrases that no post holds."
-    )
-    copy_guard: bool = Field(True, strict=True, description="No post is too close to one that was learned.")
-    mask_mentions: bool = Field(True, strict=True, description="No post names anybody by @name.")
-
-    model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Asked.model_config)
-
-    def sampling(self) -> SamplingConfig:
-        values = self.model_dump(exclude={"n", "banned"})
-        banned = dict.fromkeys(" ".join(entry.split()) for entry in self.banned)
-        try:
-            return SamplingConfig(**values, count=self.n, banned=tuple(banned))
-        except ValueError as error:
-            # What the fields cannot say: a banned word of nothing but space.
-            raise bad_value("banned", str(error)) from None
-
-
-class GenerationOut(Told):
-    """Posts that a model wrote for you."""
-
-    id: uuid.UUID
-    model: uuid.UUID
-    label: str = Field(description="Show it wherever you show the posts.")
-    posts: list[str]
-    missing: int = Field(description="How many fewer these are than were asked for.")
-    refused: dict[str, int | None] = Field(
-        description="How many more were drawn and refused, by reason. copies is null where nothing was there to "
-        "compare with."
-    )
-    settings: dict[str, Any] = Field(description="How they were asked for, with the seed.")
-    seconds: float
-    created_at: datetime
-
-    model_config = examples(
-        {
-            "id": "c5b3f7f0-93b1-4f0b-8f0c-6f2f8f4f2c70",
-            "model": _MODEL,
-            "label": "AI parody of @dril.bsky.social, not by @dril.bsky.social.",
-            "posts": ["I love coffee more than i love being on time"],
-            "missing": 0,
-            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0},
-            "settings": {
-                "n": 1,
-                "temperature": 0.8,
-                "top_k": 0,
-                "top_p": 1.0,
-                "prompt": "I love",
-                "seed": 7,
-                "max_characters": 280,
-                "banned": [],
-                "copy_guard": True,
-                "mask_mentions": True,
-            },
-            "seconds": 0.21,
-            "created_at": _MOMENT,
-        }
-    )
-
-
-def told_generation(generation: Generation) -> GenerationOut:
-    """The posts as the API shows them."""
-    settings = dict(generation.sampling)
-    return GenerationOut(
-        id=generation.pk,
-        model=generation.model_id,
-        label=generation.model.parody_label,
-        posts=generation.posts,
-        missing=generation.missing,
-        refused=generation.refused,
-        settings={"n": settings.pop("count", None), **settings},
-        seconds=round(generation.seconds, 3),
-        created_at=generation.created_at,
-    )
-
-
-class PostOut(Told):
-    """A post that has just been written, in a stream."""
-
-    post: str
-    label: str = Field(description="Show it wherever you show the post.")
-
-
-class GenerateQuery(Asked):
-    stream: Literal["0", "1"] = Field(
-        "0", description="1: server-sent events, a `post` as each is written, then the `generation` with all of them."
-    )
-
-
-STREAM: Final = {
-    "responses": {
-        200: {
-            "content": {
-                "text/event-stream": {
-                    "schema": SERVER_SENT,
-                    "example": 'event: post\ndata: {"post": "I love coffee", "label": "AI parody of @dril.bsky.social, '
-                    'not by @dril.bsky.social."}\n\n',
-                }
-            }
-        }
-    }
-}
-
-
-@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=STREAM)
-@once.slow
-def generate(
-    request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
-) -> GenerationOut | Any:
-    """New posts by one of your models or the base model, at once; they are kept as those of its page are.
-
-    With `stream=1` each is sent as it is written, in no order; what nobody listens to any more is not kept.
-    """
-    return written(request, _model(request, model_id), body, query)
-
-
-def written(
-    request: HttpRequest, model: TrainedModel, body: GenerateIn, query: GenerateQuery
-) -> GenerationOut | StreamingHttpResponse:
-    """What the model writes for who asks: all of it, or a stream of posts."""
-    owner, sampling = person(request), body.sampling()
-    with about("prompt"):
-        if query.stream == "1":
-            return _stream(request, model, owner, sampling)
-        return told_generation(services.generate(model=model, owner=owner, sampling=sampling))
-
-
-def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig) -> StreamingHttpResponse:
-    if once.HEADER in request.headers:
-        message = f"A stream is not kept, so it cannot be had again by its key: leave out {once.HEADER}, or stream."
-        raise ApiError(422, "stream_not_kept", message, param=once.HEADER)
-    services.require_guards(owner, model, sampling)
-    services.require_writable(model, sampling)
-    label = model.parody_label
-
-    def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
-        return services.generate(model=model, owner=owner, sampling=sampling, on_post=on_post, proceed=proceed)
-
-    return StreamingHttpResponse(
-        live.follow(
-            write,
-            post_data=lambda post: PostOut(post=post, label=label).model_dump_json(),
-            generation_data=lambda generation: told_generation(generation).model_dump_json(),
-            error_data=lambda error: answer_to(request, error).content.decode(),
-        ),
-        content_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
-
-
-def _model(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
-    """The model that the person may see; with `to_change` only if it is theirs."""
-    user = person(request)
-    try:
-        model = services.model_for_user(user, model_id)
-    except TrainedModel.DoesNotExist:
-        raise not_found("model") from None
-    if to_change and sharing.Right.CHANGE not in sharing.rights_of(user, model):
-        raise not_found("model")
-    return model
-
-
 _MODEL_EXAMPLE: Final = {
-    "id": _MODEL,
+    "id": MODEL,
     "name": "dril",
     "is_base": False,
-    "label": "AI parody of @dril.bsky.social, not by @dril.bsky.social.",
-    "corpus": _CORPUS,
+    "label": LABEL,
+    "corpus": CORPUS,
     "corpus_name": "dril",
-    "parent": _BASE,
+    "parent": BASE,
     "parent_name": "base",
-    "job": _JOB,
+    "job": JOB,
     "posts": 2100,
     "characters": 190000,
     "bits_per_character": 2.12,
     "sha256": "0" * 64,
     "stored_bytes": 14150744,
-    "created_at": _MOMENT,
+    "created_at": MOMENT,
     "visibility": "unlisted",
     "link": "https://bots.example.org/shared/Zq3mV8dXc1sK0aYw5nLr7uTb2eHf9gJi4oPx6kMvQhE/",
 }
@@ -498,17 +95,11 @@ class ModelDetailOut(ModelOut):
         {
             **_MODEL_EXAMPLE,
             "network": {"kind": "glr", "units": 512, "layers": 2},
-            "training": _HYPERPARAMETERS,
+            "training": HYPERPARAMETERS,
             "history": [{"epoch": 1, "train_loss": 1.51, "validation_loss": 1.47, "best": True}],
             "best_epoch": 1,
             "seconds": 41.5,
-            "report": {
-                "bits_per_character": 2.12,
-                "base_bits_per_character": 2.61,
-                "novelty": {"bot": 0.99, "held_out": 1.0, "base": 1.0},
-                "voice": {"bot": 0.81, "held_out": 0.9, "base": 0.1},
-                "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
-            },
+            "report": REPORT,
         }
     )
 
@@ -607,6 +198,18 @@ def delete_model(request: HttpRequest, model_id: uuid.UUID) -> Status[None]:
     return Status(204, None)
 
 
+@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=STREAM)
+@once.slow
+def generate(
+    request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
+) -> GenerationOut | Any:
+    """New posts by one of your models or the base model, at once; they are kept as those of its page are.
+
+    With `stream=1` each is sent as it is written, in no order; what nobody listens to any more is not kept.
+    """
+    return written(request, _model(request, model_id), body, query)
+
+
 class EvaluateIn(Asked):
     """Posts that the model is measured by: some that it has not learned."""
 
@@ -641,11 +244,11 @@ class EvaluationOut(Told):
 
     model_config = examples(
         {
-            "model": _MODEL,
+            "model": MODEL,
             "posts": 1,
             "characters": 35,
             "bits_per_character": 2.12,
-            "base": _BASE,
+            "base": BASE,
             "base_bits_per_character": 2.61,
         }
     )
@@ -708,31 +311,13 @@ def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[Downl
     return StreamingHttpResponse(file.chunks(), content_type=file.media_type, headers=headers)
 
 
-class GenerationFilters(PageQuery):
-    model: uuid.UUID | None = Field(None, description="Only what this model wrote.")
-
-
-@generations.get("", response=Page[GenerationOut], summary="List what models wrote for you")
-def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> PageDict:
-    """What models wrote for you, the newest first; of one model, if asked."""
-    own = services.generations_for_user(person(request))
-    rows = own if query.model is None else own.filter(model=query.model)
-    return page_of(rows, query, lambda found: map(told_generation, found), among=own)
-
-
-@generations.get("/{uuid:generation_id}", response=GenerationOut, summary="Get what a model wrote")
-def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> GenerationOut:
-    """Posts that a model wrote for you once."""
+def _model(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
+    """The model that the person may see; with `to_change` only if it is theirs."""
+    user = person(request)
     try:
-        return told_generation(services.generation_for_user(person(request), generation_id))
-    except Generation.DoesNotExist:
-        raise not_found("generation") from None
-
-
-@contextmanager
-def about(param: str) -> Iterator[None]:
-    """What a service says against it is said of this field."""
-    try:
-        yield
-    except (corpora.CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
-        raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
+        model = services.model_for_user(user, model_id)
+    except TrainedModel.DoesNotExist:
+        raise not_found("model") from None
+    if to_change and sharing.Right.CHANGE not in sharing.rights_of(user, model):
+        raise not_found("model")
+    return model

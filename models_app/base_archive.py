@@ -52,6 +52,7 @@ def unpack(file: IO[bytes], folder: Path) -> str:
             with (folder / checkpoint.WEIGHTS).open("wb") as kept:
                 _each(archive, weights, weights.file_size, take)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        # The last is what zipfile raises for a way of compressing that it does not know.
         raise BadArchive(f"This is not a zip that can be read: {error}.") from error
     except RuntimeError as error:
         # What zipfile raises for an encrypted one.

@@ -17,19 +17,20 @@ from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Page, Text, Told, examples
 from models_app import sharing
-from models_app.api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
+from models_app.api_parts import LABEL, MODEL, MOMENT, REPORT
+from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.models import TrainedModel
 
 gallery = Router(tags=["gallery"])
 shared = Router(tags=["gallery"])
 
 _SHARED: Final = {
-    "id": "9b1e1d52-0f0c-4a35-8a77-0a5d7a3f6c11",
+    "id": MODEL,
     "name": "dril",
-    "label": "AI parody of @dril.bsky.social, not by @dril.bsky.social.",
+    "label": LABEL,
     "basis": "public",
     "bits_per_character": 2.12,
-    "created_at": "2026-11-25T12:00:00.000Z",
+    "created_at": MOMENT,
 }
 
 
@@ -59,13 +60,7 @@ class SharedModelDetailOut(SharedModelOut):
     model_config = examples(
         {
             **_SHARED,
-            "report": {
-                "bits_per_character": 2.12,
-                "base_bits_per_character": 2.61,
-                "novelty": {"bot": 0.99, "held_out": 1.0, "base": 1.0},
-                "voice": {"bot": 0.81, "held_out": 0.9, "base": 0.1},
-                "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
-            },
+            "report": REPORT,
             "samples": ["just had the best coffee of my life"],
         }
     )

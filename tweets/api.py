@@ -16,7 +16,7 @@ from ninja.errors import ValidationError
 from pydantic import Field
 
 from botfactory.accounts.models import User
-from botfactory.jobs.api import JobOut, told_one
+from botfactory.jobs.api import QUEUED, JobOut, told_one
 from botfactory.jobs.models import Job
 from botfactory.rest import once
 from botfactory.rest.access import person
@@ -141,28 +141,7 @@ class NewCorpusOut(Told):
                 "dropped": {},
                 "stored_bytes": 0,
             },
-            "job": {
-                "id": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
-                "kind": "import",
-                "title": "Import dril",
-                "state": "queued",
-                "corpus": _ID,
-                "details": {},
-                "created_at": "2026-11-25T12:00:00.000Z",
-                "available_at": "2026-11-25T12:00:00.000Z",
-                "started_at": None,
-                "finished_at": None,
-                "estimated_finish": None,
-                "queue_position": 1,
-                "waits_for": "turn",
-                "progress": None,
-                "best_checkpoint": None,
-                "result": None,
-                "error": None,
-                "stop_requested": False,
-                "attempt": 0,
-                "last_sequence": 1,
-            },
+            "job": {**QUEUED, "kind": "import", "title": "Import dril", "corpus": _ID},
         }
     )
 

@@ -82,7 +82,7 @@ _ASK = " Your administrator can raise this limit."
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one person may have; None where there is no limit, 0 where there may be nothing."""
+    """The most that one person may have; null (None) where there is no limit, 0 where there may be nothing."""
 
     queued_jobs: int | None
     running_jobs: int | None

@@ -83,7 +83,7 @@ class BestCheckpoint(Told):
     val_loss: float
 
 
-_EXAMPLE: Final = {
+_EXAMPLE: Final[dict[str, Any]] = {
     "id": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
     "kind": "fine_tune",
     "title": "Train dril",
@@ -104,6 +104,19 @@ _EXAMPLE: Final = {
     "stop_requested": False,
     "attempt": 1,
     "last_sequence": 4,
+}
+#: For the examples of those who queue jobs: what is told of a job that waits.
+QUEUED: Final[dict[str, Any]] = _EXAMPLE | {
+    "state": "queued",
+    "details": {},
+    "started_at": None,
+    "estimated_finish": None,
+    "queue_position": 1,
+    "waits_for": "turn",
+    "progress": None,
+    "best_checkpoint": None,
+    "attempt": 0,
+    "last_sequence": 1,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ def person(request: HttpRequest) -> User:
     return access_of(request).user
 
 
-class _Way(AuthBase):
+class _Way(AuthBase, ABC):
     """A way to show who asks. Without `scope` reading needs `read` and everything else `write`."""
 
     def __init__(self, scope: Scope | None = None) -> None:
@@ -57,8 +58,9 @@ class _Way(AuthBase):
             raise ApiError(403, "missing_scope", _missing(needed, access), headers=_challenge(needed))
         return access
 
+    @abstractmethod
     def identify(self, request: HttpRequest) -> Access | None:
-        raise NotImplementedError
+        """Who it is that shows it; None where nothing is shown this way, ApiError where it does not do."""
 
 
 class Token(_Way):

@@ -11,38 +11,12 @@ from ninja import Router
 from pydantic import Field
 
 from botfactory.accounts import limits, tokens
+from botfactory.accounts.limits import Limits, Usage
 from botfactory.accounts.tokens import Scope
 from botfactory.rest.access import access_of
 from botfactory.rest.schemas import Told, examples
 
 router = Router(tags=["me"])
-
-
-class LimitsOut(Told):
-    """The most that the person may have; null where there is no limit."""
-
-    queued_jobs: int | None
-    running_jobs: int | None
-    training_minutes_a_day: int | None
-    corpora: int | None
-    models: int | None
-    stored_mb: int | None
-    x_posts_a_month: int | None
-    requests_a_minute: int | None
-    webhooks: int | None
-
-
-class UsageOut(Told):
-    """What counts against the limits of the same names now."""
-
-    queued_jobs: int
-    running_jobs: int
-    training_minutes_a_day: int
-    corpora: int
-    models: int
-    stored_mb: int
-    x_posts_a_month: int
-    webhooks: int
 
 
 class AccessOut(Told):
@@ -60,8 +34,8 @@ class MeOut(Told):
     is_administrator: bool
     joined_at: datetime
     access: AccessOut
-    limits: LimitsOut
-    usage: UsageOut
+    limits: Limits
+    usage: Usage
 
     model_config = examples(
         {
@@ -112,6 +86,6 @@ def get_me(request: HttpRequest) -> MeOut:
             token=access.token.pk if access.token else None,
             scopes=[scope for scope in tokens.SCOPES if scope in access.scopes],
         ),
-        limits=LimitsOut(**limits.limits_of(user).as_dict()),
-        usage=UsageOut(**limits.usage_of(user).as_dict()),
+        limits=limits.limits_of(user),
+        usage=limits.usage_of(user),
     )

@@ -1,0 +1,63 @@
+"""What the routers of models share: errors, examples, and which field a sentence is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from botfactory.rest.errors import ApiError, register_errors, status_of
+from models_app import registry, services, sharing
+from models_app.ml.errors import BadSampling, LearningError
+from tweets import services as corpora
+
+register_errors(
+    {
+        services.ModelError: 422,
+        services.ModelRetired: 409,
+        registry.NoBaseModel: 409,
+        registry.NameTaken: 409,
+        registry.BadName: 422,
+        sharing.SharingError: 409,
+        sharing.BasisUnknown: 422,
+        # A model on disk is damaged: nothing that the caller could send differently.
+        LearningError: 500,
+        BadSampling: 422,
+    }
+)
+
+#: For the examples of the document.
+MODEL: Final = "9b1e1d52-0f0c-4a35-8a77-0a5d7a3f6c11"
+BASE: Final = "5f0c9f1e-7a39-4b0e-9d51-3a1f6f0b2c44"
+CORPUS: Final = "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0"
+JOB: Final = "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1"
+MOMENT: Final = "2026-11-25T12:00:00.000Z"
+LABEL: Final = "AI parody of @dril.bsky.social, not by @dril.bsky.social."
+HYPERPARAMETERS: Final[dict[str, Any]] = {
+    "epochs": 3,
+    "batch_size": 32,
+    "sequence_length": 64,
+    "learning_rate": 0.0005,
+    "final_learning_rate": 0.01,
+    "warmup_steps": 25,
+    "dropout": 0.2,
+    "clip_norm": 1.0,
+    "beta_2": 0.99,
+    "seed": 1,
+}
+REPORT: Final[dict[str, Any]] = {
+    "bits_per_character": 2.12,
+    "base_bits_per_character": 2.61,
+    "novelty": {"bot": 0.99, "held_out": 1.0, "base": 1.0},
+    "voice": {"bot": 0.81, "held_out": 0.9, "base": 0.1},
+    "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
+}
+
+
+@contextmanager
+def about(param: str) -> Iterator[None]:
+    """What a service says against it is said of this field."""
+    try:
+        yield
+    except (corpora.CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
+        raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None

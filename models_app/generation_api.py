@@ -1,0 +1,194 @@
+"""What models write: asked for at once or as a stream, and read again under `/generations`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Router
+from pydantic import Field
+
+from botfactory.accounts.models import User
+from botfactory.rest import once
+from botfactory.rest.access import person
+from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found
+from botfactory.rest.paging import PageDict, PageQuery, page_of
+from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Asked, Page, Text, Told, examples
+from models_app import live, services
+from models_app.api_parts import LABEL, MODEL, MOMENT, about
+from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
+from models_app.models import Generation, TrainedModel
+
+router = Router(tags=["generations"])
+
+
+class GenerateIn(Asked):
+    """How posts are written. The same seed and settings give the same posts."""
+
+    n: int = Field(10, ge=1, le=100, strict=True, description="How many.")
+    temperature: float = Field(0.8, ge=0, le=2, strict=True, description="Low repeats itself, high misspells.")
+    top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
+    top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
+    prompt: Text = Field("", max_length=280, description="How each post begins.")
+    seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")
+    max_characters: int = Field(280, ge=1, le=4000, strict=True, description="Of a post, the prompt included.")
+    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED, json_schema_extra=VISIBLE)]] = Field(
+        default=[], max_length=MOST_BANNED, description="Words and phrases that no post holds."
+    )
+    copy_guard: bool = Field(True, strict=True, description="No post is too close to one that was learned.")
+    mask_mentions: bool = Field(True, strict=True, description="No post names anybody by @name.")
+
+    model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Asked.model_config)
+
+    def sampling(self) -> SamplingConfig:
+        values = self.model_dump(exclude={"n", "banned"})
+        banned = dict.fromkeys(" ".join(entry.split()) for entry in self.banned)
+        try:
+            return SamplingConfig(**values, count=self.n, banned=tuple(banned))
+        except ValueError as error:
+            # What the fields cannot say: a banned word of nothing but space.
+            raise bad_value("banned", str(error)) from None
+
+
+class GenerationOut(Told):
+    """Posts that a model wrote for you."""
+
+    id: uuid.UUID
+    model: uuid.UUID
+    label: str = Field(description="Show it wherever you show the posts.")
+    posts: list[str]
+    missing: int = Field(description="How many fewer these are than were asked for.")
+    refused: dict[str, int | None] = Field(
+        description="How many more were drawn and refused, by reason. copies is null where nothing was there to "
+        "compare with."
+    )
+    settings: dict[str, Any] = Field(description="How they were asked for, with the seed.")
+    seconds: float
+    created_at: datetime
+
+    model_config = examples(
+        {
+            "id": "c5b3f7f0-93b1-4f0b-8f0c-6f2f8f4f2c70",
+            "model": MODEL,
+            "label": LABEL,
+            "posts": ["I love coffee more than i love being on time"],
+            "missing": 0,
+            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0},
+            "settings": {
+                "n": 1,
+                "temperature": 0.8,
+                "top_k": 0,
+                "top_p": 1.0,
+                "prompt": "I love",
+                "seed": 7,
+                "max_characters": 280,
+                "banned": [],
+                "copy_guard": True,
+                "mask_mentions": True,
+            },
+            "seconds": 0.21,
+            "created_at": MOMENT,
+        }
+    )
+
+
+def told_generation(generation: Generation) -> GenerationOut:
+    """The posts as the API shows them."""
+    settings = dict(generation.sampling)
+    return GenerationOut(
+        id=generation.pk,
+        model=generation.model_id,
+        label=generation.model.parody_label,
+        posts=generation.posts,
+        missing=generation.missing,
+        refused=generation.refused,
+        settings={"n": settings.pop("count", None), **settings},
+        seconds=round(generation.seconds, 3),
+        created_at=generation.created_at,
+    )
+
+
+class PostOut(Told):
+    """A post that has just been written, in a stream."""
+
+    post: str
+    label: str = Field(description="Show it wherever you show the post.")
+
+
+class GenerateQuery(Asked):
+    stream: Literal["0", "1"] = Field(
+        "0", description="1: server-sent events, a `post` as each is written, then the `generation` with all of them."
+    )
+
+
+STREAM: Final = {
+    "responses": {
+        200: {
+            "content": {
+                "text/event-stream": {
+                    "schema": SERVER_SENT,
+                    "example": 'event: post\ndata: {"post": "I love coffee", "label": "AI parody of @dril.bsky.social, '
+                    'not by @dril.bsky.social."}\n\n',
+                }
+            }
+        }
+    }
+}
+
+
+def written(
+    request: HttpRequest, model: TrainedModel, body: GenerateIn, query: GenerateQuery
+) -> GenerationOut | StreamingHttpResponse:
+    """What the model writes for who asks: all of it, or a stream of posts."""
+    owner, sampling = person(request), body.sampling()
+    with about("prompt"):
+        if query.stream == "1":
+            return _stream(request, model, owner, sampling)
+        return told_generation(services.generate(model=model, owner=owner, sampling=sampling))
+
+
+def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig) -> StreamingHttpResponse:
+    if once.HEADER in request.headers:
+        message = f"A stream is not kept, so it cannot be had again by its key: leave out {once.HEADER}, or stream."
+        raise ApiError(422, "stream_not_kept", message, param=once.HEADER)
+    services.require_guards(owner, model, sampling)
+    services.require_writable(model, sampling)
+    label = model.parody_label
+
+    def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
+        return services.generate(model=model, owner=owner, sampling=sampling, on_post=on_post, proceed=proceed)
+
+    return StreamingHttpResponse(
+        live.follow(
+            write,
+            post_data=lambda post: PostOut(post=post, label=label).model_dump_json(),
+            generation_data=lambda generation: told_generation(generation).model_dump_json(),
+            error_data=lambda error: answer_to(request, error).content.decode(),
+        ),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+class GenerationFilters(PageQuery):
+    model: uuid.UUID | None = Field(None, description="Only what this model wrote.")
+
+
+@router.get("", response=Page[GenerationOut], summary="List what models wrote for you")
+def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> PageDict:
+    """What models wrote for you, the newest first; of one model, if asked."""
+    own = services.generations_for_user(person(request))
+    rows = own if query.model is None else own.filter(model=query.model)
+    return page_of(rows, query, lambda found: map(told_generation, found), among=own)
+
+
+@router.get("/{uuid:generation_id}", response=GenerationOut, summary="Get what a model wrote")
+def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> GenerationOut:
+    """Posts that a model wrote for you once."""
+    try:
+        return told_generation(services.generation_for_user(person(request), generation_id))
+    except Generation.DoesNotExist:
+        raise not_found("generation") from None
