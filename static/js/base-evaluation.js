@@ -1,8 +1,8 @@
 // The page of an evaluation: a row for each model as soon as it is measured, the best first.
 
 import { byId, element, setBar, setText } from "./dom.js";
-import { count, duration, hasEnded } from "./format.js";
-import { announce, followJob } from "./job-page.js";
+import { count, duration, hasEnded, standing } from "./format.js";
+import { announce, stateSentence, followJob } from "./job-page.js";
 
 const rows = new Map();
 
@@ -10,14 +10,10 @@ function onEvent({ kind, payload }) {
   if (kind === "measured") rows.set(payload.model, payload);
 }
 
-function whereSentence(job) {
-  if (job.state === "queued") return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
-  if (job.state === "succeeded") return "All are measured";
-  if (job.state === "failed") return "The evaluation failed";
-  if (job.state === "cancelled") return "Cancelled";
-  if (job.progress.phase === "measuring") return `${job.progress.model}: ${count(job.progress.total)} posts`;
-  return job.state === "cancelling" ? "Stopping" : "Starting";
-}
+const whereSentence = (job) =>
+  standing(job, { succeeded: () => "All are measured", failed: "The evaluation failed", running: atWork });
+
+const atWork = ({ progress }) => (progress.phase === "measuring" ? `${progress.model}: ${count(progress.total)} posts` : "Starting");
 
 function render(job, isLive) {
   setText(byId("where"), whereSentence(job));
@@ -43,5 +39,5 @@ function render(job, isLive) {
 followJob({
   render,
   onEvent,
-  stateSentence: (job) => (job.state === "failed" ? `The evaluation failed. ${job.error?.message ?? ""}` : whereSentence(job)),
+  sentence: (job) => stateSentence(job, whereSentence(job)),
 });

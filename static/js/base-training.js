@@ -1,48 +1,35 @@
 // The page of a base model in training: the curve by minutes or megabytes, from the snapshot and the events.
 
 import { LossChart, bestOf } from "./chart.js";
-import { byId, element, setBar, setText, show } from "./dom.js";
-import { count, duration, hasEnded } from "./format.js";
-import { announce, followJob } from "./job-page.js";
+import { byId, element, show } from "./dom.js";
+import { hasEnded, standing } from "./format.js";
+import { announce, stateSentence, followJob } from "./job-page.js";
+import { TrainingProgress } from "./training-progress.js";
 
 const page = byId("training");
 const { unit } = page.dataset;
 const budget = Number(page.dataset.budget);
-const title = document.title;
+const progress = new TrainingProgress();
 const chart = new LossChart(byId("chart"), { isLive: true, isContinuous: true });
 
 /** The validations, in order. Where an attempt goes on from what the one before had saved, what came after comes again. */
 let rows = [];
 let drawn = "";
-let deadline = null;
 
 function onEvent({ kind, payload }) {
   if (kind !== "validation") return;
   rows = [...rows.filter((row) => row.megabytes < payload.megabytes), payload];
 }
 
-function whereSentence(job) {
+const whereSentence = (job) =>
+  standing(job, { succeeded: () => "The model is ready", failed: "The training failed", running: atWork });
+
+function atWork(job) {
   const { phase, minutes, megabytes } = job.progress;
-  switch (job.state) {
-    case "queued":
-      if (job.waits_for === "own_jobs") return "Waits for your running jobs";
-      return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
-    case "interrupted":
-      return "Starting again";
-    case "cancelling":
-      return "Stopping";
-    case "succeeded":
-      return "The model is ready";
-    case "failed":
-      return "The training failed";
-    case "cancelled":
-      return "Cancelled";
-    default:
-      if (job.stop_requested) return "Stopping with the best so far";
-      if (phase === "saving") return "Saving";
-      if (phase !== "training") return "Starting";
-      return unit === "minutes" ? `${minutes.toFixed(1)} of ${budget} minutes` : `${megabytes.toFixed(1)} of ${budget} MB`;
-  }
+  if (job.stop_requested) return "Stopping with the best so far";
+  if (phase === "saving") return "Saving";
+  if (phase !== "training") return "Starting";
+  return unit === "minutes" ? `${minutes.toFixed(1)} of ${budget} minutes` : `${megabytes.toFixed(1)} of ${budget} MB`;
 }
 
 function phaseSentence(job) {
@@ -80,26 +67,12 @@ function renderTable() {
   }
 }
 
-function tick() {
-  setText(byId("left"), deadline === null ? "–" : duration((deadline - Date.now()) / 1000));
-}
-
 let spoken = 0;
 
 function render(job, isLive) {
-  const { phase, fraction = 0, seconds_left: left, bytes_per_second: speed, loss } = job.progress;
+  progress.show(job, whereSentence(job), phaseSentence(job), job.progress.bytes_per_second);
+  const { phase, loss } = job.progress;
   const isTraining = job.state === "running" && phase === "training";
-  setText(byId("where"), whereSentence(job));
-  setText(byId("phase"), phaseSentence(job));
-  setBar(byId("bar"), job.state === "succeeded" ? 1 : job.state === "running" && !isTraining && fraction === 0 ? null : fraction);
-  const percent = isTraining ? `${Math.floor(fraction * 100)}%` : "";
-  setText(byId("percent"), percent);
-  document.title = hasEnded(job.state) ? `${whereSentence(job)}: ${title}` : percent ? `${percent} ${title}` : title;
-  show(byId("facts"), job.state === "running");
-  deadline = isTraining && left > 0 ? Date.now() + left * 1000 : null;
-  tick();
-  setText(byId("speed"), isTraining && speed > 0 ? count(speed) : "–");
-  setText(byId("loss"), isTraining && Number.isFinite(loss) ? loss.toFixed(3) : "–");
   const points = rows.map((row) => ({ ...row, epoch: row[unit] }));
   const now = isTraining && Number.isFinite(loss) ? { at: job.progress[unit], loss } : null;
   chart.show(points, now, Math.max(budget, ...points.map((row) => row.epoch)));
@@ -116,7 +89,5 @@ function render(job, isLive) {
 followJob({
   render,
   onEvent,
-  stateSentence: (job) =>
-    job.state === "failed" ? `The training failed. ${job.error?.message ?? ""}` : `${whereSentence(job)}. ${phaseSentence(job)}`,
+  sentence: (job) => stateSentence(job, whereSentence(job), phaseSentence(job)),
 });
-setInterval(tick, 1000);

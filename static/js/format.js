@@ -50,6 +50,23 @@ export function waitingSentence(job) {
   return "Next in the queue: a worker takes it in a moment.";
 }
 
+/** Where a job stands, in a few words. `running` is what it says while it runs. */
+export function standing(job, { succeeded, failed, running }) {
+  switch (job.state) {
+    case "queued":
+      if (job.waits_for === "own_jobs") return "Waits for your running jobs";
+      return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
+    case "succeeded":
+      return succeeded(job);
+    case "failed":
+      return failed;
+    case "running":
+      return running(job);
+    default:
+      return stateWord(job.state);
+  }
+}
+
 /** Why an import waits, with the time of day here instead of the server's. */
 export function pauseSentence({ message, until }) {
   const asked = /^(\S+) asks us to wait/.exec(message);

@@ -1,6 +1,6 @@
 import { byId, element, setBar, setText, show } from "./dom.js";
 import { count, hasEnded, pauseSentence, plural, waitingSentence } from "./format.js";
-import { followJob } from "./job-page.js";
+import { followJob, stateSentence } from "./job-page.js";
 
 const LINES = 8;
 /** A short import is faster than its page: coming from the form, so long after the end, the page goes on by itself too. */
@@ -74,6 +74,5 @@ function render(job) {
 followJob({
   render,
   onEvent,
-  stateSentence: (job) =>
-    job.state === "failed" ? `The import failed. ${job.error?.message ?? ""}` : phaseSentence(job),
+  sentence: (job) => (job.state === "failed" ? stateSentence(job, "The import failed") : phaseSentence(job)),
 });

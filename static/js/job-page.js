@@ -5,7 +5,7 @@ import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 
 /** The page follows its job; `render(job, isLive)` is called after each change, `onEvent(event)` once for each event. */
-export function followJob({ render, onEvent, stateSentence }) {
+export function followJob({ render, onEvent, sentence }) {
   const snapshot = readJson("job-snapshot");
   let job = snapshot.job;
   let last = 0;
@@ -39,7 +39,7 @@ export function followJob({ render, onEvent, stateSentence }) {
       update(true);
       if (job.state !== spokenState) {
         spokenState = job.state;
-        announce(stateSentence(job));
+        announce(sentence(job));
       }
     },
   });
@@ -72,6 +72,10 @@ function isPossible(action, job) {
   if (action === "stop") return job.state === "running" && !job.stop_requested;
   return !hasEnded(job.state) && job.state !== "cancelling";
 }
+
+/** What is said when a job has another state: where it stands, and what comes of it, or why it failed. */
+export const stateSentence = (job, where, phase = "") =>
+  `${where}. ${job.state === "failed" ? (job.error?.message ?? "") : phase}`.trim();
 
 /** Screen readers are told, politely. */
 export function announce(text) {

@@ -1,20 +1,20 @@
 // The page of a training. Everything on it comes from the snapshot and the events, so that it is whole after a reload.
 
 import { Curve } from "./curve.js";
-import { byId, element, setBar, setText, show } from "./dom.js";
-import { count, duration, hasEnded, waitingSentence } from "./format.js";
-import { announce, followJob } from "./job-page.js";
+import { byId, element, show } from "./dom.js";
+import { hasEnded, standing, waitingSentence } from "./format.js";
+import { announce, stateSentence, followJob } from "./job-page.js";
+import { TrainingProgress } from "./training-progress.js";
 
 const page = byId("training");
 const planned = Number(page.dataset.epochs);
-const title = document.title;
+const progress = new TrainingProgress();
 const curve = new Curve(planned, { isLive: true });
 
 /** The epochs by number: a job that goes on after an interruption may report one twice, and it is still one. */
 const epochs = new Map();
 let lastState = "";
 let shownSamples = "";
-let deadline = null;
 
 function onEvent({ kind, payload }) {
   if (kind === "epoch") {
@@ -30,29 +30,15 @@ function onEvent({ kind, payload }) {
 
 const inOrder = () => [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
 
-function whereSentence(job) {
+const whereSentence = (job) =>
+  standing(job, { succeeded: () => "The bot is ready", failed: "The training failed", running: atWork });
+
+function atWork(job) {
   const { phase, epoch, epochs: of } = job.progress;
-  switch (job.state) {
-    case "queued":
-      if (job.waits_for === "own_jobs") return "Waits for your running jobs";
-      return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
-    case "interrupted":
-      return "Starting again";
-    case "cancelling":
-      return "Stopping";
-    case "succeeded":
-      return "The bot is ready";
-    case "failed":
-      return "The training failed";
-    case "cancelled":
-      return "Cancelled";
-    default:
-      if (job.stop_requested) return "Stopping with the best epoch";
-      if (phase === "reporting") return "Writing the report card";
-      if (phase === "saving") return "Saving the bot";
-      if (phase === "training") return `Epoch ${epoch} of ${of}`;
-      return "Starting";
-  }
+  if (job.stop_requested) return "Stopping with the best epoch";
+  if (phase === "reporting") return "Writing the report card";
+  if (phase === "saving") return "Saving the bot";
+  return phase === "training" ? `Epoch ${epoch} of ${of}` : "Starting";
 }
 
 function phaseSentence(job) {
@@ -70,33 +56,6 @@ function phaseSentence(job) {
   if (job.progress.phase === "saving") return "";
   if (job.progress.phase === "reporting") return "A hundred posts are written and measured. This takes a few seconds.";
   return "Loading the model. This takes some ten seconds.";
-}
-
-function renderFacts(job) {
-  const { phase, seconds_left: left, characters_per_second: speed, loss } = job.progress;
-  const isTraining = job.state === "running" && phase === "training";
-  show(byId("facts"), job.state === "running");
-  deadline = isTraining && left > 0 ? Date.now() + left * 1000 : null;
-  tick();
-  setText(byId("speed"), isTraining && speed > 0 ? count(speed) : "–");
-  setText(byId("loss"), isTraining && Number.isFinite(loss) ? loss.toFixed(3) : "–");
-}
-
-function tick() {
-  setText(byId("left"), deadline === null ? "–" : duration((deadline - Date.now()) / 1000));
-}
-
-function renderBar(job) {
-  const bar = byId("bar");
-  const fraction = job.progress.fraction ?? 0;
-  const isStarting = job.state === "running" && !["training", "reporting", "saving"].includes(job.progress.phase);
-  if (job.state === "succeeded") setBar(bar, 1);
-  else if (isStarting && fraction === 0) setBar(bar, null);
-  else setBar(bar, fraction);
-  const percent = `${Math.floor((job.state === "succeeded" ? 1 : fraction) * 100)}%`;
-  const isRunning = job.state === "running";
-  setText(byId("percent"), isRunning && !isStarting ? percent : "");
-  document.title = hasEnded(job.state) ? `${whereSentence(job)}: ${title}` : isRunning && !isStarting ? `${percent} ${title}` : title;
 }
 
 function renderSamples(rows) {
@@ -123,10 +82,7 @@ function renderSamples(rows) {
 
 function render(job, isLive) {
   const rows = inOrder();
-  setText(byId("where"), whereSentence(job));
-  setText(byId("phase"), phaseSentence(job));
-  renderBar(job);
-  renderFacts(job);
+  progress.show(job, whereSentence(job), phaseSentence(job), job.progress.characters_per_second);
   const { phase, epoch, step, steps, loss } = job.progress;
   const isLearning = job.state === "running" && phase === "training" && Number.isFinite(loss) && !epochs.has(epoch);
   curve.show(rows, isLearning ? { at: epoch - 1 + step / steps, loss } : null);
@@ -146,7 +102,5 @@ let spoken = 0;
 followJob({
   render,
   onEvent,
-  stateSentence: (job) =>
-    job.state === "failed" ? `The training failed. ${job.error?.message ?? ""}` : `${whereSentence(job)}. ${phaseSentence(job)}`,
+  sentence: (job) => stateSentence(job, whereSentence(job), phaseSentence(job)),
 });
-setInterval(tick, 1000);

@@ -1,0 +1,37 @@
+// How far a training is: where it stands, the bar, the time that is left, its speed and its loss.
+
+import { byId, setBar, setText, show } from "./dom.js";
+import { count, duration, hasEnded } from "./format.js";
+
+/** Of templates/includes/training_progress.html. */
+export class TrainingProgress {
+  #title = document.title;
+  #deadline = null;
+
+  constructor() {
+    setInterval(() => this.#tick(), 1000);
+  }
+
+  /** `where` says in a few words where the job stands, `phase` what comes of it, `perSecond` is its speed. */
+  show(job, where, phase, perSecond) {
+    const { fraction = 0, seconds_left: left, loss } = job.progress;
+    const isRunning = job.state === "running";
+    const isTraining = isRunning && job.progress.phase === "training";
+    const isStarting = isRunning && !["training", "reporting", "saving"].includes(job.progress.phase);
+    setText(byId("where"), where);
+    setText(byId("phase"), phase);
+    setBar(byId("bar"), job.state === "succeeded" ? 1 : isStarting && fraction === 0 ? null : fraction);
+    const percent = isRunning && !isStarting ? `${Math.floor(fraction * 100)}%` : "";
+    setText(byId("percent"), percent);
+    document.title = hasEnded(job.state) ? `${where}: ${this.#title}` : percent ? `${percent} ${this.#title}` : this.#title;
+    show(byId("facts"), isRunning);
+    this.#deadline = isTraining && left > 0 ? Date.now() + left * 1000 : null;
+    this.#tick();
+    setText(byId("speed"), isTraining && perSecond > 0 ? count(perSecond) : "–");
+    setText(byId("loss"), isTraining && Number.isFinite(loss) ? loss.toFixed(3) : "–");
+  }
+
+  #tick() {
+    setText(byId("left"), this.#deadline === null ? "–" : duration((this.#deadline - Date.now()) / 1000));
+  }
+}
