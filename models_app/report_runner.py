@@ -25,10 +25,12 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         learned, held_out = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=seed)
         base = registry.base_model()
         start = model.parent or base
+        started_from = registry.load(start)
         card = cards.report_card(
             bot=registry.load(model),
-            start=registry.load(start),
-            base=registry.load(base),
+            start=started_from,
+            # The same object is measured once.
+            base=started_from if start == base else registry.load(base),
             learned=learned,
             held_out=held_out,
             start_guard=services.guard_of(start),

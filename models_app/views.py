@@ -17,6 +17,7 @@ from models_app.forms import GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
+from tweets import summary
 from tweets.models import Corpus
 from tweets.views import corpus_or_404
 
@@ -68,7 +69,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
     one = services.estimate_seconds(corpus.characters, 1)
     return {
         "corpus": corpus,
-        "report": corpora.report(corpus),
+        "report": summary.report(corpus),
         "form": form,
         "trouble": trouble,
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],

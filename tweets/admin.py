@@ -11,7 +11,7 @@ from django.template.defaultfilters import filesizeformat
 
 from botfactory.accounts.models import User
 from botfactory.desk import DeskAdmin
-from tweets import opt_out, services
+from tweets import deletion, opt_out
 from tweets.forms import OptOutForm
 from tweets.models import AuditEntry, Corpus, OptOut
 
@@ -44,11 +44,11 @@ class CorpusAdmin(DeskAdmin[Corpus]):
     @admin.action(description="Delete the selected corpora with their posts, files and jobs", permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, corpora: QuerySet[Corpus]) -> None:
         for corpus in corpora:
-            gone = services.delete_corpus(corpus, by=cast(User, request.user))
+            gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
             self.message_user(request, f"{corpus.name} is deleted: {gone}.", messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: Corpus) -> None:
-        services.delete_corpus(obj, by=cast(User, request.user))
+        deletion.delete_corpus(obj, by=cast(User, request.user))
 
 
 @admin.register(AuditEntry)

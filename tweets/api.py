@@ -23,7 +23,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import MOST, USUAL, PageDict, PageQuery, page_of
 from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
-from tweets import costs, posts, services
+from tweets import costs, deletion, posts, services, summary
 from tweets.models import Corpus, Post
 from tweets.report import Line
 from tweets.sources.handles import Network
@@ -348,7 +348,7 @@ def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
     """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
     corpus = _corpus(request, corpus_id)
     services.require_ready(corpus)
-    report = services.report(corpus)
+    report = summary.report(corpus)
     return ReportOut.model_validate(
         {
             "verdict": report.verdict,
@@ -396,7 +396,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> S
 @router.delete("/{uuid:corpus_id}", response=GoneOut, summary="Delete a corpus")
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> GoneOut:
     """The corpus is gone with its posts, files and jobs; how many. Models that learned from it stay."""
-    gone = services.delete_corpus(_corpus(request, corpus_id), by=person(request))
+    gone = deletion.delete_corpus(_corpus(request, corpus_id), by=person(request))
     return GoneOut(posts=gone.posts, files=gone.files, jobs=gone.jobs)
 
 

@@ -11,10 +11,10 @@ class TweetsConfig(AppConfig):
         from botfactory.accounts.services import register_farewell
         from botfactory.ops.checks import register as register_check
         from botfactory.ops.metrics import register as register_metrics
-        from tweets import checks, metrics, runner, services
+        from tweets import checks, deletion, metrics, runner, services
 
         runner.register()
         services.register_limits()
-        register_farewell(services.delete_corpora_of, count=services.count_corpora_of)
+        register_farewell(deletion.delete_corpora_of, count=deletion.count_corpora_of)
         register_metrics(metrics.collect)
         register_check("corpora", checks.corpora)

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet, Sum
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import audit, made_from, services
+from tweets import audit, deletion, made_from, services
 from tweets.models import AuditEntry, Corpus, OptOut
 
 
@@ -58,7 +58,7 @@ def enforce(entry: OptOut, *, by: User) -> Losses:
     # First the jobs: a training that still runs must not leave a model behind.
     jobs.delete_jobs(Job.objects.filter(subject_id__in=numbers))
     made = made_from.delete(numbers)
-    posts = sum(services.delete_corpus(corpus, by=by).posts for corpus in corpora)
+    posts = sum(deletion.delete_corpus(corpus, by=by).posts for corpus in corpora)
     gone = Losses(corpora=len(corpora), posts=posts, made=made)
     audit.record(
         AuditEntry.Action.OPT_OUT,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Length
 
 from botfactory.accounts import limits
@@ -20,11 +19,9 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tweets import audit
-from tweets import report as reports
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.models import AuditEntry, Corpus, OptOut
-from tweets.report import LanguageShare, Line
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
 from tweets.sources.handles import NETWORKS, Account, Network, account_of
@@ -46,8 +43,6 @@ NETWORK_PAGE = 100
 MOST_OF_AN_ACCOUNT = 20_000
 MOST_OF_X = 3_200
 HEAD_BYTES = 4_096
-#: Words and hashtags that the page of a corpus tells of.
-TOP = 15
 
 
 class CorpusError(Exception):
@@ -90,25 +85,6 @@ class NotAsked(CorpusError):
 
 class CorpusTooSmall(CorpusError):
     code = "corpus_too_small"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What came of a corpus; `verdict` is "enough", "few" (a warning) or "too_few" (refused), `advice` a sentence."""
-
-    found: int
-    kept: int
-    characters: int
-    dropped: dict[str, int]
-    verdict: str
-    advice: str
-    sample: list[str]
-    months: list[Line]
-    undated: int
-    lengths: list[Line]
-    words: list[Line]
-    hashtags: list[Line]
-    languages: list[LanguageShare]
 
 
 def corpora_for_user(user: Any) -> QuerySet[Corpus]:
@@ -384,38 +360,6 @@ def forget_upload(corpus: Corpus) -> None:
     Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
 
 
-def report(corpus: Corpus, *, sample: int = 12) -> Report:
-    """What came of the corpus, with posts spread evenly over it as a sample."""
-    if corpus.characters < FEWEST_CHARACTERS:
-        verdict, advice = "too_few", too_small_sentence(corpus)
-    elif corpus.characters < FEW_CHARACTERS:
-        verdict = "few"
-        advice = (
-            f"{corpus.characters:,} characters are few: the bot will sound like these posts but repeat itself. "
-            f"From {FEW_CHARACTERS:,} on it gets its own ideas."
-        )
-    else:
-        verdict, advice = "enough", f"{corpus.characters:,} characters: enough to learn a voice."
-    chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
-    kept = corpus.posts.filter(pk__in=chosen, dropped="")
-    texts = list(kept.order_by("pk").values_list("cleaned", flat=True))
-    return Report(
-        found=corpus.posts_found,
-        kept=corpus.posts_kept,
-        characters=corpus.characters,
-        dropped=corpus.dropped,
-        verdict=verdict,
-        advice=advice,
-        sample=texts,
-        months=reports.months(corpus.report),
-        undated=reports.undated(corpus.report),
-        lengths=reports.lengths(corpus.report),
-        words=reports.top(corpus.report, "words", TOP),
-        hashtags=reports.top(corpus.report, "hashtags", TOP),
-        languages=reports.languages(corpus.report),
-    )
-
-
 def too_small_sentence(corpus: Corpus) -> str:
     return (
         f"{corpus.characters:,} characters are too few to learn from: {FEWEST_CHARACTERS:,} are the least "
@@ -439,65 +383,6 @@ def require_enough(corpus: Corpus) -> None:
 def training_posts(corpus: Corpus) -> list[str]:
     """The cleaned posts that are learned from, in a fixed order."""
     return list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """What a deletion took along."""
-
-    posts: int
-    files: int
-    jobs: int
-
-    def __str__(self) -> str:
-        """ "1,200 posts, 1 file and 3 jobs"."""
-        posts, files, jobs = (
-            f"{number:,} {noun}{'' if number == 1 else 's'}"
-            for number, noun in ((self.posts, "post"), (self.files, "file"), (self.jobs, "job"))
-        )
-        return f"{posts}, {files} and {jobs}"
-
-
-def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
-    """The corpus is gone with its posts, files and jobs. Models that learned from it stay."""
-    folder = upload_dir(corpus)
-    files = _count_files(corpus)
-    with transaction.atomic():
-        of_it = Job.objects.filter(subject_id=corpus.pk)
-        number_of_jobs = of_it.count()
-        jobs.delete_jobs(of_it)
-        posts = corpus.posts.all()._raw_delete(corpus.posts.db)
-        Corpus.objects.filter(pk=corpus.pk).delete()
-        gone = Gone(posts=posts, files=files, jobs=number_of_jobs)
-        audit.record_corpus(AuditEntry.Action.DELETE, corpus, by=by, **asdict(gone))
-    shutil.rmtree(folder, ignore_errors=True)
-    return gone
-
-
-def _count_files(corpus: Corpus) -> int:
-    folder = upload_dir(corpus)
-    return sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-
-
-def delete_corpora_of(user: User) -> dict[str, int]:
-    """The person's corpora are gone with all that is theirs; how many of what."""
-    all_gone = [delete_corpus(corpus, by=None) for corpus in Corpus.objects.filter(owner=user)]
-    return {
-        "corpus": len(all_gone),
-        "post": sum(gone.posts for gone in all_gone),
-        "file": sum(gone.files for gone in all_gone),
-        "job": sum(gone.jobs for gone in all_gone),
-    }
-
-
-def count_corpora_of(user: User) -> dict[str, int]:
-    """What delete_corpora_of would take, but for the jobs, which are counted with the others of the person."""
-    corpora = Corpus.objects.filter(owner=user)
-    return {
-        "corpus": corpora.count(),
-        "post": corpora.aggregate(posts=Count("posts"))["posts"],
-        "file": sum(_count_files(corpus) for corpus in corpora),
-    }
 
 
 def register_limits() -> None:

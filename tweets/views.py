@@ -19,7 +19,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
-from tweets import blend, costs, examples, export, posts, services
+from tweets import blend, costs, deletion, examples, export, posts, services
 from tweets.forms import BlendForm, ColumnForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
@@ -225,7 +225,7 @@ def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
-    gone = services.delete_corpus(corpus, by=cast(User, request.user))
+    gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
     messages.success(request, f"{corpus.name} is deleted: {gone}. Models that learned from it stay.")
     return redirect("dashboard")
 

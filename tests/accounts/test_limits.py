@@ -24,6 +24,7 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.tweets.helpers import pasted
+from tweets import deletion
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -203,7 +204,7 @@ def test_what_is_stored_counts_upload_then_posts(alice: User, settings: Any) -> 
     worker.run(job.pk)
     # Each post is kept as it came and as it is learned from.
     assert limits.usage_of(alice).stored_mb >= 1
-    corpora.delete_corpus(Corpus.objects.get(), by=alice)
+    deletion.delete_corpus(Corpus.objects.get(), by=alice)
     assert limits.usage_of(alice).stored_mb == 0
     corpora.import_text(owner=alice, text="a little more")
 

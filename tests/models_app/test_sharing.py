@@ -21,7 +21,7 @@ from models_app.sharing import EVERYTHING, NOTHING, OF_BASE, OF_GUESTS, OF_PASSE
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
-from tweets import opt_out
+from tweets import deletion, opt_out
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -360,7 +360,7 @@ def test_what_ends_sharing_ends_it_at_once(
     sharing.share(bot, "public")
     assert bot.corpus is not None
     if what == "no corpus":
-        corpora.delete_corpus(bot.corpus, by=alice)
+        deletion.delete_corpus(bot.corpus, by=alice)
     elif what == "no basis":
         Corpus.objects.update(basis="")
     elif what == "retired":

@@ -13,7 +13,7 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import blend, opt_out, services
+from tweets import blend, deletion, opt_out, services
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,7 +84,7 @@ def test_somebody_elses_posts_and_blends_are_no_parts(alice: User, bob: User, to
 
 def test_a_part_deleted_meanwhile_fails_the_blend_with_a_sentence(alice: User, town: Corpus, tea: Corpus) -> None:
     job = blend.blend(owner=alice, weights={town.pk: 1, tea.pk: 1})
-    services.delete_corpus(tea, by=alice)
+    deletion.delete_corpus(tea, by=alice)
     job, corpus = run(job)
     assert (job.state, corpus.state, corpus.posts.count()) == (State.FAILED, "failed", 0)
     assert "Tea has been deleted meanwhile" in job.error_message
@@ -107,7 +107,7 @@ def test_an_opt_out_takes_blends_along_also_when_the_part_is_gone(
 ) -> None:
     Corpus.objects.filter(pk=tea.pk).update(source="bluesky", handle="tea.example.com")
     run(blend.blend(owner=alice, weights={town.pk: 1, tea.pk: 1}))
-    services.delete_corpus(tea, by=alice)
+    deletion.delete_corpus(tea, by=alice)
     assert opt_out.losses("bluesky", "tea.example.com").corpora == 1
     opt_out.add(network="bluesky", handle="tea.example.com", by=admin)
     assert list(Corpus.objects.all()) == [town]

@@ -19,7 +19,7 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import services
+from tweets import deletion, services
 from tweets.budget import MonthlyBudget, XMonth
 
 TODAY = date(2026, 11, 25)
@@ -137,7 +137,7 @@ def test_an_import_ends_at_the_persons_limit_and_another_is_refused(
         services.import_handle(owner=alice, handle="chatty")
     page = signed_in(alice).post("/corpora/new", {"way": "x", "x": "chatty", "basis": "own"})
     assert page.status_code == 400 and "130 posts of X a month" in page.content.decode()
-    services.delete_corpus(corpus, by=alice)
+    deletion.delete_corpus(corpus, by=alice)
     assert limits.usage_of(alice).x_posts_a_month == 130
     assert run(services.import_handle(owner=bob, handle="chatty"))[0].state == State.SUCCEEDED
 

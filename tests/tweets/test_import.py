@@ -20,7 +20,7 @@ from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import runner, services
+from tweets import deletion, runner, services, summary
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 from tweets.sources import base
@@ -287,7 +287,7 @@ def test_the_report_says_whether_it_is_enough(alice: User) -> None:
     verdicts = {}
     for count in (20, 200, 1200):
         corpus = run(services.import_text(owner=alice, text="\n".join(make_posts(count, seed=count))))[1]
-        report = services.report(corpus)
+        report = summary.report(corpus)
         verdicts[count] = report.verdict
         assert f"{corpus.characters:,}" in report.advice
         assert len(report.sample) == 12 and set(report.sample) <= set(services.training_posts(corpus))
@@ -298,7 +298,7 @@ def test_a_deleted_corpus_takes_posts_jobs_and_files_along(alice: User) -> None:
     job, corpus = bring(alice, "posts.jsonl", b'{"text": "fine"}\n{"text": ')
     folder = services.upload_dir(corpus)
     assert folder.exists()
-    gone = services.delete_corpus(corpus, by=alice)
+    gone = deletion.delete_corpus(corpus, by=alice)
     assert (gone.files, gone.jobs) == (1, 1)
     assert not folder.exists()
     assert not Corpus.objects.exists() and not Job.objects.exists()

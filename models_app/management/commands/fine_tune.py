@@ -17,7 +17,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
-from tweets import terminal
+from tweets import summary, terminal
 from tweets.models import Corpus
 
 
@@ -56,7 +56,7 @@ class Command(OwnerCommand):
             except ValueError as error:
                 raise CommandError(str(error)) from error
         corpus = self._corpus(options["what"], owner, options)
-        report = corpora.report(corpus)
+        report = summary.report(corpus)
         self.tell(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept. {report.advice}")
         model = self._train(owner, corpus, start, options)
         generation = services.generate(model=model, owner=owner, sampling=sampling) if sampling else None

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import OwnerCommand
-from tweets import services, terminal
+from tweets import services, summary, terminal
 
 
 class Command(OwnerCommand):
@@ -24,7 +24,7 @@ class Command(OwnerCommand):
         if options["json"]:
             self.write_json(counts)
             return
-        report = services.report(corpus)
+        report = summary.report(corpus)
         self.stdout.write(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept (corpus {corpus.pk})")
         for reason, count in report.dropped.items():
             self.stdout.write(f"  dropped {count:,}: {reason.replace('_', ' ')}")
