@@ -72,6 +72,14 @@ class TrainBaseForm(forms.Form):
     warmup_steps = forms.IntegerField(required=False, min_value=0, max_value=1_000_000)
     optimizer = forms.ChoiceField(required=False, choices=[("", "the recipe’s"), ("muon", "muon"), ("adam", "adam")])
     validation_minutes = forms.FloatField(required=False, min_value=0.01, label="Minutes between validations")
+    new_names = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        label="Share of @names drawn anew",
+        help_text="So that it learns how names are made, not whom a few people name.",
+    )
+    new_tags = forms.FloatField(required=False, min_value=0, max_value=1, label="Share of #hashtags drawn anew")
     seed = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

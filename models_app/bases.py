@@ -45,6 +45,8 @@ SETTINGS: Final = (
     "warmup_steps",
     "optimizer",
     "validation_minutes",
+    "new_names",
+    "new_tags",
     "seed",
 )
 MOST_COMPARED: Final = 8

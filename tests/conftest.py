@@ -4,11 +4,13 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from botfactory.accounts.models import User
@@ -51,8 +53,14 @@ def broker() -> Iterator[str]:
         server.wait()
 
 
-def _user(name: str) -> User:
-    return User.objects.create_user(username=name, password=PASSWORD)
+@cache
+def _hashed() -> str:
+    """PASSWORD as it is kept: hashing is slow on purpose, and nearly every test needs somebody."""
+    return make_password(PASSWORD)
+
+
+def _user(name: str, **rights: bool) -> User:
+    return User.objects.create(username=name, password=_hashed(), **rights)
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def bob(db: None) -> User:
 
 @pytest.fixture
 def admin(db: None) -> User:
-    return User.objects.create_superuser(username="admin", password=PASSWORD)
+    return _user("admin", is_staff=True, is_superuser=True)
 
 
 def signed_in(user: User) -> Client:

@@ -166,7 +166,8 @@ class PretrainConfig(_Values):
 
     optimizer: "adam" or "muon" (`optimizers`).
     validation_stride: until the end only every n-th post of the validation file is used; shuffle_posts: how many posts
-    are held in memory and shuffled at a time.
+    are held in memory and shuffled at a time; new_names, new_tags: shares of the @names and of the #hashtags in the
+    training posts that are drawn anew (`renaming`).
     """
 
     batch_size: int = 128
@@ -182,6 +183,8 @@ class PretrainConfig(_Values):
     validation_stride: int = 8
     save_minutes: float = 4.0
     shuffle_posts: int = 20_000
+    new_names: float = 0.7
+    new_tags: float = 0.4
 
     def __post_init__(self) -> None:
         _whole("batch_size", self.batch_size, 1, 4096)
@@ -198,6 +201,8 @@ class PretrainConfig(_Values):
         _whole("validation_stride", self.validation_stride, 1, 1_000_000)
         _number("save_minutes", self.save_minutes, 0, 100_000, above=True)
         _whole("shuffle_posts", self.shuffle_posts, 1, 10_000_000)
+        _number("new_names", self.new_names, 0, 1)
+        _number("new_tags", self.new_tags, 0, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

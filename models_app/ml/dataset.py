@@ -12,6 +12,7 @@ import heapq
 import lzma
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import LearningError, TooFewPosts
+from .renaming import Renaming
 from .vocabulary import END, encode
 
 
@@ -125,8 +127,9 @@ def _windows(rows: Sequence[NDArray[np.uint8]], windows: int, length: int) -> It
 class StreamPacker:
     """Endless full batches from files of any size in constant memory; the position can be saved and resumed exactly.
 
-    Posts are read in chunks of `shuffle_posts`, each shuffled by (seed, pass, chunk); the files' order is shuffled in
-    each pass. `position()` is JSON-ready; a new packer given it yields the batches that this one would have yielded.
+    Posts are read in chunks of `shuffle_posts`, each renamed and shuffled by (seed, pass, chunk); the files' order is
+    shuffled in each pass. `position()` is JSON-ready; a new packer given it yields the batches that this one would have
+    yielded.
     """
 
     def __init__(
@@ -137,12 +140,14 @@ class StreamPacker:
         sequence_length: int,
         seed: int,
         shuffle_posts: int = 20_000,
+        renaming: Renaming | None = None,
         position: dict[str, Any] | None = None,
     ) -> None:
         self._paths = list(paths)
         self._length = sequence_length
         self._seed = seed
         self._shuffle_posts = shuffle_posts
+        self._renaming = renaming
         start = position or {"pass": 0, "chunk": 0, "offset": 0, "rows": [""] * batch_size, "last": [END] * batch_size}
         self._pass, self._chunk, self._offset = int(start["pass"]), int(start["chunk"]), int(start["offset"])
         self._rows = [bytearray.fromhex(row) for row in start["rows"]]
@@ -187,13 +192,15 @@ class StreamPacker:
             for _ in range(chunk * self._shuffle_posts):
                 next(posts, None)
             found = chunk > 0
-            while batch := [encode(post).tobytes() for _, post in zip(range(self._shuffle_posts), posts, strict=False)]:
+            while batch := list(islice(posts, self._shuffle_posts)):
                 found = True
+                if self._renaming:
+                    batch = self._renaming.renamed(batch, f"{self._seed} {number} {chunk}")
                 picks = np.random.default_rng([self._seed, number, chunk]).permutation(len(batch))
                 for index in picks[offset:].tolist():
                     offset += 1
                     self._pass, self._chunk, self._offset = number, chunk, offset
-                    yield batch[index]
+                    yield encode(batch[index]).tobytes()
                 chunk, offset = chunk + 1, 0
             if not found:
                 raise TooFewPosts("The corpus holds no post to learn from.")

@@ -28,6 +28,7 @@ from .errors import Cancelled, CheckpointError, TooFewPosts
 from .event_log import EventLog
 from .kinds import kind_of
 from .learner import Learner
+from .renaming import Renaming
 from .reports import PretrainProgress, PretrainValidation
 from .resume import StateError, load_state, save_state
 from .schedule import learning_rate
@@ -144,6 +145,7 @@ class _Pretraining:
         self._sample = _read_validation(validation, config.validation_stride)
         self._validation_file = validation
         self._run = _Run()
+        self._renaming = Renaming(stream_posts(self._corpus), names=config.new_names, tags=config.new_tags)
         first = begin.weights if begin else kind_of(network).first_weights(network, config.seed)
         self._best: dict[str, NDArray[Any]] = dict(first)
         self._learner = Learner(
@@ -322,6 +324,7 @@ class _Pretraining:
             sequence_length=config.sequence_length,
             seed=config.seed,
             shuffle_posts=config.shuffle_posts,
+            renaming=self._renaming,
             position=position,
         )
 

@@ -10,6 +10,8 @@ LINK: Final = re.compile(r"(?:https?://|\bwww\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]
 # A handle, with what hangs on it: its server (@name@example.org) or another handle. As X reads it: what follows a
 # letter is an e-mail address, and what follows one of !#$%&* a swear word. In a link it is a part of the link.
 MENTION: Final = re.compile(r"(?<![A-Za-z0-9_!#$%&*@＠/])[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:[@＠][\w.-]*\w)*")
+# With a letter somewhere: #1 is a number.
+HASHTAG: Final = re.compile(r"(?<![\w&/])[#＃](?=\w*[^\W\d_])\w+")
 _APOSTROPHES: Final = "'’ʼ＇`´"
 
 

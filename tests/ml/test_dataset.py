@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.dataset import Batch, StreamPacker, epoch_batches, split, stream_posts
 from models_app.ml.errors import LearningError, TooFewPosts
+from models_app.ml.renaming import Renaming
 from models_app.ml.vocabulary import END, encode
 
 POSTS = st.lists(st.text(max_size=40), min_size=1, max_size=30)
@@ -122,8 +123,18 @@ def corpus(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def packer(paths: list[Path], position: dict[str, object] | None = None, seed: int = 3) -> StreamPacker:
-    return StreamPacker(paths, batch_size=4, sequence_length=16, seed=seed, shuffle_posts=25, position=position)
+def packer(
+    paths: list[Path], position: dict[str, object] | None = None, seed: int = 3, renaming: Renaming | None = None
+) -> StreamPacker:
+    return StreamPacker(
+        paths,
+        batch_size=4,
+        sequence_length=16,
+        seed=seed,
+        shuffle_posts=25,
+        renaming=renaming,
+        position=position,
+    )
 
 
 def test_the_stream_trains_each_post_once_a_pass(corpus: list[Path]) -> None:
@@ -159,6 +170,22 @@ def test_the_stream_goes_on_exactly_where_it_was_left(corpus: list[Path], before
         ours, theirs = next(source), next(again)
         np.testing.assert_array_equal(ours.inputs, theirs.inputs)
         np.testing.assert_array_equal(ours.targets, theirs.targets)
+
+
+@pytest.mark.parametrize("before", [7, 60])
+def test_a_renamed_stream_goes_on_with_the_same_names(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "train.txt"
+    path.write_text("\n".join(f"@name{number} hello there #tag{number % 7}" for number in range(90)))
+    renaming = Renaming(stream_posts([path]), names=0.7, tags=0.4)
+    source, plain = packer([path], renaming=renaming), packer([path])
+    for _ in range(before):
+        next(source)
+        next(plain)
+    again = packer([path], json.loads(json.dumps(source.position())), renaming=renaming)
+    windows = [(next(source), next(again), next(plain)) for _ in range(60)]
+    for ours, theirs, _ in windows:
+        np.testing.assert_array_equal(ours.targets, theirs.targets)
+    assert any((ours.targets != other.targets).any() for ours, _, other in windows)
 
 
 def test_the_stream_is_shuffled_by_its_seed(corpus: list[Path]) -> None:
