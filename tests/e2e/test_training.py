@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Shelf
 from tests.e2e.person import JOB, SECONDS, TRAINING, Person, epochs_shown
+from tests.fakes.posts import make_posts
 
 
 @pytest.fixture
@@ -20,8 +22,14 @@ def sample_epochs(page: Page) -> list[str]:
     return page.locator(".epoch-samples h3").all_inner_texts()
 
 
-def test_the_estimate_follows_the_slider(alice: Person, corpus: str) -> None:
-    alice.open(corpus)
+def test_the_estimate_follows_the_slider(alice: Person, tmp_path: Path) -> None:
+    # Long enough that epochs make a difference on a fast machine too.
+    file = tmp_path / "long.txt"
+    file.write_text("\n".join(make_posts(4000, seed=22)))
+    alice.open("/corpora/new")
+    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.bring()
+    alice.wait_for_corpus()
     expect(alice.page.locator("#estimate")).to_have_text(re.compile(r"Takes about \d+ (s|min)"))
     before = alice.page.locator("#estimate").inner_text()
     alice.page.get_by_label("Epochs").fill("10")
