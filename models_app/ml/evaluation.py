@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .checkpoint import Checkpoint
 from .errors import TooFewPosts
 from .kinds import Stepper, kind_of
+from .text_kinds import KINDS, kinds_of
 from .vocabulary import END, encode
 
 CHUNK: Final = 4096  # posts in memory at a time, sorted by length so that a batch's posts end at about the same step
@@ -21,15 +22,25 @@ ROWS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Of what is of one kind: its characters (an end mark is one), and its code length over these."""
+
+    characters: int
+    bits_per_character: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """bits_per_character: code length of all posts with their end marks, over Unicode characters plus one mark a post.
 
-    characters: Unicode characters, end marks not counted; posts: how many were measured.
+    characters: Unicode characters, end marks not counted; posts: how many were measured; parts: the same by kind of
+    text (`text_kinds`), of those that there are.
     """
 
     bits_per_character: float
     characters: int
     posts: int
+    parts: dict[str, Part] = field(default_factory=dict)
 
 
 def evaluate(
@@ -40,29 +51,42 @@ def evaluate(
     `on_progress` gets the number of posts measured so far. Raises TooFewPosts where there is none.
     """
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
-    nats, characters, count = 0.0, 0, 0
+    nats, characters = np.zeros(len(KINDS)), np.zeros(len(KINDS), np.int64)
+    count = 0
     for chunk in _chunks(posts):
-        encoded = sorted((encode(post) for post in chunk), key=len, reverse=True)
-        characters += sum(map(len, chunk))
-        for start in range(0, len(encoded), ROWS):
-            rows = encoded[start : start + ROWS]
-            nats += code_length(stepper, rows)
+        ordered = sorted(((encode(post), post) for post in chunk), key=lambda pair: len(pair[0]), reverse=True)
+        for start in range(0, len(ordered), ROWS):
+            rows = ordered[start : start + ROWS]
+            for (_, post), surprisal in zip(rows, _surprisals(stepper, [row for row, _ in rows]), strict=True):
+                kinds, sizes = kinds_of(post)
+                nats += np.bincount(np.repeat(kinds, sizes), surprisal[: sizes.sum()], len(KINDS))
+                characters += np.bincount(kinds, minlength=len(KINDS))
             count += len(rows)
             if on_progress is not None:
                 on_progress(count)
     if not count:
         raise TooFewPosts("There is no post to evaluate the model on.")
-    return Evaluation(nats / math.log(2) / (characters + count), characters, count)
+    bits = nats / math.log(2)
+    parts = {
+        name: Part(int(characters[index]), float(bits[index] / characters[index]))
+        for index, name in enumerate(KINDS)
+        if characters[index]
+    }
+    whole = int(characters.sum())
+    return Evaluation(float(bits.sum() / whole), whole - count, count, parts)
 
 
-def code_length(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> float:
-    """Returns the summed code length in nats of posts given longest first, end marks included."""
+def _surprisals(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Returns -ln of the probability of each symbol, end marks included, of posts given longest first.
+
+    (B, longest + 1); 0 after the end of a row.
+    """
     lengths = np.array([row.size + 1 for row in rows])
     symbols = np.full((len(rows), lengths[0] + 1), END, np.uint8)  # END, the post, END
     for index, row in enumerate(rows):
         symbols[index, 1 : row.size + 1] = row
     state = stepper.start(len(rows))
-    total = 0.0
+    surprisals = np.zeros((len(rows), int(lengths[0])))
     for step in range(int(lengths[0])):
         # Longest first: the rows that still run are always the first ones.
         running = int(np.searchsorted(-lengths, -step, side="left"))
@@ -70,8 +94,8 @@ def code_length(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> float:
         logits, state = stepper.step(symbols[:running, step], state)
         logits -= logits.max(axis=1, keepdims=True)
         wanted = logits[np.arange(running), symbols[:running, step + 1]]
-        total += float((np.log(np.exp(logits).sum(axis=1, dtype=np.float64)) - wanted).sum())
-    return total
+        surprisals[:running, step] = np.log(np.exp(logits).sum(axis=1, dtype=np.float64)) - wanted
+    return surprisals
 
 
 def _chunks(posts: Iterable[str]) -> Iterator[list[str]]:

@@ -38,6 +38,31 @@ def test_a_fixed_distribution_is_measured_as_by_hand() -> None:
     assert result.bits_per_character == pytest.approx(by_hand, rel=1e-6)
 
 
+def test_parts_are_measured_as_by_hand_and_make_up_the_whole() -> None:
+    logits = np.zeros(256, np.float32)
+    logits[ord("a")], logits[END] = 4, 2
+    weights = dict(random_checkpoint(scale=0).weights) | {"output_bias": logits}
+    result = evaluate(Checkpoint(TINY, weights, {}, ""), ["aab é", "@ab"])
+    total = math.log(math.exp(4) + math.exp(2) + 254) / math.log(2)
+    likely, end = total - 4 / math.log(2), total - 2 / math.log(2)
+    assert {name: part.characters for name, part in result.parts.items()} == {
+        "names": 3,
+        "words": 4,
+        "the rest": 1,
+        "end marks": 2,
+    }
+    # "é" is one character of two bytes.
+    by_hand = {
+        "names": (total + likely + total) / 3,
+        "words": (2 * likely + total + 2 * total) / 4,
+        "the rest": total,
+        "end marks": end,
+    }
+    assert {name: part.bits_per_character for name, part in result.parts.items()} == pytest.approx(by_hand, rel=1e-6)
+    bits = sum(part.bits_per_character * part.characters for part in result.parts.values())
+    assert bits / (result.characters + result.posts) == pytest.approx(result.bits_per_character)
+
+
 def bits_alone(checkpoint: Checkpoint, post: str) -> float:
     stepper = kind_of(TINY).stepper(TINY, checkpoint.weights)
     state = stepper.start(1)

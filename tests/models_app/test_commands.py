@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,18 @@ def test_evaluate_gives_what_evaluation_gives(file: Path, base: TrainedModel) ->
         "bits_per_character": pytest.approx(expected.bits_per_character),
         "characters": sum(map(len, posts)),
         "posts": 302,
+        "parts": {name: pytest.approx(asdict(part)) for name, part in expected.parts.items()},
     }
+
+
+def test_evaluate_tells_kinds_of_text_apart(file: Path, base: TrainedModel) -> None:
+    parts = json_of("evaluate", "base", file)["parts"]
+    table = output("evaluate", "base", file, "--by-kind").splitlines()[-len(parts) :]
+    assert [line[:10].strip() for line in table] == list(parts)
+    shares = [[float(figure.rstrip("%")) for figure in line[10:].split()] for line in table]
+    assert sum(characters for characters, _, _ in shares) == pytest.approx(100, abs=0.5)
+    assert sum(bits for _, _, bits in shares) == pytest.approx(100, abs=0.5)
+    assert [each for _, each, _ in shares] == pytest.approx([p["bits_per_character"] for p in parts.values()], abs=6e-4)
 
 
 def test_owners_see_their_own_models_only(file: Path, base: TrainedModel, alice: User, bob: User) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class Command(OwnerCommand):
         super().add_arguments(parser)
         parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, or base")
         parser.add_argument("file", metavar="FILE", help="posts, one a line: .txt, .txt.xz or .txt.gz")
+        parser.add_argument("--by-kind", action="store_true", help="also by kind of text: names, links, words ...")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,6 +40,7 @@ class Command(OwnerCommand):
                     "bits_per_character": result.bits_per_character,
                     "characters": result.characters,
                     "posts": result.posts,
+                    "parts": {name: asdict(part) for name, part in result.parts.items()},
                 }
             )
             return
@@ -45,3 +48,16 @@ class Command(OwnerCommand):
             f"{model.full_name}: {result.bits_per_character:.4f} bits per character over {result.posts:,} posts "
             f"({result.characters:,} characters and as many end marks as posts)"
         )
+        if options["by_kind"]:
+            self.stdout.write(_table(result))
+
+
+def _table(result: evaluation.Evaluation) -> str:
+    """The parts, each with its share of the characters and of all bits."""
+    lines = [f"{'':10} {'characters':>11} {'bits each':>10} {'of all bits':>12}"]
+    all_characters = result.characters + result.posts
+    for name, part in result.parts.items():
+        share = part.characters / all_characters
+        of_bits = share * part.bits_per_character / result.bits_per_character
+        lines.append(f"{name:10} {share:>11.1%} {part.bits_per_character:>10.3f} {of_bits:>12.1%}")
+    return "\n".join(lines)
