@@ -31,17 +31,20 @@ class Point:
     validation: float
 
 
-def read(path: Path) -> list[Point]:
-    """Returns the validations of a training in their order; ValueError where there are not two."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    if len(rows) < 2:
-        raise ValueError(f"{path} holds {len(rows)} validations; a curve needs two.")
+def read(paths: Sequence[Path]) -> list[Point]:
+    """Returns the validations of trainings that went on from each other; ValueError where one has not two."""
+    points: list[Point] = []
     bits = math.log(2)
-    return [
-        Point(int(row["bytes"]) / 1e6, float(row["train_loss"]) / bits, float(row["validation_loss"]) / bits)
-        for row in rows
-    ]
+    for path in paths:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        if len(rows) < 2:
+            raise ValueError(f"{path} holds {len(rows)} validations; a curve needs two.")
+        before = points[-1].megabytes if points else 0.0
+        for row in rows:
+            train, validation = (float(row[f"{kind}_loss"]) / bits for kind in ("train", "validation"))
+            points.append(Point(before + int(row["bytes"]) / 1e6, train, validation))
+    return points
 
 
 def svg(points: Sequence[Point]) -> str:
@@ -88,11 +91,18 @@ def svg(points: Sequence[Point]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip())
-    parser.add_argument("--losses", type=Path, default=BASE / "training.csv", metavar="FILE")
+    parser.add_argument(
+        "--losses",
+        nargs="+",
+        type=Path,
+        default=[ROOT / "docs" / "base-training-1.csv", BASE / "training.csv"],
+        metavar="FILE",
+        help="of one training, or of several that went on from each other",
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "img" / "base-training.svg", metavar="FILE")
     options = parser.parse_args(arguments)
     options.out.write_text(svg(read(options.losses)), encoding="utf-8")
-    print(f"{options.out} shows {options.losses}.")
+    print(f"{options.out} shows {', '.join(map(str, options.losses))}.")
 
 
 if __name__ == "__main__":
