@@ -33,7 +33,7 @@ MOST_FILES: Final = 1000
 #: Of a job: the share of its time that training alone may take, since validations and the start come on top.
 TRAINING_SHARE: Final = 0.8
 #: A network that has learned already begins with smaller steps, or it forgets first.
-CONTINUED_RATE: Final = 0.001
+CONTINUED_RATE: Final = 0.002
 #: Where the recipe of a kind of network is another than PretrainConfig's (docs/base-model.md).
 RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {"lstm": {"optimizer": "adam", "final_learning_rate": 0.03}}
 #: What may be set of a training beside its length.
