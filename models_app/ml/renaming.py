@@ -15,7 +15,7 @@ from typing import Final
 
 from .words import HASHTAG, MENTION
 
-#: Of each kind, of which a renaming keeps a fair sample of the different ones where a corpus has more.
+#: How many different names, and as many hashtags, a renaming draws from; of more a fair sample.
 MOST_KEPT: Final = 400_000
 
 
@@ -50,18 +50,17 @@ class _Different:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._limit = most, 2**32
-        self._kept: set[str] = set()
+        self._most = most
+        self._found: set[str] = set()
 
     def add(self, strings: Iterable[str]) -> None:
-        self._kept.update(text for text in strings if _hash(text) < self._limit)
-        if len(self._kept) > 2 * self._most:
-            self._kept = set(self.kept())
-            self._limit = max(map(_hash, self._kept)) + 1
+        self._found.update(strings)
+        if len(self._found) > 2 * self._most:
+            self._found = set(self.kept())
 
     def kept(self) -> list[str]:
         """Returns them in an order that depends on nothing but which they are."""
-        return sorted(self._kept, key=lambda text: (_hash(text), text))[: self._most]
+        return sorted(self._found, key=lambda text: (_hash(text), text))[: self._most]
 
 
 def _hash(text: str) -> int:

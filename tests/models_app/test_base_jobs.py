@@ -26,7 +26,7 @@ from botfactory.jobs.states import State
 from models_app import bases, registry
 from models_app.ml import config as ml_config
 from models_app.ml import dataset, evaluation
-from models_app.ml.config import NetworkConfig
+from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
@@ -94,6 +94,15 @@ def test_a_training_ends_with_a_version_to_promote(admin: User, server: Path, ba
     assert registry.base_model() == base
     bases.promote(model, by=admin)
     assert registry.base_model() == model
+
+
+def test_shares_of_names_and_hashtags_are_set_or_those_of_the_recipe(admin: User, server: Path) -> None:
+    chosen = ask(admin, values={**QUICK, "new_names": 0.0, "new_tags": 1.0}).arguments["chosen"]
+    assert (chosen["new_names"], chosen["new_tags"]) == (0.0, 1.0)
+    usual = ask(admin).arguments["chosen"]
+    assert (usual["new_names"], usual["new_tags"]) == (PretrainConfig().new_names, PretrainConfig().new_tags)
+    with pytest.raises(bases.BaseError, match="new_names must be a number"):
+        ask(admin, values={"new_names": 1.5})
 
 
 def test_a_training_goes_on_from_a_base_and_learns_a_corpus(admin: User, server: Path, base: TrainedModel) -> None:
@@ -322,12 +331,14 @@ def test_the_page_queues_trainings_and_evaluations(admin: User, bob: User, serve
         ({"learn_from": ["../secret.txt"]}, "not one of the available choices"),
         ({"start": str(bob.pk)}, "not one of the available choices"),
         ({"batch_size": "0"}, "greater than or equal to 1"),
+        ({"new_tags": "2"}, "less than or equal to 1"),
     ]
     for wrong, sentence in wrongs:
         answer = desk.post("/admin/base-models/train", form | wrong)
         assert answer.status_code == 400 and sentence in answer.content.decode(), wrong
-    answer = desk.post("/admin/base-models/train", form | {"batch_size": "8"})
+    answer = desk.post("/admin/base-models/train", form | {"batch_size": "8", "new_names": "0.5"})
     job = Job.objects.get(kind=bases.TRAIN_BASE)
+    assert (job.arguments["chosen"]["batch_size"], job.arguments["chosen"]["new_names"]) == (8, 0.5)
     assert answer.status_code == 302 and answer["Location"] == f"/jobs/{job.pk}/"
     page = desk.get(answer["Location"]).content.decode()
     assert "js/base-training.js" in page and 'data-unit="megabytes" data-budget="0.02"' in page
