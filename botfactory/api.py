@@ -15,7 +15,7 @@ from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
 from models_app import api as models
 from models_app import gallery_api, generation_api, training_api
-from tweets import api as corpora
+from tweets import reading_api
 
 DESCRIPTION: Final = """\
 Everything that a page can do, a program can do.
@@ -30,7 +30,7 @@ api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/jobs", training_api.router)
-api.add_router("/corpora", corpora.router)
+api.add_router("/corpora", reading_api.router)
 api.add_router("/models", models.router)
 api.add_router("/generations", generation_api.router)
 api.add_router("/gallery", gallery_api.gallery)

@@ -1,4 +1,4 @@
-"""`/corpora`: brought as text, by a handle or as a file; listed, told about, read post by post, deleted."""
+"""`/corpora`: brought as text, by a handle or as a file; listed, got, deleted. What is in them is in reading_api."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from botfactory.jobs.models import Job
 from botfactory.rest import once
 from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
-from botfactory.rest.paging import MOST, USUAL, PageDict, PageQuery, page_of
+from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
-from tweets import costs, deletion, posts, services, summary
-from tweets.models import Corpus, Post
-from tweets.report import Line
+from tweets import costs, deletion, services
+from tweets.models import Corpus
 from tweets.sources.handles import Network
 
 router = Router(tags=["corpora"])
@@ -146,85 +145,6 @@ class NewCorpusOut(Told):
     )
 
 
-class CountOut(Told):
-    name: str
-    posts: int
-
-
-class UseOut(Told):
-    name: str
-    uses: int
-
-
-class LanguageOut(Told):
-    name: str
-    percent: int
-
-
-class ReportOut(Told):
-    """What came of a corpus, and whether it is enough to learn from."""
-
-    verdict: Literal["enough", "few", "too_few"] = Field(description="Of too few no model can be trained.")
-    advice: str = Field(description="The verdict as a sentence.")
-    posts_found: int
-    posts_kept: int
-    characters: int
-    dropped: dict[str, int]
-    sample: list[str] = Field(description="Kept posts, cleaned, spread evenly.")
-    months: list[CountOut] = Field(description="Kept posts by month; by year where there are more than ten.")
-    undated: int = Field(description="Kept posts without a date.")
-    lengths: list[CountOut] = Field(description="Kept posts by their number of characters.")
-    words: list[UseOut]
-    hashtags: list[UseOut]
-    languages: list[LanguageOut]
-
-    model_config = examples(
-        {
-            "verdict": "enough",
-            "advice": "190,000 characters: enough to learn a voice.",
-            "posts_found": 2400,
-            "posts_kept": 2100,
-            "characters": 190000,
-            "dropped": {"reply": 250, "too_short": 50},
-            "sample": ["just had the best coffee of my life"],
-            "months": [{"name": "2026-10", "posts": 210}],
-            "undated": 0,
-            "lengths": [{"name": "21–40", "posts": 400}],
-            "words": [{"name": "coffee", "uses": 90}],
-            "hashtags": [{"name": "#monday", "uses": 4}],
-            "languages": [{"name": "English", "percent": 98}],
-        }
-    )
-
-
-class PostOut(Told):
-    """A post as its source had it, and what cleaning made of it."""
-
-    id: str = Field(description="Its id at the source, or its place in the file.")
-    text: str
-    created_at: datetime | None
-    is_repost: bool
-    is_reply: bool
-    is_quote: bool
-    has_warning: bool
-    cleaned: str | None = Field(description="What is learned from; null where the post is left out.")
-    dropped: str | None = Field(description="Why it is left out.")
-
-    model_config = examples(
-        {
-            "id": "3l6oveex3ii2l",
-            "text": "just had the best coffee of my life https://example.org",
-            "created_at": "2026-11-25T12:00:00.000Z",
-            "is_repost": False,
-            "is_reply": False,
-            "is_quote": False,
-            "has_warning": False,
-            "cleaned": "just had the best coffee of my life",
-            "dropped": None,
-        }
-    )
-
-
 class GoneOut(Told):
     """What went with a corpus."""
 
@@ -233,13 +153,6 @@ class GoneOut(Told):
     jobs: int
 
     model_config = examples({"posts": 2400, "files": 0, "jobs": 1})
-
-
-class PostsQuery(Asked):
-    after: Text | None = Field(None, max_length=64, description="The id of the last one of the page before.")
-    limit: int = Field(USUAL, ge=1, le=MOST, description="How many at most.")
-    q: Text = Field("", max_length=200, description="Only posts that hold these words, in any case.")
-    show: posts.Show = Field("kept", description="kept; dropped by cleaning; removed by hand; or all.")
 
 
 def _json_schema() -> dict[str, Any]:
@@ -335,51 +248,7 @@ def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
 @router.get("/{uuid:corpus_id}", response=CorpusOut, summary="Get a corpus")
 def get_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> CorpusOut:
     """The corpus as it is now. How far its import is, its job tells: `GET /jobs/{id}`."""
-    return told(_corpus(request, corpus_id))
-
-
-@router.get(
-    "/{uuid:corpus_id}/report",
-    response=ReportOut,
-    summary="What came of a corpus",
-    openapi_extra={"responses": {409: {}}},
-)
-def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
-    """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
-    corpus = _corpus(request, corpus_id)
-    services.require_ready(corpus)
-    report = summary.report(corpus)
-    return ReportOut.model_validate(
-        {
-            "verdict": report.verdict,
-            "advice": report.advice,
-            "posts_found": report.found,
-            "posts_kept": report.kept,
-            "characters": report.characters,
-            "dropped": report.dropped,
-            "sample": report.sample,
-            "months": _counted(report.months, "posts"),
-            "undated": report.undated,
-            "lengths": _counted(report.lengths, "posts"),
-            "words": _counted(report.words, "uses"),
-            "hashtags": _counted(report.hashtags, "uses"),
-            "languages": [{"name": share.name, "percent": share.percent} for share in report.languages],
-        }
-    )
-
-
-@router.get("/{uuid:corpus_id}/posts", response=Page[PostOut], summary="The posts of a corpus")
-def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQuery]) -> PageDict:
-    """Its posts in the order of their source, those after the post `after`: the kept ones, unless `show` says which."""
-    corpus = _corpus(request, corpus_id)
-    rows = posts.find(corpus, words=query.q, show=query.show)
-    if query.after is not None:
-        last = corpus.posts.filter(key=query.after).values_list("pk", flat=True).first()
-        if last is None:
-            raise bad_value("after", "There is none with this id any more: begin again without after.")
-        rows = rows.filter(pk__gt=last)
-    found = list(rows[: query.limit + 1])
-    return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)
+    return told(corpus_or_404(request, corpus_id))
 
 
 @router.post("/{uuid:corpus_id}/column", response={202: JobOut}, summary="Name the column of a file")
@@ -388,7 +257,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> S
 
     409 where no import asks for one.
     """
-    corpus = _corpus(request, corpus_id)
+    corpus = corpus_or_404(request, corpus_id)
     with _about("column"):
         return Status(202, told_one(services.name_column(corpus, body.column)))
 
@@ -396,7 +265,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> S
 @router.delete("/{uuid:corpus_id}", response=GoneOut, summary="Delete a corpus")
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> GoneOut:
     """The corpus is gone with its posts, files and jobs; how many. Models that learned from it stay."""
-    gone = deletion.delete_corpus(_corpus(request, corpus_id), by=person(request))
+    gone = deletion.delete_corpus(corpus_or_404(request, corpus_id), by=person(request))
     return GoneOut(posts=gone.posts, files=gone.files, jobs=gone.jobs)
 
 
@@ -494,26 +363,8 @@ def _about(param: str) -> Iterator[None]:
         raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
 
 
-def _corpus(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
+def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
     try:
         return services.corpus_for_user(person(request), corpus_id)
     except Corpus.DoesNotExist:
         raise not_found("corpus") from None
-
-
-def _counted(lines: list[Line], what: str) -> list[dict[str, Any]]:
-    return [{"name": line.name, what: line.number} for line in lines]
-
-
-def _post(post: Post) -> PostOut:
-    return PostOut(
-        id=post.key,
-        text=post.text,
-        created_at=post.posted_at,
-        is_repost=post.is_repost,
-        is_reply=post.is_reply,
-        is_quote=post.is_quote,
-        has_warning=post.has_warning,
-        cleaned=None if post.dropped else post.cleaned,
-        dropped=post.dropped or None,
-    )

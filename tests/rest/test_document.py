@@ -1,0 +1,63 @@
+"""The names of operations are what generated clients call: another name breaks those of other people."""
+
+from __future__ import annotations
+
+from botfactory.api import api
+from tests.rest.helpers import V1
+
+NAMES = {
+    "GET /corpora": "list_corpora",
+    "POST /corpora": "create_corpus",
+    "DELETE /corpora/{corpus_id}": "delete_corpus",
+    "GET /corpora/{corpus_id}": "get_corpus",
+    "POST /corpora/{corpus_id}/column": "name_column",
+    "GET /corpora/{corpus_id}/posts": "corpus_posts",
+    "GET /corpora/{corpus_id}/report": "corpus_report",
+    "GET /gallery": "list_gallery",
+    "GET /gallery/{model_id}": "get_public_model",
+    "POST /gallery/{model_id}/generate": "generate_by_public_model",
+    "GET /generations": "list_generations",
+    "GET /generations/{generation_id}": "get_generation",
+    "GET /jobs": "list_jobs",
+    "POST /jobs": "create_job",
+    "POST /jobs/estimate": "estimate_job",
+    "GET /jobs/{job_id}": "get_job",
+    "POST /jobs/{job_id}/cancel": "cancel_job",
+    "GET /jobs/{job_id}/checkpoints": "job_checkpoints",
+    "GET /jobs/{job_id}/events": "job_events",
+    "POST /jobs/{job_id}/retry": "retry_job",
+    "POST /jobs/{job_id}/stop": "stop_job",
+    "GET /me": "get_me",
+    "GET /models": "list_models",
+    "DELETE /models/{model_id}": "delete_model",
+    "GET /models/{model_id}": "get_model",
+    "PATCH /models/{model_id}": "change_model",
+    "GET /models/{model_id}/download": "download_model",
+    "POST /models/{model_id}/evaluate": "evaluate_model",
+    "POST /models/{model_id}/generate": "generate",
+    "POST /models/{model_id}/link": "renew_link",
+    "GET /shared/{link}": "get_unlisted_model",
+    "POST /shared/{link}/generate": "generate_by_unlisted_model",
+    "GET /tokens": "list_tokens",
+    "POST /tokens": "create_token",
+    "DELETE /tokens/{token_id}": "revoke_token",
+    "GET /tokens/{token_id}": "get_token",
+    "GET /webhooks": "list_webhooks",
+    "POST /webhooks": "create_webhook",
+    "DELETE /webhooks/{webhook_id}": "delete_webhook",
+    "GET /webhooks/{webhook_id}": "get_webhook",
+    "PATCH /webhooks/{webhook_id}": "change_webhook",
+    "GET /webhooks/{webhook_id}/deliveries": "list_deliveries",
+    "POST /webhooks/{webhook_id}/test": "test_webhook",
+}
+
+
+def test_each_operation_keeps_its_name() -> None:
+    paths = api.get_openapi_schema()["paths"]
+    names = {
+        f"{method.upper()} {path.removeprefix(V1)}": operation["operationId"]
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    assert names == NAMES
+    assert len(set(names.values())) == len(names)

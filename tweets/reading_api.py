@@ -1,0 +1,170 @@
+"""What is in a corpus: its report, and its posts one by one."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query
+from pydantic import Field
+
+from botfactory.rest.errors import bad_value
+from botfactory.rest.paging import MOST, USUAL, PageDict
+from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from tweets import api, posts, services, summary
+from tweets.api import corpus_or_404
+from tweets.models import Post
+from tweets.report import Line
+
+#: That of corpora, with what is in them.
+router = api.router
+
+
+class CountOut(Told):
+    name: str
+    posts: int
+
+
+class UseOut(Told):
+    name: str
+    uses: int
+
+
+class LanguageOut(Told):
+    name: str
+    percent: int
+
+
+class ReportOut(Told):
+    """What came of a corpus, and whether it is enough to learn from."""
+
+    verdict: Literal["enough", "few", "too_few"] = Field(description="Of too few no model can be trained.")
+    advice: str = Field(description="The verdict as a sentence.")
+    posts_found: int
+    posts_kept: int
+    characters: int
+    dropped: dict[str, int]
+    sample: list[str] = Field(description="Kept posts, cleaned, spread evenly.")
+    months: list[CountOut] = Field(description="Kept posts by month; by year where there are more than ten.")
+    undated: int = Field(description="Kept posts without a date.")
+    lengths: list[CountOut] = Field(description="Kept posts by their number of characters.")
+    words: list[UseOut]
+    hashtags: list[UseOut]
+    languages: list[LanguageOut]
+
+    model_config = examples(
+        {
+            "verdict": "enough",
+            "advice": "190,000 characters: enough to learn a voice.",
+            "posts_found": 2400,
+            "posts_kept": 2100,
+            "characters": 190000,
+            "dropped": {"reply": 250, "too_short": 50},
+            "sample": ["just had the best coffee of my life"],
+            "months": [{"name": "2026-10", "posts": 210}],
+            "undated": 0,
+            "lengths": [{"name": "21–40", "posts": 400}],
+            "words": [{"name": "coffee", "uses": 90}],
+            "hashtags": [{"name": "#monday", "uses": 4}],
+            "languages": [{"name": "English", "percent": 98}],
+        }
+    )
+
+
+class PostOut(Told):
+    """A post as its source had it, and what cleaning made of it."""
+
+    id: str = Field(description="Its id at the source, or its place in the file.")
+    text: str
+    created_at: datetime | None
+    is_repost: bool
+    is_reply: bool
+    is_quote: bool
+    has_warning: bool
+    cleaned: str | None = Field(description="What is learned from; null where the post is left out.")
+    dropped: str | None = Field(description="Why it is left out.")
+
+    model_config = examples(
+        {
+            "id": "3l6oveex3ii2l",
+            "text": "just had the best coffee of my life https://example.org",
+            "created_at": "2026-11-25T12:00:00.000Z",
+            "is_repost": False,
+            "is_reply": False,
+            "is_quote": False,
+            "has_warning": False,
+            "cleaned": "just had the best coffee of my life",
+            "dropped": None,
+        }
+    )
+
+
+class PostsQuery(Asked):
+    after: Text | None = Field(None, max_length=64, description="The id of the last one of the page before.")
+    limit: int = Field(USUAL, ge=1, le=MOST, description="How many at most.")
+    q: Text = Field("", max_length=200, description="Only posts that hold these words, in any case.")
+    show: posts.Show = Field("kept", description="kept; dropped by cleaning; removed by hand; or all.")
+
+
+@router.get(
+    "/{uuid:corpus_id}/report",
+    response=ReportOut,
+    summary="What came of a corpus",
+    openapi_extra={"responses": {409: {}}},
+)
+def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
+    """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
+    corpus = corpus_or_404(request, corpus_id)
+    services.require_ready(corpus)
+    report = summary.report(corpus)
+    return ReportOut.model_validate(
+        {
+            "verdict": report.verdict,
+            "advice": report.advice,
+            "posts_found": report.found,
+            "posts_kept": report.kept,
+            "characters": report.characters,
+            "dropped": report.dropped,
+            "sample": report.sample,
+            "months": _counted(report.months, "posts"),
+            "undated": report.undated,
+            "lengths": _counted(report.lengths, "posts"),
+            "words": _counted(report.words, "uses"),
+            "hashtags": _counted(report.hashtags, "uses"),
+            "languages": [{"name": share.name, "percent": share.percent} for share in report.languages],
+        }
+    )
+
+
+@router.get("/{uuid:corpus_id}/posts", response=Page[PostOut], summary="The posts of a corpus")
+def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQuery]) -> PageDict:
+    """Its posts in the order of their source, those after the post `after`: the kept ones, unless `show` says which."""
+    corpus = corpus_or_404(request, corpus_id)
+    rows = posts.find(corpus, words=query.q, show=query.show)
+    if query.after is not None:
+        last = corpus.posts.filter(key=query.after).values_list("pk", flat=True).first()
+        if last is None:
+            raise bad_value("after", "There is none with this id any more: begin again without after.")
+        rows = rows.filter(pk__gt=last)
+    found = list(rows[: query.limit + 1])
+    return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)
+
+
+def _counted(lines: list[Line], what: str) -> list[dict[str, Any]]:
+    return [{"name": line.name, what: line.number} for line in lines]
+
+
+def _post(post: Post) -> PostOut:
+    return PostOut(
+        id=post.key,
+        text=post.text,
+        created_at=post.posted_at,
+        is_repost=post.is_repost,
+        is_reply=post.is_reply,
+        is_quote=post.is_quote,
+        has_warning=post.has_warning,
+        cleaned=None if post.dropped else post.cleaned,
+        dropped=post.dropped or None,
+    )
