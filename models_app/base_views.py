@@ -45,11 +45,7 @@ def _page(request: HttpRequest, template: str, title: str, **context: Any) -> Ht
 @require_safe
 def base_models(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_see, request)
-    trouble = ""
-    try:
-        registry.base_model()
-    except registry.NoBaseModel as error:
-        trouble = str(error)
+    trouble = _take_in()
     versions = list(bases.versions())
     shipped = registry.shipped_sha256()
     rows = [
@@ -69,6 +65,15 @@ def base_models(request: HttpRequest) -> HttpResponse:
         trainings=[_told(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
         evaluations=[_told(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
     )
+
+
+def _take_in() -> str:
+    """What lies in checkpoints/base is a version, also where nobody has used it yet; else a sentence says why not."""
+    try:
+        registry.base_model()
+    except registry.NoBaseModel as error:
+        return str(error)
+    return ""
 
 
 def _network(model: TrainedModel) -> dict[str, Any]:
@@ -138,6 +143,7 @@ def upload_base(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def train_base(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_add, request)
+    _take_in()
     form = TrainBaseForm(*_sent(request), user=user)
     if form.is_valid():
         try:
@@ -150,6 +156,7 @@ def train_base(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def evaluate_bases(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_add, request)
+    _take_in()
     form = EvaluateBasesForm(*_sent(request))
     if form.is_valid():
         upload = form.cleaned_data["upload"]

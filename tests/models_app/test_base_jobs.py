@@ -322,6 +322,15 @@ def test_the_page_promotes_retires_and_rolls_back(admin: User, base: TrainedMode
     assert "<script" not in ours and "style=" not in ours and "onclick" not in ours
 
 
+@pytest.mark.parametrize("page", ["train", "evaluate"])
+def test_the_base_that_came_along_can_be_chosen_before_anybody_has_used_it(
+    page: str, admin: User, server: Path, base: TrainedModel
+) -> None:
+    TrainedModel.objects.all().delete()
+    answer = signed_in(admin).get(f"/admin/base-models/{page}").content.decode()
+    assert f'value="{TrainedModel.objects.get().pk}"' in answer
+
+
 def test_the_page_queues_trainings_and_evaluations(admin: User, bob: User, server: Path, base: TrainedModel) -> None:
     desk = signed_in(admin)
     form: dict[str, Any] = {"name": "next", "validation": "valid.txt", "network": "glr", "megabytes": "0.02"}
