@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import resource
@@ -13,12 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BASE: Final = ROOT / "checkpoints" / "base"
 BUSY: Final = 0.5  # a load average above this means that something else runs
+PAUSE: Final = 0.3  # seconds in which the threads of the one before stop turning round and round for work
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
 _PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "pyppmd")
 _VARIABLES: Final = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "BOTFACTORY_ML_PRODUCTS")
@@ -48,6 +51,35 @@ def timed(work: Callable[[], object], units: float) -> Contender:
         return units / (time.perf_counter() - begun)
 
     return run
+
+
+def in_own_process(make: Callable[..., Contender], *arguments: Any) -> Contender:
+    """Returns the contender `make(*arguments)`, which lives in a process of its own, alone with its threads' settings.
+
+    `make` is a function of a module; an exception in that process ends this one's run with EOFError.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=_serve, args=(there, make, arguments), daemon=True).start()
+    there.close()
+
+    def run() -> float:
+        time.sleep(PAUSE)
+        here.send(None)
+        rate: float = here.recv()
+        return rate
+
+    return run
+
+
+def _serve(orders: Connection, make: Callable[..., Contender], arguments: Sequence[Any]) -> None:
+    contender = make(*arguments)
+    while True:
+        try:
+            orders.recv()
+        except EOFError:
+            return
+        orders.send(contender())
 
 
 def interleaved(contenders: Mapping[str, Contender], rounds: int) -> Rates:

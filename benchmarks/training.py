@@ -1,8 +1,8 @@
 """How fast a training step is, against stock Keras and PyTorch, and how near it is to what the machine can do.
 
-All contenders train the tutorial's network (embedding 64, one LSTM of 512, 256 symbols) with Adam on the same batches;
-"base" trains the network of the shipped base model. The loss after the same steps in both types of products is there as
-well.
+All contenders train the tutorial's network (embedding 64, one LSTM of 512, 256 symbols) with Adam on the same batches,
+each in a process of its own with the threads that it chooses; "base" trains the network of the shipped base model. The
+loss after the same steps in both types of products is there as well.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not pytorch.installed():
         say("PyTorch is not installed and left out; `uv sync --group benchmarks` installs it.")
 
-    contenders: dict[str, Contender] = {f"peak_{kind}": peak_contender(kind) for kind in TYPES}
+    contenders: dict[str, Contender] = {f"peak_{k}": common.in_own_process(peak_contender, k) for k in TYPES}
     for rows in options.batches:
         steps = max(1, options.steps * options.batches[0] // rows)
-        batches = made_batches(rows, options.length, steps)
-        for name, work in works(network, base, batches).items():
-            contenders[f"{name}@{rows}"] = common.timed(work, steps * rows * options.length)
+        for name in names():
+            contenders[f"{name}@{rows}"] = common.in_own_process(
+                contender, name, base if name == "base" else network, rows, options.length, steps
+            )
     rates = common.interleaved(contenders, options.rounds)
 
     result: dict[str, Any] = {"batch": options.batches[0], "products": products, "machine": facts}
@@ -75,16 +76,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def works(network: NetworkConfig, base: NetworkConfig, batches: Sequence[Batch]) -> dict[str, Callable[[], None]]:
-    """Returns what each contender does in a turn: a training step on each batch."""
+def names() -> list[str]:
+    """Returns who trains here."""
+    torch = [f"torch_{kind}" for kind in TYPES] if pytorch.installed() else []
+    return [*(f"ours_{kind}" for kind in TYPES), "base", "keras", *torch]
+
+
+def contender(name: str, network: NetworkConfig, rows: int, length: int, steps: int) -> Contender:
+    """Returns the contender whose turn is so many training steps of (rows, length), in bytes a second."""
     sizes = {"embedding": network.embedding, "units": network.units}
-    found = {f"ours_{kind}": learner_work(network, batches, kind) for kind in TYPES}
-    found["base"] = learner_work(base, batches, None)
-    found["keras"] = stock.training_work(batches, **sizes)
-    if pytorch.installed():
-        for kind in TYPES:
-            found[f"torch_{kind}"] = pytorch.training_work(batches, bfloat16=kind == "bfloat16", **sizes)
-    return found
+    batches = made_batches(rows, length, steps)
+    if name == "keras":
+        work = stock.training_work(batches, **sizes)
+    elif name.startswith("torch_"):
+        work = pytorch.training_work(batches, bfloat16=name.endswith("bfloat16"), **sizes)
+    else:
+        work = learner_work(network, batches, None if name == "base" else name.removeprefix("ours_"))
+    return common.timed(work, steps * rows * length)
 
 
 def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str | None) -> Callable[[], None]:

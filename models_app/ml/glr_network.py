@@ -1,6 +1,7 @@
 """The "glr" kind as a Keras model: gated linear recurrences whose products are made for all steps of a window at once.
 
-What is left of the recurrence is element by element and unrolled, with its backward pass written by hand.
+What is left of the recurrence is element by element and unrolled. Backward passes are written by hand: a step spends
+half of its time on passes over memory, and automatic differentiation makes many more of them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .contexts import next_keys, rows_of, start_keys
+from .elementwise import sigmoid_gradient
 from .glr import EPSILON
 from .model import NamedModel
-from .products import Tensor, product
+from .products import Tensor, affine_parts, product
 from .vocabulary import END, SIZE
 
 
@@ -44,7 +46,7 @@ class GlrNetwork(NamedModel):
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         steps, rows = inputs.shape[1], tf.shape(inputs)[0]
-        keep = tf.cast(tf.not_equal(symbols, END), tf.float32)[:, :, None]  # (T, B, 1)
+        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, END), tf.float32)[:, :, None], axis=0)  # T x (B, 1)
         parts = [tf.gather(weights["embedding"], symbols)]
         keys = state[-1]
         if config.contexts:
@@ -55,20 +57,16 @@ class GlrNetwork(NamedModel):
         x = product(kind, tf.reshape(flat, (-1, flat.shape[-1])), weights["input_kernel"])  # (T*B, H)
         after = []
         for layer in range(config.layers):
-            normed = rms_norm(x, weights[f"layer_{layer}_scale"])
-            z = product(kind, normed, weights[f"layer_{layer}_kernel"]) + weights[f"layer_{layer}_bias"]
-            candidate, forget, output = tf.split(z, 3, axis=1)
-            forget = tf.sigmoid(forget)
-            taken = (1 - forget) * candidate
-            cube = (steps, rows, config.units)
-            c, last = scan(tf.reshape(forget, cube) * keep, tf.reshape(taken, cube), state[layer])
+            # A norm's scale is a factor of the rows of the product behind it.
+            kernel = weights[f"layer_{layer}_scale"][:, None] * weights[f"layer_{layer}_kernel"]
+            candidate, forget, output = affine_parts(kind, rms_norm(x), kernel, weights[f"layer_{layer}_bias"], 3)
+            put_out, last = memory(candidate, forget, output, keeps, state[layer])
             after.append(last)
-            put_out = tf.nn.silu(tf.reshape(c, (-1, config.units))) * tf.sigmoid(output)
             if hide is not None:
                 put_out = put_out * tf.reshape(hide[layer], (-1, config.units))
             x = x + product(kind, put_out, weights[f"layer_{layer}_projection"])
-        normed = rms_norm(x, weights["output_scale"])
-        logits = product(kind, normed, weights["output_kernel"]) + weights["output_bias"]
+        kernel = weights["output_scale"][:, None] * weights["output_kernel"]
+        logits = product(kind, rms_norm(x), kernel) + weights["output_bias"]
         return tf.reshape(logits, (steps, rows, SIZE)), (*after, keys)
 
     def _places(self, symbols: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,39 +88,58 @@ class GlrNetwork(NamedModel):
         return places, after
 
 
-def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
-    """Returns x over its root mean square along the last axis, times scale (Zhang, Sennrich 2019, arXiv:1910.07467)."""
-    return x * tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + EPSILON) * scale
-
-
-def scan(forget: Tensor, taken: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns c (T, B, H) of c_t = forget_t * c_(t-1) + taken_t, and the last of them (B, H); c before is `first`.
-
-    T must be known when the graph is built.
-    """
-    steps = forget.shape[0]
+def rms_norm(x: Tensor) -> Tensor:
+    """Returns x over its root mean square along the last axis (Zhang, Sennrich 2019, arXiv:1910.07467)."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def run(forget: Tensor, taken: Tensor, first: Tensor) -> Any:
-        forgets, takens = tf.unstack(forget, axis=0), tf.unstack(taken, axis=0)
-        c, outputs = first, []
-        for step in range(steps):
-            c = forgets[step] * c + takens[step]
-            outputs.append(c)
-        whole = tf.stack(outputs, axis=0)
+    def run(x: Tensor) -> Any:
+        factor = tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + EPSILON)
+        normed = x * factor
 
-        def gradient(d_whole: Tensor, d_last: Tensor) -> Any:
-            d_each = tf.unstack(d_whole, axis=0)
-            d_taken: list[Tensor] = [None] * steps
-            d_c = d_last
+        def gradient(upstream: Tensor) -> Tensor:
+            return (upstream - normed * tf.reduce_mean(upstream * normed, axis=-1, keepdims=True)) * factor
+
+        return normed, gradient
+
+    return run(x)
+
+
+def memory(
+    candidate: Tensor, forget: Tensor, output: Tensor, keeps: list[Tensor], first: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns what a layer puts out, silu(c) * sigmoid(output), (T*B, H), and the last c (B, H).
+
+    c_t = f_t * c_(t-1) + (1 - f_t) * candidate_t with f = sigmoid(forget); c before is `first`. `candidate`, `forget`
+    and `output` are (T*B, H); before step t, c is multiplied by keeps[t], (B, 1), 0 or 1.
+    """
+    steps = len(keeps)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(candidate: Tensor, forget: Tensor, output: Tensor, first: Tensor) -> Any:
+        opened = tf.sigmoid(output)
+        candidates, forgets = tf.split(candidate, steps, axis=0), tf.split(tf.sigmoid(forget), steps, axis=0)
+        c, cells, above = first, [], []  # above: by how much the c before is above the candidate
+        for step in range(steps):
+            above.append(c * keeps[step] - candidates[step])
+            c = candidates[step] + forgets[step] * above[step]
+            cells.append(c)
+        whole = tf.concat(cells, axis=0)
+        share = tf.sigmoid(whole)
+        silu = whole * share
+
+        def gradient(upstream: Tensor, d_c: Tensor) -> Any:
+            d_output = sigmoid_gradient(opened, upstream * silu)
+            d_each = tf.split(upstream * opened * (share + silu - silu * share), steps, axis=0)
+            d_candidate: list[Tensor] = [None] * steps
+            d_forget: list[Tensor] = [None] * steps
             for step in reversed(range(steps)):
                 d_c = d_c + d_each[step]
-                d_taken[step] = d_c
-                d_c = d_c * forgets[step]
-            d_all = tf.stack(d_taken, axis=0)
-            before = tf.concat([first[None], whole[:-1]], axis=0)
-            return d_all * before, d_all, d_c
+                d_forget[step] = sigmoid_gradient(forgets[step], d_c * above[step])
+                d_above = d_c * forgets[step]
+                d_candidate[step] = d_c - d_above
+                d_c = d_above * keeps[step]
+            return tf.concat(d_candidate, axis=0), tf.concat(d_forget, axis=0), d_output, d_c
 
-        return (whole, c), gradient
+        return (silu * opened, c), gradient
 
-    return run(forget, taken, first)  # type: ignore[no-any-return]
+    return run(candidate, forget, output, first)  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .config import NetworkConfig
+from .cores import share_out
 from .dataset import Batch
 from .errors import TrainingDiverged
 from .kinds import kind_of
@@ -37,6 +38,7 @@ class Learner:
         optimizer: str = "adam",
         products: str | None = None,
     ) -> None:
+        share_out()
         kind = product_type(products)
         self._model = kind_of(network).build(network, kind)
         self._model.set_named_weights(weights)
@@ -112,23 +114,19 @@ class Learner:
     def _train_step(
         self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], learning_rate: Any, seed: Any
     ) -> Any:
-        # The rows as two independent halves: their unrolled chains run side by side, one on each core.
-        rows = inputs.shape[0]
-        cuts = [(0, rows)] if rows < 8 else [(0, rows // 2), (rows // 2, rows)]
         losses, states = [], []
         with tf.GradientTape() as tape:
-            for number, (start, stop) in enumerate(cuts):
-                part = slice(start, stop)
-                hide = self._hide(self._model.hide_shape(stop - start, inputs.shape[1]), seed, number)
+            for number, part in enumerate(_halves(inputs.shape[0])):
+                hide = self._hide(self._model.hide_shape(part.stop - part.start, inputs.shape[1]), seed, number)
                 logits, after = self._model(inputs[part], tuple(array[part] for array in state), hide)
                 losses.append(_loss(logits, targets[part], weights[part]))
                 states.append(after)
             loss = tf.add_n(losses)
-            mean = loss / (rows * inputs.shape[1])
+            mean = loss / (inputs.shape[0] * inputs.shape[1])
         variables = self._model.trainable_variables
         self._optimizer.learning_rate.assign(learning_rate)
         self._optimizer.apply(tape.gradient(mean, variables), variables)
-        return loss, tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+        return loss, _joined(states)
 
     def _hide(self, shape: tuple[int, ...], seed: Any, number: int) -> Any:
         if not self._dropout:
@@ -137,8 +135,22 @@ class Learner:
         return tf.cast(drawn >= self._dropout, tf.float32) / (1 - self._dropout)
 
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:
-        logits, after = self._model(inputs, state, products="float32")
-        return _loss(logits, targets, weights), after
+        losses, states = [], []
+        for part in _halves(inputs.shape[0]):
+            logits, after = self._model(inputs[part], tuple(array[part] for array in state), products="float32")
+            losses.append(_loss(logits, targets[part], weights[part]))
+            states.append(after)
+        return tf.add_n(losses), _joined(states)
+
+
+def _halves(rows: int) -> list[slice]:
+    """Returns the rows as two independent halves: their unrolled chains run side by side, one on each core."""
+    return [slice(0, rows)] if rows < 8 else [slice(0, rows // 2), slice(rows // 2, rows)]
+
+
+def _joined(states: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Returns the halves' states as that of all rows."""
+    return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
 
 
 def _finite(loss: float) -> float:

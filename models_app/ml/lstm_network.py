@@ -1,26 +1,31 @@
 """The "lstm" kind as a Keras model, unrolled by hand so that it trains fast on a processor.
 
-Three things make it faster there than Keras' own LSTM (docs/benchmarks.md): the input projection is one gather from the
-256-row table `embedding @ kernel + bias`; the gradient of the recurrent weights is ONE product over all time steps; and
-matrix products are in bfloat16 where the processor has instructions for it, all else in float32.
+Five things make it faster there than Keras' own LSTM (docs/benchmarks.md). The input projection is one gather from the
+256-row table `embedding @ kernel + bias`. The gradients of the recurrent weights and of the table are ONE product over
+all time steps. Matrix products are in bfloat16 where the processor has instructions for it, all else in float32. The
+arrays of a step lie with the batch LAST, (4H, B): a product packs its right operand anew each time, and that is the
+small one then; and the gates are views, not copies. And a post's start clears c by a forget gate that is 0 there.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 
+from .elementwise import sigmoid_gradient, tanh_gradient
 from .model import NamedModel
 from .products import Tensor, product
 from .vocabulary import END, SIZE
+
+_CLOSED: Final = -1e9  # a gate before the sigmoid that is exactly 0 after it
 
 
 class LstmNetwork(NamedModel):
     """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
 
     Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is
-    the first axis of the logits since the steps are made one by one. `hide`, (T, B, H) or None, multiplies the LSTM's
+    the first axis of the logits since the steps are made one by one. `hide`, (H, T * B) or None, multiplies the LSTM's
     outputs (dropout).
     """
 
@@ -30,7 +35,7 @@ class LstmNetwork(NamedModel):
 
     def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
         """Returns the shape of `hide` for inputs (rows, steps)."""
-        return steps, rows, self.config.units
+        return self.config.units, steps * rows
 
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], hide: Tensor = None, products: str | None = None
@@ -43,65 +48,67 @@ class LstmNetwork(NamedModel):
         outputs, h, c = lstm(kind, symbols, table, weights["recurrent"], *state)
         if hide is not None:
             outputs = outputs * hide
-        flat = tf.reshape(outputs, (-1, self.config.units))  # (T*B, H)
-        logits = product(kind, flat, weights["output_kernel"]) + weights["output_bias"]
+        logits = product(kind, outputs, weights["output_kernel"], by_columns=True) + weights["output_bias"]
         return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
 
 
 def lstm(
     kind: Any, symbols: Tensor, table: Tensor, recurrent: Tensor, h_first: Tensor, c_first: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns outputs (T, B, H) and the last h and c (B, H) for symbols (T, B), table (256, 4H), recurrent (H, 4H).
+    """Returns outputs (H, T * B) and the last h and c (B, H) for symbols (T, B), table (256, 4H), recurrent (H, 4H).
 
     The state is set to zero before each step whose symbol is END. T must be known when the graph is built.
     """
-    steps = symbols.shape[0]
-    weights = tf.cast(recurrent, kind)
+    steps, units = symbols.shape[0], recurrent.shape[0]
+    weights = tf.cast(recurrent, kind)  # (H, 4H)
+    # Moved about in three dimensions, since TensorFlow would fold a plain transposition into each step's product.
+    weights_across = tf.reshape(tf.transpose(tf.reshape(weights, (units, 4, units)), (1, 2, 0)), (4 * units, units))
+    closed = tf.one_hot(END, SIZE, on_value=_CLOSED)[:, None]  # (256, 1)
+    table = tf.concat([table[:, :units], table[:, units : 2 * units] + closed, table[:, 2 * units :]], axis=1)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(table: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> Any:
-        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, END), tf.float32)[:, :, None], axis=0)  # T x (B, 1)
-        projected = tf.unstack(tf.gather(table, symbols), axis=0)  # T x (B, 4H)
+        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, END), tf.float32)[:, None, :], axis=0)  # T x (1, B)
+        projected = [tf.transpose(tf.gather(table, row)) for row in tf.unstack(symbols, axis=0)]  # T x (4H, B)
+        h, c = tf.transpose(h), tf.transpose(c)
         outputs, trail = [], []
         for step in range(steps):
-            h_kept = tf.cast(h * keeps[step], kind)
-            c_kept = c * keeps[step]
-            z = projected[step] + tf.cast(tf.matmul(h_kept, weights), tf.float32)  # (B, 4H)
-            zi, zf, zg, zo = tf.split(z, 4, axis=1)
-            i, f, g, o = tf.sigmoid(zi), tf.sigmoid(zf), tf.tanh(zg), tf.sigmoid(zo)
-            c = f * c_kept + i * g
+            h_kept, c_before = tf.cast(h * keeps[step], kind), c
+            z = projected[step] + tf.cast(tf.matmul(weights_across, h_kept), tf.float32)  # (4H, B)
+            zif, zg, zo = tf.split(z, [2 * units, units, units], axis=0)
+            i, f = tf.split(tf.sigmoid(zif), 2, axis=0)
+            g, o = tf.tanh(zg), tf.sigmoid(zo)
+            c = f * c + i * g
             squashed = tf.tanh(c)
             h = o * squashed
             outputs.append(h)
-            trail.append((h_kept, c_kept, i, f, g, o, squashed))
+            trail.append((h_kept, c_before, i, f, g, o, squashed))
 
         def gradient(d_outputs: Tensor, d_h: Tensor, d_c: Tensor) -> Any:
-            d_each = tf.unstack(d_outputs, axis=0)
+            d_each = tf.split(d_outputs, steps, axis=1)
+            d_h, d_c = tf.transpose(d_h), tf.transpose(d_c)
             d_gates: list[Tensor] = [None] * steps
             for step in reversed(range(steps)):
-                _, c_kept, i, f, g, o, squashed = trail[step]
+                _, c_before, i, f, g, o, squashed = trail[step]
                 d_h = d_h + d_each[step]
-                d_c = d_c + d_h * o * (1 - squashed * squashed)
-                d_z = tf.concat(
-                    [
-                        d_c * g * i * (1 - i),
-                        d_c * c_kept * f * (1 - f),
-                        d_c * i * (1 - g * g),
-                        d_h * squashed * o * (1 - o),
-                    ],
-                    axis=1,
-                )  # (B, 4H)
-                d_gates[step] = tf.cast(d_z, kind)
-                d_c = d_c * f * keeps[step]
-                d_h = tf.cast(tf.matmul(d_gates[step], weights, transpose_b=True), tf.float32) * keeps[step]
-            d_all = tf.concat(d_gates, axis=0)  # (T*B, 4H)
-            h_all = tf.concat([entry[0] for entry in trail], axis=0)  # (T*B, H)
-            d_recurrent = tf.cast(tf.matmul(h_all, d_all, transpose_a=True), tf.float32)
+                d_c = d_c + tanh_gradient(squashed, d_h * o)
+                d_z = (
+                    sigmoid_gradient(i, d_c * g),
+                    sigmoid_gradient(f, d_c * c_before),
+                    tanh_gradient(g, d_c * i),
+                    sigmoid_gradient(o, d_h * squashed),
+                )
+                d_gates[step] = tf.concat([tf.cast(gate, kind) for gate in d_z], axis=0)  # (4H, B)
+                d_c = d_c * f
+                d_h = tf.cast(tf.matmul(weights, d_gates[step]), tf.float32) * keeps[step]
+            d_all = tf.concat(d_gates, axis=1)  # (4H, T*B)
+            h_all = tf.concat([entry[0] for entry in trail], axis=1)  # (H, T*B)
             # Which row of the table each step took, as a product: far faster here than adding row by row.
-            taken = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, dtype=kind)  # (T*B, 256)
-            d_table = tf.cast(tf.matmul(taken, d_all, transpose_a=True), tf.float32)
-            return d_table, d_recurrent, d_h, d_c
+            taken = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, axis=0, dtype=kind)  # (256, T*B)
+            both = tf.matmul(tf.concat([h_all, taken], axis=0), d_all, transpose_b=True)  # (H + 256, 4H)
+            d_recurrent, d_table = tf.split(tf.cast(both, tf.float32), [units, SIZE], axis=0)
+            return d_table, d_recurrent, tf.transpose(d_h), tf.transpose(d_c)
 
-        return (tf.stack(outputs, axis=0), h, c), gradient
+        return (tf.concat(outputs, axis=1), tf.transpose(h), tf.transpose(c)), gradient
 
     return run(table, recurrent, h_first, c_first)  # type: ignore[no-any-return]

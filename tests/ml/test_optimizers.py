@@ -62,7 +62,7 @@ def test_muon_steps_the_matrices_and_adam_all_else(network: NetworkConfig) -> No
             assert np.abs(step).max() < 0.0101, name
 
 
-def test_adam_is_keras_own() -> None:
+def test_adam_steps_as_keras_own() -> None:
     ours = optimizer("adam", beta_2=0.9, clip_norm=0.5, products="float32")
     theirs = keras.optimizers.Adam(0.001, beta_2=0.9, global_clipnorm=0.5)
     weights: list[Any] = [keras.Variable(np.ones((3, 4), np.float32)) for _ in range(2)]
@@ -70,7 +70,10 @@ def test_adam_is_keras_own() -> None:
         gradient = tf.constant(np.random.default_rng(number).normal(size=(3, 4)), tf.float32)
         for each, weight in zip((ours, theirs), weights, strict=True):
             each.apply([gradient], [weight])
-    np.testing.assert_array_equal(weights[0].numpy(), weights[1].numpy())
+        np.testing.assert_allclose(weights[0].numpy(), weights[1].numpy(), rtol=1e-6)
+        for mine, keras_own in zip(ours.variables, theirs.variables, strict=True):
+            np.testing.assert_allclose(mine.numpy(), keras_own.numpy(), rtol=1e-5, err_msg=mine.path)
+    assert np.abs(weights[0].numpy() - 1).max() > 0.001
 
 
 def test_an_unknown_optimizer_is_refused_with_those_there_are() -> None:
@@ -92,5 +95,6 @@ def test_training_goes_on_from_a_snapshot_as_if_nothing_had_been(network: Networ
         for number in range(2, 5):
             each.train(batch(number), learning_rate=0.02)
     for key, array in whole.snapshot().items():
-        np.testing.assert_allclose(again.snapshot()[key], array, atol=1e-6, err_msg=key)
+        # Two cores add up in another order each time; what a step forgets would be a hundred times as much.
+        np.testing.assert_allclose(again.snapshot()[key], array, atol=1e-4, err_msg=key)
     assert any(np.abs(saved[f"weights.{key}"] - array).max() > 0.001 for key, array in whole.weights().items())
