@@ -11,8 +11,10 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -188,9 +190,16 @@ class StockKeras:
         return {"start": self.lstm.sha256, "network": self.lstm.network.as_dict(), "epochs": self.epochs, "seed": seed}
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        found = stock.stock_tutorial(
-            persona, epochs=self.epochs, rows=TUTORIAL_BATCH, length=TUTORIAL_LENGTH, weights=self.lstm.weights
-        )
+        # In a process of its own, since ours has set TensorFlow's threads by now, and Keras shall have its own choice.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            found = pool.submit(
+                stock.stock_tutorial,
+                persona,
+                epochs=self.epochs,
+                rows=TUTORIAL_BATCH,
+                length=TUTORIAL_LENGTH,
+                weights=self.lstm.weights,
+            ).result()
         return Outcome(
             found.bits,
             min(found.validation_by_epoch),

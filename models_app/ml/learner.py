@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .config import NetworkConfig
 from .cores import share_out
 from .dataset import Batch
+from .elementwise import dropout_mask
 from .errors import TrainingDiverged
 from .kinds import kind_of
 from .optimizers import optimizer as optimizer_named
@@ -131,8 +132,7 @@ class Learner:
     def _hide(self, shape: tuple[int, ...], seed: Any, number: int) -> Any:
         if not self._dropout:
             return None
-        drawn = tf.random.stateless_uniform(shape, seed + tf.constant([0, number << 24]))
-        return tf.cast(drawn >= self._dropout, tf.float32) / (1 - self._dropout)
+        return dropout_mask(self._dropout, shape, seed + tf.constant([0, number << 24]))
 
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:
         losses, states = [], []
