@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig
+from models_app.ml.config import FineTuneConfig, usual_epochs
 from models_app.ml.dataset import epoch_batches
 from models_app.ml.evaluation import evaluate
 from models_app.ml.kinds import kind_of
@@ -93,7 +93,10 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The product's fine-tune with its "auto" settings, from the base model or from nothing."""
+    """The product's fine-tune with its "auto" settings, from the base model or from nothing.
+
+    epochs: 0 for as many as the product takes for the size of the corpus.
+    """
 
     base: Checkpoint
     epochs: int
@@ -136,9 +139,9 @@ class Ours:
         )
 
     def _config(self, persona: Persona, seed: int) -> FineTuneConfig:
-        return FineTuneConfig.auto(
-            characters=max(1, persona.characters), epochs=self.epochs, seed=seed, kind=self.base.network.kind
-        )
+        characters = max(1, persona.characters)
+        epochs = self.epochs or usual_epochs(characters)
+        return FineTuneConfig.auto(characters=characters, epochs=epochs, seed=seed, kind=self.base.network.kind)
 
 
 @dataclass(frozen=True, slots=True)

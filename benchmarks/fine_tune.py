@@ -31,7 +31,7 @@ NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney"
 OURS: Final = ("default", "better")
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
 # What the product offers (models_app.services; a test holds them together).
-DEFAULT_EPOCHS, MOST_EPOCHS = 3, 10
+MOST_EPOCHS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
     parser.add_argument("--base-mb", type=float, default=60, help="of the base corpus, read by the classical rivals")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
-    parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="of the default")
+    parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
     parser.add_argument("--better-epochs", type=int, default=MOST_EPOCHS)
     parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
     parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")

@@ -24,7 +24,7 @@ from botfactory.jobs.models import Job
 from botfactory.ops import counters
 from models_app import registry
 from models_app.ml import evaluation, sampler
-from models_app.ml.config import FineTuneConfig, SamplingConfig
+from models_app.ml.config import FineTuneConfig, SamplingConfig, usual_epochs
 from models_app.ml.copies import CopyGuard
 from models_app.ml.evaluation import Evaluation
 from models_app.ml.writing import Writing
@@ -36,7 +36,7 @@ from tweets.models import Corpus
 FINE_TUNE = "fine_tune"
 #: The limit that trainings count against.
 TRAINING_MINUTES = "training_minutes_a_day"
-FEWEST_EPOCHS, MOST_EPOCHS, DEFAULT_EPOCHS = 1, 10, 3
+FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 
 #: Before anything has been trained on this machine: what two cores do (docs/benchmarks.md), in characters a second.
 TYPICAL_SPEED = 20_000.0
@@ -175,7 +175,7 @@ def fine_tune(
     owner: User,
     corpus: Corpus,
     start: TrainedModel,
-    epochs: int = DEFAULT_EPOCHS,
+    epochs: int | None = None,
     name: str = "",
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -183,6 +183,7 @@ def fine_tune(
 ) -> Job:
     """A training is queued: `start` learns `corpus` for `epochs` epochs and becomes a new model of `owner`.
 
+    Without `epochs` it is as many as `default_epochs` says.
     `settings` are values of FineTuneConfig, by name, for those who know better than its `auto`.
     """
     seed = secrets.randbelow(2**31) if seed is None else seed
@@ -197,7 +198,7 @@ def fine_tune(
             "start": str(start.pk),
             "start_name": start.full_name,
             "name": name,
-            "epochs": epochs,
+            "epochs": config.epochs,
             "seed": seed,
             "settings": dict(settings or {}),
             # What it will learn with, so that nobody is told anything else.
@@ -213,20 +214,32 @@ def plan(
     owner: User,
     corpus: Corpus,
     start: TrainedModel,
-    epochs: int = DEFAULT_EPOCHS,
+    epochs: int | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Plan:
     """What `fine_tune` would queue for the same words, which it refuses as that does. Nothing is queued."""
     config = _chosen(corpus, start, epochs, seed or 0, settings or {})
-    return Plan(start, config, estimate_seconds(corpus.characters, epochs), jobs_ahead(owner))
+    return Plan(start, config, estimate_seconds(corpus.characters, config.epochs), jobs_ahead(owner))
 
 
-def _chosen(corpus: Corpus, start: TrainedModel, epochs: int, seed: int, settings: Mapping[str, Any]) -> FineTuneConfig:
+def default_epochs(corpus: Corpus) -> int:
+    """How many epochs this corpus is trained for where nobody says: about a minute of them on two cores."""
+    return usual_epochs(_learned(corpus))
+
+
+def _learned(corpus: Corpus) -> int:
+    """Of its characters, about how many are learned from."""
+    return round(corpus.characters * (1 - VALIDATION_SHARE))
+
+
+def _chosen(
+    corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, settings: Mapping[str, Any]
+) -> FineTuneConfig:
+    epochs = default_epochs(corpus) if epochs is None else epochs
     require_epochs(epochs)
     corpora.require_enough(corpus)
-    learned = round(corpus.characters * (1 - VALIDATION_SHARE))
-    return training_config(learned, epochs, seed, settings, kind=start.network["kind"])
+    return training_config(_learned(corpus), epochs, seed, settings, kind=start.network["kind"])
 
 
 def details(job: Job) -> dict[str, Any]:

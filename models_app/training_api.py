@@ -173,7 +173,7 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, services.Plan]:
             owner=owner,
             corpus=corpus,
             start=start,
-            epochs=services.DEFAULT_EPOCHS if body.epochs is None else body.epochs,
+            epochs=body.epochs,
             seed=body.seed,
             settings=body.settings(),
         )

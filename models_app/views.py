@@ -44,7 +44,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     except registry.NoBaseModel as error:
         bases, trouble = list(services.models_for_user(request.user)), str(error)
     posted = request.method == "POST"
-    wanted = {"start": request.GET.get("start", "")}
+    wanted = {"start": request.GET.get("start", ""), "epochs": services.default_epochs(corpus)}
     form = TrainForm(request.POST if posted else None, bases=bases, initial=wanted)
     if posted and form.is_valid():
         try:
@@ -78,7 +78,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "starting_seconds": services.STARTING_SECONDS,
         "seconds_per_epoch": one - services.STARTING_SECONDS,
         "jobs_ahead": services.jobs_ahead(corpus.owner),
-        "automatic": services.training_config(corpus.characters, services.DEFAULT_EPOCHS, 0, {}),
+        "automatic": services.training_config(corpus.characters, services.default_epochs(corpus), 0, {}),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 #: Of a ban list: entries, and characters of each.
 MOST_BANNED, LONGEST_BANNED = 200, 100
@@ -97,6 +97,19 @@ NETWORKS: Mapping[str, NetworkConfig] = {
         kind="glr", embedding=64, units=512, layers=2, contexts=(2, 3, 4, 5, 6, 0), context_rows=2**15, context_width=24
     ),
 }
+
+
+#: What two cores learn in the better part of a minute, in characters (docs/benchmarks.md).
+MINUTE: Final = 1_000_000
+FEWEST_USUAL, MOST_USUAL = 3, 10
+
+
+def usual_epochs(characters: int) -> int:
+    """Returns how many epochs a corpus of so many characters learns where nobody says: about a minute of them, 3 to 10.
+
+    The best of them is kept, so that a small corpus that says the same again and again gains, and no other loses much.
+    """
+    return max(FEWEST_USUAL, min(MOST_USUAL, MINUTE // max(1, characters)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

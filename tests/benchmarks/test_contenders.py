@@ -43,7 +43,7 @@ def test_code_length_is_counted_by_hand() -> None:
 
 
 def test_what_is_measured_is_what_the_product_offers() -> None:
-    assert (fine_tune.DEFAULT_EPOCHS, fine_tune.MOST_EPOCHS) == (services.DEFAULT_EPOCHS, services.MOST_EPOCHS)
+    assert fine_tune.MOST_EPOCHS == services.MOST_EPOCHS
 
 
 def test_the_summary_is_the_mean_of_the_personas_ratios() -> None:

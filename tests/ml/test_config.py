@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, SamplingConfig
+from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, SamplingConfig, usual_epochs
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,11 @@ def test_auto_is_gentler_with_the_larger_kind() -> None:
 def test_auto_lets_the_person_decide() -> None:
     config = FineTuneConfig.auto(characters=4_000, epochs=2, seed=3, batch_size=64, learning_rate=0.01)
     assert (config.batch_size, config.learning_rate, config.seed) == (64, 0.01, 3)
+
+
+@pytest.mark.parametrize(
+    ("characters", "epochs"),
+    [(0, 10), (1, 10), (90_000, 10), (100_001, 9), (201_555, 4), (333_333, 3), (350_000, 3), (10**9, 3)],
+)
+def test_a_small_corpus_is_read_more_often_than_a_large_one(characters: int, epochs: int) -> None:
+    assert usual_epochs(characters) == epochs

@@ -41,7 +41,7 @@ def test_a_training_is_queued_once_and_tells_what_was_chosen(alice: User, base: 
     details = told["details"]
     assert (details["model"], details["model_name"], details["name"]) == (str(base.pk), "base", "Town")
     chosen = details["hyperparameters"]
-    assert (chosen["epochs"], chosen["dropout"], chosen["learning_rate"]) == (services.DEFAULT_EPOCHS, 0.3, 1)
+    assert (chosen["epochs"], chosen["dropout"], chosen["learning_rate"]) == (services.default_epochs(corpus), 0.3, 1)
     assert isinstance(chosen["batch_size"], int) and isinstance(chosen["seed"], int)
     assert FineTuneConfig.from_dict(chosen) == _config(job.arguments, [], base.network["kind"])
     estimate = told["estimate"]

@@ -81,6 +81,14 @@ def test_a_training_asked_for_wrongly_is_not_queued(
     assert (arguments["epochs"], arguments["seed"], arguments["settings"]) == (2, 7, {"learning_rate": 0.001})
 
 
+def test_the_form_begins_with_the_epochs_that_fit_the_corpus(alice: User, base: TrainedModel, corpus: Corpus) -> None:
+    for characters, epochs in ((50_000, 10), (250_000, 4), (5_000_000, 3)):
+        Corpus.objects.filter(pk=corpus.pk).update(characters=characters)
+        page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
+        assert f'<output id="epochs-value" for="id_epochs">{epochs}</output>' in page
+        assert f'max="10" step="1" value="{epochs}"' in page
+
+
 def test_too_few_characters_are_told_on_the_page(alice: User, base: TrainedModel) -> None:
     corpus = import_posts(alice, count=20)
     answer = signed_in(alice).post(f"/corpora/{corpus.pk}/", {"epochs": "2", "start": str(base.pk)})

@@ -28,7 +28,9 @@ class Command(OwnerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         terminal.add_import_arguments(parser)
-        parser.add_argument("--epochs", type=int, default=services.DEFAULT_EPOCHS, help="1 (faster) to 10 (better)")
+        parser.add_argument(
+            "--epochs", type=int, help="1 (faster) to 10 (better); default: what about a minute has time for, 3 to 10"
+        )
         parser.add_argument("--start", default="base", metavar="MODEL", help="the model to start from (default: base)")
         parser.add_argument("--name", default="", help="the name of the new model")
         parser.add_argument("--seed", type=int, help="for the same result once more")
@@ -47,8 +49,9 @@ class Command(OwnerCommand):
         owner = self.owner(options)
         start = services.find_model(options["start"], user=owner if options["owner"] else None)
         # Wrong options are told before anything is imported.
-        services.require_epochs(options["epochs"])
-        services.training_config(1, options["epochs"], 0, dict(options["set"]))
+        epochs = services.FEWEST_EPOCHS if options["epochs"] is None else options["epochs"]
+        services.require_epochs(epochs)
+        services.training_config(1, epochs, 0, dict(options["set"]))
         sampling = None
         if options["count"]:
             try:
