@@ -4,40 +4,38 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from models_app.ml import cores
 
-# TensorFlow takes its threads once a process, so each case is one.
-SCRIPT = """
+# TensorFlow takes its threads once a process, so the tests are processes of their own.
+BEFORE = """
+import os
 from models_app.ml import cores
 import tensorflow as tf
-cores.available = lambda: {cores}
-if {late}:
-    tf.add(1, 1)
-cores.share_out()
-print(tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads())
-"""
 
-
-@pytest.mark.parametrize(
-    ("count", "variable", "late", "threads"),
-    [
-        (1, None, False, "1 2"),
-        (2, None, False, "1 2"),
-        (3, None, False, "0 0"),  # what TensorFlow chooses
-        (2, "2", False, "0 0"),
-        (2, None, True, "0 0"),
-    ],
-    ids=["one core", "two cores", "three cores", "chosen by hand", "too late"],
-)
-def test_an_operation_runs_on_one_of_two_cores(count: int, variable: str | None, late: bool, threads: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "TF_NUM_INTRAOP_THREADS"}
+def shared_out(count, variable=None):
+    os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
     if variable:
-        environment["TF_NUM_INTRAOP_THREADS"] = variable
-    script = SCRIPT.format(cores=count, late=late)
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == threads.split()
+        os.environ["TF_NUM_INTRAOP_THREADS"] = variable
+    cores.available = lambda: count
+    cores.share_out()
+    threads = tf.config.threading
+    print(threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads())
+"""
+AS_TENSORFLOW_CHOOSES = "0 0"
+
+
+def printed(script: str) -> list[str]:
+    command = [sys.executable, "-c", BEFORE + script]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_an_operation_runs_on_one_of_two_cores_where_nobody_says_otherwise() -> None:
+    lines = printed('shared_out(3); shared_out(2, variable="2"); shared_out(2); shared_out(1)')
+    assert lines == [AS_TENSORFLOW_CHOOSES, AS_TENSORFLOW_CHOOSES, "1 2", "1 2"]
+
+
+def test_after_the_first_operation_all_stays_as_it_is() -> None:
+    assert printed("tf.add(1, 1); shared_out(2)") == [AS_TENSORFLOW_CHOOSES]
 
 
 def test_the_cores_are_those_that_this_process_may_use() -> None:
