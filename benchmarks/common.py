@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import resource
@@ -12,9 +11,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing.connection import Connection
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,15 @@ BUSY: Final = 0.5  # a load average above this means that something else runs
 PAUSE: Final = 0.3  # seconds in which the threads of the one before stop turning round and round for work
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
 _PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "pyppmd")
-_VARIABLES: Final = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "BOTFACTORY_ML_PRODUCTS")
+_VARIABLES: Final = (
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "BOTFACTORY_ML_PRODUCTS",
+)
 
 Contender = Callable[[], float]  # runs once and returns its rate: units of work a second
 Rates = dict[str, list[float]]  # of each contender, a rate for each round
@@ -56,30 +65,24 @@ def timed(work: Callable[[], object], units: float) -> Contender:
 def in_own_process(make: Callable[..., Contender], *arguments: Any) -> Contender:
     """Returns the contender `make(*arguments)`, which lives in a process of its own, alone with its threads' settings.
 
-    `make` is a function of a module; an exception in that process ends this one's run with EOFError.
+    `make` is a function of a module, called there in the first turn. What the contender raises is raised here.
     """
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    context.Process(target=_serve, args=(there, make, arguments), daemon=True).start()
-    there.close()
+    process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
     def run() -> float:
         time.sleep(PAUSE)
-        here.send(None)
-        rate: float = here.recv()
-        return rate
+        return process.submit(_turn, make, arguments).result()
 
     return run
 
 
-def _serve(orders: Connection, make: Callable[..., Contender], arguments: Sequence[Any]) -> None:
-    contender = make(*arguments)
-    while True:
-        try:
-            orders.recv()
-        except EOFError:
-            return
-        orders.send(contender())
+def _turn(make: Callable[..., Contender], arguments: Sequence[Any]) -> float:
+    return _made(make, *arguments)()
+
+
+@cache
+def _made(make: Callable[..., Contender], *arguments: Any) -> Contender:
+    return make(*arguments)
 
 
 def interleaved(contenders: Mapping[str, Contender], rounds: int) -> Rates:

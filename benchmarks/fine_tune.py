@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models_app.ml.checkpoint import Checkpoint, load
-from models_app.ml.config import NETWORKS
+from models_app.ml.config import MOST_EPOCHS, NETWORKS
 from models_app.ml.kinds import kind_of
 
 from . import common, ppmd
@@ -30,8 +30,6 @@ from .results import Results
 NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
 OURS: Final = ("default", "better")
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
-# What the product offers (models_app.services; a test holds them together).
-MOST_EPOCHS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)

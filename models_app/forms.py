@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
-from models_app import services
-from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
+from models_app.ml.config import FEWEST_EPOCHS, LONGEST_BANNED, MOST_BANNED, MOST_EPOCHS, SamplingConfig
 from models_app.models import TrainedModel
 
 
@@ -14,7 +13,7 @@ class TrainForm(forms.Form):
     """What a bot is to be made of: the model to start from, the epochs, a name."""
 
     start = forms.ChoiceField(label="Start from")
-    epochs = forms.IntegerField(min_value=services.FEWEST_EPOCHS, max_value=services.MOST_EPOCHS)
+    epochs = forms.IntegerField(min_value=FEWEST_EPOCHS, max_value=MOST_EPOCHS)
     name = forms.CharField(max_length=80, required=False, label="Name of the bot")
     # Blank: what fits the size of the corpus.
     learning_rate = forms.FloatField(min_value=0.000001, max_value=1, required=False, label="Learning rate")

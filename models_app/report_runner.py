@@ -6,7 +6,7 @@ from typing import Any
 
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
-from models_app import registry, report_cards, runner, services
+from models_app import registry, report_cards, runner, services, trainings
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.errors import LearningError
@@ -22,7 +22,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     try:
         posts = report_cards.learned_posts(model)
         seed = model.training["seed"]
-        learned, held_out = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=seed)
+        learned, held_out = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=seed)
         base = registry.base_model()
         start = model.parent or base
         started_from = registry.load(start)

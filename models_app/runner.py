@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
-from models_app import registry, services
+from models_app import registry, services, trainings
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
@@ -45,7 +45,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     try:
         checkpoint = registry.load(start)
         posts = corpora.training_posts(corpus)
-        train, validation = dataset.split(posts, validation_share=services.VALIDATION_SHARE, seed=arguments["seed"])
+        train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
         config = _config(arguments, train, checkpoint.network.kind)
         # What the parent learned from, this model may repeat as well.
         start_guard = services.guard_of(start)
@@ -65,7 +65,7 @@ def _config(arguments: dict[str, Any], train: list[str], kind: str) -> FineTuneC
     """What was chosen when the job was queued; of jobs of an earlier version it is chosen now."""
     if "chosen" in arguments:
         return FineTuneConfig.from_dict(arguments["chosen"])
-    return services.training_config(
+    return trainings.training_config(
         sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {}), kind=kind
     )
 
@@ -230,12 +230,12 @@ def register() -> None:
 
     register_kind(
         JobKind(
-            name=services.FINE_TUNE,
+            name=trainings.FINE_TUNE,
             queue="train",
             template="models_app/training.html",
             run=run_fine_tune,
-            needs=services.needs,
-            details=services.details,
-            meter=services.TRAINING_MINUTES,
+            needs=trainings.needs,
+            details=trainings.details,
+            meter=trainings.TRAINING_MINUTES,
         )
     )

@@ -17,8 +17,9 @@ from botfactory.jobs.api import QUEUED, JobOut, told_one
 from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value
 from botfactory.rest.schemas import Asked, Text, Told, examples
-from models_app import services
+from models_app import services, trainings
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
+from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -55,7 +56,7 @@ class TrainingIn(Asked):
     corpus: uuid.UUID = Field(description="The corpus that is learned.")
     model: uuid.UUID | None = Field(None, description="The model to start from; else the base model.")
     name: Text = Field("", max_length=80, description="What the new model is called; else as its corpus.")
-    epochs: Annotated[int | None, _whole(services.FEWEST_EPOCHS, services.MOST_EPOCHS), _Auto()] = None
+    epochs: Annotated[int | None, _whole(FEWEST_EPOCHS, MOST_EPOCHS), _Auto()] = None
     batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
     sequence_length: Annotated[int | None, _whole(1, 1024), _Auto()] = None
     learning_rate: Annotated[float | None, Field(gt=0, le=1, strict=True), _Auto()] = None
@@ -73,7 +74,7 @@ class TrainingIn(Asked):
 
     def settings(self) -> dict[str, Any]:
         """What the caller has set, by the names of FineTuneConfig."""
-        values = {name: getattr(self, name) for name in services.SETTINGS}
+        values = {name: getattr(self, name) for name in trainings.SETTINGS}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -138,7 +139,7 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
     owner = person(request)
     corpus, plan = _planned(owner, body)
     with about("corpus"):
-        job = services.fine_tune(
+        job = trainings.fine_tune(
             owner=owner,
             corpus=corpus,
             start=plan.start,
@@ -158,7 +159,7 @@ def estimate_job(request: HttpRequest, body: TrainingIn) -> EstimateOut:
     return _estimate(corpus, plan, body.seed)
 
 
-def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, services.Plan]:
+def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
     try:
         corpus = corpora.corpus_for_user(owner, body.corpus)
     except Corpus.DoesNotExist:
@@ -169,7 +170,7 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, services.Plan]:
     except TrainedModel.DoesNotExist:
         raise bad_value("model", "There is no such model, or it is not yours.", code="unknown_model") from None
     with about("corpus"):
-        plan = services.plan(
+        plan = trainings.plan(
             owner=owner,
             corpus=corpus,
             start=start,
@@ -180,7 +181,7 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, services.Plan]:
     return corpus, plan
 
 
-def _estimate(corpus: Corpus, plan: services.Plan, seed: int | None) -> EstimateOut:
+def _estimate(corpus: Corpus, plan: trainings.Plan, seed: int | None) -> EstimateOut:
     return EstimateOut(
         corpus=corpus.pk,
         model=plan.start.pk,

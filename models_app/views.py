@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import downloads, registry, services, sharing
+from models_app import downloads, registry, services, sharing, trainings
 from models_app.forms import GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
@@ -44,11 +44,11 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     except registry.NoBaseModel as error:
         bases, trouble = list(services.models_for_user(request.user)), str(error)
     posted = request.method == "POST"
-    wanted = {"start": request.GET.get("start", ""), "epochs": services.default_epochs(corpus)}
+    wanted = {"start": request.GET.get("start", ""), "epochs": trainings.default_epochs(corpus)}
     form = TrainForm(request.POST if posted else None, bases=bases, initial=wanted)
     if posted and form.is_valid():
         try:
-            job = services.fine_tune(
+            job = trainings.fine_tune(
                 owner=cast(User, request.user),
                 corpus=corpus,
                 start=form.chosen_start(),
@@ -66,7 +66,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 
 
 def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, Any]:
-    one = services.estimate_seconds(corpus.characters, 1)
+    one = trainings.estimate_seconds(corpus.characters, 1)
     return {
         "corpus": corpus,
         "report": summary.report(corpus),
@@ -75,10 +75,10 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
         "busy_job": corpora.busy_jobs(corpus).first(),
         "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
-        "starting_seconds": services.STARTING_SECONDS,
-        "seconds_per_epoch": one - services.STARTING_SECONDS,
-        "jobs_ahead": services.jobs_ahead(corpus.owner),
-        "automatic": services.training_config(corpus.characters, services.default_epochs(corpus), 0, {}),
+        "starting_seconds": trainings.STARTING_SECONDS,
+        "seconds_per_epoch": one - trainings.STARTING_SECONDS,
+        "jobs_ahead": trainings.jobs_ahead(corpus.owner),
+        "automatic": trainings.automatic(corpus),
     }
 
 

@@ -13,7 +13,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, report_cards, services
+from models_app import registry, report_cards, services, trainings
 from models_app.ml import checkpoint
 from models_app.models import TrainedModel
 from tests.conftest import PASSWORD, signed_in
@@ -52,7 +52,7 @@ def test_filters_narrow_the_jobs(desk: Client, model: TrainedModel) -> None:
 
 
 def test_jobs_are_cancelled_and_tried_again(desk: Client, corpus: Corpus, base: TrainedModel) -> None:
-    job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
     act(desk, "jobs/job", "cancel_jobs", job)
     job.refresh_from_db()
     assert job.state == State.CANCELLED
@@ -160,8 +160,8 @@ def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
 ) -> None:
     phone, laptop, other = signed_in(alice), signed_in(alice), signed_in(bob)
     token = tokens.create_token(owner=alice, name="A program").text
-    waiting = services.fine_tune(owner=alice, corpus=corpus, start=base)
-    running = services.fine_tune(owner=alice, corpus=corpus, start=base)
+    waiting = trainings.fine_tune(owner=alice, corpus=corpus, start=base)
+    running = trainings.fine_tune(owner=alice, corpus=corpus, start=base)
     assert worker.claim(running.pk) is not None
     page = act(desk, "accounts/user", "deactivate", alice)
     assert "Deactivated alice; what was ended: " in page

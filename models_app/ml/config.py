@@ -101,7 +101,8 @@ NETWORKS: Mapping[str, NetworkConfig] = {
 
 #: What two cores learn in the better part of a minute, in characters (docs/benchmarks.md).
 MINUTE: Final = 1_000_000
-FEWEST_USUAL, MOST_USUAL = 3, 10
+#: How many epochs a person can ask for, and how few are trained where nobody asks.
+FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_USUAL = 1, 10, 3
 
 
 def usual_epochs(characters: int) -> int:
@@ -109,7 +110,7 @@ def usual_epochs(characters: int) -> int:
 
     The best of them is kept, so that a small corpus that says the same again and again gains, and no other loses much.
     """
-    return max(FEWEST_USUAL, min(MOST_USUAL, MINUTE // max(1, characters)))
+    return max(FEWEST_USUAL, min(MOST_EPOCHS, MINUTE // max(1, characters)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

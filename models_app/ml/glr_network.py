@@ -88,20 +88,16 @@ class GlrNetwork(NamedModel):
         return places, after
 
 
-def rms_norm(x: Tensor) -> Tensor:
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def rms_norm(x: Tensor) -> Any:
     """Returns x over its root mean square along the last axis (Zhang, Sennrich 2019, arXiv:1910.07467)."""
+    factor = tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + EPSILON)
+    normed = x * factor
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def run(x: Tensor) -> Any:
-        factor = tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + EPSILON)
-        normed = x * factor
+    def gradient(upstream: Tensor) -> Tensor:
+        return (upstream - normed * tf.reduce_mean(upstream * normed, axis=-1, keepdims=True)) * factor
 
-        def gradient(upstream: Tensor) -> Tensor:
-            return (upstream - normed * tf.reduce_mean(upstream * normed, axis=-1, keepdims=True)) * factor
-
-        return normed, gradient
-
-    return run(x)
+    return normed, gradient
 
 
 def memory(

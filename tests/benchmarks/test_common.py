@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from itertools import count
 
 import pytest
 
@@ -25,6 +27,31 @@ def test_contenders_take_turns_and_every_second_round_runs_backwards() -> None:
     assert "".join(ran) == "ab" + "ab" + "ba" + "ab"
     # The first run of each warms up and counts for nothing.
     assert rates == {"a": [10, 20, 30], "b": [5, 5, 5]}
+
+
+def counting(start: int) -> common.Contender:
+    """A contender that tells of its process, and how often it has run there."""
+    turns = count(start)
+    return lambda: os.getpid() + next(turns) / 1000
+
+
+def refusing() -> common.Contender:
+    def run() -> float:
+        raise ValueError("too few posts")
+
+    return run
+
+
+def test_a_contender_lives_in_a_process_of_its_own_and_stays_there() -> None:
+    first, other = common.in_own_process(counting, 1), common.in_own_process(counting, 5)
+    turns = [first(), other(), first(), other()]
+    assert len({int(turn) for turn in turns} | {os.getpid()}) == 3
+    assert [round(turn % 1, 3) for turn in turns] == [0.001, 0.005, 0.002, 0.006]
+
+
+def test_what_a_contender_says_in_its_process_is_heard() -> None:
+    with pytest.raises(ValueError, match="too few posts"):
+        common.in_own_process(refusing)()
 
 
 def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_figures() -> None:

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from benchmarks import fine_tune, stock
-from benchmarks.contenders import KERAS_BETA_2, TUTORIAL_RATE, UNCLIPPED, Outcome, code_length
+from benchmarks.contenders import KERAS_BETA_2, TUTORIAL_RATE, UNCLIPPED, Outcome, code_length, contenders
 from benchmarks.fine_tune import Row, summary
 from benchmarks.generation import EndsAt, ExactSampler
 from benchmarks.personas import Persona
-from models_app import services
+from models_app import trainings
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import NetworkConfig, SamplingConfig
+from models_app.ml.config import MOST_EPOCHS, NetworkConfig, SamplingConfig, usual_epochs
 from models_app.ml.dataset import Batch
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 
-from .conftest import TINY_LSTM
+from .conftest import TINY_GLR, TINY_LSTM
 
 
 def test_the_tutorials_recipe_takes_the_very_steps_of_stock_keras() -> None:
@@ -42,8 +42,18 @@ def test_code_length_is_counted_by_hand() -> None:
     assert code_length(np.array([0.5, 0.25, 0.5, 0.5, 0.5, 1.0]), ["aé", "b"]) == pytest.approx(6 / 5)
 
 
-def test_what_is_measured_is_what_the_product_offers() -> None:
-    assert fine_tune.MOST_EPOCHS == services.MOST_EPOCHS
+@pytest.mark.parametrize("characters", [5_000, 150_000, 400_000])
+def test_what_is_measured_is_what_the_product_offers(characters: int) -> None:
+    base = Checkpoint(TINY_GLR, {}, {}, "")
+    options = fine_tune._options(["someone.jsonl"])
+    known = contenders(
+        base, base, base_megabytes=1, epochs=options.epochs, better_epochs=options.better_epochs, tutorial_epochs=10
+    )
+    persona = Persona("someone", 3, ("a" * characters,), ("b",), ("c",))
+    assert persona.characters == pytest.approx(characters, abs=2)
+    for name, epochs in (("default", usual_epochs(persona.characters)), ("better", MOST_EPOCHS)):
+        offered = trainings.training_config(persona.characters, epochs, 4, {}, kind="glr")
+        assert known[name].depends_on(persona, 4)["config"] == offered.as_dict(), name
 
 
 def test_the_summary_is_the_mean_of_the_personas_ratios() -> None:

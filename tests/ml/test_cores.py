@@ -34,6 +34,19 @@ def test_an_operation_runs_on_one_of_two_cores_where_nobody_says_otherwise() -> 
     assert lines == [AS_TENSORFLOW_CHOOSES, AS_TENSORFLOW_CHOOSES, "1 2", "1 2"]
 
 
+def test_a_training_shares_them_out_before_it_begins() -> None:
+    script = """
+cores.available = lambda: 2
+from models_app.ml.config import NetworkConfig
+from models_app.ml.kinds import kind_of
+from models_app.ml.learner import Learner
+network = NetworkConfig(embedding=2, units=3)
+Learner(network, kind_of(network).first_weights(network, 0), beta_2=0.99, clip_norm=1.0)
+print(tf.config.threading.get_intra_op_parallelism_threads())
+"""
+    assert printed(script) == ["1"]
+
+
 def test_after_the_first_operation_all_stays_as_it_is() -> None:
     assert printed("tf.add(1, 1); shared_out(2)") == [AS_TENSORFLOW_CHOOSES]
 

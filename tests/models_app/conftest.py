@@ -14,7 +14,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, services
+from models_app import registry, trainings
 from models_app.ml import report_card
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.copies import CopyGuard
@@ -54,7 +54,7 @@ def corpus(alice: User, transactional_db: None) -> Corpus:
 
 
 def train(corpus: Corpus, start: TrainedModel, *, epochs: int = 1, seed: int = 5, name: str = "Bot") -> Job:
-    job = services.fine_tune(
+    job = trainings.fine_tune(
         owner=corpus.owner, corpus=corpus, start=start, epochs=epochs, seed=seed, name=name, run_here=True
     )
     return worker.run_claimed(job)
@@ -70,7 +70,7 @@ class Learned:
 
 @cache
 def learned() -> Learned:
-    job = Job.objects.get(kind=services.FINE_TUNE)
+    job = Job.objects.get(kind=trainings.FINE_TUNE)
     model = TrainedModel.objects.get(job=job)
     names = ["training", "history", "best_epoch", "bits_per_character", "report", "posts", "characters", "seconds"]
     return Learned(registry.load(model), {name: getattr(model, name) for name in names})
@@ -78,7 +78,9 @@ def learned() -> Learned:
 
 def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: dict[str, Any]) -> TrainedModel:
     """A bot of the corpus' owner with these weights, as if its training had just ended."""
-    job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True)
+    job = trainings.fine_tune(
+        owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True
+    )
     model = registry.register(
         job=job,
         name="Bot",

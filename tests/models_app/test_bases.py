@@ -11,7 +11,7 @@ from django.conf import settings
 from botfactory.accounts import services as accounts
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
-from models_app import bases, registry, services
+from models_app import bases, registry, services, trainings
 from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.models import BaseChange, TrainedModel
@@ -133,7 +133,7 @@ def test_a_bot_of_an_earlier_base_writes_and_says_its_parent(
 
 
 def test_a_training_goes_on_from_the_version_it_was_queued_with(base: TrainedModel, corpus: Corpus) -> None:
-    queued = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, run_here=True)
+    queued = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, run_here=True)
     newer = ship(40)
     job = worker.run_claimed(queued)
     model = TrainedModel.objects.get(pk=job.result["model"])

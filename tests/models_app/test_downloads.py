@@ -12,7 +12,7 @@ import pytest
 from django.test import AsyncClient
 
 from botfactory.accounts.models import User
-from models_app import api, downloads, registry, services
+from models_app import api, downloads, registry, services, trainings
 from models_app.ml import checkpoint, evaluation
 from models_app.ml.copies import CopyGuard
 from models_app.ml.sampler import Sampler
@@ -37,7 +37,7 @@ REPORT = {
 @pytest.fixture
 def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
     """A model of alice whose weights are those of the base but for a few: nothing was trained."""
-    job = services.fine_tune(owner=alice, corpus=corpus, start=base, name="Bot | One", run_here=True)
+    job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, name="Bot | One", run_here=True)
     start = registry.load(base)
     weights = {name: array * np.float32(1.5) for name, array in start.weights.items()}
     return registry.register(

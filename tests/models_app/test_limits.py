@@ -11,7 +11,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from models_app import registry, services
+from models_app import registry, trainings
 from models_app.models import TrainedModel
 from tests.accounts.test_limits import all_at_once, refusals
 from tests.conftest import signed_in
@@ -24,12 +24,12 @@ def test_trainings_submitted_at_once_become_no_more_bots_than_allowed(
     corpus: Corpus, base: TrainedModel, settings: Any
 ) -> None:
     settings.LIMIT_MODELS = 2
-    came = all_at_once(lambda: services.fine_tune(owner=corpus.owner, corpus=corpus, start=base), times=8)
+    came = all_at_once(lambda: trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base), times=8)
     assert refusals(came) == 6
     with pytest.raises(LimitReached, match="those in training included"):
-        services.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
-    jobs.cancel(Job.objects.filter(kind=services.FINE_TUNE)[0])
-    services.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
+        trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
+    jobs.cancel(Job.objects.filter(kind=trainings.FINE_TUNE)[0])
+    trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
 
 
 def test_a_bot_counts_with_its_files_until_it_is_deleted(model: TrainedModel) -> None:
@@ -48,9 +48,9 @@ def test_a_training_longer_than_what_is_left_of_the_day_is_refused_with_what_it_
     alice: User, corpus: Corpus, base: TrainedModel, settings: Any
 ) -> None:
     settings.LIMIT_TRAINING_MINUTES = 1
-    estimate = services.estimate_seconds(corpus.characters, 10)
+    estimate = trainings.estimate_seconds(corpus.characters, 10)
     assert estimate < 60
-    services.fine_tune(owner=alice, corpus=corpus, start=base, epochs=10)
+    trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=10)
     assert limits.usage_of(alice).training_minutes_a_day == 1
     page = signed_in(alice).post(f"/corpora/{corpus.pk}/", {"start": str(base.pk), "epochs": "1"})
     assert page.status_code == 400

@@ -13,7 +13,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, services
+from models_app import registry, services, trainings
 from models_app.ml import dataset, report_card
 from models_app.ml.config import SamplingConfig
 from models_app.ml.copies import CopyGuard
@@ -58,7 +58,7 @@ def test_a_training_ends_with_a_report_card(corpus: Corpus, model: TrainedModel,
     report = model.report
     assert report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-4)
     assert report["bits_per_character"] < report["base_bits_per_character"] == report["start_bits_per_character"]
-    assert report["measured"] == round(corpus.posts_kept * services.VALIDATION_SHARE)
+    assert report["measured"] == round(corpus.posts_kept * trainings.VALIDATION_SHARE)
     assert report["novelty"]["bot"] == 1 - len(report["copies"]) / report["written"]
     assert report["asked"] == 20 and report["voice"]["held_out"] > 0.9 and report["voice"]["base"] < 0.3
     assert report["real_words"]["held_out"] > 0.9
@@ -131,11 +131,11 @@ def test_a_model_can_be_trained_further(corpus: Corpus, model: TrainedModel) -> 
 
 def test_what_a_person_sets_is_obeyed_and_kept_and_the_rest_is_automatic(corpus: Corpus, base: TrainedModel) -> None:
     wanted = {"learning_rate": 0.0005, "batch_size": 16}
-    job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, settings=wanted, run_here=True)
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, settings=wanted, run_here=True)
     worker.run_claimed(job)
     job.refresh_from_db()
     training = TrainedModel.objects.get(pk=job.result["model"]).training
-    automatic = services.training_config(corpus.characters, 1, 0, {}, kind="lstm").as_dict()
+    automatic = trainings.training_config(corpus.characters, 1, 0, {}, kind="lstm").as_dict()
     assert {name: training[name] for name in wanted} == wanted
     assert training["dropout"] == automatic["dropout"] and training["beta_2"] == automatic["beta_2"]
 
@@ -148,27 +148,43 @@ def test_settings_that_cannot_be_are_refused(
     corpus: Corpus, base: TrainedModel, wrong: dict[str, float], sentence: str
 ) -> None:
     with pytest.raises(services.BadRequest, match=sentence):
-        services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, settings=wrong)
+        trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, settings=wrong)
     assert not Job.objects.filter(kind="fine_tune").exists()
+
+
+@pytest.mark.parametrize(
+    ("characters", "epochs", "rate"), [(50_000, 10, 0.0005), (215_000, 5, 0.0005), (400_000, 3, 0.001)]
+)
+def test_where_nobody_says_the_size_decides_and_the_page_tells_the_same(
+    characters: int, epochs: int, rate: float, corpus: Corpus, base: TrainedModel
+) -> None:
+    corpus.characters = characters
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
+    planned = trainings.plan(owner=corpus.owner, corpus=corpus, start=base).config
+    TrainedModel.objects.filter(pk=base.pk).update(network={**base.network, "kind": "glr"})
+    base.refresh_from_db()
+    of_glr = trainings.plan(owner=corpus.owner, corpus=corpus, start=base).config
+    assert job.arguments["epochs"] == planned.epochs == of_glr.epochs == epochs
+    assert trainings.automatic(corpus) == of_glr and of_glr.learning_rate == rate
 
 
 @pytest.mark.parametrize("epochs", [0, 11, -1])
 def test_epochs_out_of_range_are_refused(corpus: Corpus, base: TrainedModel, epochs: int) -> None:
-    with pytest.raises(services.BadEpochs, match="1 to 10"):
-        services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=epochs)
+    with pytest.raises(trainings.BadEpochs, match="1 to 10"):
+        trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=epochs)
     assert not Job.objects.filter(kind="fine_tune").exists()
 
 
 def test_too_few_characters_are_refused(alice: User, base: TrainedModel) -> None:
     corpus = import_posts(alice, count=20)
     with pytest.raises(corpora.CorpusTooSmall, match="6,000"):
-        services.fine_tune(owner=alice, corpus=corpus, start=base)
+        trainings.fine_tune(owner=alice, corpus=corpus, start=base)
 
 
 def test_a_corpus_deleted_while_its_training_waits_ends_it_with_a_sentence(
     alice: User, corpus: Corpus, base: TrainedModel
 ) -> None:
-    job = services.fine_tune(owner=alice, corpus=corpus, start=base)
+    job = trainings.fine_tune(owner=alice, corpus=corpus, start=base)
     Corpus.objects.filter(pk=corpus.pk).delete()
     worker.run(job.pk)
     job.refresh_from_db()
@@ -323,7 +339,7 @@ def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedM
 
 def test_estimates_follow_what_this_machine_has_shown(model: TrainedModel) -> None:
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=1_000)
-    seconds = services.estimate_seconds(100_000, 2)
-    assert seconds == pytest.approx(services.STARTING_SECONDS + 180)
+    seconds = trainings.estimate_seconds(100_000, 2)
+    assert seconds == pytest.approx(trainings.STARTING_SECONDS + 180)
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=None)
-    assert services.estimate_seconds(100_000, 2) == pytest.approx(services.STARTING_SECONDS + 9)
+    assert trainings.estimate_seconds(100_000, 2) == pytest.approx(trainings.STARTING_SECONDS + 9)

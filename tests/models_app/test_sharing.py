@@ -14,7 +14,7 @@ from django.utils.html import escape
 from botfactory.accounts import rules
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.accounts.services import delete_account
-from models_app import registry, services, sharing
+from models_app import registry, services, sharing, trainings
 from models_app.ml.copies import CopyGuard
 from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.sharing import EVERYTHING, NOTHING, OF_BASE, OF_GUESTS, OF_PASSERS_BY, Right
@@ -35,7 +35,7 @@ def make_bot(
     corpus: Corpus, base: TrainedModel, name: str = "Crier", parent: TrainedModel | None = None
 ) -> TrainedModel:
     """A bot with the weights of the base model: how well it writes does not matter here."""
-    job = services.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
     share = {"bot": 0.9, "held_out": 0.8, "base": 0.1}
     return registry.register(
         job=job,

@@ -12,8 +12,8 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
-from models_app import registry, services
-from models_app.ml.config import SamplingConfig
+from models_app import registry, services, trainings
+from models_app.ml.config import FEWEST_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
@@ -40,7 +40,7 @@ class Command(OwnerCommand):
             default=[],
             type=setting,
             metavar="NAME=VALUE",
-            help=f"instead of what fits the corpus: {', '.join(services.SETTINGS)}",
+            help=f"instead of what fits the corpus: {', '.join(trainings.SETTINGS)}",
         )
         parser.add_argument("--count", type=int, default=5, help="posts to print at the end (default: 5)")
         parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
@@ -49,9 +49,9 @@ class Command(OwnerCommand):
         owner = self.owner(options)
         start = services.find_model(options["start"], user=owner if options["owner"] else None)
         # Wrong options are told before anything is imported.
-        epochs = services.FEWEST_EPOCHS if options["epochs"] is None else options["epochs"]
-        services.require_epochs(epochs)
-        services.training_config(1, epochs, 0, dict(options["set"]))
+        if options["epochs"] is not None:
+            trainings.require_epochs(options["epochs"])
+        trainings.training_config(1, FEWEST_EPOCHS, 0, dict(options["set"]))
         sampling = None
         if options["count"]:
             try:
@@ -99,7 +99,7 @@ class Command(OwnerCommand):
             raise CommandError(f"There is no corpus {what}.") from None
 
     def _train(self, owner: User, corpus: Corpus, start: TrainedModel, options: dict[str, Any]) -> TrainedModel:
-        job = services.fine_tune(
+        job = trainings.fine_tune(
             owner=owner,
             corpus=corpus,
             start=start,

@@ -1,0 +1,192 @@
+"""Trainings: planned, queued, told about."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from botfactory.accounts import limits
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs import turns
+from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.models import Job
+from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS, FineTuneConfig, usual_epochs
+from models_app.models import TrainedModel
+from models_app.services import BadRequest, ModelError
+from tweets import services as corpora
+from tweets.models import Corpus
+
+FINE_TUNE = "fine_tune"
+#: The limit that trainings count against.
+TRAINING_MINUTES = "training_minutes_a_day"
+
+#: Before anything has been trained on this machine: what two cores do (docs/benchmarks.md), in characters a second.
+TYPICAL_SPEED = 20_000.0
+#: Starting TensorFlow, building the graph, writing samples, the report card and saving, in seconds.
+STARTING_SECONDS = 20.0
+VALIDATION_SHARE = 0.1
+#: What a person may set of a training beside the epochs and the seed.
+SETTINGS = (
+    "batch_size",
+    "sequence_length",
+    "learning_rate",
+    "final_learning_rate",
+    "warmup_steps",
+    "dropout",
+    "clip_norm",
+    "beta_2",
+)
+
+
+class BadEpochs(ModelError):
+    code = "bad_epochs"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A training that could be queued: how it learns, about how long it takes, and how many others come before it."""
+
+    start: TrainedModel
+    config: FineTuneConfig
+    seconds: float
+    jobs_ahead: int
+
+
+def require_epochs(epochs: int) -> None:
+    if not FEWEST_EPOCHS <= epochs <= MOST_EPOCHS:
+        raise BadEpochs(f"{epochs} epochs cannot be trained: choose {FEWEST_EPOCHS} to {MOST_EPOCHS}.")
+
+
+def fine_tune(
+    *,
+    owner: User,
+    corpus: Corpus,
+    start: TrainedModel,
+    epochs: int | None = None,
+    name: str = "",
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    run_here: bool = False,
+) -> Job:
+    """A training is queued: `start` learns `corpus` for `epochs` epochs and becomes a new model of `owner`.
+
+    Without `epochs` it is as many as `default_epochs` says.
+    `settings` are values of FineTuneConfig, by name, for those who know better than its `auto`.
+    """
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    config = _chosen(corpus, start, epochs, seed, settings or {})
+    name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
+    return jobs.submit(
+        owner=owner,
+        kind=FINE_TUNE,
+        title=f"Train {name}",
+        arguments={
+            "corpus": str(corpus.pk),
+            "start": str(start.pk),
+            "start_name": start.full_name,
+            "name": name,
+            "epochs": config.epochs,
+            "seed": seed,
+            "settings": dict(settings or {}),
+            # What it will learn with, so that nobody is told anything else.
+            "chosen": config.as_dict(),
+        },
+        subject_id=corpus.pk,
+        run_here=run_here,
+    )
+
+
+def plan(
+    *,
+    owner: User,
+    corpus: Corpus,
+    start: TrainedModel,
+    epochs: int | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Plan:
+    """What `fine_tune` would queue for the same words, which it refuses as that does. Nothing is queued."""
+    config = _chosen(corpus, start, epochs, seed or 0, settings or {})
+    return Plan(start, config, estimate_seconds(corpus.characters, config.epochs), jobs_ahead(owner))
+
+
+def default_epochs(corpus: Corpus) -> int:
+    """How many epochs this corpus is trained for where nobody says: about a minute of them on two cores."""
+    return usual_epochs(_learned(corpus))
+
+
+def automatic(corpus: Corpus) -> FineTuneConfig:
+    """How the base model learns this corpus where nobody says anything."""
+    return training_config(_learned(corpus), default_epochs(corpus), 0, {})
+
+
+def _learned(corpus: Corpus) -> int:
+    """Of its characters, about how many are learned from."""
+    return round(corpus.characters * (1 - VALIDATION_SHARE))
+
+
+def _chosen(
+    corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, settings: Mapping[str, Any]
+) -> FineTuneConfig:
+    epochs = default_epochs(corpus) if epochs is None else epochs
+    require_epochs(epochs)
+    corpora.require_enough(corpus)
+    return training_config(_learned(corpus), epochs, seed, settings, kind=start.network["kind"])
+
+
+def details(job: Job) -> dict[str, Any]:
+    """What was asked of a training, with the values that were chosen."""
+    asked = job.arguments
+    set_by_hand = {"epochs": asked.get("epochs"), "seed": asked.get("seed"), **asked.get("settings", {})}
+    return {
+        "model": asked.get("start"),
+        "model_name": asked.get("start_name"),
+        "name": asked.get("name"),
+        "hyperparameters": asked.get("chosen", set_by_hand),
+    }
+
+
+def training_config(
+    characters: int, epochs: int, seed: int, settings: Mapping[str, Any], *, kind: str = "glr"
+) -> FineTuneConfig:
+    """How a network of this kind learns so many characters: what fits them, but for what `settings` say."""
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise BadRequest(f"{unknown[0]} cannot be set; these can: {', '.join(SETTINGS)}.")
+    try:
+        return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, kind=kind, **settings)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def estimate_seconds(characters: int, epochs: int) -> float:
+    """About how long a training takes on this machine, by the speed of the last ones that ended here."""
+    recent = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
+    speeds = [speed for speed in recent.values_list("characters_per_second", flat=True)[:5] if speed]
+    speed = median(speeds) if speeds else TYPICAL_SPEED
+    return STARTING_SECONDS + epochs * characters * (1 - VALIDATION_SHARE) / speed
+
+
+def needs(job: Job) -> dict[str, int]:
+    """What a training comes to, as it counts against the limits of its owner."""
+    corpus = Corpus.objects.filter(pk=job.arguments["corpus"]).first()
+    start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
+    if corpus is None or start is None:
+        return {}  # it will say so
+    seconds = estimate_seconds(corpus.characters, job.arguments["epochs"])
+    return {
+        "models": 1,
+        TRAINING_MINUTES: math.ceil(seconds / 60),
+        # The network of its parent.
+        "stored_mb": max(1, limits.megabytes(start.stored_bytes)),
+    }
+
+
+def jobs_ahead(user: User) -> int:
+    """How many trainings would come before one that the person submits now, those that run among them."""
+    return turns.ahead_of_new(kind_of(FINE_TUNE).queue, user.pk)
