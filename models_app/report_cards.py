@@ -1,17 +1,27 @@
-"""A report card made anew, as a job: of a model whose posts are still as it learned them."""
+"""Report cards: one made anew as a job, of a model whose posts are as it learned them, and what all have in common."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from models_app import services
+from models_app import registry, services
+from models_app.ml import checkpoint
+from models_app.ml import report_card as cards
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.report_card import Strangers
 from models_app.models import TrainedModel
 from tweets import services as corpora
 
 REPORT_CARD: Final = "report_card"
+#: Beside the weights of a base model: what it writes for report cards.
+STRANGERS: Final = "strangers.json"
 
 
 def remake(model: TrainedModel, *, by: User) -> Job:
@@ -41,3 +51,24 @@ def learned_posts(model: TrainedModel) -> list[str]:
             "card that it has."
         )
     return posts
+
+
+def strangers_of(base: TrainedModel, weights: Checkpoint, between: Callable[[], None]) -> Strangers:
+    """What `base` writes for report cards: written for the first of them, and kept beside its weights for all others.
+
+    A file that is damaged, or of other weights or rules, is written anew. `between` as in `strangers`.
+    """
+    path = registry.path_of(base) / STRANGERS
+    rules = {"sha256": base.sha256, **cards.rules_of_strangers()}
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["rules"] == rules:
+            return Strangers(tuple(map(str, kept["unseen"])), tuple(map(str, kept["learned"])))
+    made = cards.strangers(weights, between)
+    text = json.dumps({"rules": rules, "unseen": made.unseen, "learned": made.learned})
+    # Without room on the disk the card is made all the same.
+    with suppress(OSError):
+        staged = path.with_name(f".{path.name}.{os.getpid()}")
+        checkpoint.write_durably(staged, text.encode())
+        staged.replace(path)
+    return made

@@ -26,11 +26,13 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         base = registry.base_model()
         start = model.parent or base
         started_from = registry.load(start)
+        # The same object is measured once.
+        weights = started_from if start == base else registry.load(base)
         card = cards.report_card(
             bot=registry.load(model),
             start=started_from,
-            # The same object is measured once.
-            base=started_from if start == base else registry.load(base),
+            base=weights,
+            others=report_cards.strangers_of(base, weights, handle.check),
             learned=learned,
             held_out=held_out,
             start_guard=services.guard_of(start),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
-from models_app import registry, services, trainings
+from models_app import registry, report_cards, services, trainings
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
@@ -153,10 +153,12 @@ def _report(
 
     try:
         base = registry.base_model()
+        weights = start_checkpoint if base == start else registry.load(base)
         card = cards.report_card(
             bot=Checkpoint(result.network, result.weights, {}, ""),
             start=start_checkpoint,
-            base=start_checkpoint if base == start else registry.load(base),
+            base=weights,
+            others=report_cards.strangers_of(base, weights, between),
             learned=train,
             held_out=validation,
             start_guard=start_guard,

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +42,39 @@ LEARNED_BY_CLASSIFIER = 500
 MOST_MEASURED: Final = 1000
 #: A word of the base model's posts is real when they have it so often.
 OFTEN: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """Posts of a base model, which knows nobody: `unseen` are measured, `learned` are for the classifier to learn."""
+
+    unseen: tuple[str, ...]
+    learned: tuple[str, ...]
+
+
+def rules_of_strangers() -> dict[str, Any]:
+    """Returns all that `strangers` depends on beside the base model, as plain JSON."""
+    return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
+
+
+def strangers(base: Checkpoint, between: Callable[[], None] = lambda: None) -> Strangers:
+    """Returns what `base` writes for report cards: the same for all that are made with it, so it can be kept.
+
+    `between` is called now and then; what it raises ends the work.
+    """
+    sampler = Sampler(base)
+    seeds = range(SEED, SEED + 1 + -(-LEARNED_BY_CLASSIFIER // POSTS))
+    # NumPy's products let other threads run: two of them take half the time of one.
+    with ThreadPoolExecutor(2) as pool:
+        written = [pool.submit(_write, sampler, seed) for seed in seeds]
+        try:
+            for each in written:
+                between()
+                each.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    unseen, *others = (tuple(each.result()) for each in written)
+    return Strangers(unseen, tuple(chain.from_iterable(others)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +136,15 @@ def report_card(
     held_out: Sequence[str],
     start_guard: CopyGuard | None = None,
     trained_bits: tuple[float, float] | None = None,
+    others: Strangers | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> ReportCard:
     """Returns the card of `bot`, which came of `start` and has learned these posts; the same arguments, the same card.
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
     of `bot` and `start` on all of `held_out` as the training has measured them, which saves measuring again what it
-    knows. `between` is called now and then; what it raises ends the work. Raises TooFewPosts where no post is held out.
+    knows; `others` are the `strangers` of `base`, where they are at hand. `between` is called now and then; what it
+    raises ends the work. Raises TooFewPosts where no post is held out.
     """
     rng = np.random.default_rng(SEED)
     measured = len(held_out)
@@ -124,25 +161,19 @@ def report_card(
 
     between()
     written = _write(Sampler(bot), SEED)
-    base_sampler = Sampler(base)
-    unseen = _write(base_sampler, SEED)  # by the classifier
-    others: list[str] = []
-    for round_ in range(-(-LEARNED_BY_CLASSIFIER // POSTS)):
-        between()
-        others += _write(base_sampler, SEED + 1 + round_)
-    own = _some(learned, len(others), rng)
-    others = others[: len(own)]
+    foreign = others or strangers(base, between)
+    own = _some(learned, len(foreign.learned), rng)
 
     between()
     own_guard = CopyGuard.of(learned)
     guard = CopyGuard.of(learned, beside=start_guard) if start_guard else own_guard
     copies = [found for post in written if guard.is_copy(post) and (found := guard.nearest(post))]
-    voice = VoiceClassifier.of(own, others)
-    known = _known_words(learned, others)
+    voice = VoiceClassifier.of(own, foreign.learned[: len(own)])
+    known = _known_words(learned, foreign.learned[: len(own)])
 
     def shares(of: Callable[[Sequence[str]], float | None]) -> Shares:
         between()
-        return Shares(of(written), of(held_out), of(unseen))
+        return Shares(of(written), of(held_out), of(foreign.unseen))
 
     return ReportCard(
         bits_per_character=bits[id(bot)],
@@ -158,7 +189,7 @@ def report_card(
         novelty=Shares(
             1 - len(copies) / len(written) if written else None,
             _mean([not own_guard.is_copy(post) for post in held_out]),
-            _mean([not own_guard.is_copy(post) for post in unseen]),
+            _mean([not own_guard.is_copy(post) for post in foreign.unseen]),
         ),
         copies=tuple(
             Copied(found.post if found.post < len(learned) else None, found.share, found.run) for found in copies

@@ -37,7 +37,8 @@ from .vocabulary import encode
 __all__ = ["EpochResult", "FineTuneResult", "Progress", "fine_tune"]
 
 STATE: Final = "state.safetensors"
-#: How much of the way from the start to the best epoch is tried on validation when all epochs are done.
+#: How much of the way from the start to the best epoch is tried on validation when all epochs are done, as long as
+#: each is better than the one before.
 SHARES: Final = (0.8, 0.6, 0.4)
 Control = Callable[[], Literal["go", "stop", "cancel"]]
 
@@ -195,8 +196,10 @@ class _FineTune:
             }
             self._learner.set_weights(weights)
             loss, bits = self._validated(stoppable=False)
-            if loss < lowest:
-                found, lowest = (weights, share, bits), loss
+            if loss >= lowest:
+                # Along a line the loss falls and then rises: further back it is higher still.
+                break
+            found, lowest = (weights, share, bits), loss
         self._clock.done = self._clock.total
         self._tell(always=True)
         return found

@@ -84,11 +84,14 @@ def test_auto_takes_smaller_batches_for_smaller_corpora_and_more_dropout_for_mor
     assert FineTuneConfig.auto(characters=450_000, epochs=8, kind="lstm").dropout == 0.2
 
 
-def test_auto_is_gentler_with_the_larger_kind() -> None:
+def test_the_less_there_is_and_the_oftener_it_is_read_the_smaller_are_the_steps_of_the_larger_kind() -> None:
     large, small = (FineTuneConfig.auto(characters=n, epochs=3, kind="glr") for n in (450_000, 4_000))
     assert (large.batch_size, small.batch_size) == (32, 16)
-    assert small.learning_rate < large.learning_rate
-    assert large.learning_rate < FineTuneConfig.auto(characters=450_000, epochs=3, kind="lstm").learning_rate
+    rates = [FineTuneConfig.auto(characters=n, epochs=2).learning_rate for n in (10**9, 160_000, 70_000, 1)]
+    assert rates == [0.004, 0.0026, 0.0016, 0.0008]
+    often = [FineTuneConfig.auto(characters=160_000, epochs=epochs) for epochs in (1, 2, 3, 10)]
+    assert [config.learning_rate for config in often] == [0.004, 0.0026, 0.0021, 0.001]
+    assert [config.dropout for config in often] == [0.03, 0.06, pytest.approx(0.09), 0.2]
 
 
 def test_auto_lets_the_person_decide() -> None:
@@ -98,7 +101,7 @@ def test_auto_lets_the_person_decide() -> None:
 
 @pytest.mark.parametrize(
     ("characters", "epochs"),
-    [(0, 10), (1, 10), (90_000, 10), (100_001, 9), (201_555, 4), (333_333, 3), (350_000, 3), (10**9, 3)],
+    [(0, 8), (9_000, 8), (17_629, 6), (71_973, 3), (126_392, 2), (999_999, 2), (1_000_000, 1), (10**9, 1)],
 )
 def test_a_small_corpus_is_read_more_often_than_a_large_one(characters: int, epochs: int) -> None:
     assert usual_epochs(characters) == epochs

@@ -107,6 +107,16 @@ def test_each_side_of_the_classifier_has_as_many_posts() -> None:
     assert card(BASE, learned=LEARNED * 5).classifier_posts == 100
 
 
+def test_what_the_base_model_writes_can_be_at_hand() -> None:
+    bot, asked = favouring(**{"a": 0, " ": 0, "b": -1, "END": 0}), list[None]()
+    written = module.strangers(BASE, lambda: asked.append(None))
+    assert len(written.unseen) == POSTS and len(written.learned) == 100 and len(asked) == 2
+    assert written == module.strangers(BASE) and written.unseen != written.learned
+    assert card(bot, others=written) == card(bot)
+    others = module.Strangers(("aaaa",) * POSTS, ("q q q",) * 100)
+    assert card(bot, others=others).voice.base == card(bot, others=others).real_words.base == 1
+
+
 def test_it_can_be_ended_in_between() -> None:
     asked = iter(range(100))
 

@@ -141,6 +141,32 @@ def test_what_was_learned_too_well_goes_back_some_of_the_way(start: Checkpoint, 
         np.testing.assert_allclose(array - start.weights[name], result.share * far, atol=1e-5)
 
 
+def test_further_back_is_tried_only_while_it_gets_better(
+    start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    validate, set_weights = Learner.validate, Learner.set_weights
+
+    def counted(self: Learner, *arguments: Any, **named: Any) -> tuple[float, float]:
+        tried.append("validated")
+        return validate(self, *arguments, **named)
+
+    def noted(self: Learner, weights: Any) -> None:
+        tried.append("back")
+        set_weights(self, weights)
+
+    monkeypatch.setattr(Learner, "validate", counted)
+    monkeypatch.setattr(Learner, "set_weights", noted)
+    # All of the way is best: one step back is tried, and no other.
+    assert tune(start, tmp_path / "learns").share == 1
+    assert tried == ["validated"] * 4 + ["back", "validated"]
+    tried.clear()
+    config = dataclasses.replace(CONFIG, epochs=1, learning_rate=0.1, dropout=0.0)
+    share = tune(start, tmp_path / "forgets", config=config, train=["aaaa"] * 60, validation=["abab", "zz"]).share
+    # What lies behind the best one is tried too, if there is anything.
+    assert tried.count("back") == min(len(SHARES), SHARES.index(share) + 2) > 1
+
+
 GLR = NetworkConfig(kind="glr", embedding=6, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=4)
 
 

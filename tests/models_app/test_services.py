@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -13,7 +14,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, services, trainings
+from models_app import registry, report_cards, services, trainings
 from models_app.ml import dataset, report_card
 from models_app.ml.config import SamplingConfig
 from models_app.ml.copies import CopyGuard
@@ -62,6 +63,39 @@ def test_a_training_ends_with_a_report_card(corpus: Corpus, model: TrainedModel,
     assert report["novelty"]["bot"] == 1 - len(report["copies"]) / report["written"]
     assert report["asked"] == 20 and report["voice"]["held_out"] > 0.9 and report["voice"]["base"] < 0.3
     assert report["real_words"]["held_out"] > 0.9
+
+
+def test_what_the_base_model_writes_for_report_cards_is_written_once(
+    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(corpus, base, name="First").state == State.SUCCEEDED
+    path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
+    written = report_card.strangers(weights)
+
+    def kept() -> report_card.Strangers:
+        return report_cards.strangers_of(base, weights, lambda: None)
+
+    first = path.read_bytes()
+    with monkeypatch.context() as nobody_writes:
+        nobody_writes.setattr(report_card, "strangers", None)
+        assert kept() == written
+        assert train(corpus, base, name="Second").state == State.SUCCEEDED
+    assert TrainedModel.objects.get(name="Second").report["voice"] != {}
+    # Damaged, of other weights or of other rules, it is written anew.
+    wrong = [
+        first[:-9],
+        b"",
+        b"[]",
+        first.replace(base.sha256.encode(), b"0" * 64),
+        first.replace(b'"seed": 1', b'"seed": 2'),
+    ]
+    for content in wrong:
+        path.write_bytes(content)
+        assert kept() == written and path.read_bytes() == first
+    # What cannot be kept is used all the same.
+    path.unlink()
+    monkeypatch.setattr("models_app.ml.checkpoint.write_durably", Mock(side_effect=OSError("No space left on device")))
+    assert kept() == written and not path.exists()
 
 
 def test_a_report_card_that_cannot_be_made_loses_no_model(
@@ -153,7 +187,7 @@ def test_settings_that_cannot_be_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("characters", "epochs", "rate"), [(50_000, 10, 0.0005), (215_000, 5, 0.0005), (400_000, 3, 0.001)]
+    ("characters", "epochs", "rate"), [(50_000, 4, 0.00081), (172_000, 2, 0.0026), (1_100_000, 2, 0.004)]
 )
 def test_where_nobody_says_the_size_decides_and_the_page_tells_the_same(
     characters: int, epochs: int, rate: float, corpus: Corpus, base: TrainedModel
