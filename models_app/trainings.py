@@ -116,7 +116,7 @@ def plan(
 
 
 def default_epochs(corpus: Corpus) -> int:
-    """How many epochs this corpus is trained for where nobody says: about a minute of them on two cores."""
+    """How many epochs this corpus is trained for where nobody says: what its size asks for."""
     return usual_epochs(_learned(corpus))
 
 

@@ -23,6 +23,8 @@ export class LossChart {
     this.isContinuous = isContinuous;
     this.rows = [];
     this.now = null;
+    /** Where `now` has been while this page was open: the mean loss on the way through an epoch. */
+    this.trail = [];
     this.epochs = 1;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
     new ResizeObserver(() => this.plot.setSize({ width: this.#width(), height: HEIGHT })).observe(place);
@@ -33,6 +35,11 @@ export class LossChart {
     this.rows = rows;
     this.now = now;
     this.epochs = epochs;
+    if (now && !this.isContinuous) {
+      // A training that goes on after an interruption takes up its last whole epoch.
+      this.trail = this.trail.filter((place) => place.at < now.at);
+      this.trail.push(now);
+    }
     this.plot.setData([
       rows.map((row) => row.epoch),
       rows.map((row) => row.train_loss),
@@ -53,6 +60,7 @@ export class LossChart {
 
   #lossRange() {
     const losses = this.rows.flatMap((row) => [row.train_loss, row.validation_loss]);
+    losses.push(...this.trail.map((place) => place.loss));
     if (this.now) losses.push(this.now.loss);
     if (losses.length === 0) return [0, 4];
     const [low, high] = [Math.min(...losses), Math.max(...losses)];
@@ -115,12 +123,11 @@ export class LossChart {
       ctx.arc(x, y, 8.5 * scale, 0, 2 * Math.PI);
       ctx.stroke();
     }
+    this.#drawTrail(plot);
     if (this.now) {
       const x = plot.valToPos(this.now.at, "x", true);
       const y = plot.valToPos(this.now.loss, "y", true);
-      const before = this.isContinuous
-        ? this.rows.at(-1)
-        : this.rows.find((row) => row.epoch === Math.ceil(this.now.at) - 1);
+      const before = this.isContinuous && this.rows.at(-1);
       if (before) {
         ctx.strokeStyle = colour("--train");
         ctx.globalAlpha = 0.5;
@@ -140,6 +147,25 @@ export class LossChart {
       ctx.arc(x, y, 4 * scale, 0, 2 * Math.PI);
       ctx.fill();
     }
+    ctx.restore();
+  }
+
+  /** One line for each epoch, since the mean begins anew with each. */
+  #drawTrail(plot) {
+    const { ctx } = plot;
+    ctx.save();
+    ctx.strokeStyle = colour("--train");
+    ctx.globalAlpha = 0.5;
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.beginPath();
+    let epoch = 0;
+    for (const { at, loss } of this.trail) {
+      const place = [plot.valToPos(at, "x", true), plot.valToPos(loss, "y", true)];
+      if (Math.ceil(at) === epoch) ctx.lineTo(...place);
+      else ctx.moveTo(...place);
+      epoch = Math.ceil(at);
+    }
+    ctx.stroke();
     ctx.restore();
   }
 }

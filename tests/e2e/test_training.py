@@ -136,3 +136,27 @@ def test_a_button_pressed_twice_asks_once(alice: Person, corpus: str) -> None:
     alice.page.unroute(corpus)
     alice.page.get_by_role("button", name="Cancel").click()
     alice.wait_for_state("Cancelled")
+
+
+def test_the_loss_leaves_a_trail_which_an_interruption_takes_back(alice: Person, shelf: Shelf) -> None:
+    alice.open(shelf.job)
+    trails = alice.page.evaluate(
+        """async () => {
+            const script = document.querySelector("script[type=module][src*='training']");
+            const { LossChart } = await import(new URL("chart.js", script.src).href);
+            const chart = new LossChart(document.getElementById("chart"), { isLive: true });
+            const trail = () => chart.trail.map((place) => place.at);
+            const row = { epoch: 1, train_loss: 2, validation_loss: 2.2 };
+            const found = [];
+            for (const at of [0.2, 0.6]) chart.show([], { at, loss: 3 - at }, 2);
+            found.push(trail());
+            chart.show([row], null, 2);
+            for (const at of [1.1, 1.5]) chart.show([row], { at, loss: 2 }, 2);
+            found.push(trail());
+            chart.show([row], { at: 1.05, loss: 2 }, 2);
+            found.push(trail());
+            return found;
+        }"""
+    )
+    assert trails == [[0.2, 0.6], [0.2, 0.6, 1.1, 1.5], [0.2, 0.6, 1.05]]
+    alice.page.reload()  # what was drawn here is no training's

@@ -29,7 +29,7 @@ class Command(OwnerCommand):
         super().add_arguments(parser)
         terminal.add_import_arguments(parser)
         parser.add_argument(
-            "--epochs", type=int, help="1 (faster) to 10 (better); default: what about a minute has time for, 3 to 10"
+            "--epochs", type=int, help="1 (faster) to 10 (better); default: by the size of the corpus, mostly 2"
         )
         parser.add_argument("--start", default="base", metavar="MODEL", help="the model to start from (default: base)")
         parser.add_argument("--name", default="", help="the name of the new model")
