@@ -34,15 +34,16 @@ JOB: Final = "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1"
 MOMENT: Final = "2026-11-25T12:00:00.000Z"
 LABEL: Final = "AI parody of @dril.bsky.social, not by @dril.bsky.social."
 HYPERPARAMETERS: Final[dict[str, Any]] = {
-    "epochs": 3,
+    "epochs": 2,
     "batch_size": 32,
     "sequence_length": 64,
-    "learning_rate": 0.0005,
+    "learning_rate": 0.003,
     "final_learning_rate": 0.01,
     "warmup_steps": 25,
-    "dropout": 0.2,
+    "dropout": 0.06,
     "clip_norm": 1.0,
     "beta_2": 0.99,
+    "rounds": 1,
     "seed": 1,
 }
 REPORT: Final[dict[str, Any]] = {

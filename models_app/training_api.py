@@ -65,6 +65,7 @@ class TrainingIn(Asked):
     dropout: Annotated[float | None, Field(ge=0, le=0.9, strict=True), _Auto()] = None
     clip_norm: Annotated[float | None, Field(gt=0, le=1000, strict=True), _Auto()] = None
     beta_2: Annotated[float | None, Field(ge=0, le=0.99999, strict=True), _Auto()] = None
+    rounds: Annotated[int | None, _whole(1, MOST_EPOCHS), _Auto()] = None
     seed: Annotated[int | None, _whole(0, 2**31 - 1), _Auto()] = None
 
     model_config = examples(
@@ -90,6 +91,7 @@ class HyperparametersOut(Told):
     dropout: float
     clip_norm: float
     beta_2: float
+    rounds: int = Field(1, description="How often it learns from the start; the weights of the rounds are averaged.")
     seed: int | None = Field(description="Null where it will be chosen by chance.")
 
 

@@ -40,6 +40,7 @@ SETTINGS = (
     "dropout",
     "clip_norm",
     "beta_2",
+    "rounds",
 )
 
 

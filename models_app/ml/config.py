@@ -122,7 +122,9 @@ class FineTuneConfig(_Values):
 
     sequence_length: bytes of a window; learning_rate: the peak of Adam's step size, reached after warmup_steps;
     final_learning_rate: what is left of it at the end, as a fraction of the peak; dropout: share of the network's
-    outputs that each training step hides; clip_norm: largest norm of the whole gradient.
+    outputs that each training step hides; clip_norm: largest norm of the whole gradient; rounds: how often it learns
+    from the start, each time by other draws of chance, the epochs shared out evenly. The rounds' weights are averaged
+    ("Model soups", Wortsman et al. 2022, arXiv:2203.05482).
     """
 
     epochs: int = 3
@@ -134,10 +136,12 @@ class FineTuneConfig(_Values):
     dropout: float
     clip_norm: float = 1.0
     beta_2: float = 0.99
+    rounds: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
         _whole("epochs", self.epochs, 1, 1000)
+        _whole("rounds", self.rounds, 1, self.epochs)
         _whole("batch_size", self.batch_size, 1, 4096)
         _whole("sequence_length", self.sequence_length, 1, 1024)
         _number("learning_rate", self.learning_rate, 0, 1, above=True)
@@ -156,18 +160,25 @@ class FineTuneConfig(_Values):
 
         `overrides` win. The learning rate must fall to the end; below some hundred steps in all the batch is halved, so
         that a small corpus still moves the weights. What a network of kind "glr" reads once or twice it learns in large
-        steps and without much dropout; the oftener it reads the same, and the less there is to read, the more carefully
-        (docs/benchmarks.md).
+        steps, with little dropout; the oftener it reads the same, and the less there is to read, the more carefully.
+        Where there are epochs for it, it learns from the start several times, and the rounds are averaged: that gains
+        more than reading on (docs/benchmarks.md).
         """
         _whole("characters", characters, 1, 10**12)
         _whole("epochs", epochs, 1, 1000)
+        usual = max(1, epochs // usual_epochs(characters)) if kind == "glr" else 1
+        rounds = overrides.get("rounds", usual)
+        _whole("rounds", rounds, 1, 1000)
+        rounds = min(rounds, epochs)  # each has an epoch at least
+        in_all, epochs = epochs, epochs // rounds
         length = overrides.get("sequence_length", 64)
         batch, least, enough = (32, 16, 300) if kind == "glr" else (32, 8, 600)
         while batch > least and characters * epochs < enough * batch * length:
             batch //= 2
         steps = max(1, characters * epochs // (overrides.get("batch_size", batch) * length))
         values: dict[str, Any] = {
-            "epochs": epochs,
+            "epochs": in_all,
+            "rounds": rounds,
             "batch_size": batch,
             "learning_rate": 0.002 if kind == "lstm" else _glr_rate(characters, epochs),
             "final_learning_rate": 0.01,
@@ -175,7 +186,7 @@ class FineTuneConfig(_Values):
             "dropout": min(0.2, 0.03 * epochs) if kind == "glr" else 0.2 if epochs > 5 else 0.1,
             "seed": seed,
         }
-        return cls.from_dict(values | overrides)
+        return cls.from_dict(values | overrides | {"rounds": rounds})
 
 
 def _glr_rate(characters: int, epochs: int) -> float:

@@ -95,6 +95,12 @@ class Learner:
         """The network has these weights; optimizer and recurrent state stay as they are."""
         self._model.set_named_weights(weights)
 
+    def start_over(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """The network has these weights and its optimizer knows of no step; the recurrent state stays as it is."""
+        self.set_weights(weights)
+        for slot in self._optimizer.variables:
+            slot.assign(tf.zeros_like(slot))
+
     def snapshot(self) -> Arrays:
         """Returns copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
         slots = {

@@ -1,5 +1,8 @@
 """The fine-tune: a base model learns one person's posts, epoch by epoch, and the best epoch is kept.
 
+Where there are several rounds, each learns from the start anew, by other draws of chance, and what is validated, shown
+and kept after an epoch is the mean of its weights and those at the ends of the rounds before it.
+
 In the end the weights go back some of the way to where they started, as far as that is better on validation: what a
 small corpus taught too well is undone, at the price of a few validations. (Weight-space ensembles of a model and its
 fine-tune: "Robust fine-tuning of zero-shot models", Wortsman et al. 2022, arXiv:2109.01903, section 3.)
@@ -15,7 +18,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -45,6 +48,23 @@ Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 class _Stop(Exception):
     """The person asked to end now and keep the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """number: of the round, from 0; epoch: of the round, from 0; epochs: how many the round has."""
+
+    number: int
+    epoch: int
+    epochs: int
+
+    @property
+    def is_first(self) -> bool:
+        return self.epoch == 0
+
+    @property
+    def is_last(self) -> bool:
+        return self.epoch == self.epochs - 1
 
 
 def fine_tune(
@@ -96,7 +116,8 @@ class _FineTune:
         self._origin = _origin(start, train, validation, config)
         self._history: list[EpochResult] = []
         self._best: dict[str, NDArray[Any]] = dict(start.weights)
-        self._steps = 0  # trained in all
+        self._ended: dict[str, NDArray[Any]] = {}  # the mean of the weights at the ends of the rounds so far
+        self._steps = 0  # trained in this round
         self._place = (0, 0, 0)  # epoch, step, steps
         self._epoch_loss = self._rate = math.nan
         self._learner = self._new_learner()
@@ -124,6 +145,7 @@ class _FineTune:
                 raise StateError(f"{self._path} belongs to another job")
             history = [EpochResult(**entry | {"samples": tuple(entry["samples"])}) for entry in facts["history"]]
             best = {name: arrays[f"best.{name}"] for name in self._start.weights}
+            ended = {name: arrays[f"ended.{name}"] for name in self._start.weights if f"ended.{name}" in arrays}
             start_bits = float(facts["start_bits"])
             self._learner.restore(arrays)
         except FileNotFoundError:
@@ -132,7 +154,8 @@ class _FineTune:
             # The restore may have got half-way.
             self._learner = self._new_learner()
             return
-        self._history, self._best, self._steps, self._start_bits = history, best, int(facts["steps"]), start_bits
+        self._history, self._best, self._ended, self._start_bits = history, best, ended, start_bits
+        self._steps = int(facts["steps"])
         self._clock.done = len(history) * self._epoch_size
 
     def run(
@@ -149,20 +172,23 @@ class _FineTune:
             epoch_begun = time.monotonic()
             try:
                 loss = self._learn(epoch)
-                measured = self._validated()
+                kept, measured = self._measured(epoch)
                 self._tell(always=True)
             except _Stop:
                 stopped = True
                 if self._history:
                     break
-                loss, measured = self._epoch_loss, self._validated(stoppable=False)
-            samples = self._samples(epoch, sample_count, sample_filter)
+                loss = self._epoch_loss
+                kept, measured = self._measured(epoch, stoppable=False)
+            samples = self._samples(kept, epoch, sample_count, sample_filter)
             best = not self._history or measured[0] < min(entry.validation_loss for entry in self._history)
             seconds = time.monotonic() - epoch_begun
             result = EpochResult(epoch, loss, *measured, seconds, self._rate, samples, best)
             self._history.append(result)
             if best:
-                self._best = self._learner.weights()
+                self._best = kept
+            if self._config.rounds > 1 and self._round(epoch).is_last:
+                self._ended = kept
             # An epoch that was stopped in its middle must not be taken up as a whole one.
             if not stopped:
                 self._save()
@@ -204,9 +230,31 @@ class _FineTune:
         self._tell(always=True)
         return found
 
+    def _round(self, epoch: int) -> _Place:
+        """Returns where the epoch, counted from 1, stands in its round."""
+        epochs, rounds = self._config.epochs, self._config.rounds
+        number = (epoch - 1) * rounds // epochs
+        first, behind = -(-number * epochs // rounds), -(-(number + 1) * epochs // rounds)
+        return _Place(number, epoch - 1 - first, behind - first)
+
+    def _measured(self, epoch: int, *, stoppable: bool = True) -> tuple[dict[str, NDArray[Any]], tuple[float, float]]:
+        """Returns the weights that the epoch has come to, the rounds before it included, and what they validate at."""
+        own, before = self._learner.weights(), self._round(epoch).number
+        if not before:
+            return own, self._validated(stoppable=stoppable)
+        mean = {name: (np.float32(before) * self._ended[name] + own[name]) / np.float32(before + 1) for name in own}
+        self._learner.set_weights(mean)
+        try:
+            return mean, self._validated(stoppable=stoppable)
+        finally:
+            self._learner.set_weights(own)
+
     def _learn(self, epoch: int) -> float:
         """Trains one epoch; returns its mean loss in nats a symbol."""
-        config, clock = self._config, self._clock
+        config, clock, place = self._config, self._clock, self._round(epoch)
+        if place.number and place.is_first:
+            self._learner.start_over(self._start.weights)
+            self._steps = 0
         steps, batches = epoch_batches(
             self._train,
             batch_size=config.batch_size,
@@ -227,7 +275,7 @@ class _FineTune:
                 final=config.final_learning_rate,
                 warmup_steps=config.warmup_steps,
                 step=self._steps,
-                fraction=(epoch - 1 + step / steps) / config.epochs,
+                fraction=(place.epoch + step / steps) / place.epochs,
             )
             begun = time.monotonic()
             # Seeds are 32 bits in TensorFlow.
@@ -286,15 +334,18 @@ class _FineTune:
             )
         )
 
-    def _samples(self, epoch: int, count: int, accept: Callable[[str], bool] | None) -> tuple[str, ...]:
+    def _samples(
+        self, weights: dict[str, NDArray[Any]], epoch: int, count: int, accept: Callable[[str], bool] | None
+    ) -> tuple[str, ...]:
         if count < 1:
             return ()
-        current = Checkpoint(self._start.network, self._learner.weights(), {}, "")
+        current = Checkpoint(self._start.network, weights, {}, "")
         config = SamplingConfig(count=count, seed=self._config.seed + epoch)
         return tuple(Sampler(current).generate(config, accept=accept).posts)
 
     def _save(self) -> None:
         arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}
+        arrays |= {f"ended.{name}": array for name, array in self._ended.items()}
         facts = {
             "origin": self._origin,
             "steps": self._steps,

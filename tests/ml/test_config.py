@@ -90,8 +90,26 @@ def test_the_less_there_is_and_the_oftener_it_is_read_the_smaller_are_the_steps_
     rates = [FineTuneConfig.auto(characters=n, epochs=2).learning_rate for n in (10**9, 160_000, 70_000, 1)]
     assert rates == [0.004, 0.0026, 0.0016, 0.0008]
     often = [FineTuneConfig.auto(characters=160_000, epochs=epochs) for epochs in (1, 2, 3, 10)]
-    assert [config.learning_rate for config in often] == [0.004, 0.0026, 0.0021, 0.001]
-    assert [config.dropout for config in often] == [0.03, 0.06, pytest.approx(0.09), 0.2]
+    assert [config.learning_rate for config in often] == [0.004, 0.0026, 0.0021, 0.0026]
+    assert [config.dropout for config in often] == [0.03, 0.06, pytest.approx(0.09), 0.06]
+    # Ten epochs are five rounds of two.
+    assert [(config.epochs, config.rounds) for config in often] == [(1, 1), (2, 1), (3, 1), (10, 5)]
+    one = FineTuneConfig.auto(characters=160_000, epochs=10, rounds=1)
+    assert (one.rounds, one.learning_rate, one.dropout) == (1, 0.001, 0.2)
+    assert FineTuneConfig.auto(characters=160_000, epochs=10, kind="lstm").rounds == 1
+
+
+@pytest.mark.parametrize("rounds", [0, 1001, 1.5, True, "2"])
+def test_rounds_that_cannot_be_are_refused(rounds: Any) -> None:
+    with pytest.raises(ValueError, match="rounds must be a whole number from 1 to 1000"):
+        FineTuneConfig.auto(characters=160_000, epochs=3, rounds=rounds)
+
+
+def test_each_round_has_an_epoch_at_least() -> None:
+    config = FineTuneConfig.auto(characters=160_000, epochs=3, rounds=7)
+    assert (config.rounds, config) == (3, FineTuneConfig.auto(characters=160_000, epochs=3, rounds=3))
+    with pytest.raises(ValueError, match="rounds must be a whole number from 1 to 3"):
+        FineTuneConfig.from_dict(config.as_dict() | {"rounds": 4})
 
 
 def test_auto_lets_the_person_decide() -> None:

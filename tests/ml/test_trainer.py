@@ -10,12 +10,15 @@ import pytest
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, NetworkConfig
+from models_app.ml.dataset import epoch_batches
 from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
 from models_app.ml.evaluation import evaluate
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 from models_app.ml.resume import load_state
+from models_app.ml.schedule import learning_rate
 from models_app.ml.trainer import SHARES, STATE, EpochResult, FineTuneResult, Progress, fine_tune
+from models_app.ml.vocabulary import encode
 
 from .conftest import TINY
 
@@ -170,10 +173,16 @@ def test_further_back_is_tried_only_while_it_gets_better(
 GLR = NetworkConfig(kind="glr", embedding=6, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=4)
 
 
-@pytest.mark.parametrize(("network", "killed_in"), [(TINY, 2), (TINY, 3), (GLR, 2)], ids=["lstm", "lstm later", "glr"])
-def test_a_killed_fine_tune_goes_on_to_the_same_weights(network: NetworkConfig, tmp_path: Path, killed_in: int) -> None:
+@pytest.mark.parametrize(
+    ("network", "killed_in", "rounds"),
+    [(TINY, 2, 1), (TINY, 3, 1), (GLR, 2, 1), (GLR, 2, 2), (TINY, 3, 2), (TINY, 3, 3)],
+)
+def test_a_killed_fine_tune_goes_on_to_the_same_weights(
+    network: NetworkConfig, tmp_path: Path, killed_in: int, rounds: int
+) -> None:
     start = Checkpoint(network, kind_of(network).first_weights(network, 0), {}, "")
-    whole = tune(start, tmp_path / "whole")
+    config = dataclasses.replace(CONFIG, rounds=rounds)
+    whole = tune(start, tmp_path / "whole", config=config)
     steps: list[int] = []
 
     def counted() -> Answer:
@@ -184,9 +193,9 @@ def test_a_killed_fine_tune_goes_on_to_the_same_weights(network: NetworkConfig, 
 
     seen: list[EpochResult] = []
     with pytest.raises(Killed):
-        tune(start, tmp_path / "cut", control=counted, on_epoch=seen.append)
+        tune(start, tmp_path / "cut", config=config, control=counted, on_epoch=seen.append)
     assert [entry.epoch for entry in seen] == list(range(1, killed_in))
-    again = tune(start, tmp_path / "cut", on_epoch=seen.append)
+    again = tune(start, tmp_path / "cut", config=config, on_epoch=seen.append)
 
     assert [entry.epoch for entry in seen] == [1, 2, 3]
     for name, array in whole.weights.items():
@@ -195,6 +204,44 @@ def test_a_killed_fine_tune_goes_on_to_the_same_weights(network: NetworkConfig, 
         assert ours.validation_loss == pytest.approx(theirs.validation_loss, abs=1e-5)
         assert ours.samples == theirs.samples
     assert again.best_epoch == whole.best_epoch
+
+
+def learned(start: Checkpoint, config: FineTuneConfig, epochs: list[int], *, of: int) -> dict[str, Any]:
+    """The weights after these epochs, the first ones of a round of so many, step by step."""
+    learner = Learner(TINY, start.weights, beta_2=config.beta_2, clip_norm=config.clip_norm, dropout=config.dropout)
+    posts, step = [encode(post) for post in TRAIN], 0
+    for place, epoch in enumerate(epochs):
+        steps, batches = epoch_batches(posts, batch_size=4, sequence_length=5, seed=config.seed, epoch=epoch)
+        learner.reset(4)
+        for number, batch in enumerate(batches):
+            rate = learning_rate(
+                peak=config.learning_rate,
+                final=config.final_learning_rate,
+                warmup_steps=config.warmup_steps,
+                step=step,
+                fraction=(place + number / steps) / of,
+            )
+            learner.train(batch, learning_rate=rate, seed=(config.seed * 7919 + epoch, number))
+            step += 1
+    return learner.weights()
+
+
+def test_rounds_begin_anew_and_the_mean_of_their_weights_is_what_counts(start: Checkpoint, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, epochs=5, rounds=3)
+    result = tune(start, tmp_path, config=config)
+    # Five epochs in three rounds: two, two and one. What counts after each is the mean with the rounds that have ended.
+    first, second, third = (learned(start, config, epochs, of=len(epochs)) for epochs in ([1, 2], [3, 4], [5]))
+    half_first, half_second = (learned(start, config, epochs, of=2) for epochs in ([1], [3]))
+    means = [
+        {name: sum(weights[name] for weights in parts) / len(parts) for name in start.weights}
+        for parts in ([half_first], [first], [first, half_second], [first, second], [first, second, third])
+    ]
+    measured = [evaluate(Checkpoint(TINY, weights, {}, ""), VALIDATION).bits_per_character for weights in means]
+    assert [entry.bits_per_character for entry in result.history] == pytest.approx(measured, rel=1e-4)
+    best = means[result.best_epoch - 1]
+    for name, array in result.weights.items():
+        expected = start.weights[name] + result.share * (best[name] - start.weights[name])
+        np.testing.assert_allclose(array, expected, atol=1e-4, err_msg=name)
 
 
 def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) -> None:
