@@ -64,7 +64,7 @@ def strangers(base: Checkpoint, between: Callable[[], None] = lambda: None) -> S
     """
     sampler = Sampler(base)
     seeds = range(SEED, SEED + 1 + -(-LEARNED_BY_CLASSIFIER // POSTS))
-    # NumPy's products let other threads run: two of them take half the time of one.
+    # NumPy's products let other threads run: two of them take about three fifths of the time of one.
     with ThreadPoolExecutor(2) as pool:
         written = [pool.submit(_write, sampler, seed) for seed in seeds]
         try:

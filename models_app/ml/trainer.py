@@ -18,7 +18,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -33,6 +33,7 @@ from .errors import Cancelled, TooFewPosts
 from .learner import Learner
 from .reports import EpochResult, FineTuneResult, Progress
 from .resume import StateError, load_state, save_state
+from .rounds import Place, mean_with, place_of
 from .sampler import Sampler
 from .schedule import learning_rate
 from .vocabulary import encode
@@ -48,23 +49,6 @@ Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 class _Stop(Exception):
     """The person asked to end now and keep the best."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """number: of the round, from 0; epoch: of the round, from 0; epochs: how many the round has."""
-
-    number: int
-    epoch: int
-    epochs: int
-
-    @property
-    def is_first(self) -> bool:
-        return self.epoch == 0
-
-    @property
-    def is_last(self) -> bool:
-        return self.epoch == self.epochs - 1
 
 
 def fine_tune(
@@ -230,19 +214,15 @@ class _FineTune:
         self._tell(always=True)
         return found
 
-    def _round(self, epoch: int) -> _Place:
-        """Returns where the epoch, counted from 1, stands in its round."""
-        epochs, rounds = self._config.epochs, self._config.rounds
-        number = (epoch - 1) * rounds // epochs
-        first, behind = -(-number * epochs // rounds), -(-(number + 1) * epochs // rounds)
-        return _Place(number, epoch - 1 - first, behind - first)
+    def _round(self, epoch: int) -> Place:
+        return place_of(epoch, epochs=self._config.epochs, rounds=self._config.rounds)
 
     def _measured(self, epoch: int, *, stoppable: bool = True) -> tuple[dict[str, NDArray[Any]], tuple[float, float]]:
         """Returns the weights that the epoch has come to, the rounds before it included, and what they validate at."""
-        own, before = self._learner.weights(), self._round(epoch).number
-        if not before:
+        own, ended = self._learner.weights(), self._round(epoch).round
+        if not ended:
             return own, self._validated(stoppable=stoppable)
-        mean = {name: (np.float32(before) * self._ended[name] + own[name]) / np.float32(before + 1) for name in own}
+        mean = mean_with(own, self._ended, ended)
         self._learner.set_weights(mean)
         try:
             return mean, self._validated(stoppable=stoppable)
@@ -252,7 +232,7 @@ class _FineTune:
     def _learn(self, epoch: int) -> float:
         """Trains one epoch; returns its mean loss in nats a symbol."""
         config, clock, place = self._config, self._clock, self._round(epoch)
-        if place.number and place.is_first:
+        if place.round and place.is_first:
             self._learner.start_over(self._start.weights)
             self._steps = 0
         steps, batches = epoch_batches(

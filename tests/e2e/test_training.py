@@ -159,4 +159,3 @@ def test_the_loss_leaves_a_trail_which_an_interruption_takes_back(alice: Person,
         }"""
     )
     assert trails == [[0.2, 0.6], [0.2, 0.6, 1.1, 1.5], [0.2, 0.6, 1.05]]
-    alice.page.reload()  # what was drawn here is no training's

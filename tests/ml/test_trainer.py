@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig, NetworkConfig
+from models_app.ml.config import FineTuneConfig, NetworkConfig, SamplingConfig
 from models_app.ml.dataset import epoch_batches
 from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
 from models_app.ml.evaluation import evaluate
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 from models_app.ml.resume import load_state
+from models_app.ml.sampler import Sampler
 from models_app.ml.schedule import learning_rate
 from models_app.ml.trainer import SHARES, STATE, EpochResult, FineTuneResult, Progress, fine_tune
 from models_app.ml.vocabulary import encode
@@ -236,7 +237,12 @@ def test_rounds_begin_anew_and_the_mean_of_their_weights_is_what_counts(start: C
         {name: sum(weights[name] for weights in parts) / len(parts) for name in start.weights}
         for parts in ([half_first], [first], [first, half_second], [first, second], [first, second, third])
     ]
-    measured = [evaluate(Checkpoint(TINY, weights, {}, ""), VALIDATION).bits_per_character for weights in means]
+    models = [Checkpoint(TINY, weights, {}, "") for weights in means]
+    measured = [evaluate(model, VALIDATION).bits_per_character for model in models]
+    assert [entry.samples for entry in result.history] == [
+        tuple(Sampler(model).generate(SamplingConfig(count=2, seed=config.seed + epoch)).posts)
+        for epoch, model in enumerate(models, start=1)
+    ]
     assert [entry.bits_per_character for entry in result.history] == pytest.approx(measured, rel=1e-4)
     best = means[result.best_epoch - 1]
     for name, array in result.weights.items():

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -14,12 +11,10 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, report_cards, services, trainings
-from models_app.ml import dataset, report_card
+from models_app import registry, services, trainings
 from models_app.ml.config import SamplingConfig
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
-from models_app.ml.report_card import Copied, ReportCard
 from models_app.models import BaseChange, TrainedModel
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
@@ -53,100 +48,6 @@ def test_a_training_lowers_the_loss_and_shows_posts_after_each_epoch(corpus: Cor
     losses = [epoch["validation_loss"] for epoch in epochs]
     assert losses[-1] < losses[0]
     assert all(epoch["samples"] for epoch in epochs)
-
-
-def test_a_training_ends_with_a_report_card(corpus: Corpus, model: TrainedModel, base: TrainedModel) -> None:
-    report = model.report
-    assert report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-4)
-    assert report["bits_per_character"] < report["base_bits_per_character"] == report["start_bits_per_character"]
-    assert report["measured"] == round(corpus.posts_kept * trainings.VALIDATION_SHARE)
-    assert report["novelty"]["bot"] == 1 - len(report["copies"]) / report["written"]
-    assert report["asked"] == 20 and report["voice"]["held_out"] > 0.9 and report["voice"]["base"] < 0.3
-    assert report["real_words"]["held_out"] > 0.9
-
-
-def test_what_the_base_model_writes_for_report_cards_is_written_once(
-    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert train(corpus, base, name="First").state == State.SUCCEEDED
-    path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
-    written = report_card.strangers(weights)
-
-    def kept() -> report_card.Strangers:
-        return report_cards.strangers_of(base, weights, lambda: None)
-
-    first = path.read_bytes()
-    with monkeypatch.context() as nobody_writes:
-        nobody_writes.setattr(report_card, "strangers", None)
-        assert kept() == written
-        assert train(corpus, base, name="Second").state == State.SUCCEEDED
-    assert TrainedModel.objects.get(name="Second").report["voice"] != {}
-    # Damaged, of other weights or of other rules, it is written anew.
-    wrong = [
-        first[:-9],
-        b"",
-        b"[]",
-        first.replace(base.sha256.encode(), b"0" * 64),
-        first.replace(b'"seed": 1', b'"seed": 2'),
-    ]
-    for content in wrong:
-        path.write_bytes(content)
-        assert kept() == written and path.read_bytes() == first
-    # What cannot be kept is used all the same.
-    path.unlink()
-    monkeypatch.setattr("models_app.ml.checkpoint.write_durably", Mock(side_effect=OSError("No space left on device")))
-    assert kept() == written and not path.exists()
-
-
-def test_a_report_card_that_cannot_be_made_loses_no_model(
-    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(**_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(report_card, "report_card", broken)
-    job = train(corpus, base)
-    assert job.state == State.SUCCEEDED
-    model = TrainedModel.objects.get(pk=job.result["model"])
-    assert model.report == {} and model.report_sentence == ""
-    assert "there is no report card" in caplog.text
-
-
-def test_a_cancel_while_the_report_card_is_made_ends_as_cancelled(
-    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def cancelled(*, between: Callable[[], None], **_: object) -> None:
-        job = Job.objects.get(kind="fine_tune")
-        assert job.progress["phase"] == "reporting"
-        Job.objects.filter(pk=job.pk).update(state=State.CANCELLING)
-        for _tries in range(200):
-            time.sleep(0.05)
-            between()
-
-    monkeypatch.setattr(report_card, "report_card", cancelled)
-    assert train(corpus, base).state == State.CANCELLED
-    assert not TrainedModel.objects.filter(owner=corpus.owner).exists()
-
-
-def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
-    alice: User, bob: User, corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = report_card.report_card
-
-    def copying(**values: Any) -> ReportCard:
-        found = made(**values)
-        return replace(found, copies=(Copied(7, 0.9, 12), Copied(None, 1.0, 3)))
-
-    monkeypatch.setattr(report_card, "report_card", copying)
-    job = train(corpus, base)
-    model = TrainedModel.objects.get(pk=job.result["model"])
-    own, parents = model.report["copies"]
-    learned, _ = dataset.split(corpora.training_posts(corpus), seed=5)
-    assert services.learned_posts_for_user(alice, model) == {own["post"]: learned[7]}
-    assert parents == {"post": None, "share": 1.0, "run": 3}
-    assert services.learned_posts_for_user(bob, model) == {}
-    corpus.delete()
-    assert services.learned_posts_for_user(alice, TrainedModel.objects.get(pk=model.pk)) == {}
 
 
 def test_an_attempt_after_the_model_was_registered_makes_no_second_one(corpus: Corpus, base: TrainedModel) -> None:

@@ -5,7 +5,7 @@ from django.utils.html import escape
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import registry
+from models_app import registry, trainings
 from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
@@ -79,6 +79,15 @@ def test_a_training_asked_for_wrongly_is_not_queued(
     assert signed_in(alice).post(f"/corpora/{corpus.pk}/", {**right, **more}).status_code == 302
     arguments = Job.objects.get(kind="fine_tune").arguments
     assert (arguments["epochs"], arguments["seed"], arguments["settings"]) == (2, 7, {"learning_rate": 0.001})
+
+
+def test_the_page_of_a_training_tells_its_rounds(alice: User, base: TrainedModel, corpus: Corpus) -> None:
+    told = []
+    for rounds in (1, 2):
+        job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=4, settings={"rounds": rounds})
+        told.append(signed_in(alice).get(f"/jobs/{job.pk}/").content.decode())
+    assert "4 epochs, starting from the base model" in told[0] and "round begins" not in told[0]
+    assert "4 epochs in 2 rounds, starting from" in told[1] and "Each round begins again from the start" in told[1]
 
 
 def test_the_form_begins_with_the_epochs_that_fit_the_corpus(alice: User, base: TrainedModel, corpus: Corpus) -> None:
