@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +13,7 @@ from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation import evaluate
 from models_app.ml.report_card import MOST_MEASURED, POSTS, Copied, ReportCard, report_card
+from models_app.ml.voice import VoiceClassifier
 
 from .test_sampler import favouring
 
@@ -115,6 +118,19 @@ def test_what_the_base_model_writes_can_be_at_hand() -> None:
     assert card(bot, others=written) == card(bot)
     others = module.Strangers(("aaaa",) * POSTS, ("q q q",) * 100)
     assert card(bot, others=others).voice.base == card(bot, others=others).real_words.base == 1
+
+
+def test_the_classifier_learns_as_many_strangers_as_posts_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides: list[tuple[int, int]] = []
+
+    def noted(own: Sequence[str], others: Sequence[str]) -> VoiceClassifier:
+        sides.append((len(own), len(others)))
+        return VoiceClassifier.of(own, others)
+
+    monkeypatch.setattr(module, "VoiceClassifier", Mock(of=noted))
+    card(BASE)
+    card(BASE, learned=LEARNED * 5)
+    assert sides == [(len(LEARNED), len(LEARNED)), (100, 100)]
 
 
 def test_it_can_be_ended_in_between() -> None:

@@ -250,6 +250,20 @@ def test_rounds_begin_anew_and_the_mean_of_their_weights_is_what_counts(start: C
         np.testing.assert_allclose(array, expected, atol=1e-4, err_msg=name)
 
 
+def test_the_mean_is_what_is_kept_where_a_later_round_is_best(
+    start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two rounds of an epoch each; the start, the epochs, then part of the way back.
+    losses = iter([5.0, 4.0, 3.0, 6.0])
+    monkeypatch.setattr(Learner, "validate", lambda *_, **__: (next(losses), 1.0))
+    config = dataclasses.replace(CONFIG, epochs=2, rounds=2)
+    result = tune(start, tmp_path, config=config)
+    assert (result.best_epoch, result.share) == (2, 1)
+    first, second = (learned(start, config, [epoch], of=1) for epoch in (1, 2))
+    for name, array in result.weights.items():
+        np.testing.assert_allclose(array, (first[name] + second[name]) / 2, atol=1e-5, err_msg=name)
+
+
 def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) -> None:
     whole = tune(start, tmp_path)
     seen: list[EpochResult] = []
