@@ -5,7 +5,8 @@ HOST ?= 127.0.0.1
 BIN := .venv/bin
 # uv's own environment, beside the product's, so that nothing is installed outside this folder.
 UV_VERSION := 0.13.9
-UV := UV_PYTHON_DOWNLOADS=never .uv/bin/uv
+# Modules are compiled here, once: where Python may not write beside them, each process would do it again.
+UV := UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 .uv/bin/uv
 export PYTHONUNBUFFERED := 1
 
 .PHONY: run setup test lint clean

@@ -11,10 +11,12 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.test import Client
+from django.test import Client, TransactionTestCase
+from servestatic.middleware import ServeStaticMiddleware
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
+from tests import shortcuts
 
 PASSWORD = "correct horse battery"
 #: Folders whose tests share one product, and last longest.
@@ -27,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
     items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
+        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", shortcuts.find_static_files_once)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

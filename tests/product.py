@@ -22,6 +22,7 @@ from django.conf import settings
 
 from models_app.ml import checkpoint, kinds
 from models_app.ml.config import NetworkConfig
+from models_app.ml.vocabulary import END
 from tests.environment import PRODUCT_DATABASE, of_redis
 
 ROOT = Path(settings.BASE_DIR)
@@ -36,9 +37,10 @@ def free_port() -> int:
 
 
 def save_small_base(checkpoints: Path, *, units: int = 32) -> None:
-    """An untrained base model, small enough that a training takes seconds."""
+    """An untrained base model, small enough that a training takes seconds, whose posts end after some 35 characters."""
     network = NetworkConfig(embedding=16, units=units)
     weights = kinds.kind_of(network).first_weights(network, 7)
+    weights["output_bias"][END] = 2
     checkpoint.save(checkpoints / "base", network=network, weights=weights, meta={"name": "base"})
 
 
