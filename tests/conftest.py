@@ -11,12 +11,19 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 from django.test import Client, TransactionTestCase
+from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
 from servestatic.middleware import ServeStaticMiddleware
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
 from tests import shortcuts
+
+# On a busy machine an example may take long; what hangs is found by the tests that say so.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 PASSWORD = "correct horse battery"
 #: Folders whose tests share one product, and last longest.
@@ -37,6 +44,17 @@ def quick() -> Iterator[None]:
         patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
         patch.setattr(ServeStaticMiddleware, "add_files_from_finders", shortcuts.find_static_files_once)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """pytest-django's own, which at the end drops the database: Postgres drops none that somebody is connected to."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            # Threads of tests that are coroutines keep theirs.
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -348,7 +348,7 @@ def test_a_copy_that_names_somebody_is_a_copy_all_the_same() -> None:
     top_p=st.sampled_from([0.2, 1.0]),
     room=st.integers(1, 9),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_settings_give_posts_within_the_limit_that_begin_as_asked(
     prompt: str, temperature: float, top_k: int, top_p: float, room: int
 ) -> None:

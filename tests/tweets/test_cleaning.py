@@ -143,7 +143,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PIECES, st.sampled_from([Links.DROP, Links.KEEP]))
 def test_cleaning_twice_is_cleaning_once_and_never_longer(text: str, links: Links) -> None:
     rules = CleaningRules(links=links)
@@ -155,7 +155,7 @@ def test_cleaning_twice_is_cleaning_once_and_never_longer(text: str, links: Link
     assert cleaned == cleaned.strip() and "\n\n\n" not in cleaned
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(NASTY, st.booleans(), st.booleans())
 def test_any_text_is_kept_or_dropped_with_a_reason(text: str, is_repost: bool, is_reply: bool) -> None:
     cleaned = Cleaner(CleaningRules()).clean(post(text, is_repost=is_repost, is_reply=is_reply))

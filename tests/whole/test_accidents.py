@@ -23,7 +23,7 @@ from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.product import Person, Product, id_in, running, wait_for
 
-EPOCHS = 4
+EPOCHS = 3
 ARCHIVE_POSTS = 10_000
 
 

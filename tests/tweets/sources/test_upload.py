@@ -364,7 +364,7 @@ GOOD = {
 }
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), suffix=st.sampled_from(SUFFIXES))
 def test_any_bytes_are_posts_or_a_bad_file(tmp_path: Path, data: st.DataObject, suffix: str) -> None:
     content = data.draw(

@@ -34,7 +34,7 @@ def zipped(files: dict[str, tuple[bytes, bool]], comment: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FOLDERS, comment=st.binary(max_size=100), before=st.binary(max_size=50))
 def test_it_reads_what_another_has_packed(
     tmp_path: Path, files: dict[str, tuple[bytes, bool]], comment: bytes, before: bytes
@@ -44,7 +44,7 @@ def test_it_reads_what_another_has_packed(
     assert read(path) == {name.lstrip("/"): content for name, (content, _) in files.items()}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_zip_gives_the_right_bytes_or_bad_zip(tmp_path: Path, data: st.DataObject) -> None:
     files = {"a.txt": (b"the first file, " * 40, True), "b/c.txt": (bytes(range(256)), False)}
