@@ -255,4 +255,5 @@ def test_each_of_the_order_is_the_first_once_those_before_it_run(
         taken = left.pop(job)
         assert taken.priority == max([taken.priority, *(one.priority for one in left.values())])
         running[taken.owner] = running.get(taken.owner, 0) + 1
-        served[taken.owner] = EPOCH + timedelta(seconds=step)
+        # After whoever was served before: at EPOCH at the latest.
+        served[taken.owner] = EPOCH + timedelta(seconds=step + 1)

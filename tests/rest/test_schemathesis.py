@@ -32,6 +32,8 @@ from tests.webhooks.receiver import Receiver
 logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.django_db(transaction=True)
 
+#: What `ast.parse`, of which Hypothesis makes use, may raise where two threads are in it (CPython issue 106905).
+OF_PYTHON = "AST constructor recursion depth mismatch"
 #: Unless more are asked for, few and always the same ones.
 USUAL = 2
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", USUAL))
@@ -58,7 +60,7 @@ def failures(schema: Any) -> list[str]:
     for event in from_schema(schema).execute():
         if isinstance(event, events.FatalError):
             raise event.exception
-        if isinstance(event, events.NonFatalError):
+        if isinstance(event, events.NonFatalError) and OF_PYTHON not in str(event.value):
             found[event.label] = f"{event.label}: {event.value!r}"
         if isinstance(event, events.ScenarioFinished):
             for name, text in failed_checks(event.recorder):
