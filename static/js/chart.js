@@ -15,6 +15,12 @@ export function bestOf(epochs) {
   return best;
 }
 
+/** One decimal where that tells the places of an axis exactly, else two. */
+export function lossLabels(splits) {
+  const isTenths = splits.every((value) => Math.abs(value * 10 - Math.round(value * 10)) < 1e-6);
+  return splits.map((value) => value.toFixed(isTenths ? 1 : 2));
+}
+
 export class LossChart {
   /** @param isContinuous the `epoch` of a row is any number, such as minutes */
   constructor(place, { isLive, isContinuous = false }) {
@@ -102,7 +108,7 @@ export class LossChart {
             : { splits: () => Array.from({ length: Math.max(this.epochs, 1) }, (_, index) => index + 1) }),
           values: (_, splits) => splits.map((value) => String(value)),
         },
-        { ...axis, size: 46, values: (_, splits) => splits.map((value) => value.toFixed(splits.length > 1 && splits[1] - splits[0] < 0.095 ? 2 : 1)) },
+        { ...axis, size: 46, values: (_, splits) => lossLabels(splits) },
       ],
       series: [{}, line("training", "--train"), line("validation", "--validation", [7, 5])],
       hooks: { draw: [(plot) => this.#marks(plot)] },

@@ -159,3 +159,34 @@ def test_the_loss_leaves_a_trail_which_an_interruption_takes_back(alice: Person,
         }"""
     )
     assert trails == [[0.2, 0.6], [0.2, 0.6, 1.1, 1.5], [0.2, 0.6, 1.05]]
+
+
+@pytest.mark.parametrize(
+    ("places", "labels"),
+    [([0, 0.25, 0.5], ["0.00", "0.25", "0.50"]), ([0.2, 0.3, 0.4], ["0.2", "0.3", "0.4"]), ([1, 2], ["1.0", "2.0"])],
+)
+def test_the_axis_of_losses_says_where_its_lines_are(
+    alice: Person, shelf: Shelf, places: list[float], labels: list[str]
+) -> None:
+    alice.open(shelf.job)
+    shown = alice.page.evaluate(
+        """async (places) => {
+            const script = document.querySelector("script[type=module][src*='training']");
+            const { lossLabels } = await import(new URL("chart.js", script.src).href);
+            return lossLabels(places);
+        }""",
+        places,
+    )
+    assert shown == labels
+
+
+def test_wrong_settings_are_shown_with_what_is_wrong(alice: Person, corpus: str) -> None:
+    alice.open(corpus)
+    page = alice.page
+    page.get_by_text("More settings").click()
+    page.locator("#train-form").evaluate("form => { form.noValidate = true; }")
+    page.get_by_label("Dropout").fill("5")
+    page.get_by_role("button", name="Train").click()
+    expect(page.locator(".errors, [role=alert]").filter(has_text="Dropout").first).to_be_visible()
+    expect(page.get_by_label("Dropout")).to_have_value("5")
+    expect(page.get_by_label("Dropout")).to_be_visible()
