@@ -1,4 +1,4 @@
-"""Work that would be done again for each test though no test is about it: together half of the time of all tests."""
+"""Work that would be done again for each test though no test is about it."""
 
 from __future__ import annotations
 
