@@ -10,6 +10,8 @@ ARG EXTRA=""
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/app/.venv/bin:$PATH \
     UV_COMPILE_BYTECODE=1 BOTFACTORY_HOME=/data/var CHECKPOINTS_DIR=/data/checkpoints OPENBLAS_NUM_THREADS=1
 WORKDIR /app
+# No process may write beside its modules, and each would compile them again: of TensorFlow that takes seconds.
+RUN python -m compileall -q -x '/tests?/|site-packages' "$(python -c 'import os; print(os.path.dirname(os.__file__))')"
 COPY pyproject.toml uv.lock ./
 RUN pip install --no-cache-dir uv==0.13.9 \
  && uv sync --frozen --no-dev --no-cache ${EXTRA:+--extra $EXTRA} \
@@ -21,9 +23,7 @@ COPY tweets tweets
 COPY models_app models_app
 COPY templates templates
 COPY static static
-# No process may write beside its modules, and each would compile them again: of TensorFlow that takes seconds.
-RUN python -m compileall -q botfactory tweets models_app \
- && python -m compileall -q -x '/tests?/|site-packages' "$(python -c 'import os; print(os.path.dirname(os.__file__))')"
+RUN python -m compileall -q botfactory tweets models_app
 COPY checkpoints/base checkpoints/base
 COPY docker-entrypoint.sh /usr/local/bin/
 RUN useradd --create-home --uid 1000 botfactory && mkdir -p /data && chown botfactory /data

@@ -15,10 +15,11 @@ export function bestOf(epochs) {
   return best;
 }
 
-/** One decimal where that tells the places of an axis exactly, else two. */
+/** Labels with as few decimals, one to three, as tell the places of an axis exactly. */
 export function lossLabels(splits) {
-  const isTenths = splits.every((value) => Math.abs(value * 10 - Math.round(value * 10)) < 1e-6);
-  return splits.map((value) => value.toFixed(isTenths ? 1 : 2));
+  const isTold = (decimals) => splits.every((value) => Math.abs(value - value.toFixed(decimals)) < 1e-7);
+  const decimals = [1, 2].find(isTold) ?? 3;
+  return splits.map((value) => value.toFixed(decimals));
 }
 
 export class LossChart {
