@@ -1,0 +1,54 @@
+"""What spares the tests time must not change what they find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test import Client, TransactionTestCase
+
+from botfactory.accounts.models import User
+from tests import shortcuts
+from tests.conftest import signed_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def rows() -> dict[str, int]:
+    """Of each table that has any, how many."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
+            cursor.execute(f"SELECT COUNT(*) FROM {connection.ops.quote_name(table)}")
+            found[table] = cursor.fetchone()[0]
+    return {table: count for table, count in found.items() if count}
+
+
+def test_nothing_of_a_test_is_left_and_all_is_there_that_migrations_made() -> None:
+    before = rows()
+    assert set(before) == shortcuts.KEPT
+    user = User.objects.create(username="somebody")
+    group = Group.objects.create(name="some")
+    group.permissions.add(*Permission.objects.all()[:3])
+    user.groups.add(group)
+    signed_in(user)
+    assert len(rows()) >= len(before) + 5
+    shortcuts.empty_the_database(TransactionTestCase())
+    assert rows() == before
+
+
+def test_the_second_client_finds_the_files_that_the_first_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/static/js/chart.js"
+    first = Client().get(path)
+    monkeypatch.setattr(shortcuts, "_look", None)
+    second = Client().get(path)
+    assert first.status_code == second.status_code == 200
+    assert (
+        first["Content-Length"]
+        == second["Content-Length"]
+        == str((Path(settings.BASE_DIR) / "static/js/chart.js").stat().st_size)
+    )
+    assert Client().get("/static/js/no-such-file.js").status_code == 404
