@@ -23,7 +23,7 @@ from botfactory.webhooks.models import Delivery, Webhook
 from tests.jobs.test_api import fail, submit
 from tests.ops.helpers import NOWHERE
 from tests.product import wait_for
-from tests.tweets.sources.test_net import PUBLIC, Network
+from tests.tweets.sources.networks import PUBLIC, Network
 from tests.webhooks.receiver import Receiver, content, is_signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
