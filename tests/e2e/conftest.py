@@ -75,7 +75,7 @@ def product(browser: Browser, x_api: XApiServer, tmp_path_factory: pytest.TempPa
 def founder(browser: Browser, product: Product) -> Iterator[Person]:
     """The first who signs up, and with that the administrator."""
     with Person(browser, product, "alice") as person:
-        person.sign_up()
+        person.sign_up_or_in()
         yield person
 
 
