@@ -168,6 +168,15 @@ def whole_numbers_in(text: str) -> list[int]:
     return [int(part) for part in names_in(text)]
 
 
+def setting(text: str) -> tuple[str, Any]:
+    """Returns the name and the value of an option `NAME=VALUE`, the value read as JSON."""
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER, as in learning_rate=0.002.") from None
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Prints a table in Markdown."""
     print("| " + " | ".join(head) + " |")

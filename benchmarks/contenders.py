@@ -10,7 +10,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,8 +26,9 @@ from models_app.ml.dataset import epoch_batches
 from models_app.ml.evaluation import evaluate
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
+from models_app.ml.reports import FineTuneResult
 from models_app.ml.trainer import fine_tune
-from models_app.ml.vocabulary import encode
+from models_app.ml.vocabulary import END, encode
 
 from . import ppmd, stock
 from .common import say
@@ -91,9 +92,55 @@ class Base:
         return Outcome(measured(self.base, persona.test), measured(self.base, persona.validation), 0.0, 0)
 
 
+class BaseCorpus:
+    """The first megabytes of the base corpus, read once, for whoever learns from them beside the persona."""
+
+    def __init__(self, megabytes: float) -> None:
+        self.megabytes = megabytes
+
+    @cached_property
+    def symbols(self) -> bytes:
+        if not (files := base_corpus()):
+            raise SystemExit(
+                f"The base corpus, corpus/train-*.txt.xz, is not in {data_folder()}. Name the folder that holds it in "
+                "BOTFACTORY_DATA, or leave kneser_ney, ppmd and --mixed out."
+            )
+        say(f"reading {self.megabytes:g} MB of the base corpus")
+        return first_megabytes(files, self.megabytes)
+
+    @cached_property
+    def _posts(self) -> list[bytes]:
+        return self.symbols.split(bytes([END]))[:-1]
+
+    def some_posts(self, characters: int, seed: int) -> tuple[str, ...]:
+        """Returns posts chosen by chance, no two the same one, until they have at least so many characters.
+
+        Fewer where the corpus has no more.
+        """
+        chosen, left = [], characters
+        for place in np.random.default_rng(seed).permutation(len(self._posts)):
+            if left <= 0:
+                break
+            chosen.append(self._posts[place].decode())
+            left -= len(chosen[-1])
+        return tuple(chosen)
+
+    def described(self) -> dict[str, Any]:
+        """Returns what tells this part of the corpus from others."""
+        return {"megabytes": self.megabytes, "files": [[path.name, path.stat().st_size] for path in base_corpus()]}
+
+
+@dataclass(frozen=True, slots=True)
+class MixedIn:
+    """Posts of the base corpus that are learned beside the persona's: `share` times as many characters as those."""
+
+    corpus: BaseCorpus
+    share: float
+
+
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The product's fine-tune with its "auto" settings, from the base model or from nothing.
+    """The product's fine-tune, from the base model or from nothing; "auto" settings, but for what `settings` say.
 
     epochs: 0 for as many as the product takes for the size of the corpus.
     """
@@ -101,31 +148,23 @@ class Ours:
     base: Checkpoint
     epochs: int
     from_nothing: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    mixed_in: MixedIn | None = None
 
     def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
         start = "nothing" if self.from_nothing else self.base.sha256
         config = self._config(persona, seed).as_dict()
-        return {"start": start, "network": self.base.network.as_dict(), "config": config}
+        known = {"start": start, "network": self.base.network.as_dict(), "config": config}
+        if mixed := self.mixed_in:
+            known["mixed_in"] = mixed.corpus.described() | {"share": mixed.share}
+        return known
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        network, config = self.base.network, self._config(persona, seed)
         begun = time.perf_counter()
-        weights = kind_of(network).first_weights(network, seed) if self.from_nothing else self.base.weights
-        with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
-            result = fine_tune(
-                start=Checkpoint(network, weights, {}, ""),
-                train=persona.train,
-                validation=persona.validation,
-                config=config,
-                work_dir=Path(folder),
-                on_progress=lambda _: None,
-                on_epoch=lambda epoch: say(f"  epoch {epoch.epoch}: {epoch.bits_per_character:.3f} bits"),
-                control=lambda: "go",
-                sample_count=SAMPLES,
-            )
+        result = self.learned(persona, seed)
         seconds = time.perf_counter() - begun
         return Outcome(
-            measured(Checkpoint(network, result.weights, {}, ""), persona.test),
+            measured(Checkpoint(self.base.network, result.weights, {}, ""), persona.test),
             result.bits_per_character,
             seconds,
             len(result.history),
@@ -134,14 +173,35 @@ class Ours:
                 "share": result.share,
                 "validation_by_epoch": [epoch.bits_per_character for epoch in result.history],
                 "characters_per_second": result.characters_per_second,
-                "config": config.as_dict(),
+                "config": self._config(persona, seed).as_dict(),
             },
         )
+
+    def learned(self, persona: Persona, seed: int) -> FineTuneResult:
+        """Returns what the product's trainer makes of the persona's training posts."""
+        network = self.base.network
+        weights = kind_of(network).first_weights(network, seed) if self.from_nothing else self.base.weights
+        mixed = self.mixed_in
+        others = mixed.corpus.some_posts(round(mixed.share * persona.characters), seed) if mixed else ()
+        with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
+            return fine_tune(
+                start=Checkpoint(network, weights, {}, ""),
+                train=[*persona.train, *others],
+                validation=persona.validation,
+                config=self._config(persona, seed),
+                work_dir=Path(folder),
+                on_progress=lambda _: None,
+                on_epoch=lambda epoch: say(f"  epoch {epoch.epoch}: {epoch.bits_per_character:.3f} bits"),
+                control=lambda: "go",
+                sample_count=SAMPLES,
+            )
 
     def _config(self, persona: Persona, seed: int) -> FineTuneConfig:
         characters = max(1, persona.characters)
         epochs = self.epochs or usual_epochs(characters)
-        return FineTuneConfig.auto(characters=characters, epochs=epochs, seed=seed, kind=self.base.network.kind)
+        return FineTuneConfig.auto(
+            characters=characters, epochs=epochs, seed=seed, kind=self.base.network.kind, **self.settings
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,27 +272,6 @@ class StockKeras:
         )
 
 
-class BaseCorpus:
-    """The first megabytes of the base corpus, read once, for the classical rivals."""
-
-    def __init__(self, megabytes: float) -> None:
-        self.megabytes = megabytes
-
-    @cached_property
-    def symbols(self) -> bytes:
-        if not (files := base_corpus()):
-            raise SystemExit(
-                f"The base corpus, corpus/train-*.txt.xz, is not in {data_folder()}. Name the folder that holds it in "
-                "BOTFACTORY_DATA, or leave kneser_ney and ppmd out by --contenders."
-            )
-        say(f"reading {self.megabytes:g} MB of the base corpus")
-        return first_megabytes(files, self.megabytes)
-
-    def described(self) -> dict[str, Any]:
-        """Returns what tells this part of the corpus from others."""
-        return {"megabytes": self.megabytes, "files": [[path.name, path.stat().st_size] for path in base_corpus()]}
-
-
 class KneserNeyMixture:
     """Two interpolated Kneser-Ney models, of the base corpus and of the persona, mixed.
 
@@ -301,10 +340,20 @@ class Ppmd:
 
 
 def contenders(
-    base: Checkpoint, lstm: Checkpoint, *, base_megabytes: float, epochs: int, better_epochs: int, tutorial_epochs: int
+    base: Checkpoint,
+    lstm: Checkpoint,
+    *,
+    base_megabytes: float,
+    epochs: int,
+    better_epochs: int,
+    tutorial_epochs: int,
+    trial_epochs: int = 0,
+    trial_settings: Mapping[str, Any] | None = None,
+    mixed: float = 0.0,
 ) -> dict[str, Contender]:
     """Returns all contenders by name."""
     corpus = BaseCorpus(base_megabytes)
+    mixed_in = MixedIn(corpus, mixed) if mixed else None
     return {
         "base": Base(base),
         "default": Ours(base, epochs),
@@ -313,6 +362,7 @@ def contenders(
         "nothing": Ours(base, better_epochs, from_nothing=True),
         "kneser_ney": KneserNeyMixture(corpus),
         "ppmd": Ppmd(corpus),
+        "trial": Ours(base, trial_epochs, settings=trial_settings or {}, mixed_in=mixed_in),
         "stock_keras": StockKeras(lstm, tutorial_epochs),
     }
 

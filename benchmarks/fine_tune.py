@@ -5,30 +5,34 @@
 Contenders: "base", the base model alone; "default", our fine-tune as it is offered; "better", the far end of its
 slider; "tutorial", the tutorial's recipe from the same base weights; "nothing", our network without a base;
 "kneser_ney" and "ppmd", which also read the first megabytes of the base corpus. `--stock-keras` adds "stock_keras", the
-tutorial's recipe as the tutorial has it, for the seconds. How each learns and is measured stands in contenders.py.
+tutorial's recipe as the tutorial has it, for the seconds; `--set`, `--trial-epochs` and `--mixed` add "trial", our
+fine-tune with other settings or with posts of the base corpus mixed in. How each learns and is measured stands in
+contenders.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from models_app.ml.checkpoint import Checkpoint, load
-from models_app.ml.config import MOST_EPOCHS, NETWORKS
+from models_app.ml.config import MOST_EPOCHS, NETWORKS, FineTuneConfig
 from models_app.ml.kinds import kind_of
 
 from . import common, ppmd
 from .common import say
 from .contenders import TUTORIAL_EPOCHS, Contender, Outcome, contenders, fingerprint
-from .personas import Persona, read_persona
+from .personas import Persona, read_persona, together
 from .results import Results
 
 NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
+MORE: Final = ("stock_keras", "trial")  # only where they are asked for
 OURS: Final = ("default", "better")
+MOST_MIXED: Final = 10
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
 
 
@@ -53,7 +57,7 @@ class Row:
         for name, outcomes in self.outcomes.items():
             found[name] = {what: self.mean(name, what) for what in ("bits", "validation_bits", "seconds", "epochs")}
             found[name] |= {"runs": len(outcomes), "all_bits": [outcome.bits for outcome in outcomes]}
-        for name in set(self.outcomes) & {"default", "better"}:
+        for name in set(self.outcomes) & {*OURS, "trial"}:
             found[name]["best_epochs"] = [outcome.more["best_epoch"] for outcome in self.outcomes[name]]
         if "stock_keras" in self.outcomes and "default" in self.outcomes:
             found["ratio_stock_keras"] = statistics.median(self.stock_ratios())
@@ -79,10 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epochs=options.epochs,
         better_epochs=options.better_epochs,
         tutorial_epochs=options.tutorial_epochs,
+        trial_epochs=options.trial_epochs,
+        trial_settings=dict(options.set),
+        mixed=options.mixed,
     )
     chosen = {name: known[name] for name in options.contenders}
     results = Results(options.out)
-    rows = [learned(persona, chosen, results, options.repeat) for persona in large_enough(options)]
+    personas: Iterable[Persona] = large_enough(options)
+    if options.together:
+        personas = [together(several)] if (several := list(personas)) else []
+    rows = [learned(persona, chosen, results, options.repeat) for persona in personas]
     if not rows:
         raise SystemExit(f"No persona has {options.least} posts that cleaning keeps; --least lowers that.")
     result = {"personas": [row.as_dict() for row in rows]} | summary(rows, options.contenders)
@@ -92,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             name: getattr(options, name)
             for name in ("newest", "kept", "base_mb", "repeat", "epochs", "better_epochs", "tutorial_epochs")
         }
+        if "trial" in options.contenders:
+            settings["trial"] = dict(options.set) | {"epochs": options.trial_epochs, "mixed": options.mixed}
         network = {"sha256": base.sha256, "network": base.network.as_dict()}
         common.json_line(result | {"settings": settings, "base": network, "machine": facts})
 
@@ -111,7 +123,7 @@ def large_enough(options: argparse.Namespace) -> Iterator[Persona]:
             yield persona
 
 
-def learned(persona: Persona, chosen: dict[str, Contender], results: Results, repeat: int) -> Row:
+def learned(persona: Persona, chosen: Mapping[str, Contender], results: Results, repeat: int) -> Row:
     """Returns the row of a persona; the contenders take turns, a run each, but for what the results know already."""
     outcomes: dict[str, list[Outcome]] = {name: [] for name in chosen}
     posts = fingerprint(persona)
@@ -175,6 +187,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
     parser.add_argument("--contenders", type=common.names_in, default=list(NAMES), help=f"some of {','.join(NAMES)}")
     parser.add_argument("--stock-keras", action="store_true", help="the tutorial's recipe in stock Keras as well")
+    parser.add_argument("--together", action="store_true", help="all personas as one")
     parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
     parser.add_argument(
         "--kept", type=common.whole_numbers_in, default=[0], help="and of those kept; 0: all; or several"
@@ -185,14 +198,32 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
     parser.add_argument("--better-epochs", type=int, default=MOST_EPOCHS)
     parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
+    parser.add_argument("--trial-epochs", type=int, default=0, help="of the trial; 0: by the size of the corpus")
+    parser.add_argument("--mixed", type=float, default=0.0, metavar="SHARE", help="of base posts, in the trial")
+    parser.add_argument(
+        "--set",
+        type=common.setting,
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="another value of the recipe, in the trial",
+    )
     parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
     parser.add_argument("--lstm", type=Path, metavar="DIR", help="an LSTM that stock Keras starts from")
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
     options = parser.parse_args(arguments)
-    if unknown := sorted(set(options.contenders) - set(NAMES) - {"stock_keras"}):
-        parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join(NAMES)}.")
-    if options.stock_keras and "stock_keras" not in options.contenders:
-        options.contenders.append("stock_keras")
+    if unknown := sorted(set(options.contenders) - {*NAMES, *MORE}):
+        parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join((*NAMES, *MORE))}.")
+    if options.together and len(options.kept) > 1:
+        parser.error("--together takes one number of --kept: with several, posts would be learned and measured.")
+    if not 0 <= options.mixed <= MOST_MIXED:
+        parser.error(f"--mixed is a share from 0 to {MOST_MIXED} of the persona's characters.")
+    try:
+        FineTuneConfig.auto(characters=1000, epochs=options.trial_epochs or 1, **dict(options.set))
+    except (TypeError, ValueError) as error:
+        parser.error(f"--set or --trial-epochs: {error}")
+    asked = {"stock_keras": options.stock_keras, "trial": options.set or options.trial_epochs or options.mixed}
+    options.contenders += [name for name in MORE if asked[name] and name not in options.contenders]
     if "ppmd" in options.contenders and not ppmd.installed():
         say("pyppmd is not installed and left out; `uv sync --group benchmarks` installs it.")
         options.contenders.remove("ppmd")

@@ -49,6 +49,17 @@ def read_persona(path: Path, *, newest: int, kept: int = 0, rules: CleaningRules
     return Persona(path.name.partition(".")[0], len(found), *by_age(texts[::-1]))
 
 
+def together(personas: Sequence[Persona]) -> Persona:
+    """Returns all as one: the training posts of each in one part, so their validation posts, so the newest."""
+    return Persona(
+        "together",
+        sum(persona.found for persona in personas),
+        tuple(post for persona in personas for post in persona.train),
+        tuple(post for persona in personas for post in persona.validation),
+        tuple(post for persona in personas for post in persona.test),
+    )
+
+
 def cleaned(posts: Sequence[Post], rules: CleaningRules) -> list[str]:
     """Returns the texts that are learned from, in the posts' order."""
     survey = Survey(rules, len(posts))

@@ -1,17 +1,29 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks import fine_tune, stock
-from benchmarks.contenders import KERAS_BETA_2, TUTORIAL_RATE, UNCLIPPED, Outcome, code_length, contenders
+from benchmarks.contenders import (
+    KERAS_BETA_2,
+    TUTORIAL_RATE,
+    UNCLIPPED,
+    BaseCorpus,
+    MixedIn,
+    Ours,
+    Outcome,
+    code_length,
+    contenders,
+)
 from benchmarks.fine_tune import Row, summary
 from benchmarks.generation import EndsAt, ExactSampler
 from benchmarks.personas import Persona
 from models_app import trainings
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import MOST_EPOCHS, NetworkConfig, SamplingConfig, usual_epochs
-from models_app.ml.dataset import Batch
+from models_app.ml.dataset import Batch, stream_posts
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 
@@ -54,6 +66,47 @@ def test_what_is_measured_is_what_the_product_offers(characters: int) -> None:
     for name, epochs in (("default", usual_epochs(persona.characters)), ("better", MOST_EPOCHS)):
         offered = trainings.training_config(persona.characters, epochs, 4, {}, kind="glr")
         assert known[name].depends_on(persona, 4)["config"] == offered.as_dict(), name
+
+
+def test_a_trial_is_the_default_but_for_what_is_set() -> None:
+    base = Checkpoint(TINY_GLR, {}, {}, "")
+    known = contenders(
+        base,
+        base,
+        base_megabytes=1,
+        epochs=0,
+        better_epochs=10,
+        tutorial_epochs=10,
+        trial_epochs=3,
+        trial_settings={"dropout": 0.5},
+    )
+    persona = Persona("someone", 3, ("a" * 100_000,), ("b",), ("c",))
+    expected = trainings.training_config(persona.characters, 3, 4, {"dropout": 0.5}, kind="glr").as_dict()
+    assert known["trial"].depends_on(persona, 4)["config"] == expected
+    assert expected["dropout"] == 0.5 != known["default"].depends_on(persona, 4)["config"]["dropout"]
+
+
+def test_posts_mixed_in_are_different_ones_by_chance_and_as_many_characters_as_are_asked_for(
+    base_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = BaseCorpus(0.03)
+    of_corpus = list(stream_posts([base_corpus]))
+    chosen = corpus.some_posts(2000, 1)
+    assert 2000 <= sum(map(len, chosen)) < 2000 + max(map(len, of_corpus))
+    assert set(chosen) <= set(of_corpus)
+    assert chosen == corpus.some_posts(2000, 1) != corpus.some_posts(2000, 2)
+    everything = corpus.some_posts(10**6, 1)
+    assert sorted(everything) == sorted(of_corpus[: len(everything)]) != list(everything)
+
+    learned: list[str] = []
+
+    def fine_tune(*, train: list[str], **_: object) -> None:
+        learned.extend(train)
+
+    monkeypatch.setattr("benchmarks.contenders.fine_tune", fine_tune)
+    persona = Persona("someone", 3, ("a" * 4000,), ("b",), ("c",))
+    Ours(Checkpoint(TINY_GLR, {}, {}, ""), 1, mixed_in=MixedIn(corpus, 0.5)).learned(persona, 1)
+    assert learned == [*persona.train, *chosen]
 
 
 def test_the_summary_is_the_mean_of_the_personas_ratios() -> None:

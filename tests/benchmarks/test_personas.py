@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.personas import by_age, characters_and_marks, joined, read_persona
+from benchmarks.personas import Persona, by_age, characters_and_marks, joined, read_persona, together
 from benchmarks.posts import made_posts
 
 from .conftest import persona_file
@@ -49,3 +49,11 @@ def test_too_few_posts_are_refused() -> None:
 def test_characters_are_those_of_unicode_with_one_mark_a_post_and_symbols_are_bytes() -> None:
     assert characters_and_marks(["hé👋", "a"]) == 6
     assert joined(["hé👋", "a"]) == "hé👋".encode() + b"\xffa\xff"
+
+
+def test_several_personas_are_one_in_which_nothing_changes_sides() -> None:
+    one = Persona("one", 5, ("a", "b"), ("c",), ("d",))
+    other = Persona("other", 9, ("e",), ("f",), ("g", "h"))
+    both = together([one, other])
+    assert (both.name, both.found) == ("together", 14)
+    assert (both.train, both.validation, both.test) == (("a", "b", "e"), ("c", "f"), ("d", "g", "h"))

@@ -74,7 +74,7 @@ def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from
     (row,) = found["personas"]
     names = [name for name in fine_tune.NAMES if name != "ppmd" or ppmd.installed()]
     assert (row["persona"], row["found"], row["posts"]) == ("someone", 40, 40)
-    assert promised("Fine-tune") == {*fine_tune.NAMES, "stock_keras"}
+    assert promised("Fine-tune") == {*fine_tune.NAMES, *fine_tune.MORE}
     for name in (*names, "stock_keras"):
         assert 0 < row[name]["bits"] < 10, name
     epochs = {name: row[name]["epochs"] for name in ("base", "default", "better", "nothing", "tutorial", "stock_keras")}
@@ -110,6 +110,43 @@ def test_personas_with_too_few_posts_are_told_and_left_out(
     assert "few.jsonl is left out: of its posts 30 are kept, fewer than 35." in printed.err
     with pytest.raises(SystemExit, match="No persona has 50"):
         fine_tune.main([*files, "--contenders", "base", "--least", "50", "--base", str(tiny(TINY_GLR))])
+
+
+def test_a_trial_beside_the_default_on_all_personas_as_one(
+    tiny: Tiny, base_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [
+        str(persona_file(tmp_path / f"{name}.jsonl", list(made_posts(40, seed=seed))))
+        for seed, name in enumerate(("one", "other"))
+    ]
+    of_trial = ["--set", "dropout=0.5", "--trial-epochs", "2", "--mixed", "0.5", "--base-mb", "0.02"]
+    few = ["--together", "--contenders", "default", "--epochs", "1", "--least", "30"]
+    fine_tune.main([*files, *few, *of_trial, "--base", str(tiny(TINY_GLR)), "--json"])
+    found = last_line(capsys)
+    (row,) = found["personas"]
+    assert (row["persona"], row["found"]) == ("together", 80)
+    assert (row["default"]["epochs"], row["trial"]["epochs"]) == (1, 2)
+    assert row["trial"]["bits"] != row["default"]["bits"]
+    assert found["settings"]["trial"] == {"dropout": 0.5, "epochs": 2, "mixed": 0.5}
+    assert set(found["default_against"]) == {"default", "trial"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--set", "speed=2"], "does not know speed"),
+        (["--set", "dropout=much"], "'dropout=much' is not NAME=NUMBER"),
+        (["--set", "dropout=2"], "dropout"),
+        (["--mixed", "-1"], "--mixed is a share from 0 to 10"),
+        (["--together", "--kept", "100,200"], "--together takes one number of --kept"),
+    ],
+)
+def test_wrong_settings_of_a_trial_are_told_before_anything_is_learned(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        fine_tune.main(["someone.jsonl", *arguments])
+    assert told in capsys.readouterr().err
 
 
 def test_growth_has_seconds_and_memory_of_each_size(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,171 @@
+"""How far a fine-tune should go back towards the base model: rules that choose by validation, measured on newer posts.
+
+    python -m benchmarks.shares ../shared/data/personas/*.jsonl.gz --out shares.jsonl --json
+
+Each persona is learned by our default. Then the weights on the line from the base model (share 0) to the best epoch
+(share 1) are measured in steps of 10 %, on the validation posts and on the newest. A rule sees the former alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.evaluation import Evaluation, evaluate
+
+from . import common
+from .common import say
+from .contenders import Ours, Outcome
+from .fine_tune import large_enough, learned
+from .personas import Persona
+from .results import Results
+
+STEPS: Final = 10
+PARTS: Final = 10  # of the validation posts, for the standard error of a difference
+NEAR: Final = 1.005  # what "within 0.5 %" is
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Bits a character at the shares 0, 0.1, ... 1: on validation, on each of its parts, and on the newest posts."""
+
+    validation: Sequence[float]
+    parts: Sequence[Sequence[float]]
+    newest: Sequence[float]
+
+
+Rule = Callable[[Line], int]
+
+
+def whole_way(line: Line) -> int:
+    """Returns the share of the best epoch; like all rules, in tenths."""
+    return STEPS
+
+
+def steps_of_a_fifth(line: Line) -> int:
+    """Returns what the product takes: back by fifths, down to 0.4, as long as each is better than the one before."""
+    share = STEPS
+    while share > 4 and line.validation[share - 2] < line.validation[share]:
+        share -= 2
+    return share
+
+
+def best_tenth(line: Line) -> int:
+    """Returns the share that is best on validation."""
+    return int(np.argmin(line.validation))
+
+
+def within_an_error(line: Line) -> int:
+    """Returns the least share that is within one standard error of the best, by the paired differences of the parts."""
+    parts, best = np.array(line.parts), best_tenth(line)
+    differences = parts - parts[:, [best]]
+    errors = differences.std(axis=0, ddof=1) / len(parts) ** 0.5
+    return int(np.argmax(differences.mean(axis=0) <= errors))
+
+
+def within_half_a_per_cent(line: Line) -> int:
+    """Returns the least share that is within 0.5 % of the best."""
+    return int(np.argmax(np.array(line.validation) <= NEAR * min(line.validation)))
+
+
+def newest_known(line: Line) -> int:
+    """Returns the best share on the newest posts themselves, which nobody can know."""
+    return int(np.argmin(line.newest))
+
+
+RULES: Final[dict[str, Rule]] = {
+    "all of the way": whole_way,
+    "steps of 20 % until one is no better, as the product goes": steps_of_a_fifth,
+    "the best of steps of 10 %": best_tenth,
+    "the least within one standard error of the best": within_an_error,
+    "the least within 0.5 % of the best": within_half_a_per_cent,
+    "chosen on the newest posts themselves": newest_known,
+}
+
+
+class AlongTheLine:
+    """Our default, and what all shares of the way to its best epoch come to (`Line`, in the outcome's `more`)."""
+
+    def __init__(self, base: Checkpoint, epochs: int = 0) -> None:
+        self._base, self._ours = base, Ours(base, epochs)
+
+    def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
+        return self._ours.depends_on(persona, seed) | {"steps": STEPS, "parts": PARTS}
+
+    def run(self, persona: Persona, seed: int) -> Outcome:
+        begun = time.perf_counter()
+        result = self._ours.learned(persona, seed)
+        seconds = time.perf_counter() - begun
+        base, network = self._base.weights, self._base.network
+        # What the trainer returns lies so much of the way from the base model to the best epoch.
+        ways = {name: (result.weights[name] - base[name]) / np.float32(result.share) for name in base}
+        parts: list[list[float]] = [[] for _ in range(min(PARTS, len(persona.validation)))]
+        validation, newest = [], []
+        for step in range(STEPS + 1):
+            weights = {name: base[name] + np.float32(step / STEPS) * way for name, way in ways.items()}
+            checkpoint = Checkpoint(network, weights, {}, "")
+            found = [evaluate(checkpoint, persona.validation[number :: len(parts)]) for number in range(len(parts))]
+            for part, one in zip(parts, found, strict=True):
+                part.append(one.bits_per_character)
+            validation.append(of_all(found))
+            newest.append(evaluate(checkpoint, persona.test).bits_per_character)
+            say(f"  {step / STEPS:.0%}: {validation[-1]:.3f}, newest {newest[-1]:.3f} bits")
+        line = {"validation": validation, "parts": parts, "newest": newest}
+        return Outcome(newest[-1], validation[-1], seconds, len(result.history), line)
+
+
+def of_all(parts: Sequence[Evaluation]) -> float:
+    """Returns bits a character of all posts of the parts."""
+    weights = [part.characters + part.posts for part in parts]
+    return float(np.average([part.bits_per_character for part in parts], weights=weights))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    facts = common.machine()
+    base = load(options.base)
+    results, contender = Results(options.out), {"line": AlongTheLine(base, options.epochs)}
+    lines: dict[str, Line] = {}
+    for persona in large_enough(options):
+        (outcome,) = learned(persona, contender, results, repeat=1).outcomes["line"]
+        lines[persona.name] = Line(**outcome.more)
+    if not lines:
+        raise SystemExit(f"No persona has {options.least} posts that cleaning keeps; --least lowers that.")
+    chosen = {name: {persona: rule(line) for persona, line in lines.items()} for name, rule in RULES.items()}
+    bits = {
+        name: {persona: lines[persona].newest[share] for persona, share in shares.items()}
+        for name, shares in chosen.items()
+    }
+    means = {name: statistics.fmean(each.values()) for name, each in bits.items()}
+    print("Bits a character on the newest 10 %, in brackets the share of the way in per cent:\n")
+    cells = [
+        [name, f"{means[name]:.4f}", *(f"{bits[name][p]:.3f} ({chosen[name][p] * 100 // STEPS})" for p in lines)]
+        for name in RULES
+    ]
+    common.table(["rule", "mean", *lines], cells)
+    if options.json:
+        common.json_line({"means": means, "bits": bits, "shares": chosen, "base": base.sha256, "machine": facts})
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
+    parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
+    parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
+    parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
+    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
+    parser.set_defaults(kept=[0])
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
