@@ -140,6 +140,8 @@ class _FineTune:
             return
         self._history, self._best, self._ended, self._start_bits = history, best, ended, start_bits
         self._steps = int(facts["steps"])
+        # Told as it is where no epoch is left to train.
+        self._place, self._epoch_loss = (len(history), 1, 1), history[-1].train_loss
         self._clock.done = len(history) * self._epoch_size
 
     def run(

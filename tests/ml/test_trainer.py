@@ -267,8 +267,11 @@ def test_the_mean_is_what_is_kept_where_a_later_round_is_best(
 def test_a_finished_work_dir_answers_at_once(start: Checkpoint, tmp_path: Path) -> None:
     whole = tune(start, tmp_path)
     seen: list[EpochResult] = []
-    again = tune(start, tmp_path, on_epoch=seen.append, control=lambda: "stop")
+    told: list[Progress] = []
+    again = tune(start, tmp_path, on_epoch=seen.append, on_progress=told.append, control=lambda: "stop")
     assert seen == [] and not again.stopped_early
+    assert {(progress.epoch, progress.step == progress.steps, progress.fraction) for progress in told} == {(3, True, 1)}
+    assert {progress.loss for progress in told} == {whole.history[-1].train_loss}
     assert again.history == whole.history
     assert again.start_bits_per_character == whole.start_bits_per_character
     np.testing.assert_array_equal(again.weights["kernel"], whole.weights["kernel"])

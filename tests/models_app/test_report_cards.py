@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -87,6 +88,31 @@ def test_a_report_card_that_cannot_be_made_loses_no_model(
     model = TrainedModel.objects.get(pk=job.result["model"])
     assert model.report == {} and model.report_sentence == ""
     assert "there is no report card" in caplog.text
+
+
+def test_a_training_killed_while_the_report_card_is_made_goes_on_from_the_last_epoch(
+    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """As good as kill -9 for the rows: nothing is tidied up."""
+
+    made = report_card.report_card
+    monkeypatch.setattr(report_card, "report_card", Mock(side_effect=Killed))
+    with pytest.raises(Killed):
+        train(corpus, base, epochs=2)
+    job = Job.objects.get(kind="fine_tune")
+    epochs = [event.payload for event in job.events.filter(kind="epoch")]
+    Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED, progress={})
+
+    monkeypatch.setattr(report_card, "report_card", made)
+    told: list[dict[str, Any]] = []
+    again = worker.run_claimed(claimed(job), listener=lambda kind, payload: told.append({**payload, "event": kind}))
+    assert again.state == State.SUCCEEDED, again.error_message
+    assert [event.payload for event in job.events.filter(kind="epoch")] == epochs
+    assert not any(payload["event"] == "epoch" for payload in told), "no epoch is trained again"
+    assert next(payload["epoch"] for payload in told if payload.get("phase") == "training") == 2
+    # Browsers and Postgres take no NaN for a number.
+    json.dumps(told, allow_nan=False)
 
 
 def test_a_cancel_while_the_report_card_is_made_ends_as_cancelled(
