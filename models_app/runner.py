@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from models_app.ml.trainer import EpochResult, FineTuneResult, Progress
 
 SAMPLES_PER_EPOCH = 4
+#: In how many steps an epoch's running loss is told at most.
+TRAIL_STEPS = 25
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,10 @@ def _train(
     # Imported late: TensorFlow belongs in the process that trains, and in no other.
     from models_app.ml import trainer
 
+    trail = Trail()
+
     def on_progress(progress: Progress) -> None:
+        trail.add(progress)
         handle.progress(
             {
                 "phase": "training",
@@ -90,6 +95,7 @@ def _train(
                 "step": progress.step,
                 "steps": progress.steps,
                 "loss": round(progress.loss, 4),
+                "trail": trail.of(progress.epoch),
                 "fraction": round(progress.fraction, 4),
                 "characters_per_second": round(progress.characters_per_second),
                 "seconds_left": round(progress.seconds_left, 1),
@@ -101,7 +107,7 @@ def _train(
     def on_epoch(epoch: EpochResult) -> None:
         if epoch.epoch not in shown:
             shown.add(epoch.epoch)
-            handle.record("epoch", epoch_json(epoch))
+            handle.record("epoch", {**epoch_json(epoch), "trail": trail.of(epoch.epoch)})
 
     result = trainer.fine_tune(
         start=start,
@@ -119,6 +125,27 @@ def _train(
     for epoch in result.history:
         on_epoch(epoch)
     return result
+
+
+class Trail:
+    """Where the mean loss has been on the way through the epoch under way, for whoever opens its page later."""
+
+    def __init__(self) -> None:
+        self._epoch = self._step = 0
+        self._places: list[list[float]] = []
+
+    def add(self, progress: Progress) -> None:
+        """What is told now is a place of the trail, unless it is next to the last."""
+        if progress.epoch != self._epoch:
+            self._epoch, self._places = progress.epoch, []
+        if not self._places or (progress.step - self._step) * TRAIL_STEPS >= progress.steps:
+            self._step = progress.step
+            at = progress.epoch - 1 + progress.step / progress.steps
+            self._places.append([round(at, 3), round(progress.loss, 4)])
+
+    def of(self, epoch: int) -> list[list[float]]:
+        """Returns the places of this epoch, each as epochs trained by then and the loss; none of an earlier attempt."""
+        return list(self._places) if epoch == self._epoch else []
 
 
 def epoch_json(epoch: EpochResult) -> dict[str, Any]:

@@ -30,7 +30,7 @@ export class LossChart {
     this.isContinuous = isContinuous;
     this.rows = [];
     this.now = null;
-    /** Where `now` has been while this page was open: the mean loss on the way through an epoch. */
+    /** Where `now` has been: epochs trained by then, and the mean loss on the way through the epoch. */
     this.trail = [];
     this.epochs = 1;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
@@ -38,15 +38,16 @@ export class LossChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.plot.redraw(false, true));
   }
 
+  /**
+   * @param rows epochs in order, each with its `trail` where that is known
+   * @param now `{at, loss, trail}` of the epoch under way, or null
+   */
   show(rows, now, epochs) {
     this.rows = rows;
     this.now = now;
     this.epochs = epochs;
-    if (now && !this.isContinuous) {
-      // A training that goes on after an interruption takes up its last whole epoch.
-      this.trail = this.trail.filter((place) => place.at < now.at);
-      this.trail.push(now);
-    }
+    this.trail = [...rows, now].flatMap((part) => part?.trail ?? []);
+    if (now?.trail) this.trail.push([now.at, now.loss]);
     this.plot.setData([
       rows.map((row) => row.epoch),
       rows.map((row) => row.train_loss),
@@ -67,7 +68,7 @@ export class LossChart {
 
   #lossRange() {
     const losses = this.rows.flatMap((row) => [row.train_loss, row.validation_loss]);
-    losses.push(...this.trail.map((place) => place.loss));
+    losses.push(...this.trail.map(([, loss]) => loss));
     if (this.now) losses.push(this.now.loss);
     if (losses.length === 0) return [0, 4];
     const [low, high] = [Math.min(...losses), Math.max(...losses)];
@@ -166,7 +167,7 @@ export class LossChart {
     ctx.lineWidth = 1.5 * devicePixelRatio;
     ctx.beginPath();
     let epoch = 0;
-    for (const { at, loss } of this.trail) {
+    for (const [at, loss] of this.trail) {
       const place = [plot.valToPos(at, "x", true), plot.valToPos(loss, "y", true)];
       if (Math.ceil(at) === epoch) ctx.lineTo(...place);
       else ctx.moveTo(...place);

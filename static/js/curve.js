@@ -13,7 +13,7 @@ export class Curve {
     this.drawn = "";
   }
 
-  /** @param rows epochs in order; @param now `{at, loss}` of the epoch under way, or null */
+  /** @param rows epochs in order; @param now `{at, loss, trail}` of the epoch under way, or null */
   show(rows, now = null) {
     const key = JSON.stringify(rows.map((row) => [row.epoch, row.train_loss, row.validation_loss]));
     if (key !== this.drawn) {

@@ -83,9 +83,9 @@ function renderSamples(rows) {
 function render(job, isLive) {
   const rows = inOrder();
   progress.show(job, whereSentence(job), phaseSentence(job), job.progress.characters_per_second);
-  const { phase, epoch, step, steps, loss } = job.progress;
+  const { phase, epoch, step, steps, loss, trail } = job.progress;
   const isLearning = job.state === "running" && phase === "training" && Number.isFinite(loss) && !epochs.has(epoch);
-  curve.show(rows, isLearning ? { at: epoch - 1 + step / steps, loss } : null);
+  curve.show(rows, isLearning ? { at: epoch - 1 + step / steps, loss, trail } : null);
   show(byId("no-epochs"), rows.length === 0 && !hasEnded(job.state));
   renderSamples(rows);
   const open = byId("open-bot");

@@ -149,26 +149,30 @@ def test_a_button_pressed_twice_asks_once(alice: Person, corpus: str) -> None:
     alice.wait_for_state("Cancelled")
 
 
-def test_the_loss_leaves_a_trail_which_an_interruption_takes_back(alice: Person, shelf: Shelf) -> None:
+def test_the_trail_of_the_loss_is_that_of_the_epochs_that_are_done_and_of_the_one_under_way(
+    alice: Person, shelf: Shelf
+) -> None:
     alice.open(shelf.job)
     trails = of_chart(
         alice.page,
         """({ LossChart }) => {
             const chart = new LossChart(document.getElementById("chart"), { isLive: true });
-            const trail = () => chart.trail.map((place) => place.at);
-            const row = { epoch: 1, train_loss: 2, validation_loss: 2.2 };
+            const trail = () => chart.trail.map(([at]) => at);
+            const row = { epoch: 1, train_loss: 2, validation_loss: 2.2, trail: [[0.2, 3], [0.6, 2.4]] };
             const found = [];
-            for (const at of [0.2, 0.6]) chart.show([], { at, loss: 3 - at }, 2);
+            chart.show([], { at: 0.3, loss: 2.8, trail: [[0.2, 3]] }, 2);
             found.push(trail());
             chart.show([row], null, 2);
-            for (const at of [1.1, 1.5]) chart.show([row], { at, loss: 2 }, 2);
             found.push(trail());
-            chart.show([row], { at: 1.05, loss: 2 }, 2);
+            chart.show([row], { at: 1.5, loss: 2, trail: [[1.1, 2.1]] }, 2);
+            found.push(trail());
+            // Of an epoch that an earlier version has trained none is known.
+            chart.show([{ ...row, trail: undefined }], null, 2);
             found.push(trail());
             return found;
         }""",
     )
-    assert trails == [[0.2, 0.6], [0.2, 0.6, 1.1, 1.5], [0.2, 0.6, 1.05]]
+    assert trails == [[0.2, 0.3], [0.2, 0.6], [0.2, 0.6, 1.1, 1.5], []]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +16,9 @@ from models_app import registry, services, trainings
 from models_app.ml.config import SamplingConfig
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
+from models_app.ml.reports import Progress
 from models_app.models import BaseChange, TrainedModel
+from models_app.runner import TRAIL_STEPS, Trail
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
 from tweets import services as corpora
@@ -37,10 +40,29 @@ def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedMo
     assert model.full_name == "alice/Bot"
     assert (model.parent, model.parent_name, model.corpus, model.job) == (base, "base", corpus, job)
     assert [epoch["epoch"] for epoch in model.history] == [1, 2]
-    assert model.history == [event.payload for event in job.events.filter(kind="epoch")]
+    events = [dict(event.payload) for event in job.events.filter(kind="epoch")]
+    trails = [event.pop("trail") for event in events]
+    assert model.history == events
+    for epoch, trail in zip(model.history, trails, strict=True):
+        assert epoch["epoch"] - 1 < trail[0][0] <= trail[-1][0] <= epoch["epoch"]
+        assert trail == sorted(trail) and trail[-1][1] == pytest.approx(epoch["train_loss"], rel=0.2)
     assert model.posts == corpus.posts_kept and model.characters == corpus.characters
     assert registry.load(model).sha256 == model.sha256
     assert model.training["epochs"] == 2 and model.training["seed"] == 5
+
+
+def test_the_trail_of_an_epoch_is_thinned_and_begins_anew_with_each() -> None:
+    trail = Trail()
+    for epoch in (1, 2):
+        for step in range(1, 1001):
+            trail.add(Progress(epoch, 2, step, 1000, 3 - step / 1000, 0.5, 1000.0, 1.0))
+        found = trail.of(epoch)
+        assert found[0] == [epoch - 1 + 0.001, 2.999]
+        assert len(found) == TRAIL_STEPS
+        assert {round(after[0] - before[0], 3) for before, after in pairwise(found)} == {1 / TRAIL_STEPS}
+    assert trail.of(1) == []
+    trail.add(Progress(3, 3, 1, 2, 2.0, 0.5, 1000.0, 1.0))
+    assert trail.of(3) == [[2.5, 2.0]]
 
 
 def test_a_training_lowers_the_loss_and_shows_posts_after_each_epoch(corpus: Corpus, base: TrainedModel) -> None:
