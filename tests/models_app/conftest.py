@@ -20,6 +20,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.copies import CopyGuard
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
+from tests.models_app.shared_bot import SECRET, make_bot
 from tests.product import save_small_base
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -110,3 +111,10 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
         learned()
         return TrainedModel.objects.get(owner=corpus.owner)
     return registered(corpus, base, learned().checkpoint, learned().values)
+
+
+@pytest.fixture
+def bot(corpus: Corpus, base: TrainedModel) -> TrainedModel:
+    """A bot of alice, private as every bot is at first."""
+    Corpus.objects.filter(pk=corpus.pk).update(handle="town.example", basis="public", name=SECRET)
+    return make_bot(Corpus.objects.get(pk=corpus.pk), base)

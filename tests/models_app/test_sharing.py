@@ -1,226 +1,25 @@
-"""docs/sharing.md as a test: what each may do with a model of each visibility, on the pages and over REST."""
+"""How a bot comes to be shared, by whom, and what ends it."""
 
 from __future__ import annotations
-
-import uuid
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.test import Client
-from django.utils.html import escape
 
 from botfactory.accounts import rules
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.accounts.services import delete_account
-from models_app import registry, services, sharing, trainings
-from models_app.ml.copies import CopyGuard
+from models_app import registry, services, sharing
 from models_app.models import BaseChange, Generation, TrainedModel
-from models_app.sharing import EVERYTHING, NOTHING, OF_BASE, OF_GUESTS, OF_PASSERS_BY, Right
+from models_app.sharing import EVERYTHING, OF_BASE, Right
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
+from tests.models_app.shared_bot import make_bot, place_of
 from tests.rest.helpers import Program, require_error
 from tweets import deletion, opt_out
-from tweets import services as corpora
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SAMPLE = "a sample of the best epoch by @somebody"
-SECRET = "the-name-of-the-corpus"
-
-
-def make_bot(
-    corpus: Corpus, base: TrainedModel, name: str = "Crier", parent: TrainedModel | None = None
-) -> TrainedModel:
-    """A bot with the weights of the base model: how well it writes does not matter here."""
-    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
-    share = {"bot": 0.9, "held_out": 0.8, "base": 0.1}
-    return registry.register(
-        job=job,
-        name=name,
-        corpus=corpus,
-        parent=parent or base,
-        parent_name=(parent or base).full_name,
-        trained=registry.load(base),
-        guard=CopyGuard.of(corpora.training_posts(corpus)),
-        meta={},
-        values={
-            "history": [{"epoch": 1, "samples": [SAMPLE]}, {"epoch": 2, "samples": ["of another epoch"]}],
-            "best_epoch": 1,
-            "report": {
-                "bits_per_character": 2.125,
-                "base_bits_per_character": 2.625,
-                "novelty": share,
-                "voice": share,
-                "real_words": share,
-                "copies": [{"post": 1, "share": 0.9, "run": 5}],
-            },
-        },
-    )
-
-
-@pytest.fixture
-def bot(corpus: Corpus, base: TrainedModel) -> TrainedModel:
-    """A bot of alice, private as every bot is at first."""
-    Corpus.objects.filter(pk=corpus.pk).update(handle="town.example", basis="public", name=SECRET)
-    return make_bot(Corpus.objects.get(pk=corpus.pk), base)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Somebody who looks at a model, with the link if there is one to be had."""
-
-    user: User | None
-    model: TrainedModel
-
-    @property
-    def browser(self) -> Client:
-        return signed_in(self.user) if self.user else Client()
-
-    @property
-    def program(self) -> Program:
-        scopes = ("read", "write", "admin") if self.user and self.user.is_superuser else ("read", "write")
-        return Program(self.user, *scopes)
-
-    def places(self, by_link: bool) -> str:
-        return f"/shared/{self.model.link or 'x' * 43}" if by_link else f"/gallery/{self.model.pk}"
-
-
-#: Who, visibility, by link or by id, is the gallery open to everybody -> what they may.
-TABLE: list[tuple[str, str, bool, bool, frozenset[Right]]] = [
-    *[("alice", visibility, False, False, EVERYTHING) for visibility in ("private", "unlisted", "public")],
-    ("alice", "unlisted", True, False, EVERYTHING),
-    *[
-        (who, visibility, by_link, is_open, may)
-        for who, guest in (("bob", OF_GUESTS), ("admin", OF_GUESTS), ("nobody", OF_PASSERS_BY), ("gone", OF_PASSERS_BY))
-        for visibility, by_link, is_open, may in [
-            ("private", False, True, NOTHING),
-            ("private", True, True, NOTHING),
-            ("unlisted", False, True, NOTHING),
-            ("unlisted", True, False, guest),
-            ("public", False, False, guest if guest == OF_GUESTS else NOTHING),
-            ("public", False, True, guest),
-            ("public", True, True, NOTHING),
-        ]
-    ],
-]
-
-
-@pytest.mark.parametrize(("who", "visibility", "by_link", "is_open", "may"), TABLE)
-def test_the_table(
-    alice: User,
-    bob: User,
-    admin: User,
-    bot: TrainedModel,
-    settings: LazySettings,
-    who: str,
-    visibility: str,
-    by_link: bool,
-    is_open: bool,
-    may: frozenset[Right],
-) -> None:
-    settings.OPEN_GALLERY = is_open
-    if visibility != "private":
-        sharing.share(bot, visibility)
-    gone = User.objects.create_user("gone", password="x", is_active=False)
-    people: dict[str, User | None] = {"alice": alice, "bob": bob, "admin": admin, "nobody": None, "gone": gone}
-    ask = Ask(people[who], bot)
-    from django.contrib.auth.models import AnonymousUser
-
-    link = (bot.link or "") if by_link else ""
-    if not (by_link and visibility != "unlisted"):
-        assert sharing.rights_of(people[who] or AnonymousUser(), bot, link=link) == may
-    _the_pages(ask, ask.places(by_link), may, by_link)
-    if who != "gone":
-        _the_gallery(ask, visibility, is_open)
-        _rest(ask, ask.places(by_link), may)
-    _what_is_the_owners_alone(ask, may)
-
-
-def _the_pages(ask: Ask, place: str, may: frozenset[Right], by_link: bool) -> None:
-    answer = ask.browser.get(f"{place}/")
-    hidden = 404 if by_link or (ask.user and ask.user.is_active) else 302
-    assert answer.status_code == (200 if Right.SEE in may else hidden)
-    page = answer.content.decode()
-    if Right.SEE in may:
-        assert "Crier" in page and escape("AI parody of @town.example, not by @town.example.") in page
-        assert "a sample of the best epoch by @…" in page and "2.125" in page and "A parody of a public figure" in page
-        assert SECRET not in page and "alice" not in page.replace(">alice<", "", 1) and "of another epoch" not in page
-        assert answer["X-Robots-Tag"] == "noindex"
-    assert ('name="count"' in page) is (Right.WRITE in may)
-    assert 'name="copy_guard"' not in page
-    sampling = {"count": "1", "temperature": "0.8", "max_characters": "40"}
-    written = ask.browser.post(f"{place}/generate", sampling)
-    asked_in = ask.user is None or not ask.user.is_active
-    assert written.status_code == 302 if Right.WRITE in may or asked_in else 404
-    assert Generation.objects.filter(owner=ask.user).count() == (1 if Right.WRITE in may else 0)
-    if Right.WRITE in may:
-        assert written["Location"] == f"{place}/" and 'id="generation-' in ask.browser.get(f"{place}/").content.decode()
-        for guard in ("copy_guard", "mask_mentions"):
-            unguarded = ask.browser.post(f"{place}/generate", {**sampling, guard: "false"})
-            assert unguarded.status_code == (302 if Right.LOOSEN in may else 400)
-            assert ("Only its owner may" in unguarded.content.decode()) is (Right.LOOSEN not in may)
-
-
-def _the_gallery(ask: Ask, visibility: str, is_open: bool) -> None:
-    answer = ask.browser.get("/gallery/")
-    assert answer.status_code == (200 if ask.user or is_open else 302)
-    if answer.status_code == 200:
-        assert (f"/gallery/{ask.model.pk}/" in answer.content.decode()) is (visibility == "public")
-    listed = ask.program.get("/gallery")
-    if ask.user is None:
-        require_error(listed, 401, "not_authenticated")
-    else:
-        assert [shown["id"] for shown in listed.json()["data"]] == (
-            [str(ask.model.pk)] if visibility == "public" else []
-        )
-
-
-def _rest(ask: Ask, place: str, may: frozenset[Right]) -> None:
-    answer, written = ask.program.get(place), ask.program.post(f"{place}/generate", {"n": 1, "max_characters": 40})
-    if ask.user is None:
-        require_error(answer, 401, "not_authenticated")
-        require_error(written, 401, "not_authenticated")
-        return
-    if Right.SEE not in may:
-        for refused in (answer, written):
-            require_error(refused, 404, "not_found")
-        return
-    told = answer.json()
-    assert sorted(told) == ["basis", "bits_per_character", "created_at", "id", "label", "name", "report", "samples"]
-    assert told["basis"] == "public" and told["samples"] == ["a sample of the best epoch by @…"]
-    assert "copies" not in told["report"] and told["report"]["voice"]["bot"] == 0.9
-    assert written.status_code == 200 and written.json()["label"] == told["label"]
-    for guard in ("copy_guard", "mask_mentions"):
-        unguarded = ask.program.post(f"{place}/generate", {"n": 1, "max_characters": 40, guard: False})
-        if Right.LOOSEN in may:
-            assert unguarded.status_code == 200
-        else:
-            require_error(unguarded, 422, "guard_kept", guard)
-
-
-def _what_is_the_owners_alone(ask: Ask, may: frozenset[Right]) -> None:
-    path, is_owner = f"/models/{ask.model.pk}", Right.CHANGE in may
-    out = 404 if ask.user and ask.user.is_active else 302
-    assert ask.browser.get(f"{path}/").status_code == (200 if is_owner else out)
-    if not is_owner:
-        for action in ("share", "rename", "delete", "generate"):
-            answer = ask.browser.post(f"{path}/{action}", {"visibility": "public", "renew": "yes", "name": "x"})
-            assert answer.status_code == out
-        refused = (404, "not_found") if ask.user and ask.user.is_active else None
-        for method, more, body in [
-            ("GET", "", None),
-            ("PATCH", "", {"visibility": "public"}),
-            ("POST", "/link", None),
-            ("DELETE", "", None),
-        ]:
-            if refused:
-                require_error(ask.program.ask(method, f"{path}{more}", body), *refused)
-        before = (ask.model.visibility, ask.model.link)
-        ask.model.refresh_from_db()
-        assert (ask.model.visibility, ask.model.link, ask.model.name) == (*before, "Crier")
 
 
 def test_the_owner_shares_renews_and_takes_back(alice: User, bob: User, bot: TrainedModel) -> None:
@@ -354,7 +153,7 @@ def test_what_ends_sharing_ends_it_at_once(
 ) -> None:
     for visibility in ("public", "unlisted"):
         sharing.share(bot, visibility)
-        place = Ask(bob, bot).places(visibility == "unlisted")
+        place = place_of(bot, by_link=visibility == "unlisted")
         assert signed_in(bob).get(f"{place}/").status_code == 200
         assert sharing.gallery_for_user(bob).exists() is (visibility == "public")
     sharing.share(bot, "public")
@@ -425,59 +224,3 @@ def test_a_base_model_that_a_person_made_is_not_everybodys_to_let_write_unguarde
     require_error(Program(bob).post(f"/models/{bot.pk}/generate", unguarded), 422, "guard_kept", "copy_guard")
     assert Program(alice).post(f"/models/{bot.pk}/generate", unguarded).status_code == 200
     assert 'name="copy_guard"' not in signed_in(bob).get(f"/models/{bot.pk}/").content.decode()
-
-
-def test_the_gallery_is_searched_and_paged(alice: User, bob: User, bot: TrainedModel, corpus: Corpus) -> None:
-    for number in range(30):
-        TrainedModel.objects.create(
-            owner=alice, corpus=corpus, name=f"Number {number:02}", directory=f"none/{number}", visibility="public"
-        )
-    client = signed_in(bob)
-    first, second = (client.get(f"/gallery/?page={page}").content.decode() for page in (1, 2))
-    assert "30 bots" in first and "page 1 of 2" in first and 'href="?page=2"' in first
-    assert first.count("bot-card") == 24 and second.count("bot-card") == 6 and "Number 00" in second
-    found = client.get("/gallery/?q=number+29").content.decode()
-    assert "1 bot with" in found and "Number 29" in found
-    assert "30 bots with" in client.get("/gallery/?q=@Town").content.decode()
-    for words in ("nothing-of-the-kind", SECRET, "alice"):
-        assert "No bot has this" in client.get(f"/gallery/?q={words}").content.decode()
-    assert "30 bots" in client.get("/gallery/?q=%00&page=many").content.decode()
-    program = Program(bob)
-    page = program.get("/gallery?limit=10").json()
-    assert page["data"][0]["name"] == "Number 29" and page["has_more"] is True
-    then = program.get(f"/gallery?limit=30&after={page['data'][-1]['id']}").json()
-    assert len(then["data"]) == 20 and then["has_more"] is False
-    assert [shown["name"] for shown in program.get("/gallery?q=number+07").json()["data"]] == ["Number 07"]
-    require_error(program.get(f"/gallery?after={bot.pk}"), 422, "bad_value", "after")
-    require_error(program.get("/gallery?query=x"), 422, "unknown_field", "query")
-    require_error(program.get(f"/gallery/{uuid.uuid4()}"), 404, "not_found")
-
-
-def test_an_empty_gallery_says_how_to_fill_it(bob: User) -> None:
-    page = signed_in(bob).get("/gallery/").content.decode()
-    assert "Nobody shows a bot yet" in page and 'href="/gallery/" aria-current="page"' in page
-
-
-def test_the_administrator_decides_on_the_gallery(alice: User, admin: User, settings: LazySettings) -> None:
-    client = signed_in(admin)
-    answer = client.get("/admin/accounts/houserules/", follow=True)
-    page = answer.content.decode()
-    assert answer.redirect_chain and "as the settings say: yes" in page and "as the settings say: no" in page
-    path = answer.redirect_chain[-1][0]
-    decided: dict[str, Any] = {"public_sharing": "true", "open_gallery": "true"}
-    assert client.post(path, decided).status_code == 302
-    settings.PUBLIC_SHARING = False
-    assert (rules.house_rules().public_sharing, rules.house_rules().open_gallery) == (True, True)
-    assert Client().get("/gallery/").status_code == 200 and "/gallery/" in Client().get("/").content.decode()
-    client.post(path, {"public_sharing": "unknown", "open_gallery": "false"})
-    assert (rules.house_rules().public_sharing, rules.house_rules().open_gallery) == (False, False)
-    assert signed_in(alice).get(path).status_code == 302
-
-
-def test_the_administrator_takes_a_bot_out_of_the_gallery(bob: User, admin: User, bot: TrainedModel) -> None:
-    sharing.share(bot, "public")
-    answer = signed_in(admin).post(
-        "/admin/models_app/trainedmodel/", {"action": "make_private", "_selected_action": [str(bot.pk)]}, follow=True
-    )
-    assert "1 private now" in answer.content.decode()
-    assert signed_in(bob).get(f"/gallery/{bot.pk}/").status_code == 404

@@ -1,0 +1,47 @@
+"""A bot to be shared, with much in it that no guest may see."""
+
+from __future__ import annotations
+
+from models_app import registry, trainings
+from models_app.ml.copies import CopyGuard
+from models_app.models import TrainedModel
+from tweets import services as corpora
+from tweets.models import Corpus
+
+SAMPLE = "a sample of the best epoch by @somebody"
+SECRET = "the-name-of-the-corpus"
+
+
+def make_bot(
+    corpus: Corpus, base: TrainedModel, name: str = "Crier", parent: TrainedModel | None = None
+) -> TrainedModel:
+    """A bot with the weights of the base model: how well it writes does not matter here."""
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
+    share = {"bot": 0.9, "held_out": 0.8, "base": 0.1}
+    return registry.register(
+        job=job,
+        name=name,
+        corpus=corpus,
+        parent=parent or base,
+        parent_name=(parent or base).full_name,
+        trained=registry.load(base),
+        guard=CopyGuard.of(corpora.training_posts(corpus)),
+        meta={},
+        values={
+            "history": [{"epoch": 1, "samples": [SAMPLE]}, {"epoch": 2, "samples": ["of another epoch"]}],
+            "best_epoch": 1,
+            "report": {
+                "bits_per_character": 2.125,
+                "base_bits_per_character": 2.625,
+                "novelty": share,
+                "voice": share,
+                "real_words": share,
+                "copies": [{"post": 1, "share": 0.9, "run": 5}],
+            },
+        },
+    )
+
+
+def place_of(model: TrainedModel, *, by_link: bool) -> str:
+    """Where others find it, or would find it: by its link, or in the gallery."""
+    return f"/shared/{model.link or 'x' * 43}" if by_link else f"/gallery/{model.pk}"
