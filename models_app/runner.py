@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
@@ -28,6 +29,15 @@ SAMPLES_PER_EPOCH = 4
 TRAIL_STEPS = 25
 
 logger = logging.getLogger(__name__)
+
+
+def prepare() -> None:
+    """TensorFlow is loaded, and what all report cards have in common is written: nobody's training waits for them."""
+    from models_app.ml import trainer  # noqa: F401
+
+    with suppress(registry.NoBaseModel):
+        base = registry.base_model()
+        report_cards.strangers_of(base, registry.load(base), lambda: None)
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
@@ -266,5 +276,6 @@ def register() -> None:
             needs=trainings.needs,
             details=trainings.details,
             meter=trainings.TRAINING_MINUTES,
+            prepare=prepare,
         )
     )

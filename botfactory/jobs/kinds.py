@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.db import connections
 
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
@@ -26,7 +29,11 @@ class JobKind:
     details: Callable[[Job], Mapping[str, Any]] | None = None
     # The limit whose minutes a day it uses up while it runs.
     meter: str = ""
+    # What a process does while it waits for a job of this kind, so that the job need not: no more than some seconds.
+    prepare: Callable[[], None] | None = None
 
+
+logger = logging.getLogger(__name__)
 
 _kinds: dict[str, JobKind] = {}
 
@@ -42,3 +49,16 @@ def kind_of(name: str) -> JobKind:
 def queues() -> list[str]:
     """The queues that workers have to listen to, so that each kind of job is done."""
     return sorted({kind.queue for kind in _kinds.values()})
+
+
+def prepare(listened_to: Collection[str]) -> None:
+    """What jobs of these queues need is at hand, as far as it can be; a job does for itself what went wrong here."""
+    for kind in _kinds.values():
+        if kind.prepare is None or kind.queue not in listened_to:
+            continue
+        try:
+            kind.prepare()
+        except Exception:
+            logger.exception("%s: nothing is prepared for jobs of this kind", kind.name)
+        finally:
+            connections.close_all()

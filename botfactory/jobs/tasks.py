@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from celery import shared_task
+from threading import Thread
+from typing import Any
 
-from botfactory.jobs import reaper, worker
+from celery import current_app, shared_task
+from celery.signals import worker_process_init
+
+from botfactory.jobs import kinds, reaper, worker
 
 
 @shared_task(name="botfactory.jobs.tasks.run_next")
@@ -13,3 +17,11 @@ def run_next(queue: str) -> None:
 @shared_task(name="botfactory.jobs.tasks.reap")
 def reap() -> None:
     reaper.reap()
+
+
+@worker_process_init.connect
+def use_the_wait(**kwargs: Any) -> None:
+    """A process that waits for jobs prepares for them meanwhile."""
+    queues = set(current_app.amqp.queues.consume_from)
+    # A daemon: a worker that is told to end waits for jobs alone.
+    Thread(target=kinds.prepare, args=[queues], name="prepare", daemon=True).start()

@@ -9,7 +9,7 @@ from botfactory.jobs.kinds import JobKind, register
 
 
 def kind(name: str, run: Any, **values: Any) -> JobKind:
-    made = JobKind(name=name, queue="default", template="jobs/list.html", run=run, **values)
+    made = JobKind(**{"name": name, "queue": "default", "template": "jobs/list.html", "run": run, **values})
     register(made)
     return made
 

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.conf import settings
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, report_cards, services, trainings
+from models_app import registry, report_cards, runner, services, trainings
 from models_app.ml import dataset, report_card
 from models_app.ml.report_card import Copied, ReportCard
 from models_app.models import TrainedModel
@@ -74,6 +77,23 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
     path.unlink()
     monkeypatch.setattr("models_app.ml.checkpoint.write_durably", Mock(side_effect=OSError("No space left on device")))
     assert kept() == written and not path.exists()
+
+
+def test_a_process_that_waits_for_trainings_writes_it_beforehand(
+    base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
+    runner.prepare()
+    first = path.read_bytes()
+    monkeypatch.setattr(report_card, "strangers", None)
+    runner.prepare()
+    assert path.read_bytes() == first
+    assert report_cards.strangers_of(base, weights, lambda: None).learned
+
+
+def test_without_a_base_model_there_is_nothing_to_prepare(db: None) -> None:
+    shutil.rmtree(Path(settings.CHECKPOINTS_DIR), ignore_errors=True)
+    runner.prepare()
 
 
 def test_a_report_card_that_cannot_be_made_loses_no_model(

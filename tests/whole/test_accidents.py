@@ -65,6 +65,11 @@ def trained(alice: Person, job: str) -> dict[str, Any]:
     return snapshot
 
 
+def test_a_process_that_waits_for_trainings_has_loaded_and_written_what_each_needs(product: Product) -> None:
+    wait_for("what report cards need", lambda: list(product.checkpoints.glob("bases/*/strangers.json")), 120)
+    assert "libtensorflow" in Path(f"/proc/{product.processes('-Q train')[-1]}/maps").read_text()
+
+
 def test_a_killed_training_process_loses_the_running_epoch_at_most(
     product: Product, alice: Person, corpus: str
 ) -> None:
