@@ -119,7 +119,11 @@ def _take_in_shipped() -> None:
     elif version.origin == Origin.SHIPPED and not path_of(version).exists():
         _place(source, path_of(version))
     if not TrainedModel.objects.filter(is_base=True).exists():
-        make_base(version, how=BaseChange.How.SHIPPED)
+        with transaction.atomic():
+            # Of two processes that see it first, the second waits and finds it done.
+            TrainedModel.objects.select_for_update().get(pk=version.pk)
+            if not TrainedModel.objects.filter(is_base=True).exists():
+                make_base(version, how=BaseChange.How.SHIPPED)
 
 
 def add_version(

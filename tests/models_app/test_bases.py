@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from botfactory.accounts import services as accounts
 from botfactory.accounts.models import User
@@ -38,6 +40,27 @@ def test_what_is_shipped_is_a_version_with_files_of_its_own(base: TrainedModel) 
     assert base.directory == f"bases/{base.pk}"
     assert registry.load(base).sha256 == base.sha256 == registry.shipped_sha256()
     assert registry.base_model() == base and TrainedModel.objects.count() == 1
+    assert history() == [("shipped", "base", "")]
+
+
+def test_of_many_processes_that_see_it_first_one_takes_it_in(transactional_db: None) -> None:
+    shutil.rmtree(settings.CHECKPOINTS_DIR, ignore_errors=True)
+    save_small_base(Path(settings.CHECKPOINTS_DIR))
+    found, barrier = [], threading.Barrier(6)
+
+    def look() -> None:
+        barrier.wait()
+        try:
+            found.append(registry.base_model())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6 and len(set(found)) == 1
     assert history() == [("shipped", "base", "")]
 
 
