@@ -55,7 +55,7 @@ function phaseSentence(job) {
   if (job.progress.phase === "training") return "You can close this page: it goes on without you.";
   if (job.progress.phase === "saving") return "";
   if (job.progress.phase === "reporting") return "A hundred posts are written and measured. This takes a few seconds.";
-  return "Loading the model. This takes some ten seconds.";
+  return "Loading the model. This takes a few seconds.";
 }
 
 function renderSamples(rows) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -23,6 +22,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.rest.helpers import V1, Program, require_error
@@ -130,19 +130,8 @@ def test_what_was_refused_may_be_sent_again_with_its_key(alice: User, bob: User)
 def test_two_at_once_with_the_same_key_do_the_work_once(alice: User) -> None:
     job = submit(alice, run=fail)
     worker.run(job.pk)
-    programs = [Program(alice) for _ in range(6)]
-    barrier, answers = threading.Barrier(len(programs)), []
-
-    def ask(program: Program) -> None:
-        barrier.wait()
-        answers.append(program.post(f"/jobs/{job.pk}/retry", Idempotency_Key="at-once"))
-        connections.close_all()
-
-    threads = [threading.Thread(target=ask, args=(program,)) for program in programs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    programs = iter([Program(alice) for _ in range(6)])
+    answers = at_once(6, lambda: next(programs).post(f"/jobs/{job.pk}/retry", Idempotency_Key="at-once"))
     done = [answer for answer in answers if answer.status_code == 200]
     assert len({answer.content for answer in done}) == 1
     assert len([answer for answer in done if "Idempotency-Replayed" not in answer.headers]) == 1

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from hypothesis import given
@@ -19,6 +17,7 @@ from botfactory.jobs import events, reaper, services, turns, worker
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from tests.at_once import at_once
 from tests.conftest import PASSWORD, signed_in
 from tests.jobs.test_services import submit
 
@@ -208,24 +207,8 @@ def test_many_workers_at_once_take_each_job_once_and_in_turn(alice: User, bob: U
     for _ in range(2):
         submit(bob)
     promised = shown()[:4]
-    claimed: list[uuid.UUID] = []
-    barrier = threading.Barrier(4)
-
-    def work() -> None:
-        barrier.wait()
-        try:
-            job = worker.claim_next("default")
-            if job is not None:
-                claimed.append(job.pk)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(claimed) == sorted(promised)
+    claimed = at_once(4, lambda: worker.claim_next("default"))
+    assert sorted(job.pk for job in claimed if job is not None) == sorted(promised)
 
 
 WAITING = st.builds(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -19,6 +17,7 @@ from botfactory.jobs.errors import ComeBackLater, JobFailed, LostClaim, NotPossi
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from tests.at_once import at_once
 from tests.jobs.kinds import count_to_three, kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,22 +69,7 @@ def test_a_second_message_for_the_same_job_does_nothing(alice: User) -> None:
 
 def test_of_many_claims_at_once_one_wins(alice: User) -> None:
     job = submit(alice)
-    claims: list[Job | None] = []
-    barrier = threading.Barrier(4)
-
-    def claim() -> None:
-        barrier.wait()
-        try:
-            claims.append(worker.claim(job.pk))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=claim) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(claims) == 4
+    claims = at_once(4, lambda: worker.claim(job.pk))
     assert sum(claim is not None for claim in claims) == 1
 
 
@@ -93,17 +77,10 @@ def test_events_recorded_at_once_all_get_a_number(alice: User) -> None:
     job = submit(alice)
 
     def record() -> None:
-        try:
-            for _ in range(10):
-                events.record(Job.objects.get(pk=job.pk), "count", {})
-        finally:
-            connection.close()
+        for _ in range(10):
+            events.record(Job.objects.get(pk=job.pk), "count", {})
 
-    threads = [threading.Thread(target=record) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, record)
     assert list(job.events.values_list("sequence", flat=True)) == list(range(1, 42))
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from botfactory.accounts import services as accounts
 from botfactory.accounts.models import User
@@ -17,6 +15,7 @@ from models_app import bases, registry, services, trainings
 from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.models import BaseChange, TrainedModel
+from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.models_app.conftest import train
 from tests.product import save_small_base
@@ -46,21 +45,7 @@ def test_what_is_shipped_is_a_version_with_files_of_its_own(base: TrainedModel) 
 def test_of_many_processes_that_see_it_first_one_takes_it_in(transactional_db: None) -> None:
     shutil.rmtree(settings.CHECKPOINTS_DIR, ignore_errors=True)
     save_small_base(Path(settings.CHECKPOINTS_DIR))
-    found, barrier = [], threading.Barrier(6)
-
-    def look() -> None:
-        barrier.wait()
-        try:
-            found.append(registry.base_model())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=look) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 6 and len(set(found)) == 1
+    assert len(set(at_once(6, registry.base_model))) == 1
     assert history() == [("shipped", "base", "")]
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from botfactory.accounts import limits
@@ -16,6 +14,7 @@ from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
 from botfactory.jobs.states import State
+from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
@@ -63,22 +62,11 @@ def test_each_month_has_its_own_and_gets_its_own_back(monkeypatch: pytest.Monkey
 
 
 def test_many_at_once_take_no_more_than_there_is() -> None:
-    taken: list[int] = []
-
-    def work() -> None:
+    def work() -> int:
         budget = MonthlyBudget(500)
-        try:
-            for _ in range(12):
-                taken.append(budget.take(17))
-        finally:
-            connection.close()
+        return sum(budget.take(17) for _ in range(12))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(taken) == 48 and sum(taken) == bought() == 500
+    assert sum(at_once(4, work)) == bought() == 500
 
 
 def test_an_import_ends_with_a_sentence_and_goes_on_when_there_are_more(
