@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -63,6 +64,16 @@ def test_the_trail_of_an_epoch_is_thinned_and_begins_anew_with_each() -> None:
     assert trail.of(1) == []
     trail.add(Progress(3, 3, 1, 2, 2.0, 0.5, 1000.0, 1.0))
     assert trail.of(3) == [[2.5, 2.0]]
+
+
+def test_the_epoch_under_way_tells_its_trail(corpus: Corpus, base: TrainedModel) -> None:
+    told: list[dict[str, Any]] = []
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name="Told", run_here=True)
+    worker.run_claimed(job, listener=lambda kind, payload: told.append(payload))
+    under_way = [payload for payload in told if payload.get("phase") == "training"]
+    assert under_way
+    for payload in under_way:
+        assert payload["trail"][-1][0] <= round(payload["epoch"] - 1 + payload["step"] / payload["steps"], 3)
 
 
 def test_a_training_lowers_the_loss_and_shows_posts_after_each_epoch(corpus: Corpus, base: TrainedModel) -> None:
