@@ -13,7 +13,7 @@ PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
 
 def product_type(choice: str | None = None) -> str:
-    """Returns the type of matrix products: "bfloat16" where the processor multiplies it natively, else "float32".
+    """Returns the type of matrix products: "bfloat16" where the processor multiplies it faster, else "float32".
 
     `choice` or the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32") decides otherwise.
     """
@@ -25,10 +25,20 @@ def product_type(choice: str | None = None) -> str:
     if tf.config.list_physical_devices("GPU"):
         return "float32"
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return "float32"
-    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+    return "bfloat16" if has_fast_bfloat16(described) else "float32"
+
+
+def has_fast_bfloat16(described: str) -> bool:
+    """Returns whether a processor, in the words of /proc/cpuinfo, multiplies bfloat16 faster than float32.
+
+    With AMX each does. Of those that have AVX512_BF16 alone, as an Intel whose AMX a virtual machine hides, AMD's take
+    two thirds of the time of float32 and Intel's nearly twice that time (docs/benchmarks.md).
+    """
+    flags = frozenset(described.split())
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and "GenuineIntel" not in flags)
 
 
 def product(kind: Any, left: Tensor, right: Tensor, *, by_columns: bool = False) -> Tensor:

@@ -13,7 +13,7 @@ from models_app.ml.dataset import Batch
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 from models_app.ml.lstm_network import LstmNetwork
-from models_app.ml.products import PRODUCTS_VARIABLE, product_type
+from models_app.ml.products import PRODUCTS_VARIABLE, has_fast_bfloat16, product_type
 from models_app.ml.vocabulary import END, encode
 
 from .conftest import TINY, random_checkpoint
@@ -201,6 +201,21 @@ def test_the_type_of_products_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(PRODUCTS_VARIABLE, "float16")
     with pytest.raises(ValueError, match="must be auto, bfloat16 or float32"):
         product_type()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "is_fast"),
+    [
+        ("AuthenticAMD", "avx2 avx512f avx512_bf16", True),
+        ("GenuineIntel", "avx512f avx512_bf16 amx_bf16 amx_tile", True),
+        ("GenuineIntel", "avx512f avx512_bf16 avx512_fp16", False),
+        ("AuthenticAMD", "avx2 avx512f", False),
+        ("GenuineIntel", "avx2", False),
+    ],
+)
+def test_products_are_in_bfloat16_where_that_is_the_faster_one(vendor: str, flags: str, *, is_fast: bool) -> None:
+    described = f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: Some processor\nflags\t\t: fpu {flags}\n\n"
+    assert has_fast_bfloat16(described * 2) is is_fast
 
 
 def test_first_weights_fit_the_network_and_depend_on_the_seed() -> None:
