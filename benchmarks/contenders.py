@@ -1,4 +1,4 @@
-"""Who learns a persona: the product's fine-tune, the tutorial's recipe, and two classical rivals. Imports TensorFlow.
+"""Who learns a persona: the product's fine-tune and the tutorial's recipe; all contenders by name. Imports TensorFlow.
 
 Each learns from the older 80 % of the posts, makes its choices on the next 10 %, and is measured on the newest 10 %, in
 bits a character (end marks counted as characters, as the product's evaluation counts them).
@@ -6,19 +6,14 @@ bits a character (end marks counted as characters, as the product's evaluation c
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Protocol
-
-import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, usual_epochs
@@ -28,12 +23,13 @@ from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 from models_app.ml.reports import FineTuneResult
 from models_app.ml.trainer import fine_tune
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import encode
 
-from . import ppmd, stock
+from . import stock
 from .common import say
-from .ngram import KneserNey, Numbers, mixed
-from .personas import Persona, base_corpus, characters_and_marks, data_folder, first_megabytes, joined
+from .personas import BaseCorpus, Persona
+from .results import Outcome
+from .rivals import KneserNeyMixture, Ppmd
 
 # The tutorial's recipe, which both its contenders follow.
 TUTORIAL_EPOCHS: Final = 10
@@ -43,23 +39,6 @@ TUTORIAL_RATE: Final = 0.001
 KERAS_BETA_2: Final = 0.999
 UNCLIPPED: Final = 1e9  # no gradient is so long
 SAMPLES: Final = 4  # posts that the product writes after each epoch
-BASE_ORDER: Final = 8
-PERSONA_ORDERS: Final = (4, 5, 6, 7, 8)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """bits: a character, on the newest tenth; validation_bits: on the tenth before, by which the contender has chosen.
-
-    seconds: from the start to the chosen model, building the graph included and this measurement left out; epochs: that
-    were trained; more: what else is worth knowing.
-    """
-
-    bits: float
-    validation_bits: float
-    seconds: float
-    epochs: int
-    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Contender(Protocol):
@@ -90,44 +69,6 @@ class Base:
 
     def run(self, persona: Persona, seed: int) -> Outcome:
         return Outcome(measured(self.base, persona.test), measured(self.base, persona.validation), 0.0, 0)
-
-
-class BaseCorpus:
-    """The first megabytes of the base corpus, read once, for whoever learns from them beside the persona."""
-
-    def __init__(self, megabytes: float) -> None:
-        self.megabytes = megabytes
-
-    @cached_property
-    def symbols(self) -> bytes:
-        if not (files := base_corpus()):
-            raise SystemExit(
-                f"The base corpus, corpus/train-*.txt.xz, is not in {data_folder()}. Name the folder that holds it in "
-                "BOTFACTORY_DATA, or leave kneser_ney, ppmd and --mixed out."
-            )
-        say(f"reading {self.megabytes:g} MB of the base corpus")
-        return first_megabytes(files, self.megabytes)
-
-    @cached_property
-    def _posts(self) -> list[bytes]:
-        return self.symbols.split(bytes([END]))[:-1]
-
-    def some_posts(self, characters: int, seed: int) -> tuple[str, ...]:
-        """Returns posts chosen by chance, no two the same one, until they have at least so many characters.
-
-        Fewer where the corpus has no more.
-        """
-        chosen, left = [], characters
-        for place in np.random.default_rng(seed).permutation(len(self._posts)):
-            if left <= 0:
-                break
-            chosen.append(self._posts[place].decode())
-            left -= len(chosen[-1])
-        return tuple(chosen)
-
-    def described(self) -> dict[str, Any]:
-        """Returns what tells this part of the corpus from others."""
-        return {"megabytes": self.megabytes, "files": [[path.name, path.stat().st_size] for path in base_corpus()]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,73 +213,6 @@ class StockKeras:
         )
 
 
-class KneserNeyMixture:
-    """Two interpolated Kneser-Ney models, of the base corpus and of the persona, mixed.
-
-    The weight depends on how long a context the persona's model knows (fitted on validation), and the order of the
-    persona's model is the best one there. Neither learns from what it is measured on.
-    """
-
-    def __init__(self, corpus: BaseCorpus) -> None:
-        self._corpus = corpus
-
-    def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
-        return {"corpus": self._corpus.described(), "orders": [BASE_ORDER, *PERSONA_ORDERS]}
-
-    @cached_property
-    def _general(self) -> KneserNey:
-        symbols = self._corpus.symbols
-        say("counting the base corpus for Kneser-Ney")
-        return KneserNey(symbols, [BASE_ORDER])
-
-    def run(self, persona: Persona, seed: int) -> Outcome:
-        general = self._general  # once for all personas, so not in the seconds
-        begun = time.perf_counter()
-        own = KneserNey(joined(persona.train), PERSONA_ORDERS)
-        validation, test = joined(persona.validation), joined(persona.test)
-        base, of_persona = general.probabilities(validation), own.probabilities(validation)
-        known = own.longest_known(validation)
-        best: tuple[float, int, Numbers] | None = None
-        for order in PERSONA_ORDERS:
-            weights = mixed(of_persona[order], base[BASE_ORDER], known)
-            share = weights[known]
-            bits = code_length(share * of_persona[order] + (1 - share) * base[BASE_ORDER], persona.validation)
-            if best is None or bits < best[0]:
-                best = bits, order, weights
-        assert best is not None
-        bits, order, weights = best
-        seconds = time.perf_counter() - begun
-        share = weights[own.longest_known(test)]
-        mixture = share * own.probabilities(test)[order] + (1 - share) * general.probabilities(test)[BASE_ORDER]
-        return Outcome(code_length(mixture, persona.test), bits, seconds, 0, {"order": order})
-
-
-def code_length(probabilities: Numbers, posts: Sequence[str]) -> float:
-    """Returns bits a character of posts whose symbols have these probabilities."""
-    return float(-np.log2(probabilities).sum()) / characters_and_marks(posts)
-
-
-class Ppmd:
-    """PPMd primed with the base corpus and the persona; unlike the others it learns from what it is measured on."""
-
-    def __init__(self, corpus: BaseCorpus) -> None:
-        self._corpus = corpus
-
-    def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
-        return {"corpus": self._corpus.described(), "order": ppmd.ORDER}
-
-    @cached_property
-    def _coder(self) -> ppmd.Coder:
-        return ppmd.Coder(self._corpus.symbols)
-
-    def run(self, persona: Persona, seed: int) -> Outcome:
-        coder, train = self._coder, joined(persona.train)
-        validation = coder.bits(train, joined(persona.validation)) / characters_and_marks(persona.validation)
-        begun = time.perf_counter()
-        bits = coder.bits(train, joined(persona.test)) / characters_and_marks(persona.test)
-        return Outcome(bits, validation, time.perf_counter() - begun, 0)
-
-
 def contenders(
     base: Checkpoint,
     lstm: Checkpoint,
@@ -365,9 +239,3 @@ def contenders(
         "trial": Ours(base, trial_epochs, settings=trial_settings or {}, mixed_in=mixed_in),
         "stock_keras": StockKeras(lstm, tutorial_epochs),
     }
-
-
-def fingerprint(persona: Persona) -> str:
-    """Returns what tells these posts, so cut, from others."""
-    text = json.dumps([persona.train, persona.validation, persona.test])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -25,9 +25,9 @@ from models_app.ml.kinds import kind_of
 
 from . import common, ppmd
 from .common import say
-from .contenders import TUTORIAL_EPOCHS, Contender, Outcome, contenders, fingerprint
+from .contenders import TUTORIAL_EPOCHS, Contender, contenders
 from .personas import Persona, read_persona, together
-from .results import Results
+from .results import Outcome, Results
 
 NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
 MORE: Final = ("stock_keras", "trial")  # only where they are asked for
@@ -126,7 +126,7 @@ def large_enough(options: argparse.Namespace) -> Iterator[Persona]:
 def learned(persona: Persona, chosen: Mapping[str, Contender], results: Results, repeat: int) -> Row:
     """Returns the row of a persona; the contenders take turns, a run each, but for what the results know already."""
     outcomes: dict[str, list[Outcome]] = {name: [] for name in chosen}
-    posts = fingerprint(persona)
+    posts = persona.fingerprint()
     for seed in range(repeat):
         for name, contender in chosen.items():
             if seed and name in ONCE:

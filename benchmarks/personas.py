@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from models_app.ml.dataset import stream_posts
 from models_app.ml.vocabulary import END, encode
 from tweets.cleaning import Cleaner, CleaningRules, Survey
 from tweets.sources import Post, SourceSettings, open_source
 
-from .common import ROOT
+from .common import ROOT, say
 from .posts import made_posts
 
 
@@ -36,6 +42,11 @@ class Persona:
     def characters(self) -> int:
         """Returns the characters of the training part, end marks not counted."""
         return sum(map(len, self.train))
+
+    def fingerprint(self) -> str:
+        """Returns what tells these posts, so cut, from others."""
+        text = json.dumps([self.train, self.validation, self.test])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_persona(path: Path, *, newest: int, kept: int = 0, rules: CleaningRules | None = None) -> Persona:
@@ -115,3 +126,41 @@ def first_megabytes(paths: Sequence[Path], megabytes: float) -> bytes:
         parts.append(joined([post]))
         left -= len(parts[-1])
     return b"".join(parts)
+
+
+class BaseCorpus:
+    """The first megabytes of the base corpus, read once, for whoever learns from them beside the persona."""
+
+    def __init__(self, megabytes: float) -> None:
+        self.megabytes = megabytes
+
+    @cached_property
+    def symbols(self) -> bytes:
+        if not (files := base_corpus()):
+            raise SystemExit(
+                f"The base corpus, corpus/train-*.txt.xz, is not in {data_folder()}. Name the folder that holds it in "
+                "BOTFACTORY_DATA, or leave kneser_ney, ppmd and --mixed out."
+            )
+        say(f"reading {self.megabytes:g} MB of the base corpus")
+        return first_megabytes(files, self.megabytes)
+
+    @cached_property
+    def _posts(self) -> list[bytes]:
+        return self.symbols.split(bytes([END]))[:-1]
+
+    def some_posts(self, characters: int, seed: int) -> tuple[str, ...]:
+        """Returns posts chosen by chance, no two the same one, until they have at least so many characters.
+
+        Fewer where the corpus has no more.
+        """
+        chosen, left = [], characters
+        for place in np.random.default_rng(seed).permutation(len(self._posts)):
+            if left <= 0:
+                break
+            chosen.append(self._posts[place].decode())
+            left -= len(chosen[-1])
+        return tuple(chosen)
+
+    def described(self) -> dict[str, Any]:
+        """Returns what tells this part of the corpus from others."""
+        return {"megabytes": self.megabytes, "files": [[path.name, path.stat().st_size] for path in base_corpus()]}

@@ -1,15 +1,32 @@
-"""Outcomes in a file of JSON lines, each written as soon as it is known: an interrupted run goes on behind the last."""
+"""What came of learning a persona, kept in a file of JSON lines.
+
+Each outcome is written as soon as it is known: an interrupted run goes on behind the last.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .common import say
-from .contenders import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """bits: a character, on the newest tenth; validation_bits: on the tenth before, by which the contender has chosen.
+
+    seconds: from the start to the chosen model, building the graph included and this measurement left out; epochs: that
+    were trained; more: what else is worth knowing.
+    """
+
+    bits: float
+    validation_bits: float
+    seconds: float
+    epochs: int
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Results:

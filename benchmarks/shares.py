@@ -23,10 +23,10 @@ from models_app.ml.evaluation import Evaluation, evaluate
 
 from . import common
 from .common import say
-from .contenders import Ours, Outcome
+from .contenders import Ours
 from .fine_tune import large_enough, learned
 from .personas import Persona
-from .results import Results
+from .results import Outcome, Results
 
 STEPS: Final = 10
 PARTS: Final = 10  # of the validation posts, for the standard error of a difference

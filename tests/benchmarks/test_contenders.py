@@ -10,16 +10,15 @@ from benchmarks.contenders import (
     KERAS_BETA_2,
     TUTORIAL_RATE,
     UNCLIPPED,
-    BaseCorpus,
     MixedIn,
     Ours,
-    Outcome,
-    code_length,
     contenders,
 )
 from benchmarks.fine_tune import Row, summary
 from benchmarks.generation import EndsAt, ExactSampler
-from benchmarks.personas import Persona
+from benchmarks.personas import BaseCorpus, Persona
+from benchmarks.results import Outcome
+from benchmarks.rivals import code_length
 from models_app import trainings
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import MOST_EPOCHS, NetworkConfig, SamplingConfig, usual_epochs

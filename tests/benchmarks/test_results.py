@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.contenders import Outcome
-from benchmarks.results import Results
+from benchmarks.results import Outcome, Results
 
 KEY = {"persona": "someone", "depends_on": {"epochs": 3}}
 OUTCOME = Outcome(1.5, 1.6, 20.0, 3, {"best_epoch": 2})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import common, contenders, fine_tune, generation, growth, ppmd, pytorch
+from benchmarks import common, contenders, fine_tune, generation, growth, personas, ppmd, pytorch, rivals
 from benchmarks.posts import made_posts
 from models_app.ml.config import NetworkConfig
 
@@ -88,7 +88,7 @@ def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from
     def trained_again(*_: Any) -> None:
         raise AssertionError("What the file knows is run again.")
 
-    for contender in (contenders.Base, contenders.Ours, contenders.Tutorial, contenders.KneserNeyMixture):
+    for contender in (contenders.Base, contenders.Ours, contenders.Tutorial, rivals.KneserNeyMixture):
         monkeypatch.setattr(contender, "run", trained_again)
     fine_tune.main(arguments)
     assert last_line(capsys)["personas"] == found["personas"]
@@ -176,7 +176,7 @@ def test_a_contender_that_is_not_known_is_named(capsys: pytest.CaptureFixture[st
 def test_a_missing_base_corpus_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BOTFACTORY_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match="BOTFACTORY_DATA"):
-        _ = contenders.BaseCorpus(1).symbols
+        _ = personas.BaseCorpus(1).symbols
 
 
 def test_each_command_of_the_docs_is_a_script() -> None:
