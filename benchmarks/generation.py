@@ -38,7 +38,7 @@ from pathlib import Path
 from models_app.ml.checkpoint import load
 from models_app.ml.sampler import Sampler
 imported = time.perf_counter()
-Sampler(load(Path(sys.argv[1])))
+Sampler(load(Path(sys.argv[1]), as_stored=True))
 loaded = time.perf_counter()
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 from benchmarks.common import peak_megabytes
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     facts = common.machine()
     network = NetworkConfig(kind="lstm", embedding=options.embedding, units=options.units)
-    models = {"lstm": ascii_network(network), "base": load(options.base)}
+    models = {"lstm": ascii_network(network), "base": load(options.base, as_stored=True)}
     contenders = {"predict": common.timed(_predict(models["lstm"], options), options.predicted)}
     for rows in options.streams:
         contenders[f"function@{rows}"] = common.timed(_function(models["lstm"], rows, options), rows * options.function)

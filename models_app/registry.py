@@ -351,4 +351,4 @@ def _guard(path: str, sha256: str) -> CopyGuard:
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)
 def _sampler(path: str, sha256: str) -> Sampler:
-    return Sampler(checkpoint.load(Path(path)))
+    return Sampler(checkpoint.load(Path(path), as_stored=True))

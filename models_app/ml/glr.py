@@ -74,11 +74,15 @@ class Stepper:
         self._contexts = config.contexts
         self._rows = config.context_rows
         self._units = config.units
+        # These are only looked up and may be of a smaller type; all else is multiplied.
+        self._context_embeddings = [weights[f"context_{place}_embedding"] for place in range(len(config.contexts))]
+        weights = {
+            name: np.asarray(array, np.float32) for name, array in weights.items() if not name.startswith("context_")
+        }
         # The byte has only 256 values, and each context only so many rows: their share of the input product is a table.
         kernel = weights["input_kernel"]
         split = [config.embedding + place * config.context_width for place in range(len(config.contexts) + 1)]
         self._table: Floats = weights["embedding"] @ kernel[: config.embedding]
-        self._context_embeddings = [weights[f"context_{place}_embedding"] for place in range(len(config.contexts))]
         self._context_kernel: Floats = np.ascontiguousarray(kernel[split[0] :])
         self._layers = [self._layer(config, weights, layer) for layer in range(config.layers)]
         # A norm's scale is a factor of the rows of the product behind it.
@@ -110,7 +114,7 @@ class Stepper:
         if self._contexts:
             picked = rows_of(keys, self._rows)
             looked_up = [table[picked[:, place]] for place, table in enumerate(self._context_embeddings)]
-            x += np.concatenate(looked_up, axis=1) @ self._context_kernel
+            x += np.concatenate(looked_up, axis=1, dtype=np.float32) @ self._context_kernel
         keep = (symbols != END).astype(np.float32)[:, None]
         after: list[NDArray[Any]] = []
         for (kernel, bias, projection), c in zip(self._layers, state[:-1], strict=True):

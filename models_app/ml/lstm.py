@@ -57,6 +57,7 @@ class Stepper:
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
         units = config.units
+        weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
         # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, all four gates are one call of tanh.
         scale = np.full(4 * units, 0.5, np.float32)
         scale[2 * units : 3 * units] = 1

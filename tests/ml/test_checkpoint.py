@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save as save_tensors
 
 from models_app.ml import checkpoint as module
 from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, load, recover, save
+from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
+from models_app.ml.kinds import State, kind_of
 
-from .conftest import random_checkpoint
+from .conftest import TINY, random_checkpoint
+
+TINY_GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=16, context_width=4)
 
 
 def write(directory: Path, start: Checkpoint, **meta: object) -> Checkpoint:
@@ -199,6 +206,50 @@ def test_half_as_large_holds_the_nearest_of_float16(tmp_path: Path, checkpoint: 
     save(tmp_path / "whole", network=checkpoint.network, weights=checkpoint.weights, meta={})
     sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("half", "whole")]
     assert sizes[0] < 0.6 * sizes[1]
+
+
+@pytest.mark.parametrize("network", [TINY, TINY_GLR])
+def test_what_is_loaded_as_stored_is_half_as_large_and_writes_the_same(tmp_path: Path, network: NetworkConfig) -> None:
+    made = random_checkpoint(network)
+    save(tmp_path / "half", network=network, weights=made.weights, meta={}, half=True)
+    whole, stored = load(tmp_path / "half"), load(tmp_path / "half", as_stored=True)
+    assert {array.dtype for array in stored.weights.values()} == {np.dtype(np.float16)}
+    state: list[State] = []
+    for loaded in (whole, stored):
+        stepper = kind_of(network).stepper(network, loaded.weights)
+        after = stepper.start(3)
+        for symbols in ([1, 2, 255], [7, 255, 9], [65, 32, 66]):
+            logits, after = stepper.step(np.array(symbols), after)
+        state.append((logits, *after))
+    for one, other in zip(*state, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("as_stored", [False, True])
+@pytest.mark.parametrize("stored", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_what_is_no_number_is_noticed_in_a_file_of_any_type(
+    tmp_path: Path, checkpoint: Checkpoint, value: float, stored: type, *, as_stored: bool
+) -> None:
+    write(tmp_path / "base", checkpoint)
+    arrays: dict[str, Any] = {name: array.astype(stored) for name, array in checkpoint.weights.items()}
+    rewrite(tmp_path / "base", arrays)
+    assert {array.dtype for array in load(tmp_path / "base", as_stored=as_stored).weights.values()} == {
+        np.dtype(np.float16 if as_stored and stored is np.float16 else np.float32)
+    }
+    arrays["bias"][3] = value
+    rewrite(tmp_path / "base", arrays)
+    with pytest.raises(CheckpointError, match="bias holds a value that is not a finite number"):
+        load(tmp_path / "base", as_stored=as_stored)
+
+
+def rewrite(directory: Path, arrays: dict[str, Any]) -> None:
+    """The directory holds these arrays, whatever they are, with the digest that belongs to them."""
+    data = save_tensors(arrays)
+    content = describe(directory) | {"sha256": hashlib.sha256(data).hexdigest()}
+    (directory / WEIGHTS).write_bytes(data)
+    (directory / CONFIG).write_text(json.dumps(content))
 
 
 def test_what_float16_cannot_hold_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:
