@@ -72,6 +72,8 @@ def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(al
             expect(watcher.page.locator("#chart canvas")).to_be_visible()
             expect(watcher.page.get_by_role("link", name="Open the bot")).to_be_visible()
         assert page.locator("#losses").inner_text() == phone.page.locator("#losses").inner_text()
+        table = phone.page.get_by_role("region", name="Losses by epoch")
+        assert table.evaluate("region => region.scrollWidth <= region.clientWidth")
         phone.require_no_complaints()
 
 
