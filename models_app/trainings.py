@@ -25,10 +25,11 @@ FINE_TUNE = "fine_tune"
 #: The limit that trainings count against.
 TRAINING_MINUTES = "training_minutes_a_day"
 
-#: Before anything has been trained on this machine: what two cores do (docs/benchmarks.md), in characters a second.
-TYPICAL_SPEED = 20_000.0
-#: Starting TensorFlow, building the graph, writing samples, the report card and saving, in seconds.
-STARTING_SECONDS = 20.0
+#: Before anything has been trained on this machine: what two cores do, 13,300 to 31,000 (docs/benchmarks.md), in
+#: characters a second.
+TYPICAL_SPEED = 16_000.0
+#: Building the graph, the first validation, writing samples, the report card and saving, in seconds.
+STARTING_SECONDS = 15.0
 VALIDATION_SHARE = 0.1
 #: What a person may set of a training beside the epochs and the seed.
 SETTINGS = (
