@@ -171,11 +171,11 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
         raise CheckpointError(f"The weights in {directory} are not those that were saved; restore them from a backup.")
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
-        arrays = load_tensors(data)
+        stored = load_tensors(data)
+        kept = (np.float16, np.float32) if as_stored else (np.float32,)
+        arrays = {name: array if array.dtype in kept else array.astype(np.float32) for name, array in stored.items()}
     except (ValueError, SafetensorError) as error:
         raise CheckpointError(f"The model in {directory} cannot be read: {error}") from error
-    if not as_stored or any(array.dtype not in (np.float16, np.float32) for array in arrays.values()):
-        arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
     _check_weights(network, arrays, f"The model in {directory}")
     meta = content.get("meta")
     return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"])
