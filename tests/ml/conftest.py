@@ -13,6 +13,7 @@ from models_app.ml.kinds import kind_of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 TINY = NetworkConfig(embedding=6, units=12)
+TINY_GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=32, context_width=4)
 
 
 def random_checkpoint(network: NetworkConfig = TINY, seed: int = 0, scale: float = 0.5) -> Checkpoint:

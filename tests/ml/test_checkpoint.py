@@ -18,9 +18,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.kinds import State, kind_of
 
-from .conftest import TINY, random_checkpoint
-
-TINY_GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=16, context_width=4)
+from .conftest import TINY, TINY_GLR, random_checkpoint
 
 
 def write(directory: Path, start: Checkpoint, **meta: object) -> Checkpoint:

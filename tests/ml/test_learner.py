@@ -13,10 +13,9 @@ from models_app.ml.dataset import Batch
 from models_app.ml.kinds import kind_of
 from models_app.ml.learner import Learner
 
-from .conftest import TINY, random_checkpoint
+from .conftest import TINY, TINY_GLR, random_checkpoint
 
-GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=32, context_width=4)
-BOTH = pytest.mark.parametrize("network", [TINY, GLR], ids=["lstm", "glr"])
+BOTH = pytest.mark.parametrize("network", [TINY, TINY_GLR], ids=["lstm", "glr"])
 ROWS, STEPS = 9, 6
 
 
@@ -76,7 +75,7 @@ def test_dropout_hides_what_its_seed_says_and_nothing_without_it(network: Networ
 def test_dropout_hides_other_outputs_of_each_row() -> None:
     rows, one = 8, batch(4, rows=1)  # two halves of one shape, for which the same seed would draw the same
     inputs, targets = np.repeat(one.inputs, rows, axis=0), np.repeat(one.targets, rows, axis=0)
-    ours = learner(GLR, rows, dropout=0.5)
+    ours = learner(TINY_GLR, rows, dropout=0.5)
     ours.train(Batch(inputs, targets, np.ones((rows, STEPS), np.float32)), learning_rate=0.0, seed=(1, 2))
     first, second = states(ours)[:2]
     np.testing.assert_allclose(first, np.repeat(first[:1], rows, axis=0), atol=1e-6)  # it reads what nothing hides

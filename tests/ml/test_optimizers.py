@@ -12,9 +12,7 @@ from models_app.ml.dataset import Batch
 from models_app.ml.learner import Learner
 from models_app.ml.optimizers import FastMuon, optimizer
 
-from .conftest import TINY, random_checkpoint
-
-GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=32, context_width=4)
+from .conftest import TINY, TINY_GLR, random_checkpoint
 
 
 def batch(seed: int) -> Batch:
@@ -43,7 +41,7 @@ def test_muon_makes_all_singular_values_of_a_step_about_one(shape: tuple[int, in
     assert cosine > 0.97
 
 
-@pytest.mark.parametrize("network", [TINY, GLR], ids=["lstm", "glr"])
+@pytest.mark.parametrize("network", [TINY, TINY_GLR], ids=["lstm", "glr"])
 def test_muon_steps_the_matrices_and_adam_all_else(network: NetworkConfig) -> None:
     ours = learner(network, "muon")
     ours.reset(8)
@@ -82,7 +80,7 @@ def test_an_unknown_optimizer_is_refused_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "muon"])
-@pytest.mark.parametrize("network", [TINY, GLR], ids=["lstm", "glr"])
+@pytest.mark.parametrize("network", [TINY, TINY_GLR], ids=["lstm", "glr"])
 def test_training_goes_on_from_a_snapshot_as_if_nothing_had_been(network: NetworkConfig, name: str) -> None:
     whole = learner(network, name)
     whole.reset(8)
