@@ -9,7 +9,7 @@ from typing import Any, Final
 from botfactory.rest.errors import ApiError, register_errors, status_of
 from models_app import registry, services, sharing
 from models_app.ml.errors import BadSampling, LearningError
-from tweets import services as corpora
+from tweets.errors import CorpusError
 
 register_errors(
     {
@@ -60,5 +60,5 @@ def about(param: str) -> Iterator[None]:
     """What a service says against it is said of this field."""
     try:
         yield
-    except (corpora.CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
+    except (CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
         raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None

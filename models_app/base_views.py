@@ -25,7 +25,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.kinds import kind_of
 from models_app.models import BaseChange, TrainedModel
-from tweets.services import CorpusError
+from tweets.errors import CorpusError
 
 JOBS_SHOWN = 5
 CHANGES_SHOWN = 20

@@ -18,6 +18,7 @@ from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets import summary
+from tweets.errors import CorpusError
 from tweets.models import Corpus
 from tweets.views import corpus_or_404
 
@@ -58,7 +59,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 settings=form.settings(),
             )
             return redirect(job)
-        except (services.ModelError, corpora.CorpusError, LimitReached) as error:
+        except (services.ModelError, CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     return render(
         request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200

@@ -20,7 +20,7 @@ from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import model as model
-from tweets import services as corpora
+from tweets import uploads
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +74,7 @@ def test_nobody_writes_the_states_by_hand(desk: Client, model: TrainedModel) -> 
 
 
 def test_a_corpus_is_deleted_with_its_files(desk: Client, corpus: Corpus) -> None:
-    folder = corpora.upload_dir(corpus)
+    folder = uploads.folder_of(corpus)
     folder.mkdir(parents=True)
     act(desk, "tweets/corpus", "delete_with_files", corpus)
     assert not Corpus.objects.exists() and not folder.exists()

@@ -23,18 +23,18 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
-from tweets import costs, deletion, services
+from tweets import costs, deletion, errors, services
 from tweets.models import Corpus
 from tweets.sources.handles import Network
 
 router = Router(tags=["corpora"])
 register_errors(
     {
-        services.CorpusError: 422,
-        services.CorpusBusy: 409,
-        services.NotAsked: 409,
-        services.NotOffered: 409,
-        services.UploadTooLarge: 413,
+        errors.CorpusError: 422,
+        errors.CorpusBusy: 409,
+        errors.NotAsked: 409,
+        errors.NotOffered: 409,
+        errors.UploadTooLarge: 413,
     }
 )
 
@@ -359,7 +359,7 @@ def _about(param: str) -> Iterator[None]:
     """What a service says against it is said of this field."""
     try:
         yield
-    except services.CorpusError as error:
+    except errors.CorpusError as error:
         raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
 
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from tweets import services
+from tweets import errors, services
 from tweets.cleaning import CleaningRules, Form, Links
 from tweets.models import Corpus
 from tweets.rows import insert
@@ -37,7 +37,7 @@ RULES = CleaningRules(
 )
 
 
-class BadBlend(services.CorpusError):
+class BadBlend(errors.CorpusError):
     code = "bad_blend"
 
 

@@ -10,7 +10,7 @@ from django.core import signing
 from django.core.cache import cache
 
 from botfactory.accounts.models import User
-from tweets import services
+from tweets import errors, services
 from tweets.budget import MonthlyBudget
 from tweets.models import Corpus
 from tweets.sources import SourceError, SourceSettings, look_up
@@ -25,7 +25,7 @@ _ANSWER_SECONDS = 10.0  # somebody waits in front of the page
 _RETRY_DELAYS = (1.0,)
 
 
-class CannotLookUp(services.CorpusError):
+class CannotLookUp(errors.CorpusError):
     """X did not tell how many posts there are; the message says why."""
 
     code = "cannot_look_up"

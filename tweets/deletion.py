@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -11,9 +10,8 @@ from django.db.models import Count
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import audit
+from tweets import audit, uploads
 from tweets.models import AuditEntry, Corpus
-from tweets.services import upload_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,6 @@ class Gone:
 
 def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     """The corpus is gone with its posts, files and jobs. Models that learned from it stay."""
-    folder = upload_dir(corpus)
     files = _count_files(corpus)
     with transaction.atomic():
         of_it = Job.objects.filter(subject_id=corpus.pk)
@@ -45,12 +42,12 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
         Corpus.objects.filter(pk=corpus.pk).delete()
         gone = Gone(posts=posts, files=files, jobs=number_of_jobs)
         audit.record_corpus(AuditEntry.Action.DELETE, corpus, by=by, **asdict(gone))
-    shutil.rmtree(folder, ignore_errors=True)
+    uploads.remove(corpus)
     return gone
 
 
 def _count_files(corpus: Corpus) -> int:
-    folder = upload_dir(corpus)
+    folder = uploads.folder_of(corpus)
     return sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
-from tweets import blend, services
+from tweets import blend, services, uploads
 from tweets.clean_corpus import clean
 from tweets.models import Corpus
 from tweets.sources import open_source
@@ -91,7 +91,7 @@ def _wants_newer(handle: JobHandle) -> bool:
 
 
 def _read(handle: JobHandle, corpus: Corpus) -> None:
-    path = services.upload_path(corpus)
+    path = uploads.file_of(corpus)
     if path is None and corpus.source not in NETWORKS:
         raise JobFailed("upload_gone", "The uploaded file is no longer there: bring it once more.")
     # What an earlier job left of the newer posts comes first, then what has been posted since.

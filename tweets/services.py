@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,9 +18,19 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from tweets import audit
+from tweets import audit, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
+from tweets.errors import (
+    BadHandle,
+    CorpusBusy,
+    CorpusTooSmall,
+    NotAsked,
+    NothingGiven,
+    NothingNewer,
+    NotOffered,
+    OptedOut,
+)
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
@@ -43,48 +53,6 @@ NETWORK_PAGE = 100
 MOST_OF_AN_ACCOUNT = 20_000
 MOST_OF_X = 3_200
 HEAD_BYTES = 4_096
-
-
-class CorpusError(Exception):
-    """A sentence for the person; `code` for programs."""
-
-    code = "corpus_error"
-
-
-class NotOffered(CorpusError):
-    code = "not_offered"
-
-
-class UploadTooLarge(CorpusError):
-    code = "upload_too_large"
-
-
-class NothingGiven(CorpusError):
-    code = "nothing_given"
-
-
-class BadHandle(CorpusError):
-    code = "bad_handle"
-
-
-class OptedOut(CorpusError):
-    code = "opted_out"
-
-
-class NothingNewer(CorpusError):
-    code = "nothing_newer"
-
-
-class CorpusBusy(CorpusError):
-    code = "corpus_busy"
-
-
-class NotAsked(CorpusError):
-    code = "not_asked"
-
-
-class CorpusTooSmall(CorpusError):
-    code = "corpus_too_small"
 
 
 def corpora_for_user(user: Any) -> QuerySet[Corpus]:
@@ -121,9 +89,7 @@ def import_text(
         raise NothingGiven("There is no text yet: paste your posts, one on each line.")
     corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
     corpus.name = corpus_name(name, "Pasted posts")
-    folder = upload_dir(corpus)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "upload.txt").write_text(text.encode("utf-8", "ignore").decode("utf-8"), encoding="utf-8")
+    uploads.keep(corpus, BytesIO(text.encode("utf-8", "ignore")), "pasted.txt")
     return submit_new(corpus, run_here=run_here)
 
 
@@ -148,13 +114,7 @@ def import_file(
         raise NothingGiven(f"{base_name} is empty: choose the file that holds your posts.")
     corpus = Corpus(owner=owner, basis=basis, source=detect_kind(base_name, head), file_name=base_name, **rules)
     corpus.name = corpus_name(name, Path(base_name).name.split(".")[0])
-    folder = upload_dir(corpus)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        _store(file, head, folder / f"upload{_suffixes(base_name)}")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    uploads.keep(corpus, file, base_name, head=head)
     return submit_new(corpus, run_here=run_here, column=column.strip())
 
 
@@ -229,7 +189,7 @@ def require_not_opted_out(network: str, handle: str) -> None:
 
 def submit_new(corpus: Corpus, *, run_here: bool = False, column: str = "") -> Job:
     """The corpus has its row, and its import is queued. LimitReached where its owner has enough (`jobs.submit`)."""
-    corpus.stored_bytes = sum(path.stat().st_size for path in upload_dir(corpus).glob("*"))
+    corpus.stored_bytes = uploads.size_of(corpus)
     try:
         with transaction.atomic():
             if not run_here:
@@ -241,7 +201,7 @@ def submit_new(corpus: Corpus, *, run_here: bool = False, column: str = "") -> J
             )
             return submit_import(corpus, run_here=run_here, column=column)
     except BaseException:
-        shutil.rmtree(upload_dir(corpus), ignore_errors=True)
+        uploads.remove(corpus)
         raise
 
 
@@ -276,7 +236,7 @@ def name_column(corpus: Corpus, column: str) -> Job:
         job = last_import(corpus)
         if job is None or (job.state, job.error_code) != (State.FAILED, base.WhichColumn.code):
             raise NotAsked("No import of these posts asks for a column: they have one, or failed for another reason.")
-        if upload_path(corpus) is None:
+        if uploads.file_of(corpus) is None:
             raise NotAsked("The uploaded file is no longer there: bring it once more, and name the column with it.")
         Job.objects.filter(pk=job.pk).update(arguments={**job.arguments, "column": column})
         jobs.retry(job)
@@ -302,16 +262,6 @@ def require_idle(corpus: Corpus) -> None:
 
 def busy_jobs(corpus: Corpus) -> QuerySet[Job]:
     return jobs.active_jobs(Job.objects.filter(subject_id=corpus.pk))
-
-
-def upload_dir(corpus: Corpus) -> Path:
-    return Path(settings.UPLOADS_DIR) / str(corpus.pk)
-
-
-def upload_path(corpus: Corpus) -> Path | None:
-    """The uploaded file, while it is kept."""
-    folder = upload_dir(corpus)
-    return next(iter(sorted(folder.iterdir())), None) if folder.is_dir() else None
 
 
 def source_settings(corpus: Corpus, *, at_terminal: bool = False) -> SourceSettings:
@@ -355,7 +305,7 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
 
 def forget_upload(corpus: Corpus) -> None:
     """The uploaded file is gone: its posts are in the database, and an archive holds more than posts."""
-    shutil.rmtree(upload_dir(corpus), ignore_errors=True)
+    uploads.remove(corpus)
     texts = corpus.posts.aggregate(stored=Sum(Length("text") + Length("cleaned")))
     Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
 
@@ -396,27 +346,6 @@ def _stored_mb(user: User) -> int:
     """Uploads while they are kept, then their posts."""
     stored = Corpus.objects.filter(owner=user).aggregate(stored=Sum("stored_bytes"))["stored"]
     return limits.megabytes(stored or 0)
-
-
-def _store(file: BinaryIO, head: bytes, path: Path) -> None:
-    limit = settings.MAX_UPLOAD_MB * 1024 * 1024
-    written = len(head)
-    with path.open("wb") as target:
-        target.write(head)
-        while block := file.read(1024 * 1024):
-            written += len(block)
-            if written > limit:
-                raise UploadTooLarge(
-                    f"The file is larger than the {settings.MAX_UPLOAD_MB:,} MB that are allowed here. "
-                    "Of an X archive, data/tweets.js alone is enough."
-                )
-            target.write(block)
-
-
-def _suffixes(file_name: str) -> str:
-    """The ending that says how to read the file, such as `.jsonl.gz`; nothing else of a name reaches the disk."""
-    endings = [s.lower() for s in Path(file_name).suffixes[-2:] if s[1:].isalnum() and len(s) <= 8]
-    return "".join(endings)
 
 
 def corpus_name(given: str, default: str) -> str:

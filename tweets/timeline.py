@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.db.models import F
 
 from botfactory.accounts.models import User
-from tweets import audit, services
+from tweets import audit, errors, services
 from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.sources import open_source
@@ -33,7 +33,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     try:
         account = account_of(handle)
     except ValueError as error:
-        raise services.BadHandle(str(error)) from None
+        raise errors.BadHandle(str(error)) from None
     services.require_not_opted_out(account.network, account.handle)
     corpus = _corpus_of(user, account)
     if corpus is None:

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from botfactory.accounts import tokens
 from botfactory.cors import cross_origin
 from tweets import timeline
-from tweets.services import CorpusError
+from tweets.errors import CorpusError
 from tweets.sources.base import RateLimited, SourceError
 
 #: Status by the code of an error; what the caller can do nothing about is 502 or 503.

@@ -19,7 +19,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
-from tweets import blend, costs, deletion, examples, export, posts, services
+from tweets import blend, costs, deletion, errors, examples, export, posts, services
 from tweets.forms import BlendForm, ColumnForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
@@ -43,7 +43,7 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             return _ask_or_submit(request, form)
-        except (services.CorpusError, LimitReached) as error:
+        except (errors.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     context = {"form": form, "x_is_offered": services.x_is_offered(), "x_cost": services.most_that_x_costs()}
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
@@ -78,7 +78,7 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
             owner=owner, handle=data[way], network=way, basis=basis, name=name, cursor=cursor, **rules
         )
     if not data["file"]:
-        raise services.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
+        raise errors.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
     file = data["file"]
     column = data["column"]
     return services.import_file(
@@ -96,7 +96,7 @@ def blend_corpora(request: HttpRequest) -> HttpResponse:
         try:
             job = blend.blend(owner=cast(User, request.user), weights=form.chosen(), name=form.cleaned_data["name"])
             return redirect("job", job_id=job.pk)
-        except (services.CorpusError, LimitReached) as error:
+        except (errors.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     return render(request, "tweets/blend.html", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -109,9 +109,9 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     form = ColumnForm(request.POST)
     try:
         if not form.is_valid():
-            raise services.NothingGiven("Name the column that holds the posts, in at most 80 characters.")
+            raise errors.NothingGiven("Name the column that holds the posts, in at most 80 characters.")
         return redirect(services.name_column(corpus, form.cleaned_data["column"]))
-    except (services.CorpusError, LimitReached, NotPossible) as error:
+    except (errors.CorpusError, LimitReached, NotPossible) as error:
         messages.warning(request, str(error))
     return redirect(services.last_import(corpus) or corpus)
 
@@ -129,7 +129,7 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
         else:
             try:
                 return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
-            except (services.CorpusError, LimitReached) as error:
+            except (errors.CorpusError, LimitReached) as error:
                 form.add_error(None, str(error))
     context |= {"drops": examples.drops(corpus), "changes": examples.changes(corpus)}
     return render(request, "tweets/rules.html", context, status=400 if form.errors else 200)
@@ -188,10 +188,10 @@ def _change_posts(
         wanted = corpus.posts.filter(pk=int(number)) if NUMBER.fullmatch(number) else wanted.none()
     try:
         if needs_words and not number and not words.strip():
-            raise services.NothingGiven("Search for a word first: all posts that hold it can be taken out at once.")
+            raise errors.NothingGiven("Search for a word first: all posts that hold it can be taken out at once.")
         count = change(corpus, wanted)
         messages.success(request, told.format("1 post is" if count == 1 else f"{count:,} posts are"))
-    except (services.CorpusError, LimitReached) as error:
+    except (errors.CorpusError, LimitReached) as error:
         messages.warning(request, str(error))
     return redirect(f"{reverse('posts', args=[corpus.pk])}?{form.address()}")
 
@@ -216,7 +216,7 @@ def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             context = {"estimate": costs.of_newer(corpus), "corpus": corpus}
             return render(request, "tweets/confirm.html", context)
         return redirect("job", job_id=services.bring_newer(corpus).pk)
-    except (services.CorpusError, LimitReached) as error:
+    except (errors.CorpusError, LimitReached) as error:
         messages.warning(request, str(error))
     return redirect(corpus)
 

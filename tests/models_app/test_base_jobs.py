@@ -32,7 +32,7 @@ from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts
 from tests.product import save_small_base
-from tweets import services as corpora
+from tweets.errors import CorpusError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, 
     for changed, sentence in cases:
         with pytest.raises(bases.BaseError, match=sentence):
             ask(admin, **changed)
-    with pytest.raises(corpora.CorpusError):
+    with pytest.raises(CorpusError):
         ask(admin, files=[], corpus=import_posts(admin, count=1))
     assert not Job.objects.filter(kind=bases.TRAIN_BASE).exists()
 

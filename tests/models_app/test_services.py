@@ -23,6 +23,7 @@ from models_app.runner import TRAIL_STEPS, Trail
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
 from tweets import services as corpora
+from tweets.errors import CorpusTooSmall
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,7 +146,7 @@ def test_epochs_out_of_range_are_refused(corpus: Corpus, base: TrainedModel, epo
 
 def test_too_few_characters_are_refused(alice: User, base: TrainedModel) -> None:
     corpus = import_posts(alice, count=20)
-    with pytest.raises(corpora.CorpusTooSmall, match="6,000"):
+    with pytest.raises(CorpusTooSmall, match="6,000"):
         trainings.fine_tune(owner=alice, corpus=corpus, start=base)
 
 

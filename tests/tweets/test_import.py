@@ -20,7 +20,7 @@ from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import deletion, runner, services, summary
+from tweets import deletion, errors, runner, services, summary, uploads
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 from tweets.sources import base
@@ -84,14 +84,14 @@ def test_an_archive_comes_whole_and_its_file_goes(alice: User) -> None:
     posts = make_posts(60)
     job, corpus = bring(alice, "twitter-2022.zip", archive_2022(posts))
     assert (job.state, corpus.source, corpus.posts_kept) == (State.SUCCEEDED, "x_archive", 60)
-    assert not services.upload_dir(corpus).exists()
+    assert not uploads.folder_of(corpus).exists()
 
 
 def test_an_upload_is_kept_until_its_import_has_succeeded(alice: User) -> None:
     job, corpus = bring(alice, "posts.jsonl", b'{"text": "fine"}\n{"text": ')
     assert (job.state, job.error_code, corpus.state) == (State.FAILED, "bad_file", "failed")
     assert "Line 2" in job.error_message
-    assert services.upload_path(corpus) is not None
+    assert uploads.file_of(corpus) is not None
 
 
 def test_replies_stay_when_they_are_wanted(alice: User) -> None:
@@ -120,7 +120,7 @@ def test_quotes_are_left_out_where_they_are_not_wanted(alice: User) -> None:
 def test_a_corpus_is_not_cleaned_while_a_job_is_at_work_on_it(alice: User) -> None:
     corpus = run(services.import_text(owner=alice, text="\n".join(make_posts(5))))[1]
     services.reclean(corpus, CleaningRules(keep_replies=True))
-    with pytest.raises(services.CorpusBusy):
+    with pytest.raises(errors.CorpusBusy):
         services.reclean(corpus, CleaningRules())
 
 
@@ -254,21 +254,23 @@ def test_a_source_that_is_down_is_asked_again_later_and_at_last_given_up(
 
 
 def test_without_a_token_handles_are_not_offered(alice: User) -> None:
-    with pytest.raises(services.NotOffered, match="X_BEARER_TOKEN"):
+    with pytest.raises(errors.NotOffered, match="X_BEARER_TOKEN"):
         services.import_handle(owner=alice, handle="@prolific")
 
 
 @pytest.mark.parametrize("handle", ["", "@", "two words", "https://example.com/name", "a" * 16, "naïve"])
 def test_what_is_no_handle_is_told(alice: User, x_api: XApiServer, handle: str) -> None:
-    with pytest.raises(services.BadHandle):
+    with pytest.raises(errors.BadHandle):
         services.import_handle(owner=alice, handle=handle)
     assert not Corpus.objects.exists()
 
 
 def test_an_upload_that_is_too_large_leaves_nothing(alice: User, settings: Any, tmp_path: Path) -> None:
     settings.MAX_UPLOAD_MB, settings.UPLOADS_DIR = 1, tmp_path
-    with pytest.raises(services.UploadTooLarge, match="1 MB"):
+    with pytest.raises(errors.UploadTooLarge, match="1 MB"):
         services.import_file(owner=alice, file=io.BytesIO(b"x" * 1_100_000), file_name="posts.txt")
+    with pytest.raises(errors.UploadTooLarge, match="1 MB"):
+        services.import_text(owner=alice, text="x" * 1_100_000)
     assert not Corpus.objects.exists()
     assert not list(tmp_path.iterdir())
 
@@ -296,7 +298,7 @@ def test_the_report_says_whether_it_is_enough(alice: User) -> None:
 
 def test_a_deleted_corpus_takes_posts_jobs_and_files_along(alice: User) -> None:
     job, corpus = bring(alice, "posts.jsonl", b'{"text": "fine"}\n{"text": ')
-    folder = services.upload_dir(corpus)
+    folder = uploads.folder_of(corpus)
     assert folder.exists()
     gone = deletion.delete_corpus(corpus, by=alice)
     assert (gone.files, gone.jobs) == (1, 1)

@@ -17,7 +17,7 @@ from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import model as model
 from tests.tweets.helpers import pasted
-from tweets import opt_out, services
+from tweets import errors, opt_out, services
 from tweets.models import AuditEntry, Corpus, OptOut
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,7 +66,7 @@ def test_the_same_name_elsewhere_is_somebody_else(alice: User, admin: User, sett
 
 def test_newer_posts_are_refused_too(brought: Corpus, admin: User) -> None:
     OptOut.objects.create(network="bluesky", handle="jane.bsky.social", by=admin)
-    with pytest.raises(services.OptedOut):
+    with pytest.raises(errors.OptedOut):
         services.bring_newer(brought)
 
 

@@ -12,7 +12,7 @@ from botfactory.accounts.models import User
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import posts, services
+from tweets import errors, posts, services
 from tweets.clean_corpus import clean
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
@@ -107,7 +107,7 @@ def test_taking_out_twice_takes_out_once(corpus: Corpus) -> None:
 
 def test_posts_stay_as_they_are_while_a_job_learns_from_them(corpus: Corpus) -> None:
     services.reclean(corpus, CleaningRules())
-    with pytest.raises(services.CorpusBusy, match="wait until"):
+    with pytest.raises(errors.CorpusBusy, match="wait until"):
         posts.take_out(corpus, corpus.posts.all())
     assert not corpus.posts.filter(is_removed=True).exists()
 

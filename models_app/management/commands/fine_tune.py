@@ -18,12 +18,13 @@ from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets import summary, terminal
+from tweets.errors import CorpusError
 from tweets.models import Corpus
 
 
 class Command(OwnerCommand):
     help = "Import posts, train a bot on them, register it, and let it write."
-    sentences = (corpora.CorpusError, services.ModelError, registry.NoBaseModel, LearningError)
+    sentences = (CorpusError, services.ModelError, registry.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -5,12 +5,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import OwnerCommand
-from tweets import services, summary, terminal
+from tweets import errors, summary, terminal
 
 
 class Command(OwnerCommand):
     help = "Import posts from a file, an X archive or an X handle into a new corpus."
-    sentences = (services.CorpusError,)
+    sentences = (errors.CorpusError,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
