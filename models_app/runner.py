@@ -32,12 +32,15 @@ logger = logging.getLogger(__name__)
 
 
 def prepare() -> None:
-    """TensorFlow is loaded, and what all report cards have in common is written: nobody's training waits for them."""
-    from models_app.ml import trainer  # noqa: F401
+    """TensorFlow is loaded, graphs are built and what report cards share is written: no training waits for that."""
+    # Imported late: TensorFlow belongs in the process that trains, and in no other.
+    from models_app.ml import spare
 
     with suppress(registry.NoBaseModel):
         base = registry.base_model()
-        report_cards.strangers_of(base, registry.load(base), lambda: None)
+        checkpoint = registry.load(base)
+        spare.prepare(checkpoint)
+        report_cards.strangers_of(base, checkpoint, lambda: None)
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:

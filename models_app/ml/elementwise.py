@@ -19,13 +19,13 @@ def tanh_gradient(tanh: Tensor, upstream: Tensor) -> Tensor:
     return tf.raw_ops.TanhGrad(y=tanh, dy=upstream)
 
 
-def dropout_mask(share: float, shape: tuple[int, ...], seed: Tensor) -> Tensor:
+def dropout_mask(share: float | Tensor, shape: tuple[int, ...], seed: Tensor) -> Tensor:
     """Returns factors of this shape: 0 for the share that is hidden, to the nearest 256th, and the same above 1 else.
 
     Their mean is 1. They depend on `seed`, two int32, alone. A byte decides on each, four from a number drawn: drawing
     one for each takes a twentieth of a training step.
     """
-    hidden, count = round(share * 256), math.prod(shape)
+    hidden, count = tf.round(share * 256.0), math.prod(shape)
     numbers = tf.raw_ops.StatelessRandomUniformFullInt(shape=(-(-count // 4),), seed=seed, dtype=tf.int32)
     drawn = tf.reshape(tf.reshape(tf.bitcast(numbers, tf.uint8), (-1,))[:count], shape)
-    return tf.cast(drawn >= hidden, tf.float32) * (256 / (256 - hidden))
+    return tf.cast(drawn >= tf.cast(hidden, tf.uint8), tf.float32) * (256 / (256 - hidden))

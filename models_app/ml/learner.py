@@ -25,7 +25,8 @@ Arrays = dict[str, NDArray[Any]]
 class Learner:
     """Holds a network and an optimizer with clipping of the global gradient norm.
 
-    The recurrent state of the training rows lives here between steps; `reset` sets it to zero.
+    The recurrent state of the training rows lives here between steps; `reset` sets it to zero. `dropout` may be given
+    another value between steps, but not turned on or off.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Learner:
         self._model.set_named_weights(weights)
         self._optimizer = optimizer_named(optimizer, beta_2=beta_2, clip_norm=clip_norm, products=kind)
         self._optimizer.build(self._model.trainable_variables)
-        self._dropout = dropout
+        self.dropout = dropout
         self._state: tuple[Any, ...] = ()
         # One graph for each shape of batch; reduce_retracing would lose the static shapes that unrolling needs.
         self._step = tf.function(self._train_step)
@@ -67,6 +68,7 @@ class Learner:
             self._state,
             tf.constant(learning_rate, tf.float32),
             tf.constant(seed, tf.int32),
+            tf.constant(self.dropout, tf.float32),
         )
         return _finite(float(loss)), float(batch.weights.sum())
 
@@ -119,12 +121,22 @@ class Learner:
         self._state = tuple(tf.constant(arrays[name]) for name in parts)
 
     def _train_step(
-        self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], learning_rate: Any, seed: Any
+        self,
+        inputs: Any,
+        targets: Any,
+        weights: Any,
+        state: tuple[Any, ...],
+        learning_rate: Any,
+        seed: Any,
+        dropout: Any,
     ) -> Any:
         losses, states = [], []
         with tf.GradientTape() as tape:
             for number, part in enumerate(_halves(inputs.shape[0])):
-                hide = self._hide(self._model.hide_shape(part.stop - part.start, inputs.shape[1]), seed, number)
+                hide = None
+                if self.dropout:
+                    shape = self._model.hide_shape(part.stop - part.start, inputs.shape[1])
+                    hide = dropout_mask(dropout, shape, seed + tf.constant([0, number << 24]))
                 logits, after = self._model(inputs[part], tuple(array[part] for array in state), hide)
                 losses.append(_loss(logits, targets[part], weights[part]))
                 states.append(after)
@@ -134,11 +146,6 @@ class Learner:
         self._optimizer.learning_rate.assign(learning_rate)
         self._optimizer.apply(tape.gradient(mean, variables), variables)
         return loss, _joined(states)
-
-    def _hide(self, shape: tuple[int, ...], seed: Any, number: int) -> Any:
-        if not self._dropout:
-            return None
-        return dropout_mask(self._dropout, shape, seed + tf.constant([0, number << 24]))
 
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:
         losses, states = [], []

@@ -25,6 +25,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from . import spare
 from .checkpoint import Checkpoint
 from .clock import Clock
 from .config import FineTuneConfig, SamplingConfig
@@ -113,7 +114,7 @@ class _FineTune:
 
     def _new_learner(self) -> Learner:
         config = self._config
-        return Learner(
+        return spare.learner(
             self._start.network,
             self._start.weights,
             beta_2=config.beta_2,

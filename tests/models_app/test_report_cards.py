@@ -17,7 +17,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, report_cards, runner, services, trainings
-from models_app.ml import dataset, report_card
+from models_app.ml import dataset, report_card, spare
 from models_app.ml.report_card import Copied, ReportCard
 from models_app.models import TrainedModel
 from tests.models_app.conftest import train
@@ -89,6 +89,8 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     runner.prepare()
     assert path.read_bytes() == first
     assert report_cards.strangers_of(base, weights, lambda: None).learned
+    taken: Any = spare.learner(weights.network, weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06)
+    assert taken._step.experimental_get_tracing_count()  # its graphs are built already
 
 
 def test_without_a_base_model_there_is_nothing_to_prepare(db: None) -> None:

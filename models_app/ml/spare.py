@@ -1,0 +1,88 @@
+"""A learner whose graphs are built while nobody waits: that takes seconds of each training. Imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from .checkpoint import Checkpoint
+from .config import FineTuneConfig, NetworkConfig
+from .dataset import Batch
+from .learner import Learner
+from .products import product_type
+
+#: Of the batches that `FineTuneConfig.auto` chooses, and of those that a fine-tune validates.
+TRAINED_ROWS: Final = (16, 32)
+VALIDATED_ROWS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a learner's graphs depend on, beside the shapes of batches."""
+
+    network: NetworkConfig
+    beta_2: float
+    clip_norm: float
+    hides: bool
+    products: str
+
+
+_lock = Lock()
+_spare: tuple[_Made, Learner] | None = None
+
+
+def prepare(start: Checkpoint) -> None:
+    """The next training from a network of this shape finds its graphs built, if its settings are the usual ones.
+
+    Not on a GPU: its memory is for those who train.
+    """
+    global _spare
+    if tf.config.list_physical_devices("GPU"):
+        return
+    usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=start.network.kind)
+    length = usual.sequence_length
+    with _lock:
+        made = _Made(start.network, usual.beta_2, usual.clip_norm, True, product_type())
+        learner = Learner(
+            start.network,
+            start.weights,
+            beta_2=made.beta_2,
+            clip_norm=made.clip_norm,
+            dropout=usual.dropout,
+            products=made.products,
+        )
+        for rows in TRAINED_ROWS:
+            learner.reset(rows)
+            learner.train(_blank(rows, length), learning_rate=0.0)
+        learner.validate(iter([_blank(VALIDATED_ROWS, length)]))
+        _spare = made, learner
+
+
+def learner(
+    network: NetworkConfig, weights: Mapping[str, NDArray[Any]], *, beta_2: float, clip_norm: float, dropout: float
+) -> Learner:
+    """Returns a learner with these weights that knows of no step: the spare one where it fits, else a new one.
+
+    Where the spare one is just being built, this waits for it.
+    """
+    global _spare
+    with _lock:
+        found, _spare = _spare, None
+    products = product_type()
+    if found and found[0] == _Made(network, beta_2, clip_norm, dropout > 0, products):
+        ready = found[1]
+        ready.dropout = dropout
+        ready.start_over(weights)
+        return ready
+    return Learner(network, weights, beta_2=beta_2, clip_norm=clip_norm, dropout=dropout, products=products)
+
+
+def _blank(rows: int, length: int) -> Batch:
+    symbols = np.zeros((rows, length), np.uint8)
+    return Batch(symbols, symbols, np.ones((rows, length), np.float32))

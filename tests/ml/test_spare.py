@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models_app.ml import spare
+from models_app.ml.config import FineTuneConfig, NetworkConfig
+from models_app.ml.trainer import FineTuneResult, fine_tune
+from tests.fakes.posts import make_posts
+
+from .conftest import TINY, TINY_GLR, random_checkpoint
+
+USUAL = {"beta_2": 0.99, "clip_norm": 1.0, "dropout": 0.06}
+
+
+@pytest.fixture(autouse=True)
+def nothing_spare() -> Iterator[None]:
+    spare.learner(TINY, random_checkpoint(TINY).weights, **USUAL)
+    yield
+    spare.learner(TINY, random_checkpoint(TINY).weights, **USUAL)
+
+
+def graphs(of: Any) -> int:
+    return int(of._step.experimental_get_tracing_count() + of._check.experimental_get_tracing_count())
+
+
+def trained(folder: Path) -> FineTuneResult:
+    posts = make_posts(160)
+    folder.mkdir()
+    return fine_tune(
+        start=random_checkpoint(TINY_GLR),
+        train=posts[:90],
+        validation=posts[90:],
+        config=FineTuneConfig.auto(characters=sum(map(len, posts[:90])), epochs=2, seed=3),
+        work_dir=folder,
+        on_progress=lambda _: None,
+        on_epoch=lambda _: None,
+        control=lambda: "go",
+        sample_count=0,
+    )
+
+
+def test_a_training_finds_its_graphs_built_and_ends_as_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = trained(tmp_path / "alone")
+    spare.prepare(random_checkpoint(TINY_GLR, seed=8))  # of other weights, which are not those that learn
+    taken: list[Any] = []
+    give = spare.learner
+
+    def giving(*given: Any, **named: Any) -> Any:
+        taken.append(give(*given, **named))
+        return taken[-1]
+
+    monkeypatch.setattr(spare, "learner", giving)
+    beside = trained(tmp_path / "beside")
+    assert graphs(taken[0]) == 3  # of two batches to learn and one to validate; the training has added none
+    assert [entry.train_loss for entry in beside.history] == [entry.train_loss for entry in alone.history]
+    for name, array in alone.weights.items():
+        np.testing.assert_array_equal(beside.weights[name], array)
+
+
+@pytest.mark.parametrize(
+    ("network", "changed"), [(TINY, {}), (TINY_GLR, {"clip_norm": 2.0}), (TINY_GLR, {"dropout": 0.0})]
+)
+def test_it_is_taken_only_where_it_fits(network: NetworkConfig, changed: dict[str, float]) -> None:
+    spare.prepare(random_checkpoint(TINY_GLR))
+    assert graphs(spare.learner(network, random_checkpoint(network).weights, **USUAL | changed)) == 0
+
+
+def test_it_is_taken_once() -> None:
+    spare.prepare(random_checkpoint(TINY_GLR))
+    built = [graphs(spare.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL)) for _ in range(2)]
+    assert built == [3, 0]
+
+
+def test_a_training_waits_for_the_one_that_is_being_built() -> None:
+    building = Thread(target=spare.prepare, args=[random_checkpoint(TINY_GLR)])
+    building.start()
+    while not spare._lock.locked() and building.is_alive():
+        pass
+    assert graphs(spare.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL)) == 3
+    building.join()
+
+
+def test_the_memory_of_a_gpu_is_left_to_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if kind == "GPU" else [])
+    spare.prepare(random_checkpoint(TINY_GLR))
+    assert graphs(spare.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL)) == 0
