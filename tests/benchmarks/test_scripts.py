@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import common, contenders, fine_tune, generation, growth, personas, ppmd, pytorch, rivals
+from benchmarks import common, contenders, fine_tune, generation, growth, personas, ppmd, pytorch, rivals, waiting
 from benchmarks.posts import made_posts
 from models_app.ml.config import NetworkConfig
 
@@ -165,6 +165,16 @@ def test_what_a_post_more_takes_is_the_difference_of_two_sizes() -> None:
         assert step["ms_per_post"] == pytest.approx(10)
         assert step["bytes_per_post"] == pytest.approx(2000)
     assert (found["times_posts"], found["times_seconds"]) == (100, 5.95)
+
+
+def test_a_training_after_waiting_ends_as_one_at_once(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
+    waiting.main(["--posts", "80", "--rounds", "2", "--base", str(tiny(TINY_GLR)), "--json"])
+    found = last_line(capsys)
+    assert len({run["bits"] for runs in found["runs"].values() for run in runs}) == 1
+    assert [run["prepare_seconds"] > 0.1 for runs in found["runs"].values() for run in runs] == [False] * 2 + [True] * 2
+    seconds = [[run["seconds"] for run in found["runs"][name]] for name in ("at once", "after waiting")]
+    ratios = [alone / waited for alone, waited in zip(*seconds, strict=True)]
+    assert found["ratio"] == pytest.approx([sum(ratios) / 2, min(ratios), max(ratios)], abs=1e-4)
 
 
 def test_a_contender_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,118 @@
+"""What a training gains from a process that has waited for it: the same fine-tune with and without graphs built before.
+
+    python -m benchmarks.waiting --json
+
+Made posts, the product's split, trainer and recipe, the shipped base model, each run in a process of its own that has
+TensorFlow loaded. The two take turns, every second round the other way round. Seconds count from the start of the
+training to its chosen weights; what was prepared before is told beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import common
+from .common import peak_megabytes, say, spread
+from .posts import made_posts
+
+NAMES = ("at once", "after waiting")
+Run = dict[str, float]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    if options.child:
+        common.json_line(training(options.child == NAMES[1], options))
+        return
+    facts = common.machine()
+    runs: dict[str, list[Run]] = {name: [] for name in NAMES}
+    for number in range(options.rounds):
+        for name in NAMES if number % 2 == 0 else NAMES[::-1]:
+            say(f"round {number + 1} of {options.rounds}: {name}")
+            runs[name].append(in_a_process(name, options))
+    first, second = runs.values()
+    result: dict[str, Any] = {
+        "posts": options.posts,
+        "seconds": {name: spread([run["seconds"] for run in runs[name]]) for name in NAMES},
+        "ratio": spread([alone["seconds"] / waited["seconds"] for alone, waited in zip(first, second, strict=True)]),
+        "saved_seconds": spread([a["seconds"] - w["seconds"] for a, w in zip(first, second, strict=True)]),
+        "prepare_seconds": spread([run["prepare_seconds"] for run in second]),
+        "waiting_mb": spread([run["waiting_mb"] for run in second]),
+    }
+    _show(result)
+    if options.json:
+        common.json_line(result | {"runs": runs, "machine": facts})
+
+
+def in_a_process(name: str, options: argparse.Namespace) -> Run:
+    """Returns what `training` finds in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.waiting", "--child", name]
+    command += ["--posts", str(options.posts), "--base", str(options.base.resolve())]
+    done = subprocess.run(command, cwd=common.ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: Run = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def training(is_prepared: bool, options: argparse.Namespace) -> Run:
+    """Returns the seconds of a fine-tune in this process and, with its graphs built before, what that took."""
+    from models_app.ml import spare
+    from models_app.ml.checkpoint import load
+    from models_app.ml.config import FineTuneConfig, usual_epochs
+    from models_app.ml.dataset import split
+    from models_app.ml.trainer import fine_tune
+
+    train, validation = split(list(made_posts(options.posts)), seed=0)
+    characters, start = sum(map(len, train)), load(options.base)
+    begun = time.perf_counter()
+    if is_prepared:
+        spare.prepare(start)
+    prepared, waiting = time.perf_counter() - begun, peak_megabytes()
+    with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
+        done = fine_tune(
+            start=start,
+            train=train,
+            validation=validation,
+            config=FineTuneConfig.auto(characters=characters, epochs=usual_epochs(characters), kind=start.network.kind),
+            work_dir=Path(folder),
+            on_progress=lambda _: None,
+            on_epoch=lambda _: None,
+            control=lambda: "go",
+            sample_count=0,
+        )
+        seconds = time.perf_counter() - begun - prepared
+    bits = done.bits_per_character
+    return {"seconds": seconds, "prepare_seconds": prepared, "waiting_mb": waiting, "bits": bits}
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("--posts", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
+    parser.add_argument("--child", choices=NAMES, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _show(result: dict[str, Any]) -> None:
+    common.table(
+        [f"{result['posts']:,} posts", "seconds"],
+        [[name, each.text(1)] for name, each in result["seconds"].items()],
+    )
+    print(
+        f"\nAfter waiting it is {result['ratio'].text()} times as fast, {result['saved_seconds'].text(1)} s sooner; "
+        f"to prepare takes {result['prepare_seconds'].text(1)} s and {result['waiting_mb'].text(0)} MB."
+    )
+
+
+if __name__ == "__main__":
+    main()
