@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 import numpy as np
@@ -34,19 +34,20 @@ class _Made:
 
 
 _lock = Lock()
+_asked = Event()  # a training of this process has asked for its learner
 _spare: tuple[_Made, Learner] | None = None
 
 
 def prepare(start: Checkpoint) -> None:
-    """The next training from a network of this shape finds its graphs built, if its settings are the usual ones.
+    """A training from a network of this shape finds its graphs built, if its settings are the usual ones.
 
-    Not on a GPU: its memory is for those who train.
+    Once one has begun in this process, no further graph is built: it would take the cores from it. Nor on a GPU, whose
+    memory is for those who train.
     """
     global _spare
-    if tf.config.list_physical_devices("GPU"):
+    if _asked.is_set() or tf.config.list_physical_devices("GPU"):
         return
     usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=start.network.kind)
-    length = usual.sequence_length
     with _lock:
         made = _Made(start.network, usual.beta_2, usual.clip_norm, True, product_type())
         learner = Learner(
@@ -57,11 +58,13 @@ def prepare(start: Checkpoint) -> None:
             dropout=usual.dropout,
             products=made.products,
         )
-        for rows in TRAINED_ROWS:
-            learner.reset(rows)
-            learner.train(_blank(rows, length), learning_rate=0.0)
-        learner.validate(iter([_blank(VALIDATED_ROWS, length)]))
         _spare = made, learner
+        learner.validate(iter([_blank(VALIDATED_ROWS, usual.sequence_length)]))
+        for rows in TRAINED_ROWS:
+            if _asked.is_set():
+                break
+            learner.reset(rows)
+            learner.train(_blank(rows, usual.sequence_length), learning_rate=0.0)
 
 
 def learner(
@@ -69,9 +72,10 @@ def learner(
 ) -> Learner:
     """Returns a learner with these weights that knows of no step: the spare one where it fits, else a new one.
 
-    Where the spare one is just being built, this waits for it.
+    Where a graph is just being built, this waits for it.
     """
     global _spare
+    _asked.set()
     with _lock:
         found, _spare = _spare, None
     products = product_type()

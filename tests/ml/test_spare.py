@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from models_app.ml import spare
 from models_app.ml.config import FineTuneConfig, NetworkConfig
+from models_app.ml.learner import Learner
 from models_app.ml.trainer import FineTuneResult, fine_tune
 from tests.fakes.posts import make_posts
 
@@ -20,10 +20,9 @@ USUAL = {"beta_2": 0.99, "clip_norm": 1.0, "dropout": 0.06}
 
 
 @pytest.fixture(autouse=True)
-def nothing_spare() -> Iterator[None]:
-    spare.learner(TINY, random_checkpoint(TINY).weights, **USUAL)
-    yield
-    spare.learner(TINY, random_checkpoint(TINY).weights, **USUAL)
+def a_process_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "_asked", Event())
+    monkeypatch.setattr(spare, "_spare", None)
 
 
 def graphs(of: Any) -> int:
@@ -50,6 +49,7 @@ def test_a_training_finds_its_graphs_built_and_ends_as_without_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = trained(tmp_path / "alone")
+    spare._asked.clear()
     spare.prepare(random_checkpoint(TINY_GLR, seed=8))  # of other weights, which are not those that learn
     taken: list[Any] = []
     give = spare.learner
@@ -80,13 +80,37 @@ def test_it_is_taken_once() -> None:
     assert built == [3, 0]
 
 
-def test_a_training_waits_for_the_one_that_is_being_built() -> None:
+def test_a_training_that_begins_meanwhile_waits_for_one_graph_and_no_more_are_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_at_it, go_on = Event(), Event()
+    validate = Learner.validate
+
+    def validating(*given: Any, **named: Any) -> tuple[float, float]:
+        is_at_it.set()
+        assert go_on.wait(60)
+        return validate(*given, **named)
+
+    monkeypatch.setattr(Learner, "validate", validating)
+    taken: list[Any] = []
     building = Thread(target=spare.prepare, args=[random_checkpoint(TINY_GLR)])
+    training = Thread(
+        target=lambda: taken.append(spare.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL))
+    )
     building.start()
-    while not spare._lock.locked() and building.is_alive():
-        pass
-    assert graphs(spare.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL)) == 3
+    assert is_at_it.wait(60)
+    training.start()
+    assert spare._asked.wait(60) and not taken
+    go_on.set()
     building.join()
+    training.join()
+    assert graphs(taken[0]) == 1
+
+
+def test_beside_a_training_nothing_is_built() -> None:
+    spare.learner(TINY, random_checkpoint(TINY).weights, **USUAL)
+    spare.prepare(random_checkpoint(TINY_GLR))
+    assert spare._spare is None
 
 
 def test_the_memory_of_a_gpu_is_left_to_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:

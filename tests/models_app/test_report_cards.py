@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import Mock
 
@@ -83,6 +84,7 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
+    monkeypatch.setattr(spare, "_asked", Event())  # no training has begun in this process
     runner.prepare()
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "strangers", None)
