@@ -168,6 +168,7 @@ JOB_STALE_SECONDS = env_int("JOB_STALE_SECONDS", 30, minimum=3)
 JOB_REAP_SECONDS = env_int("JOB_REAP_SECONDS", 10, minimum=1)
 JOB_MAX_ATTEMPTS = 3
 JOB_TIME_LIMIT_MINUTES = env_int("JOB_TIME_LIMIT_MINUTES", 24 * 60, minimum=1)
+TRAINER_BUILDS_AHEAD = env_bool("TRAINER_BUILDS_AHEAD", True)
 
 # What one person may have (None: no limit); the administrator can choose other limits for each
 LIMIT_QUEUED_JOBS = env_limit("LIMIT_QUEUED_JOBS", 50)

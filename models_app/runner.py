@@ -7,6 +7,8 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
 from models_app import registry, report_cards, services, trainings
@@ -39,7 +41,8 @@ def prepare() -> None:
     with suppress(registry.NoBaseModel):
         base = registry.base_model()
         checkpoint = registry.load(base)
-        spare.prepare(checkpoint)
+        if settings.TRAINER_BUILDS_AHEAD:
+            spare.prepare(checkpoint)
         report_cards.strangers_of(base, checkpoint, lambda: None)
 
 

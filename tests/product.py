@@ -68,6 +68,8 @@ class Product:
             "JOB_HEARTBEAT_SECONDS": "1",
             "JOB_REAP_SECONDS": "1",
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            # After each of many short trainings it would take the cores from what is tested next.
+            "TRAINER_BUILDS_AHEAD": "0",
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None

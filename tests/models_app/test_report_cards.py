@@ -95,6 +95,16 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     assert taken._step.experimental_get_tracing_count()  # its graphs are built already
 
 
+def test_an_operator_who_does_not_want_it_has_no_graphs_built_ahead(
+    base: TrainedModel, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spare, "_asked", Event())
+    monkeypatch.setattr(spare, "_spare", None)
+    settings.TRAINER_BUILDS_AHEAD = False
+    runner.prepare()
+    assert spare._spare is None
+
+
 def test_without_a_base_model_there_is_nothing_to_prepare(db: None) -> None:
     shutil.rmtree(Path(settings.CHECKPOINTS_DIR), ignore_errors=True)
     runner.prepare()

@@ -23,7 +23,7 @@ POSTS = 300
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running(tmp_path_factory.mktemp("product")) as product:
+    with running(tmp_path_factory.mktemp("product"), TRAINER_BUILDS_AHEAD="1") as product:
         yield product
 
 
