@@ -49,6 +49,8 @@ def prepare(start: Checkpoint) -> None:
         return
     usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=start.network.kind)
     with _lock:
+        if _asked.is_set():  # in the meantime: nobody would ever take what is built now
+            return
         made = _Made(start.network, usual.beta_2, usual.clip_norm, True, product_type())
         learner = Learner(
             start.network,
