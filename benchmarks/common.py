@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -150,6 +151,15 @@ def peak_megabytes() -> float:
     except (OSError, StopIteration):
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+
+
+def child_line(module: str, *arguments: str) -> Any:
+    """Returns the last line of JSON that `python -m benchmarks.MODULE` prints, run in a fresh process."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def parser(description: str) -> argparse.ArgumentParser:

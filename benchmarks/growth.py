@@ -13,9 +13,6 @@ inputs, targets and weights.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -49,12 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def in_a_process(size: int, options: argparse.Namespace) -> Run:
     """Returns what `epoch` finds in a fresh process."""
     say(f"{size:,} posts")
-    command = [sys.executable, "-m", "benchmarks.growth", "--child", str(size), "--base", str(options.base.resolve())]
-    command += ["--batch", str(options.batch), "--length", str(options.length)]
-    done = subprocess.run(command, cwd=common.ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: Run = json.loads(done.stdout.strip().splitlines()[-1])
+    base, batch, length = str(options.base.resolve()), str(options.batch), str(options.length)
+    found: Run = common.child_line("growth", "--child", str(size), "--base", base, "--batch", batch, "--length", length)
     return found
 
 

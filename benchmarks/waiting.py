@@ -10,9 +10,6 @@ training to its chosen weights; what was prepared before is told beside them.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -54,12 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def in_a_process(name: str, options: argparse.Namespace) -> Run:
     """Returns what `training` finds in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.waiting", "--child", name]
-    command += ["--posts", str(options.posts), "--base", str(options.base.resolve())]
-    done = subprocess.run(command, cwd=common.ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: Run = json.loads(done.stdout.strip().splitlines()[-1])
+    base = str(options.base.resolve())
+    found: Run = common.child_line("waiting", "--child", name, "--posts", str(options.posts), "--base", base)
     return found
 
 
