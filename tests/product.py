@@ -37,8 +37,13 @@ def free_port() -> int:
 
 
 def save_small_base(checkpoints: Path, *, units: int = 32) -> None:
-    """An untrained base model, small enough that a training takes seconds, whose posts end after some 35 characters."""
-    network = NetworkConfig(embedding=16, units=units)
+    """An untrained base model, small enough that a training takes seconds, whose posts end after some 35 characters.
+
+    Of the kind that is shipped, whose graphs are also built the sooner: most of what a small training takes.
+    """
+    network = NetworkConfig(
+        kind="glr", embedding=16, units=units, layers=1, contexts=(2, 0), context_rows=64, context_width=4
+    )
     weights = kinds.kind_of(network).first_weights(network, 7)
     weights["output_bias"][END] = 2
     checkpoint.save(checkpoints / "base", network=network, weights=weights, meta={"name": "base"})

@@ -49,8 +49,9 @@ class Learner:
         self.dropout = dropout
         self._state: tuple[Any, ...] = ()
         # One graph for each shape of batch; reduce_retracing would lose the static shapes that unrolling needs.
-        self._step = tf.function(self._train_step)
-        self._check = tf.function(self._validation_step)
+        # No branch or loop in them depends on a tensor: what rewrites those would take a tenth of their building.
+        self._step = tf.function(self._train_step, autograph=False)
+        self._check = tf.function(self._validation_step, autograph=False)
 
     def reset(self, rows: int) -> None:
         """The training rows are before their first post: zero state."""

@@ -104,7 +104,7 @@ def test_what_a_person_sets_is_obeyed_and_kept_and_the_rest_is_automatic(corpus:
     worker.run_claimed(job)
     job.refresh_from_db()
     training = TrainedModel.objects.get(pk=job.result["model"]).training
-    automatic = trainings.training_config(corpus.characters, 1, 0, {}, kind="lstm").as_dict()
+    automatic = trainings.training_config(corpus.characters, 1, 0, {}, kind="glr").as_dict()
     assert {name: training[name] for name in wanted} == wanted
     assert training["dropout"] == automatic["dropout"] and training["beta_2"] == automatic["beta_2"]
 
