@@ -19,7 +19,7 @@ from servestatic.middleware import ServeStaticMiddleware
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
-from tests import shortcuts
+from tests import kept_learners, shortcuts
 
 # On a busy machine an example may take long; what hangs is found by the tests that say so.
 hypothesis_settings.register_profile("unhurried", deadline=None)
@@ -84,6 +84,11 @@ def broker() -> Iterator[str]:
     if server is not None:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture
+def quick_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_learners.keep(monkeypatch)
 
 
 @cache

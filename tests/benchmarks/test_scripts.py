@@ -18,6 +18,7 @@ from models_app.ml.config import NetworkConfig
 
 from .conftest import TINY_GLR, TINY_LSTM, last_line, persona_file, promised
 
+pytestmark = pytest.mark.usefixtures("quick_trainings")
 Tiny = Callable[[NetworkConfig], Path]
 SMALL_LSTM = ["--embedding", "4", "--units", "8"]
 

@@ -25,6 +25,8 @@ from models_app.ml.schedule import learning_rate
 from .conftest import TINY
 from .test_event_log import events
 
+pytestmark = pytest.mark.usefixtures("quick_trainings")
+
 CONFIG = PretrainConfig(
     batch_size=8,
     sequence_length=5,

@@ -37,6 +37,8 @@ CONFIG = FineTuneConfig(
 )
 Answer = Literal["go", "stop", "cancel"]
 
+pytestmark = pytest.mark.usefixtures("quick_trainings")
+
 
 class Killed(BaseException):
     """The process ends here."""

@@ -42,6 +42,11 @@ def quick_report_cards() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def trainings_are_quick(quick_trainings: None) -> None:
+    """Here no test is about the graphs of a learner, but for those that say so."""
+
+
 @pytest.fixture
 def base(transactional_db: None) -> Iterator[TrainedModel]:
     """A small, untrained base model in a folder of checkpoints that is empty otherwise."""

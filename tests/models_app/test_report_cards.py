@@ -19,6 +19,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, report_cards, runner, services, trainings
 from models_app.ml import dataset, report_card, spare
+from models_app.ml.learner import Learner
 from models_app.ml.report_card import Copied, ReportCard
 from models_app.models import TrainedModel
 from tests.models_app.conftest import train
@@ -85,6 +86,7 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
 ) -> None:
     path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
     monkeypatch.setattr(spare, "_asked", Event())  # no training has begun in this process
+    monkeypatch.setattr(spare, "Learner", Learner)  # a new one
     runner.prepare()
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "strangers", None)
