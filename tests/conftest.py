@@ -28,19 +28,14 @@ hypothesis_settings.load_profile("unhurried")
 PASSWORD = "correct horse battery"
 #: Folders whose tests share one product, and last longest.
 TOGETHER = ("e2e", "whole")
-#: And those whose tests load TensorFlow: all that makes use of threads takes twice as long in a process that has.
-LEARNING = ("benchmarks", "ml", "models_app")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the tests, a file's are in one of them, as are those of one product.
-
-    These come first and those that load TensorFlow last.
-    """
+    """Where processes share the tests, a file's are in one of them, as are those of one product, which come first."""
     for item in items:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
-    items.sort(key=lambda item: (item.path.parent.name in LEARNING) - (item.path.parent.name in TOGETHER))
+    items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
 
 
 @pytest.fixture(scope="session", autouse=True)
