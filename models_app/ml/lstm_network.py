@@ -63,8 +63,8 @@ def lstm(
     weights = tf.cast(recurrent, kind)  # (H, 4H)
     # Moved about in three dimensions, since TensorFlow would fold a plain transposition into each step's product.
     weights_across = tf.reshape(tf.transpose(tf.reshape(weights, (units, 4, units)), (1, 2, 0)), (4 * units, units))
-    closed = tf.one_hot(END, SIZE, on_value=_CLOSED)[:, None]  # (256, 1)
-    table = tf.concat([table[:, :units], table[:, units : 2 * units] + closed, table[:, 2 * units :]], axis=1)
+    closed = tf.repeat(tf.constant([0.0, _CLOSED, 0.0, 0.0]), units)  # (4H,)
+    table = table + tf.one_hot(END, SIZE)[:, None] * closed
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(table: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> Any:
