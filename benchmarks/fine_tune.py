@@ -5,9 +5,9 @@
 Contenders: "base", the base model alone; "default", our fine-tune as it is offered; "better", the far end of its
 slider; "tutorial", the tutorial's recipe from the same base weights; "nothing", our network without a base;
 "kneser_ney" and "ppmd", which also read the first megabytes of the base corpus. `--stock-keras` adds "stock_keras", the
-tutorial's recipe as the tutorial has it, for the seconds; `--set`, `--trial-epochs` and `--mixed` add "trial", our
-fine-tune with other settings or with posts of the base corpus mixed in. How each learns and is measured stands in
-contenders.py.
+tutorial's recipe as the tutorial has it, for the seconds, and `--waited` "waited", the default where graphs are built
+before, as they are in the product; `--set`, `--trial-epochs` and `--mixed` add "trial", our fine-tune with other
+settings or with posts of the base corpus mixed in. How each learns and is measured stands in contenders.py.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ from .personas import Persona, read_persona, together
 from .results import Outcome, Results
 
 NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
-MORE: Final = ("stock_keras", "trial")  # only where they are asked for
+MORE: Final = ("stock_keras", "waited", "trial")  # only where they are asked for
 OURS: Final = ("default", "better")
+#: How many times as long stock Keras takes as which of ours.
+RATIO: Final = {"default": "ratio_stock_keras", "waited": "ratio_stock_keras_waited"}
 MOST_MIXED: Final = 10
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
 
@@ -57,18 +59,23 @@ class Row:
         for name, outcomes in self.outcomes.items():
             found[name] = {what: self.mean(name, what) for what in ("bits", "validation_bits", "seconds", "epochs")}
             found[name] |= {"runs": len(outcomes), "all_bits": [outcome.bits for outcome in outcomes]}
-        for name in set(self.outcomes) & {*OURS, "trial"}:
+        for name in set(self.outcomes) & {*OURS, "waited", "trial"}:
             found[name]["best_epochs"] = [outcome.more["best_epoch"] for outcome in self.outcomes[name]]
-        if "stock_keras" in self.outcomes and "default" in self.outcomes:
-            found["ratio_stock_keras"] = statistics.median(self.stock_ratios())
+        for name in self.timed():
+            found[RATIO[name]] = statistics.median(self.stock_ratios(name))
+        if "default" in self.timed():
             found["beats_stock_keras"] = self.mean("default", "validation_bits") < min(
                 outcome.validation_bits for outcome in self.outcomes["stock_keras"]
             )
         return found
 
-    def stock_ratios(self) -> list[float]:
-        """Returns of each run how many times as long stock Keras took as our default."""
-        pairs = zip(self.outcomes["stock_keras"], self.outcomes["default"], strict=True)
+    def timed(self) -> list[str]:
+        """Returns which of ours stand beside stock Keras."""
+        return [name for name in RATIO if {name, "stock_keras"} <= set(self.outcomes)]
+
+    def stock_ratios(self, name: str) -> list[float]:
+        """Returns of each run how many times as long stock Keras took as this one of ours."""
+        pairs = zip(self.outcomes["stock_keras"], self.outcomes[name], strict=True)
         return [stock.seconds / ours.seconds for stock, ours in pairs]
 
 
@@ -167,8 +174,8 @@ def summary(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
         shares = {name: [row.mean(ours, "bits") / row.mean(name, "bits") for row in rows] for name in names}
         found[f"{ours}_against"] = {name: 100 * (statistics.fmean(each) - 1) for name, each in shares.items()}
         found[f"{ours}_not_worse"] = {name: sum(share <= 1 for share in each) for name, each in shares.items()}
-    if {"stock_keras", "default"} <= set(names):
-        found["ratio_stock_keras"] = common.spread([ratio for row in rows for ratio in row.stock_ratios()])
+    for name in rows[0].timed():
+        found[RATIO[name]] = common.spread([ratio for row in rows for ratio in row.stock_ratios(name)])
     return found
 
 
@@ -187,6 +194,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
     parser.add_argument("--contenders", type=common.names_in, default=list(NAMES), help=f"some of {','.join(NAMES)}")
     parser.add_argument("--stock-keras", action="store_true", help="the tutorial's recipe in stock Keras as well")
+    parser.add_argument("--waited", action="store_true", help="our default with graphs built before as well")
     parser.add_argument("--together", action="store_true", help="all personas as one")
     parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
     parser.add_argument(
@@ -222,7 +230,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         FineTuneConfig.auto(characters=1000, epochs=options.trial_epochs or 1, **dict(options.set))
     except (TypeError, ValueError) as error:
         parser.error(f"--set or --trial-epochs: {error}")
-    asked = {"stock_keras": options.stock_keras, "trial": options.set or options.trial_epochs or options.mixed}
+    trial = options.set or options.trial_epochs or options.mixed
+    asked = {"stock_keras": options.stock_keras, "waited": options.waited, "trial": trial}
     options.contenders += [name for name in MORE if asked[name] and name not in options.contenders]
     if "ppmd" in options.contenders and not ppmd.installed():
         say("pyppmd is not installed and left out; `uv sync --group benchmarks` installs it.")
@@ -260,8 +269,8 @@ def _show(rows: Sequence[Row], result: dict[str, Any], names: Sequence[str]) -> 
             for name in names
         ],
     )
-    if "ratio_stock_keras" in result:
-        print(f"\nStock Keras takes {result['ratio_stock_keras'].text(1)} times as long as our default.")
+    for name in rows[0].timed():
+        print(f"\nStock Keras takes {result[RATIO[name]].text(1)} times as long as our {name!r}.")
 
 
 if __name__ == "__main__":

@@ -69,19 +69,20 @@ def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from
     file = persona_file(tmp_path / "someone.jsonl", list(made_posts(40)))
     small = ["--epochs", "1", "--better-epochs", "2", "--tutorial-epochs", "1", "--base-mb", "0.02", "--least", "40"]
     models = ["--base", str(tiny(TINY_GLR)), "--lstm", str(tiny(TINY_LSTM)), "--out", str(tmp_path / "outcomes.jsonl")]
-    arguments = [str(file), *small, *models, "--stock-keras", "--json"]
+    arguments = [str(file), *small, *models, "--stock-keras", "--waited", "--json"]
     fine_tune.main(arguments)
     found = last_line(capsys)
     (row,) = found["personas"]
     names = [name for name in fine_tune.NAMES if name != "ppmd" or ppmd.installed()]
     assert (row["persona"], row["found"], row["posts"]) == ("someone", 40, 40)
     assert promised("Fine-tune") == {*fine_tune.NAMES, *fine_tune.MORE}
-    for name in (*names, "stock_keras"):
+    for name in (*names, "stock_keras", "waited"):
         assert 0 < row[name]["bits"] < 10, name
     epochs = {name: row[name]["epochs"] for name in ("base", "default", "better", "nothing", "tutorial", "stock_keras")}
     assert epochs == {"base": 0, "default": 1, "better": 2, "nothing": 2, "tutorial": 1, "stock_keras": 1}
-    expected = row["stock_keras"]["seconds"] / row["default"]["seconds"]
-    assert row["ratio_stock_keras"] == pytest.approx(expected, rel=1e-3)
+    assert row["waited"]["bits"] == row["default"]["bits"]
+    for name, ratio in fine_tune.RATIO.items():
+        assert row[ratio] == pytest.approx(row["stock_keras"]["seconds"] / row[name]["seconds"], rel=1e-3)
     assert found["better_against"]["tutorial"] == pytest.approx(
         100 * (row["better"]["bits"] / row["tutorial"]["bits"] - 1), abs=1e-3
     )
