@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from .elementwise import sigmoid_gradient, tanh_gradient
 from .model import NamedModel
-from .products import Tensor, product
+from .products import Tensor
 from .vocabulary import END, SIZE
 
 _CLOSED: Final = -1e9  # a gate before the sigmoid that is exactly 0 after it
@@ -25,7 +25,7 @@ class LstmNetwork(NamedModel):
     """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
 
     Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is
-    the first axis of the logits since the steps are made one by one. `hide`, (H, T * B) or None, multiplies the LSTM's
+    the first axis of the logits since the steps are made one by one. `hide`, (T, H, B) or None, multiplies the LSTM's
     outputs (dropout).
     """
 
@@ -35,7 +35,7 @@ class LstmNetwork(NamedModel):
 
     def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
         """Returns the shape of `hide` for inputs (rows, steps)."""
-        return self.config.units, steps * rows
+        return steps, self.config.units, rows
 
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], hide: Tensor = None, products: str | None = None
@@ -45,19 +45,26 @@ class LstmNetwork(NamedModel):
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         table = tf.matmul(weights["embedding"], weights["kernel"]) + weights["bias"]  # (256, 4H)
-        outputs, h, c = lstm(kind, symbols, table, weights["recurrent"], *state)
-        if hide is not None:
-            outputs = outputs * hide
-        logits = product(kind, outputs, weights["output_kernel"], by_columns=True) + weights["output_bias"]
+        logits, h, c = lstm(kind, symbols, table, weights["recurrent"], weights["output_kernel"], *state, hide)
+        logits += weights["output_bias"]
         return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
 
 
 def lstm(
-    kind: Any, symbols: Tensor, table: Tensor, recurrent: Tensor, h_first: Tensor, c_first: Tensor
+    kind: Any,
+    symbols: Tensor,
+    table: Tensor,
+    recurrent: Tensor,
+    output_kernel: Tensor,
+    h_first: Tensor,
+    c_first: Tensor,
+    hide: Tensor = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns outputs (H, T * B) and the last h and c (B, H) for symbols (T, B), table (256, 4H), recurrent (H, 4H).
+    """Returns outputs @ output_kernel, (T * B, 256), and the last h and c, (B, H).
 
-    The state is set to zero before each step whose symbol is END. T must be known when the graph is built.
+    It takes symbols (T, B), table (256, 4H), recurrent (H, 4H), output_kernel (H, 256), the first h and c, (B, H), and
+    what multiplies the outputs, (T, H, B) or None. The state is set to zero before each step whose symbol is END. T
+    must be known when the graph is built.
     """
     steps, units = symbols.shape[0], recurrent.shape[0]
     weights = tf.cast(recurrent, kind)  # (H, 4H)
@@ -65,9 +72,14 @@ def lstm(
     weights_across = tf.reshape(tf.transpose(tf.reshape(weights, (units, 4, units)), (1, 2, 0)), (4 * units, units))
     closed = tf.repeat(tf.constant([0.0, _CLOSED, 0.0, 0.0]), units)  # (4H,)
     table = table + tf.one_hot(END, SIZE)[:, None] * closed
+    output_weights = tf.cast(output_kernel, kind)
+    hides = None if hide is None else tf.unstack(hide, axis=0)
+
+    def shown(step: int, h: Tensor) -> Tensor:
+        return h if hides is None else h * hides[step]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def run(table: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> Any:
+    def run(table: Tensor, recurrent: Tensor, output_kernel: Tensor, h: Tensor, c: Tensor) -> Any:
         keeps = tf.unstack(tf.cast(tf.not_equal(symbols, END), tf.float32)[:, None, :], axis=0)  # T x (1, B)
         projected = [tf.transpose(tf.gather(table, row)) for row in tf.unstack(symbols, axis=0)]  # T x (4H, B)
         h, c = tf.transpose(h), tf.transpose(c)
@@ -81,16 +93,18 @@ def lstm(
             c = f * c + i * g
             squashed = tf.tanh(c)
             h = o * squashed
-            outputs.append(h)
+            outputs.append(tf.cast(shown(step, h), kind))
             trail.append((h_kept, c_before, i, f, g, o, squashed))
 
-        def gradient(d_outputs: Tensor, d_h: Tensor, d_c: Tensor) -> Any:
-            d_each = tf.split(d_outputs, steps, axis=1)
+        def gradient(d_logits: Tensor, d_h: Tensor, d_c: Tensor) -> Any:
+            d_logits = tf.cast(d_logits, kind)
+            d_each = tf.split(d_logits, steps, axis=0)
             d_h, d_c = tf.transpose(d_h), tf.transpose(d_c)
             d_gates: list[Tensor] = [None] * steps
             for step in reversed(range(steps)):
                 _, c_before, i, f, g, o, squashed = trail[step]
-                d_h = d_h + d_each[step]
+                d_output = tf.matmul(output_weights, d_each[step], transpose_b=True)  # (H, B)
+                d_h = d_h + shown(step, tf.cast(d_output, tf.float32))
                 d_c = d_c + tanh_gradient(squashed, d_h * o)
                 d_z = (
                     sigmoid_gradient(i, d_c * g),
@@ -107,8 +121,11 @@ def lstm(
             taken = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, axis=0, dtype=kind)  # (256, T*B)
             both = tf.matmul(tf.concat([h_all, taken], axis=0), d_all, transpose_b=True)  # (H + 256, 4H)
             d_recurrent, d_table = tf.split(tf.cast(both, tf.float32), [units, SIZE], axis=0)
-            return d_table, d_recurrent, tf.transpose(d_h), tf.transpose(d_c)
+            d_output_kernel = tf.cast(tf.matmul(all_outputs, d_logits), tf.float32)
+            return d_table, d_recurrent, d_output_kernel, tf.transpose(d_h), tf.transpose(d_c)
 
-        return (tf.concat(outputs, axis=1), tf.transpose(h), tf.transpose(c)), gradient
+        all_outputs = tf.concat(outputs, axis=1)  # (H, T*B)
+        logits = tf.cast(tf.matmul(all_outputs, output_weights, transpose_a=True), tf.float32)
+        return (logits, tf.transpose(h), tf.transpose(c)), gradient
 
-    return run(table, recurrent, h_first, c_first)  # type: ignore[no-any-return]
+    return run(table, recurrent, output_kernel, h_first, c_first)  # type: ignore[no-any-return]

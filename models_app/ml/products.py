@@ -41,11 +41,10 @@ def has_fast_bfloat16(described: str) -> bool:
     return "amx_bf16" in flags or ("avx512_bf16" in flags and "GenuineIntel" not in flags)
 
 
-def product(kind: Any, left: Tensor, right: Tensor, *, by_columns: bool = False) -> Tensor:
+def product(kind: Any, left: Tensor, right: Tensor) -> Tensor:
     """Returns left (N, A) @ right (A, B) in float32, multiplied in the type `kind`, as are both gradients.
 
-    With `by_columns`, left is (A, N). The float32 operands are cast once each: those for the gradients are the ones
-    that were cast for the product.
+    The float32 operands are cast once each: those for the gradients are the ones that were cast for the product.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -54,15 +53,11 @@ def product(kind: Any, left: Tensor, right: Tensor, *, by_columns: bool = False)
 
         def gradient(upstream: Tensor) -> Any:
             small = tf.cast(upstream, kind)
-            if by_columns:
-                to_left = tf.matmul(small_right, small, transpose_b=True)
-            else:
-                to_left = tf.matmul(small, small_right, transpose_b=True)
-            to_right = tf.matmul(small_left, small, transpose_a=not by_columns)
+            to_left = tf.matmul(small, small_right, transpose_b=True)
+            to_right = tf.matmul(small_left, small, transpose_a=True)
             return tf.cast(to_left, tf.float32), tf.cast(to_right, tf.float32)
 
-        made = tf.matmul(small_left, small_right, transpose_a=by_columns)
-        return tf.cast(made, tf.float32), gradient
+        return tf.cast(tf.matmul(small_left, small_right), tf.float32), gradient
 
     return run(left, right)
 
