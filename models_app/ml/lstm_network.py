@@ -45,7 +45,8 @@ class LstmNetwork(NamedModel):
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         table = tf.matmul(weights["embedding"], weights["kernel"]) + weights["bias"]  # (256, 4H)
-        logits, h, c = lstm(kind, symbols, table, weights["recurrent"], weights["output_kernel"], *state, hide=hide)
+        h, c = state
+        logits, h, c = lstm(kind, symbols, table, weights["recurrent"], weights["output_kernel"], h, c, hide)
         logits += weights["output_bias"]
         return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
 
