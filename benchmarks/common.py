@@ -153,10 +153,13 @@ def peak_megabytes() -> float:
         return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
 
 
-def child_line(module: str, *arguments: str) -> Any:
-    """Returns the last line of JSON that `python -m benchmarks.MODULE` prints, run in a fresh process."""
+def child_line(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
+    """Returns the last line of JSON that `python -m benchmarks.MODULE` prints, run in a fresh process.
+
+    That has this process's environment where none is given.
+    """
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -32,7 +32,7 @@ from .results import Outcome, Results
 NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
 MORE: Final = ("stock_keras", "waited", "trial")  # only where they are asked for
 OURS: Final = ("default", "better")
-#: How many times as long stock Keras takes as which of ours.
+#: Of ours that stand beside stock Keras, the name of the ratio: how many times as long that takes.
 RATIO: Final = {"default": "ratio_stock_keras", "waited": "ratio_stock_keras_waited"}
 MOST_MIXED: Final = 10
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time

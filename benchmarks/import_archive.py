@@ -14,7 +14,6 @@ import os
 import platform
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from .common import child_line
+
 MEDIA_FILES, MEDIA_BYTES = 16, 500_000
 SHARES = (0.1, 0.3, 1.0)
 
@@ -69,11 +69,8 @@ def measured(posts: int, seed: int, rules: str) -> dict[str, Any]:
             "REDIS_URL": "",
             "LOG_LEVEL": "ERROR",
         }
-        command = [sys.executable, "-m", "benchmarks.import_archive", "--child", str(archive), "--rules", rules]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        arguments = ["--child", str(archive), "--rules", rules]
+        result: dict[str, Any] = child_line("import_archive", *arguments, environment=environment)
         if result["posts"] != posts:
             raise SystemExit(f"{posts} posts were in the archive, {result['posts']} came in.")
         return {**result, "archive_mb": archive.stat().st_size / 1e6, "unpacked_mb": unpacked / 1e6}

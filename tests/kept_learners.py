@@ -24,28 +24,18 @@ def learner(
     network: NetworkConfig,
     weights: Mapping[str, NDArray[Any]],
     *,
-    beta_2: float,
-    clip_norm: float,
     dropout: float = 0.0,
-    optimizer: str = "adam",
     products: str | None = None,
+    **recipe: Any,
 ) -> Any:
     """In place of `Learner`: as good as a new one, as long as the one before of its shape is in use no more."""
     from models_app.ml.learner import Learner
     from models_app.ml.products import product_type
 
     graphs = Learner._train_step, Learner._validation_step  # a test may have put others in their place
-    key = (network, beta_2, clip_norm, dropout > 0, optimizer, product_type(products), *graphs)
+    key = (network, dropout > 0, product_type(products), *sorted(recipe.items()), *graphs)
     if key not in _kept:
-        made = Learner(
-            network,
-            weights,
-            beta_2=beta_2,
-            clip_norm=clip_norm,
-            dropout=dropout,
-            optimizer=optimizer,
-            products=products,
-        )
+        made = Learner(network, weights, dropout=dropout, products=products, **recipe)
         _kept[key] = made, made.snapshot()
     found, when_new = _kept[key]
     found.dropout = dropout

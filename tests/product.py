@@ -12,8 +12,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -36,14 +37,15 @@ def free_port() -> int:
         return port
 
 
-def save_small_base(checkpoints: Path, *, units: int = 32) -> None:
+def save_small_base(checkpoints: Path, *, units: int = 32, kind: Literal["glr", "lstm"] = "glr") -> None:
     """An untrained base model, small enough that a training takes seconds, whose posts end after some 35 characters.
 
-    Of the kind that is shipped, whose graphs are also built the sooner: most of what a small training takes.
+    It is of the kind that is shipped, unless told: whose graphs are also built sooner, most of what a small training
+    takes.
     """
-    network = NetworkConfig(
-        kind="glr", embedding=16, units=units, layers=1, contexts=(2, 0), context_rows=64, context_width=4
-    )
+    network = NetworkConfig(embedding=16, units=units)
+    if kind == "glr":
+        network = replace(network, kind=kind, contexts=(2, 0), context_rows=64, context_width=4)
     weights = kinds.kind_of(network).first_weights(network, 7)
     weights["output_bias"][END] = 2
     checkpoint.save(checkpoints / "base", network=network, weights=weights, meta={"name": "base"})

@@ -49,7 +49,7 @@ class Learner:
         self.dropout = dropout
         self._state: tuple[Any, ...] = ()
         # One graph for each shape of batch; reduce_retracing would lose the static shapes that unrolling needs.
-        # No branch or loop in them depends on a tensor: what rewrites those would take a tenth of their building.
+        # No branch or loop in them depends on a tensor, so what rewrites those would take time for nothing.
         self._step = tf.function(self._train_step, autograph=False)
         self._check = tf.function(self._validation_step, autograph=False)
 

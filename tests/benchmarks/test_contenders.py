@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+import benchmarks.contenders
 from benchmarks import fine_tune, stock
 from benchmarks.contenders import (
     KERAS_BETA_2,
@@ -17,9 +20,11 @@ from benchmarks.contenders import (
 from benchmarks.fine_tune import Row, summary
 from benchmarks.generation import EndsAt, ExactSampler
 from benchmarks.personas import BaseCorpus, Persona
+from benchmarks.posts import made_posts
 from benchmarks.results import Outcome
 from benchmarks.rivals import code_length
 from models_app import trainings
+from models_app.ml import spare
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import MOST_EPOCHS, NetworkConfig, SamplingConfig, usual_epochs
 from models_app.ml.dataset import Batch, stream_posts
@@ -46,6 +51,31 @@ def test_the_tutorials_recipe_takes_the_very_steps_of_stock_keras() -> None:
     for name, layer, place in (("kernel", 1, 0), ("recurrent", 1, 1), ("bias", 1, 2), ("output_kernel", 2, 0)):
         np.testing.assert_allclose(found[name], model.layers[layer].get_weights()[place], atol=2e-5)
         assert np.abs(found[name] - weights[name]).max() > 1e-3
+
+
+def test_graphs_of_one_that_has_waited_are_built_before_its_clock_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, graphs = [0.0], []
+    give, prepare = spare.learner, spare.prepare
+
+    def giving(*given: Any, **named: Any) -> Any:
+        made = give(*given, **named)
+        graphs.append(made._step.experimental_get_tracing_count())
+        return made
+
+    def preparing(start: Checkpoint) -> None:
+        prepare(start)
+        now[0] += 1000
+
+    monkeypatch.setattr(spare, "learner", giving)
+    monkeypatch.setattr(spare, "prepare", preparing)
+    monkeypatch.setattr(benchmarks.contenders, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    posts = tuple(made_posts(30))
+    persona = Persona("someone", 30, posts[:24], posts[24:27], posts[27:])
+    base = Checkpoint(TINY_GLR, kind_of(TINY_GLR).first_weights(TINY_GLR, 0), {}, "")
+    for seed in range(2):  # each training in a process that has waited
+        assert Ours(base, 1, waited=True).run(persona, seed).seconds == 0
+    Ours(base, 1).run(persona, 0)
+    assert graphs == [2, 2, 0] and now == [2000]
 
 
 def test_code_length_is_counted_by_hand() -> None:

@@ -117,6 +117,25 @@ def test_beside_a_training_nothing_is_built() -> None:
     assert spare._spare is None
 
 
+def test_a_training_that_begins_just_before_the_building_keeps_it_from_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nobody_has_asked = Event()
+
+    def devices(kind: str) -> list[str]:
+        nobody_has_asked.set()
+        return []
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", devices)
+    building = Thread(target=spare.prepare, args=[random_checkpoint(TINY_GLR)])
+    with spare._lock:
+        building.start()
+        assert nobody_has_asked.wait(60)
+        spare._asked.set()
+    building.join()
+    assert spare._spare is None
+
+
 def test_the_memory_of_a_gpu_is_left_to_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if kind == "GPU" else [])
     spare.prepare(random_checkpoint(TINY_GLR))

@@ -4,9 +4,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from botfactory.accounts.models import User
@@ -22,6 +24,7 @@ from models_app.models import BaseChange, TrainedModel
 from models_app.runner import TRAIL_STEPS, Trail
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
+from tests.product import save_small_base
 from tweets import services as corpora
 from tweets.errors import CorpusTooSmall
 from tweets.models import Corpus
@@ -51,6 +54,17 @@ def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedMo
     assert model.posts == corpus.posts_kept and model.characters == corpus.characters
     assert registry.load(model).sha256 == model.sha256
     assert model.training["epochs"] == 2 and model.training["seed"] == 5
+
+
+def test_the_tutorials_network_can_be_the_base_model_too(corpus: Corpus, base: TrainedModel) -> None:
+    save_small_base(Path(settings.CHECKPOINTS_DIR), kind="lstm")
+    job = train(corpus, registry.base_model())
+    assert job.state == State.SUCCEEDED, job.error_message
+    model = TrainedModel.objects.get(pk=job.result["model"])
+    assert registry.load(model).network.kind == "lstm"
+    assert model.training["dropout"] == trainings.training_config(corpus.characters, 1, 0, {}, kind="lstm").dropout
+    written = services.generate(model=model, owner=corpus.owner, sampling=SamplingConfig(count=2, max_characters=60))
+    assert len(written.posts) == 2
 
 
 def test_the_trail_of_an_epoch_is_thinned_and_begins_anew_with_each() -> None:
