@@ -32,8 +32,11 @@ def random_state(rows: int = ROWS, units: int = TINY.units) -> tuple[Any, Any]:
     return tuple(tf.constant(rng.normal(0, 0.5, (rows, units)), tf.float32) for _ in range(2))  # type: ignore[return-value]
 
 
-def plain_lstm(symbols: Any, weights: dict[str, Any], state: tuple[Any, Any]) -> tuple[Any, tuple[Any, Any]]:
-    """The network as the textbook has it, for automatic differentiation: symbols (B, T) to logits (T, B, 256)."""
+def plain_lstm(symbols: Any, weights: dict[str, Any], state: tuple[Any, Any], hide: Any) -> tuple[Any, tuple[Any, Any]]:
+    """The network as the textbook has it, for automatic differentiation: symbols (B, T) to logits (T, B, 256).
+
+    hide, (T, H, B) or None, multiplies the outputs.
+    """
     h, c = state
     logits = []
     for step in range(symbols.shape[1]):
@@ -43,7 +46,8 @@ def plain_lstm(symbols: Any, weights: dict[str, Any], state: tuple[Any, Any]) ->
         i, f, g, o = tf.split(x @ weights["kernel"] + h @ weights["recurrent"] + weights["bias"], 4, axis=1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
         h = tf.sigmoid(o) * tf.tanh(c)
-        logits.append(h @ weights["output_kernel"] + weights["output_bias"])
+        shown = h if hide is None else h * tf.transpose(hide[step])
+        logits.append(shown @ weights["output_kernel"] + weights["output_bias"])
     return tf.stack(logits), (h, c)
 
 
@@ -82,7 +86,8 @@ def test_the_forward_pass_equals_the_numpy_step(checkpoint: Checkpoint) -> None:
         np.testing.assert_allclose(ours[0], logits[step, 0], atol=2e-5)
 
 
-def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbols: Any) -> None:
+@pytest.mark.parametrize("is_hiding", [False, True])
+def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbols: Any, is_hiding: bool) -> None:
     model = built(checkpoint)
     state = random_state()
     plain: dict[str, Any] = {name: tf.Variable(tf.constant(array)) for name, array in checkpoint.weights.items()}
@@ -90,17 +95,18 @@ def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbo
     rng = np.random.default_rng(2)
     toward = tf.constant(rng.normal(size=(STEPS, ROWS, 256)), tf.float32)
     onward = tf.constant(rng.normal(size=(2, ROWS, TINY.units)), tf.float32)
+    hide = tf.constant(rng.integers(0, 2, model.hide_shape(ROWS, STEPS)) * 2, tf.float32) if is_hiding else None
 
     def loss(logits: Any, after: tuple[Any, Any]) -> Any:
         return tf.reduce_sum(logits * toward) + tf.reduce_sum(tf.stack(after) * onward)
 
     with tf.GradientTape() as tape:
         tape.watch(state)
-        ours = loss(*model(tf.constant(symbols), state))
+        ours = loss(*model(tf.constant(symbols), state, hide))
     our_gradients = tape.gradient(ours, [*model.trainable_variables, *state])
     with tf.GradientTape() as tape:
         tape.watch(state)
-        theirs = loss(*plain_lstm(tf.constant(symbols), plain, state))
+        theirs = loss(*plain_lstm(tf.constant(symbols), plain, state, hide))
     names = [variable.name for variable in model.trainable_variables]
     their_gradients = tape.gradient(theirs, [*(plain[name] for name in names), *state])
 
