@@ -189,21 +189,30 @@ def _lstm(base: Checkpoint, folder: Path | None) -> Checkpoint:
     return Checkpoint(network, kind_of(network).first_weights(network, 0), {}, "")
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = common.parser(__doc__ or "")
+def persona_parser(description: str) -> argparse.ArgumentParser:
+    """Returns a parser that knows which personas are learned by our default from which base, and --json."""
+    parser = common.parser(description)
     parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
+    parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
+    parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
+    parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
+    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
+    parser.set_defaults(kept=[0])
+    return parser
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = persona_parser(__doc__ or "")
     parser.add_argument("--contenders", type=common.names_in, default=list(NAMES), help=f"some of {','.join(NAMES)}")
     parser.add_argument("--stock-keras", action="store_true", help="the tutorial's recipe in stock Keras as well")
     parser.add_argument("--waited", action="store_true", help="our default with graphs built before as well")
     parser.add_argument("--together", action="store_true", help="all personas as one")
-    parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
     parser.add_argument(
         "--kept", type=common.whole_numbers_in, default=[0], help="and of those kept; 0: all; or several"
     )
-    parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
     parser.add_argument("--base-mb", type=float, default=60, help="of the base corpus, read by the classical rivals")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
-    parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
     parser.add_argument("--better-epochs", type=int, default=MOST_EPOCHS)
     parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
     parser.add_argument("--trial-epochs", type=int, default=0, help="of the trial; 0: by the size of the corpus")
@@ -216,9 +225,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME=NUMBER",
         help="another value of the recipe, in the trial",
     )
-    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
     parser.add_argument("--lstm", type=Path, metavar="DIR", help="an LSTM that stock Keras starts from")
-    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.contenders) - {*NAMES, *MORE}):
         parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join((*NAMES, *MORE))}.")

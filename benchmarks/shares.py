@@ -8,12 +8,10 @@ Each persona is learned by our default. Then the weights on the line from the ba
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +22,7 @@ from models_app.ml.evaluation import Evaluation, evaluate
 from . import common
 from .common import say
 from .contenders import Ours
-from .fine_tune import large_enough, learned
+from .fine_tune import large_enough, learned, persona_parser
 from .personas import Persona
 from .results import Outcome, Results
 
@@ -129,7 +127,7 @@ def of_all(parts: Sequence[Evaluation]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _options(arguments)
+    options = persona_parser(__doc__ or "").parse_args(arguments)
     facts = common.machine()
     base = load(options.base)
     results, contender = Results(options.out), {"line": AlongTheLine(base, options.epochs)}
@@ -153,18 +151,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     common.table(["rule", "mean", *lines], cells)
     if options.json:
         common.json_line({"means": means, "bits": bits, "shares": chosen, "base": base.sha256, "machine": facts})
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = common.parser(__doc__ or "")
-    parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
-    parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
-    parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
-    parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
-    parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
-    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
-    parser.set_defaults(kept=[0])
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

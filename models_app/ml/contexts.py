@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ WORD: Final = 0
 _WORD_MULTIPLIER: Final = 0x01000193  # of the FNV hash; keys below 2**31 times this stay within 63 bits
 _SPACE: Final = 0x20
 _LINE_END: Final = 0x0A
-_LOW: Final = 2**24  # a key's low three bytes, and the up to three above them, are hashed by a multiplier each
+_LOW_BITS: Final = 24  # a key's low three bytes, and the up to three above them, are hashed by a multiplier each
+_LOW: Final = 2**_LOW_BITS - 1
 _LOW_MULTIPLIER: Final = 0x61C88647  # 2**32 less the golden ratio's 32 bits: multiplicative hashing, Knuth 6.4
 _HIGH_MULTIPLIER: Final = 0x2545F491  # the high bits of the multiplier of xorshift64*, Vigna 2016, arXiv:1402.6246
+_MIXED: Final = 2**32 - 1  # the bits of a hash that count
 
 Keys = NDArray[np.int64]
 
@@ -35,46 +37,45 @@ def start_keys(contexts: tuple[int, ...]) -> NDArray[np.int64]:
     return np.array([0 if order == WORD else _ends(order) for order in contexts], np.int64)
 
 
-def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: NDArray[np.int64]) -> Keys:
+def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: NDArray[Any]) -> Keys:
     """Returns the keys (B, contexts) after each row's next symbol (B,).
 
     A context of bytes is 256 * key + symbol, of which its last bytes count; the word so far is a hash.
     """
     rule = _rule(contexts)
-    symbols = symbols[:, None]  # (B, 1)
-    ends = symbols == END
-    fresh = ends | (((symbols == _SPACE) | (symbols == _LINE_END)) & rule.is_word)  # (B, contexts)
-    return np.where(fresh, rule.start, (keys * rule.multiplier + symbols + rule.plus) % rule.modulus)
+    after: Keys = (keys * rule.multiplier[symbols] + rule.plus[symbols]) & rule.mask
+    return after
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How each context's key goes on, (contexts,) each."""
+    """How each context's key goes on: by the symbol (256, contexts), and what is kept of each (contexts,).
 
-    multiplier: NDArray[np.int64]
-    plus: NDArray[np.int64]
-    modulus: NDArray[np.int64]
-    start: NDArray[np.int64]
-    is_word: NDArray[np.bool_]
+    A context that starts anew multiplies by nothing and adds its start.
+    """
+
+    multiplier: Keys
+    plus: Keys
+    mask: Keys
 
 
 @cache
 def _rule(contexts: tuple[int, ...]) -> _Rule:
     orders = np.array(contexts, np.int64)
     is_word = orders == WORD
+    symbols = np.arange(SIZE)[:, None]
+    starts_anew = (symbols == END) | (((symbols == _SPACE) | (symbols == _LINE_END)) & is_word)  # (256, contexts)
     return _Rule(
-        multiplier=np.where(is_word, _WORD_MULTIPLIER, SIZE),
-        plus=is_word.astype(np.int64),
-        modulus=np.where(is_word, 2**31, SIZE**orders),
-        start=start_keys(contexts),
-        is_word=is_word,
+        multiplier=np.where(starts_anew, 0, np.where(is_word, _WORD_MULTIPLIER, SIZE)),
+        plus=np.where(starts_anew, start_keys(contexts), symbols + is_word),
+        mask=np.where(is_word, 2**31, SIZE**orders) - 1,
     )
 
 
 def rows_of(keys: Keys, rows: int) -> Keys:
     """Returns the table row, 0 to rows - 1, of each key below 2**48; `rows` is a power of two of at most 2**31."""
-    mixed = keys % _LOW * _LOW_MULTIPLIER + keys // _LOW * _HIGH_MULTIPLIER
-    return mixed % 2**32 // (2**32 // rows)
+    mixed = (keys & _LOW) * _LOW_MULTIPLIER + (keys >> _LOW_BITS) * _HIGH_MULTIPLIER
+    return (mixed & _MIXED) >> (33 - rows.bit_length())
 
 
 def _ends(order: int) -> int:

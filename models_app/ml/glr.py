@@ -14,6 +14,7 @@ and what is left of the recurrence is element by element. Of the family of SRU (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,10 +23,12 @@ from numpy.typing import NDArray
 
 from .config import NetworkConfig
 from .contexts import next_keys, rows_of, start_keys
+from .few_rows import product
 from .vocabulary import END, SIZE
 
 Floats = NDArray[np.float32]
 EPSILON: Final = 1e-6  # of the root mean square
+_KEEPS: Final = (np.arange(SIZE) != END).astype(np.float32)[:, None]  # (256, 1): 0 where c starts anew
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
@@ -86,20 +89,17 @@ class Stepper:
         self._context_kernel: Floats = np.ascontiguousarray(kernel[split[0] :])
         self._layers = [self._layer(config, weights, layer) for layer in range(config.layers)]
         # A norm's scale is a factor of the rows of the product behind it.
-        self._output_kernel: Floats = weights["output_scale"][:, None] * weights["output_kernel"]
+        self._output_kernel = _behind_norm(weights["output_scale"], weights["output_kernel"])
         self._output_bias: Floats = weights["output_bias"]
 
     @staticmethod
     def _layer(config: NetworkConfig, weights: Mapping[str, NDArray[Any]], layer: int) -> tuple[Floats, Floats, Floats]:
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, both gates are one call of tanh.
+        """Returns kernel, bias and projection; in them are the factors that `step` would have to multiply by."""
         halves = np.full(3 * config.units, 0.5, np.float32)
         halves[: config.units] = 1
-        kernel = weights[f"layer_{layer}_scale"][:, None] * weights[f"layer_{layer}_kernel"] * halves
-        return (
-            np.ascontiguousarray(kernel, np.float32),
-            weights[f"layer_{layer}_bias"] * halves,
-            np.ascontiguousarray(weights[f"layer_{layer}_projection"]),
-        )
+        kernel = _behind_norm(weights[f"layer_{layer}_scale"], weights[f"layer_{layer}_kernel"])
+        kernel *= halves
+        return kernel, weights[f"layer_{layer}_bias"] * halves, weights[f"layer_{layer}_projection"] * np.float32(0.5)
 
     def start(self, rows: int) -> tuple[NDArray[Any], ...]:
         """Returns the state before a post: c of each layer (rows, H), then the contexts' keys (rows, contexts)."""
@@ -109,43 +109,50 @@ class Stepper:
     def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
         """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state."""
         h = self._units
-        keys = next_keys(self._contexts, state[-1], symbols.astype(np.int64)) if self._contexts else state[-1]
+        keys = next_keys(self._contexts, state[-1], symbols) if self._contexts else state[-1]
         x = self._table[symbols]  # (B, H)
         if self._contexts:
             picked = rows_of(keys, self._rows)
             looked_up = [table[picked[:, place]] for place, table in enumerate(self._context_embeddings)]
             x += np.concatenate(looked_up, axis=1, dtype=np.float32) @ self._context_kernel
-        keep = (symbols != END).astype(np.float32)[:, None]
+        keep = _KEEPS[symbols]  # (B, 1)
         after: list[NDArray[Any]] = []
         for (kernel, bias, projection), c in zip(self._layers, state[:-1], strict=True):
-            z = _normed(x) @ kernel
+            # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, both gates are one call of tanh.
+            z = product(_unit(x), kernel)
             z += bias
+            candidate, forget, output = z[:, :h], z[:, h : 2 * h], z[:, 2 * h :]
             gates = z[:, h:]
             np.tanh(gates, out=gates)
-            gates *= 0.5
-            gates += 0.5
-            candidate, forget, output = z[:, :h], z[:, h : 2 * h], z[:, 2 * h :]
-            c = forget * (c * keep - candidate)
+            gates += 1
+            c = c * keep
+            c -= candidate
+            c *= forget
+            c *= 0.5
             c += candidate
             after.append(c)
-            x = x + _silu(c) * output @ projection
-        logits = _normed(x) @ self._output_kernel
+            half = c * np.float32(0.5)
+            put_out = np.tanh(half)
+            put_out += 1
+            put_out *= half  # silu(c)
+            put_out *= output
+            x = x + product(put_out, projection)
+        logits = product(_unit(x), self._output_kernel)
         logits += self._output_bias
         return logits, (*after, keys)
 
 
-def _normed(x: Floats) -> Floats:
-    scale: Floats = np.einsum("bh,bh->b", x, x)
-    scale /= np.float32(x.shape[1])
-    scale += np.float32(EPSILON)
-    np.sqrt(scale, out=scale)
-    normed: Floats = x / scale[:, None]
-    return normed
+def _behind_norm(scale: NDArray[Any], kernel: NDArray[Any]) -> Floats:
+    """Returns the kernel (H, N) that makes of a row of length 1 what `kernel` makes of rms_norm's."""
+    factors: Floats = scale * np.float32(math.sqrt(len(scale)))
+    made: Floats = factors[:, None] * kernel
+    return made
 
 
-def _silu(x: Floats) -> Floats:
-    half: Floats = np.tanh(x * np.float32(0.5))
-    half *= np.float32(0.5)
-    half += np.float32(0.5)
-    half *= x
-    return half
+def _unit(x: Floats) -> Floats:
+    """Returns x (B, H) as rows of length 1, but for what rms_norm adds lest it divide by nothing."""
+    length: Floats = np.vecdot(x, x)
+    length += np.float32(x.shape[1] * EPSILON)
+    np.sqrt(length, out=length)
+    unit: Floats = x / length[:, None]
+    return unit

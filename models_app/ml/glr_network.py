@@ -78,7 +78,7 @@ class GlrNetwork(NamedModel):
 
         def made(symbols: NDArray[np.int32], keys: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
             trail = np.empty((*symbols.shape, len(contexts)), np.int64)
-            for step, row in enumerate(symbols.astype(np.int64)):
+            for step, row in enumerate(symbols):
                 keys = trail[step] = next_keys(contexts, keys, row)
             return rows_of(trail, table_rows).astype(np.int32), keys
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import NetworkConfig
+from .few_rows import product
 from .vocabulary import SIZE
 
 Floats = NDArray[np.float32]
@@ -76,7 +77,7 @@ class Stepper:
         """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state."""
         h, c = state
         n = self._units
-        z = h @ self._recurrent  # (B, 4H)
+        z = product(h, self._recurrent)  # (B, 4H)
         z += self._table[symbols]
         np.tanh(z, out=z)
         candidate = z[:, 2 * n : 3 * n].copy()
@@ -87,6 +88,6 @@ class Stepper:
         c += candidate
         h = np.tanh(c)
         h *= z[:, 3 * n :]
-        logits = h @ self._output_kernel
+        logits = product(h, self._output_kernel)
         logits += self._output_bias
         return logits, (h, c)

@@ -144,10 +144,9 @@ def _records(
         what = variable.group(1).decode(errors="replace").replace("_", " ")
         raise BadFile(f"The file holds the part “{what}” of an X archive, not posts. Upload data/tweets.js of it.")
     if beginning is None or not (variable or _GRAILBIRD.match(head)):
-        raise BadFile(
-            f"{called} does not begin like a file of an X archive (window.YTD.tweets.part0 = [). "
-            "Upload the whole zip, or data/tweets.js as it stands in it."
-        )
+        begins = "like a file of an X archive (window.YTD.tweets.part0 = [)"
+        what = f"{called} does not begin" if name else "The file is no zip, whatever its name, and does not begin"
+        raise BadFile(f"{what} {begins}. Upload the whole zip that X sent you, or data/tweets.js as it stands in it.")
     source.read(beginning.end() - 1)
     index = -1
     try:

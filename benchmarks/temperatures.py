@@ -1,0 +1,231 @@
+"""How wildly a bot should write: what its posts are like at each temperature, beside real posts of the person.
+
+    python -m benchmarks.temperatures ../shared/data/personas/*.jsonl.gz --out temperatures.jsonl --json
+
+Each persona is learned by our default, from the older 80 % of its posts. Then the bot writes, at each temperature and
+top-p, as many posts as there are in the newest 20 %, which it has not learned (400 at most), and both are measured:
+
+- ended: posts that came to their end mark within 280 characters, of those that were drawn;
+- novelty: posts that are no copies of a learned post, the copy guard being off;
+- voice: posts that pass for the person's, by a classifier that has learned real posts of the person and of others;
+- real words: words that the person has used, or that occur twice or more in real posts of others;
+- variety: different pairs of neighbouring words, of all ("distinct-2", Li et al. 2016, arXiv:1510.03055), on as many
+  words of each;
+- told apart: posts that are rightly told real or written by a classifier that has learned half of both, measured on the
+  other half, and the other way round. At 50 % it can only guess.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain, islice, pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.config import SamplingConfig
+from models_app.ml.copies import CopyGuard
+from models_app.ml.sampler import Sampler
+from models_app.ml.voice import VoiceClassifier
+from models_app.ml.words import words
+
+from . import common
+from .common import say
+from .contenders import Ours, measured
+from .fine_tune import large_enough, learned, persona_parser
+from .personas import Persona, some_posts
+from .results import Outcome, Results
+
+SIDE_BY_SIDE: Final = 100  # posts of a request
+MOST: Final = 400  # posts that are written, and held-out ones that they are compared with
+OTHERS: Final = 20_000  # real posts of others, which say what words there are
+CLASSIFIED: Final = 1_000  # of each side, that the classifier of voices learns
+REAL: Final = "real posts"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to draw symbols."""
+
+    temperature: float
+    top_p: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.temperature:g}" + (f", top-p {self.top_p:g}" if self.top_p < 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What posts are like: shares of 1, and characters a post. `told_apart` is None for the real ones."""
+
+    ended: float
+    novelty: float
+    voice: float
+    real_words: float
+    variety: float
+    told_apart: float | None
+    length: float
+
+
+class AtTemperatures:
+    """Our default, and the `Look` of what it writes each way, and of real posts (in the outcome's `more`)."""
+
+    def __init__(self, base: Checkpoint, ways: Sequence[Way], others: Sequence[str], epochs: int = 0) -> None:
+        self._base, self._ours, self._ways, self._others = base, Ours(base, epochs), ways, others
+        counts = Counter(word for post in others for word in words(post))
+        self._known = frozenset(word for word, count in counts.items() if count >= 2)
+
+    def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
+        ways = [asdict(way) for way in self._ways]
+        return self._ours.depends_on(persona, seed) | {"ways": ways, "most": MOST, "others": len(self._others)}
+
+    def run(self, persona: Persona, seed: int) -> Outcome:
+        begun = time.perf_counter()
+        result = self._ours.learned(persona, seed)
+        seconds = time.perf_counter() - begun
+        bot = Checkpoint(self._base.network, result.weights, {}, "")
+        held_out = _shuffled([*persona.validation, *persona.test])[:MOST]
+        posts: dict[str, tuple[list[str], float]] = {REAL: (held_out, 1.0)}
+        sampler = Sampler(bot)
+        for way in self._ways:
+            posts[way.name] = written(sampler, way, len(held_out))
+            say(f"  {way.name}: {len(posts[way.name][0])} posts")
+        return Outcome(
+            measured(bot, persona.test),
+            result.bits_per_character,
+            seconds,
+            len(result.history),
+            {"looks": {name: asdict(look) for name, look in self._looks(persona, held_out, posts).items()}},
+        )
+
+    def _looks(
+        self, persona: Persona, held_out: Sequence[str], posts: Mapping[str, tuple[Sequence[str], float]]
+    ) -> dict[str, Look]:
+        guard = CopyGuard.of(persona.train)
+        own = _shuffled(persona.train)[:CLASSIFIED]
+        voice = VoiceClassifier.of(own, self._others[: len(own)])
+        known = self._known.union(*map(words, persona.train))
+        least = min(sum(len(words(post)) for post in each) for each, _ in posts.values())
+        return {
+            name: Look(
+                ended=ended,
+                novelty=_share(not guard.is_copy(post) for post in each),
+                voice=_share(voice.recognised(each).tolist()),
+                real_words=_share(word in known for post in each for word in words(post)),
+                variety=variety(each, least),
+                told_apart=None if name == REAL else told_apart(held_out, each),
+                length=statistics.fmean(map(len, each)) if each else 0.0,
+            )
+            for name, (each, ended) in posts.items()
+        }
+
+
+def _share(held: Iterable[bool]) -> float:
+    found = list(held)
+    return statistics.fmean(found) if found else 0.0
+
+
+def written(sampler: Sampler, way: Way, count: int) -> tuple[list[str], float]:
+    """Returns that many posts, and which share of those that were drawn came to an end."""
+    posts: list[str] = []
+    unfinished = 0
+    for seed, begin in enumerate(range(0, count, SIDE_BY_SIDE)):
+        config = SamplingConfig(
+            count=min(SIDE_BY_SIDE, count - begin),
+            temperature=way.temperature,
+            top_p=way.top_p,
+            seed=seed,
+            copy_guard=False,
+            mask_mentions=False,
+        )
+        writing = sampler.generate(config)
+        posts += writing.posts
+        unfinished += writing.refused.unfinished
+    drawn = len(posts) + unfinished
+    return posts, len(posts) / drawn if drawn else 0.0
+
+
+def variety(posts: Sequence[str], least: int) -> float:
+    """Returns the share of different pairs among the pairs of neighbours in the first `least` words."""
+    pairs = list(pairwise(islice(chain.from_iterable(words(post) for post in posts), least)))
+    return len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+def told_apart(real: Sequence[str], made: Sequence[str]) -> float:
+    """Returns the share of posts that a classifier rightly tells real or made, having learned the others."""
+    right: list[float] = []
+    for learn in (0, 1):
+        classifier = VoiceClassifier.of(real[learn::2], made[learn::2])
+        rightly_real = classifier.recognised(real[1 - learn :: 2]).mean()
+        rightly_made = 1 - classifier.recognised(made[1 - learn :: 2]).mean()
+        right += [float(rightly_real), float(rightly_made)]
+    return statistics.fmean(right)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    facts = common.machine()
+    ways = [Way(temperature, top_p) for top_p in options.top_p for temperature in options.temperatures]
+    others = _shuffled(some_posts(options.others))
+    contender = {"bot": AtTemperatures(load(options.base), ways, others, options.epochs)}
+    results, looks = Results(options.out), dict[str, dict[str, Look]]()
+    for persona in large_enough(options):
+        (outcome,) = learned(persona, contender, results, repeat=1).outcomes["bot"]
+        looks[persona.name] = {name: Look(**look) for name, look in outcome.more["looks"].items()}
+    if not looks:
+        raise SystemExit(f"No persona has {options.least} posts that cleaning keeps; --least lowers that.")
+    means = {name: mean([each[name] for each in looks.values()]) for name in (REAL, *(way.name for way in ways))}
+    print(f"{len(looks)} personas, means\n")
+    head = ["temperature", "ended", "new", "voice", "real words", "variety", "told apart", "characters"]
+    common.table(head, [[name, *_cells(look)] for name, look in means.items()])
+    if options.json:
+        personas = {name: {way: asdict(look) for way, look in each.items()} for name, each in looks.items()}
+        common.json_line(
+            {
+                "means": {name: asdict(look) for name, look in means.items()},
+                "personas": personas,
+                "machine": facts,
+            }
+        )
+
+
+def mean(looks: Sequence[Look]) -> Look:
+    """Returns the mean of each figure."""
+    apart = [look.told_apart for look in looks if look.told_apart is not None]
+    figures = {name: statistics.fmean(getattr(look, name) for look in looks) for name in _FIGURES}
+    return Look(**figures, told_apart=statistics.fmean(apart) if apart else None)
+
+
+_FIGURES: Final = ("ended", "novelty", "voice", "real_words", "variety", "length")
+
+
+def _cells(look: Look) -> list[str]:
+    shares = (look.ended, look.novelty, look.voice, look.real_words, look.variety, look.told_apart)
+    return [*("" if share is None else f"{share:.1%}" for share in shares), f"{look.length:.0f}"]
+
+
+def _shuffled(posts: Sequence[str]) -> list[str]:
+    return [posts[place] for place in np.random.default_rng(0).permutation(len(posts))]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in common.names_in(text)]
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = persona_parser(__doc__ or "")
+    parser.add_argument("--temperatures", type=_numbers, default=[0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    parser.add_argument("--top-p", type=_numbers, default=[1.0], help="each is tried with each temperature")
+    parser.add_argument("--others", type=int, default=OTHERS, help="real posts of others")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Products of a few rows with a large matrix, as posts that are written side by side ask for. NumPy alone.
+
+OpenBLAS copies the matrix into an order of its own at each product, which for a few rows takes longer than the product
+itself. Up to a million multiplications it has kernels that read the matrix where it lies (on processors with AVX-512),
+so a wide matrix is multiplied in parts that are as small.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+#: Of rows, columns and what is summed up: the most that OpenBLAS multiplies without copying.
+SMALL: Final = 10**6
+#: One row is read once anyhow; beyond so many rows copying pays.
+FEWEST_ROWS, MOST_ROWS = 2, 8
+_VECTOR: Final = 16  # floats of a vector of AVX-512
+
+
+def product(rows: Floats, matrix: Floats) -> Floats:
+    """Returns rows (B, A) @ matrix (A, N)."""
+    width = SMALL // rows.size // _VECTOR * _VECTOR
+    columns = matrix.shape[1]
+    if not FEWEST_ROWS <= len(rows) <= MOST_ROWS or not 0 < width < columns:
+        return rows @ matrix
+    made: Floats = np.empty((len(rows), columns), np.float32)
+    for begin in range(0, columns, width):
+        part = slice(begin, begin + width)
+        np.matmul(rows, matrix[:, part], out=made[:, part])
+    return made

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models_app.ml import few_rows
+from models_app.ml.few_rows import product
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 9, 64])
+@pytest.mark.parametrize("shape", [(512, 1536), (512, 256), (144, 512), (5, 3), (300, 1003)])
+def test_the_product_is_that_of_numpy(rows: int, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(rows)
+    left, matrix = rng.standard_normal((rows, shape[0]), np.float32), rng.standard_normal(shape, np.float32)
+    found = product(left, matrix)
+    assert found.shape == (rows, shape[1]) and found.dtype == np.float32
+    np.testing.assert_allclose(found, left.astype(np.float64) @ matrix, atol=2e-4)
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(1, 1), (2, 2), (4, 4), (8, 7), (9, 1), (64, 1)])
+def test_few_rows_are_multiplied_in_parts_that_openblas_does_not_copy(
+    rows: int, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    matmul = np.matmul
+
+    def noted(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+        widths.append(right.shape[1])
+        matmul(left, right, out=out)
+
+    monkeypatch.setattr(np, "matmul", noted)
+    product(np.ones((rows, 512), np.float32), np.ones((512, 1536), np.float32))
+    assert sum(widths) == (1536 if parts > 1 else 0) and len(widths) == (parts if parts > 1 else 0)
+    assert all(rows * 512 * width <= few_rows.SMALL for width in widths)
