@@ -122,7 +122,8 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
     @admin.action(description="Make private: only their owners find the selected models", permissions=["change"])
     def make_private(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         shared = models.exclude(visibility=TrainedModel.Visibility.PRIVATE)
-        count = len([sharing.share(model, TrainedModel.Visibility.PRIVATE) for model in shared])
+        by = cast(User, request.user)
+        count = len([sharing.share(model, TrainedModel.Visibility.PRIVATE, by=by) for model in shared])
         self.message_user(request, f"{count} private now.", messages.SUCCESS)
 
     @admin.action(description="Delete the selected models with their files", permissions=["delete"])

@@ -8,12 +8,15 @@ import uuid
 from enum import StrEnum
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from models_app.ml.mentions import masked
 from models_app.models import TrainedModel
-from tweets.models import Corpus
+from tweets import audit
+from tweets.models import AuditEntry, Corpus
 
 Visibility = TrainedModel.Visibility
 
@@ -144,10 +147,11 @@ def _visible(user: Any, models: QuerySet[TrainedModel], link: str = "") -> Train
     return model
 
 
-def share(model: TrainedModel, visibility: str) -> TrainedModel:
-    """The model has this visibility. An unlisted one has a link, which dies when it becomes another.
+def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> TrainedModel:
+    """The model has this visibility, and the audit log says who gave it: its owner where nobody else is named.
 
-    SharingOff, BasisUnknown where it cannot be shared; nothing has changed then.
+    An unlisted one has a link, which dies when it becomes another. SharingOff, BasisUnknown where it cannot be shared;
+    nothing has changed then.
     """
     if visibility == Visibility.PUBLIC and not house_rules().public_sharing:
         raise SharingOff("The administrator has switched the gallery off: a bot can be private or shared by link.")
@@ -157,8 +161,18 @@ def share(model: TrainedModel, visibility: str) -> TrainedModel:
         model.link = None
     elif not model.link:
         model.link = _new_link()
-    model.visibility = visibility
-    model.save(update_fields=["visibility", "link"])
+    before, model.visibility = model.visibility, visibility
+    with transaction.atomic():
+        model.save(update_fields=["visibility", "link"])
+        if visibility != before:
+            audit.record(
+                AuditEntry.Action.SHARE,
+                by=by or model.owner,
+                about=model.full_name,
+                subject_id=model.pk,
+                before=before,
+                after=visibility,
+            )
     return model
 
 

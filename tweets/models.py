@@ -127,7 +127,7 @@ class Post(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Something that was done with posts: who did it, when, and to what. The names outlive what they name."""
+    """Something that was done with posts or a bot of them: who did it, when, and to what. The names outlive that."""
 
     class Action(models.TextChoices):
         IMPORT = "import"
@@ -135,6 +135,7 @@ class AuditEntry(models.Model):
         EXPORT = "export"
         DELETE = "delete"
         OPT_OUT = "opt_out", "Opt-out"
+        SHARE = "share", "Share a bot"
 
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
     action = models.CharField(max_length=16, choices=Action.choices)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from botfactory import net
+from botfactory.retry_after import moment_of
 from botfactory.webhooks import services, signing
 from botfactory.webhooks.happenings import TEST
 from botfactory.webhooks.models import Delivery, Webhook
@@ -23,8 +25,22 @@ logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=60)
 #: How long it can be seen what came of a delivery.
 KEPT_FOR: Final = timedelta(days=30)
+#: A receiver that asks for a longer pause (Retry-After) gets this one.
+LONGEST_PAUSE: Final = timedelta(days=1)
 _GONE: Final = 410
 _USER_AGENT: Final = "BotFactory/0.1 (webhooks)"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a try: the status of the answer, if there was one, and a sentence on what went wrong, or "".
+
+    not_before: until when the receiver asks to be left alone.
+    """
+
+    status: int | None
+    error: str
+    not_before: datetime | None = None
 
 
 def deliver_next() -> bool:
@@ -73,38 +89,48 @@ def attempt(delivery: Delivery) -> Delivery:
     """A claimed delivery has been tried once, and what came of it is noted."""
     started = time.perf_counter()
     try:
-        status, error = send(delivery)
+        outcome = send(delivery)
     except Exception:
         # It counts as a failure: what breaks us must not be tried for ever.
         logger.exception("webhook %s: delivery %s could not be sent", delivery.webhook_id, delivery.pk)
-        status, error = None, "It could not be sent, by a mistake on our side. Your administrator finds it in the log."
+        outcome = Outcome(
+            None, "It could not be sent, by a mistake on our side. Your administrator finds it in the log."
+        )
     seconds = time.perf_counter() - started
-    outcome: dict[str, Any] = {"status": status, "error": error, "seconds": seconds}
+    changed: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "seconds": seconds}
     webhook = delivery.webhook
     is_last = delivery.event == TEST or delivery.attempts > len(settings.WEBHOOK_PAUSES)
-    if not error:
-        outcome |= {"state": Delivery.State.DELIVERED, "due_at": None}
+    if not outcome.error:
+        changed |= {"state": Delivery.State.DELIVERED, "due_at": None}
     elif is_last or not Webhook.objects.filter(pk=webhook.pk, active=True).exists():
-        outcome |= {"state": Delivery.State.FAILED, "due_at": None}
+        changed |= {"state": Delivery.State.FAILED, "due_at": None}
     else:
-        pause = settings.WEBHOOK_PAUSES[delivery.attempts - 1]
-        outcome |= {"state": Delivery.State.PENDING, "due_at": timezone.now() + timedelta(seconds=pause)}
+        pause = timedelta(seconds=settings.WEBHOOK_PAUSES[delivery.attempts - 1])
+        changed |= {"state": Delivery.State.PENDING, "due_at": _next_try(pause, outcome.not_before)}
     mine = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.SENDING, attempts=delivery.attempts)
-    if mine.update(**outcome):
-        for name, value in outcome.items():
+    if mine.update(**changed):
+        for name, value in changed.items():
             setattr(delivery, name, value)
         if delivery.event != TEST:
-            _judge(webhook, status, error, is_given_up=outcome["state"] == Delivery.State.FAILED)
+            _judge(webhook, outcome, is_given_up=changed["state"] == Delivery.State.FAILED)
     return delivery
 
 
-def send(delivery: Delivery) -> tuple[int | None, str]:
-    """The status of the answer, if there was one, and a sentence on what went wrong, "" where it has arrived."""
+def _next_try(pause: timedelta, not_before: datetime | None) -> datetime:
+    """After the pause, or when the receiver asks for it if that is later."""
+    now = timezone.now()
+    usual = now + pause
+    return usual if not_before is None else max(usual, min(not_before, now + LONGEST_PAUSE))
+
+
+def send(delivery: Delivery) -> Outcome:
+    """What came of sending it once; nothing is noted."""
     webhook = delivery.webhook
     if not signing.is_known(webhook):
-        return None, (
+        return Outcome(
+            None,
             "The SECRET_KEY of this installation has changed, and with it the secret of this webhook: delete it and "
-            "make another."
+            "make another.",
         )
     body, timestamp = body_of(delivery), int(time.time())
     headers = {
@@ -115,14 +141,17 @@ def send(delivery: Delivery) -> tuple[int | None, str]:
         "webhook-signature": signing.signature(signing.secret_of(webhook), str(delivery.pk), timestamp, body),
     }
     try:
-        status = services.client().post(webhook.url, headers, body).status
+        answer = services.client().post(webhook.url, headers, body)
     except net.NetError as trouble:
-        return None, str(trouble)
+        return Outcome(None, str(trouble))
+    status, not_before = answer.status, moment_of(answer.headers.get("retry-after", ""), timezone.now())
     if 200 <= status < 300:
-        return status, ""
+        return Outcome(status, "")
     if 300 <= status < 400:
-        return status, f"The answer was {status}, and no redirect is followed: set the address to where it leads."
-    return status, f"The answer was {status}; any status from 200 to 299 says that it has arrived."
+        error = f"The answer was {status}, and no redirect is followed: set the address to where it leads."
+    else:
+        error = f"The answer was {status}; any status from 200 to 299 says that it has arrived."
+    return Outcome(status, error, not_before)
 
 
 def body_of(delivery: Delivery) -> bytes:
@@ -147,19 +176,19 @@ def send_test(webhook: Webhook) -> Delivery:
     return attempt(delivery)
 
 
-def _judge(webhook: Webhook, status: int | None, error: str, *, is_given_up: bool) -> None:
+def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:
     """A webhook that has failed for too long is switched off, and so is one whose receiver says that it is gone."""
     rows = Webhook.objects.filter(pk=webhook.pk)
-    if not error:
+    if not outcome.error:
         rows.exclude(failing_since=None).update(failing_since=None)
         return
     now = timezone.now()
     rows.filter(failing_since=None).update(failing_since=now)
     days = settings.WEBHOOK_OFF_DAYS
-    if status == _GONE:
+    if outcome.status == _GONE:
         services.switch_off(webhook, "Its address answered 410: it is gone.")
     elif is_given_up and rows.filter(failing_since__lte=now - timedelta(days=days)).exists():
-        services.switch_off(webhook, f"Nothing has arrived for {days} days. The last try: {error}")
+        services.switch_off(webhook, f"Nothing has arrived for {days} days. The last try: {outcome.error}")
         logger.info("webhook %s is switched off: nothing has arrived for %s days", webhook.pk, days)
 
 

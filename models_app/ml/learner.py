@@ -73,10 +73,14 @@ class Learner:
         )
         return _finite(float(loss)), float(batch.weights.sum())
 
-    def validate(self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None) -> tuple[float, float]:
-        """Returns the summed loss in nats and the number of symbols, with dropout off and all products in float32.
+    def validate(
+        self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None, *, exact: bool = True
+    ) -> tuple[float, float]:
+        """Returns the summed loss in nats and the number of symbols, with dropout off.
 
-        `between` is called before each batch; what it raises ends the validation. Raises TrainingDiverged as `train`.
+        Products are in float32, or, where that is not `exact`, in the type of training: sooner done, and near enough to
+        choose by. `between` is called before each batch; what it raises ends the validation. Raises TrainingDiverged as
+        `train`.
         """
         total = count = 0.0
         state: tuple[Any, ...] = ()
@@ -84,7 +88,7 @@ class Learner:
             between()
             state = state or self._model.zero_state(batch.inputs.shape[0])
             loss, state = self._check(
-                tf.constant(batch.inputs), tf.constant(batch.targets), tf.constant(batch.weights), state
+                tf.constant(batch.inputs), tf.constant(batch.targets), tf.constant(batch.weights), state, exact
             )
             total += float(loss)
             count += float(batch.weights.sum())
@@ -148,10 +152,11 @@ class Learner:
         self._optimizer.apply(tape.gradient(mean, variables), variables)
         return loss, _joined(states)
 
-    def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...]) -> Any:
+    def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], exact: bool) -> Any:
         losses, states = [], []
+        products = "float32" if exact else self._model.products
         for part in _halves(inputs.shape[0]):
-            logits, after = self._model(inputs[part], tuple(array[part] for array in state), products="float32")
+            logits, after = self._model(inputs[part], tuple(array[part] for array in state), products=products)
             losses.append(_loss(logits, targets[part], weights[part]))
             states.append(after)
         return tf.add_n(losses), _joined(states)

@@ -283,7 +283,8 @@ class _FineTune:
         _, batches = epoch_batches(
             self._validation, batch_size=64, sequence_length=config.sequence_length, seed=config.seed, epoch=0
         )
-        total, count = self._learner.validate(batches, between=self._ask if stoppable else self._ask_cancel)
+        between = self._ask if stoppable else self._ask_cancel
+        total, count = self._learner.validate(batches, between, exact=False)
         self._clock.done += count / 3
         return total / count, total / math.log(2) / self._validation_characters
 

@@ -24,9 +24,9 @@ def batch(seed: int, rows: int = ROWS) -> Batch:
     return Batch(symbols[:, :-1], symbols[:, 1:], np.ones((rows, STEPS), np.float32))
 
 
-def learner(network: NetworkConfig, rows: int = ROWS, dropout: float = 0.0) -> Learner:
+def learner(network: NetworkConfig, rows: int = ROWS, dropout: float = 0.0, products: str = "float32") -> Learner:
     weights = random_checkpoint(network, scale=0.3).weights
-    made = Learner(network, weights, beta_2=0.99, clip_norm=1.0, dropout=dropout, products="float32")
+    made = Learner(network, weights, beta_2=0.99, clip_norm=1.0, dropout=dropout, products=products)
     made.reset(rows)
     return made
 
@@ -60,6 +60,16 @@ def test_rows_validated_side_by_side_are_those_validated_alone(network: NetworkC
     ]
     assert count == 2 * ROWS * STEPS
     assert total == pytest.approx(sum(alone), rel=1e-5)
+
+
+@BOTH
+def test_validation_is_in_float32_unless_it_need_not_be_exact(network: NetworkConfig) -> None:
+    plain, small = (learner(network, products=products) for products in ("float32", "bfloat16"))
+    expected, _ = plain.validate(iter([batch(1)]))
+    assert small.validate(iter([batch(1)]))[0] == pytest.approx(expected, rel=1e-6)
+    assert plain.validate(iter([batch(1)]), exact=False)[0] == pytest.approx(expected, rel=1e-6)
+    near, _ = small.validate(iter([batch(1)]), exact=False)
+    assert near == pytest.approx(expected, rel=0.01) and near != pytest.approx(expected, rel=1e-6)
 
 
 @BOTH

@@ -14,7 +14,7 @@ from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.shared_bot import SECRET
 from tests.rest.helpers import Program, require_error
-from tweets.models import Corpus
+from tweets.models import AuditEntry, Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,3 +73,6 @@ def test_the_administrator_takes_a_bot_out_of_the_gallery(bob: User, admin: User
     )
     assert "1 private now" in answer.content.decode()
     assert signed_in(bob).get(f"/gallery/{bot.pk}/").status_code == 404
+    entry = AuditEntry.objects.filter(action="share")[0]
+    assert (entry.who, entry.about, entry.subject_id) == (admin, bot.full_name, bot.pk)
+    assert entry.details == {"before": "public", "after": "private"}

@@ -17,7 +17,7 @@ from tests.models_app.conftest import import_posts
 from tests.models_app.shared_bot import make_bot, place_of
 from tests.rest.helpers import Program, require_error
 from tweets import deletion, opt_out
-from tweets.models import Corpus
+from tweets.models import AuditEntry, Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +69,18 @@ def test_a_program_shares_too(alice: User, bob: User, bot: TrainedModel) -> None
     require_error(program.ask("PATCH", path, {"visibility": "everybody"}), 422, "bad_value", "visibility")
     require_error(program.ask("PATCH", path, {"visibility": "private", "name": "a/b"}), 422, "bad_name", "name")
     assert program.get(path).json() == both
+
+
+def test_who_shared_what_stands_in_the_audit_log_once_for_each_change(alice: User, bot: TrainedModel) -> None:
+    owner = signed_in(alice)
+    for visibility in ("unlisted", "unlisted", "public"):
+        owner.post(f"/models/{bot.pk}/share", {"visibility": visibility})
+    bot.delete()
+    told = [(entry.who, entry.about, entry.details) for entry in AuditEntry.objects.filter(action="share")]
+    assert told == [
+        (alice, "alice/" + bot.name, {"before": "unlisted", "after": "public"}),
+        (alice, "alice/" + bot.name, {"before": "private", "after": "unlisted"}),
+    ]
 
 
 def test_who_has_the_id_of_an_unlisted_one_has_nothing(bob: User, bot: TrainedModel) -> None:

@@ -148,6 +148,24 @@ def test_what_does_not_arrive_is_sent_again_after_growing_pauses_until_it_is_giv
     assert all(is_signed(request, new.secret) for request in server.requests)
 
 
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [("900", 900), ("20", 60), ("1000000", 86_400), ("Wed, 21 Oct 2015 07:28:00 GMT", 60), ("soon", 60)],
+)
+def test_a_receiver_that_asks_for_a_longer_pause_gets_it_up_to_a_day(
+    alice: User, settings: Any, asked: str, pause: int
+) -> None:
+    settings.WEBHOOK_PAUSES = [60]
+    with Receiver(429, headers={"Retry-After": asked}) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        make(alice, server.url)
+        jobs.cancel(submit(alice))
+        assert deliver_all() == 1
+    row = Delivery.objects.get()
+    assert row.state == "pending" and row.due_at is not None
+    assert abs((row.due_at - timezone.now()).total_seconds() - pause) < 4
+
+
 def test_a_message_that_the_broker_lost_is_sent_all_the_same(
     alice: User, receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,19 +7,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from botfactory.retry_after import moment_of
 from tweets.sources.base import RateLimited, SourceSettings, SourceUnavailable, storable
 from tweets.sources.net import Client
-from tweets.sources.records import parse_date
 
 _SHORTEST_WAIT = timedelta(seconds=5)  # also for a server that says "now" again and again
 _LONGEST_WAIT = timedelta(hours=24)
 _RESET_NAMES = ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
-_FAR_OFF = 32_500_000_000  # the year 2999 in seconds since 1970
-_A_MOMENT = 1_000_000_000  # numbers from here on are seconds since 1970, smaller ones are seconds from now
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def retry_at(headers: Mapping[str, str], *, window: timedelta) -> datetime:
     """When a server that has had enough wants to be asked again, after `window` where it does not say."""
     now = datetime.now(UTC)
     for name in _RESET_NAMES:
-        moment = _moment(headers.get(name, "").strip(), now)
+        moment = moment_of(headers.get(name, ""), now)
         if moment is not None:
             return min(max(moment, now + _SHORTEST_WAIT), now + _LONGEST_WAIT)
     return now + window
@@ -99,15 +96,3 @@ def _read(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _moment(said: str, now: datetime) -> datetime | None:
-    try:
-        if said.isascii() and said.isdigit():
-            seconds = min(int(said[:12]), _FAR_OFF)
-            return datetime.fromtimestamp(seconds, UTC) if seconds >= _A_MOMENT else now + timedelta(seconds=seconds)
-        if said[:3].isalpha():
-            return parsedate_to_datetime(said).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
-    return parse_date(said)
