@@ -5,7 +5,14 @@ from typing import Any, Final
 
 from django import forms
 
-from models_app.ml.config import FEWEST_EPOCHS, LONGEST_BANNED, MOST_BANNED, MOST_EPOCHS, SamplingConfig
+from models_app.ml.config import (
+    FEWEST_EPOCHS,
+    LONGEST_BANNED,
+    MOST_BANNED,
+    MOST_EPOCHS,
+    USUAL_TEMPERATURE,
+    SamplingConfig,
+)
 from models_app.models import TrainedModel
 
 
@@ -64,7 +71,7 @@ class GenerateForm(forms.Form):
     """How posts are written; blanks take what SamplingConfig takes."""
 
     count = forms.IntegerField(min_value=1, max_value=100, initial=10, label="How many")
-    temperature = forms.FloatField(min_value=0, max_value=2, initial=0.8)
+    temperature = forms.FloatField(min_value=0, max_value=2, initial=USUAL_TEMPERATURE)
     top_k = forms.IntegerField(min_value=0, max_value=256, initial=0, required=False, label="Top k (0: all)")
     prompt = forms.CharField(max_length=280, required=False, strip=False, label="Begins with")
     top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label="Top p")

@@ -19,7 +19,7 @@ from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Asked, Page, Text, Told, examples
 from models_app import live, services
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
-from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, SamplingConfig
+from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, USUAL_TEMPERATURE, SamplingConfig
 from models_app.models import Generation, TrainedModel
 
 router = Router(tags=["generations"])
@@ -29,7 +29,13 @@ class GenerateIn(Asked):
     """How posts are written. The same seed and settings give the same posts."""
 
     n: int = Field(10, ge=1, le=100, strict=True, description="How many.")
-    temperature: float = Field(0.8, ge=0, le=2, strict=True, description="Low repeats itself, high misspells.")
+    temperature: float = Field(
+        USUAL_TEMPERATURE,
+        ge=0,
+        le=2,
+        strict=True,
+        description="At 0.9 posts are likest to the real ones; lower repeats itself, higher misspells.",
+    )
     top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
     top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
     prompt: Text = Field("", max_length=280, description="How each post begins.")

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, Self
 
 #: Of a ban list: entries, and characters of each.
 MOST_BANNED, LONGEST_BANNED = 200, 100
+#: Where nobody says another: at which posts are likest to the person's own (docs/benchmarks.md, "At what temperature").
+USUAL_TEMPERATURE: Final = 0.9
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
@@ -251,7 +253,7 @@ class SamplingConfig(_Values):
     """
 
     count: int = 1
-    temperature: float = 0.8
+    temperature: float = USUAL_TEMPERATURE
     top_k: int = 0
     prompt: str = ""
     seed: int | None = None

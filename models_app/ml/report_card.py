@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 
 from .checkpoint import Checkpoint
-from .config import SamplingConfig
+from .config import USUAL_TEMPERATURE, SamplingConfig
 from .copies import CopyGuard
 from .evaluation import evaluate
 from .sampler import Sampler
@@ -35,7 +35,7 @@ from .words import words
 
 POSTS: Final = 100
 SEED: Final = 1
-TEMPERATURE: Final = 0.8
+TEMPERATURE: Final = USUAL_TEMPERATURE
 #: Posts of the person, and as many of the base model, that the classifier learns.
 LEARNED_BY_CLASSIFIER = 500
 #: At most so many held-out posts are measured: seconds, whatever the corpus.

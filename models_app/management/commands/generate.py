@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand
 from models_app import registry, services
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import USUAL_TEMPERATURE, SamplingConfig
 from models_app.ml.errors import LearningError
 
 
@@ -18,7 +18,12 @@ class Command(OwnerCommand):
         super().add_arguments(parser)
         parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, or base")
         parser.add_argument("--count", type=int, default=10, help="how many posts, 1 to 100 (default: 10)")
-        parser.add_argument("--temperature", type=float, default=0.8, help="0 (safe) to 2 (wild) (default: 0.8)")
+        parser.add_argument(
+            "--temperature",
+            type=float,
+            default=USUAL_TEMPERATURE,
+            help=f"0 (safe) to 2 (wild) (default: {USUAL_TEMPERATURE})",
+        )
         parser.add_argument("--top-k", type=int, default=0, help="choose among the k likeliest only (0: all)")
         parser.add_argument(
             "--top-p", type=float, default=1.0, help="choose among the likeliest of this probability only (1: all)"
