@@ -1,8 +1,8 @@
 """Products of a few rows with a large matrix, as posts that are written side by side ask for. NumPy alone.
 
 OpenBLAS copies the matrix into an order of its own at each product, which for a few rows takes longer than the product
-itself. Up to a million multiplications it has kernels that read the matrix where it lies (on processors with AVX-512),
-so a wide matrix is multiplied in parts that are as small.
+itself. Up to a million multiplications it has kernels that read the matrix where it lies, on processors with AVX-512
+(its kernel/x86_64/sgemm_small_kernel_permit_skylakex.c), so a wide matrix is multiplied in parts that are as small.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 #: Of rows, columns and what is summed up: the most that OpenBLAS multiplies without copying.
 SMALL: Final = 10**6
-#: One row is read once anyhow; beyond so many rows copying pays.
+#: Of one row the product is made without copying anyhow; beyond so many rows copying pays.
 FEWEST_ROWS, MOST_ROWS = 2, 8
 _VECTOR: Final = 16  # floats of a vector of AVX-512
 
