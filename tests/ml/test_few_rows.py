@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,13 @@ from models_app.ml import few_rows
 from models_app.ml.few_rows import product
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 9, 64])
-@pytest.mark.parametrize("shape", [(512, 1536), (512, 256), (144, 512), (5, 3), (300, 1003)])
-def test_the_product_is_that_of_numpy(rows: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("rows", [1, 2, 3, 8, 9])
+@pytest.mark.parametrize("shape", [(512, 1536), (144, 512), (5, 3), (300, 1003)])
+@pytest.mark.parametrize("in_parts", [True, False])
+def test_the_product_is_that_of_numpy(
+    rows: int, shape: tuple[int, int], in_parts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_rows, "IN_PARTS", in_parts)
     rng = np.random.default_rng(rows)
     left, matrix = rng.standard_normal((rows, shape[0]), np.float32), rng.standard_normal(shape, np.float32)
     found = product(left, matrix)
@@ -29,6 +35,21 @@ def test_few_rows_are_multiplied_in_parts_that_openblas_does_not_copy(
         matmul(left, right, out=out)
 
     monkeypatch.setattr(np, "matmul", noted)
+    monkeypatch.setattr(few_rows, "IN_PARTS", True)
     product(np.ones((rows, 512), np.float32), np.ones((512, 1536), np.float32))
     assert sum(widths) == (1536 if parts > 1 else 0) and len(widths) == (parts if parts > 1 else 0)
     assert all(rows * 512 * width <= few_rows.SMALL for width in widths)
+
+
+def test_where_openblas_copies_all_the_same_there_are_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_rows, "IN_PARTS", False)
+    monkeypatch.delattr(np, "matmul")
+    assert product(np.ones((4, 512), np.float32), np.ones((512, 1536), np.float32)).shape == (4, 1536)
+
+
+def test_avx_512_is_found_where_the_kernel_tells_of_it() -> None:
+    described = Path("/proc/cpuinfo")
+    if not described.exists():
+        pytest.skip("Linux alone has it")
+    flags = set(described.read_text(encoding="ascii", errors="replace").split())
+    assert ({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags) == few_rows.IN_PARTS
