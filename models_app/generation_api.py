@@ -34,7 +34,7 @@ class GenerateIn(Asked):
         ge=0,
         le=2,
         strict=True,
-        description="At 0.9 posts are likest to the real ones; lower repeats itself, higher misspells.",
+        description=f"At {USUAL_TEMPERATURE} posts are likest to the real ones; lower repeats, higher misspells.",
     )
     top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
     top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")

@@ -14,6 +14,7 @@ NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
     [
         ("120", datetime(2026, 11, 27, 12, 2, tzinfo=UTC)),
         (" 0 ", NOW),
+        ("1.65", datetime(2026, 11, 27, 12, 0, 1, tzinfo=UTC)),
         ("1795780800", datetime(2026, 11, 27, 12, 0, tzinfo=UTC)),
         ("Fri, 27 Nov 2026 13:00:00 GMT", datetime(2026, 11, 27, 13, 0, tzinfo=UTC)),
         ("Fri, 27 Nov 2026 13:00:00 +0200", datetime(2026, 11, 27, 11, 0, tzinfo=UTC)),

@@ -24,7 +24,9 @@ _AVX_512: Final = frozenset({"AVX512_SKX", "X86_V4"})  # in the words of NumPy, 
 
 def _has_avx_512() -> bool:
     """Returns whether NumPy has found it in this machine's processor."""
-    return not _AVX_512.isdisjoint(np.show_config(mode="dicts")["SIMD Extensions"]["found"])
+    # What is empty is left out there, as "found" is where the processor has nothing beyond the least.
+    found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    return not _AVX_512.isdisjoint(found)
 
 
 #: Whether parts are worth it here.

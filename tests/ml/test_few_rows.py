@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,21 @@ def test_where_openblas_copies_all_the_same_there_are_no_parts(monkeypatch: pyte
     monkeypatch.setattr(few_rows, "IN_PARTS", False)
     monkeypatch.delattr(np, "matmul")
     assert product(np.ones((4, 512), np.float32), np.ones((512, 1536), np.float32)).shape == (4, 1536)
+
+
+@pytest.mark.parametrize(
+    ("told", "has"),
+    [
+        ({}, False),
+        ({"SIMD Extensions": {"baseline": ["NEON"]}}, False),
+        ({"SIMD Extensions": {"found": ["SSSE3", "AVX2", "AVX512F"]}}, False),
+        ({"SIMD Extensions": {"found": ["AVX2", "AVX512F", "AVX512_SKX"]}}, True),
+        ({"SIMD Extensions": {"found": ["X86_V3", "X86_V4"]}}, True),
+    ],
+)
+def test_avx_512_is_read_off_what_numpy_tells(told: Any, has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "show_config", lambda mode: told)
+    assert few_rows._has_avx_512() is has
 
 
 def test_avx_512_is_found_where_the_kernel_tells_of_it() -> None:
