@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .config import NetworkConfig
 from .cores import share_out
 from .dataset import Batch
-from .elementwise import dropout_mask
+from .elementwise import cross_entropy, dropout_mask
 from .errors import TrainingDiverged
 from .kinds import kind_of
 from .optimizers import optimizer as optimizer_named
@@ -182,6 +182,6 @@ def _finite(loss: float) -> float:
 
 def _loss(logits: Any, targets: Any, weights: Any) -> Any:
     """Returns the summed weighted cross-entropy in nats of logits (T, B, 256) and targets (B, T)."""
-    labels = tf.transpose(tf.cast(targets, tf.int32))
-    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # (T, B)
-    return tf.reduce_sum(each * tf.transpose(weights))
+    labels = tf.reshape(tf.transpose(tf.cast(targets, tf.int32)), (-1,))
+    each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), labels)  # (T * B,)
+    return tf.reduce_sum(each * tf.reshape(tf.transpose(weights), (-1,)))

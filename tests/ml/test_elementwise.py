@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models_app.ml.elementwise import dropout_mask, sigmoid_gradient, tanh_gradient
+from models_app.ml.elementwise import cross_entropy, dropout_mask, sigmoid_gradient, tanh_gradient
 
 
 @pytest.mark.parametrize(("share", "hidden"), [(0.2, 51), (0.5, 128), (0.9, 230), (0.001, 0)])
@@ -35,3 +35,29 @@ def test_the_gradients_are_those_of_automatic_differentiation() -> None:
             y = function(x)
         expected: Any = tape.gradient(y, x, [upstream])
         np.testing.assert_allclose(gradient(y, upstream), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [1.0, 300.0])
+def test_the_cross_entropy_and_its_gradient_are_tensorflows_own(spread: float) -> None:
+    rng = np.random.default_rng(3)
+    logits = tf.constant(rng.normal(size=(6, 256)) * spread, tf.float32)
+    labels = tf.constant(rng.integers(0, 256, 6), tf.int32)
+    upstream = tf.constant([0.0, 1.0, 2.0, -1.0, 0.5, 1.0])
+    found = []
+    for function in (
+        cross_entropy,
+        lambda logits, labels: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            each: Any = function(logits, labels)
+        found.append((each, tape.gradient(each, logits, upstream)))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-6)
+
+
+def test_the_cross_entropy_of_what_is_no_number_is_none() -> None:
+    logits = np.zeros((3, 256), np.float32)
+    logits[0, 7], logits[1, 7], logits[2, 7] = np.nan, np.inf, -np.inf
+    each = cross_entropy(tf.constant(logits), tf.constant([3, 3, 7])).numpy()
+    assert not np.isfinite(each).any()
