@@ -51,7 +51,7 @@ def test_the_cross_entropy_and_its_gradient_are_tensorflows_own(spread: float) -
         with tf.GradientTape() as tape:
             tape.watch(logits)
             each: Any = function(logits, labels)
-        found.append((each, tape.gradient(each, logits, upstream)))
+        found.append((each, *tape.gradient(each, [logits], [upstream])))
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-6)
 
