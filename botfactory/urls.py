@@ -19,6 +19,7 @@ urlpatterns = [
     path("admin/base-models/", include("models_app.base_urls")),
     path("admin/", admin.site.urls),
     path("", include("botfactory.accounts.urls")),
+    path("", include("botfactory.webhooks.urls")),
     path("jobs/", include("botfactory.jobs.urls")),
     path("corpora/", include("tweets.urls")),
     path("api/docs", api_docs, name="api_docs"),

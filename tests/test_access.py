@@ -24,6 +24,8 @@ from botfactory.accounts.models import ApiToken, User
 from botfactory.asgi import application
 from botfactory.jobs.models import Job
 from botfactory.routing import websocket_urlpatterns
+from botfactory.webhooks import services as webhooks
+from botfactory.webhooks.models import Webhook
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
@@ -58,6 +60,10 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/newer": (405, 302),
     "/corpora/{corpus}/delete": (405, 302),
     "/tokens/{token}/revoke": (405, 302),
+    "/webhooks/{webhook}/": (200, 400),
+    "/webhooks/{webhook}/test": (405, 302),
+    "/webhooks/{webhook}/switch": (405, 302),
+    "/webhooks/{webhook}/delete": (405, 302),
 }
 #: Pages that show everybody their own -> what who is signed in gets for (GET, POST).
 OWN_PAGES: dict[str, tuple[int, int]] = {
@@ -68,6 +74,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/corpora/blend": (200, 400),
     "/models/": (200, 405),
     "/tokens/": (200, 400),
+    "/webhooks/": (200, 400),
     "/account/": (200, 405),
     "/account/delete": (200, 400),
     "/account/sessions/end": (405, 302),
@@ -126,7 +133,15 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
     assert model.job_id is not None
     token = tokens.create_token(owner=corpus.owner, name="A token").token
-    return {"job": model.job_id, "corpus": corpus.pk, "model": model.pk, "token": token.pk}
+    # To an address that no machine has: what is sent there by the owner fails at once.
+    webhook = webhooks.create(owner=corpus.owner, url="https://nowhere.invalid/", events=["job.failed"]).webhook
+    return {
+        "job": model.job_id,
+        "corpus": corpus.pk,
+        "model": model.pk,
+        "token": token.pk,
+        "webhook": webhook.pk,
+    }
 
 
 def text_of(answer: Any) -> str:
@@ -157,7 +172,7 @@ def test_strangers_and_the_administrator_get_what_does_not_exist(
                 assert [answer.status_code for answer in answers] == [404, 404], route
                 assert text_of(answers[0]) == text_of(answers[1]), route
     assert Job.objects.count() == 2 and TrainedModel.objects.count() == 2 and Corpus.objects.count() == 1
-    assert ApiToken.objects.get().revoked_at is None
+    assert ApiToken.objects.get().revoked_at is None and Webhook.objects.get().active
 
 
 def test_nobody_is_asked_to_sign_in(ids: dict[str, uuid.UUID], charlie: Client) -> None:
@@ -169,7 +184,8 @@ def test_nobody_is_asked_to_sign_in(ids: dict[str, uuid.UUID], charlie: Client) 
 
 def test_lists_and_choices_show_own_things_only(ids: dict[str, uuid.UUID], bob: User, corpus: Corpus) -> None:
     client = signed_in(bob)
-    for path in ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend", "/tokens/", "/gallery/"):
+    shown = ("/", "/jobs/", "/corpora/", "/models/", "/corpora/new", "/corpora/blend", "/gallery/")
+    for path in (*shown, "/tokens/", "/webhooks/"):
         page = client.get(path).content.decode()
         assert not any(str(found) in page for found in ids.values()), path
 

@@ -66,6 +66,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
         "sessions": len(sessions.sessions_of(user)),
         "tokens": tokens.tokens_for_user(user).count(),
+        "webhooks": used["webhooks"],
         "limits": [
             {"name": limits.NAMES[name], "used": used.get(name), "most": number} for name, number in most.items()
         ],

@@ -14,6 +14,7 @@ from tests.fakes import x_api_server
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import XApiServer
 from tests.product import Product, running
+from tests.webhooks.receiver import Receiver
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
 
@@ -64,10 +65,20 @@ def x_api() -> Iterator[XApiServer]:
 
 
 @pytest.fixture(scope="package")
-def product(browser: Browser, x_api: XApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def receiver() -> Iterator[Receiver]:
+    """Where webhooks may go, beside the public internet."""
+    with Receiver() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def product(
+    browser: Browser, x_api: XApiServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Product]:
     """The whole product, started once for all tests here; skipped where there is no Chromium to look at it with."""
     folder = tmp_path_factory.mktemp("product")
-    with running(folder, X_API_URL=x_api.url, X_BEARER_TOKEN=x_api_server.TOKEN) as open_product:
+    x = {"X_API_URL": x_api.url, "X_BEARER_TOKEN": x_api_server.TOKEN}
+    with running(folder, **x, WEBHOOK_PRIVATE_SERVERS=receiver.url) as open_product:
         yield open_product
 
 

@@ -14,6 +14,7 @@ ACCOUNT = [
     "/account/",
     "/accounts/sessions/",
     "/tokens/",
+    "/webhooks/",
     "/account/delete",
     "/accounts/email/",
     "/accounts/password/change/",

@@ -1,0 +1,118 @@
+"""Pages of webhooks: made (the secret is shown once), changed, tried, switched, deleted; and what was sent to each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from botfactory.accounts.limits import LimitReached
+from botfactory.accounts.models import User
+from botfactory.webhooks import delivery, services, signing
+from botfactory.webhooks.forms import IN_WORDS, WebhookForm
+from botfactory.webhooks.models import Webhook
+
+DELIVERIES_ON_A_PAGE: Final = 25
+Made = TypeVar("Made")
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def webhook_list(request: HttpRequest) -> HttpResponse:
+    """One's own webhooks. The secret of a new one is in the answer to its making and in no other."""
+    form = WebhookForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {}
+    new = _saved(form, lambda **asked: services.create(owner=cast(User, request.user), **asked))
+    if new is not None:
+        context["new"], form = new, WebhookForm()
+    webhooks = [(webhook, _told_of(webhook)) for webhook in services.webhooks_for_user(request.user)]
+    context |= {"form": form, "webhooks": webhooks}
+    return render(request, "webhooks/list.html", context, status=400 if form.is_bound else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """One webhook: how it does, what was sent to it, and its address and happenings to change."""
+    webhook = _webhook_or_404(request, webhook_id)
+    kept = {"url": webhook.url, "events": webhook.events}
+    form = WebhookForm(request.POST) if request.method == "POST" else WebhookForm(initial=kept)
+    if _saved(form, lambda **asked: services.change(webhook, **asked)) is not None:
+        messages.success(request, "It is saved.")
+        return redirect("webhook", webhook_id=webhook.pk)
+    webhook.refresh_from_db()
+    page = Paginator(webhook.deliveries.all(), DELIVERIES_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "webhook": webhook,
+        "told_of": _told_of(webhook),
+        "has_secret": signing.is_known(webhook),
+        "form": form,
+        "page": page,
+        "kept_for": delivery.KEPT_FOR.days,
+        "back": f"page={page.previous_page_number()}" if page.has_previous() else "",
+        "on": f"page={page.next_page_number()}" if page.has_next() else "",
+    }
+    return render(request, "webhooks/page.html", context, status=400 if form.is_bound else 200)
+
+
+@login_required
+@require_POST
+def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """A message that says nothing is sent at once."""
+    tried = delivery.send_test(_webhook_or_404(request, webhook_id))
+    if tried.error:
+        messages.error(request, f"The test did not arrive. {tried.error}")
+    else:
+        messages.success(request, f"The test has arrived: the answer was {tried.status}, after {tried.seconds:.1f} s.")
+    return redirect("webhook", webhook_id=webhook_id)
+
+
+@login_required
+@require_POST
+def switch(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """It is on where the form says so, else off."""
+    webhook = services.change(_webhook_or_404(request, webhook_id), active=request.POST.get("active") == "on")
+    messages.success(request, "It is told again." if webhook.active else "It is told of nothing more.")
+    return redirect("webhook", webhook_id=webhook_id)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """It is gone, with what is known of its messages."""
+    _webhook_or_404(request, webhook_id).delete()
+    messages.success(request, "The webhook is deleted.")
+    return redirect("webhooks")
+
+
+def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
+    """Returns what came of saving what a valid form asks for; else None, and the form says what is wrong."""
+    if not form.is_valid():
+        return None
+    try:
+        return save(url=form.cleaned_data["url"], events=form.cleaned_data["events"])
+    except services.WebhookError as error:
+        form.add_error(error.param, str(error))
+    except LimitReached as error:
+        form.add_error(None, str(error))
+    return None
+
+
+def _told_of(webhook: Webhook) -> str:
+    return ", ".join(words for name, words in IN_WORDS.items() if name in webhook.events)
+
+
+def _webhook_or_404(request: HttpRequest, webhook_id: uuid.UUID) -> Webhook:
+    try:
+        return services.webhook_for_user(request.user, webhook_id)
+    except Webhook.DoesNotExist:
+        raise Http404("There is no such webhook.") from None

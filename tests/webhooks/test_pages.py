@@ -1,0 +1,152 @@
+"""The pages of webhooks, as a browser asks for them; who sees which is in tests/test_access.py."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.jobs import services as jobs
+from botfactory.webhooks import delivery, services
+from botfactory.webhooks.happenings import HAPPENINGS
+from botfactory.webhooks.models import Delivery, Webhook
+from botfactory.webhooks.views import DELIVERIES_ON_A_PAGE
+from tests.conftest import signed_in
+from tests.jobs.test_api import submit
+from tests.webhooks.receiver import Receiver, content, is_signed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+ANYWHERE = "https://example.com/bots"
+
+
+def make(owner: User, url: str = ANYWHERE) -> Webhook:
+    return services.create(owner=owner, url=url, events=HAPPENINGS).webhook
+
+
+def test_a_new_one_shows_its_secret_once_and_signs_by_it(alice: User, receiver: Receiver) -> None:
+    client = signed_in(alice)
+    page = client.post("/webhooks/", {"url": receiver.url, "events": ["job.cancelled"]})
+    secrets = SECRET.findall(page.content.decode())
+    assert page.status_code == 200 and len(secrets) == 1 and "no-store" in page["Cache-Control"]
+    again = client.get("/webhooks/").content.decode()
+    assert receiver.url in again and "jobs that are cancelled" in again and not SECRET.search(again)
+    job = submit(alice)
+    jobs.cancel(job)
+    assert delivery.deliver_next()
+    (request,) = receiver.requests
+    assert is_signed(request, secrets[0]) and content(request)["data"] == {"id": str(job.pk)}
+    page = client.get(f"/webhooks/{Webhook.objects.get().pk}/")
+    assert "Arrived" in page.content.decode() and f"/jobs/{job.pk}/" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"url": "", "events": ["job.failed"]}, "required"),
+        ({"url": ANYWHERE}, "at least one"),
+        ({"url": ANYWHERE, "events": ["job.began"]}, "job.began"),
+        ({"url": "ftp://example.com/", "events": ["job.failed"]}, "https"),
+        ({"url": "http://127.0.0.1:9/", "events": ["job.failed"]}, "private"),
+        ({"url": f"{ANYWHERE}?{'x' * 2000}", "events": ["job.failed"]}, "2000"),
+        ({"url": "nonsense", "events": ["job.failed"]}, "https"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_made_or_changed(alice: User, sent: dict[str, Any], told: str) -> None:
+    client = signed_in(alice)
+    answer = client.post("/webhooks/", sent)
+    assert answer.status_code == 400 and "data-form-errors" in answer.content.decode()
+    assert told in answer.content.decode() and not Webhook.objects.exists()
+    webhook = make(alice)
+    answer = client.post(f"/webhooks/{webhook.pk}/", sent)
+    assert answer.status_code == 400 and told in answer.content.decode()
+    webhook.refresh_from_db()
+    assert (webhook.url, webhook.events) == (ANYWHERE, list(HAPPENINGS))
+
+
+def test_one_more_than_the_limit_is_refused_in_a_sentence(alice: User) -> None:
+    PersonalLimits.objects.create(user=alice, webhooks=1)
+    make(alice)
+    page = signed_in(alice).post("/webhooks/", {"url": ANYWHERE, "events": ["job.failed"]})
+    assert page.status_code == 400 and "webhooks are the most" in page.content.decode()
+    assert Webhook.objects.count() == 1
+
+
+def test_it_is_changed_switched_and_deleted(alice: User) -> None:
+    client, webhook = signed_in(alice), make(alice)
+    path = f"/webhooks/{webhook.pk}/"
+    assert client.post(path, {"url": f"{ANYWHERE}/2", "events": ["job.failed"]}).status_code == 302
+    client.post(f"{path}switch", {"active": "off"})
+    webhook.refresh_from_db()
+    assert (webhook.url, webhook.events, webhook.active) == (f"{ANYWHERE}/2", ["job.failed"], False)
+    assert "Switch on" in client.get(path).content.decode()
+    Webhook.objects.update(trouble="Its address answered 410: it is gone.", failing_since=timezone.now())
+    assert "it is gone" in client.get("/webhooks/").content.decode()
+    client.post(f"{path}switch", {"active": "on"})
+    webhook.refresh_from_db()
+    assert (webhook.active, webhook.trouble, webhook.failing_since) == (True, "", None)
+    assert client.post(f"{path}delete").status_code == 302
+    assert not Webhook.objects.exists() and client.get(path).status_code == 404
+
+
+def test_a_test_tells_what_came_of_it(alice: User, settings: Any) -> None:
+    client = signed_in(alice)
+    with Receiver(500, 204) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        webhook = make(alice, server.url)
+        failed, arrived = (client.post(f"/webhooks/{webhook.pk}/test", follow=True) for _ in range(2))
+    assert "did not arrive. The answer was 500" in failed.content.decode()
+    assert "has arrived: the answer was 204" in arrived.content.decode()
+    assert [content(request)["type"] for request in server.requests] == ["webhook.test"] * 2
+
+
+def test_what_fails_and_what_waits_is_told(alice: User, settings: Any) -> None:
+    with Receiver(503) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        webhook = make(alice, server.url)
+        jobs.cancel(submit(alice))
+        delivery.deliver_next()
+        page = signed_in(alice).get(f"/webhooks/{webhook.pk}/").content.decode()
+    assert "Nothing has arrived since" in page and "The answer was 503" in page and "Again in" in page
+    assert "Failing" in signed_in(alice).get("/webhooks/").content.decode()
+
+
+def test_a_lost_secret_is_told(alice: User, settings: Any) -> None:
+    webhook = make(alice)
+    client = signed_in(alice)
+    assert "secret is lost" not in client.get(f"/webhooks/{webhook.pk}/").content.decode()
+    Webhook.objects.update(salt="another")
+    assert "secret is lost" in client.get(f"/webhooks/{webhook.pk}/").content.decode()
+
+
+def test_many_messages_are_on_pages_the_newest_first(alice: User) -> None:
+    webhook, now = make(alice), timezone.now()
+    for number in range(DELIVERIES_ON_A_PAGE + 2):
+        Delivery.objects.create(
+            webhook=webhook,
+            event="webhook.test",
+            subject_id=webhook.pk,
+            state="failed",
+            error=f"Number {number}.",
+            created_at=now - timedelta(minutes=number),
+        )
+    client = signed_in(alice)
+    first, second = (client.get(f"/webhooks/{webhook.pk}/?page={page}").content.decode() for page in (1, 2))
+    assert "Number 0." in first and f"Number {DELIVERIES_ON_A_PAGE}." not in first and "Next page" in first
+    assert f"Number {DELIVERIES_ON_A_PAGE + 1}." in second and "Previous page" in second
+    for nonsense in ("0", "x", "99999999999999999999"):
+        assert client.get(f"/webhooks/{webhook.pk}/?page={nonsense}").status_code == 200
+
+
+def test_the_account_counts_them(alice: User) -> None:
+    client = signed_in(alice)
+    counted = re.compile(r"<strong>Webhooks</strong>\s*<span class=\"quiet\">(\w+)</span>")
+    for expected in ("none", "1"):
+        found = counted.search(client.get("/account/").content.decode())
+        assert found is not None and found[1] == expected
+        make(alice)
