@@ -77,8 +77,12 @@ def product(
 ) -> Iterator[Product]:
     """The whole product, started once for all tests here; skipped where there is no Chromium to look at it with."""
     folder = tmp_path_factory.mktemp("product")
-    x = {"X_API_URL": x_api.url, "X_BEARER_TOKEN": x_api_server.TOKEN}
-    with running(folder, **x, WEBHOOK_PRIVATE_SERVERS=receiver.url) as open_product:
+    with running(
+        folder,
+        X_API_URL=x_api.url,
+        X_BEARER_TOKEN=x_api_server.TOKEN,
+        WEBHOOK_PRIVATE_SERVERS=receiver.url,
+    ) as open_product:
         yield open_product
 
 
