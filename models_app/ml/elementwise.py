@@ -30,12 +30,12 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(logits: Tensor) -> Any:
         shares = tf.nn.softmax(logits)
-        all_of_it = tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(shares, axis=1))
+        log_sum_exp = tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(shares, axis=1))
 
         def gradient(upstream: Tensor) -> Tensor:
             return (shares - tf.one_hot(labels, logits.shape[1])) * upstream[:, None]
 
-        return all_of_it - tf.gather(logits, labels, axis=1, batch_dims=1), gradient
+        return log_sum_exp - tf.gather(logits, labels, axis=1, batch_dims=1), gradient
 
     return run(logits)
 

@@ -1,0 +1,28 @@
+"""What tests of webhooks do: make one, deliver what is due, and let time pass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from botfactory.accounts.models import User
+from botfactory.webhooks import delivery, services
+from botfactory.webhooks.happenings import HAPPENINGS
+from botfactory.webhooks.models import Delivery
+
+
+def make(owner: User, url: str, *events: str) -> services.NewWebhook:
+    return services.create(owner=owner, url=url, events=events or HAPPENINGS)
+
+
+def deliver_all() -> int:
+    count = 0
+    while delivery.deliver_next():
+        count += 1
+    return count
+
+
+def later(**time: float) -> None:
+    """So much later: what waits is due that much sooner."""
+    for row in Delivery.objects.exclude(due_at=None):
+        assert row.due_at is not None
+        Delivery.objects.filter(pk=row.pk).update(due_at=row.due_at - timedelta(**time))
