@@ -202,7 +202,8 @@ class Client:
         if self._is_trusted(parts):
             return parts
         if parts.scheme != "https" and not (self._also_http and parts.scheme == "http"):
-            raise Refused(f"{host} is reached over HTTPS only, and this is another way: it is not asked.")
+            ways = "HTTPS or HTTP" if self._also_http else "HTTPS"
+            raise Refused(f"{host} is reached over {ways} only, and this is another way: it is not asked.")
         usual = port in (None, 443) or (self._also_http and (port == 80 or port >= _FIRST_FREE_PORT))
         if not usual:
             raise Refused(f"{host} is not asked at port {port}: only at the usual one of HTTPS{self._other_ports()}.")

@@ -22,6 +22,7 @@ class WebhookForm(forms.Form):
     url = forms.CharField(
         label="Address",
         max_length=LONGEST_URL,
+        error_messages={"required": "Fill in where it is sent to, such as https://example.com/bots."},
         help_text="It is sent a POST: https or http, on the public internet.",
         widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://example.com/bots"}),
     )

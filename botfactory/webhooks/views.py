@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -21,25 +21,28 @@ from botfactory.webhooks.forms import IN_WORDS, WebhookForm
 from botfactory.webhooks.models import Webhook
 
 DELIVERIES_ON_A_PAGE: Final = 25
+#: In the session: the webhook whose secret has not been shown yet.
+_NEW: Final = "new_webhook"
 Made = TypeVar("Made")
 
 
 @login_required
-@never_cache
 @require_http_methods(["GET", "POST"])
 def webhook_list(request: HttpRequest) -> HttpResponse:
-    """One's own webhooks. The secret of a new one is in the answer to its making and in no other."""
+    """One's own webhooks. The page of a new one shows its secret the first time that it is opened."""
     form = WebhookForm(request.POST if request.method == "POST" else None)
-    context: dict[str, Any] = {}
     new = _saved(form, lambda **asked: services.create(owner=cast(User, request.user), **asked))
     if new is not None:
-        context["new"], form = new, WebhookForm()
+        # Not in this answer: reloading it would make another webhook.
+        request.session[_NEW] = str(new.webhook.pk)
+        return redirect("webhook", webhook_id=new.webhook.pk)
     webhooks = [(webhook, _told_of(webhook)) for webhook in services.webhooks_for_user(request.user)]
-    context |= {"form": form, "webhooks": webhooks}
+    context = {"form": form, "webhooks": webhooks}
     return render(request, "webhooks/list.html", context, status=400 if form.is_bound else 200)
 
 
 @login_required
+@never_cache
 @require_http_methods(["GET", "POST"])
 def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """One webhook: how it does, what was sent to it, and its address and happenings to change."""
@@ -50,10 +53,14 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
         messages.success(request, "It is saved.")
         return redirect("webhook", webhook_id=webhook.pk)
     webhook.refresh_from_db()
+    is_new = request.session.get(_NEW) == str(webhook.pk)
+    if is_new:
+        del request.session[_NEW]
     page = Paginator(webhook.deliveries.all(), DELIVERIES_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "webhook": webhook,
         "told_of": _told_of(webhook),
+        "new_secret": signing.secret_of(webhook) if is_new else None,
         "has_secret": signing.is_known(webhook),
         "form": form,
         "page": page,

@@ -62,7 +62,7 @@ def lstm(
     """
     steps, (units, embedded) = symbols.shape[0], (weights["recurrent"].shape[0], weights["embedding"].shape[1])
     down, read = _joined(kind, weights)
-    rows = down.shape[0]
+    rows, recurrent, kernel = down.shape[0], down[:units], down[units : units + embedded]
     # Moved about in three dimensions, since TensorFlow would fold a plain transposition into each step's product.
     across = tf.reshape(tf.transpose(tf.reshape(down, (rows, 4, units)), (1, 2, 0)), (4 * units, rows))
     output_weights = tf.cast(weights["output_kernel"], kind)
@@ -107,12 +107,12 @@ def lstm(
                 )
                 d_gates[step] = tf.concat([tf.cast(gate, kind) for gate in d_z], axis=0)  # (4H, B)
                 d_c = d_c * f
-                d_h = tf.cast(tf.matmul(down[:units], d_gates[step]), tf.float32) * keeps[step]
+                d_h = tf.cast(tf.matmul(recurrent, d_gates[step]), tf.float32) * keeps[step]
             d_all = tf.concat(d_gates, axis=1)  # (4H, T*B)
             entered_all = tf.concat([entry[0] for entry in trail], axis=1)  # (rows, T*B)
             d_down = tf.cast(tf.matmul(entered_all, d_all, transpose_b=True), tf.float32)  # (rows, 4H)
             d_recurrent, d_kernel, d_bias, _ = tf.split(d_down, [units, embedded, 1, -1], axis=0)
-            d_given = tf.matmul(down[units : units + embedded], d_all)  # (E, T*B)
+            d_given = tf.matmul(kernel, d_all)  # (E, T*B)
             # Which row of the embedding each step took, as a product: far faster here than adding row by row.
             taken = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, axis=0, dtype=kind)  # (256, T*B)
             d_embedding = tf.cast(tf.matmul(taken, d_given, transpose_b=True), tf.float32)

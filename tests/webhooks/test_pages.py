@@ -37,11 +37,20 @@ def errors_of(answer: Any) -> str:
 
 def test_a_new_one_shows_its_secret_once_and_signs_by_it(alice: User, receiver: Receiver) -> None:
     client = signed_in(alice)
-    page = client.post("/webhooks/", {"url": receiver.url, "events": ["job.cancelled"]})
+    made = client.post("/webhooks/", {"url": receiver.url, "events": ["job.cancelled"]})
+    # A redirect, so that reloading makes no second one; and only its own page shows the secret.
+    other = make(alice)
+    assert made.status_code == 302 and Webhook.objects.count() == 2
+    for path in ("/webhooks/", f"/webhooks/{other.pk}/"):
+        assert not SECRET.search(client.get(path).content.decode())
+    assert not SECRET.search(signed_in(alice).get(made["Location"]).content.decode())
+    page = client.get(made["Location"])
     secrets = SECRET.findall(page.content.decode())
     assert page.status_code == 200 and len(secrets) == 1 and "no-store" in page["Cache-Control"]
-    again = client.get("/webhooks/").content.decode()
-    assert receiver.url in again and "jobs that are cancelled" in again and not SECRET.search(again)
+    for path in (made["Location"], "/webhooks/"):
+        again = client.get(path).content.decode()
+        assert receiver.url in again and "jobs that are cancelled" in again and not SECRET.search(again)
+    other.delete()
     job = submit(alice)
     jobs.cancel(job)
     assert delivery.deliver_next()
@@ -54,10 +63,10 @@ def test_a_new_one_shows_its_secret_once_and_signs_by_it(alice: User, receiver: 
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
-        ({"url": "", "events": ["job.failed"]}, "required"),
+        ({"url": "", "events": ["job.failed"]}, "Fill in where"),
         ({"url": ANYWHERE}, "at least one"),
         ({"url": ANYWHERE, "events": ["job.began"]}, "job.began"),
-        ({"url": "ftp://example.com/", "events": ["job.failed"]}, "HTTPS only"),
+        ({"url": "ftp://example.com/", "events": ["job.failed"]}, "HTTPS or HTTP only"),
         ({"url": "http://127.0.0.1:8000/", "events": ["job.failed"]}, "private network"),
         ({"url": f"{ANYWHERE}?{'x' * 2000}", "events": ["job.failed"]}, "2000"),
         ({"url": "nonsense", "events": ["job.failed"]}, "not the address of a server"),
