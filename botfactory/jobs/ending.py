@@ -27,8 +27,8 @@ _HAPPENINGS: dict[State, Happening] = {
 def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = None, **values: Any) -> bool:
     """The job that `rows` holds, if it still does, has ended as `state`, and everybody who is to know will.
 
-    That webhooks are to be told is committed with the end itself: neither is there without the other. With
-    `worked_until` the time since the job's claim is used up by its owner.
+    That webhooks are to be told, and with `worked_until` that the time since the job's claim is used up by its owner,
+    is committed with the end itself: neither is there without the other.
     """
     job = rows.first()
     if job is None:
@@ -37,8 +37,8 @@ def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = No
         if not rows.update(state=state, finished_at=timezone.now(), **values):
             return False
         webhooks.note(job.owner_id, _HAPPENINGS[state], job.pk)
-    if worked_until is not None:
-        usage.charge(job, worked_until)
+        if worked_until is not None:
+            usage.charge(job, worked_until)
     _after_end(job, state)
     return True
 
@@ -51,7 +51,8 @@ def _after_end(job: Job, state: State) -> None:
         if ended is not None:
             ended(JobHandle(job))
     if state == State.SUCCEEDED:
-        # Of the others the folder stays for a while: a retry goes on from it.
+        # Of the others the folder stays for a while: a retry goes on from it. Who is killed here leaves this one to the
+        # reaper.
         discard_work_dir(job)
     payload = {"state": str(state)} | ({"message": job.error_message} if job.error_message else {})
     events.record(job, "state", payload)

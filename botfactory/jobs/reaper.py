@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -70,11 +71,12 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
         ),
     ):
         return
-    if held.filter(state=State.RUNNING).update(
-        state=State.INTERRUPTED, interruptions=F("interruptions") + int(is_loss), available_at=now
-    ):
-        usage.charge(job, until)
-        events.record(job, "state", {"state": State.INTERRUPTED})
+    with transaction.atomic():
+        if held.filter(state=State.RUNNING).update(
+            state=State.INTERRUPTED, interruptions=F("interruptions") + int(is_loss), available_at=now
+        ):
+            usage.charge(job, until)
+            events.record(job, "state", {"state": State.INTERRUPTED})
 
 
 def hand_back() -> None:
@@ -104,13 +106,14 @@ def reap() -> int:
 
 
 def _clear_old_work() -> None:
-    """Work folders that no retry has come back to, and those of deleted jobs, are gone."""
+    """Work folders that no retry has come back to, and those of jobs that succeeded or are deleted, are gone."""
     folder = Path(settings.JOBS_DIR)
     known = [path.name for path in folder.iterdir() if is_uuid(path.name)] if folder.is_dir() else []
     if not known:
         return
     recent = timezone.now() - timedelta(hours=KEEP_WORK_HOURS)
-    needed = Job.objects.filter(pk__in=known).exclude(state__in=ENDED, finished_at__lt=recent)
+    needed = Job.objects.filter(pk__in=known).exclude(state=State.SUCCEEDED)
+    needed = needed.exclude(state__in=ENDED, finished_at__lt=recent)
     for name in set(known) - {str(pk) for pk in needed.values_list("pk", flat=True)}:
         shutil.rmtree(folder / name, ignore_errors=True)
 

@@ -164,13 +164,14 @@ def _end(
 
 def _put_back(handle: JobHandle, *, at: datetime, message: str) -> None:
     job = handle.job
-    back = Job.objects.filter(pk=job.pk, attempt=handle.attempt, state=State.RUNNING).update(
-        state=State.QUEUED,
-        available_at=at,
-        progress={**job.progress, "phase": "waiting", "until": at.isoformat(), "message": message},
-    )
-    if back:
-        usage.charge(job, timezone.now())
-        events.record(job, "waiting", {"until": at.isoformat(), "message": message})
-    else:
+    with transaction.atomic():
+        back = Job.objects.filter(pk=job.pk, attempt=handle.attempt, state=State.RUNNING).update(
+            state=State.QUEUED,
+            available_at=at,
+            progress={**job.progress, "phase": "waiting", "until": at.isoformat(), "message": message},
+        )
+        if back:
+            usage.charge(job, timezone.now())
+            events.record(job, "waiting", {"until": at.isoformat(), "message": message})
+    if not back:
         _end(handle, State.CANCELLED)

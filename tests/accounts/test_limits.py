@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.env import env_limit
 from botfactory.jobs import reaper, services, worker
+from botfactory.jobs.errors import ComeBackLater
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -252,6 +254,39 @@ def test_a_night_is_shared_by_two_days_and_a_machine_that_was_off_trained_nothin
     reaper.reap()
     days = [f"{midnight - timedelta(days=1):%Y-%m-%d}", f"{midnight:%Y-%m-%d}", f"{timezone.now():%Y-%m-%d}"]
     assert [meters.used(alice.pk, "training_minutes_a_day", day) for day in days] == [600, 1200, 0]
+
+
+def _done(handle: JobHandle) -> dict[str, Any]:
+    return {}
+
+
+def _not_yet(handle: JobHandle) -> dict[str, Any]:
+    raise ComeBackLater(timezone.now() + timedelta(minutes=15), "The other side asks for a pause.")
+
+
+def _lost(handle: JobHandle) -> dict[str, Any]:
+    now = timezone.now()
+    Job.objects.filter(pk=handle.job.pk).update(
+        claimed_at=now - timedelta(hours=2), heartbeat_at=now - timedelta(hours=1)
+    )
+    reaper.interrupt(Job.objects.get(pk=handle.job.pk))
+    return {}
+
+
+@pytest.mark.parametrize("run", [_done, _not_yet, _lost])
+def test_a_job_and_what_it_used_up_are_noted_together_or_neither(
+    alice: User, run: Callable[[JobHandle], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: Any) -> None:
+        raise SystemExit("killed")
+
+    kind("metered", run, meter="training_minutes_a_day")
+    job = services.submit(owner=alice, kind="metered", title="A training", arguments={})
+    monkeypatch.setattr(meters, "add", killed)
+    with pytest.raises(SystemExit):
+        worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.RUNNING and job.last_sequence == 2
 
 
 def test_a_lock_outside_a_transaction_is_a_mistake(alice: User) -> None:

@@ -29,9 +29,13 @@ def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:
         worker.run(job.pk)
     Job.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=2))
     assert worker.claim(running.pk) is not None
-    work_dir(running).mkdir(parents=True)
+    # As it is left by a worker that was killed between the end of its job and the clearing away.
+    succeeded = submit(alice)
+    worker.run(succeeded.pk)
+    for job in (running, succeeded):
+        work_dir(job).mkdir(parents=True)
     reaper.reap()
-    assert [work_dir(job).exists() for job in (old, recent, running)] == [False, True, True]
+    assert [work_dir(job).exists() for job in (old, recent, running, succeeded)] == [False, True, True, False]
 
 
 def lose(job: Job) -> Job:

@@ -196,4 +196,5 @@ def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Produc
     assert len(folders) == 1
     kept = {"config.json", "weights.safetensors", "posts.fingerprints"}
     assert {path.name for path in folders[0].iterdir()} == kept
-    assert not (product.home / "jobs" / job).exists()
+    # Only after it is told that the job succeeded: who dies in between has lost nothing.
+    assert wait_for("its work to be cleared away", lambda: not (product.home / "jobs" / job).exists(), 10)
