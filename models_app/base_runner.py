@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
-from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.handle import Control, JobHandle
 from models_app import bases, registry
 from models_app.ml import dataset, evaluation
 from models_app.ml.checkpoint import Checkpoint
@@ -63,8 +63,9 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
     except Cancelled as cancelled:
         if handle.control() == "cancel":
             raise JobCancelled(str(cancelled)) from cancelled
-        # The worker was told to end, and has saved where it is.
-        raise ComeBackLater(timezone.now(), "The worker stopped.") from cancelled
+        # It has saved where it is.
+        why = "Trainings of bots go first." if handle.is_awaited() else "The worker stopped."
+        raise ComeBackLater(timezone.now(), why) from cancelled
     except (LearningError, bases.BaseError) as error:
         raise JobFailed(error.code, str(error)) from error
     return {"model": str(version.pk), "name": version.name}
@@ -144,6 +145,10 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
             },
         )
 
+    def control() -> Control:
+        asked = handle.control()
+        return "cancel" if asked == "go" and handle.is_awaited() else asked
+
     return pretrain(
         corpus=files,
         validation=validation,
@@ -156,7 +161,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
         start=start,
         on_progress=on_progress,
         on_validation=on_validation,
-        control=handle.control,
+        control=control,
     )
 
 
@@ -219,7 +224,13 @@ def register() -> None:
     from botfactory.jobs.kinds import register as register_kind
 
     register_kind(
-        JobKind(name=bases.TRAIN_BASE, queue="train", template="models_app/base_training.html", run=run_train_base)
+        JobKind(
+            name=bases.TRAIN_BASE,
+            queue="train",
+            template="models_app/base_training.html",
+            run=run_train_base,
+            gives_way=True,
+        )
     )
     register_kind(
         JobKind(

@@ -170,10 +170,15 @@ class Person:
 
     def train(self, corpus: str, epochs: int, **fields: str) -> str:
         """The id of the job."""
+        asked = {"start": self.start_of(corpus), "epochs": str(epochs), **fields}
+        return id_in(self.post(f"/corpora/{corpus}/", asked), "jobs")
+
+    def start_of(self, corpus: str) -> str:
+        """The id of the model that trainings start from: the first that the page of the corpus offers."""
         page = self.http.get(f"/corpora/{corpus}/").text
-        options = re.findall(r"<option value=\"([0-9a-f-]{36})\"", page)
-        answer = self.post(f"/corpora/{corpus}/", {"start": options[0], "epochs": str(epochs), **fields})
-        return id_in(answer, "jobs")
+        found = re.search(r"<option value=\"([0-9a-f-]{36})\"", page)
+        assert found, page
+        return found[1]
 
 
 def id_in(answer: httpx.Response, kind: str) -> str:

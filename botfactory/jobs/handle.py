@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from botfactory.jobs import events
+from botfactory.jobs import events, turns
 from botfactory.jobs.errors import JobCancelled, LostClaim
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD, State
@@ -46,6 +46,7 @@ class JobHandle:
         self._listener = listener
         self._control: Control = "go"
         self._lost = False
+        self._awaited = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.pk}", daemon=True)
 
@@ -60,6 +61,10 @@ class JobHandle:
         if self._lost:
             raise LostClaim(f"Job {self.job.pk} is held by another worker.")
         return self._control
+
+    def is_awaited(self) -> bool:
+        """Whether the job, one that gives way, should stop and come back later, for somebody waits. As cheap."""
+        return self._awaited
 
     def check(self) -> None:
         """Returns while the job may go on; raises JobCancelled once its owner wants no more of it."""
@@ -114,6 +119,7 @@ class JobHandle:
                     if looks % looks_per_beat == 0:
                         held = Job.objects.filter(pk=self.job.pk, attempt=self.attempt, state__in=HELD)
                         held.update(heartbeat_at=timezone.now())
+                        self._awaited = turns.is_awaited(self.job)
                     self._look()
                 except DatabaseError as error:
                     logger.warning("job %s: the heartbeat missed a beat (%s)", self.job.pk, error)

@@ -32,8 +32,8 @@ class Job(models.Model):
     interruptions = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=255, blank=True)
     last_sequence = models.PositiveIntegerField(default=0)
-    # Higher goes first, before everybody's turn: moved to the front by the administrator.
-    priority = models.PositiveIntegerField(default=0)
+    # Higher goes first, before everybody's turn: moved to the front by the administrator. Below 0 it gives way.
+    priority = models.IntegerField(default=0)
     # What it may come to, by limit (accounts/limits.py); counts against its owner's limits until it has ended.
     reserved = models.JSONField(default=dict, blank=True)
     # Run by a command in its own process: it takes no slot of its queue.

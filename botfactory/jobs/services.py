@@ -56,6 +56,7 @@ def submit(
         title=title[:200],
         arguments=arguments,
         subject_id=subject_id,
+        priority=_usual_priority(kind),
     )
     if run_here:
         now = timezone.now()
@@ -137,7 +138,7 @@ def retry(job: Job) -> Job:
             state=State.QUEUED,
             stop_requested=False,
             interruptions=0,
-            priority=0,
+            priority=_usual_priority(job.kind),
             reserved=job.reserved,
             error_code="",
             error_message="",
@@ -154,12 +155,19 @@ def retry(job: Job) -> Job:
     return job
 
 
+def _usual_priority(kind: str) -> int:
+    return -1 if kind_of(kind).gives_way else 0
+
+
 def move_to_front(job: Job) -> Job:
-    """The job is the next of its queue, before everybody's turn and before what was moved there earlier."""
+    """The job is the next of its queue, before everybody's turn and before what was moved there earlier.
+
+    One of a kind that gives way gives way no more.
+    """
     waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE)
     with transaction.atomic():
         highest = waiting.aggregate(highest=Max("priority"))["highest"] or 0
-        moved = waiting.filter(pk=job.pk).update(priority=highest + 1)
+        moved = waiting.filter(pk=job.pk).update(priority=max(0, highest) + 1)
     job.refresh_from_db()
     if not moved:
         raise NotPossible(f"Only a waiting job can be moved to the front; this one is {job.state}.")

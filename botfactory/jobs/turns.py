@@ -7,7 +7,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from django.db.models import Count, QuerySet
@@ -23,6 +23,8 @@ Reason = Literal["turn", "own_jobs", "time"]
 #: Stands for a job that is not there yet.
 NEW = uuid.UUID(int=0)
 _NEVER = datetime.min.replace(tzinfo=UTC)
+#: A free worker takes a job that is ready in less: who waits for longer waits for one that is not free.
+TAKEN_WITHIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,23 @@ def line_of(queue: str, newcomer: int | None = None) -> Line:
 
 
 def ahead_of_new(queue: str, person: int) -> int:
-    """How many jobs of the queue run or would be taken before one that the person queued now."""
+    """How many jobs of the queue run or would be taken before one that the person queued now.
+
+    Not those that run and would give way to it.
+    """
     place = line_of(queue, person).place_of(NEW) or 1
-    return place - 1 + Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD).count()
+    running = Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD)
+    return place - 1 + running.filter(priority__gte=0).count()
+
+
+def is_awaited(job: Job) -> bool:
+    """Whether a running job that gives way is in the way of one that goes before it, as no worker is free."""
+    if job.priority >= 0 or job.at_terminal:
+        return False
+    since = timezone.now() - TAKEN_WITHIN
+    waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE, priority__gt=job.priority)
+    long_since = set(waiting.filter(available_at__lte=since).values_list("pk", flat=True))
+    return bool(long_since) and not long_since.isdisjoint(line_of(job.queue).ready)
 
 
 def is_at_limit(person: int) -> bool:

@@ -42,6 +42,7 @@ LOSSES: Final = "training.csv"
 #: Weights are stored in float16 where that costs no more than this many bits a character.
 HALF_COSTS: Final = 0.0005
 _VALIDATION_ROWS: Final = 128
+_POSTS_BETWEEN_LOOKS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +119,19 @@ def pretrain(
     Cancelled. Raises CheckpointError for a training state that cannot be used.
     """
     network = start.network if start else network or NetworkConfig()
-    work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    recover(directory)
-    if resume and (directory / STATE).exists():
-        work.resume()
-    else:
-        work.start()
     with _signals() as interrupted:
-        return work.run(on_progress, on_validation, control, interrupted)
+
+        def asked() -> Literal["go", "stop", "cancel"]:
+            return "cancel" if interrupted.is_set() else control()
+
+        work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start, asked)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        recover(directory)
+        if resume and (directory / STATE).exists():
+            work.resume()
+        else:
+            work.start()
+        return work.run(on_progress, on_validation)
 
 
 class _Pretraining:
@@ -139,18 +144,26 @@ class _Pretraining:
         network: NetworkConfig,
         config: PretrainConfig,
         begin: Checkpoint | None,
+        control: Callable[[], Literal["go", "stop", "cancel"]],
     ) -> None:
         self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
-        self._budget, self._begin = budget, begin
+        self._budget, self._begin, self._control = budget, begin, control
         self._sample = _read_validation(validation, config.validation_stride)
         self._validation_file = validation
         self._run = _Run()
-        self._renaming = Renaming(stream_posts(self._corpus), names=config.new_names, tags=config.new_tags)
+        self._renaming = Renaming(self._every_post(), names=config.new_names, tags=config.new_tags)
         first = begin.weights if begin else kind_of(network).first_weights(network, config.seed)
         self._best: dict[str, NDArray[Any]] = dict(first)
         self._learner = Learner(
             network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm, optimizer=config.optimizer
         )
+
+    def _every_post(self) -> Iterator[str]:
+        """The whole corpus, which takes a while; what was saved before stays as it is if this is cut short."""
+        for number, post in enumerate(stream_posts(self._corpus), start=1):
+            if number % _POSTS_BETWEEN_LOOKS == 0 and self._control() == "cancel":
+                raise Cancelled("Training stopped before it began; run it with resume to go on.")
+            yield post
 
     def start(self) -> None:
         self._packer = self._packed(None)
@@ -189,18 +202,14 @@ class _Pretraining:
         self,
         on_progress: Callable[[PretrainProgress], None],
         on_validation: Callable[[PretrainValidation], None],
-        control: Callable[[], Literal["go", "stop", "cancel"]],
-        interrupted: threading.Event,
     ) -> Checkpoint:
         with EventLog(self._directory / EVENTS, step=self._run.steps) as events:
-            return self._trained(on_progress, on_validation, control, interrupted, events)
+            return self._trained(on_progress, on_validation, events)
 
     def _trained(
         self,
         on_progress: Callable[[PretrainProgress], None],
         on_validation: Callable[[PretrainValidation], None],
-        control: Callable[[], Literal["go", "stop", "cancel"]],
-        interrupted: threading.Event,
         events: EventLog,
     ) -> Checkpoint:
         config, run = self._config, self._run
@@ -208,8 +217,8 @@ class _Pretraining:
         since = (run.elapsed, run.bytes_seen)
         first = True
         while self._spent() < 1:
-            asked = control()
-            if interrupted.is_set() or asked == "cancel":
+            asked = self._control()
+            if asked == "cancel":
                 self._save_state()
                 raise Cancelled(f"Training stopped after {run.elapsed / 60:.1f} minutes; run it with resume to go on.")
             if asked == "stop":

@@ -19,6 +19,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.at_once import at_once
 from tests.conftest import PASSWORD, signed_in
+from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
 
 EPOCH = datetime(2026, 11, 25, tzinfo=UTC)
@@ -164,6 +165,52 @@ def test_what_comes_before_a_new_job_is_known_before_it_is_submitted(alice: User
         submit(alice)
     assert (turns.ahead_of_new("default", alice.pk), turns.ahead_of_new("default", bob.pk)) == (6, 1)
     assert places(submit(bob)) == [1]
+
+
+def long_job(owner: User) -> Job:
+    kind("long", count_to_three, gives_way=True)
+    return services.submit(owner=owner, kind="long", title="A long one", arguments={})
+
+
+def waits_since(job: Job, seconds: float) -> None:
+    Job.objects.filter(pk=job.pk).update(available_at=timezone.now() - timedelta(seconds=seconds))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(alice: User, bob: User) -> None:
+    long = long_job(alice)
+    short = submit(bob)
+    assert places(long, short) == [2, 1]
+    services.cancel(long)
+    services.retry(long)
+    assert places(long, short) == [2, 1], "a retry changes nothing of it"
+    running = worker.claim(long.pk)
+    assert running is not None
+    assert not turns.is_awaited(running), "a free worker will take the other in a moment"
+    waits_since(short, 6)
+    assert turns.is_awaited(running)
+    assert turns.ahead_of_new("default", bob.pk) == 1, "the one that waits, not the one that gives way to it"
+    PersonalLimits.objects.create(user=bob, running_jobs=0)
+    assert not turns.is_awaited(running), "who may not run now gains nothing by it"
+    PersonalLimits.objects.all().delete()
+    worker.claim(short.pk)
+    assert not turns.is_awaited(running)
+    other = long_job(bob)
+    waits_since(other, 3600)
+    assert not turns.is_awaited(running), "of two that give way none gives way to the other"
+    services.move_to_front(other)
+    assert turns.is_awaited(running)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_moved_to_the_front_gives_way_no_more(alice: User, bob: User) -> None:
+    long, short = long_job(alice), submit(bob)
+    services.move_to_front(long)
+    assert places(long, short) == [1, 2]
+    running = worker.claim_next("default")
+    assert running == long
+    waits_since(short, 3600)
+    assert not turns.is_awaited(running)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -200,6 +200,20 @@ def test_a_signal_saves_the_state_first(files: dict[str, Any], number: signal.Si
     assert signal.getsignal(number) is before
 
 
+def test_the_first_reading_of_a_large_corpus_is_cut_short_and_what_was_saved_stays(
+    files: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naming = replace(CONFIG, new_names=0.5)
+    with pytest.raises(Cancelled, match="minutes"):
+        train(files, control=cancel_after(5), config=naming)
+    saved = (files["directory"] / STATE).read_bytes()
+    monkeypatch.setattr(module, "_POSTS_BETWEEN_LOOKS", 50)
+    with pytest.raises(Cancelled, match="before it began"):
+        train(files, control=cancel_after(2), config=naming)
+    assert (files["directory"] / STATE).read_bytes() == saved
+    assert train(files, config=naming).meta["minutes"] == 0.5
+
+
 def test_a_damaged_state_is_named_and_never_silently_dropped(files: dict[str, Any]) -> None:
     with pytest.raises(Cancelled):
         train(files, control=cancel_after(5))

@@ -7,7 +7,8 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
-from botfactory.jobs import worker
+from botfactory.jobs import turns, worker
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -182,20 +184,40 @@ def test_stopped_early_it_keeps_the_best(admin: User, server: Path) -> None:
     assert TrainedModel.objects.get(pk=job.result["model"]).training["bytes_seen"] < 50e6
 
 
-def test_a_worker_that_is_told_to_end_puts_the_training_back(admin: User, server: Path) -> None:
+def _end_worker(waiting: Job) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _need_worker(waiting: Job) -> None:
+    """Somebody's training has been ready for so long that no worker can be free."""
+    Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() - timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("happens", "told"), [(_end_worker, "The worker stopped."), (_need_worker, "Trainings of bots go first.")]
+)
+def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
+    happens: Callable[[Job], None], told: str, admin: User, server: Path, settings: Any
+) -> None:
+    settings.JOB_HEARTBEAT_SECONDS = 1
     job = ask(admin, budget=bases.Budget(megabytes=50), values={**QUICK, "validation_minutes": 0.001})
     claimed = worker.claim(job.pk)
     assert claimed is not None
-    sent: list[bool] = []
+    waiting = bases.evaluate(by=admin, models=list(bases.versions()), file="valid.txt")
+    happened: list[bool] = []
 
-    def end(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "validation" and not sent:
-            sent.append(True)
-            os.kill(os.getpid(), signal.SIGTERM)
+    def happen(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "validation" and not happened:
+            happened.append(True)
+            happens(waiting)
 
-    worker.run_claimed(claimed, listener=end)
+    worker.run_claimed(claimed, listener=happen)
     job.refresh_from_db()
-    assert job.state == State.QUEUED and (work_dir(job) / "model" / ".training" / "state.safetensors").exists()
+    assert job.state == State.QUEUED and job.progress["message"] == told
+    assert (work_dir(job) / "model" / ".training" / "state.safetensors").exists()
+    # Whoever waits goes first, and then this one goes on by itself.
+    assert turns.line_of("train").ready == [waiting.pk, job.pk]
+    assert [event.payload["message"] for event in job.events.filter(kind="waiting")] == [told]
 
 
 def test_who_is_no_administrator_any_more_trains_nothing(admin: User, server: Path) -> None:

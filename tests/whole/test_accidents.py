@@ -182,6 +182,25 @@ def test_a_killed_supervisor_leaves_nothing_behind(product: Product, alice: Pers
     trained(alice, job)
 
 
+def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
+    product: Product, alice: Person, corpus: str
+) -> None:
+    form = {"name": "next", "corpus": corpus, "start": alice.start_of(corpus), "network": "glr", "minutes": "60"}
+    base = id_in(alice.post("/admin/base-models/train", form), "jobs")
+
+    def learning(attempt: int) -> float:
+        job = alice.job(base)["job"]
+        is_there = (job["state"], job["attempt"], job["progress"].get("phase")) == ("running", attempt, "training")
+        return float(job["progress"]["minutes"]) if is_there else 0.0
+
+    before = wait_for("the base model to learn", lambda: learning(1))
+    bot = alice.wait_for_state(alice.train(corpus, 1), "succeeded", "failed")["job"]
+    assert bot["state"] == "succeeded", bot
+    assert wait_for("the base model to learn on", lambda: learning(2)) >= before
+    alice.post(f"/jobs/{base}/cancel", {})
+    alice.wait_for_state(base, "cancelled")
+
+
 def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
     result = product.manage("run", "--port", "0", check=False)
     assert result.returncode != 0
