@@ -62,6 +62,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/tokens/{token}/revoke": (405, 302),
     "/webhooks/{webhook}/": (200, 400),
     "/webhooks/{webhook}/test": (405, 302),
+    "/webhooks/{webhook}/secret": (405, 302),
     "/webhooks/{webhook}/switch": (405, 302),
     "/webhooks/{webhook}/delete": (405, 302),
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -29,8 +31,12 @@ class WebhookAdmin(DeskAdmin[Webhook]):
 
     @admin.action(description="Delete the selected webhooks", permissions=["delete"])
     def delete_webhooks(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
-        count = chosen.count()
-        chosen.delete()
+        count = 0
+        for webhook in chosen:
+            # Its owner may have deleted it just now.
+            with contextlib.suppress(Webhook.DoesNotExist):
+                services.delete(webhook)
+                count += 1
         self.message_user(request, f"{count} deleted.", messages.SUCCESS)
 
 

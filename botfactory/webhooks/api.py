@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -159,20 +161,31 @@ def create_webhook(request: HttpRequest, body: WebhookIn) -> Status[NewWebhookOu
 @router.get("/{uuid:webhook_id}", response=WebhookOut, summary="Get a webhook")
 def get_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> WebhookOut:
     """One of your webhooks."""
-    return told(_webhook(request, webhook_id))
+    with _found(request, webhook_id) as webhook:
+        return told(webhook)
 
 
 @router.patch("/{uuid:webhook_id}", response=WebhookOut, summary="Change a webhook")
 def change_webhook(request: HttpRequest, webhook_id: uuid.UUID, body: WebhookChangeIn) -> WebhookOut:
     """Another address, other happenings, off or on again. Its secret stays."""
-    webhook = _webhook(request, webhook_id)
-    return told(services.change(webhook, url=body.url, events=body.events, active=body.active))
+    with _found(request, webhook_id) as webhook:
+        return told(services.change(webhook, url=body.url, events=body.events, active=body.active))
+
+
+@router.post("/{uuid:webhook_id}/secret", response=NewWebhookOut, summary="Make a new secret for a webhook")
+@once.secret
+def renew_webhook_secret(request: HttpRequest, webhook_id: uuid.UUID) -> NewWebhookOut:
+    """The secret is in this answer and in no other. For 24 hours messages are signed by the former one as well."""
+    with _found(request, webhook_id) as webhook:
+        new = services.renew_secret(webhook)
+    return NewWebhookOut(**_told(new.webhook), secret=new.secret)
 
 
 @router.delete("/{uuid:webhook_id}", response={204: None}, summary="Delete a webhook")
 def delete_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Status[None]:
     """It is told of nothing more, and what is known of its messages is gone."""
-    _webhook(request, webhook_id).delete()
+    with _found(request, webhook_id) as webhook:
+        services.delete(webhook)
     return Status(204, None)
 
 
@@ -180,18 +193,21 @@ def delete_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Status[None]:
 @once.slow
 def test_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> DeliveryOut:
     """A message of the type webhook.test is sent once, at once; the answer tells what came of it."""
-    return told_delivery(delivery.send_test(_webhook(request, webhook_id)))
+    with _found(request, webhook_id) as webhook:
+        return told_delivery(delivery.send_test(webhook))
 
 
 @router.get("/{uuid:webhook_id}/deliveries", response=Page[DeliveryOut], summary="What was sent to a webhook")
 def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[PageQuery]) -> PageDict:
     """Its messages of the last 30 days, the newest first."""
-    rows = _webhook(request, webhook_id).deliveries.all()
-    return page_of(rows, query, lambda found: map(told_delivery, found))
+    with _found(request, webhook_id) as webhook:
+        return page_of(webhook.deliveries.all(), query, lambda found: map(told_delivery, found))
 
 
-def _webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Webhook:
+@contextmanager
+def _found(request: HttpRequest, webhook_id: uuid.UUID) -> Iterator[Webhook]:
+    """The person's webhook; 404 where there is none, or where it is deleted while something is done with it."""
     try:
-        return services.webhook_for_user(person(request), webhook_id)
+        yield services.webhook_for_user(person(request), webhook_id)
     except Webhook.DoesNotExist:
         raise not_found("webhook") from None

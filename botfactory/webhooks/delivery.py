@@ -129,8 +129,7 @@ def send(delivery: Delivery) -> Outcome:
     if not signing.is_known(webhook):
         return Outcome(
             None,
-            "The SECRET_KEY of this installation has changed, and with it the secret of this webhook: delete it and "
-            "make another.",
+            "The SECRET_KEY of this installation has changed, and with it the secret of this webhook: make a new one.",
         )
     body, timestamp = body_of(delivery), int(time.time())
     headers = {
@@ -138,7 +137,7 @@ def send(delivery: Delivery) -> Outcome:
         "User-Agent": _USER_AGENT,
         "webhook-id": str(delivery.pk),
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signing.signature(signing.secret_of(webhook), str(delivery.pk), timestamp, body),
+        "webhook-signature": signing.signatures(webhook, str(delivery.pk), timestamp, body),
     }
     try:
         answer = services.client().post(webhook.url, headers, body)
@@ -162,18 +161,24 @@ def body_of(delivery: Delivery) -> bytes:
 
 
 def send_test(webhook: Webhook) -> Delivery:
-    """A message that says nothing has been tried once; it is not sent again, and changes nothing of the webhook."""
+    """A message that says nothing has been tried once; it is not sent again, and changes nothing of the webhook.
+
+    Webhook.DoesNotExist where it was deleted before anything came of it.
+    """
     now = timezone.now()
-    delivery = Delivery.objects.create(
-        webhook=webhook,
-        event=TEST,
-        subject_id=webhook.pk,
-        state=Delivery.State.SENDING,
-        attempts=1,
-        due_at=now + LEASE,
-        tried_at=now,
-    )
-    return attempt(delivery)
+    with services.held(webhook):
+        delivery = Delivery.objects.create(
+            webhook=webhook,
+            event=TEST,
+            subject_id=webhook.pk,
+            state=Delivery.State.SENDING,
+            attempts=1,
+            due_at=now + LEASE,
+            tried_at=now,
+        )
+    if attempt(delivery).state == Delivery.State.SENDING:
+        raise Webhook.DoesNotExist("It was deleted while the test was on its way.")
+    return delivery
 
 
 def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from botfactory import net
@@ -80,19 +81,53 @@ def create(*, owner: User, url: str, events: Collection[str]) -> NewWebhook:
 def change(
     webhook: Webhook, *, url: str | None = None, events: Collection[str] | None = None, active: bool | None = None
 ) -> Webhook:
-    """The webhook is as asked; what is None stays. Switched off, it is sent nothing more; what waits is given up."""
+    """The webhook is as asked; what is None stays. Switched off, it is sent nothing more; what waits is given up.
+
+    Webhook.DoesNotExist where it was deleted meanwhile.
+    """
     if url is not None:
         webhook.url = _checked_url(url)
     if events is not None:
         webhook.events = _checked_events(events)
-    webhook.save(update_fields=["url", "events"])
-    if active is True:
-        # A new chance: what failed before does not count.
-        Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", failing_since=None)
-    elif active is False:
-        switch_off(webhook)
-    webhook.refresh_from_db()
+    with held(webhook):
+        webhook.save(update_fields=["url", "events"])
+        if active is True:
+            # A new chance: what failed before does not count.
+            Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", failing_since=None)
+        elif active is False:
+            switch_off(webhook)
+        webhook.refresh_from_db()
     return webhook
+
+
+def renew_secret(webhook: Webhook) -> NewWebhook:
+    """Messages are signed by a new secret, and for a day by the former too, if that is known.
+
+    Webhook.DoesNotExist where it was deleted meanwhile.
+    """
+    with held(webhook):
+        # Of two that are renewed at once, each has the one that the other has made as its former.
+        webhook.refresh_from_db()
+        secret = signing.give_secret(webhook)
+        webhook.save(update_fields=["salt", "secret_check", "former_salt", "former_until"])
+    return NewWebhook(webhook, secret)
+
+
+def delete(webhook: Webhook) -> None:
+    """It is told of nothing more, and what is known of its messages is gone.
+
+    Webhook.DoesNotExist where it was gone already.
+    """
+    with held(webhook):
+        webhook.delete()
+
+
+@contextmanager
+def held(webhook: Webhook) -> Iterator[None]:
+    """A transaction in which nobody else deletes or changes the webhook; Webhook.DoesNotExist where it is gone."""
+    with transaction.atomic():
+        Webhook.objects.select_for_update(no_key=True).only("pk").get(pk=webhook.pk)
+        yield
 
 
 def switch_off(webhook: Webhook, trouble: str = "") -> None:
@@ -104,12 +139,14 @@ def switch_off(webhook: Webhook, trouble: str = "") -> None:
 
 
 def note(owner: int, happening: Happening, subject_id: uuid.UUID) -> None:
-    """Each webhook of the person that is to be told of it will be, once the transaction is committed and not else."""
-    told = [
-        webhook
-        for webhook in Webhook.objects.filter(owner=owner, owner__is_active=True, active=True)
-        if happening in webhook.events
-    ]
+    """Each webhook of the person that is to be told of it will be, once the transaction is committed and not else.
+
+    Inside the transaction in which it happens.
+    """
+    assert connection.in_atomic_block, "what has happened and who is to be told are committed together"
+    # Held, so that none is deleted before the commit, which would undo whatever has happened.
+    active = Webhook.objects.filter(owner=owner, owner__is_active=True, active=True)
+    told = [webhook for webhook in active.select_for_update(of=("self",), no_key=True) if happening in webhook.events]
     if not told:
         return
     Delivery.objects.bulk_create(Delivery(webhook=webhook, event=happening, subject_id=subject_id) for webhook in told)

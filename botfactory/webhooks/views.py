@@ -1,9 +1,10 @@
-"""Pages of webhooks: made (the secret is shown once), changed, tried, switched, deleted; and what was sent to each."""
+"""Pages of webhooks: made, changed, tried, switched, deleted; a secret is shown once; and what was sent to each."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar, cast
 
 from django.contrib import messages
@@ -46,13 +47,13 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """One webhook: how it does, what was sent to it, and its address and happenings to change."""
-    webhook = _webhook_or_404(request, webhook_id)
-    kept = {"url": webhook.url, "events": webhook.events}
-    form = WebhookForm(request.POST) if request.method == "POST" else WebhookForm(initial=kept)
-    if _saved(form, lambda **asked: services.change(webhook, **asked)) is not None:
-        messages.success(request, "It is saved.")
-        return redirect("webhook", webhook_id=webhook.pk)
-    webhook.refresh_from_db()
+    with _found_or_404(request, webhook_id) as webhook:
+        kept = {"url": webhook.url, "events": webhook.events}
+        form = WebhookForm(request.POST) if request.method == "POST" else WebhookForm(initial=kept)
+        if _saved(form, lambda **asked: services.change(webhook, **asked)) is not None:
+            messages.success(request, "It is saved.")
+            return redirect("webhook", webhook_id=webhook.pk)
+        webhook.refresh_from_db()
     is_new = request.session.get(_NEW) == str(webhook.pk)
     if is_new:
         del request.session[_NEW]
@@ -75,7 +76,8 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """A message that says nothing is sent at once."""
-    tried = delivery.send_test(_webhook_or_404(request, webhook_id))
+    with _found_or_404(request, webhook_id) as webhook:
+        tried = delivery.send_test(webhook)
     if tried.error:
         messages.error(request, f"The test did not arrive. {tried.error}")
     else:
@@ -85,9 +87,20 @@ def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def renew_secret(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """It signs by a new secret, which its page shows the first time that it is opened."""
+    with _found_or_404(request, webhook_id) as webhook:
+        services.renew_secret(webhook)
+    request.session[_NEW] = str(webhook_id)
+    return redirect("webhook", webhook_id=webhook_id)
+
+
+@login_required
+@require_POST
 def switch(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """It is on where the form says so, else off."""
-    webhook = services.change(_webhook_or_404(request, webhook_id), active=request.POST.get("active") == "on")
+    with _found_or_404(request, webhook_id) as found:
+        webhook = services.change(found, active=request.POST.get("active") == "on")
     messages.success(request, "It is told again." if webhook.active else "It is told of nothing more.")
     return redirect("webhook", webhook_id=webhook_id)
 
@@ -96,7 +109,8 @@ def switch(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """It is gone, with what is known of its messages."""
-    _webhook_or_404(request, webhook_id).delete()
+    with _found_or_404(request, webhook_id) as webhook:
+        services.delete(webhook)
     messages.success(request, "The webhook is deleted.")
     return redirect("webhooks")
 
@@ -118,8 +132,10 @@ def _told_of(webhook: Webhook) -> str:
     return ", ".join(words for name, words in IN_WORDS.items() if name in webhook.events)
 
 
-def _webhook_or_404(request: HttpRequest, webhook_id: uuid.UUID) -> Webhook:
+@contextmanager
+def _found_or_404(request: HttpRequest, webhook_id: uuid.UUID) -> Iterator[Webhook]:
+    """The person's webhook; 404 where there is none, or where it is deleted while something is done with it."""
     try:
-        return services.webhook_for_user(request.user, webhook_id)
+        yield services.webhook_for_user(request.user, webhook_id)
     except Webhook.DoesNotExist:
         raise Http404("There is no such webhook.") from None

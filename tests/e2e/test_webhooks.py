@@ -25,9 +25,14 @@ def test_a_webhook_is_made_tried_told_and_deleted(alice: Person, receiver: Recei
     expect(page.locator("#messages")).to_contain_text("The test has arrived: the answer was 204")
     assert content(receiver.requests[0])["type"] == "webhook.test" and is_signed(receiver.requests[0], secret)
 
+    page.get_by_role("button", name="Make a new secret").click()
+    renewed = page.locator("#new-webhook .post-text").inner_text()
+    assert renewed != secret
+
     corpus = alice.paste(make_posts(30, seed=5), "Told of")
     wait_for("the job is told", lambda: len(receiver.requests) == 2, seconds=30)
-    assert content(receiver.requests[1])["type"] == "job.succeeded" and is_signed(receiver.requests[1], secret)
+    assert content(receiver.requests[1])["type"] == "job.succeeded"
+    assert is_signed(receiver.requests[1], renewed) and is_signed(receiver.requests[1], secret)
     alice.open(here)
     told = page.get_by_role("listitem").filter(has_text="job.succeeded")
     expect(told).to_contain_text("Arrived")

@@ -48,6 +48,7 @@ NAMES = {
     "GET /webhooks/{webhook_id}": "get_webhook",
     "PATCH /webhooks/{webhook_id}": "change_webhook",
     "GET /webhooks/{webhook_id}/deliveries": "list_deliveries",
+    "POST /webhooks/{webhook_id}/secret": "renew_webhook_secret",
     "POST /webhooks/{webhook_id}/test": "test_webhook",
 }
 

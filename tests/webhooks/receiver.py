@@ -35,4 +35,4 @@ def is_signed(request: Request, secret: str) -> bool:
     key = base64.b64decode(secret.removeprefix("whsec_"))
     message = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
     expected = "v1," + base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
-    return hmac.compare_digest(request.headers["webhook-signature"], expected)
+    return any(hmac.compare_digest(theirs, expected) for theirs in request.headers["webhook-signature"].split(" "))

@@ -34,6 +34,20 @@ def test_its_secret_is_shown_once(alice: User) -> None:
     assert Webhook.objects.count() == 1
 
 
+def test_a_secret_is_renewed_and_told_once(alice: User, receiver: Receiver) -> None:
+    program = Program(alice)
+    made = program.post("/webhooks", {"url": receiver.url}).json()
+    path = f"/webhooks/{made['id']}"
+    answer = program.post(f"{path}/secret", Idempotency_Key="one")
+    renewed = answer.json()
+    assert answer.status_code == 200 and renewed["secret"] not in (made["secret"], "")
+    assert {**renewed, "secret": ""} == {**program.get(path).json(), "secret": ""}
+    require_error(program.post(f"{path}/secret", Idempotency_Key="one"), 409, "answer_not_kept", "Idempotency-Key")
+    program.post(f"{path}/test")
+    (request,) = receiver.requests
+    assert is_signed(request, renewed["secret"]) and is_signed(request, made["secret"])
+
+
 def test_it_is_changed_and_deleted(alice: User, receiver: Receiver) -> None:
     program = Program(alice)
     path = f"/webhooks/{program.post('/webhooks', NEW).json()['id']}"
@@ -133,8 +147,10 @@ def test_there_are_so_many_and_no_more(alice: User, bob: User, settings: Any) ->
 def test_to_others_it_does_not_exist(alice: User, bob: User, admin: User) -> None:
     path = f"/webhooks/{Program(alice).post('/webhooks', NEW).json()['id']}"
     for stranger in (Program(bob), Program(admin, "read", "write", "admin")):
-        for method, at in (("GET", path), ("DELETE", path), ("POST", f"{path}/test"), ("GET", f"{path}/deliveries")):
+        for method, at in (("GET", path), ("DELETE", path), ("GET", f"{path}/deliveries")):
             require_error(stranger.ask(method, at), 404, "not_found")
+        for act in ("test", "secret"):
+            require_error(stranger.post(f"{path}/{act}"), 404, "not_found")
         require_error(stranger.ask("PATCH", path, {"active": False}), 404, "not_found")
         assert stranger.get("/webhooks").json()["data"] == []
     assert Webhook.objects.filter(active=True).count() == 1

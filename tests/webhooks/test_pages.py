@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from django.utils import timezone
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs import services as jobs
-from botfactory.webhooks import delivery, services
+from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.happenings import HAPPENINGS
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.webhooks.views import DELIVERIES_ON_A_PAGE
 from tests.conftest import signed_in
 from tests.jobs.test_api import submit
+from tests.rest.helpers import Program, require_error
 from tests.webhooks.receiver import Receiver, content, is_signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,12 +132,57 @@ def test_what_fails_and_what_waits_is_told(alice: User, settings: Any) -> None:
     assert "Failing" in signed_in(alice).get("/webhooks/").content.decode()
 
 
+def test_one_that_is_deleted_while_something_is_done_with_it_is_not_there(
+    alice: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = services.webhook_for_user
+
+    def found_and_then_deleted(user: User, webhook_id: uuid.UUID) -> Webhook:
+        webhook = find(user, webhook_id)
+        Webhook.objects.all().delete()
+        return webhook
+
+    monkeypatch.setattr(services, "webhook_for_user", found_and_then_deleted)
+    client, program = signed_in(alice), Program(alice)
+    form = {"url": receiver.url, "events": ["job.failed"]}
+    for act in ("", "test", "switch", "secret"):
+        assert client.post(f"/webhooks/{make(alice, receiver.url).pk}/{act}", form).status_code == 404, act
+    for method, act in (("PATCH", ""), ("POST", "/test"), ("POST", "/secret")):
+        answer = program.ask(
+            method, f"/webhooks/{make(alice, receiver.url).pk}{act}", {} if method == "PATCH" else None
+        )
+        require_error(answer, 404, "not_found")
+    assert receiver.requests == []
+
+    monkeypatch.undo()
+    write = delivery.body_of
+
+    def deleted_meanwhile(row: Delivery) -> bytes:
+        Webhook.objects.all().delete()
+        return write(row)
+
+    monkeypatch.setattr(delivery, "body_of", deleted_meanwhile)
+    assert client.post(f"/webhooks/{make(alice, receiver.url).pk}/test").status_code == 404
+
+
+def test_a_secret_is_renewed_and_shown_once(alice: User, receiver: Receiver) -> None:
+    client, webhook = signed_in(alice), make(alice, receiver.url)
+    path = f"/webhooks/{webhook.pk}/"
+    renewed = client.post(f"{path}secret")
+    assert renewed.status_code == 302 and renewed["Location"] == path
+    page = client.get(path).content.decode()
+    (secret,) = SECRET.findall(page)
+    assert "by the former one as well until" in page and not SECRET.search(client.get(path).content.decode())
+    client.post(f"{path}test")
+    assert is_signed(receiver.requests[0], secret) and is_signed(receiver.requests[0], signing.secret_of(webhook))
+
+
 def test_a_lost_secret_is_told(alice: User, settings: Any) -> None:
     webhook = make(alice)
     client = signed_in(alice)
-    assert "secret is lost" not in client.get(f"/webhooks/{webhook.pk}/").content.decode()
+    assert "signs with another key" not in client.get(f"/webhooks/{webhook.pk}/").content.decode()
     Webhook.objects.update(salt="another")
-    assert "secret is lost" in client.get(f"/webhooks/{webhook.pk}/").content.decode()
+    assert "signs with another key" in client.get(f"/webhooks/{webhook.pk}/").content.decode()
 
 
 def test_many_messages_are_on_pages_the_newest_first(alice: User) -> None:
