@@ -108,6 +108,8 @@ class JobHandle:
             self._control = "cancel"
         elif row["stop_requested"]:
             self._control = "stop"
+        else:
+            self._awaited = turns.is_awaited(self.job)
 
     def _beat(self) -> None:
         looks_per_beat = max(1, int(settings.JOB_HEARTBEAT_SECONDS / LOOK_SECONDS))
@@ -119,7 +121,6 @@ class JobHandle:
                     if looks % looks_per_beat == 0:
                         held = Job.objects.filter(pk=self.job.pk, attempt=self.attempt, state__in=HELD)
                         held.update(heartbeat_at=timezone.now())
-                        self._awaited = turns.is_awaited(self.job)
                     self._look()
                 except DatabaseError as error:
                     logger.warning("job %s: the heartbeat missed a beat (%s)", self.job.pk, error)

@@ -24,7 +24,7 @@ Reason = Literal["turn", "own_jobs", "time"]
 NEW = uuid.UUID(int=0)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 #: A free worker takes a job that is ready in less: who waits for longer waits for one that is not free.
-TAKEN_WITHIN = timedelta(seconds=5)
+TAKEN_WITHIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ export function waitingSentence(job) {
   }
   if (job.waits_for === "own_jobs") return "As many of your jobs run as may run at once: it starts when one of them has ended.";
   if (job.queue_position > 1) return `Number ${job.queue_position} in the queue. You can close this page; it goes on without you.`;
-  return "Next in the queue: a worker takes it in a moment.";
+  return "Next in the queue: it starts as soon as a worker is free.";
 }
 
 /** Where a job stands, in a few words. `running` is what it says while it runs. */

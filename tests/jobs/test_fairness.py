@@ -187,7 +187,7 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
     running = worker.claim(long.pk)
     assert running is not None
     assert not turns.is_awaited(running), "a free worker will take the other in a moment"
-    waits_since(short, 6)
+    waits_since(short, 4)
     assert turns.is_awaited(running)
     assert turns.ahead_of_new("default", bob.pk) == 1, "the one that waits, not the one that gives way to it"
     PersonalLimits.objects.create(user=bob, running_jobs=0)
