@@ -193,10 +193,10 @@ def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
         is_there = (job["state"], job["attempt"], job["progress"].get("phase")) == ("running", attempt, "training")
         return float(job["progress"]["minutes"]) if is_there else 0.0
 
-    before = wait_for("the base model to learn", lambda: learning(1))
+    before = wait_for("the base model to learn", lambda: learning(1), 180)
     bot = alice.wait_for_state(alice.train(corpus, 1), "succeeded", "failed")["job"]
     assert bot["state"] == "succeeded", bot
-    assert wait_for("the base model to learn on", lambda: learning(2)) >= before
+    assert wait_for("the base model to learn on", lambda: learning(2), 180) >= before
     alice.post(f"/jobs/{base}/cancel", {})
     alice.wait_for_state(base, "cancelled")
 

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('webhooks', '0001_initial'),
+        ("webhooks", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='webhook',
-            name='former_salt',
+            model_name="webhook",
+            name="former_salt",
             field=models.CharField(blank=True, editable=False, max_length=64),
         ),
         migrations.AddField(
-            model_name='webhook',
-            name='former_until',
+            model_name="webhook",
+            name="former_until",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
     ]
