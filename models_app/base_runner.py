@@ -29,6 +29,8 @@ VALIDATION_SHARE: Final = 0.1
 #: In the job's folder: the model in training with its state, and the posts of a corpus as the files that it reads.
 MODEL: Final = "model"
 LEARNED, HELD_OUT = "learned.txt", "held-out.txt"
+#: Why a job on base models waits again.
+AWAITED: Final = "Trainings of bots go first."
 #: How often an evaluation says how far it is, in seconds.
 PAUSE: Final = 0.5
 
@@ -64,7 +66,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         if handle.control() == "cancel":
             raise JobCancelled(str(cancelled)) from cancelled
         # It has saved where it is.
-        why = "Trainings of bots go first." if handle.is_awaited() else "The worker stopped."
+        why = AWAITED if handle.is_awaited() else "The worker stopped."
         raise ComeBackLater(timezone.now(), why) from cancelled
     except (LearningError, bases.BaseError) as error:
         raise JobFailed(error.code, str(error)) from error
@@ -174,8 +176,12 @@ def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
         handle.progress({"phase": "reading", "fraction": 0.0, "total": 0})
         posts = sum(1 for _ in dataset.stream_posts([path]))
         rows = {event.payload["model"]: event.payload for event in handle.job.events.filter(kind="measured")}
+        before = len(rows)
         for place, (number, name) in enumerate(zip(arguments["models"], arguments["names"], strict=True)):
             if number not in rows:
+                # One model at least is measured each time: half a measurement is worth nothing.
+                if len(rows) > before and handle.is_awaited():
+                    raise ComeBackLater(timezone.now(), AWAITED)
                 rows[number] = _measure(handle, number, name, path, posts, place)
                 handle.record("measured", rows[number])
     except (LearningError, bases.BaseError) as error:
@@ -234,6 +240,10 @@ def register() -> None:
     )
     register_kind(
         JobKind(
-            name=bases.EVALUATE_BASES, queue="train", template="models_app/base_evaluation.html", run=run_evaluate_bases
+            name=bases.EVALUATE_BASES,
+            queue="train",
+            template="models_app/base_evaluation.html",
+            run=run_evaluate_bases,
+            gives_way=True,
         )
     )

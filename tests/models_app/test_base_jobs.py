@@ -6,17 +6,13 @@ import io
 import os
 import signal
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Permission
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -25,59 +21,19 @@ from botfactory.jobs import turns, worker
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import bases, registry
-from models_app.ml import config as ml_config
+from models_app import bases, registry, trainings
 from models_app.ml import dataset, evaluation
-from models_app.ml.config import NetworkConfig, PretrainConfig
+from models_app.ml.config import PretrainConfig
 from models_app.models import TrainedModel
-from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
+from tests.models_app.base_jobs import QUICK, ask, done
+from tests.models_app.base_jobs import server as server
+from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
 from tests.product import save_small_base
 from tweets.errors import CorpusError
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-QUICK = {"batch_size": 8, "warmup_steps": 2}
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training from nothing takes seconds."""
-    glr = NetworkConfig(kind="glr", embedding=4, units=8, layers=2)
-    small = {"glr": glr, "lstm": NetworkConfig(embedding=4, units=8)}
-    monkeypatch.setattr(ml_config, "NETWORKS", small)
-    monkeypatch.setattr(bases, "NETWORKS", small)
-
-
-@pytest.fixture
-def server(base: TrainedModel, settings: Any, tmp_path: Path) -> Iterator[Path]:
-    """Files of posts on the server."""
-    settings.TRAINING_DIR = tmp_path / "training"
-    (tmp_path / "training" / "deep").mkdir(parents=True)
-    (tmp_path / "secret.txt").write_text("not yours")
-    (tmp_path / "training" / "deep" / "train.txt").write_text("\n".join(make_posts(200, seed=1)), encoding="utf-8")
-    (tmp_path / "training" / "valid.txt").write_text("\n".join(make_posts(60, seed=2)), encoding="utf-8")
-    (tmp_path / "training" / "notes.md").write_text("no posts")
-    yield tmp_path / "training"
-
-
-def ask(admin: User, **changed: Any) -> Job:
-    asked: dict[str, Any] = {
-        "by": admin,
-        "name": "next",
-        "budget": bases.Budget(megabytes=0.02),
-        "files": ["deep/train.txt"],
-        "validation": "valid.txt",
-        "values": QUICK,
-    }
-    return bases.train(**(asked | changed))
-
-
-def done(job: Job) -> Job:
-    worker.run(job.pk)
-    job.refresh_from_db()
-    return job
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("small_network")]
 
 
 def test_a_training_ends_with_a_version_to_promote(admin: User, server: Path, base: TrainedModel) -> None:
@@ -184,6 +140,11 @@ def test_stopped_early_it_keeps_the_best(admin: User, server: Path) -> None:
     assert TrainedModel.objects.get(pk=job.result["model"]).training["bytes_seen"] < 50e6
 
 
+def training_of(person: User) -> Job:
+    """A training of a bot, which waits."""
+    return trainings.fine_tune(owner=person, corpus=import_posts(person), start=registry.base_model())
+
+
 def _end_worker(waiting: Job) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -197,13 +158,12 @@ def _need_worker(waiting: Job) -> None:
     ("happens", "told"), [(_end_worker, "The worker stopped."), (_need_worker, "Trainings of bots go first.")]
 )
 def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
-    happens: Callable[[Job], None], told: str, admin: User, server: Path, settings: Any
+    happens: Callable[[Job], None], told: str, admin: User, alice: User, server: Path
 ) -> None:
-    settings.JOB_HEARTBEAT_SECONDS = 1
     job = ask(admin, budget=bases.Budget(megabytes=50), values={**QUICK, "validation_minutes": 0.001})
     claimed = worker.claim(job.pk)
     assert claimed is not None
-    waiting = bases.evaluate(by=admin, models=list(bases.versions()), file="valid.txt")
+    waiting = training_of(alice)
     happened: list[bool] = []
 
     def happen(kind: str, payload: dict[str, Any]) -> None:
@@ -265,6 +225,28 @@ def test_what_was_measured_is_not_measured_again(admin: User, server: Path, base
     assert job.events.filter(kind="measured").count() == 2
 
 
+def test_between_two_models_an_evaluation_gives_way(
+    admin: User, alice: User, server: Path, base: TrainedModel, settings: Any
+) -> None:
+    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
+    job = bases.evaluate(by=admin, models=[base, registry.base_model()], file="valid.txt")
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+    waiting = training_of(alice)
+    _need_worker(waiting)
+
+    def look(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "measured":
+            time.sleep(1.2)  # it looks twice a second
+
+    worker.run_claimed(claimed, listener=look)
+    job.refresh_from_db()
+    assert job.state == State.QUEUED and job.events.filter(kind="measured").count() == 1
+    assert turns.line_of("train").ready == [waiting.pk, job.pk]
+    jobs.cancel(waiting)
+    assert done(job).state == State.SUCCEEDED and len(job.result["models"]) == 2
+
+
 def test_what_cannot_be_measured_is_told(admin: User, alice: User, server: Path, base: TrainedModel) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"by": alice}, "Only an administrator"),
@@ -283,105 +265,3 @@ def test_what_cannot_be_measured_is_told(admin: User, alice: User, server: Path,
     assert done(empty).error_code == "too_few_posts"
     binary = bases.evaluate(by=admin, models=[base], uploaded=io.BytesIO(b"\xff\xfe"), file_name="a.txt")
     assert "not UTF-8" in done(binary).error_message
-
-
-# The pages
-
-
-PAGES = ["/admin/base-models/", *(f"/admin/base-models/{name}" for name in ("upload", "train", "evaluate"))]
-
-
-def posts_to(base: TrainedModel) -> list[str]:
-    acts = [f"/admin/base-models/{base.pk}/{act}" for act in ("promote", "retire", "bring_back")]
-    return [*acts, "/admin/base-models/roll_back"]
-
-
-def test_the_pages_are_for_administrators(
-    charlie: Client, alice: User, bob: User, admin: User, base: TrainedModel
-) -> None:
-    User.objects.filter(pk=bob.pk).update(is_staff=True)
-    for client in (charlie, signed_in(alice)):
-        assert {client.get(page).status_code for page in PAGES} == {302}
-        assert {client.post(page).status_code for page in posts_to(base)} == {302}
-    staff = signed_in(bob)
-    assert {staff.get(page).status_code for page in PAGES} == {403}
-    assert {staff.post(page).status_code for page in posts_to(base)} == {403}
-    bob.user_permissions.set(Permission.objects.filter(codename="view_trainedmodel"))
-    staff = signed_in(bob)
-    assert [staff.get(page).status_code for page in PAGES] == [200, 403, 403, 403]
-    assert "Promote" not in staff.get(PAGES[0]).content.decode()
-    assert {staff.post(page).status_code for page in [*PAGES[1:], *posts_to(base)]} == {403}
-    desk = signed_in(admin)
-    assert {desk.get(page).status_code for page in PAGES} == {200}
-    assert {desk.get(page).status_code for page in posts_to(base)} == {405}
-    base.refresh_from_db()
-    assert base.is_base and base.retired_at is None
-
-
-def test_the_page_promotes_retires_and_rolls_back(admin: User, base: TrainedModel) -> None:
-    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    newer = registry.base_model()
-    desk = signed_in(admin)
-
-    def act(path: str) -> str:
-        return desk.post(f"/admin/base-models/{path}", follow=True).content.decode()
-
-    assert "Roll back to base" in desk.get("/admin/base-models/").content.decode()
-    assert "New bots start from base now" in act(f"{base.pk}/promote")
-    assert registry.base_model() == base
-    assert "is the base model already" in act(f"{base.pk}/promote")
-    assert "cannot be retired" in act(f"{base.pk}/retire")
-    assert "Nobody starts from base 2 any more" in act(f"{newer.pk}/retire")
-    assert "no other base model" in act("roll_back")
-    assert "back from retirement" in act(f"{newer.pk}/bring_back")
-    assert "start from base 2 again" in act("roll_back")
-    assert registry.base_model() == newer
-    for nowhere in (uuid.uuid4(), f"{admin.pk:036}"):
-        assert desk.post(f"/admin/base-models/{nowhere}/promote").status_code == 404
-    page = desk.get("/admin/base-models/").content.decode()
-    assert "Rolled back" in page and "Came with the product" in page
-    ours = page[page.index('id="content-main"') : page.index('id="footer"')]
-    assert "<script" not in ours and "style=" not in ours and "onclick" not in ours
-
-
-@pytest.mark.parametrize("page", ["train", "evaluate"])
-def test_the_base_that_came_along_can_be_chosen_before_anybody_has_used_it(
-    page: str, admin: User, server: Path, base: TrainedModel
-) -> None:
-    TrainedModel.objects.all().delete()
-    answer = signed_in(admin).get(f"/admin/base-models/{page}").content.decode()
-    assert f'value="{TrainedModel.objects.get().pk}"' in answer
-
-
-def test_the_page_queues_trainings_and_evaluations(admin: User, bob: User, server: Path, base: TrainedModel) -> None:
-    desk = signed_in(admin)
-    form: dict[str, Any] = {"name": "next", "validation": "valid.txt", "network": "glr", "megabytes": "0.02"}
-    form["learn_from"] = ["deep/train.txt"]
-    wrongs: list[tuple[dict[str, Any], str]] = [
-        ({"megabytes": ""}, "how long"),
-        ({"learn_from": ["../secret.txt"]}, "not one of the available choices"),
-        ({"start": str(bob.pk)}, "not one of the available choices"),
-        ({"batch_size": "0"}, "greater than or equal to 1"),
-        ({"new_tags": "2"}, "less than or equal to 1"),
-    ]
-    for wrong, sentence in wrongs:
-        answer = desk.post("/admin/base-models/train", form | wrong)
-        assert answer.status_code == 400 and sentence in answer.content.decode(), wrong
-    answer = desk.post("/admin/base-models/train", form | {"batch_size": "8", "new_names": "0.5"})
-    job = Job.objects.get(kind=bases.TRAIN_BASE)
-    assert (job.arguments["chosen"]["batch_size"], job.arguments["chosen"]["new_names"]) == (8, 0.5)
-    assert answer.status_code == 302 and answer["Location"] == f"/jobs/{job.pk}/"
-    page = desk.get(answer["Location"]).content.decode()
-    assert "js/base-training.js" in page and 'data-unit="megabytes" data-budget="0.02"' in page
-    assert signed_in(bob).get(f"/jobs/{job.pk}/").status_code == 404
-    upload = SimpleUploadedFile("mine.txt", "\n".join(make_posts(20, seed=3)).encode())
-    answer = desk.post("/admin/base-models/evaluate", {"models": [str(base.pk)], "upload": upload})
-    measured = Job.objects.get(kind=bases.EVALUATE_BASES)
-    assert answer.status_code == 302 and "js/base-evaluation.js" in desk.get(answer["Location"]).content.decode()
-    assert desk.post("/admin/base-models/evaluate", {"models": [str(base.pk)]}).status_code == 400
-    done(measured)
-    # Another administrator finds both, and watches them in the administration.
-    other = User.objects.create_superuser(username="other")
-    page = signed_in(other).get("/admin/base-models/").content.decode()
-    assert f"/admin/jobs/job/{job.pk}/change/" in page and f"/admin/jobs/job/{measured.pk}/change/" in page
-    assert f"{measured.result['models'][0]['bits_per_character']:.3f}" in page
