@@ -204,8 +204,11 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_moved_to_the_front_gives_way_no_more(alice: User, bob: User) -> None:
-    long, short = long_job(alice), submit(bob)
+    # It would be bob's turn.
+    worker.claim(submit(alice).pk)
+    long = long_job(alice)
     services.move_to_front(long)
+    short = submit(bob)
     assert places(long, short) == [1, 2]
     running = worker.claim_next("default")
     assert running == long

@@ -164,6 +164,7 @@ def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     claimed = worker.claim(job.pk)
     assert claimed is not None
     waiting = training_of(alice)
+    Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() + timedelta(hours=1))
     happened: list[bool] = []
 
     def happen(kind: str, payload: dict[str, Any]) -> None:
@@ -176,6 +177,7 @@ def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     assert job.state == State.QUEUED and job.progress["message"] == told
     assert (work_dir(job) / "model" / ".training" / "state.safetensors").exists()
     # Whoever waits goes first, and then this one goes on by itself.
+    Job.objects.update(available_at=timezone.now())
     assert turns.line_of("train").ready == [waiting.pk, job.pk]
     assert [event.payload["message"] for event in job.events.filter(kind="waiting")] == [told]
 
