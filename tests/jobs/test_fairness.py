@@ -186,6 +186,7 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
     assert places(long, short) == [2, 1], "a retry changes nothing of it"
     running = worker.claim(long.pk)
     assert running is not None
+    waits_since(short, 0)
     assert not turns.is_awaited(running), "a free worker will take the other in a moment"
     waits_since(short, 4)
     assert turns.is_awaited(running)

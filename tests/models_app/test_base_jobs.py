@@ -239,7 +239,7 @@ def test_between_two_models_an_evaluation_gives_way(
 
     def look(kind: str, payload: dict[str, Any]) -> None:
         if kind == "measured":
-            time.sleep(1.2)  # it looks twice a second
+            time.sleep(2)  # it looks twice a second
 
     worker.run_claimed(claimed, listener=look)
     job.refresh_from_db()
