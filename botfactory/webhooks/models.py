@@ -20,9 +20,9 @@ class Webhook(models.Model):
     # Why it was switched off, where its owner has not done it.
     trouble = models.TextField(blank=True)
     salt = models.CharField(max_length=64, editable=False)
-    # The one before, by which messages are signed as well until then: its receiver may not have the new one yet.
-    former_salt = models.CharField(max_length=64, blank=True, editable=False)
-    former_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # Those before, the newest first, as [salt, until when messages are signed by it too (seconds since 1970)]: the
+    # receiver may not have the new one yet.
+    former_salts = models.JSONField(default=list, editable=False)
     # By which it is known that the secret is still the one that its owner was shown.
     secret_check = models.CharField(max_length=16, editable=False)
     # The first failure since the last success.

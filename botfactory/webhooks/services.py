@@ -85,12 +85,15 @@ def change(
 
     Webhook.DoesNotExist where it was deleted meanwhile.
     """
+    changed: dict[str, Any] = {}
     if url is not None:
-        webhook.url = _checked_url(url)
+        changed["url"] = _checked_url(url)
     if events is not None:
-        webhook.events = _checked_events(events)
+        changed["events"] = _checked_events(events)
     with held(webhook):
-        webhook.save(update_fields=["url", "events"])
+        # Only what is asked for: the rest may have been changed since the row was read.
+        if changed:
+            Webhook.objects.filter(pk=webhook.pk).update(**changed)
         if active is True:
             # A new chance: what failed before does not count.
             Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", failing_since=None)
@@ -101,7 +104,7 @@ def change(
 
 
 def renew_secret(webhook: Webhook) -> NewWebhook:
-    """Messages are signed by a new secret, and for a day by the former too, if that is known.
+    """Messages are signed by a new secret, and for a day by those before too, if they are known.
 
     Webhook.DoesNotExist where it was deleted meanwhile.
     """
@@ -109,7 +112,7 @@ def renew_secret(webhook: Webhook) -> NewWebhook:
         # Of two that are renewed at once, each has the one that the other has made as its former.
         webhook.refresh_from_db()
         secret = signing.give_secret(webhook)
-        webhook.save(update_fields=["salt", "secret_check", "former_salt", "former_until"])
+        webhook.save(update_fields=["salt", "secret_check", "former_salts"])
     return NewWebhook(webhook, secret)
 
 

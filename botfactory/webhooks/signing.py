@@ -12,28 +12,30 @@ import base64
 import hashlib
 import hmac
 import secrets
+import time
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from botfactory.webhooks.models import Webhook
 
 MARK: Final = "whsec_"
 _SALT_BYTES: Final = 32
-#: For how long messages are signed by the former secret too.
+#: For how long messages are signed by a former secret too; and by how many, so that headers stay short.
 OVERLAP: Final = timedelta(hours=24)
+_MOST_FORMER: Final = 8
 
 
 def give_secret(webhook: Webhook) -> str:
     """The webhook, which is yet to be saved, has a new secret; its text, to be shown once.
 
-    Where it had one that is known, messages are signed by that as well for OVERLAP.
+    Messages are signed by those that it had, as far as they are known, for OVERLAP from when each was renewed: whoever
+    renews twice in a row may have put in none of the new ones yet.
     """
     had_one = bool(webhook.salt) and is_known(webhook)
-    webhook.former_salt = webhook.salt if had_one else ""
-    webhook.former_until = timezone.now() + OVERLAP if had_one else None
+    former = [[webhook.salt, time.time() + OVERLAP.total_seconds()], *_former(webhook)] if had_one else []
+    webhook.former_salts = former[:_MOST_FORMER]
     webhook.salt = secrets.token_hex(_SALT_BYTES)
     secret = secret_of(webhook)
     webhook.secret_check = _check(secret)
@@ -52,10 +54,8 @@ def is_known(webhook: Webhook) -> bool:
 
 def signatures(webhook: Webhook, message_id: str, timestamp: int, body: bytes) -> str:
     """The header `webhook-signature` of a message: one for each secret of the webhook, the newest first."""
-    known = [secret_of(webhook)]
-    if webhook.former_until is not None and webhook.former_until > timezone.now():
-        known.append(_derived(webhook, webhook.former_salt))
-    return " ".join(signature(secret, message_id, timestamp, body) for secret in known)
+    salts = [webhook.salt, *(salt for salt, _ in _former(webhook))]
+    return " ".join(signature(_derived(webhook, salt), message_id, timestamp, body) for salt in salts)
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -63,6 +63,10 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     key = base64.b64decode(secret.removeprefix(MARK))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
+
+
+def _former(webhook: Webhook) -> list[list[Any]]:
+    return [[salt, until] for salt, until in webhook.former_salts if until > time.time()]
 
 
 def _derived(webhook: Webhook, salt: str) -> str:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import csv
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +26,10 @@ from .event_log import EventLog
 from .kinds import kind_of
 from .learner import Learner
 from .renaming import Renaming
-from .reports import PretrainProgress, PretrainValidation
+from .reports import Control, PretrainProgress, PretrainValidation
 from .resume import StateError, load_state, save_state
 from .schedule import learning_rate
+from .signals import interruptible
 from .vocabulary import encode
 
 __all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
@@ -109,7 +107,7 @@ def pretrain(
     start: Checkpoint | None = None,
     on_progress: Callable[[PretrainProgress], None] = lambda _: None,
     on_validation: Callable[[PretrainValidation], None] = lambda _: None,
-    control: Callable[[], Literal["go", "stop", "cancel"]] = lambda: "go",
+    control: Control = lambda: "go",
 ) -> Checkpoint:
     """The directory holds a base model trained for this long; returns it.
 
@@ -119,11 +117,7 @@ def pretrain(
     Cancelled. Raises CheckpointError for a training state that cannot be used.
     """
     network = start.network if start else network or NetworkConfig()
-    with _signals() as interrupted:
-
-        def asked() -> Literal["go", "stop", "cancel"]:
-            return "cancel" if interrupted.is_set() else control()
-
+    with interruptible(control) as asked:
         work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start, asked)
         directory.parent.mkdir(parents=True, exist_ok=True)
         recover(directory)
@@ -144,7 +138,7 @@ class _Pretraining:
         network: NetworkConfig,
         config: PretrainConfig,
         begin: Checkpoint | None,
-        control: Callable[[], Literal["go", "stop", "cancel"]],
+        control: Control,
     ) -> None:
         self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
         self._budget, self._begin, self._control = budget, begin, control
@@ -343,18 +337,3 @@ def _read_validation(path: Path, stride: int) -> _Validation:
     if not texts:
         raise TooFewPosts(f"The validation file {path} holds no post.")
     return _Validation([encode(text) for text in texts], sum(len(text) + 1 for text in texts))
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Yields an event that SIGINT and SIGTERM set, so that a step is never cut in the middle."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = {number: signal.signal(number, lambda *_: event.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

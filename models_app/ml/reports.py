@@ -1,13 +1,17 @@
-"""What training says of itself, as plain values; free of TensorFlow, so that any process may handle them."""
+"""What training says of itself, as plain values, and is told; free of TensorFlow, so that any process may use it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
 from .config import NetworkConfig
+
+#: Asked between steps: go on, stop and keep the best, or cancel.
+Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from .config import FineTuneConfig, SamplingConfig
 from .dataset import epoch_batches
 from .errors import Cancelled, TooFewPosts
 from .learner import Learner
-from .reports import EpochResult, FineTuneResult, Progress
+from .reports import Control, EpochResult, FineTuneResult, Progress
 from .resume import StateError, load_state, save_state
 from .rounds import Place, mean_with, place_of
 from .sampler import Sampler
@@ -45,7 +45,6 @@ STATE: Final = "state.safetensors"
 #: How much of the way from the start to the best epoch is tried on validation when all epochs are done, as long as
 #: each is better than the one before.
 SHARES: Final = (0.8, 0.6, 0.4)
-Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 
 class _Stop(Exception):

@@ -110,6 +110,15 @@ def test_it_is_changed_switched_and_deleted(alice: User) -> None:
     assert not Webhook.objects.exists() and client.get(path).status_code == 404
 
 
+def test_what_another_window_has_changed_stays(alice: User) -> None:
+    opened = make(alice)
+    services.change(Webhook.objects.get(), url=f"{ANYWHERE}/2")
+    services.change(opened, active=False)
+    services.change(opened, events=["job.failed"])
+    webhook = Webhook.objects.get()
+    assert (webhook.url, webhook.events, webhook.active) == (f"{ANYWHERE}/2", ["job.failed"], False)
+
+
 def test_a_test_tells_what_came_of_it(alice: User, settings: Any) -> None:
     client = signed_in(alice)
     with Receiver(500, 204) as server:
