@@ -111,10 +111,10 @@ def test_it_is_changed_switched_and_deleted(alice: User) -> None:
 
 
 def test_what_another_window_has_changed_stays(alice: User) -> None:
-    opened = make(alice)
+    first, second = make(alice), Webhook.objects.get()
     services.change(Webhook.objects.get(), url=f"{ANYWHERE}/2")
-    services.change(opened, active=False)
-    services.change(opened, events=["job.failed"])
+    services.change(first, active=False)
+    services.change(second, events=["job.failed"])
     webhook = Webhook.objects.get()
     assert (webhook.url, webhook.events, webhook.active) == (f"{ANYWHERE}/2", ["job.failed"], False)
 
