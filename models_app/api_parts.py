@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botfactory.rest.errors import ApiError, register_errors, status_of
-from models_app import registry, services, sharing
+from models_app import guards, registry, services, sharing
 from models_app.ml.errors import BadSampling, LearningError
 from tweets.errors import CorpusError
 
@@ -23,6 +23,7 @@ register_errors(
         # A model on disk is damaged: nothing that the caller could send differently.
         LearningError: 500,
         BadSampling: 422,
+        guards.GuardLost: 409,
     }
 )
 

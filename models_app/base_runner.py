@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
-from models_app import bases, registry
+from models_app import bases, guards, registry
 from models_app.ml import dataset, evaluation
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig, PretrainConfig
@@ -48,7 +48,12 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
     corpus = _corpus(arguments)
     try:
         files, validation = _read(handle, corpus)
-        trained = _train(handle, files, validation, _start(arguments))
+        start = _start(arguments)
+        # Hours later the posts may be gone.
+        guard = guards.guard_of_version(corpus, start)
+        trained = _train(handle, files, validation, None if start is None else registry.load(start))
+        if guard is not None:
+            guard.save(handle.work_dir / MODEL / registry.FINGERPRINTS)
         handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
         version = registry.add_version(
             handle.work_dir / MODEL,
@@ -59,7 +64,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
             corpus=corpus,
             corpus_name=corpus.name if corpus else "",
             parent_name=arguments["start_name"],
-            parent=TrainedModel.objects.filter(pk=arguments["start"]).first() if arguments["start"] else None,
+            parent=None if start is None else TrainedModel.objects.filter(pk=start.pk).first(),
             seconds=60 * float(trained.meta["minutes"]),
         )
     except Cancelled as cancelled:
@@ -87,13 +92,13 @@ def _corpus(arguments: dict[str, Any]) -> Corpus | None:
     return corpus
 
 
-def _start(arguments: dict[str, Any]) -> Checkpoint | None:
+def _start(arguments: dict[str, Any]) -> TrainedModel | None:
     if not arguments["start"]:
         return None
     model = TrainedModel.objects.filter(pk=arguments["start"]).first()
     if model is None:
         raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
-    return registry.load(model)
+    return model
 
 
 def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:

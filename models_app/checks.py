@@ -96,7 +96,8 @@ def _folders() -> Iterator[Path]:
 
 def _left_behind() -> Iterator[Path]:
     root = Path(settings.CHECKPOINTS_DIR)
-    for pattern in (".*.old", ".*.new-*", "users/*/.*.old", "users/*/.*.new-*", "bases/.*.new-*"):
+    half_made = ("users/*/*/.guard-*", "bases/*/.guard-*")
+    for pattern in (".*.old", ".*.new-*", "users/*/.*.old", "users/*/.*.new-*", "bases/.*.new-*", *half_made):
         yield from sorted(root.glob(pattern))
 
 

@@ -20,7 +20,7 @@ from botfactory.rest.pace import require_pace
 from models_app import services, sharing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
-from models_app.views import written
+from models_app.views import guard_context, written
 
 PAGE = 24
 
@@ -71,7 +71,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "may_write": may_write,
         "action": f"{request.path}generate",
         "form": GenerateForm(),
-        "can_guard": True,
+        **guard_context(model),
         "generation": services.generations_for_user(request.user).filter(model=model).first() if may_write else None,
     }
     response = render(request, "models_app/shared.html", context)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from models_app import registry
+from models_app import guards, registry
 from models_app.ml import checkpoint
+from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
 from models_app.models import TrainedModel
 
@@ -35,7 +36,30 @@ def trouble_of(model: TrainedModel) -> Trouble | None:
         return Trouble(f"its weights have changed: they are {found[:12]}, and {described[:12]} was saved", advice)
     if found != model.sha256:
         return Trouble(f"its files are another model's: {found[:12]}, and {model.sha256[:12]} was registered", advice)
+    return _guard_trouble(model)
+
+
+def _guard_trouble(model: TrainedModel) -> Trouble | None:
+    """A guard that is missing is no trouble while the posts are here: it is made again when it is needed."""
+    file = registry.path_of(model) / registry.FINGERPRINTS
+    state = guards.state_of(model)
+    if state is guards.State.LOST:
+        return Trouble(
+            f"its copy guard is missing and so are the posts to make it again, so it doesn't write: {file}",
+            "restore the file from your backup, or have its owner train a new bot",
+        )
+    if state is guards.State.KEPT:
+        try:
+            CopyGuard.load(file)
+        except CheckpointError as error:
+            return Trouble(f"its copy guard can't be read, so it doesn't write: {error}", _without_file(model))
     return None
+
+
+def _without_file(model: TrainedModel) -> str:
+    if guards.state_without_file(model) is guards.State.LOST:
+        return "restore the file from your backup, or have its owner train a new bot"
+    return "restore the file from your backup, or delete it: then it's made again from the posts"
 
 
 def advice_for(model: TrainedModel) -> str:

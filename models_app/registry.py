@@ -169,8 +169,8 @@ def _place(source: Path, target: Path) -> Checkpoint:
         staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
         try:
             staged.chmod(0o755)
-            for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES):
-                if name != LOSSES or (source / name).exists():
+            for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
+                if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
                     checkpoint.write_durably(staged / name, (source / name).read_bytes())
             checkpoint.load(staged)
             staged.rename(target)

@@ -6,7 +6,7 @@ from typing import Any
 
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
-from models_app import registry, report_cards, runner, services, trainings
+from models_app import guards, registry, report_cards, runner, services, trainings
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.errors import LearningError
@@ -35,7 +35,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
             others=report_cards.strangers_of(base, weights, handle.check),
             learned=learned,
             held_out=held_out,
-            start_guard=services.guard_of(start),
+            start_guard=guards.guard_of(start),
             between=handle.check,
         )
     except (LearningError, services.ModelError, registry.NoBaseModel) as error:

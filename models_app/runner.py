@@ -11,7 +11,7 @@ from django.conf import settings
 
 from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
-from models_app import registry, report_cards, services, trainings
+from models_app import guards, registry, report_cards, trainings
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
@@ -66,7 +66,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
         config = _config(arguments, train, checkpoint.network.kind)
         # What the parent learned from, this model may repeat as well.
-        start_guard = services.guard_of(start)
+        start_guard = guards.guard_of(start)
         guard = CopyGuard.of(posts, beside=start_guard)
         result = _train(handle, checkpoint, train, validation, config, guard)
         report = _report(handle, corpus, start, checkpoint, result, train, validation, start_guard)

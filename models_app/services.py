@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
@@ -16,16 +15,13 @@ from django.utils import timezone
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.ops import counters
-from models_app import registry
+from models_app import guards, registry
 from models_app.ml import evaluation, sampler
 from models_app.ml.config import SamplingConfig
-from models_app.ml.copies import CopyGuard
 from models_app.ml.evaluation import Evaluation
 from models_app.ml.writing import Writing
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import Right, rights_of
-from tweets import services as corpora
-from tweets.models import Corpus
 
 
 class ModelError(Exception):
@@ -173,11 +169,11 @@ def generate(
 
 
 def require_writable(model: TrainedModel, sampling: SamplingConfig) -> None:
-    """Returns with the model in memory where it can write so; BadSampling or CheckpointError where not."""
+    """Returns with the model in memory where it can write so; BadSampling, CheckpointError or GuardLost where not."""
     sampler.check(sampling)
     registry.sampler_of(model)
     if sampling.copy_guard:
-        guard_of(model)
+        guards.guard_of(model)
 
 
 def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
@@ -202,7 +198,7 @@ def write(
 ) -> tuple[Writing, float]:
     """Posts by `model`, and the seconds that it took. `on_post` and `proceed` as of Sampler.generate."""
     started = time.perf_counter()
-    guard = guard_of(model) if sampling.copy_guard else None
+    guard = guards.guard_of(model) if sampling.copy_guard else None
     writing = registry.sampler_of(model).generate(sampling, guard=guard, on_post=on_post, proceed=proceed)
     seconds = time.perf_counter() - started
     counters.generation_seconds.observe(seconds)
@@ -241,28 +237,6 @@ def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
     if model.owner_id is None or model.owner_id != user.pk or model.corpus is None or not any(keys):
         return {}
     return dict(model.corpus.posts.filter(pk__in=filter(None, keys)).values_list("pk", "cleaned"))
-
-
-def can_guard(model: TrainedModel) -> bool:
-    """True when there is something to compare the model's posts with."""
-    return registry.has_guard(model) or model.corpus_id is not None
-
-
-def guard_of(model: TrainedModel) -> CopyGuard | None:
-    """The posts that `model` and its parents learned from, by their fingerprints.
-
-    A model of an earlier version has none on disk: for it the corpus is read, while that is here. None where nothing is
-    known, as of the base model.
-    """
-    kept = registry.load_guard(model)
-    if kept is not None or model.corpus is None:
-        return kept
-    return _guard_of_corpus(model.corpus, model.posts, guard_of(model.parent) if model.parent else None)
-
-
-@lru_cache(maxsize=8)
-def _guard_of_corpus(corpus: Corpus, posts: int, parent: CopyGuard | None) -> CopyGuard:
-    return CopyGuard.of(corpora.training_posts(corpus), beside=parent)
 
 
 def retire(model: TrainedModel) -> None:

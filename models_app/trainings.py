@@ -15,6 +15,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs import turns
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
+from models_app import guards
 from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS, FineTuneConfig, usual_epochs
 from models_app.models import TrainedModel
 from models_app.services import BadRequest, ModelError
@@ -47,6 +48,12 @@ SETTINGS = (
 
 class BadEpochs(ModelError):
     code = "bad_epochs"
+
+
+class StartUnguarded(ModelError):
+    """What it would learn from there, the new bot could copy."""
+
+    code = guards.GuardLost.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,11 @@ def _chosen(
     epochs = default_epochs(corpus) if epochs is None else epochs
     require_epochs(epochs)
     corpora.require_enough(corpus)
+    if guards.state_of(start) is guards.State.LOST:
+        raise StartUnguarded(
+            f"Nothing can start from {start.name}: the file that keeps it from copying the posts that it learned "
+            "is missing, and the posts are deleted. Start from another bot, or from the base model."
+        )
     return training_config(_learned(corpus), epochs, seed, settings, kind=start.network["kind"])
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import downloads, registry, services, sharing, trainings
+from models_app import downloads, guards, registry, services, sharing, trainings
 from models_app.forms import GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
@@ -102,13 +102,22 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
         "form": GenerateForm(),
-        "can_guard": services.can_guard(model),
+        **guard_context(model),
         "copies": _copies(request, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
         "downloads": downloads.FORMATS,
     }
     return render(request, "models_app/model.html", context)
+
+
+def guard_context(model: TrainedModel) -> dict[str, Any]:
+    """Whether the model's posts can be compared with learned ones, and the sentence for a model that no longer can."""
+    state = guards.state_of(model)
+    return {
+        "can_guard": state in (guards.State.KEPT, guards.State.TO_BE_MADE),
+        "guard_lost": str(guards.GuardLost(model)) if state is guards.State.LOST else "",
+    }
 
 
 def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:

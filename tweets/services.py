@@ -335,6 +335,12 @@ def training_posts(corpus: Corpus) -> list[str]:
     return list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
 
 
+def all_posts(corpus: Corpus) -> list[str]:
+    """Every post, also those that the rules leave out: cleaned where that is known, else as its source had it."""
+    rows = corpus.posts.order_by("pk").values_list("cleaned", "text")
+    return [cleaned or text for cleaned, text in rows]
+
+
 def register_limits() -> None:
     """What corpora count is registered with the limits. For AppConfig.ready."""
     limits.register_counter("corpora", lambda user: Corpus.objects.filter(owner=user).count())

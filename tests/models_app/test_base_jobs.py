@@ -21,7 +21,7 @@ from botfactory.jobs import turns, worker
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import bases, registry, trainings
+from models_app import bases, guards, registry, trainings
 from models_app.ml import dataset, evaluation
 from models_app.ml.config import PretrainConfig
 from models_app.models import TrainedModel
@@ -31,6 +31,7 @@ from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
 from tests.product import save_small_base
+from tweets import services as corpora
 from tweets.errors import CorpusError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("small_network")]
@@ -73,6 +74,10 @@ def test_a_training_goes_on_from_a_base_and_learns_a_corpus(admin: User, server:
     assert (model.parent, model.parent_name, model.corpus) == (base, "base", corpus)
     assert model.network == base.network and model.sha256 != base.sha256
     assert [file["file"] for file in model.training["corpus"]] == ["learned.txt"]
+    posts = corpora.training_posts(corpus)
+    corpus.delete()
+    guard = guards.guard_of(TrainedModel.objects.get(pk=model.pk))
+    assert guard is not None and guard.is_copy(posts[0])
 
 
 def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, base: TrainedModel) -> None:

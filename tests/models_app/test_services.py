@@ -22,10 +22,8 @@ from models_app.ml.errors import CheckpointError
 from models_app.ml.reports import Progress
 from models_app.models import BaseChange, TrainedModel
 from models_app.runner import TRAIL_STEPS, Trail
-from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
 from tests.product import save_small_base
-from tweets import services as corpora
 from tweets.errors import CorpusTooSmall
 from tweets.models import Corpus
 
@@ -204,43 +202,6 @@ def test_posts_that_were_learned_are_not_written(alice: User, model: TrainedMode
     assert generation.posts == [] and generation.refusals.copies == 1
     allowed = services.generate(model=model, owner=alice, sampling=replace(sampling, copy_guard=False))
     assert allowed.posts == [written] * 3 and allowed.refusals.copies is None
-
-
-def test_a_training_keeps_what_the_bot_and_its_parents_learned_from(alice: User, base: TrainedModel) -> None:
-    first, second = import_posts(alice, seed=1), import_posts(alice, seed=2)
-    parent = TrainedModel.objects.get(pk=train(first, base).result["model"])
-    child = TrainedModel.objects.get(pk=train(second, parent, name="Child").result["model"])
-    Corpus.objects.all().delete()
-    guard = services.guard_of(TrainedModel.objects.get(pk=child.pk))
-    assert guard is not None
-    for post in [*make_posts(300, seed=1)[:5], *make_posts(300, seed=2)[:5]]:
-        assert guard.is_copy(post)
-
-
-def test_a_model_of_an_earlier_version_is_guarded_by_the_posts_that_are_here(
-    corpus: Corpus, model: TrainedModel
-) -> None:
-    (registry.path_of(model) / registry.FINGERPRINTS).unlink()
-    guard = services.guard_of(model)
-    assert guard is not None and guard.is_copy(corpora.training_posts(corpus)[0])
-    assert services.can_guard(model)
-    corpus.delete()
-    model.refresh_from_db()
-    assert services.guard_of(model) is None and not services.can_guard(model)
-
-
-def test_the_base_model_has_nothing_to_be_compared_with(alice: User, base: TrainedModel) -> None:
-    assert services.guard_of(base) is None and not services.can_guard(base)
-    generation = services.generate(model=base, owner=alice, sampling=SamplingConfig(count=2, seed=1))
-    assert generation.refusals.copies is None
-
-
-def test_damaged_fingerprints_are_told_and_no_post_is_written(model: TrainedModel) -> None:
-    path = registry.path_of(model) / registry.FINGERPRINTS
-    path.write_bytes(path.read_bytes()[:-8])
-    registry._guard.cache_clear()
-    with pytest.raises(CheckpointError, match="backup"):
-        services.write(model, SamplingConfig(seed=1))
 
 
 def test_people_see_their_own_models_and_the_base_model(

@@ -24,6 +24,7 @@ from botfactory.ops import checks, machine, setting_checks, workers
 from botfactory.ops.checks import Report
 from models_app import registry
 from models_app.ml import checkpoint
+from models_app.ml.copies import CopyGuard
 from models_app.models import TrainedModel
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base
@@ -66,6 +67,7 @@ def bot(base: TrainedModel, owner: User) -> TrainedModel:
     model.directory = f"users/{owner.pk}/{model.pk}"
     shutil.copytree(registry.path_of(base), registry.path_of(model))
     model.save()
+    CopyGuard.of(["a post that it learned"]).save(registry.path_of(model) / registry.FINGERPRINTS)
     return model
 
 
@@ -144,6 +146,13 @@ def test_changed_missing_and_foreign_files_are_told_apart(base: TrainedModel, al
     assert "its files cannot be read" in told(examine("checkpoints"), "problem")
     shutil.rmtree(path)
     assert "its folder is missing" in told(examine("checkpoints"), "problem")
+
+
+def test_a_copy_guard_that_is_lost_is_a_problem(base: TrainedModel, alice: User, examine: Examine) -> None:
+    file = registry.path_of(bot(base, alice)) / registry.FINGERPRINTS
+    file.unlink()
+    text = told(examine("checkpoints"), "problem")
+    assert f"it doesn't write: {file}" in text and "from your backup, or have its owner train a new bot" in text
 
 
 def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: Examine) -> None:
