@@ -211,21 +211,24 @@ def test_what_is_stored_counts_upload_then_posts(alice: User, settings: Any) -> 
     corpora.import_text(owner=alice, text="a little more")
 
 
-def test_the_time_of_a_metered_kind_is_used_up_also_when_its_job_is_deleted(alice: User) -> None:
+def test_the_time_of_a_metered_kind_is_used_up_also_when_its_job_is_deleted(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def run(handle: JobHandle) -> dict[str, Any]:
         Job.objects.filter(pk=handle.job.pk).update(claimed_at=timezone.now() - timedelta(seconds=90))
         handle.job.refresh_from_db()
         return {}
 
-    now = timezone.now()
+    # A noon, whose last ninety seconds are of the same day, and one to come, so that the job is ready by then.
+    noon = (timezone.now() + timedelta(days=1)).replace(hour=12, minute=0)
+    monkeypatch.setattr(timezone, "now", lambda: noon)
     kind("metered", run, needs=lambda job: {"training_minutes_a_day": 5}, meter="training_minutes_a_day")
     job = services.submit(owner=alice, kind="metered", title="A training", arguments={})
     assert limits.usage_of(alice).training_minutes_a_day == 5
     worker.run(job.pk)
-    if timezone.now().date() == now.date() and now.hour * 3600 + now.minute * 60 + now.second > 90:
-        assert limits.usage_of(alice).training_minutes_a_day == 2
-        services.delete_jobs(Job.objects.all())
-        assert limits.usage_of(alice).training_minutes_a_day == 2
+    assert limits.usage_of(alice).training_minutes_a_day == 2
+    services.delete_jobs(Job.objects.all())
+    assert limits.usage_of(alice).training_minutes_a_day == 2
 
 
 def test_waiting_trainings_count_as_they_are_estimated(alice: User, settings: Any) -> None:

@@ -87,6 +87,7 @@ def test_it_gives_the_probabilities_of_a_slow_implementation(order: int) -> None
 @pytest.mark.parametrize("before", ["", "a", "ab", "ab c", "never seen: é", "abab" * 5])
 def test_the_probabilities_of_all_symbols_sum_to_one(before: str) -> None:
     model = KneserNey(joined(some_texts(60, seed=0)), [1, 3, 8])
+    assert len(model.orders) == 3
     for order in model.orders:
         each = [model.probabilities(before.encode() + bytes([symbol]))[order][-1] for symbol in range(256)]
         assert min(each) > 0

@@ -258,8 +258,8 @@ async def test_who_has_no_access_any_more_watches_no_longer(alice: User, monkeyp
         seen += (await asyncio.wait_for(anext(pieces), 10)).decode()
     await sync_to_async(alice.api_tokens.update)(revoked_at=timezone.now())
     async with asyncio.timeout(10):
-        async for _ in pieces:
-            pass
+        rest = [piece async for piece in pieces]
+    assert b"event:" not in b"".join(rest)
 
 
 async def test_a_session_streams_as_well(alice: User) -> None:

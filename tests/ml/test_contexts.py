@@ -29,7 +29,8 @@ def test_contexts_start_anew_at_a_post(before: bytes, post: str) -> None:
 
 
 def test_a_context_is_its_last_bytes_and_nothing_before_them() -> None:
-    for place, order in enumerate(CONTEXTS[:6]):
+    assert CONTEXTS[:6] == (1, 2, 3, 4, 5, 6)
+    for place, order in enumerate((1, 2, 3, 4, 5, 6)):
         one, other = keys_after(b"xyz abcdefg"), keys_after(b"qrstu" + b"abcdefg"[-order:])
         assert one[place] == other[place]
         assert one[place] != keys_after(b"xyz abcdef!" + b"abcdefg"[8 - order :])[place]

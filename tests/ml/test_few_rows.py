@@ -63,9 +63,7 @@ def test_avx_512_is_read_off_what_numpy_tells(told: Any, has: bool, monkeypatch:
     assert few_rows._has_avx_512() is has
 
 
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux alone has it")
 def test_avx_512_is_found_where_the_kernel_tells_of_it() -> None:
-    described = Path("/proc/cpuinfo")
-    if not described.exists():
-        pytest.skip("Linux alone has it")
-    flags = set(described.read_text(encoding="ascii", errors="replace").split())
+    flags = set(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split())
     assert ({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags) == few_rows.IN_PARTS

@@ -117,11 +117,13 @@ def test_the_forward_pass_equals_the_numpy_step(network: NetworkConfig, symbols:
     logits, after = model(tf.constant(symbols), model.zero_state(ROWS))
     stepper = kind_of(network).stepper(network, random_checkpoint(network).weights)
     state = stepper.start(ROWS)
+    ours = []
     for step in range(STEPS):
-        ours, state = stepper.step(symbols[:, step], state)
-        np.testing.assert_allclose(ours, logits[step], atol=3e-5)
-    for ours, theirs in zip(state, after, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        written, state = stepper.step(symbols[:, step], state)
+        ours.append(written)
+    np.testing.assert_allclose(ours, logits, atol=3e-5)
+    for mine, theirs in zip(state, after, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
 def test_gradients_equal_automatic_differentiation(network: NetworkConfig, symbols: Any) -> None:

@@ -78,6 +78,7 @@ def test_the_forward_pass_equals_keras_own_lstm(checkpoint: Checkpoint) -> None:
 def test_the_forward_pass_equals_the_numpy_step(checkpoint: Checkpoint) -> None:
     post = encode("Hé 👋")
     symbols = np.concatenate([[END], post]).astype(np.uint8)
+    assert len(symbols) == 9
     logits, _ = built(checkpoint)(tf.constant(symbols[None]), built(checkpoint).zero_state(1))
     stepper = kind_of(TINY).stepper(TINY, checkpoint.weights)
     state = stepper.start(1)

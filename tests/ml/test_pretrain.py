@@ -124,9 +124,10 @@ def test_a_saved_state_yields_the_same_next_steps(files: dict[str, Any], tmp_pat
         arrays, _ = load_state(directory / STATE)
         ended.append(Checkpoint(TINY, arrays, {}, ""))
     whole, parts = (checkpoint.weights for checkpoint in ended)
-    for name in whole:
-        if name.startswith(("weights.", "state.")):
-            np.testing.assert_allclose(parts[name], whole[name], atol=1e-5, err_msg=name)
+    compared = [name for name in whole if name.startswith(("weights.", "state."))]
+    assert {name.split(".")[0] for name in compared} == {"weights", "state"}
+    for name in compared:
+        np.testing.assert_allclose(parts[name], whole[name], atol=1e-5, err_msg=name)
 
 
 def test_names_and_hashtags_are_drawn_anew_while_it_learns_and_only_then(

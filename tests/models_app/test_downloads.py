@@ -96,13 +96,14 @@ def test_the_arrays_are_read_by_numpy_without_pickle(alice: User, bot: TrainedMo
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 def test_the_card_says_what_it_is_and_nothing_of_the_posts_is_in_the_file(alice: User, bot: TrainedModel) -> None:
     posts = [post for post in corpora.training_posts(Corpus.objects.get()) if len(post) > 20]
+    assert posts and len(downloads.FORMATS) == 2
     for name in downloads.FORMATS:
         content = whole(Program(alice).get(f"/models/{bot.pk}/download?format={name}"))
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             card = archive.read("README.md").decode()
         assert bot.parody_label in card and "300 posts (12,000 characters)" in card and "| epochs | 3 |" in card
         assert "| new posts | 99% | 100% | – |" in card and "2.100 bits per character" in card and "Bot \\| One" in card
-        assert posts and not any(post.encode() in content for post in [*posts, LEARNED])
+        assert not any(post.encode() in content for post in [*posts, LEARNED])
         assert registry.FINGERPRINTS.encode() not in content
 
 
@@ -143,6 +144,7 @@ def test_strangers_download_nothing_and_nobody_the_base_model(
 def test_a_damaged_model_is_not_given_out(alice: User, bot: TrainedModel) -> None:
     path = registry.path_of(bot) / checkpoint.WEIGHTS
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    assert len(downloads.FORMATS) == 2
     for name in downloads.FORMATS:
         answer = Program(alice).get(f"/models/{bot.pk}/download?format={name}")
         assert "backup" in require_error(answer, 500, "checkpoint_damaged")

@@ -110,6 +110,7 @@ def test_an_operator_who_does_not_want_it_has_no_graphs_built_ahead(
 def test_without_a_base_model_there_is_nothing_to_prepare(db: None) -> None:
     shutil.rmtree(Path(settings.CHECKPOINTS_DIR), ignore_errors=True)
     runner.prepare()
+    assert not TrainedModel.objects.exists()
 
 
 def test_a_report_card_that_cannot_be_made_loses_no_model(

@@ -79,8 +79,9 @@ def test_the_table(
     from django.contrib.auth.models import AnonymousUser
 
     link = (bot.link or "") if by_link else ""
-    if not (by_link and visibility != "unlisted"):
-        assert sharing.rights_of(people[who] or AnonymousUser(), bot, link=link) == may
+    # Without the link that a place names nobody gets there, so the rights are asked of who has it.
+    has_link = not by_link or visibility == "unlisted"
+    assert sharing.rights_of(people[who] or AnonymousUser(), bot, link=link) == may or not has_link
     place = place_of(bot, by_link=by_link)
     _the_pages(ask, place, may, by_link)
     if who != "gone":

@@ -308,7 +308,9 @@ def test_a_deleted_corpus_takes_posts_jobs_and_files_along(alice: User) -> None:
 
 
 def test_every_real_persona_and_archive_is_told_of_in_one_run(alice: User, data: Path) -> None:
-    for path in sorted((data / "personas").glob("*.jsonl.gz"))[:3]:
+    paths = sorted((data / "personas").glob("*.jsonl.gz"))[:3]
+    assert paths
+    for path in paths:
         job, corpus = bring(alice, path.name, path.read_bytes())
         assert job.state == State.SUCCEEDED, (path.name, job.error_message)
         assert corpus.posts_kept + sum(corpus.dropped.values()) == corpus.posts_found > 1000

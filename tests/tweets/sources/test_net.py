@@ -216,6 +216,7 @@ def test_no_cookie_and_no_secret_is_sent(authority: trustme.CA, trusting: ssl.SS
         client = Client(settings(x_bearer_token="geheim"), wire=network.wire())
         client.get("https://fine.example/")
         client.get("https://fine.example/")
+    assert len(server.requests) == 4
     for request in server.requests:
         assert set(request.headers) == {"host", "accept", "accept-encoding", "connection", "user-agent"}
 

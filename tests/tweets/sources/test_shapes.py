@@ -25,6 +25,17 @@ def read(tmp_path: Path, document: Any, name: str = "a.json", indent: int | None
     return posts_of(open_source("file", path=path, settings=SourceSettings()).pages())
 
 
+def read_or_told(tmp_path: Path, document: Any, name: str, indent: int | None = None) -> list[Post]:
+    """The posts; none where a sentence says that there are none."""
+    try:
+        posts = read(tmp_path, document, name, indent)
+    except BadFile as error:
+        assert str(error).endswith(".")
+        return []
+    assert posts
+    return posts
+
+
 def bodies_of(path: Path) -> list[Any]:
     document = json.loads(path.read_text(encoding="utf-8"))
     recordings = document if isinstance(document, list) else [document]
@@ -47,14 +58,12 @@ def whole_text(post: dict[str, Any]) -> str:
 @needs_data
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_recorded_answer_of_the_old_api_is_read_whole_or_told(path: Path, tmp_path: Path) -> None:
-    for body in bodies_of(path):
+    bodies = bodies_of(path)
+    assert bodies
+    for body in bodies:
         expected = posts_in(body)
         for name, indent in (("a.json", None), ("b.json", 1), ("c", 1)):
-            if not expected:
-                with pytest.raises(BadFile, match=r"\.$"):
-                    read(tmp_path, body, name, indent)
-                continue
-            posts = read(tmp_path, body, name, indent)
+            posts = read_or_told(tmp_path, body, name, indent)
             assert [post.key for post in posts] == [str(each.get("id_str", each["id"])) for each in expected]
             assert [post.text for post in posts] == [whole_text(each) for each in expected]
             reposts = ["retweeted_status" in each or whole_text(each).startswith("RT @") for each in expected]
@@ -87,7 +96,9 @@ def test_recorded_answers_of_the_new_api_are_files_too(name: str, count: int | N
 @needs_data
 def test_recorded_pages_of_mastodon_are_files_too(tmp_path: Path) -> None:
     folder = DATA / "api" / "mastodon" / "mastodon-py"
-    for body in bodies_of(folder / "account_statuses__test_fetch_next_previous.json"):
+    bodies = bodies_of(folder / "account_statuses__test_fetch_next_previous.json")
+    assert bodies
+    for body in bodies:
         posts = read(tmp_path, body)
         assert [post.key for post in posts] == [each["id"] for each in body] and len(posts) == 5
         assert not any("<" in post.text for post in posts)
@@ -160,10 +171,8 @@ def test_the_outbox_of_a_mastodon_export_comes_without_what_is_private(tmp_path:
 )
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_what_holds_no_post_is_no_post(tmp_path: Path, document: dict[str, Any], name: str) -> None:
-    try:
-        assert [post.text for post in read(tmp_path, document, name)] == [""] and "object" in document
-    except BadFile as error:
-        assert str(error).endswith(".")
+    # An activity without an object is one, with no text.
+    assert {post.text for post in read_or_told(tmp_path, document, name)} <= ({""} if "object" in document else set())
 
 
 def test_a_huge_object_without_a_list_is_not_kept(tmp_path: Path) -> None:

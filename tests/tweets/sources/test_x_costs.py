@@ -41,7 +41,5 @@ def test_what_is_affordable_keeps_to_the_budget_and_leaves_little_of_it(cents: i
     budget = Decimal(cents) / 100
     posts = affordable_posts(budget, settings)
     assert 0 <= posts <= 3200
-    if posts:
-        assert estimated_cost(posts, settings) <= budget
-    if posts < 3200:
-        assert estimated_cost(posts + 5, settings) > budget
+    assert posts == 0 or estimated_cost(posts, settings) <= budget
+    assert posts == 3200 or estimated_cost(posts + 5, settings) > budget

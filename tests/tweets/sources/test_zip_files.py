@@ -56,7 +56,7 @@ def test_a_damaged_zip_gives_the_right_bytes_or_bad_zip(tmp_path: Path, data: st
     try:
         contents = read(path).values()
     except BadZip:
-        return
+        contents = {}.values()
     assert set(contents) <= {content for content, _ in files.values()}
 
 
