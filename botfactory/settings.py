@@ -75,7 +75,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "ninja",
-    "django.contrib.admin",
+    "botfactory.accounts.apps.HouseAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

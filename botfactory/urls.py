@@ -9,8 +9,6 @@ from botfactory.api import api, api_docs, api_not_found
 from botfactory.ops import views as ops
 from tweets import tweet_server
 
-admin.site.site_header = admin.site.site_title = "Bot Factory administration"
-
 urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
     path("accounts/password/reset/", accounts.password_reset),

@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
+from allauth.mfa import admin as mfa_admin  # noqa: F401
+from allauth.mfa.models import Authenticator
+from allauth.usersessions import admin as sessions_admin  # noqa: F401
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -171,8 +175,8 @@ class ApiTokenAdmin(DeskAdmin[ApiToken]):
 class HouseRulesAdmin(DeskAdmin[HouseRules]):
     """One row: its list is its page."""
 
-    editable = frozenset({"signup_mode", "public_sharing", "open_gallery"})
-    fields = ["signup_mode", "public_sharing", "open_gallery"]
+    fields = ["signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor"]
+    editable = frozenset({"signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor"})
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A rule that is not decided says what holds instead."""
@@ -241,3 +245,32 @@ class InvitationAdmin(DeskAdmin[Invitation]):
         for invitation in chosen:
             signup.revoke(invitation)
             self.message_user(request, f"{invitation} is revoked.", messages.SUCCESS)
+
+
+# Theirs are registered by importing them; ours show neither the key of a session nor the secret of a second factor.
+admin.site.unregister([Authenticator, UserSession])
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(DeskAdmin[Authenticator]):
+    """Who has a second factor. Deleting it lets somebody in again who has lost it."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_filter = ["type", "created_at", "last_used_at"]
+    search_fields = ["user__username", "user__email"]
+    list_select_related = ["user"]
+    fields = ["user", "type", "created_at", "last_used_at"]
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(DeskAdmin[UserSession]):
+    """Where people are signed in. Deleting a row signs that browser out."""
+
+    list_display = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
+    list_filter = ["created_at", "last_seen_at"]
+    search_fields = ["user__username", "ip"]
+    list_select_related = ["user"]
+    fields = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
+
+    def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
+        obj.end()

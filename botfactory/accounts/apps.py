@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class AccountsConfig(AppConfig):
     name = "botfactory.accounts"
     verbose_name = "People"
+
+
+class HouseAdminConfig(admin.AdminConfig):
+    """Django's administration, with our site: it has no sign-in of its own."""
+
+    default = False
+    default_site = "botfactory.accounts.site.HouseSite"

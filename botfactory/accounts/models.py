@@ -125,6 +125,10 @@ class HouseRules(models.Model):
     open_gallery = models.BooleanField(
         null=True, blank=True, help_text="Whether those who are not signed in may look at the gallery."
     )
+    administrators_need_two_factor = models.BooleanField(
+        default=False,
+        help_text="An administrator without two-factor sign-in is asked to set it up before they can administer.",
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = "house rules"

@@ -22,6 +22,8 @@ class Rules:
     public_sharing: bool
     #: Whether those who are not signed in may look at the gallery.
     open_gallery: bool
+    #: Whether the administration is closed to administrators without two-factor sign-in.
+    administrators_need_two_factor: bool
 
     @property
     def is_signup_open(self) -> bool:
@@ -35,6 +37,7 @@ def house_rules() -> Rules:
         signup_mode=HouseRules.Signup(row.signup_mode or settings.SIGNUP_MODE),
         public_sharing=settings.PUBLIC_SHARING if row.public_sharing is None else row.public_sharing,
         open_gallery=settings.OPEN_GALLERY if row.open_gallery is None else row.open_gallery,
+        administrators_need_two_factor=row.administrators_need_two_factor,
     )
 
 

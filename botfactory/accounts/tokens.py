@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from botfactory.accounts import two_factor
 from botfactory.accounts.models import ApiToken, User
 
 #: In front of each token, so that people and secret scanners see what it is.
@@ -67,8 +68,9 @@ def token_for_user(user: Any, token_id: uuid.UUID) -> ApiToken:
 
 
 def scopes_for(user: User) -> frozenset[Scope]:
-    """All that a token of the person can have."""
-    return frozenset(scope for scope in SCOPES if scope != "admin" or user.is_superuser)
+    """All that a token of the person can have; see `two_factor.is_missing` for administrators who have no `admin`."""
+    may_administer = user.is_superuser and not two_factor.is_missing(user)
+    return frozenset(scope for scope in SCOPES if scope != "admin" or may_administer)
 
 
 def scopes_of(token: ApiToken) -> frozenset[Scope]:
@@ -98,6 +100,8 @@ def create_token(
         raise TokenError(f"Choose what the token may: one or more of {', '.join(SCOPES)}.", "scopes")
     if "admin" in chosen and not owner.is_superuser:
         raise TokenError("Only an administrator's token can have the scope admin.", "scopes")
+    if "admin" in chosen and two_factor.is_missing(owner):
+        raise TokenError(f"{two_factor.NEEDED} Then make the token.", "scopes")
     if not set(chosen) <= set(within):
         raise TokenError("A token can only make tokens that may no more than itself.", "scopes")
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MOST_TOKENS:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from botfactory.accounts import tokens
+from botfactory.accounts import tokens, two_factor
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.tokens import Scope
 from botfactory.rest.errors import ApiError
@@ -129,6 +129,8 @@ def _challenge(scope: str = "") -> dict[str, str]:
 
 
 def _missing(scope: Scope, access: Access) -> str:
+    if scope == "admin" and access.user.is_superuser and two_factor.is_missing(access.user):
+        return two_factor.NEEDED
     if access.token is None or (scope == "admin" and not access.user.is_superuser):
         return "This is for administrators."
     return f"This token lacks the scope {scope}: make one with it under /tokens/."

@@ -40,6 +40,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "token",
         "invite",
         "reset_link",
+        "two_factor_off",
     }
     assert all(f"| `{name} " in text for name in ours)
 

@@ -63,7 +63,7 @@ def test_the_administrator_decides_on_the_gallery(alice: User, admin: User, sett
     assert Client().get("/gallery/").status_code == 200 and "/gallery/" in Client().get("/").content.decode()
     client.post(path, {"public_sharing": "unknown", "open_gallery": "false"})
     assert (rules.house_rules().public_sharing, rules.house_rules().open_gallery) == (False, False)
-    assert signed_in(alice).get(path).status_code == 302
+    assert signed_in(alice).get(path).status_code == 403
 
 
 def test_the_administrator_takes_a_bot_out_of_the_gallery(bob: User, admin: User, bot: TrainedModel) -> None:

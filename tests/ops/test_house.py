@@ -33,7 +33,7 @@ def fail(handle: Any) -> dict[str, Any]:
 
 def test_it_is_for_administrators(charlie: Client, alice: User, bob: User, admin: User) -> None:
     assert charlie.get(PAGE).status_code == 302
-    assert signed_in(alice).get(PAGE).status_code == 302
+    assert signed_in(alice).get(PAGE).status_code == 403
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     assert signed_in(bob).get(PAGE).status_code == 403
     assert "State of the house" not in signed_in(bob).get("/admin/").content.decode()

@@ -1,0 +1,57 @@
+"""The administration's site. Nobody signs in, signs out or changes a password in it: the product has pages for that."""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from typing import Any, Final
+
+from allauth.account import views as allauth_views
+from allauth.account.decorators import secure_admin_login
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from botfactory.accounts import two_factor
+
+NOT_YOURS: Final = "This page is for administrators. If you need it, ask one to give you access."
+SET_UP_TWO_FACTOR: Final = "Administrators here need two-factor sign-in. Set it up to open the administration."
+
+
+class HouseSite(AdminSite):
+    site_header = site_title = "Bot Factory administration"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and not two_factor.is_missing(request.user)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Django's own, which would send whoever may not look to a sign-in form of the administration."""
+        guarded = super().admin_view(view, cacheable)
+
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return guarded(request, *args, **kwargs) if self.has_permission(request) else self.turn_away(request)
+
+        return update_wrapper(inner, guarded)
+
+    def turn_away(self, request: HttpRequest) -> HttpResponse:
+        """Sends the person where they can get in: to the sign-in page, or to set up two-factor; 403 for all others."""
+        if not request.user.is_authenticated:
+            response: HttpResponse = secure_admin_login(self.index)(request)
+            return response
+        if not super().has_permission(request):
+            return render(request, "403.html", {"exception": NOT_YOURS}, status=403)
+        messages.warning(request, SET_UP_TWO_FACTOR)
+        return redirect("mfa_index")
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Accepts no password, whoever asks: not even an administrator becomes somebody else here."""
+        return redirect("admin:index") if self.has_permission(request) else self.turn_away(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return allauth_views.logout(request) if request.method == "POST" else redirect("account_logout")
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return redirect("account_change_password")
+
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return redirect("account_change_password")

@@ -1,0 +1,29 @@
+"""Two-factor sign-in: who has it, who is asked to have it, and the way out for who has lost it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+
+from botfactory.accounts.models import User
+from botfactory.accounts.rules import house_rules
+
+NEEDED: Final = "Administrators here need two-factor sign-in. Set it up under /accounts/2fa/."
+
+
+def is_missing(user: Any) -> bool:
+    """Whether the house rules keep the administrator out until they have set up two-factor sign-in."""
+    return bool(user.is_staff or user.is_superuser) and house_rules().administrators_need_two_factor and not has(user)
+
+
+def has(user: Any) -> bool:
+    return bool(is_mfa_enabled(user))
+
+
+def switch_off(user: User) -> bool:
+    """The person signs in with the password alone from now on; returns whether it was otherwise."""
+    had = has(user)
+    Authenticator.objects.filter(user=user).delete()
+    return had
