@@ -30,13 +30,17 @@ class JobCancelled(JobError):
 
 
 class ComeBackLater(JobError):
-    """A runner raises this to put its job back into the queue until `at`; the message says why."""
+    """A runner raises this to put its job back into the queue until `at`; the message says why.
+
+    With a `cause` (interruptions.Cause) it counts as one more of its kind in a row.
+    """
 
     code = "come_back_later"
 
-    def __init__(self, at: datetime, message: str) -> None:
+    def __init__(self, at: datetime, message: str, *, cause: str = "") -> None:
         super().__init__(message)
         self.at = at
+        self.cause = cause
 
 
 class LostClaim(JobError):

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from botfactory.accounts import limits
-from botfactory.jobs import events, services, turns, usage
+from botfactory.jobs import events, interruptions, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, Listener
+from botfactory.jobs.interruptions import Cause
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.reaper import interrupt, is_abandoned
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
 
 logger = logging.getLogger(__name__)
+
+#: For so long the end of an attempt is written again and again while the database is away.
+PATIENCE_SECONDS = 600.0
+FIRST_TRY_AGAIN_SECONDS = 0.5
+LONGEST_TRY_AGAIN_SECONDS = 5.0
+
+Result = TypeVar("Result")
 
 
 def claim(job_id: uuid.UUID) -> Job | None:
@@ -98,12 +109,14 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
     try:
         with handle:
             handle.check()
+            if job.progress.get("cause") == Cause.DISK:
+                interruptions.require_room([Path(settings.JOBS_DIR), Path(settings.CHECKPOINTS_DIR)])
             result = kind.run(handle)
         _end(handle, State.SUCCEEDED, result=result)
     except JobCancelled:
         _end(handle, State.CANCELLED)
     except ComeBackLater as pause:
-        _put_back(handle, at=pause.at, message=str(pause))
+        _put_back(handle, at=pause.at, message=str(pause), cause=pause.cause)
     except JobFailed as failure:
         _end(handle, State.FAILED, code=failure.code, message=str(failure))
     except LostClaim:
@@ -117,13 +130,17 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
     except KeyboardInterrupt:
         _end(handle, State.CANCELLED)
         raise
-    except Exception:
-        logger.exception("job %s: attempt %s failed", job.pk, handle.attempt)
-        message = (
-            "Something went wrong on our side; nothing you brought is lost. Try again, and if it fails again, "
-            f"ask your administrator to look for job {job.pk} in the logs."
-        )
-        _end(handle, State.FAILED, code="internal_error", message=message)
+    except Exception as error:
+        cause = interruptions.classify(error)
+        if cause is not None:
+            _interrupted(handle, cause, error)
+        else:
+            logger.exception("job %s: attempt %s failed", job.pk, handle.attempt)
+            message = (
+                "Something went wrong on our side; nothing you brought is lost. Try again, and if it fails again, "
+                f"ask your administrator to look for job {job.pk} in the logs."
+            )
+            _end(handle, State.FAILED, code="internal_error", message=message)
     with contextlib.suppress(Job.DoesNotExist):  # deleted in the meantime, with what it was about
         job.refresh_from_db()
     _ring_for_the_next_of(job.owner_id)
@@ -141,6 +158,42 @@ def _ring_for_the_next_of(owner: int) -> None:
             services.ring(first)
 
 
+def _interrupted(handle: JobHandle, cause: Cause, error: Exception) -> None:
+    """Put the job back because the machine let it down, or end it where that happened too often in a row."""
+    job, reaction, now = handle.job, interruptions.REACTIONS[cause], timezone.now()
+    logger.warning("job %s: attempt %s was interrupted (%s): %s", job.pk, handle.attempt, cause, error)
+    number = _patiently(lambda: interruptions.setbacks(job, cause)) + 1
+    if reaction.most is not None and number >= reaction.most:
+        message = reaction.given_up.format(most=reaction.most)
+        _end(handle, State.FAILED, code=reaction.code, message=message)
+        return
+    _put_back(handle, at=now + interruptions.pause(cause, number), message=reaction.sentence, cause=cause)
+
+
+def _patiently(act: Callable[[], Result]) -> Result:
+    """Return what `act` returns, tried again while the database is away or has no room.
+
+    The error is raised after PATIENCE_SECONDS without the database: the reaper then finds the silent attempt. A full
+    disk is waited for without end, as nothing can be written before.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    pause = FIRST_TRY_AGAIN_SECONDS
+    while True:
+        try:
+            # What a cut has left of the connection is of no use; Django then opens another.
+            connection.close_if_unusable_or_obsolete()
+            return act()
+        except Exception as error:
+            cause = interruptions.classify(error)
+            is_gone = cause == Cause.DISK or (cause == Cause.DATABASE and time.monotonic() < give_up)
+            if connection.in_atomic_block or not is_gone:
+                raise
+            logger.warning("what came of a job cannot be written yet (%s): %s", cause, error)
+            connection.close()
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_TRY_AGAIN_SECONDS)
+
+
 def _end(
     handle: JobHandle, state: State, *, result: dict[str, Any] | None = None, code: str = "", message: str = ""
 ) -> None:
@@ -152,26 +205,34 @@ def _end(
         "error_message": message,
         "worked_until": timezone.now(),
     }
-    ended = end(mine.filter(state__in=sources_of(state) & HELD), state, **values)
+    ended = _patiently(lambda: end(mine.filter(state__in=sources_of(state) & HELD), state, **values))
     if not ended and state == State.FAILED:
         # The owner cancelled in the meantime: a cancel never ends as failed.
         state = State.CANCELLED
         values |= {"error_code": "", "error_message": ""}
-        ended = end(mine.filter(state=State.CANCELLING), state, **values)
+        ended = _patiently(lambda: end(mine.filter(state=State.CANCELLING), State.CANCELLED, **values))
     if not ended:
         logger.warning("job %s: attempt %s ended as %s after another took over", job.pk, handle.attempt, state)
 
 
-def _put_back(handle: JobHandle, *, at: datetime, message: str) -> None:
-    job = handle.job
-    with transaction.atomic():
-        back = Job.objects.filter(pk=job.pk, attempt=handle.attempt, state=State.RUNNING).update(
-            state=State.QUEUED,
-            available_at=at,
-            progress={**job.progress, "phase": "waiting", "until": at.isoformat(), "message": message},
-        )
-        if back:
-            usage.charge(job, timezone.now())
-            events.record(job, "waiting", {"until": at.isoformat(), "message": message})
-    if not back:
+def _put_back(handle: JobHandle, *, at: datetime, message: str, cause: str = "") -> None:
+    job, worked_until = handle.job, timezone.now()
+    told = {"until": at.isoformat(), "message": message} | ({"cause": cause} if cause else {})
+
+    def put_back() -> bool:
+        with transaction.atomic():
+            back = Job.objects.filter(pk=job.pk, attempt=handle.attempt, state=State.RUNNING).update(
+                state=State.QUEUED, available_at=at, progress=_unpaused(job.progress) | {"phase": "waiting"} | told
+            )
+            if back:
+                usage.charge(job, worked_until)
+                events.record(job, "waiting", told)
+        return bool(back)
+
+    if not _patiently(put_back):
         _end(handle, State.CANCELLED)
+
+
+def _unpaused(progress: dict[str, Any]) -> dict[str, Any]:
+    """The progress without what was told of an earlier pause."""
+    return {name: value for name, value in progress.items() if name not in {"until", "message", "cause"}}

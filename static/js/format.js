@@ -38,13 +38,15 @@ const STATES = {
 export const stateWord = (state) => STATES[state] ?? state;
 export const hasEnded = (state) => state === "succeeded" || state === "failed" || state === "cancelled";
 
+/** Whether a waiting job waits for its time: a source asked for a pause, or the machine let it down. */
+const isPaused = (job) =>
+  job.state === "queued" && job.progress.phase === "waiting" && Boolean(job.progress.until) && new Date(job.progress.until) > new Date();
+
 /** Where a job stands in the queue, or what holds it up, as a sentence. */
 export function waitingSentence(job) {
   if (job.state === "interrupted") return "The worker stopped. The job goes on by itself in a few seconds.";
   if (job.state !== "queued") return "";
-  if (job.progress.phase === "waiting" && job.progress.until && new Date(job.progress.until) > new Date()) {
-    return `${pauseSentence(job.progress)} The import goes on by itself.`;
-  }
+  if (isPaused(job)) return pauseSentence(job.progress);
   if (job.waits_for === "own_jobs") return "As many of your jobs run as may run at once: it starts when one of them has ended.";
   if (job.queue_position > 1) return `Number ${job.queue_position} in the queue. You can close this page; it goes on without you.`;
   return "Next in the queue: it starts as soon as a worker is free.";
@@ -54,6 +56,7 @@ export function waitingSentence(job) {
 export function standing(job, { succeeded, failed, running }) {
   switch (job.state) {
     case "queued":
+      if (isPaused(job)) return job.progress.cause === "disk" ? "The disk is full" : `Trying again at ${clock(job.progress.until)}`;
       if (job.waits_for === "own_jobs") return "Waits for your running jobs";
       return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
     case "succeeded":
@@ -67,9 +70,10 @@ export function standing(job, { succeeded, failed, running }) {
   }
 }
 
-/** Why an import waits, with the time of day here instead of the server's. */
-export function pauseSentence({ message, until }) {
+/** Why a job waits for its time, with the time of day here instead of the server's. */
+export function pauseSentence({ message, until, cause }) {
   const asked = /^(\S+) asks us to wait/.exec(message);
-  if (asked) return `${asked[1]} asked us to wait until ${clock(until)}.`;
-  return `${message} We try again at ${clock(until)}.`;
+  if (asked) return `${asked[1]} asked us to wait until ${clock(until)}. The import goes on by itself.`;
+  // A full disk has no time: the job goes on once there is room, and the message says so.
+  return cause === "disk" ? message : `${message} Trying again at ${clock(until)}.`;
 }

@@ -135,6 +135,11 @@ class Command(OwnerCommand):
             job = worker.run_claimed(job, listener=listener)
             bar.desc = "done"
             bar.update(1.0 - bar.n)
+        if job.state == State.QUEUED:
+            raise CommandError(
+                f"{job.progress.get('message', 'The training was interrupted.')} What was learned is kept; the workers "
+                f"of `manage.py run` go on at {job.available_at:%H:%M} UTC."
+            )
         if job.state != State.SUCCEEDED:
             raise CommandError(job.error_message or "The training was cancelled.")
         return TrainedModel.objects.select_related("owner").get(pk=job.result["model"])
