@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.interruptions import Cause, setbacks
 from tweets import blend, services, uploads
 from tweets.clean_corpus import clean
 from tweets.models import Corpus
@@ -19,7 +20,7 @@ from tweets.sources import open_source
 from tweets.sources.base import RateLimited, SourceError
 from tweets.sources.handles import NETWORKS
 
-#: A source that does not answer is asked again so many times, each time after a longer pause.
+#: A source that did not answer so many times in a row is given up. The pauses grow.
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=30)
 #: How often the page is told how far the cleaning is.
@@ -41,8 +42,10 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
         except RateLimited as pause:
             raise ComeBackLater(pause.retry_at, str(pause)) from pause
         except SourceError as error:
-            if error.transient and handle.attempt < ATTEMPTS:
-                raise ComeBackLater(timezone.now() + PAUSE * handle.attempt, str(error)) from error
+            failures = setbacks(handle.job, Cause.SOURCE) + 1
+            if error.transient and failures < ATTEMPTS:
+                at = timezone.now() + PAUSE * failures
+                raise ComeBackLater(at, str(error), cause=Cause.SOURCE) from error
             raise JobFailed(error.code, str(error)) from error
     if corpus.posts_found == 0:
         raise JobFailed("no_posts", "There was not a single post in it. Choose another file or account.")

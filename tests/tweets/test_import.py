@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -232,17 +233,33 @@ def test_an_unreliable_line_loses_nothing_and_buys_nothing_twice(alice: User, x_
     assert len(sold) == len(set(sold))
 
 
-def test_a_source_that_is_down_is_asked_again_later_and_at_last_given_up(
-    alice: User, x_api: XApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that fails once is asked again by the next attempt of the job only."""
     settings = services.source_settings
 
-    def impatient(corpus: Corpus, *, at_terminal: bool) -> base.SourceSettings:
-        from dataclasses import replace
-
+    def impatiently(corpus: Corpus, *, at_terminal: bool) -> base.SourceSettings:
         return replace(settings(corpus, at_terminal=at_terminal), retry_delays=())
 
-    monkeypatch.setattr(services, "source_settings", impatient)
+    monkeypatch.setattr(services, "source_settings", impatiently)
+
+
+def test_a_source_is_given_up_for_failures_in_a_row_and_not_for_all_of_them(
+    alice: User, x_api: XApiServer, impatient: None
+) -> None:
+    job = services.import_handle(owner=alice, handle="flaky")
+    # Each of its five pages fails once, and so does the look-up of the account.
+    for attempt in range(1, 7):
+        job, _ = run(job)
+        assert (job.state, job.attempt) == (State.QUEUED, attempt), job.error_message
+        Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
+    job, corpus = run(job)
+    assert (job.state, corpus.posts_found) == (State.SUCCEEDED, 420), job.error_message
+
+
+def test_a_source_that_is_down_is_asked_again_later_and_at_last_given_up(
+    alice: User, x_api: XApiServer, impatient: None
+) -> None:
     job = services.import_handle(owner=alice, handle="down")
     for attempt in range(1, runner.ATTEMPTS):
         job, _ = run(job)
