@@ -20,7 +20,7 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
-from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, State, sources_of
+from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, sources_of
 
 logger = logging.getLogger(__name__)
 
@@ -176,10 +176,17 @@ def move_to_front(job: Job) -> Job:
 
 
 def delete_jobs(jobs: QuerySet[Job]) -> int:
-    """The jobs are gone with their events and work folders; how many. A worker that holds one notices and stops."""
+    """The jobs are gone with their events and work folders; how many. A worker that holds one notices and stops.
+
+    What a running job has used up is charged here, since its worker finds nothing to charge any more.
+    """
     chosen = list(jobs)
     for job in chosen:
-        Job.objects.filter(pk=job.pk).delete()
+        with transaction.atomic():
+            held = Job.objects.select_for_update().filter(pk=job.pk, state__in=HELD).first()
+            if held is not None:
+                usage.charge(held, timezone.now())
+            Job.objects.filter(pk=job.pk).delete()
         discard_work_dir(job)
     return len(chosen)
 
