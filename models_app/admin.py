@@ -12,6 +12,7 @@ from botfactory.accounts.models import User
 from botfactory.desk import DeskAdmin
 from models_app import bases, integrity, registry, report_cards, services, sharing
 from models_app.models import Generation, TrainedModel
+from tweets.errors import CorpusError
 
 
 def share_of(model: TrainedModel, measure: str) -> str:
@@ -114,7 +115,7 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
             try:
                 report_cards.remake(model, by=cast(User, request.user))
                 queued += 1
-            except (services.ModelError, LimitReached) as error:
+            except (services.ModelError, CorpusError, LimitReached) as error:
                 self.message_user(request, f"{model}: {error}", messages.WARNING)
         if queued:
             self.message_user(request, f"{queued} queued: they are among your jobs.", messages.SUCCESS)

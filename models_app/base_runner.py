@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
@@ -18,6 +19,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, LearningError
 from models_app.models import TrainedModel
+from tweets import idle
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -108,7 +110,9 @@ def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:
         return [bases.file_named(name) for name in arguments["files"]], bases.file_named(arguments["validation"])
     learned, held_out = handle.work_dir / LEARNED, handle.work_dir / HELD_OUT
     if not (learned.exists() and held_out.exists()):
-        posts = corpora.training_posts(corpus)
+        with transaction.atomic():
+            # Written to files, and free again: this job may wait and train for days.
+            posts = corpora.training_posts(idle.lock_when_ready(corpus))
         seed = arguments["chosen"]["seed"]
         parts = dataset.split(posts, validation_share=VALIDATION_SHARE, seed=seed)
         for path, part in zip((learned, held_out), parts, strict=True):

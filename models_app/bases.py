@@ -208,6 +208,7 @@ def train(
     if bool(files) == (corpus is not None):
         raise BaseError("Choose what to learn from: files of the server, or one of your corpora.")
     if corpus is not None:
+        # Its posts are read when the training starts, which waits if they are being cleaned then.
         corpora.require_enough(corpus)
     else:
         if not validation:

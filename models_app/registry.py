@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
@@ -214,6 +215,26 @@ def free_name(owner: User, wanted: str) -> str:
     return _first_free(wanted, set(taken.values_list("name", flat=True)))
 
 
+def create_with_free_name(*, owner: User, wanted: str, number: uuid.UUID, **values: Any) -> TrainedModel:
+    """The row of the model `number`, made or found there, under `wanted` or the next name that its owner has free.
+
+    Of two that are made at once under one name, the one that comes second finds it taken and looks again.
+    """
+    while True:
+        made = TrainedModel.objects.filter(pk=number).first()
+        if made is not None:
+            return made
+        name = free_name(owner, wanted)
+        try:
+            with transaction.atomic():
+                return TrainedModel.objects.create(pk=number, owner=owner, name=name, **values)
+        except IntegrityError:
+            taken = TrainedModel.objects.filter(Q(pk=number) | Q(owner=owner, name=name))
+            if not taken.exists():
+                # It was not the name.
+                raise
+
+
 def _first_free(wanted: str, taken: set[str]) -> str:
     name, number = wanted, 2
     while name in taken:
@@ -245,24 +266,25 @@ def register(
     saved = checkpoint.save(path, network=trained.network, weights=trained.weights, meta=meta, half=True)
     guard.save(path / FINGERPRINTS)
     with transaction.atomic():
-        model, _ = TrainedModel.objects.get_or_create(
-            pk=model_id,
-            defaults={
-                "owner": owner,
-                "name": free_name(owner, name),
-                "parent": parent,
-                "parent_name": parent_name,
-                "corpus": corpus,
-                "corpus_name": corpus.name,
-                "job": job,
-                "directory": directory,
-                "sha256": saved.sha256,
-                "network": saved.network.as_dict(),
-                "stored_bytes": stored_bytes(path),
-                **values,
-            },
+        return create_with_free_name(
+            owner=owner,
+            wanted=name,
+            number=model_id,
+            parent=parent,
+            parent_name=parent_name,
+            corpus=corpus,
+            corpus_name=corpus.name,
+            job=job,
+            directory=directory,
+            sha256=saved.sha256,
+            network=saved.network.as_dict(),
+            stored_bytes=stored_bytes(path),
+            **values,
         )
-    return model
+
+
+def _taken(name: str) -> NameTaken:
+    return NameTaken(f"You have another bot called {name}. Choose a different name.")
 
 
 def rename(model: TrainedModel, name: str) -> None:
@@ -270,9 +292,14 @@ def rename(model: TrainedModel, name: str) -> None:
     if not name or "/" in name or len(name) > 80:
         raise BadName("A name has 1 to 80 characters, and no slash.")
     if TrainedModel.objects.filter(owner=model.owner, name=name).exclude(pk=model.pk).exists():
-        raise NameTaken(f"You have another model called {name}: choose a different name.")
+        raise _taken(name)
     model.name = name
-    model.save(update_fields=["name"])
+    try:
+        with transaction.atomic():
+            model.save(update_fields=["name"])
+    except IntegrityError:
+        # Another got it in the meantime.
+        raise _taken(name) from None
 
 
 def require_may_go(model: TrainedModel) -> None:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from django.db import transaction
+
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
+from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from models_app import registry, services
 from models_app.ml import checkpoint
@@ -17,7 +20,9 @@ from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.report_card import Strangers
 from models_app.models import TrainedModel
+from tweets import idle
 from tweets import services as corpora
+from tweets.errors import CorpusError
 
 REPORT_CARD: Final = "report_card"
 #: Beside the weights of a base model: what it writes for report cards.
@@ -25,14 +30,31 @@ STRANGERS: Final = "strangers.json"
 
 
 def remake(model: TrainedModel, *, by: User) -> Job:
-    """A job of `by` is queued that measures `model` again. BadRequest where nobody knows any more what it learned."""
-    learned_posts(model)
-    return jobs.submit(
-        owner=by,
-        kind=REPORT_CARD,
-        title=f"Report card of {model.full_name}",
-        arguments={"model": str(model.pk)},
-    )
+    """A job of `by` is queued that measures `model` again. BadRequest where nobody knows any more what it learned.
+
+    CorpusBusy while its posts are being cleaned; from now on they stay as they are until the job ends.
+    """
+    with transaction.atomic():
+        corpus = None if model.corpus is None else idle.lock_ready(model.corpus)
+        learned_posts(model)
+        return jobs.submit(
+            owner=by,
+            kind=REPORT_CARD,
+            title=f"Report card of {model.full_name}",
+            arguments={"model": str(model.pk)},
+            subject_id=None if corpus is None else corpus.pk,
+        )
+
+
+def may_start(job: Job) -> None:
+    """A report card that is tried again finds the posts as the model learned them. For JobKind."""
+    model = TrainedModel.objects.filter(pk=job.arguments["model"]).select_related("corpus").first()
+    try:
+        if model is not None and model.corpus is not None:
+            idle.lock_ready(model.corpus)
+            learned_posts(model)
+    except (CorpusError, services.ModelError) as error:
+        raise NotPossible(str(error)) from error
 
 
 def learned_posts(model: TrainedModel) -> list[str]:

@@ -11,6 +11,7 @@ from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
+from tweets import idle
 
 
 def run_report_card(handle: JobHandle) -> dict[str, Any]:
@@ -19,6 +20,8 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     if model is None:
         raise JobFailed("model_deleted", "The model has been deleted.")
     handle.progress({"phase": "reporting", "fraction": 0.0})
+    if model.corpus is not None:
+        idle.wait_until_ready(model.corpus)
     try:
         posts = report_cards.learned_posts(model)
         seed = model.training["seed"]
@@ -52,4 +55,12 @@ def register() -> None:
     from botfactory.jobs.kinds import register as register_kind
 
     page = "models_app/report_job.html"
-    register_kind(JobKind(name=report_cards.REPORT_CARD, queue="train", template=page, run=run_report_card))
+    register_kind(
+        JobKind(
+            name=report_cards.REPORT_CARD,
+            queue="train",
+            template=page,
+            run=run_report_card,
+            may_start=report_cards.may_start,
+        )
+    )

@@ -20,6 +20,7 @@ from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import Cancelled, LearningError
 from models_app.ml.report_card import ReportCard
 from models_app.models import TrainedModel
+from tweets import idle
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -54,9 +55,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         return {"model": str(done.pk)}
     handle.progress({"phase": "starting", "fraction": 0.0})
     arguments = handle.job.arguments
-    corpus = Corpus.objects.filter(pk=arguments["corpus"]).first()
-    if corpus is None:
-        raise JobFailed("corpus_deleted", "The posts that this bot was to learn from have been deleted.")
+    corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
     start = TrainedModel.objects.filter(pk=arguments["start"]).first()
     if start is None:
         raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
@@ -279,6 +278,7 @@ def register() -> None:
             queue="train",
             template="models_app/training.html",
             run=run_fine_tune,
+            may_start=trainings.may_start,
             needs=trainings.needs,
             details=trainings.details,
             meter=trainings.TRAINING_MINUTES,

@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from django.db import transaction
+
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import turns
+from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from models_app import guards
 from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS, FineTuneConfig, usual_epochs
 from models_app.models import TrainedModel
 from models_app.services import BadRequest, ModelError
+from tweets import idle
 from tweets import services as corpora
+from tweets.errors import CorpusError
 from tweets.models import Corpus
 
 FINE_TUNE = "fine_tune"
@@ -88,26 +93,36 @@ def fine_tune(
     `settings` are values of FineTuneConfig, by name, for those who know better than its `auto`.
     """
     seed = secrets.randbelow(2**31) if seed is None else seed
-    config = _chosen(corpus, start, epochs, seed, settings or {})
-    name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
-    return jobs.submit(
-        owner=owner,
-        kind=FINE_TUNE,
-        title=f"Train {name}",
-        arguments={
-            "corpus": str(corpus.pk),
-            "start": str(start.pk),
-            "start_name": start.full_name,
-            "name": name,
-            "epochs": config.epochs,
-            "seed": seed,
-            "settings": dict(settings or {}),
-            # What it will learn with, so that nobody is told anything else.
-            "chosen": config.as_dict(),
-        },
-        subject_id=corpus.pk,
-        run_here=run_here,
-    )
+    with transaction.atomic():
+        corpus = idle.lock_ready(corpus)
+        config = _chosen(corpus, start, epochs, seed, settings or {})
+        name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
+        return jobs.submit(
+            owner=owner,
+            kind=FINE_TUNE,
+            title=f"Train {name}",
+            arguments={
+                "corpus": str(corpus.pk),
+                "start": str(start.pk),
+                "start_name": start.full_name,
+                "name": name,
+                "epochs": config.epochs,
+                "seed": seed,
+                "settings": dict(settings or {}),
+                # What it will learn with, so that nobody is told anything else.
+                "chosen": config.as_dict(),
+            },
+            subject_id=corpus.pk,
+            run_here=run_here,
+        )
+
+
+def may_start(job: Job) -> None:
+    """A training that is tried again finds posts that are ready, and enough. For JobKind."""
+    try:
+        corpora.require_enough(idle.lock_ready(Corpus(pk=job.arguments["corpus"])))
+    except CorpusError as error:
+        raise NotPossible(str(error)) from error
 
 
 def plan(

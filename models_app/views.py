@@ -16,8 +16,7 @@ from models_app import downloads, guards, registry, services, sharing, trainings
 from models_app.forms import GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
-from tweets import services as corpora
-from tweets import summary
+from tweets import idle, summary
 from tweets.errors import CorpusError
 from tweets.models import Corpus
 from tweets.views import corpus_or_404
@@ -74,7 +73,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "form": form,
         "trouble": trouble,
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
-        "busy_job": corpora.busy_jobs(corpus).first(),
+        "busy_job": idle.busy_jobs(corpus).first(),
         "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
         "starting_seconds": trainings.STARTING_SECONDS,
         "seconds_per_epoch": one - trainings.STARTING_SECONDS,

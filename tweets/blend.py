@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from botfactory.accounts.models import User
+from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.models import Job
-from tweets import errors, services
+from tweets import errors, idle, services
 from tweets.cleaning import CleaningRules, Form, Links
 from tweets.models import Corpus
 from tweets.rows import insert
@@ -82,12 +83,14 @@ def shares(kept: Mapping[uuid.UUID, int], weights: Mapping[uuid.UUID, int]) -> d
 
 
 def fill(corpus: Corpus) -> None:
-    """The corpus has its posts, spread evenly over each part, and is complete. BadBlend if a part is gone."""
+    """The corpus has its posts, spread evenly over each part, and is complete.
+
+    BadBlend if a part is gone or its cleaning failed; ComeBackLater while one is being cleaned.
+    """
     with transaction.atomic():
+        parts = _locked_parts(corpus)
         for place, described in enumerate(corpus.parts):
-            part = Corpus.objects.filter(pk=described["corpus"], owner=corpus.owner).first()
-            if part is None:
-                raise BadBlend(f"{described['name']} has been deleted meanwhile: blend what is left.")
+            part = parts[described["corpus"]]
             kept = list(part.posts.filter(dropped="").order_by("pk").values_list("pk", flat=True))
             number = min(described["posts"], len(kept))
             chosen = [kept[index * len(kept) // number] for index in range(number)]
@@ -102,6 +105,21 @@ def fill(corpus: Corpus) -> None:
                 )
         corpus.is_complete = True
         corpus.save(update_fields=["posts_found", "is_complete"])
+
+
+def _locked_parts(corpus: Corpus) -> dict[str, Corpus]:
+    """The parts by their id, for nobody to change until the transaction ends."""
+    found = {}
+    # In one order, whichever blend asks.
+    for described in sorted(corpus.parts, key=lambda described: str(described["corpus"])):
+        part = Corpus.objects.filter(pk=described["corpus"], owner=corpus.owner).first()
+        if part is None:
+            raise BadBlend(f"{described['name']} has been deleted. Blend the posts that are left.")
+        try:
+            found[described["corpus"]] = idle.lock_when_ready(part)
+        except JobFailed as failure:
+            raise BadBlend(str(failure)) from failure
+    return found
 
 
 def _basis(parts: list[Corpus]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -10,7 +11,8 @@ from django.db.models import Count
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import audit, uploads
+from tweets import audit, idle, uploads
+from tweets.errors import CorpusGone
 from tweets.models import AuditEntry, Corpus
 
 
@@ -36,8 +38,12 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     files = _count_files(corpus)
     with transaction.atomic():
         of_it = Job.objects.filter(subject_id=corpus.pk)
-        number_of_jobs = of_it.count()
-        jobs.delete_jobs(of_it)
+        # Jobs before the corpus, as by a runner that writes posts.
+        number_of_jobs = jobs.delete_jobs(of_it)
+        with suppress(CorpusGone):
+            idle.lock(corpus)
+        # What was queued until then; nothing can be from now on.
+        number_of_jobs += jobs.delete_jobs(of_it.all())
         posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
         gone = Gone(posts=posts, files=files, jobs=number_of_jobs)

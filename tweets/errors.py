@@ -37,6 +37,10 @@ class CorpusBusy(CorpusError):
     code = "corpus_busy"
 
 
+class CorpusGone(CorpusError):
+    code = "corpus_gone"
+
+
 class NotAsked(CorpusError):
     code = "not_asked"
 

@@ -10,7 +10,7 @@ from typing import Literal
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from tweets import services
+from tweets import idle
 from tweets.cleaning import Drop
 from tweets.cleaning.banned import word_finder
 from tweets.models import Corpus, Post
@@ -41,7 +41,7 @@ def find(corpus: Corpus, *, words: str = "", show: Show = "kept") -> QuerySet[Po
 def take_out(corpus: Corpus, posts: QuerySet[Post]) -> int:
     """Those of the posts that are kept are left out from now on, under any rules. How many; nothing is lost."""
     with transaction.atomic():
-        corpus = _held(corpus)
+        corpus = idle.lock_idle(corpus)
         found = list(posts.filter(dropped__in=_BY_HAND).values_list("pk", "posted_at", "cleaned", "dropped"))
         _write((pk for pk, *_ in found), is_removed=True, dropped=Drop.REMOVED.value)
         banned = sum(dropped == Drop.BANNED for *_, dropped in found)
@@ -53,7 +53,7 @@ def take_out(corpus: Corpus, posts: QuerySet[Post]) -> int:
 def put_back(corpus: Corpus, posts: QuerySet[Post]) -> int:
     """Those of the posts that were taken out are in again, but for those with a banned word. How many are in."""
     with transaction.atomic():
-        corpus = _held(corpus)
+        corpus = idle.lock_idle(corpus)
         is_banned = word_finder(corpus.cleaning_rules.banned_words)
         found = list(posts.filter(dropped=Drop.REMOVED).values_list("pk", "posted_at", "cleaned"))
         banned = {pk for pk, _, text in found if is_banned(text)}
@@ -63,13 +63,6 @@ def put_back(corpus: Corpus, posts: QuerySet[Post]) -> int:
         _count(corpus, kept, 1)
         _count_dropped(corpus, {Drop.REMOVED: -len(found), Drop.BANNED: len(banned)})
     return len(kept)
-
-
-def _held(corpus: Corpus) -> Corpus:
-    """The corpus as it is now, for nobody else to change until the transaction ends. Raises CorpusBusy."""
-    held = Corpus.objects.select_for_update().get(pk=corpus.pk)
-    services.require_idle(held)
-    return held
 
 
 def _write(numbers: Iterable[int], *, is_removed: bool, dropped: str) -> None:

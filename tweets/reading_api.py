@@ -13,7 +13,7 @@ from pydantic import Field
 from botfactory.rest.errors import bad_value
 from botfactory.rest.paging import MOST, USUAL, PageDict
 from botfactory.rest.schemas import Asked, Page, Text, Told, examples
-from tweets import api, posts, services, summary
+from tweets import api, idle, posts, summary
 from tweets.api import corpus_or_404
 from tweets.models import Post
 from tweets.report import Line
@@ -117,7 +117,7 @@ class PostsQuery(Asked):
 def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
     """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
     corpus = corpus_or_404(request, corpus_id)
-    services.require_ready(corpus)
+    idle.require_ready(corpus)
     report = summary.report(corpus)
     return ReportOut.model_validate(
         {

@@ -10,11 +10,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from botfactory.jobs.errors import ComeBackLater, JobFailed
+from botfactory.jobs.errors import ComeBackLater, JobFailed, NotPossible
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.interruptions import Cause, setbacks
-from tweets import blend, services, uploads
+from botfactory.jobs.models import Job
+from tweets import blend, idle, services, uploads
 from tweets.clean_corpus import clean
+from tweets.errors import CorpusError
 from tweets.models import Corpus
 from tweets.sources import open_source
 from tweets.sources.base import RateLimited, SourceError
@@ -81,6 +83,16 @@ def import_ended(handle: JobHandle) -> None:
         importing.update(state=Corpus.State.READY)
 
 
+def may_start(job: Job) -> None:
+    """An import that is tried again is the only job at its corpus, which shows it from now on. For JobKind."""
+    try:
+        corpus = idle.lock_unused(Corpus(pk=job.arguments["corpus"]))
+    except CorpusError as error:
+        raise NotPossible(str(error)) from error
+    corpus.state = Corpus.State.IMPORTING
+    corpus.save(update_fields=["state"])
+
+
 def corpus_of(handle: JobHandle) -> Corpus:
     corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.arguments["corpus"]).first()
     if corpus is None:
@@ -135,6 +147,11 @@ def register() -> None:
 
     register_kind(
         JobKind(
-            name=services.IMPORT, queue="default", template="tweets/import.html", run=run_import, ended=import_ended
+            name=services.IMPORT,
+            queue="default",
+            template="tweets/import.html",
+            run=run_import,
+            may_start=may_start,
+            ended=import_ended,
         )
     )

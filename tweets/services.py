@@ -18,12 +18,11 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from tweets import audit, uploads
+from tweets import audit, idle, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
     BadHandle,
-    CorpusBusy,
     CorpusTooSmall,
     NotAsked,
     NothingGiven,
@@ -37,7 +36,7 @@ from tweets.sources import SourceSettings, base, detect_kind
 from tweets.sources.handles import NETWORKS, Account, Network, account_of
 from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
 
-IMPORT = "import"
+IMPORT = idle.IMPORT
 #: The source of a corpus that is made of others.
 BLEND = "blend"
 
@@ -153,9 +152,10 @@ def account_to_bring(handle: str, *, network: Network = "x") -> Account:
 def bring_newer(corpus: Corpus) -> Job:
     """An import of what the account has posted since, into the same corpus; nothing older is read (or bought) again."""
     with transaction.atomic():
+        corpus = idle.lock(corpus)
         require_newer(corpus)
-        Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
-        corpus.refresh_from_db()
+        corpus.state = Corpus.State.IMPORTING
+        corpus.save(update_fields=["state"])
         limits.require_room(corpus.owner, _bought(corpus))
         audit.record_corpus(AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, newer=True)
         return submit_import(corpus, newer=True)
@@ -167,7 +167,7 @@ def require_newer(corpus: Corpus) -> None:
         raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
     require_offered(corpus.source)
     require_not_opted_out(corpus.source, corpus.handle)
-    require_idle(corpus)
+    idle.require_idle(corpus)
 
 
 def require_offered(network: str) -> None:
@@ -247,21 +247,11 @@ def name_column(corpus: Corpus, column: str) -> Job:
 def reclean(corpus: Corpus, rules: CleaningRules) -> Job:
     """The corpus is cleaned again by these rules; nothing is imported (or bought) again."""
     with transaction.atomic():
-        require_idle(corpus)
-        Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING, rules=rules.as_dict())
-        corpus.refresh_from_db()
+        corpus = idle.lock_idle(corpus)
+        corpus.state, corpus.cleaning_rules = Corpus.State.IMPORTING, rules
+        corpus.save(update_fields=["state", "rules"])
         audit.record_corpus(AuditEntry.Action.RECLEAN, corpus, by=corpus.owner, rules=rules.as_dict())
         return submit_import(corpus)
-
-
-def require_idle(corpus: Corpus) -> None:
-    """Returns where the posts may be changed; CorpusBusy while a job imports them or learns from them."""
-    if not corpus.is_complete or busy_jobs(corpus).exists():
-        raise CorpusBusy("A job is at work on these posts: wait until it has ended, or cancel it first.")
-
-
-def busy_jobs(corpus: Corpus) -> QuerySet[Job]:
-    return jobs.active_jobs(Job.objects.filter(subject_id=corpus.pk))
 
 
 def source_settings(corpus: Corpus, *, at_terminal: bool = False) -> SourceSettings:
@@ -317,15 +307,9 @@ def too_small_sentence(corpus: Corpus) -> str:
     )
 
 
-def require_ready(corpus: Corpus) -> None:
-    """Returns when the posts are there and cleaned; CorpusBusy before."""
-    if not corpus.is_ready:
-        raise CorpusBusy("These posts have not been imported yet: wait until the import has ended.")
-
-
 def require_enough(corpus: Corpus) -> None:
     """Returns when a model can be trained on the corpus; else says what is in the way."""
-    require_ready(corpus)
+    idle.require_ready(corpus)
     if corpus.characters < FEWEST_CHARACTERS:
         raise CorpusTooSmall(too_small_sentence(corpus))
 

@@ -294,7 +294,10 @@ def stop_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
 
 @router.post("/{uuid:job_id}/retry", response=JobOut, summary="Try a job again")
 def retry_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
-    """A failed or cancelled job is queued again and goes on from what it has kept. 409 for another, or at a limit."""
+    """A failed or cancelled job is queued again and goes on from what it has kept.
+
+    409 for another, at a limit, or while something is in its way, such as a cleaning of the posts that it learns from.
+    """
     return _act(request, job_id, services.retry)
 
 

@@ -21,6 +21,9 @@ class JobKind:
     queue: str
     template: str
     run: Callable[[JobHandle], dict[str, Any]]
+    # Called before the job is tried again, in the same transaction and with its row locked: raises NotPossible with a
+    # sentence where something is in the way, such as another job that changes what this one reads.
+    may_start: Callable[[Job], None] | None = None
     # Called when the job has ended without success, to bring the rows it was about in line.
     ended: Callable[[JobHandle], None] | None = None
     # What a job of this kind comes to, limit -> amount (accounts/limits.py): asked for before it is queued.

@@ -128,11 +128,15 @@ def stop(job: Job) -> Job:
 def retry(job: Job) -> Job:
     """An ended job that did not succeed is queued again; it goes on from what its last attempt has kept.
 
-    LimitReached where its owner has enough, as for a new one.
+    LimitReached where its owner has enough, as for a new one; NotPossible where its kind has something against it.
     """
     again = Job.objects.filter(pk=job.pk, state__in=sources_of(State.QUEUED) & ENDED)
+    may_start = kind_of(job.kind).may_start
     with transaction.atomic():
-        if again.exists():
+        # Two who try it again at once do so one after the other.
+        if again.select_for_update().first() is not None:
+            if may_start is not None:
+                may_start(job)
             usage.require_room(job)
         queued = again.update(
             state=State.QUEUED,

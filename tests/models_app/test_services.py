@@ -140,6 +140,7 @@ def test_where_nobody_says_the_size_decides_and_the_page_tells_the_same(
     characters: int, epochs: int, rate: float, corpus: Corpus, base: TrainedModel
 ) -> None:
     corpus.characters = characters
+    corpus.save(update_fields=["characters"])
     job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
     planned = trainings.plan(owner=corpus.owner, corpus=corpus, start=base).config
     TrainedModel.objects.filter(pk=base.pk).update(network={**base.network, "kind": "glr"})
@@ -275,7 +276,7 @@ def test_names_that_cannot_be_are_refused(model: TrainedModel, name: str) -> Non
 
 def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedModel) -> None:
     other = TrainedModel.objects.get(pk=train(corpus, model, name="Other").result["model"])
-    with pytest.raises(registry.NameTaken, match="another model"):
+    with pytest.raises(registry.NameTaken, match="another bot"):
         registry.rename(other, "Bot")
     registry.rename(other, "  Third   one ")
     assert other.name == "Third one"

@@ -59,7 +59,7 @@ def test_pasted_text_becomes_a_corpus_that_tells_of_itself(alice: User) -> None:
     told = answer.json()["job"]
     assert (told["kind"], told["state"], told["corpus"]) == ("import", "queued", shown["id"])
     path = f"/corpora/{shown['id']}"
-    assert "wait" in require_error(program.get(f"{path}/report"), 409, "corpus_busy")
+    assert "Wait until" in require_error(program.get(f"{path}/report"), 409, "corpus_busy")
     _, corpus = run(job)
     shown = program.get(path).json()
     assert (shown["state"], shown["posts_found"]) == ("ready", 200)

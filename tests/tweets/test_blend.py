@@ -87,7 +87,7 @@ def test_a_part_deleted_meanwhile_fails_the_blend_with_a_sentence(alice: User, t
     deletion.delete_corpus(tea, by=alice)
     job, corpus = run(job)
     assert (job.state, corpus.state, corpus.posts.count()) == (State.FAILED, "failed", 0)
-    assert "Tea has been deleted meanwhile" in job.error_message
+    assert "Tea has been deleted" in job.error_message
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_taking_out_twice_takes_out_once(corpus: Corpus) -> None:
 
 def test_posts_stay_as_they_are_while_a_job_learns_from_them(corpus: Corpus) -> None:
     services.reclean(corpus, CleaningRules())
-    with pytest.raises(errors.CorpusBusy, match="wait until"):
+    with pytest.raises(errors.CorpusBusy, match="Wait until"):
         posts.take_out(corpus, corpus.posts.all())
     assert not corpus.posts.filter(is_removed=True).exists()
 

@@ -106,5 +106,5 @@ def test_while_a_job_is_at_work_the_rules_stay(alice: User) -> None:
     corpus = pasted(alice, make_posts(20))
     services.reclean(corpus, CleaningRules())
     answer = signed_in(alice).post(f"/corpora/{corpus.pk}/clean", fields(CleaningRules(keep_reposts=True)))
-    assert answer.status_code == 400 and "wait until it has ended" in answer.content.decode()
+    assert answer.status_code == 400 and "Wait until it ends" in answer.content.decode()
     assert Corpus.objects.get().cleaning_rules == CleaningRules()
