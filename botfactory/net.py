@@ -31,6 +31,10 @@ _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", sock
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _BLOCK = 1 << 16
+#: The first byte of each gzip member.
+_GZIP = 0x1F
+#: Of one answer, and far more than servers make. Each costs time, also one that holds nothing.
+_MOST_MEMBERS = 1_000
 _AS_IT_IS = "/%:@!$&'()*+,;=~?[]"  # of an address: quoted already, or nothing to quote
 _NO_ADDRESS = "That is not the address of a server on the internet. Check the spelling of its name."
 #: Ports below this one belong to other protocols, to which nobody shall make us speak; but for those of HTTP.
@@ -311,13 +315,11 @@ class Client:
         packing = headers.get("content-encoding", "identity").strip().lower()
         if packing not in ("identity", "gzip"):
             raise BadAnswer(f"{host} packs its answers in a way that nobody asked for ({packing[:20]}).")
-        unpacked = _gunzipped(_blocks(response), most) if packing == "gzip" else _blocks(response)
-        body = bytearray()
-        for block in unpacked:
-            body += block
-            if len(body) > most:
-                raise BadAnswer(f"{host} sends more than {most // 1_000_000} MB at once, so nothing was read from it.")
-        return bytes(body)
+        # What comes in is limited too: gzip can go on for ever without a byte coming out.
+        blocks = _at_most(most, _blocks(response), host)
+        if packing == "gzip":
+            blocks = _at_most(most, _gunzipped(blocks, most, host), host)
+        return b"".join(blocks)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -341,18 +343,42 @@ def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
         raise http.client.IncompleteRead(b"", announced - read)
 
 
-def _gunzipped(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """The unpacked body in small pieces, so that whoever sums them up can stop early."""
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    is_empty = True
+def _at_most(most: int, blocks: Iterable[bytes], host: str) -> Iterator[bytes]:
+    """The blocks, which have `most` bytes together; BadAnswer at the first that is too much."""
+    total = 0
     for block in blocks:
-        is_empty = False
+        total += len(block)
+        if total > most:
+            raise BadAnswer(f"{host} sends more than {most // 1_000_000} MB at once, so nothing was read from it.")
+        yield block
+
+
+def _gunzipped(blocks: Iterable[bytes], most: int, host: str) -> Iterator[bytes]:
+    """The unpacked body in small pieces, so that whoever sums them up can stop early.
+
+    A body has one gzip member or several (RFC 1952, section 2.2). What follows them and doesn't begin like another one
+    is padding: nothing of it is kept, and no further block is read. IncompleteRead when the last member has no end.
+    """
+    unpacker = None
+    members = 0
+    for block in blocks:
         while block:
+            if unpacker is None:
+                if members and block[0] != _GZIP:
+                    return
+                members += 1
+                if members > _MOST_MEMBERS:
+                    raise BadAnswer(f"{host} packs an answer in more than {_MOST_MEMBERS:,} parts, so it wasn't read.")
+                unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
             yield unpacker.decompress(block, min(_BLOCK, most + 1))
-            block = unpacker.unconsumed_tail
-    yield unpacker.flush()
-    if not (is_empty or unpacker.eof):
-        raise http.client.IncompleteRead(b"")
+            if unpacker.eof:
+                block, unpacker = unpacker.unused_data, None
+            else:
+                block = unpacker.unconsumed_tail
+    if unpacker is not None:
+        yield unpacker.flush()
+        if not unpacker.eof:
+            raise http.client.IncompleteRead(b"")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import gzip
 import socket
 import ssl
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -13,6 +14,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botfactory import net
 from botfactory.net import Wire, is_public
 from tests.fakes.server import Answer, FakeServer, Replay
 from tests.tweets.sources.networks import PUBLIC, Network, moved, raw_server, settings
@@ -72,6 +74,72 @@ def test_packed_answers_are_unpacked() -> None:
         for kind in (SourceUnavailable, SourceUnavailable, BadAnswer):
             with pytest.raises(kind):
                 client.get(server.url)
+
+
+def sending(
+    beginning: bytes, block: bytes, most: int = 60_000_000
+) -> tuple[Callable[[socket.socket], None], list[int]]:
+    """A server that sends a packed answer's beginning, then the block over and over; and how many bytes it sent."""
+    sent: list[int] = []
+
+    def serve(line: socket.socket) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + beginning)
+        while sum(sent) < most:
+            sent.append(line.send(block))
+
+    return serve, sent
+
+
+def test_what_comes_after_the_end_of_a_packed_answer_is_not_read() -> None:
+    serve, sent = sending(gzip.compress(b"fine"), bytes(1 << 16))
+    tracemalloc.start()
+    try:
+        with raw_server(serve) as url:
+            assert Client(settings(), trusted=[url]).get(url).body == b"fine"
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(sent) < 20_000_000 and most < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("beginning", "block", "why"),
+    [
+        # Each is valid, and nothing ever comes out: members, blocks, the name of a file.
+        (b"", gzip.compress(b"", mtime=0) * 3000, "parts"),
+        (gzip.compress(b"fine", mtime=0)[:10], b"\0\0\0\xff\xff" * 10_000, "MB at once"),
+        (b"\x1f\x8b\x08\x08" + bytes(6), b"x" * 50_000, "MB at once"),
+    ],
+    ids=["members", "blocks", "header"],
+)
+def test_a_packed_answer_that_never_says_anything_is_given_up(beginning: bytes, block: bytes, why: str) -> None:
+    serve, sent = sending(beginning, block)
+    with raw_server(serve) as url, pytest.raises(BadAnswer, match=why):
+        Client(settings(max_answer_bytes=1_000_000), trusted=[url]).get(url)
+    assert sum(sent) < 20_000_000
+
+
+def test_a_packed_answer_may_have_several_parts_and_padding_after_them() -> None:
+    first, second = gzip.compress(b"to"), gzip.compress(b"gether" * 30_000)
+    whole = b"to" + b"gether" * 30_000
+    headers = {"Content-Encoding": "gzip"}
+    answers = [Answer(200, first + second, headers), Answer(200, first + second + bytes(5000), headers)]
+    with Replay(*answers, Answer(200, first + second[:-20], headers)) as server:
+        client = Client(settings(), trusted=[server.url])
+        assert client.get(server.url).body == whole
+        assert client.get(server.url).body == whole
+        with pytest.raises(SourceUnavailable, match="broke off"):
+            client.get(server.url)
+        with pytest.raises(BadAnswer, match="MB at once"):
+            server.left = [Answer(200, first + second, headers)]
+            Client(settings(max_answer_bytes=len(whole) - 1), trusted=[server.url]).get(server.url)
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 40))
+def test_parts_are_found_wherever_the_blocks_break(parts: list[bytes], size: int) -> None:
+    packed = b"".join(gzip.compress(part) for part in parts)
+    blocks = [packed[start : start + size] for start in range(0, len(packed), size)]
+    assert b"".join(net._gunzipped(blocks, 10_000, "server.example")) == b"".join(parts)
 
 
 def drip(beginning: bytes, drop: bytes) -> Callable[[socket.socket], None]:
