@@ -17,12 +17,20 @@ from botfactory.ops.lifeline import die_with_parent
 
 #: A process that lives shorter than this has failed to start and is given a pause, in seconds.
 SHORT_LIFE = 10.0
+FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 PATIENCE = 10.0
+#: After this many failures the pause has long been the longest; a power of two beyond it is no float at some point.
+_MOST_DOUBLINGS = 16
 
 
 class AlreadyRunning(Exception):
     pass
+
+
+def pause_after(failures: int) -> float:
+    """Seconds before the next start: none for a process that has lived, then 1, 3, 7 and so on up to the longest."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * (2.0 ** min(failures, _MOST_DOUBLINGS) - 1))
 
 
 @dataclass(slots=True)
@@ -100,15 +108,21 @@ class Supervisor:
         if process.not_before == 0.0:
             assert process.popen is not None
             process.failures = process.failures + 1 if now - process.started < SHORT_LIFE else 0
-            pause = min(LONGEST_PAUSE, 2.0**process.failures - 1)
-            process.not_before = now + pause
+            process.not_before = now + pause_after(process.failures)
             status = process.popen.returncode
             self.say(f"{process.name} has stopped (status {status}) and is started again. Its log: {process.log}")
             # What it had started itself must not live on beside its successor.
             process.signal_group(signal.SIGKILL)
         if now >= process.not_before:
-            process.not_before = 0.0
-            process.start()
+            try:
+                process.start()
+            except (OSError, subprocess.SubprocessError) as error:
+                # No memory for another process, say: the others go on, and it is tried again.
+                process.failures += 1
+                process.not_before = now + pause_after(process.failures)
+                self.say(f"{process.name} can't be started and is tried again: {error}")
+            else:
+                process.not_before = 0.0
 
     def stop_all(self) -> None:
         """The processes are gone, the last started first; those that do not listen are killed."""

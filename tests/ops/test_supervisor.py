@@ -1,0 +1,194 @@
+"""The supervisor of `manage.py run`: what falls over is started again, and all of it ends together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from botfactory.ops import supervisor
+from botfactory.ops.supervisor import Process, Supervisor, pause_after
+
+ROOT = Path(__file__).parents[2]
+LIVES = "while true; do sleep 0.05; done"
+#: A supervisor in a process of its own, with short pauses.
+PRODUCT = """
+import sys
+from pathlib import Path
+from botfactory.ops import supervisor
+from botfactory.ops.supervisor import Process, Supervisor
+
+supervisor.FIRST_PAUSE, supervisor.PATIENCE = 0.1, float(sys.argv[2])
+folder = Path(sys.argv[1])
+log = folder / "log"
+processes = [Process(name, ["sh", "-c", command], log) for name, command in
+             (pair.split("=", 1) for pair in sys.argv[3:])]
+processes[0].stops_last = True
+Supervisor(processes, lambda text: print(text, flush=True)).run(lambda: print("started", flush=True))
+print("ended", flush=True)
+"""
+
+
+class Product:
+    def __init__(self, folder: Path, patience: float, commands: dict[str, str]) -> None:
+        self.folder = folder
+        self.popen = subprocess.Popen(
+            [sys.executable, "-c", PRODUCT, str(folder), str(patience), *(f"{k}={v}" for k, v in commands.items())],
+            stdout=subprocess.PIPE,
+            text=True,
+            # The children write their files there.
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def lines(self, name: str) -> list[str]:
+        """What the children have written into the file of this name."""
+        file = self.folder / name
+        return file.read_text().split("\n")[:-1] if file.exists() else []
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> str:
+        self.popen.send_signal(number)
+        said, _ = self.popen.communicate(timeout=30)
+        return said
+
+
+Start = Callable[..., Product]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    products: list[Product] = []
+
+    def one(*, patience: float = 10.0, **commands: str) -> Product:
+        product = Product(tmp_path, patience, commands)
+        products.append(product)
+        return product
+
+    yield one
+    for product in products:
+        product.popen.kill()
+        product.popen.communicate()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.02)
+
+
+def is_there(number: str) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", number], capture_output=True, text=True).stdout.strip()
+    # Nobody may have asked how it ended yet.
+    return bool(state) and not state.startswith("Z")
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervised(tmp_path: Path, said: list[str]) -> Iterator[Callable[[str], tuple[Supervisor, Process]]]:
+    """A supervisor of one process that has ended by itself."""
+    made: list[Supervisor] = []
+
+    def one(command: str) -> tuple[Supervisor, Process]:
+        process = Process("child", ["sh", "-c", command], tmp_path / "log")
+        made.append(Supervisor([process], said.append))
+        process.start()
+        wait_for(lambda: not process.is_alive)
+        return made[-1], process
+
+    yield one
+    for each in made:
+        each.stop_all()
+
+
+def test_pauses_grow_up_to_the_longest_and_stay_there() -> None:
+    assert [pause_after(failures) for failures in range(8)] == [0, 1, 3, 7, 15, 30, 30, 30]
+    assert pause_after(1_023) == pause_after(1_024) == pause_after(10**9) == supervisor.LONGEST_PAUSE
+
+
+def test_a_process_that_failed_a_thousand_times_is_still_started_again(
+    supervised: Callable[[str], tuple[Supervisor, Process]], said: list[str]
+) -> None:
+    watcher, process = supervised("exit 3")
+    process.failures = 1_023
+    watcher._keep_alive(process)
+    assert process.failures == 1_024 and "child has stopped (status 3)" in said[0]
+    assert process.not_before - time.monotonic() == pytest.approx(supervisor.LONGEST_PAUSE, abs=5)
+    before = process.popen
+    process.not_before = 1e-9
+    watcher._keep_alive(process)
+    assert process.popen is not before
+
+
+def test_a_process_that_has_lived_is_started_again_at_once(
+    supervised: Callable[[str], tuple[Supervisor, Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SHORT_LIFE", 0.2)
+    watcher, process = supervised("sleep 0.3")
+    process.failures = 7
+    before = process.popen
+    watcher._keep_alive(process)
+    assert process.failures == 0 and process.popen is not before and process.is_alive
+
+
+def test_a_process_that_cannot_even_be_started_ends_nothing(
+    supervised: Callable[[str], tuple[Supervisor, Process]], said: list[str]
+) -> None:
+    watcher, process = supervised("exit 0")
+    process.command = ["/nowhere/at/all"]
+    process.started -= 2 * supervisor.SHORT_LIFE
+    for failures in (1, 2):
+        process.not_before = min(process.not_before, 1e-9)
+        watcher._keep_alive(process)
+        assert process.failures == failures and process.not_before > time.monotonic()
+    assert "child can't be started and is tried again" in said[-1]
+
+
+def test_what_falls_over_is_started_again_after_growing_pauses_and_the_rest_runs_on(start: Start) -> None:
+    product = start(
+        lives=f"echo $$ >> lives.pid; {LIVES}",
+        falls="date +%s.%N >> falls.at; exit 1",
+    )
+    wait_for(lambda: len(product.lines("falls.at")) == 4)
+    product.end()
+    moments = [float(line) for line in product.lines("falls.at")]
+    pauses = [after - before for before, after in pairwise(moments)]
+    assert pauses[0] >= 0.1 and pauses[1] >= 0.3 and pauses[2] >= 0.7
+    assert len(product.lines("lives.pid")) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_of_it_whatever_waits_to_be_started(start: Start, number: signal.Signals) -> None:
+    product = start(
+        database=f"trap 'echo database >> ended; exit' TERM; echo $$ >> pids; {LIVES}",
+        pages=f"trap 'echo pages >> ended; exit' TERM; echo $$ >> pids; {LIVES}",
+        falls="exit 1",
+    )
+    wait_for(lambda: len(product.lines("pids")) == 2)
+    said = product.end(number)
+    assert product.popen.returncode == 0 and said.splitlines()[-1] == "ended"
+    assert product.lines("ended") == ["pages", "database"]
+    assert not any(is_there(line) for line in product.lines("pids"))
+
+
+def test_what_does_not_listen_is_killed_with_all_that_it_started(start: Start) -> None:
+    product = start(
+        patience=0.3,
+        deaf=f"trap '' TERM; echo $$ >> pids; {LIVES}",
+        child="trap '' TERM; sh -c 'echo $$ >> pids; trap \"\" TERM; while true; do sleep 0.05; done'",
+    )
+    wait_for(lambda: len(product.lines("pids")) == 2)
+    product.end()
+    assert product.popen.returncode == 0
+    wait_for(lambda: not any(is_there(line) for line in product.lines("pids")))
