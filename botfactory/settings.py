@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
+    "botfactory.edge.refusals.refused_bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -201,8 +202,9 @@ PRIVATE_SERVERS = env_servers("PRIVATE_SERVERS")
 MAX_UPLOAD_MB = env_int("MAX_UPLOAD_MB", 4096, minimum=1)
 # The form data of a page besides its files; pasted text is the largest.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
-FILE_UPLOAD_TEMP_DIR = None
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+# What arrives, until a view has taken it; swept at each start (edge/incoming.py).
+FILE_UPLOAD_TEMP_DIR = BOTFACTORY_HOME / "incoming"
+FILE_UPLOAD_HANDLERS = ["botfactory.edge.incoming.UploadHandler"]
 
 # Accounts
 AUTH_USER_MODEL = "accounts.User"

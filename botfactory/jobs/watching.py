@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from channels.security.websocket import AllowedHostsOriginValidator
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.utils.module_loading import import_string
 
 from botfactory.accounts import tokens
+from botfactory.accounts.identity import user_of_session
 from botfactory.cors import is_allowed
 from botfactory.jobs import services
 from botfactory.jobs.models import Job
@@ -60,17 +58,9 @@ class Watcher:
     def _user(self) -> Any:
         if self.authorization:
             token = tokens.token_of_header(self.authorization)
-            if token is None or "read" not in tokens.scopes_of(token):
-                raise Job.DoesNotExist
-            return token.owner
-        if self.session_key is None:
+            user = None if token is None or "read" not in tokens.scopes_of(token) else token.owner
+        else:
+            user = user_of_session(self.session_key)
+        if user is None:
             raise Job.DoesNotExist
-        store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
-        return get_user(_SessionRequest(store(self.session_key)))  # type: ignore[arg-type]
-
-
-class _SessionRequest:
-    """As much of a request as django.contrib.auth.get_user reads."""
-
-    def __init__(self, session: Any) -> None:
-        self.session = session
+        return user

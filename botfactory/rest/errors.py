@@ -31,6 +31,7 @@ SENTENCES: Final = {
     403: ("forbidden", "You may not do this."),
     404: ("not_found", "There is nothing here: check the address and the id. What there is stands under /api/docs."),
     405: ("method_not_allowed", "This address does not answer this method; the header Allow names those that it does."),
+    408: ("too_slow", "Your request took too long to arrive. Check your connection and try again."),
     409: ("conflict", "This cannot be done now."),
     413: ("too_large", "This request is larger than what is taken here."),
     415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),

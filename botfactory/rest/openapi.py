@@ -17,6 +17,7 @@ WHAT: Final = {
     401: "No token or session, or none that works.",
     403: "The token lacks the scope, the CSRF token is missing, or this is for administrators.",
     404: "There is no such thing, or it is not the caller's.",
+    408: "The request took too long to arrive.",
     409: "It cannot be done now: the state does not allow it, a limit is reached, or the same key is being answered.",
     413: "The request is too large.",
     415: "The body is not JSON.",
@@ -51,7 +52,7 @@ class Document(OpenAPISchema):
         writes = "POST" in operation.methods
         statuses = {401, 403, 422, 429, 500}
         statuses |= {404} if "{" in operation.path else set()
-        statuses |= {400, 413, 415} if body else set()
+        statuses |= {400, 408, 413, 415} if body else set()
         statuses |= {409} if writes else set()
         responses = details["responses"]
         for status in sorted(statuses | {status for status in responses if status in WHAT}):

@@ -1,0 +1,36 @@
+"""Who somebody is outside of a request: by the header of a token, or by the key of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.utils.module_loading import import_string
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import User
+
+
+def user_of_session(session_key: str | None) -> User | None:
+    """Return the active person whose session it is, None where it has ended or belongs to nobody."""
+    if not session_key:
+        return None
+    store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    user = get_user(_SessionRequest(store(session_key)))  # type: ignore[arg-type]
+    return user if isinstance(user, User) and user.is_active else None
+
+
+def user_of(authorization: str, session_key: str | None) -> User | None:
+    """Return who shows this. No session makes up for a token that doesn't work."""
+    if not authorization:
+        return user_of_session(session_key)
+    token = tokens.token_of_header(authorization)
+    return None if token is None else token.owner
+
+
+class _SessionRequest:
+    """As much of a request as django.contrib.auth.get_user reads."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session

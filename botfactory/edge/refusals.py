@@ -1,0 +1,46 @@
+"""Answers the requests whose bodies were refused on their way in (bodies.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.decorators import sync_and_async_middleware
+
+from botfactory.edge.bodies import REFUSAL, Refusal
+from botfactory.rest.errors import error_response
+
+_TITLES: Final = {408: "This took too long", 413: "This is too large", 429: "Too many at once"}
+
+
+@sync_and_async_middleware
+def refused_bodies(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Before anything that reads the request: its body isn't all there."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> Any:
+            refusal = _refusal(request)
+            return await get_response(request) if refusal is None else _answer(request, refusal)
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> Any:
+        refusal = _refusal(request)
+        return get_response(request) if refusal is None else _answer(request, refusal)
+
+    return answer
+
+
+def _refusal(request: HttpRequest) -> Refusal | None:
+    found: Refusal | None = getattr(request, "scope", {}).get(REFUSAL)
+    return found
+
+
+def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    if request.path_info.startswith("/api/"):
+        return error_response(refusal.status, refusal.code, refusal.message, headers=refusal.headers)
+    page = render_to_string("refused.html", {"title": _TITLES[refusal.status], "message": refusal.message})
+    return HttpResponse(page, status=refusal.status, headers={**refusal.headers, "Cache-Control": "no-store"})

@@ -1,0 +1,101 @@
+"""An ASGI application behind a real uvicorn in this process, and a line to it on which bytes are sent by hand."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+
+@contextmanager
+def served(application: Any) -> Iterator[int]:
+    """The port on which it answers."""
+    config = uvicorn.Config(application, port=0, lifespan="off", log_config=None, ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    line = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
+    thread.start()
+    try:
+        yield line.getsockname()[1]
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(30)
+        line.close()
+
+
+_NONE: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)["error"]
+        return found
+
+
+class Line:
+    """One connection."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.socket.close()
+
+    def begin(self, path: str, length: int | None, headers: Mapping[str, str] = _NONE, *, start: bytes = b"") -> None:
+        """The head of a POST, with the start of its body; without a length that comes in chunks."""
+        framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+        lines = [f"POST {path} HTTP/1.1", "Host: localhost", framing]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + start)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def send_chunk(self, data: bytes) -> None:
+        self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def reply(self) -> Reply:
+        """All that comes until the other side closes."""
+        received = b""
+        while block := self.socket.recv(1 << 16):
+            received += block
+        head, _, body = received.partition(b"\r\n\r\n")
+        first, *rest = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+        if headers.get("transfer-encoding") == "chunked":
+            body = _unchunked(body)
+        return Reply(int(first.split()[1]), headers, body)
+
+
+def _unchunked(data: bytes) -> bytes:
+    body = b""
+    while data:
+        size, _, rest = data.partition(b"\r\n")
+        length = int(size, 16)
+        body, data = body + rest[:length], rest[length + 2 :]
+        if length == 0:
+            break
+    return body
+
+
+def wait_until(what: str, condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
