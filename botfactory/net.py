@@ -188,11 +188,32 @@ class Client:
         return self._ask("POST", self._checked(url), headers, body, deadline)
 
     def check(self, url: str) -> None:
-        """Returns for an address that may be asked, as far as it can be told without looking up its name; Refused."""
+        """Raise Refused for an address that may not be asked, as far as it can be told without looking up its name."""
+        self._checked(url)
+
+    def leads_inside(self, url: str, *, lookup_seconds: float) -> bool:
+        """Return whether the name of an address leads into a private network, as far as it can be found out in time.
+
+        One that isn't there leads nowhere yet. Each request looks it up anew.
+        """
         parts = self._checked(url)
-        with contextlib.suppress(ValueError):
-            if not self._is_trusted(parts) and not is_public(parts.hostname or ""):
-                raise Refused(_leads_inside(_host(url)))
+        if self._is_trusted(parts):
+            return False
+        found = self._looked_up(_ascii(parts.hostname or ""), _port(parts), lookup_seconds)
+        return not all(is_public(address) for address in found)
+
+    def _looked_up(self, host: str, port: int, seconds: float) -> list[str]:
+        """Return the addresses of a host, none where there are none in time. The system knows no time-out for this."""
+        found: list[str] = []
+
+        def look() -> None:
+            with contextlib.suppress(OSError, UnicodeError):
+                found.extend(self._wire.resolve(host, port))
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        return list(found)
 
     def _checked(self, url: str) -> SplitResult:
         """The parts of an address that may be asked, as far as it can be told without resolving its host."""
@@ -226,7 +247,7 @@ class Client:
         self, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes | None, deadline: float
     ) -> Answer:
         host = _ascii(parts.hostname or "")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = _port(parts)
         addresses = self._addresses(host, port, any_address=self._is_trusted(parts))
         with contextlib.ExitStack() as held:
             line = held.enter_context(contextlib.closing(self._connect(host, port, addresses, deadline)))
@@ -406,6 +427,10 @@ def _ascii(host: str) -> str:
     if re.fullmatch(r"[0-9a-z._:-]*", host):  # names, IPv4 and, without brackets, IPv6
         return host
     return idna.encode(host, uts46=True).decode("ascii")  # its errors are ValueErrors
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _leads_inside(host: str) -> str:

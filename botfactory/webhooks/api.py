@@ -151,6 +151,7 @@ def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 
 @router.post("", response={201: NewWebhookOut}, summary="Make a webhook")
 @once.secret
+@once.slow
 def create_webhook(request: HttpRequest, body: WebhookIn) -> Status[NewWebhookOut]:
     """From now on the address is told. The secret that it verifies with is in this answer and in no other. 409 at the
     limit."""

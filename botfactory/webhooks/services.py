@@ -29,6 +29,10 @@ QUEUE: Final = "webhooks"
 _PATIENCE: Final = net.Patience(timeout_seconds=5.0, total_seconds=10.0, max_answer_bytes=0)
 
 
+#: For looking up the name in a new address: somebody waits for the answer.
+_LOOKUP_SECONDS: Final = 3.0
+
+
 class WebhookError(Exception):
     """A sentence for the person; `code` for programs, and in `param` what was wrong."""
 
@@ -86,7 +90,7 @@ def change(
     Webhook.DoesNotExist where it was deleted meanwhile.
     """
     changed: dict[str, Any] = {}
-    if url is not None:
+    if url is not None and url != webhook.url:
         changed["url"] = _checked_url(url)
     if events is not None:
         changed["events"] = _checked_events(events)
@@ -179,6 +183,12 @@ def _checked_url(url: str) -> str:
         client().check(url)
     except net.Refused as refusal:
         raise BadUrl(str(refusal), "url") from None
+    if client().leads_inside(url, lookup_seconds=_LOOKUP_SECONDS):
+        raise BadUrl(
+            "This address is in a private network, so nothing can be sent there. Use one on the public internet, or "
+            "ask your administrator to allow this server (WEBHOOK_PRIVATE_SERVERS).",
+            "url",
+        )
     return url
 
 
