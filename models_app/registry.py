@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db.models import Q, QuerySet
 
 from botfactory.accounts.models import User
+from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
@@ -37,7 +41,11 @@ KEPT_IN_MEMORY = 8
 _VERSIONS = uuid.UUID("6f1e4f0e-5b0c-4c37-9d59-6f3f6a7b1c02")
 
 
+logger = logging.getLogger(__name__)
+
 Origin = TrainedModel.Origin
+#: Makes the transaction in which a job writes (JobHandle.fenced).
+Fence = Callable[[], AbstractContextManager[None]]
 
 
 class NoBaseModel(Exception):
@@ -253,19 +261,21 @@ def register(
     guard: CopyGuard,
     meta: dict[str, Any],
     values: dict[str, Any],
+    fenced: Fence = transaction.atomic,
 ) -> TrainedModel:
-    """The model's files are in place and then its row; done twice for the same job, it is still one model.
+    """Put the files of a model in place together with its row; done twice for the same job, it is still one model.
 
-    Weights are stored in float16: half the space, and a code length that differs in the fifth digit.
+    Weights are stored in float16: half the space, and a code length that differs in the fifth digit. `fenced` makes
+    the transaction in which both appear (JobHandle.fenced); where it is not committed, the files are gone again.
     """
     owner = job.owner
     model_id = uuid.uuid5(job.pk, "model")
     directory = f"users/{owner.pk}/{model_id}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
-    path.parent.mkdir(parents=True, exist_ok=True)
-    saved = checkpoint.save(path, network=trained.network, weights=trained.weights, meta=meta, half=True)
-    guard.save(path / FINGERPRINTS)
-    with transaction.atomic():
+    staged = _staging(path, job)
+    saved = checkpoint.save(staged, network=trained.network, weights=trained.weights, meta=meta, half=True)
+    guard.save(staged / FINGERPRINTS)
+    with _in_place(staged, path, job, fenced):
         return create_with_free_name(
             owner=owner,
             wanted=name,
@@ -285,6 +295,49 @@ def register(
 
 def _taken(name: str) -> NameTaken:
     return NameTaken(f"You have another bot called {name}. Choose a different name.")
+
+
+def _staging(path: Path, job: Job) -> Path:
+    """Return where this attempt of a job puts together the files for `path`; no other attempt writes there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.attempt-{job.attempt}")
+
+
+@contextmanager
+def _in_place(staged: Path, path: Path, job: Job, fenced: Fence) -> Iterator[None]:
+    """Run a block that makes the row of the model at `path`, in a transaction of `fenced`, with its files in place.
+
+    They are those of `staged`, unless the row is there already. If the row is not committed, they are gone again.
+    """
+    rows = TrainedModel.objects.filter(directory=str(path.relative_to(settings.CHECKPOINTS_DIR)))
+    moved = False
+    try:
+        with fenced():
+            if not rows.exists():
+                # What an attempt that was killed before its commit has left.
+                shutil.rmtree(path, ignore_errors=True)
+                staged.rename(path)
+                moved = True
+            yield
+    except BaseException:
+        if moved:
+            _take_back(path, job, fenced, rows)
+        raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _take_back(path: Path, job: Job, fenced: Fence, rows: QuerySet[TrainedModel]) -> None:
+    """Delete files whose row was not committed, unless another attempt may be placing its own by now."""
+    try:
+        with fenced():
+            if not rows.exists():
+                shutil.rmtree(path, ignore_errors=True)
+    except LostClaim:
+        if not Job.objects.filter(pk=job.pk).exists():
+            shutil.rmtree(path, ignore_errors=True)
+    except (DatabaseError, InterfaceError):
+        logger.warning("%s: whether the model was registered is not known; the next attempt replaces its files", path)
 
 
 def rename(model: TrainedModel, name: str) -> None:

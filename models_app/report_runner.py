@@ -46,7 +46,8 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     assert model.corpus is not None
     before = model.report.get("bits_per_character")
     report = runner.report_json(card, model.corpus, learned)
-    TrainedModel.objects.filter(pk=model.pk).update(report=report)
+    with handle.fenced():
+        TrainedModel.objects.filter(pk=model.pk).update(report=report)
     return {"model": str(model.pk), "name": model.full_name, "before": before, "after": report["bits_per_character"]}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
+from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from models_app import guards, registry, report_cards, trainings
 from models_app.ml import dataset
@@ -208,7 +208,7 @@ def _report(
             between=between,
         )
         return report_json(card, corpus, train)
-    except (Cancelled, LostClaim):
+    except (Cancelled, *FROM_OUTSIDE):
         raise
     except Exception:
         logger.exception("job %s: there is no report card", handle.job.pk)
@@ -254,6 +254,7 @@ def _register(
         trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
         guard=guard,
         meta=meta,
+        fenced=handle.fenced,
         values={
             "training": config.as_dict(),
             "history": history,

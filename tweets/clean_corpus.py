@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db import transaction
@@ -34,11 +35,14 @@ _COLUMNS = (
 )
 
 
-def clean(corpus: Corpus) -> Iterator[float]:
-    """Every post has its cleaned text or the reason why it was dropped, and the corpus its report.
+def clean(
+    corpus: Corpus, fenced: Callable[[], AbstractContextManager[None]] = transaction.atomic
+) -> Iterator[float]:
+    """Give every post its cleaned text or the reason why it was dropped, and the corpus its report.
 
     Yields the share that is done, now and then. What comes out depends on the posts in their order and on the rules
-    alone: not on how often this or the import was interrupted.
+    alone: not on how often this or the import was interrupted. `fenced` makes the transaction of each write
+    (JobHandle.fenced).
     """
     rules = corpus.cleaning_rules
     survey = Survey(rules, corpus.posts_found)
@@ -60,15 +64,18 @@ def clean(corpus: Corpus) -> Iterator[float]:
             tally.add(number, month or "", outcome, after[1])
             if after != before:
                 changed.append((*after, number))
-        with transaction.atomic():
+        with fenced():
             write_outcomes(changed)
         done += len(rows)
         yield _LOOK_SHARE + (1 - _LOOK_SHARE) * min(1.0, done / max(1, corpus.posts_found))
+    # Counted from the rows, whatever was counted while they came.
+    corpus.posts_found = done
     corpus.posts_kept, corpus.characters = tally.kept, tally.characters
     corpus.dropped = dict(sorted(tally.dropped.items()))
     corpus.report = tally.as_json()
     corpus.state = Corpus.State.READY
-    corpus.save(update_fields=["posts_kept", "characters", "dropped", "report", "state"])
+    with fenced():
+        corpus.save(update_fields=["posts_found", "posts_kept", "characters", "dropped", "report", "state"])
 
 
 def state_of(outcome: Cleaned, *, is_removed: bool) -> tuple[str, str]:

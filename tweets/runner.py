@@ -32,10 +32,12 @@ TELL_SECONDS = 0.4
 def run_import(handle: JobHandle) -> dict[str, Any]:
     """The corpus is complete and cleaned; the result counts what came of it."""
     corpus = corpus_of(handle)
-    Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
+    with handle.fenced():
+        Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
     if corpus.source == services.BLEND and not corpus.is_complete:
         try:
-            blend.fill(corpus)
+            with handle.fenced():
+                blend.fill(corpus)
         except blend.BadBlend as error:
             raise JobFailed(error.code, str(error)) from error
     elif not corpus.is_complete or _wants_newer(handle):
@@ -52,12 +54,13 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
     if corpus.posts_found == 0:
         raise JobFailed("no_posts", "There was not a single post in it. Choose another file or account.")
     told = 0.0
-    for fraction in clean(corpus):
+    for fraction in clean(corpus, fenced=handle.fenced):
         handle.check()
         if time.monotonic() - told > TELL_SECONDS:
             handle.progress({"phase": "cleaning", "total": corpus.posts_found, "fraction": round(fraction, 3)})
             told = time.monotonic()
-    services.forget_upload(corpus)
+    with handle.fenced():
+        services.forget_upload(corpus)
     return {
         "corpus": str(corpus.pk),
         "posts": corpus.posts_found,
@@ -67,13 +70,13 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
     }
 
 
-def import_ended(handle: JobHandle) -> None:
-    """The corpus of an import that did not succeed says so, and waits for another try.
+def import_ended(job: Job) -> None:
+    """Bring the corpus of an import that did not succeed in line: it says so, and waits for another try.
 
     Where only newer posts were to come, it is ready as before, with those that did come.
     """
-    importing = Corpus.objects.filter(pk=handle.job.arguments["corpus"], state=Corpus.State.IMPORTING)
-    if not handle.job.arguments.get("newer"):
+    importing = Corpus.objects.filter(pk=job.arguments["corpus"], state=Corpus.State.IMPORTING)
+    if not job.arguments.get("newer"):
         importing.update(state=Corpus.State.FAILED)
         return
     for corpus in importing:
@@ -130,11 +133,12 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
     )
     for page in source.pages(corpus.cursor or None):
         handle.check()
-        new = services.add_page(corpus, page)
-        if page.note:
-            handle.record("note", {"message": page.note})
-        if page.posts:
-            handle.record("page", {"new": new, "total": corpus.posts_found})
+        with handle.fenced():
+            new = services.add_page(corpus, page)
+            if page.note:
+                handle.record("note", {"message": page.note})
+            if page.posts:
+                handle.record("page", {"new": new, "total": corpus.posts_found})
         progress: dict[str, Any] = {"phase": "reading", "total": corpus.posts_found}
         if page.total:
             progress["fraction"] = min(1.0, corpus.posts_found / page.total)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Length
 
 from botfactory.accounts import limits
@@ -282,14 +282,16 @@ def newest_key(corpus: Corpus) -> str | None:
 
 
 def add_page(corpus: Corpus, page: base.Page) -> int:
-    """The page's posts and the place of the next page are in the database together. Returns how many were new."""
+    """Store the posts of a page with the place of the next page, in one transaction; return how many were new."""
     with transaction.atomic():
         new = insert(corpus, page.posts)
-        corpus.posts_found += new
         corpus.cursor = page.cursor or ""
         # Once complete, it stays so: what is newer comes on top.
         corpus.is_complete = corpus.is_complete or page.cursor is None
-        corpus.save(update_fields=["posts_found", "cursor", "is_complete"])
+        Corpus.objects.filter(pk=corpus.pk).update(
+            posts_found=F("posts_found") + new, cursor=corpus.cursor, is_complete=corpus.is_complete
+        )
+        corpus.refresh_from_db(fields=["posts_found"])
     return new
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from botfactory.jobs import events, usage
-from botfactory.jobs.handle import JobHandle, discard_work_dir
+from botfactory.jobs.errors import FROM_OUTSIDE
+from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.happenings import Happening
+
+logger = logging.getLogger(__name__)
 
 _HAPPENINGS: dict[State, Happening] = {
     State.SUCCEEDED: "job.succeeded",
@@ -25,10 +29,11 @@ _HAPPENINGS: dict[State, Happening] = {
 
 
 def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = None, **values: Any) -> bool:
-    """The job that `rows` holds, if it still does, has ended as `state`, and everybody who is to know will.
+    """End the job that `rows` holds, if it still does, as `state`; return whether it did.
 
-    That webhooks are to be told, and with `worked_until` that the time since the job's claim is used up by its owner,
-    is committed with the end itself: neither is there without the other.
+    One transaction holds the end and all that follows from it: the event, the webhooks to notify, what the job was
+    about, and with `worked_until` the time since its claim as used up by its owner. A process that is killed in the
+    middle leaves a job that has not ended.
     """
     job = rows.first()
     if job is None:
@@ -39,21 +44,34 @@ def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = No
         webhooks.note(job.owner_id, _HAPPENINGS[state], job.pk)
         if worked_until is not None:
             usage.charge(job, worked_until)
-    _after_end(job, state)
+        job.refresh_from_db()
+        if state != State.SUCCEEDED:
+            _settle(job)
+        payload = {"state": str(state)} | ({"message": job.error_message} if job.error_message else {})
+        events.record(job, "state", payload)
+        transaction.on_commit(lambda: _after_end(job, state))
     return True
 
 
+def _settle(job: Job) -> None:
+    """Bring the rows that an unsuccessful job was about in line (JobKind.ended)."""
+    ended = kind_of(job.kind).ended
+    if ended is None:
+        return
+    try:
+        with transaction.atomic():
+            ended(job)
+    except (OperationalError, InterfaceError, *FROM_OUTSIDE):
+        # Nothing is committed: who ends the job next does this too.
+        raise
+    except Exception:
+        # What always fails must not keep a job from ending.
+        logger.exception("job %s: what it was about could not be brought in line", job.pk)
+
+
 def _after_end(job: Job, state: State) -> None:
-    """The rows that the job was about, its folder, its pages and its queue know that it has ended as `state`."""
-    job.refresh_from_db()
-    if state != State.SUCCEEDED:
-        ended = kind_of(job.kind).ended
-        if ended is not None:
-            ended(JobHandle(job))
     if state == State.SUCCEEDED:
         # Of the others the folder stays for a while: a retry goes on from it. Who is killed here leaves this one to the
         # reaper.
         discard_work_dir(job)
-    payload = {"state": str(state)} | ({"message": job.error_message} if job.error_message else {})
-    events.record(job, "state", payload)
     events.announce_queue(job.queue)

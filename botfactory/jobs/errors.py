@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 
 class JobError(Exception):
     code = "job_error"
@@ -47,3 +49,7 @@ class LostClaim(JobError):
     """Another worker holds the job now; whoever sees this writes nothing more."""
 
     code = "lost_claim"
+
+
+#: What ends a runner from outside. Code on its way that catches Exception lets these through.
+FROM_OUTSIDE = (JobCancelled, LostClaim, SoftTimeLimitExceeded)

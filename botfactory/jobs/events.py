@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from botfactory.jobs import turns
+from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE
 
@@ -137,6 +138,8 @@ def publish(job: Job, events: list[dict[str, Any]] | None = None, line: turns.Li
         layer = get_channel_layer()
         async_to_sync(layer.group_send)(group_of(job), {"type": "job.message", "message": message})
         _silence.clear()
+    except FROM_OUTSIDE:
+        raise
     except Exception as error:
         # Once is enough: a command that runs beside no server would say it with every page.
         level = logging.DEBUG if _silence.is_set() else logging.WARNING

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from botfactory.jobs import events, turns
@@ -28,13 +30,40 @@ Listener = Callable[[str, dict[str, Any]], None]
 LOOK_SECONDS = 0.5
 
 
+#: The folder of one attempt, in the folder of its job.
+ATTEMPT = "attempt-"
+
+
 def work_dir(job: Job) -> Path:
-    """The folder in which a job keeps what the next attempt goes on from."""
+    """Return the folder of a job. Each attempt has one of its own in it; what is put here goes to the first."""
     return Path(settings.JOBS_DIR) / str(job.pk)
 
 
+def kept_dir(job: Job) -> Path:
+    """Return the folder that the next attempt goes on from: the newest attempt's, else the job's own."""
+    return _newest_attempt(work_dir(job)) or work_dir(job)
+
+
 def discard_work_dir(job: Job) -> None:
+    """Delete the folder of a job with those of all its attempts."""
     shutil.rmtree(work_dir(job), ignore_errors=True)
+
+
+def _newest_attempt(folder: Path, before: int | None = None) -> Path | None:
+    """Return the folder of the newest attempt, of those before attempt `before`; None where there is none."""
+    found = [(int(path.name.removeprefix(ATTEMPT)), path) for path in folder.glob(f"{ATTEMPT}*")]
+    earlier = [(number, path) for number, path in found if before is None or number < before]
+    return max(earlier)[1] if earlier else None
+
+
+def _let_go_when_stopped() -> None:
+    """Have Postgres end this transaction, and so free its locks, if its process stops for as long as makes it stale.
+
+    Whoever finds the job abandoned would wait for them for ever otherwise.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{int(settings.JOB_STALE_SECONDS)}s'")
 
 
 class JobHandle:
@@ -44,6 +73,7 @@ class JobHandle:
         self.job = job
         self.attempt = job.attempt
         self._listener = listener
+        self._folder: Path | None = None
         self._control: Control = "go"
         self._lost = False
         self._awaited = False
@@ -52,9 +82,45 @@ class JobHandle:
 
     @property
     def work_dir(self) -> Path:
-        path = work_dir(self.job)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        """The folder of this attempt, with all that the attempt before it has kept; LostClaim as `fenced`.
+
+        It is taken from that attempt by renaming it: a worker that was thought dead and comes back then writes into a
+        folder that nobody reads any more.
+        """
+        if self._folder is None:
+            with self.fenced():
+                self._folder = self._take_over()
+        return self._folder
+
+    def _take_over(self) -> Path:
+        folder = work_dir(self.job)
+        mine = folder / f"{ATTEMPT}{self.attempt}"
+        if not mine.exists():
+            earlier = _newest_attempt(folder, before=self.attempt)
+            if earlier is not None:
+                earlier.rename(mine)
+            mine.mkdir(parents=True, exist_ok=True)
+        # What was brought along with the job, and what attempts of earlier versions have kept.
+        for entry in folder.iterdir():
+            if not entry.name.startswith(ATTEMPT):
+                entry.rename(mine / entry.name)
+        return mine
+
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """Run a block in a transaction that is committed only if this attempt still holds the job.
+
+        Everything that a runner writes belongs in one. The job's row stays locked until the commit, so no other
+        attempt can begin meanwhile: what happens to files inside is as safe. Raises LostClaim before the block where
+        the job is held by another attempt, has ended, or is deleted.
+        """
+        with transaction.atomic():
+            _let_go_when_stopped()
+            held = Job.objects.filter(pk=self.job.pk, attempt=self.attempt, state__in=HELD)
+            if not held.update(heartbeat_at=timezone.now()):
+                self._lost = True
+                self.control()
+            yield
 
     def control(self) -> Control:
         """Whether to go on, to stop and keep the best, or to cancel. Cheap: ask between batches."""
@@ -72,9 +138,10 @@ class JobHandle:
             raise JobCancelled("Cancelled.")
 
     def record(self, kind: str, payload: dict[str, Any]) -> None:
-        """The event is in the database and on its way to the pages."""
+        """Record an event of this attempt and publish it; LostClaim as `fenced`."""
         self.control()
-        events.record(self.job, kind, payload)
+        with self.fenced():
+            events.record(self.job, kind, payload)
         if self._listener:
             self._listener(kind, payload)
 
@@ -122,8 +189,10 @@ class JobHandle:
                         held = Job.objects.filter(pk=self.job.pk, attempt=self.attempt, state__in=HELD)
                         held.update(heartbeat_at=timezone.now())
                     self._look()
-                except DatabaseError as error:
+                except Exception as error:
+                    # Whatever it was, the next beat may go well; a thread that ends here ends the job for nothing.
                     logger.warning("job %s: the heartbeat missed a beat (%s)", self.job.pk, error)
-                    connection.close()
+                    with contextlib.suppress(Exception):
+                        connection.close()
         finally:
             connection.close()

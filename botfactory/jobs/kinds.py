@@ -24,8 +24,8 @@ class JobKind:
     # Called before the job is tried again, in the same transaction and with its row locked: raises NotPossible with a
     # sentence where something is in the way, such as another job that changes what this one reads.
     may_start: Callable[[Job], None] | None = None
-    # Called when the job has ended without success, to bring the rows it was about in line.
-    ended: Callable[[JobHandle], None] | None = None
+    # Called in the transaction in which the job ends without success, to bring the rows it was about in line.
+    ended: Callable[[Job], None] | None = None
     # What a job of this kind comes to, limit -> amount (accounts/limits.py): asked for before it is queued.
     needs: Callable[[Job], Mapping[str, int]] | None = None
     # What the API tells of what was asked for, with the values that were chosen for `auto`.

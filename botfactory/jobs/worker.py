@@ -67,7 +67,7 @@ def claim(job_id: uuid.UUID) -> Job | None:
         if not claimed:
             return None
         turns.take_turn(job, now)
-    events.record(job, "state", {"state": State.RUNNING})
+        events.record(job, "state", {"state": State.RUNNING})
     events.announce_queue(job.queue)
     return job
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import turns, worker
-from botfactory.jobs.handle import work_dir
+from botfactory.jobs.handle import kept_dir, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import bases, guards, registry, trainings
@@ -120,7 +120,7 @@ def test_a_training_that_is_cancelled_goes_on_where_it_was(admin: User, server: 
     worker.run_claimed(claimed, listener=after_the_first_point)
     job.refresh_from_db()
     assert job.state == State.CANCELLED
-    assert (work_dir(job) / "model" / ".training" / "state.safetensors").exists()
+    assert (kept_dir(job) / "model" / ".training" / "state.safetensors").exists()
     seen = [event.payload["megabytes"] for event in job.events.filter(kind="validation")]
     assert 0 < seen[-1] < 0.05
     jobs.retry(job)
@@ -180,7 +180,7 @@ def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     worker.run_claimed(claimed, listener=happen)
     job.refresh_from_db()
     assert job.state == State.QUEUED and job.progress["message"] == told
-    assert (work_dir(job) / "model" / ".training" / "state.safetensors").exists()
+    assert (kept_dir(job) / "model" / ".training" / "state.safetensors").exists()
     # Whoever waits goes first, and then this one goes on by itself.
     Job.objects.update(available_at=timezone.now())
     assert turns.line_of("train").ready == [waiting.pk, job.pk]

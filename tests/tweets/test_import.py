@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
+from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.fakes.archives import archive_2022
@@ -125,23 +126,55 @@ def test_a_corpus_is_not_cleaned_while_a_job_is_at_work_on_it(alice: User) -> No
         services.reclean(corpus, CleaningRules())
 
 
-def test_an_import_killed_between_pages_ends_complete_and_without_a_post_twice(
+class Killed(BaseException):
+    """As good as kill -9 for the rows: nothing is tidied up."""
+
+
+def test_an_import_killed_after_any_page_ends_complete_and_reads_no_page_twice(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "FILE_PAGE", 10)
     posts = make_posts(95)
     job = services.import_text(owner=alice, text="\n".join(posts))
-    seen = []
+    add_page, progress = services.add_page, JobHandle.progress
+    read: list[int] = []
+    deaths = [30, 60, 90]
 
-    class Killed(BaseException):
-        """As good as kill -9 for the rows: nothing is tidied up."""
+    def reads(corpus: Corpus, page: base.Page) -> int:
+        read.append(len(page.posts))
+        return add_page(corpus, page)
 
-    add_page = services.add_page
+    def dies_after_every_third_page(handle: JobHandle, payload: dict[str, Any]) -> None:
+        progress(handle, payload)
+        if payload.get("total") in deaths:
+            deaths.remove(payload["total"])
+            raise Killed
+
+    monkeypatch.setattr(services, "add_page", reads)
+    monkeypatch.setattr(JobHandle, "progress", dies_after_every_third_page)
+    for _ in range(20):
+        try:
+            worker.run(job.pk)
+        except Killed:
+            Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED)
+    corpus = Corpus.objects.get(pk=job.arguments["corpus"])
+    assert corpus.state == "ready"
+    assert services.training_posts(corpus) == posts
+    assert (deaths, read) == ([], [10] * 9 + [5]), "no page was read twice"
+
+
+def test_an_import_killed_within_a_page_ends_complete_with_the_posts_counted_once(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "FILE_PAGE", 10)
+    posts = make_posts(95)
+    job = services.import_text(owner=alice, text="\n".join(posts))
+    add_page, pages = services.add_page, []
 
     def dies_in_every_third(corpus: Corpus, page: base.Page) -> int:
-        seen.append(len(page.posts))
+        pages.append(page)
         new = add_page(corpus, page)
-        if len(seen) % 3 == 0:
+        if len(pages) % 3 == 0:
             raise Killed
         return new
 
@@ -151,10 +184,12 @@ def test_an_import_killed_between_pages_ends_complete_and_without_a_post_twice(
             worker.run(job.pk)
         except Killed:
             Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED)
+    job.refresh_from_db()
     corpus = Corpus.objects.get(pk=job.arguments["corpus"])
-    assert corpus.state == "ready"
+    assert (job.state, corpus.state, corpus.posts_found) == ("succeeded", "ready", 95)
     assert services.training_posts(corpus) == posts
-    assert sum(seen) == 95, "no page was read twice"
+    totals = [event.payload["total"] for event in job.events.filter(kind="page")]
+    assert totals == [*range(10, 91, 10), 95], "a page and its event are there together or not at all"
 
 
 def test_a_page_that_comes_twice_adds_nothing(alice: User) -> None:

@@ -1,0 +1,60 @@
+"""A trainer that was thought dead writes nothing when it comes back: no model, no report card, no base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from botfactory.accounts.models import User
+from botfactory.jobs import reaper
+from botfactory.jobs.models import Job, JobEvent
+from models_app import report_cards, trainings
+from models_app.models import TrainedModel
+from tests.lost_claims import files_under, overtaken, rows_of
+from tests.models_app.base_jobs import ask, server, small_network
+from tweets.models import Corpus
+
+__all__ = ["server", "small_network"]
+
+
+def kept() -> tuple[Any, Any]:
+    """All rows and files that trainings write."""
+    # The folder of a job that has ended may come back for a moment: its reaper sees to it.
+    reaper.reap()
+    folders = Path(django_settings.CHECKPOINTS_DIR), Path(django_settings.JOBS_DIR)
+    return rows_of(Job, JobEvent, TrainedModel, Corpus), files_under(*folders)
+
+
+@pytest.mark.parametrize("target", ["models_app.ml.trainer.save_state", "models_app.registry._in_place"])
+def test_a_training_that_was_overtaken_writes_nothing(
+    alice: User, corpus: Corpus, base: TrainedModel, settings: Any, target: str
+) -> None:
+    job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=1, seed=5, name="Bot")
+    with overtaken(job, target, settings):
+        model = TrainedModel.objects.get(owner=alice)
+        # As a person would have used it since: nothing of this may be undone.
+        TrainedModel.objects.filter(pk=model.pk).update(name="Mine", report={"mark": 1}, history=[])
+        before = kept()
+    assert kept() == before
+
+
+def test_a_report_card_that_was_overtaken_writes_nothing(alice: User, model: TrainedModel, settings: Any) -> None:
+    job = report_cards.remake(model, by=alice)
+    with overtaken(job, "botfactory.jobs.handle.JobHandle.fenced", settings):
+        TrainedModel.objects.filter(pk=model.pk).update(report={"mark": 1})
+        before = kept()
+    assert kept() == before
+
+
+@pytest.mark.parametrize("target", ["models_app.ml.pretrain.save_state", "models_app.registry._in_place"])
+def test_a_training_of_the_base_model_that_was_overtaken_writes_nothing(
+    admin: User, server: Path, small_network: None, settings: Any, target: str
+) -> None:
+    job = ask(admin)
+    with overtaken(job, target, settings):
+        TrainedModel.objects.filter(job=job).update(name="mine", history=[])
+        before = kept()
+    assert kept() == before
