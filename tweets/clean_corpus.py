@@ -35,9 +35,7 @@ _COLUMNS = (
 )
 
 
-def clean(
-    corpus: Corpus, fenced: Callable[[], AbstractContextManager[None]] = transaction.atomic
-) -> Iterator[float]:
+def clean(corpus: Corpus, fenced: Callable[[], AbstractContextManager[None]] = transaction.atomic) -> Iterator[float]:
     """Give every post its cleaned text or the reason why it was dropped, and the corpus its report.
 
     Yields the share that is done, now and then. What comes out depends on the posts in their order and on the rules
