@@ -62,6 +62,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
             name=registry.free_version_name(arguments["name"]),
             origin=TrainedModel.Origin.TRAINED,
             number=number,
+            fenced=handle.fenced,
             job=handle.job,
             corpus=corpus,
             corpus_name=corpus.name if corpus else "",

@@ -126,7 +126,7 @@ def _take_in_shipped() -> None:
         number = earlier.pk if earlier else uuid.uuid5(_VERSIONS, str(described["sha256"]))
         version = _add_version(number, source, name=free_version_name(BASE_DIRECTORY), origin=Origin.SHIPPED)
     elif version.origin == Origin.SHIPPED and not path_of(version).exists():
-        _place(source, path_of(version))
+        _restore(source, path_of(version))
     if not TrainedModel.objects.filter(is_base=True).exists():
         with transaction.atomic():
             # Of two processes that see it first, the second waits and finds it done.
@@ -136,31 +136,39 @@ def _take_in_shipped() -> None:
 
 
 def add_version(
-    source: Path, *, name: str, origin: TrainedModel.Origin, number: uuid.UUID | None = None, **values: Any
+    source: Path,
+    *,
+    name: str,
+    origin: TrainedModel.Origin,
+    number: uuid.UUID | None = None,
+    fenced: Fence = transaction.atomic,
+    **values: Any,
 ) -> TrainedModel:
-    """The checkpoint in `source` is a version of the base model, with its own copy of the files.
+    """Make the checkpoint in `source` a version of the base model, with its own copy of the files.
 
-    Nobody starts from it yet. CheckpointError where it is not whole.
+    Nobody starts from it yet. `fenced` as in `register`. CheckpointError where it is not whole.
     """
-    return _add_version(number or uuid.uuid4(), source, name=name, origin=origin, **values)
+    return _add_version(number or uuid.uuid4(), source, name=name, origin=origin, fenced=fenced, **values)
 
 
-def _add_version(number: uuid.UUID, source: Path, *, name: str, origin: str, **values: Any) -> TrainedModel:
+def _add_version(
+    number: uuid.UUID, source: Path, *, name: str, origin: str, fenced: Fence = transaction.atomic, **values: Any
+) -> TrainedModel:
     directory = f"{VERSIONS_DIRECTORY}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
-    placed = _place(source, path)
-    bits = placed.meta.get("bits_per_character")
+    staged, copied = _copy(source, path)
+    bits = copied.meta.get("bits_per_character")
     known: dict[str, Any] = {
         "directory": directory,
-        "sha256": placed.sha256,
-        "network": placed.network.as_dict(),
-        "training": placed.meta,
+        "sha256": copied.sha256,
+        "network": copied.network.as_dict(),
+        "training": copied.meta,
         "bits_per_character": bits if isinstance(bits, int | float) and not isinstance(bits, bool) else None,
-        "stored_bytes": stored_bytes(path),
+        "stored_bytes": stored_bytes(staged),
         "origin": origin,
         **values,
     }
-    with transaction.atomic():
+    with _in_place(staged, path, copied.sha256, fenced, values.get("job")):
         before = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED).order_by("-created_at").first()
         version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})
         if not made:
@@ -171,25 +179,34 @@ def _add_version(number: uuid.UUID, source: Path, *, name: str, origin: str, **v
     return version
 
 
-def _place(source: Path, target: Path) -> Checkpoint:
-    """`target` holds a verified copy of the checkpoint in `source`, whole or not at all; it is read from there."""
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
-        try:
-            staged.chmod(0o755)
-            for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
-                if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
-                    checkpoint.write_durably(staged / name, (source / name).read_bytes())
-            checkpoint.load(staged)
-            staged.rename(target)
-        except OSError as error:
-            # Another process may have been faster.
-            if not target.exists():
-                raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-    return checkpoint.load(target)
+def _restore(source: Path, target: Path) -> None:
+    """Copy the checkpoint in `source` to `target`, whole or not at all, where nothing is there."""
+    staged, _ = _copy(source, target)
+    try:
+        staged.rename(target)
+    except OSError as error:
+        # Another process may have been faster.
+        if not target.exists():
+            raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> tuple[Path, Checkpoint]:
+    """Return a folder beside `target` with a verified copy of the checkpoint in `source`, and that checkpoint."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+    try:
+        staged.chmod(0o755)
+        for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
+            if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
+                checkpoint.write_durably(staged / name, (source / name).read_bytes())
+        return staged, checkpoint.load(staged)
+    except BaseException as error:
+        shutil.rmtree(staged, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
+        raise
 
 
 def free_version_name(wanted: str) -> str:
@@ -275,7 +292,7 @@ def register(
     staged = _staging(path, job)
     saved = checkpoint.save(staged, network=trained.network, weights=trained.weights, meta=meta, half=True)
     guard.save(staged / FINGERPRINTS)
-    with _in_place(staged, path, job, fenced):
+    with _in_place(staged, path, saved.sha256, fenced, job):
         return create_with_free_name(
             owner=owner,
             wanted=name,
@@ -304,16 +321,17 @@ def _staging(path: Path, job: Job) -> Path:
 
 
 @contextmanager
-def _in_place(staged: Path, path: Path, job: Job, fenced: Fence) -> Iterator[None]:
+def _in_place(staged: Path, path: Path, sha256: str, fenced: Fence, job: Job | None) -> Iterator[None]:
     """Run a block that makes the row of the model at `path`, in a transaction of `fenced`, with its files in place.
 
-    They are those of `staged`, unless the row is there already. If the row is not committed, they are gone again.
+    They are those of `staged`, with this sha256, unless the row is there already. If the row is not committed, they
+    are gone again.
     """
     rows = TrainedModel.objects.filter(directory=str(path.relative_to(settings.CHECKPOINTS_DIR)))
     moved = False
     try:
         with fenced():
-            if not rows.exists():
+            if not rows.exists() and _sha256_in(path) != sha256:
                 # What an attempt that was killed before its commit has left.
                 shutil.rmtree(path, ignore_errors=True)
                 staged.rename(path)
@@ -321,20 +339,28 @@ def _in_place(staged: Path, path: Path, job: Job, fenced: Fence) -> Iterator[Non
             yield
     except BaseException:
         if moved:
-            _take_back(path, job, fenced, rows)
+            _take_back(path, rows, fenced, job)
         raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _take_back(path: Path, job: Job, fenced: Fence, rows: QuerySet[TrainedModel]) -> None:
+def _sha256_in(path: Path) -> str:
+    """Return the sha256 of the weights in a folder that holds them whole; empty otherwise."""
+    try:
+        return checkpoint.load(path).sha256 if path.is_dir() else ""
+    except CheckpointError:
+        return ""
+
+
+def _take_back(path: Path, rows: QuerySet[TrainedModel], fenced: Fence, job: Job | None) -> None:
     """Delete files whose row was not committed, unless another attempt may be placing its own by now."""
     try:
         with fenced():
             if not rows.exists():
                 shutil.rmtree(path, ignore_errors=True)
     except LostClaim:
-        if not Job.objects.filter(pk=job.pk).exists():
+        if job is None or not Job.objects.filter(pk=job.pk).exists():
             shutil.rmtree(path, ignore_errors=True)
     except (DatabaseError, InterfaceError):
         logger.warning("%s: whether the model was registered is not known; the next attempt replaces its files", path)

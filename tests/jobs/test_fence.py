@@ -131,7 +131,7 @@ def test_what_cannot_be_brought_in_line_keeps_no_job_from_ending(
 def test_a_time_limit_that_strikes_while_pages_are_told_ends_the_job(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    struck = []
+    struck: list[bool] = []
 
     async def strikes(*args: Any) -> None:
         if not struck:
