@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -156,7 +155,8 @@ def _add_version(
 ) -> TrainedModel:
     directory = f"{VERSIONS_DIRECTORY}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
-    staged, copied = _copy(source, path)
+    job: Job | None = values.get("job")
+    staged, copied = _copy(source, path, job)
     bits = copied.meta.get("bits_per_character")
     known: dict[str, Any] = {
         "directory": directory,
@@ -168,7 +168,7 @@ def _add_version(
         "origin": origin,
         **values,
     }
-    with _in_place(staged, path, copied.sha256, fenced, values.get("job")):
+    with _in_place(staged, path, copied.sha256, fenced, job):
         before = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED).order_by("-created_at").first()
         version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})
         if not made:
@@ -181,7 +181,7 @@ def _add_version(
 
 def _restore(source: Path, target: Path) -> None:
     """Copy the checkpoint in `source` to `target`, whole or not at all, where nothing is there."""
-    staged, _ = _copy(source, target)
+    staged, _ = _copy(source, target, None)
     try:
         staged.rename(target)
     except OSError as error:
@@ -192,12 +192,11 @@ def _restore(source: Path, target: Path) -> None:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _copy(source: Path, target: Path) -> tuple[Path, Checkpoint]:
+def _copy(source: Path, target: Path, job: Job | None) -> tuple[Path, Checkpoint]:
     """Return a folder beside `target` with a verified copy of the checkpoint in `source`, and that checkpoint."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+    staged = _staging(target, job)
     try:
-        staged.chmod(0o755)
+        staged.mkdir(exist_ok=True)
         for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
             if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
                 checkpoint.write_durably(staged / name, (source / name).read_bytes())
@@ -314,10 +313,10 @@ def _taken(name: str) -> NameTaken:
     return NameTaken(f"You have another bot called {name}. Choose a different name.")
 
 
-def _staging(path: Path, job: Job) -> Path:
-    """Return where this attempt of a job puts together the files for `path`; no other attempt writes there."""
+def _staging(path: Path, job: Job | None) -> Path:
+    """Return where the files for `path` are put together; no other process or attempt of the job writes there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.attempt-{job.attempt}")
+    return path.with_name(f".{path.name}.attempt-{job.attempt}" if job else f".{path.name}.new-{uuid.uuid4().hex}")
 
 
 @contextmanager
@@ -336,6 +335,8 @@ def _in_place(staged: Path, path: Path, sha256: str, fenced: Fence, job: Job | N
                 shutil.rmtree(path, ignore_errors=True)
                 staged.rename(path)
                 moved = True
+            for left in path.parent.glob(f".{path.name}.attempt-*"):
+                shutil.rmtree(left, ignore_errors=True)
             yield
     except BaseException:
         if moved:
