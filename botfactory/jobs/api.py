@@ -17,17 +17,15 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE, HELD, State
-from botfactory.jobs.watching import Watcher
+from botfactory.jobs.watching import Watcher, lines
+from botfactory.numbers import LARGEST, whole_number
 from botfactory.rest.access import person
-from botfactory.rest.errors import not_found, register_errors
+from botfactory.rest.errors import ApiError, not_found, register_errors
 from botfactory.rest.paging import MOST, PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, Asked, Page, Text, Told, examples
 
 router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})
-
-#: The largest number that the rows of events can hold.
-_LARGEST = 2**31 - 1
 
 
 class JobProgress(Told):
@@ -168,7 +166,7 @@ class JobFilters(PageQuery):
 
 
 class EventsQuery(Asked):
-    after: int | None = Field(None, ge=0, le=_LARGEST, description="The sequence of the last event that you have.")
+    after: int | None = Field(None, ge=0, le=LARGEST, description="The sequence of the last event that you have.")
     limit: int = Field(MOST, ge=1, le=MOST, description="How many at most; a stream has no end but the job's.")
     stream: Literal["0", "1"] = Field(
         "0", description="1: server-sent events, until the job has ended; a Last-Event-ID goes before `after`."
@@ -322,14 +320,21 @@ def _checkpoint(event: JobEvent) -> Checkpoint:
 
 def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | StreamingHttpResponse:
     last = request.headers.get("Last-Event-ID", "")
-    after = min(int(last), _LARGEST) if last.isascii() and last.isdecimal() else after
+    after = whole_number(last, after)
     if last and job.is_ended and after >= job.last_sequence:
         # To a browser that has seen the end: it does not ask again.
         return HttpResponse(status=204)
+    if lines.is_full(job.owner_id):
+        raise ApiError(
+            429,
+            "too_many_streams",
+            "You have too many live connections open. Close one, or ask for the events without stream=1.",
+            headers={"Retry-After": "60"},
+        )
     header = request.headers.get("Authorization", "")
     session = None if header else request.session.session_key
     return StreamingHttpResponse(
-        stream.follow(job.pk, Watcher(header, session), after, _event_data, _job_data),
+        stream.follow(job.pk, job.owner_id, Watcher(header, session), after, _event_data, _job_data),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -8,23 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from redis.exceptions import RedisError
 
 from botfactory.jobs import events
 from botfactory.jobs.models import Job
-from botfactory.jobs.watching import PROTOCOL, Watcher, shown_token
+from botfactory.jobs.watching import PROTOCOL, Watcher, lines, shown_token
+from botfactory.numbers import LARGEST, whole_number
+
+logger = logging.getLogger(__name__)
 
 PING_SECONDS = 25
 NOT_FOUND = 4404
+#: The person has as many lines open as they may: ask every few seconds instead.
+TOO_MANY = 4429
+#: The broker can't be reached just now.
+TRY_AGAIN_LATER = 1013
 
 
 class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     job: Job
     pings: asyncio.Task[None] | None = None
+    has_line = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except (RedisError, OSError) as error:
+            logger.warning("a page is not told what happens: the broker cannot be reached (%s)", error)
+            with contextlib.suppress(Exception):
+                await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
+        finally:
+            if self.has_line:
+                lines.give_back(self.job.owner_id)
 
     async def connect(self) -> None:
         try:
@@ -33,7 +55,13 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             # Refused before it is accepted: a stranger sees the same as for an id that was never given out.
             await self.close(code=NOT_FOUND)
             return
+        # Whoever sees a job owns it.
+        self.has_line = lines.take(self.job.owner_id)
         await self.accept(subprotocol=PROTOCOL if PROTOCOL in self.scope.get("subprotocols", []) else None)
+        if not self.has_line:
+            # Accepted first: a browser tells its page no code of a socket that never opened.
+            await self.close(code=TOO_MANY)
+            return
         # The group first, the rows second: an event between the two comes twice, and the page knows its sequence.
         await self.channel_layer.group_add(events.group_of(self.job), self.channel_name)
         await self._send_snapshot(self._after())
@@ -46,24 +74,21 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
                 await self.pings
             await self.channel_layer.group_discard(events.group_of(self.job), self.channel_name)
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """A page that has missed an event asks for everything after the last one it knows."""
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """A page that has missed an event asks for everything after the last one it knows. Nonsense is no harm."""
+        content = None
+        with contextlib.suppress(ValueError, RecursionError):
+            content = json.loads(text_data or "null")
         after = content.get("after") if isinstance(content, dict) else None
         if isinstance(after, int) and after >= 0:
-            await self._send_snapshot(after)
-
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
-        with contextlib.suppress(ValueError):
-            return await super().decode_json(text_data)
-        return None
+            await self._send_snapshot(min(after, LARGEST))
 
     async def job_message(self, event: dict[str, Any]) -> None:
         await self.send_json(event["message"])
 
     def _after(self) -> int:
         values = parse_qs(self.scope["query_string"].decode("ascii", "replace")).get("after", ["0"])
-        return int(values[0]) if values[0].isdecimal() else 0
+        return whole_number(values[0])
 
     async def _send_snapshot(self, after: int) -> None:
         await self.send_json(await sync_to_async(events.snapshot)(self.job, after=after))

@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 
 from botfactory.jobs import events
 from botfactory.jobs.models import Job, JobEvent
-from botfactory.jobs.watching import Watcher
+from botfactory.jobs.watching import Watcher, lines
 
 #: A line without news is kept open by a comment, and who watches is asked for again.
 PING_SECONDS = 15.0
@@ -20,6 +20,7 @@ PING_SECONDS = 15.0
 
 async def follow(
     job_id: uuid.UUID,
+    person: int,
     watcher: Watcher,
     after: int,
     event_data: Callable[[JobEvent], str],
@@ -43,6 +44,18 @@ async def follow(
         ended = job.is_ended and (rows[-1][0] if rows else after) >= job.last_sequence
         return rows, job_data(job), ended
 
+    if not lines.take(person):
+        return
+    try:
+        async for piece in _follow(job_id, news, after):
+            yield piece
+    finally:
+        lines.give_back(person)
+
+
+async def _follow(
+    job_id: uuid.UUID, news: Callable[[int], tuple[list[tuple[int, str, str]], str, bool] | None], after: int
+) -> AsyncIterator[str]:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     group = events.group_of(Job(pk=job_id))

@@ -14,6 +14,7 @@ from botfactory.jobs import events, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
+from botfactory.numbers import whole_number
 
 
 def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
@@ -42,8 +43,8 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def job_events(request: HttpRequest, job_id: uuid.UUID) -> JsonResponse:
     """What the socket sends, for pages that cannot keep one open: they ask every few seconds."""
     job = job_or_404(request, job_id)
-    after = request.GET.get("after", "0")
-    response = JsonResponse(dict(events.snapshot(job, after=int(after) if after.isdecimal() else 0)))
+    after = whole_number(request.GET.get("after", ""))
+    response = JsonResponse(dict(events.snapshot(job, after=after)))
     response["Cache-Control"] = "no-store"
     return response
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import WebsocketDenier
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from botfactory.accounts import tokens
 from botfactory.accounts.identity import user_of_session
@@ -18,6 +21,9 @@ from botfactory.jobs.models import Job
 #: What a browser offers beside its token, and what is accepted of the two.
 PROTOCOL: Final = "botfactory"
 _BEARER: Final = "bearer."
+#: Of one person to one process. A tab has up to twelve; beyond this a page asks every few seconds instead.
+MOST_LINES: Final = 100
+_PORTS: Final = {"http": "80", "https": "443"}
 
 
 def shown_token(scope: Mapping[str, Any]) -> str:
@@ -36,12 +42,62 @@ class OriginOrToken:
     """
 
     def __init__(self, inner: Any) -> None:
-        self.by_token, self.by_session = inner, AllowedHostsOriginValidator(inner)
+        self.inner, self.refuse = inner, WebsocketDenier.as_asgi()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
-        free = shown_token(scope) and (not origin or is_allowed(origin))
-        return await (self.by_token if free else self.by_session)(scope, receive, send)
+        headers = dict(scope["headers"])
+        origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
+        by_token = shown_token(scope) and (not origin or is_allowed(origin))
+        is_open = by_token or is_own_page(origin, host)
+        return await (self.inner if is_open else self.refuse)(scope, receive, send)
+
+
+def is_own_page(origin: str, host: str) -> bool:
+    """Return whether a page of this site asks: its origin is the very host that was asked, port included.
+
+    As Django checks the origin of forms, so a name in CSRF_TRUSTED_ORIGINS is one of this site's too.
+    """
+    scheme, _, netloc = origin.lower().partition("://")
+    if scheme not in _PORTS or (settings.HTTPS and scheme != "https"):
+        return False
+    name, _ = split_domain_port(netloc)
+    if not validate_host(name, settings.ALLOWED_HOSTS):
+        return False
+    return _with_port(netloc, scheme) == _with_port(host.lower(), scheme) or origin in settings.CSRF_TRUSTED_ORIGINS
+
+
+def _with_port(netloc: str, scheme: str) -> tuple[str, str]:
+    name, port = split_domain_port(netloc)
+    return name, port or _PORTS[scheme]
+
+
+class Lines:
+    """How many lines each person keeps open to this process: sockets and streams of events.
+
+    Counted here and not for all processes together: a line costs the process that holds it, and whoever is killed
+    leaves no wrong number behind.
+    """
+
+    def __init__(self) -> None:
+        self.open: Counter[int] = Counter()
+
+    def is_full(self, person: int) -> bool:
+        return self.open[person] >= MOST_LINES
+
+    def take(self, person: int) -> bool:
+        """Return whether the person has one more; False where they have MOST_LINES."""
+        if self.is_full(person):
+            return False
+        self.open[person] += 1
+        return True
+
+    def give_back(self, person: int) -> None:
+        self.open[person] -= 1
+        if self.open[person] <= 0:
+            del self.open[person]
+
+
+lines: Final = Lines()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ const DEAD_LINE_MS = 60_000;
 const POLL_MS = 3_000;
 const LONGEST_PAUSE_MS = 15_000;
 const OPENING_MS = 8_000;
+/** The server's code for: you have as many sockets open as you may. Another tab needs to close first. */
+const TOO_MANY = 4429;
+const CROWDED_PAUSE_MS = 60_000;
 
 export class JobSocket {
   /**
@@ -58,8 +61,8 @@ export class JobSocket {
       this.#isUp();
       this.#take(JSON.parse(message.data));
     });
-    socket.addEventListener("close", () => {
-      if (socket === this.socket) this.#lost();
+    socket.addEventListener("close", ({ code }) => {
+      if (socket === this.socket) this.#lost(code === TOO_MANY);
     });
   }
 
@@ -76,10 +79,10 @@ export class JobSocket {
     this.watchdog = setTimeout(() => this.#lost(), patience);
   }
 
-  #lost() {
+  #lost(isCrowded = false) {
     this.#drop();
     if (this.closed) return;
-    const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.failures) * (0.75 + Math.random() / 2);
+    const pause = isCrowded ? CROWDED_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.failures) * (0.75 + Math.random() / 2);
     this.failures += 1;
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.#connect(), pause);

@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,10 +14,11 @@ from django.test import Client
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from botfactory.asgi import application
-from botfactory.jobs import events, services, worker
+from botfactory.jobs import events, services, watching, worker
 from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
+from tests.rest.helpers import require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,3 +182,107 @@ async def test_a_revoked_token_watches_no_longer(alice: User, monkeypatch: pytes
         if message["type"] == "websocket.close":
             break
     assert message["code"] == 4404
+
+
+LONG_NUMBER = "9" * 5_000
+
+
+@pytest.mark.parametrize("after", [LONG_NUMBER, "٣", "²", "9" * 19, "+1", "1e3"])
+async def test_no_number_ends_the_socket(alice: User, after: str) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk, f"?after={quote(after)}")
+    assert (await line.connect())[0]
+    assert (await line.receive_json_from(timeout=5))["type"] == "snapshot"
+    await line.disconnect()
+
+
+@pytest.mark.parametrize("after", [LONG_NUMBER, "9" * 4_000, "9" * 19, "1e400", "NaN"])
+async def test_no_message_ends_the_socket(alice: User, after: str) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    await line.connect()
+    first = await line.receive_json_from(timeout=5)
+    for text in (f'{{"after": {after}}}', "[" * 50_000, '{"after":' * 50_000, ""):
+        await line.send_input({"type": "websocket.receive", "text": text})
+    await line.send_to(bytes_data=b"\xff\x00")
+    await line.send_json_to({"after": 0})
+    messages = [await line.receive_json_from(timeout=5)]
+    while not messages[-1]["events"]:
+        messages.append(await line.receive_json_from(timeout=5))
+    assert messages[-1] == first
+    await line.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "is_own"),
+    [
+        ("http://localhost", "localhost", True),
+        ("http://localhost:80", "localhost", True),
+        ("http://localhost:8000", "localhost:8000", True),
+        ("http://LOCALHOST:8000", "localhost:8000", True),
+        ("http://[::1]:8000", "[::1]:8000", True),
+        ("https://localhost", "localhost:443", True),
+        # Another program of this machine.
+        ("http://localhost:3000", "localhost:8000", False),
+        ("http://localhost", "localhost:8000", False),
+        ("http://127.0.0.1:8000", "localhost:8000", False),
+        # A name that was made to lead here.
+        ("http://evil.example", "evil.example", False),
+        ("http://localhost.evil.example", "localhost", False),
+        ("null", "localhost", False),
+        ("", "localhost", False),
+        ("file://localhost", "localhost", False),
+        ("http://localhost:x", "localhost", False),
+    ],
+)
+def test_the_page_of_a_socket_comes_from_the_very_same_host_and_port(origin: str, host: str, is_own: bool) -> None:
+    assert watching.is_own_page(origin, host) is is_own
+
+
+def test_behind_https_the_page_does_too(settings: Any) -> None:
+    settings.HTTPS, settings.ALLOWED_HOSTS = True, ["bots.example"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://bots.example"]
+    assert watching.is_own_page("https://bots.example", "bots.example")
+    # A proxy that names itself to us.
+    assert watching.is_own_page("https://bots.example", "127.0.0.1:8000")
+    assert not watching.is_own_page("http://bots.example", "bots.example")
+
+
+async def test_the_page_of_another_port_opens_no_socket(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    line.scope["headers"] = [(b"origin", b"http://localhost:3000"), *line.scope["headers"][1:]]
+    assert not (await line.connect())[0]
+
+
+async def test_a_person_has_so_many_sockets_and_streams_and_those_of_others_do_not_count(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_LINES", 2)
+    own, foreign = await sync_to_async(submit)(alice), await sync_to_async(submit)(bob)
+    client = await sync_to_async(signed_in)(alice)
+    held = [socket(client, own.pk) for _ in range(2)]
+    for line in held:
+        assert (await line.connect())[0]
+        await line.receive_json_from(timeout=5)
+    one_more = socket(client, own.pk)
+    # Accepted, so that the browser tells its page the code.
+    assert (await one_more.connect())[0]
+    assert (await one_more.receive_output(timeout=5))["code"] == 4429
+    await one_more.disconnect()
+    refused = await sync_to_async(client.get)(f"/api/v1/jobs/{own.pk}/events?stream=1")
+    require_error(refused, 429, "too_many_streams")
+    other = socket(await sync_to_async(signed_in)(bob), foreign.pk)
+    await other.connect()
+    assert (await other.receive_json_from(timeout=5))["type"] == "snapshot"
+    await held.pop().disconnect()
+    another = socket(client, own.pk)
+    await another.connect()
+    assert (await another.receive_json_from(timeout=5))["type"] == "snapshot"
+    for line in (*held, other, another):
+        await line.disconnect()
+    assert not watching.lines.open
+
+
+def test_twenty_tabs_are_no_crowd() -> None:
+    assert watching.MOST_LINES >= 5 * 20

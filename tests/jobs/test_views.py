@@ -37,6 +37,15 @@ def test_the_owner_polls_what_the_socket_sends(alice: User, job: Job) -> None:
     assert client.get(f"/jobs/{job.pk}/events?after=nonsense").json()["events"] == whole["events"]
 
 
+@pytest.mark.parametrize("after", ["9" * 5_000, "9" * 19, "٣", "²", "-1", "1e3", ""])
+def test_no_number_in_the_address_is_a_mistake_of_ours(alice: User, job: Job, after: str) -> None:
+    client = signed_in(alice)
+    page = client.get(f"/jobs/{job.pk}/events", {"after": after})
+    api = client.get(f"/api/v1/jobs/{job.pk}/events", {"after": after})
+    assert page.status_code == 200 and page.json()["job"]["id"] == str(job.pk)
+    assert api.status_code == 422 and api.json()["error"]["param"] == "after"
+
+
 @pytest.mark.parametrize("path", ["/jobs/{}/", "/jobs/{}/events"])
 def test_strangers_get_what_they_get_for_a_job_that_does_not_exist(
     path: str, job: Job, bob: User, admin: User, charlie: Client
