@@ -262,25 +262,34 @@ def evaluate(
     elif not file_name.endswith(POST_FILES):
         raise BaseError(f"The file {file_name} is not one of posts, a post a line: {', '.join(POST_FILES)}.")
     shown = file or Path(file_name).name[:200]
-    with transaction.atomic():
-        job = jobs.submit(
-            owner=by,
-            kind=EVALUATE_BASES,
-            title=f"Evaluate {len(models)} base model{'s' * (len(models) != 1)} on {shown}",
-            arguments={
-                "models": [str(model.pk) for model in models],
-                "names": [model.full_name for model in models],
-                "file": file,
-                "shown": shown,
-            },
-        )
+    # Among the uploads, where one that is left behind is swept.
+    staged = Path(site.UPLOADS_DIR) / str(uuid.uuid4())
+    try:
         if uploaded is not None:
-            # Before the commit, after which a worker may take it.
-            folder = work_dir(job)
-            folder.mkdir(parents=True, exist_ok=True)
+            # Before the transaction: SQLite has one writer, and a file may be large.
+            staged.mkdir(parents=True)
             ending = next(ending for ending in reversed(POST_FILES) if file_name.endswith(ending))
-            with (folder / f"{UPLOADED}{ending}").open("wb") as kept:
+            with (staged / f"{UPLOADED}{ending}").open("wb") as kept:
                 shutil.copyfileobj(uploaded, kept)
+        with transaction.atomic():
+            job = jobs.submit(
+                owner=by,
+                kind=EVALUATE_BASES,
+                title=f"Evaluate {len(models)} base model{'s' * (len(models) != 1)} on {shown}",
+                arguments={
+                    "models": [str(model.pk) for model in models],
+                    "names": [model.full_name for model in models],
+                    "file": file,
+                    "shown": shown,
+                },
+            )
+            if uploaded is not None:
+                # Before the commit, after which a worker may take it.
+                folder = work_dir(job)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(staged, folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
     return job
 
 

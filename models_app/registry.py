@@ -16,6 +16,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Q, QuerySet
 
 from botfactory.accounts.models import User
+from botfactory.folders import remove_when_committed
 from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
 from models_app.ml import checkpoint
@@ -406,14 +407,15 @@ def may_go(model: TrainedModel) -> bool:
 
 
 def delete(model: TrainedModel) -> None:
-    """The model is gone: first the row, so that nobody finds a model without files, then the files.
+    """The model is gone: first the row, so that nobody finds a model without files, then the files, after the commit.
 
     As require_may_go.
     """
     require_may_go(model)
     path = path_of(model)
-    model.delete()
-    shutil.rmtree(path, ignore_errors=True)
+    with transaction.atomic():
+        model.delete()
+        remove_when_committed(path)
 
 
 def delete_models_of(user: User) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 from django.conf import settings
@@ -10,6 +9,7 @@ from django.conf import settings
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE
 from botfactory.ops.checks import Report
+from tweets import uploads
 from tweets.models import Corpus
 
 
@@ -21,21 +21,12 @@ def corpora(report: Report) -> None:
             f"{corpus.name} of {corpus.owner} ({corpus.pk}) waits for an import that does not exist",
             "its owner can delete it and bring the posts again",
         )
-    lost = _uploads() - set(Corpus.objects.values_list("pk", flat=True))
+    lost = uploads.without_corpus()
     for corpus_id in sorted(lost, key=str)[:20]:
         folder = Path(settings.UPLOADS_DIR) / str(corpus_id)
-        report.warning(f"{folder} was uploaded for a corpus that is deleted", "delete the folder")
+        report.warning(
+            f"{folder} was uploaded for a corpus that is deleted",
+            "delete the folder, or start the workers again: they remove what is older than an hour",
+        )
     if not stuck and not lost:
         report.ok("every corpus has its import, and every upload its corpus")
-
-
-def _uploads() -> set[uuid.UUID]:
-    """The corpora that uploaded files are kept for."""
-    folder = Path(settings.UPLOADS_DIR)
-    found = set()
-    for path in folder.iterdir() if folder.is_dir() else ():
-        try:
-            found.add(uuid.UUID(path.name))
-        except ValueError:
-            continue
-    return found

@@ -43,12 +43,12 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
         with suppress(CorpusGone):
             idle.lock(corpus)
         # What was queued until then; nothing can be from now on.
-        number_of_jobs += jobs.delete_jobs(of_it.all())
+        number_of_jobs += jobs.delete_jobs(of_it)
         posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
         gone = Gone(posts=posts, files=files, jobs=number_of_jobs)
         audit.record_corpus(AuditEntry.Action.DELETE, corpus, by=by, **asdict(gone))
-    uploads.remove(corpus)
+        uploads.remove_when_committed(corpus)
     return gone
 
 

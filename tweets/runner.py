@@ -155,6 +155,7 @@ def register() -> None:
             queue="default",
             template="tweets/import.html",
             run=run_import,
+            prepare=uploads.sweep,
             may_start=may_start,
             ended=import_ended,
         )

@@ -297,9 +297,10 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
 
 def forget_upload(corpus: Corpus) -> None:
     """The uploaded file is gone: its posts are in the database, and an archive holds more than posts."""
-    uploads.remove(corpus)
     texts = corpus.posts.aggregate(stored=Sum(Length("text") + Length("cleaned")))
-    Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
+    with transaction.atomic():
+        Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
+        uploads.remove_when_committed(corpus)
 
 
 def too_small_sentence(corpus: Corpus) -> str:

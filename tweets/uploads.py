@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import time
+import uuid
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from django.conf import settings
 
+from botfactory import folders
 from tweets.errors import UploadTooLarge
 from tweets.models import Corpus
 
 _BLOCK = 1024 * 1024
+#: An upload that has had no corpus for so long will get none.
+SWEPT_AFTER: Final = timedelta(hours=1)
 
 
 def folder_of(corpus: Corpus) -> Path:
@@ -44,8 +51,37 @@ def keep(corpus: Corpus, file: BinaryIO, file_name: str, *, head: bytes = b"") -
 
 
 def remove(corpus: Corpus) -> None:
-    """It is gone, if it was there."""
+    """It is gone, if it was there: for a corpus that has no row."""
     shutil.rmtree(folder_of(corpus), ignore_errors=True)
+
+
+def remove_when_committed(corpus: Corpus) -> None:
+    """It is gone, if it was there, once the transaction is committed."""
+    folders.remove_when_committed(folder_of(corpus))
+
+
+def without_corpus() -> set[uuid.UUID]:
+    """The ids under which uploads are kept that no corpus has: it is deleted, or is being made just now."""
+    return _kept() - set(Corpus.objects.values_list("pk", flat=True))
+
+
+def sweep() -> None:
+    """Uploads whose corpus was deleted, but not they, are gone: whoever did that was killed in between."""
+    for number in without_corpus():
+        folder = Path(settings.UPLOADS_DIR) / str(number)
+        with suppress(FileNotFoundError):
+            # One that is newer may belong to a corpus whose row comes next.
+            if time.time() - folder.stat().st_mtime > SWEPT_AFTER.total_seconds():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kept() -> set[uuid.UUID]:
+    folder = Path(settings.UPLOADS_DIR)
+    found = set()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(ValueError):
+            found.add(uuid.UUID(path.name))
+    return found
 
 
 def _write(file: BinaryIO, head: bytes, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from botfactory.folders import remove_when_committed
 from botfactory.jobs import events, turns
 from botfactory.jobs.errors import JobCancelled, LostClaim
 from botfactory.jobs.models import Job
@@ -45,8 +45,8 @@ def kept_dir(job: Job) -> Path:
 
 
 def discard_work_dir(job: Job) -> None:
-    """Delete the folder of a job with those of all its attempts."""
-    shutil.rmtree(work_dir(job), ignore_errors=True)
+    """Delete the folder of a job, with those of all its attempts, once the transaction is committed."""
+    remove_when_committed(work_dir(job))
 
 
 def _newest_attempt(folder: Path, before: int | None = None) -> Path | None:

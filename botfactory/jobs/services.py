@@ -184,14 +184,14 @@ def delete_jobs(jobs: QuerySet[Job]) -> int:
 
     What a running job has used up is charged here, since its worker finds nothing to charge any more.
     """
-    chosen = list(jobs)
+    chosen = list(jobs.all())
     for job in chosen:
         with transaction.atomic():
             held = Job.objects.select_for_update().filter(pk=job.pk, state__in=HELD).first()
             if held is not None:
                 usage.charge(held, timezone.now())
             Job.objects.filter(pk=job.pk).delete()
-        discard_work_dir(job)
+            discard_work_dir(job)
     return len(chosen)
 
 
