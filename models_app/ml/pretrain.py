@@ -6,7 +6,6 @@ the losses for TensorBoard, `directory/training.csv` the losses for everybody el
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import losses
 from .checkpoint import Checkpoint, recover, save
 from .config import NetworkConfig, PretrainConfig
 from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
@@ -163,8 +163,9 @@ class _Pretraining:
         self._packer = self._packed(None)
         self._learner.reset(self._config.batch_size)
         self._directory.mkdir(parents=True, exist_ok=True)
-        with (self._directory / LOSSES).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow(["minutes", "bytes", "learning_rate", "train_loss", "validation_loss"])
+        # First of all: what is killed before its first save must not go on as the training before it.
+        (self._directory / STATE).unlink(missing_ok=True)
+        losses.begin(self._directory / LOSSES)
 
     def resume(self) -> None:
         path = self._directory / STATE
@@ -182,15 +183,8 @@ class _Pretraining:
             raise CheckpointError(
                 f"Training cannot go on from {path} ({error}); start without resume, which begins anew."
             ) from error
-        self._forget_later_losses()
-
-    def _forget_later_losses(self) -> None:
-        """Losses written after the state was saved will be written again: the curve must not run twice."""
-        path = self._directory / LOSSES
-        with path.open(encoding="utf-8", newline="") as file:
-            head, *rows = csv.reader(file)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([head, *(row for row in rows if int(row[1]) <= self._run.bytes_seen)])
+        # Losses written after the state was saved will be written again: the curve must not run twice.
+        losses.forget_after(self._directory / LOSSES, self._run.bytes_seen)
 
     def run(
         self,
@@ -271,11 +265,10 @@ class _Pretraining:
             run.best_loss, run.best_minutes = loss, run.elapsed / 60
             self._best = self._learner.weights()
             self._write({"validation_loss": loss, "bits_per_character": bits, "train_loss": train_loss, "sample": True})
-        with (self._directory / LOSSES).open("a", encoding="utf-8", newline="") as file:
-            row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
-            csv.writer(file).writerow(row)
-        losses = {"loss/train": train_loss, "loss/validation": loss, "bits_per_character": bits, "learning_rate": rate}
-        events.scalars(run.steps, losses)
+        row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
+        losses.append(self._directory / LOSSES, row)
+        told = {"loss/train": train_loss, "loss/validation": loss, "bits_per_character": bits, "learning_rate": rate}
+        events.scalars(run.steps, told)
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
     def _finished(self) -> Checkpoint:

@@ -114,6 +114,63 @@ def test_a_cancelled_training_goes_on_as_if_it_had_not_been(files: dict[str, Any
     assert minutes == sorted(set(minutes))
 
 
+def test_a_training_begun_anew_and_killed_before_its_first_save_is_not_the_one_before(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(31))
+    old, _ = load_state(files["directory"] / STATE)
+
+    class Killed(BaseException):
+        """Nothing is saved on the way out."""
+
+    def killed() -> Any:
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(files, resume=False, control=killed)
+    with pytest.raises(Cancelled, match=r"after 0\.0 minutes"):
+        train(files, control=cancel_after(1))
+    new, facts = load_state(files["directory"] / STATE)
+    assert facts["run"]["steps"] == 1
+    assert any(not np.array_equal(new[name], old[name]) for name in old)
+
+
+@pytest.mark.parametrize("torn", [b"0.50", b"0.50,99999,0.00", b"\0" * 40, b"0.50,99999,0.001,4.4,\xff", b"\r\n"])
+def test_losses_that_a_kill_has_torn_are_cut_off(files: dict[str, Any], torn: bytes) -> None:
+    table = files["directory"] / LOSSES
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(31))
+    whole = table.read_bytes()
+    table.write_bytes(whole + torn)
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(1))
+    assert table.read_bytes() == whole
+
+
+def test_losses_that_are_gone_keep_no_training_from_going_on(files: dict[str, Any]) -> None:
+    table = files["directory"] / LOSSES
+    for left in (None, b"", b"minu"):
+        with pytest.raises(Cancelled):
+            train(files, control=cancel_after(3))
+        table.unlink()
+        if left is not None:
+            table.write_bytes(left)
+    train(files)
+    assert list(losses(files["directory"])[0]) == ["minutes", "bytes", "learning_rate", "train_loss", "validation_loss"]
+
+
+def test_losses_damaged_in_the_middle_are_told_and_nothing_is_lost(files: dict[str, Any]) -> None:
+    table = files["directory"] / LOSSES
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(31))
+    head, *rows = table.read_text().splitlines(keepends=True)
+    broken = "".join([head, "mended by hand\n", *rows])
+    table.write_text(broken)
+    state = (files["directory"] / STATE).read_bytes()
+    with pytest.raises(CheckpointError, match=r"Line 2 of .* is damaged"):
+        train(files)
+    assert table.read_text() == broken and (files["directory"] / STATE).read_bytes() == state
+
+
 def test_a_saved_state_yields_the_same_next_steps(files: dict[str, Any], tmp_path: Path) -> None:
     ended: list[Checkpoint] = []
     for directory, stops in ((tmp_path / "whole", [40]), (tmp_path / "parts", [17, 23])):
