@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
-from botfactory.ops.checks import Report
+from botfactory.ops.checks import REPAIR, Report
 from botfactory.ops.machine import size_of
-from models_app import integrity, registry
+from models_app import guards, integrity, registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.models import TrainedModel
@@ -63,7 +64,15 @@ def checkpoints(report: Report) -> None:
     for model in models:
         if trouble := integrity.trouble_of(model):
             wrong += 1
-            report.problem(f"{model} ({model.pk}): {trouble.what}", trouble.advice)
+            repair = partial(guards.make_again, model) if trouble.guard_can_be_made else None
+            report.problem(f"{model} ({model.pk}): {trouble.what}", trouble.advice, repair=repair)
+        elif guards.state_of(model) is guards.State.TO_BE_MADE:
+            wrong += 1
+            report.warning(
+                f"{model} ({model.pk}): its copy guard is missing, and would be lost with the posts",
+                f"run `{REPAIR}`: it's made again from the posts",
+                repair=partial(guards.make_again, model),
+            )
     if not wrong:
         report.ok(f"the files of all {len(models)} models are those that were registered")
     known = {registry.path_of(model).resolve() for model in models}

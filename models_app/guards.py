@@ -150,6 +150,23 @@ def _keep(model: TrainedModel, guard: CopyGuard) -> None:
         logger.info("the copy guard of %s (%s) was made again", model, model.pk)
 
 
+def make_again(model: TrainedModel) -> str:
+    """The guard is made from the posts, in the place of a file that is missing or damaged; what was done, in words.
+
+    GuardLost where the posts are gone: the file stays as it is then. OSError where there is no room for it.
+    """
+    state = state_without_file(model)
+    if state is State.LOST or state is State.NOT_NEEDED:
+        raise GuardLost(model)
+    path = registry.path_of(model) / registry.FINGERPRINTS
+    path.unlink(missing_ok=True)
+    guard = guard_of(model)
+    assert guard is not None
+    if not path.exists():
+        raise OSError(f"{path} cannot be written")
+    return f"made again from {len(guard):,} posts"
+
+
 def guard_of_version(corpus: Corpus | None, start: TrainedModel | None) -> CopyGuard | None:
     """What a version of the base model is to know that learns this corpus, from this start; None where that is nothing.
 

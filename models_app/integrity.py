@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from botfactory.ops.checks import REPAIR
 from models_app import guards, registry
 from models_app.ml import checkpoint
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
+from models_app.ml.resume import StateError
 from models_app.models import TrainedModel
 
 
@@ -18,6 +20,8 @@ class Trouble:
 
     what: str
     advice: str
+    #: It is the copy guard's file alone, and the posts are here.
+    guard_can_be_made: bool = False
 
 
 def trouble_of(model: TrainedModel) -> Trouble | None:
@@ -52,14 +56,11 @@ def _guard_trouble(model: TrainedModel) -> Trouble | None:
         try:
             CopyGuard.load(file)
         except CheckpointError as error:
-            return Trouble(f"its copy guard can't be read, so it doesn't write: {error}", _without_file(model))
+            what = f"its copy guard can't be read, so it doesn't write: {error}"
+            if guards.state_without_file(model) is guards.State.TO_BE_MADE and isinstance(error.__cause__, StateError):
+                return Trouble(what, f"run `{REPAIR}`: it's made again from the posts", guard_can_be_made=True)
+            return Trouble(what, "restore the file from your backup, or have its owner train a new bot")
     return None
-
-
-def _without_file(model: TrainedModel) -> str:
-    if guards.state_without_file(model) is guards.State.LOST:
-        return "restore the file from your backup, or have its owner train a new bot"
-    return "restore the file from your backup, or delete it: then it's made again from the posts"
 
 
 def advice_for(model: TrainedModel) -> str:

@@ -1,15 +1,16 @@
-"""The doctor on corpora: uploads that nobody needs any more, and imports that nobody does."""
+"""The doctor on corpora: uploads that nobody needs any more, imports that nobody does, and wrong numbers of posts."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE
-from botfactory.ops.checks import Report
-from tweets import uploads
+from botfactory.ops.checks import REPAIR, Report
+from tweets import counts, uploads
 from tweets.models import Corpus
 
 
@@ -28,5 +29,13 @@ def corpora(report: Report) -> None:
             f"{folder} was uploaded for a corpus that is deleted",
             "delete the folder, or start the workers again: they remove what is older than an hour",
         )
-    if not stuck and not lost:
-        report.ok("every corpus has its import, and every upload its corpus")
+    wrong = counts.differences()
+    for difference in wrong:
+        corpus = difference.corpus
+        report.warning(
+            f"{corpus.name} of {corpus.owner} ({corpus.pk}) says: {difference.what}",
+            f"run `{REPAIR}`: it counts again, and cleans again where that is needed",
+            repair=partial(counts.put_right, corpus),
+        )
+    if not stuck and not lost and not wrong:
+        report.ok("every corpus has its import and counts its posts, and every upload has its corpus")

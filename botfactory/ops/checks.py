@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from django.db import DatabaseError
@@ -16,6 +16,14 @@ class Level(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
+    #: Was a problem or a warning a moment ago.
+    REPAIRED = "repaired"
+
+
+#: Mends what was found and returns what it did, in words.
+Repair = Callable[[], str]
+#: What to tell people to run for a finding that has one.
+REPAIR = "manage.py doctor --repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +34,21 @@ class Finding:
     check: str
     what: str
     advice: str = ""
+    repair: Repair | None = None
 
     def as_json(self) -> dict[str, str]:
-        return asdict(self)
+        return {"level": self.level, "check": self.check, "what": self.what, "advice": self.advice}
+
+    def repaired(self) -> Finding:
+        """The finding after its repair, if it has one; it is as it was, with the reason, where that failed."""
+        if self.repair is None:
+            return self
+        try:
+            done = self.repair()
+        except Exception as error:
+            logger.debug("the repair of %s failed", self.what, exc_info=True)
+            return replace(self, what=f"{self.what}. It could not be repaired: {first_line(error)}", repair=None)
+        return Finding(Level.REPAIRED, self.check, f"{self.what}. Now: {done}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +61,11 @@ class Report:
     def ok(self, what: str) -> None:
         self.findings.append(Finding(Level.OK, self.check, what))
 
-    def warning(self, what: str, advice: str) -> None:
-        self.findings.append(Finding(Level.WARNING, self.check, what, advice))
+    def warning(self, what: str, advice: str, *, repair: Repair | None = None) -> None:
+        self.findings.append(Finding(Level.WARNING, self.check, what, advice, repair))
 
-    def problem(self, what: str, advice: str) -> None:
-        self.findings.append(Finding(Level.PROBLEM, self.check, what, advice))
+    def problem(self, what: str, advice: str, *, repair: Repair | None = None) -> None:
+        self.findings.append(Finding(Level.PROBLEM, self.check, what, advice, repair))
 
 
 Check = Callable[[Report], None]

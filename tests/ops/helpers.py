@@ -40,12 +40,12 @@ def real_worker(queue: str) -> Iterator[str]:
         process.wait()
 
 
-def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:
+def doctor(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, list[dict[str, Any]]]:
     """The exit status and the findings of `manage.py doctor --json`."""
     capsys.readouterr()
     status = 0
     try:
-        call_command("doctor", "--json")
+        call_command("doctor", "--json", *options)
     except SystemExit as exit:
         status = int(str(exit.code))
     answer = json.loads(capsys.readouterr().out)

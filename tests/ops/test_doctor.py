@@ -26,9 +26,14 @@ from models_app import registry
 from models_app.ml import checkpoint
 from models_app.ml.copies import CopyGuard
 from models_app.models import TrainedModel
+from tests.fakes.posts import make_posts
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base
+from tests.models_app.shared_bot import make_bot
 from tests.ops.helpers import NOWHERE, doctor, found, real_worker
+from tests.tweets.helpers import pasted
+from tweets import counts
+from tweets.errors import CorpusBusy
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,6 +158,95 @@ def test_a_copy_guard_that_is_lost_is_a_problem(base: TrainedModel, alice: User,
     file.unlink()
     text = told(examine("checkpoints"), "problem")
     assert f"it doesn't write: {file}" in text and "from your backup, or have its owner train a new bot" in text
+
+
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The doctor looks at these alone."""
+    every = dict(checks._checks)
+    return lambda *names: monkeypatch.setattr(checks, "_checks", {name: every[name] for name in names})
+
+
+def test_wrong_numbers_of_posts_are_told_and_counted_again(
+    alice: User, capsys: pytest.CaptureFixture[str], only: Callable[..., None]
+) -> None:
+    only("corpora")
+    corpus = pasted(alice, make_posts(40))
+    assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
+    Corpus.objects.filter(pk=corpus.pk).update(posts_found=10)
+    for _ in range(2):
+        text = found(doctor(capsys)[1], "corpora", "warning")
+        assert "Town of alice" in text and "10 posts found, but 40 are there" in text and "doctor --repair" in text
+    status, findings = doctor(capsys, "--repair")
+    assert status == 0 and "Now: counted again →" in found(findings, "corpora", "repaired")
+    corpus.refresh_from_db()
+    assert corpus.posts_found == 40 and corpus.is_ready
+    assert {finding["level"] for finding in doctor(capsys, "--repair")[1]} == {"ok"}
+
+
+def test_posts_that_were_never_cleaned_are_cleaned_by_a_job(
+    alice: User, capsys: pytest.CaptureFixture[str], only: Callable[..., None]
+) -> None:
+    only("corpora")
+    corpus = pasted(alice, make_posts(40))
+    kept = corpus.posts_kept
+    for post in corpus.posts.all()[:15]:
+        post.cleaned = post.dropped = ""
+        post.save()
+    text = found(doctor(capsys)[1], "corpora", "warning")
+    assert "all posts cleaned, but 15 are not" in text and f"{kept} posts kept, but {kept - 15} are" in text
+    assert "is queued" in found(doctor(capsys, "--repair")[1], "corpora", "repaired")
+    # While it waits, nothing is wrong, and nobody learns from the posts.
+    assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
+    corpus.refresh_from_db()
+    assert not corpus.is_ready
+    worker.run(Job.objects.latest("created_at").pk)
+    corpus.refresh_from_db()
+    assert (corpus.posts_kept, corpus.is_ready) == (kept, True)
+    assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
+
+
+def test_numbers_of_posts_that_a_job_works_on_are_left_alone(
+    alice: User, capsys: pytest.CaptureFixture[str], only: Callable[..., None]
+) -> None:
+    only("corpora")
+    corpus = pasted(alice, make_posts(40))
+    Corpus.objects.filter(pk=corpus.pk).update(posts_found=10, posts_kept=1)
+    queued = Job.objects.create(owner=alice, kind="import", title="Busy", subject_id=corpus.pk)
+    assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
+    with pytest.raises(CorpusBusy):
+        counts.put_right(corpus)
+    queued.delete()
+    assert counts.put_right(Corpus.objects.get(pk=corpus.pk)).endswith("is queued")
+
+
+def test_a_repair_that_fails_is_told_with_the_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> str:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(
+        checks, "_checks", {"a thing": lambda report: report.problem("It is wrong", "mend it", repair=broken)}
+    )
+    status, findings = doctor(capsys, "--repair")
+    assert status == 1
+    assert found(findings, "a thing", "problem") == "It is wrong. It could not be repaired: no room → mend it"
+
+
+def test_copy_guards_that_are_missing_or_damaged_are_made_again_where_the_posts_are_here(
+    base: TrainedModel, alice: User, capsys: pytest.CaptureFixture[str], only: Callable[..., None]
+) -> None:
+    only("checkpoints")
+    model = make_bot(pasted(alice, make_posts(200)), base)
+    file = registry.path_of(model) / registry.FINGERPRINTS
+    whole = file.read_bytes()
+    for level, damage in (("warning", file.unlink), ("problem", lambda: file.write_bytes(whole[:-8]))):
+        damage()
+        text = found(doctor(capsys)[1], "checkpoints", level)
+        assert "copy guard" in text and "doctor --repair" in text
+        assert "made again from 200 posts" in found(doctor(capsys, "--repair")[1], "checkpoints", "repaired")
+        assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
 
 
 def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: Examine) -> None:

@@ -11,33 +11,43 @@ from botfactory.ops.commands import ProductCommand
 
 
 class Command(ProductCommand):
-    help = "Look at everything that the product needs, and say what to do about what is not well. Changes nothing."
+    help = (
+        "Look at everything that the product needs, and say what to do about what is not well. Changes nothing, unless "
+        "you say --repair."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one line of JSON instead of lines for people")
+        parser.add_argument(
+            "--repair",
+            action="store_true",
+            help="also mend what nothing can be lost by: numbers of posts, and copy guards whose posts are here",
+        )
 
     def prepare(self) -> None:
         """Nothing: a doctor who makes the tables could not say that they were missing."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = []
-        for finding in checks.examine():
+        for examined in checks.examine():
+            finding = examined.repaired() if options["repair"] else examined
             found.append(finding)
             if not options["json"]:
                 self._say(finding)
         counts = {level: sum(finding.level == level for finding in found) for level in Level}
-        problems, warnings = counts[Level.PROBLEM], counts[Level.WARNING]
+        problems, warnings, repaired = counts[Level.PROBLEM], counts[Level.WARNING], counts[Level.REPAIRED]
         if options["json"]:
-            self.write_json(
-                {"problems": problems, "warnings": warnings, "findings": [finding.as_json() for finding in found]}
-            )
+            numbers = {"problems": problems, "warnings": warnings, "repaired": repaired}
+            self.write_json({**numbers, "findings": [finding.as_json() for finding in found]})
         else:
-            self.stdout.write(f"Problems: {problems}, warnings: {warnings}, well: {counts[Level.OK]}.")
+            mended = f" repaired: {repaired}," if options["repair"] else ""
+            self.stdout.write(f"Problems: {problems}, warnings: {warnings},{mended} well: {counts[Level.OK]}.")
         if problems:
             sys.exit(1)
 
     def _say(self, finding: Finding) -> None:
-        styles = {Level.OK: self.style.SUCCESS, Level.WARNING: self.style.WARNING, Level.PROBLEM: self.style.ERROR}
+        well, warning, problem = self.style.SUCCESS, self.style.WARNING, self.style.ERROR
+        styles = {Level.OK: well, Level.REPAIRED: well, Level.WARNING: warning, Level.PROBLEM: problem}
         advice = f" → {finding.advice}" if finding.advice else ""
-        level = styles[finding.level](f"{finding.level:<7}")
+        level = styles[finding.level](f"{finding.level:<8}")
         self.stdout.write(f"{level}  {finding.check}: {finding.what}{advice}")

@@ -1,0 +1,73 @@
+"""What a corpus says of its posts, against the rows that are there: compared for the doctor, and put right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, Q
+
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import ACTIVE
+from tweets import audit, idle, services
+from tweets.models import AuditEntry, Corpus
+
+_ROWS = {
+    "found_rows": Count("posts"),
+    "kept_rows": Count("posts", filter=Q(posts__dropped="") & ~Q(posts__cleaned="")),
+    # Those that a cleaning has looked at have a text or a reason.
+    "raw_rows": Count("posts", filter=Q(posts__dropped="", posts__cleaned="")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A corpus whose numbers are not those of its rows; `what` says which, in a sentence without its end."""
+
+    corpus: Corpus
+    what: str
+    needs_cleaning: bool
+
+
+def differences() -> list[Difference]:
+    """Of the corpora that no job is working on."""
+    busy = Job.objects.filter(state__in=ACTIVE).exclude(subject_id=None).values("subject_id")
+    corpora = Corpus.objects.exclude(pk__in=busy).select_related("owner").annotate(**_ROWS)
+    return [found for corpus in corpora if (found := _compared(corpus))]
+
+
+def _compared(corpus: Corpus) -> Difference | None:
+    """The corpus has been asked for with `_ROWS`."""
+    found, kept, raw = (int(getattr(corpus, name)) for name in _ROWS)
+    what = []
+    if found != corpus.posts_found:
+        what.append(f"{corpus.posts_found:,} posts found, but {found:,} are there")
+    # A corpus whose import failed has never been cleaned.
+    needs_cleaning = corpus.is_ready and bool(raw or kept != corpus.posts_kept)
+    if corpus.is_ready and kept != corpus.posts_kept:
+        what.append(f"{corpus.posts_kept:,} posts kept, but {kept:,} are")
+    if corpus.is_ready and raw:
+        what.append(f"all posts cleaned, but {raw:,} are not")
+    return Difference(corpus, "; ".join(what), needs_cleaning) if what else None
+
+
+def put_right(corpus: Corpus) -> str:
+    """The number of posts is that of the rows, and a cleaning by the same rules is queued if the rest is wrong.
+
+    Returns what was done, in words. CorpusBusy and CorpusGone as `idle.lock_unused`; LimitReached where the owner has
+    as many jobs as they may have.
+    """
+    with transaction.atomic():
+        idle.lock_unused(corpus)
+        held = Corpus.objects.select_related("owner").annotate(**_ROWS).get(pk=corpus.pk)
+        difference = _compared(held)
+        if difference is None:
+            return "it is right by now"
+        Corpus.objects.filter(pk=held.pk).update(posts_found=getattr(held, "found_rows"))  # noqa: B009 - an annotation
+        if not difference.needs_cleaning:
+            return "counted again"
+        held.refresh_from_db()
+        Corpus.objects.filter(pk=held.pk).update(state=Corpus.State.IMPORTING)
+        audit.record_corpus(AuditEntry.Action.RECLEAN, held, by=None, rules=held.cleaning_rules.as_dict())
+        services.submit_import(held)
+        return "counted again, and a cleaning by the same rules is queued"
