@@ -1,0 +1,104 @@
+"""A model appears with its files and its row, or with neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+
+from botfactory.accounts.models import User
+from botfactory.jobs import worker
+from botfactory.jobs.errors import LostClaim
+from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app import registry, trainings
+from models_app.ml.copies import CopyGuard
+from models_app.models import TrainedModel
+from tests.at_once import at_once
+from tweets import deletion
+from tweets.models import Corpus
+
+
+@pytest.fixture
+def job(alice: User, corpus: Corpus, base: TrainedModel) -> Job:
+    return trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True)
+
+
+def register(job: Job, corpus: Corpus, base: TrainedModel, fenced: Any) -> TrainedModel:
+    """What the base model knows becomes the bot of `job`: no training is needed to see where files go."""
+    return registry.register(
+        job=job,
+        name="Bot",
+        corpus=corpus,
+        parent=base,
+        parent_name="base",
+        trained=registry.load(base),
+        guard=CopyGuard.of(["some post of theirs"]),
+        meta={},
+        values={},
+        fenced=fenced,
+    )
+
+
+def files_of(owner: User) -> list[Path]:
+    return [path for path in (Path(settings.CHECKPOINTS_DIR) / "users" / str(owner.pk)).rglob("*") if path.is_file()]
+
+
+def test_a_corpus_that_is_deleted_while_its_bot_is_saved_leaves_no_files(
+    alice: User, corpus: Corpus, base: TrainedModel, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_place = registry._in_place
+
+    @contextmanager
+    def deleted_meanwhile(*arguments: Any) -> Iterator[None]:
+        deletion.delete_corpus(corpus, by=alice)
+        with in_place(*arguments):
+            yield
+
+    monkeypatch.setattr(registry, "_in_place", deleted_meanwhile)
+    with pytest.raises(LostClaim):
+        register(job, corpus, base, JobHandle(job).fenced)
+    assert (files_of(alice), TrainedModel.objects.filter(owner=alice).count()) == ([], 0)
+
+
+def test_files_whose_row_was_not_committed_are_gone(alice: User, corpus: Corpus, base: TrainedModel, job: Job) -> None:
+    @contextmanager
+    def not_committed() -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            raise RuntimeError("the commit failed")
+
+    attempts = iter([not_committed, transaction.atomic])
+    with pytest.raises(RuntimeError, match="the commit failed"):
+        register(job, corpus, base, lambda: next(attempts)())
+    assert (files_of(alice), TrainedModel.objects.filter(owner=alice).count()) == ([], 0)
+
+
+def test_two_attempts_that_save_at_once_make_one_whole_model(
+    alice: User, corpus: Corpus, base: TrainedModel, job: Job
+) -> None:
+    Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED)
+    second = worker.claim(job.pk)
+    assert second is not None
+    attempts = iter([job, second] * 3)
+
+    def save() -> str:
+        mine = next(attempts)
+        try:
+            register(mine, corpus, base, JobHandle(mine).fenced)
+        except (LostClaim, OSError) as error:
+            # One that was overtaken may find that what it has put together is gone.
+            return type(error).__name__
+        return "saved"
+
+    assert "saved" in at_once(2, save)
+    model = TrainedModel.objects.get(owner=alice)
+    assert registry.load(model).sha256 == model.sha256 and registry.has_guard(model)
+    folder = registry.path_of(model)
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing is left beside it"
