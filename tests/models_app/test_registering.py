@@ -74,7 +74,7 @@ def test_files_whose_row_was_not_committed_are_gone(alice: User, corpus: Corpus,
             yield
             raise RuntimeError("the commit failed")
 
-    attempts = iter([not_committed, transaction.atomic])
+    attempts: Iterator[Any] = iter([not_committed, transaction.atomic])
     with pytest.raises(RuntimeError, match="the commit failed"):
         register(job, corpus, base, lambda: next(attempts)())
     assert (files_of(alice), TrainedModel.objects.filter(owner=alice).count()) == ([], 0)
