@@ -154,7 +154,13 @@ CHANNEL_LAYERS = {
 }
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Also what counts wrong passwords: it survives a restart, and counts on here while the broker can't be reached.
+    "default": {
+        "BACKEND": "botfactory.shared_cache.SharedCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "botfactory.default",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    },
     # Seen by all web processes. Never cleared as a whole: the broker's queues are in the same database.
     "shared": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -241,6 +247,13 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_RATE_LIMITS = {
+    # Wrong passwords and codes: from one address, and for one account from one address (accounts.attempts)
+    "login_failed": "10/m/ip,5/5m/key",
+    # After so many for one account from everywhere, strangers to it try one at a time.
+    "login_failed_anywhere": "100/h/key",
+    "login_slowed": "1/10s/key",
+}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "dashboard"

@@ -11,6 +11,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
@@ -75,6 +76,8 @@ def broker() -> Iterator[str]:
                 raise
             time.sleep(0.02)
     client.close()
+    # A server that outlives the tests remembers those before.
+    caches["default"].clear()
     yield settings.REDIS_URL
     if server is not None:
         server.terminate()

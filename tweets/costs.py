@@ -133,7 +133,7 @@ def confirmed_cursor(value: str, *, owner: User, account: Account) -> str | None
 
 
 def remember(estimate: Estimate, owner: User) -> None:
-    """For whom no page sends it back: a Yes of `owner` within the hour needs no other look-up, in this process."""
+    """For whom no page sends it back: a Yes of `owner` within the hour needs no other look-up."""
     cache.set(_remembered(owner, estimate.account), estimate.cursor, timeout=SECONDS_TO_CONFIRM)
 
 

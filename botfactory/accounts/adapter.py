@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
-from botfactory.accounts import services, signup
+from botfactory.accounts import attempts, services, signup
 from botfactory.accounts.models import User
 from botfactory.accounts.stages import ConfirmAddress
 
@@ -17,6 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "too_many_login_attempts": "Too many failed attempts. Wait five minutes, then try again.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whether the sign-up page is for who asks; else they are told why not."""
         try:
@@ -35,6 +40,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         except signup.SignupRefused as error:
             raise _refusal(request, error) from None
         return user
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """What the lock after wrong passwords is for: the account from this address, not from everywhere."""
+        return attempts.key_here(request, credentials)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        super().pre_authenticate(request, **credentials)
+        if attempts.is_too_soon(request, credentials):
+            self._rollback_login_failed_rl_usage()
+            raise self.validation_error("too_many_login_attempts")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        attempts.note_failure(request, credentials)
 
     def get_login_stages(self) -> list[str]:
         own = f"{ConfirmAddress.__module__}.{ConfirmAddress.__qualname__}"

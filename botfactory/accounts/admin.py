@@ -19,10 +19,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from botfactory.accounts import limits, passwords, rules, services, signup, tokens
+from botfactory.accounts import limits, passwords, rules, security_log, services, signup, tokens, two_factor
 from botfactory.accounts.forms import InvitationForm
-from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, User
+from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, SecurityEntry, User
+from botfactory.accounts.security_log import Action
 from botfactory.desk import DeskAdmin
+
+#: Fields of a person that say what they may.
+ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
 
 
 class LimitsInline(admin.StackedInline[PersonalLimits, User]):
@@ -63,6 +67,10 @@ def _in_words(numbers: Mapping[str, int | None]) -> str:
     )
 
 
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin[User]):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
@@ -81,7 +89,7 @@ class AccountAdmin(UserAdmin[User]):
     @admin.action(description="Let the selected people sign in again", permissions=["change"])
     def activate(self, request: HttpRequest, people: QuerySet[User]) -> None:
         for user in people:
-            services.activate(user)
+            services.activate(user, by=_person(request))
             self.log_change(request, user, "Activated.")
             self.message_user(request, f"Activated {user}.", messages.SUCCESS)
 
@@ -93,10 +101,25 @@ class AccountAdmin(UserAdmin[User]):
         super().save_model(request, obj, form, change)
         if ends:
             self._deactivate(request, obj)
+        elif change and "is_active" in form.changed_data:
+            security_log.record(Action.ACTIVATED, who=obj, by=_person(request))
+        if changed := ROLES & set(form.changed_data):
+            roles = {name: getattr(obj, name) for name in ("is_staff", "is_superuser")}
+            details = {"changed": sorted(changed), **roles}
+            security_log.record(Action.ROLES_CHANGED, who=obj, by=_person(request), **details)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Django's page on which an administrator sets somebody's password."""
+        before = User.objects.filter(pk=id).first() if id.isdecimal() else None
+        answer = super().user_change_password(request, id, form_url)
+        after = User.objects.filter(pk=before.pk).first() if before else None
+        if before and after and before.password != after.password:
+            security_log.record(Action.PASSWORD_CHANGED, who=after, by=_person(request), request=request)
+        return answer
 
     def _deactivate(self, request: HttpRequest, user: User) -> None:
         try:
-            ended = services.counted(services.deactivate(user))
+            ended = services.counted(services.deactivate(user, by=_person(request)))
         except services.LastAdministrator as error:
             self.message_user(request, str(error), messages.WARNING)
             return
@@ -124,7 +147,7 @@ class AccountAdmin(UserAdmin[User]):
             self.message_user(request, message, messages.WARNING)
             return
         user = people.get()
-        link = request.build_absolute_uri(passwords.reset_path(user))
+        link = request.build_absolute_uri(passwords.reset_path(user, by=_person(request)))
         self.message_user(request, f"Give {user} this link, it works once within three days: {link}", messages.WARNING)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[InlineModelAdmin[Any, Any]]]:
@@ -143,7 +166,7 @@ class AccountAdmin(UserAdmin[User]):
             self._delete(request, user)
 
     def _delete(self, request: HttpRequest, user: User) -> None:
-        gone = services.counted(services.delete_account(user))
+        gone = services.counted(services.delete_account(user, by=_person(request)))
         self.message_user(request, f"With {user.username} went {gone}.", messages.SUCCESS)
 
     @admin.display(ordering="job_count")
@@ -167,7 +190,7 @@ class ApiTokenAdmin(DeskAdmin[ApiToken]):
     @admin.action(description="Revoke the selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
         for token in chosen:
-            tokens.revoke_token(token)
+            tokens.revoke_token(token, by=_person(request))
             self.message_user(request, f"{token} of {token.owner} is revoked.", messages.SUCCESS)
 
 
@@ -253,13 +276,16 @@ admin.site.unregister([Authenticator, UserSession])
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(DeskAdmin[Authenticator]):
-    """Who has a second factor. Deleting it lets somebody in again who has lost it."""
+    """Who has a second factor. Deleting one switches two-factor off, for somebody who has lost it."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
     list_filter = ["type", "created_at", "last_used_at"]
     search_fields = ["user__username", "user__email"]
     list_select_related = ["user"]
     fields = ["user", "type", "created_at", "last_used_at"]
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        two_factor.switch_off(obj.user, by=_person(request))
 
 
 @admin.register(UserSession)
@@ -274,3 +300,21 @@ class UserSessionAdmin(DeskAdmin[UserSession]):
 
     def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
         obj.end()
+
+
+@admin.register(SecurityEntry)
+class SecurityEntryAdmin(DeskAdmin[SecurityEntry]):
+    """Written by the product alone; read here."""
+
+    list_display = ["at", "action", "who_name", "by_name", "address", "times"]
+    list_display_links = ["at", "action"]
+    list_filter = ["action", "at"]
+    search_fields = ["who_name", "by_name", "address"]
+    date_hierarchy = "at"
+    fields = ["at", "action", "who_name", "by_name", "address", "times", "details"]
+
+    def has_change_permission(self, request: HttpRequest, obj: SecurityEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SecurityEntry | None = None) -> bool:
+        return False

@@ -8,6 +8,11 @@ class AccountsConfig(AppConfig):
     name = "botfactory.accounts"
     verbose_name = "People"
 
+    def ready(self) -> None:
+        from botfactory.accounts import hearing
+
+        hearing.begin()
+
 
 class HouseAdminConfig(admin.AdminConfig):
     """Django's administration, with our site: it has no sign-in of its own."""

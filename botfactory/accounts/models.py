@@ -138,6 +138,48 @@ class HouseRules(models.Model):
         return "House rules"
 
 
+class SecurityEntry(models.Model):
+    """Something that happened to an account. Written by `security_log`, never changed by hand."""
+
+    class Action(models.TextChoices):
+        SIGNED_IN = "signed_in", "Signed in"
+        SIGN_IN_FAILED = "sign_in_failed", "Wrong password"
+        CODE_FAILED = "code_failed", "Wrong two-factor code"
+        PASSWORD_CHANGED = "password_changed", "Password changed"
+        PASSWORD_RESET = "password_reset", "Password reset by a link"
+        RESET_LINK_MADE = "reset_link_made", "Link for a new password made"
+        TOKEN_MADE = "token_made", "API token made"
+        TOKEN_REVOKED = "token_revoked", "API token revoked"
+        TWO_FACTOR_ON = "two_factor_on", "Two-factor switched on"
+        TWO_FACTOR_OFF = "two_factor_off", "Two-factor switched off"
+        CODES_MADE = "codes_made", "Recovery codes made"
+        ADDRESS_CHANGED = "address_changed", "Email address changed"
+        ROLES_CHANGED = "roles_changed", "Roles changed"
+        DEACTIVATED = "deactivated", "Deactivated"
+        ACTIVATED = "activated", "Activated"
+        DELETED = "deleted", "Account deleted"
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    action = models.CharField(max_length=24, choices=Action.choices)
+    #: Whose account; None where nobody has the name that was typed, or has it no longer.
+    who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True)
+    who_name = models.CharField(max_length=150, blank=True, verbose_name="account")
+    by_name = models.CharField(max_length=150, blank=True, verbose_name="by")
+    address = models.GenericIPAddressField(null=True, blank=True)
+    #: How often, of failures.
+    times = models.PositiveIntegerField(default=1)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        verbose_name = "security log entry"
+        verbose_name_plural = "security log"
+        indexes = [models.Index(fields=["who", "action", "at"], name="security_of_an_account")]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.who_name or 'unknown account'}"
+
+
 class Meter(models.Model):
     """How much of something a person has used up in a day ("2026-11-25") or a month ("2026-11"), in UTC."""
 

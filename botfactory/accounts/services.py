@@ -8,7 +8,9 @@ from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from botfactory.accounts import security_log
 from botfactory.accounts.models import ApiToken, User
+from botfactory.accounts.security_log import Action
 
 #: The owner of what is made from the terminal before anybody has signed up.
 LOCAL_ACCOUNT = "local"
@@ -50,6 +52,7 @@ def make_founder_if_first(user: User) -> bool:
     except IntegrityError:
         return False
     user.refresh_from_db(fields=["is_founder", "is_staff", "is_superuser"])
+    security_log.record(Action.ROLES_CHANGED, who=user, is_staff=True, is_superuser=True, first_account=True)
     return True
 
 
@@ -74,8 +77,9 @@ def belongings(user: User) -> dict[str, int]:
     return dict(there)
 
 
-def delete_account(user: User) -> dict[str, int]:
+def delete_account(user: User, *, by: User | None = None) -> dict[str, int]:
     """The person is gone, with everything that was theirs: rows and files. Returns how many of what."""
+    security_log.record(Action.DELETED, who=user, by=by)
     gone = Counter[str]()
     # What was registered last builds on what was registered first.
     for farewell, _ in reversed(_farewells):
@@ -89,7 +93,7 @@ def is_last_administrator(user: User) -> bool:
     return user.is_superuser and not others.exists()
 
 
-def deactivate(user: User) -> dict[str, int]:
+def deactivate(user: User, *, by: User | None = None) -> dict[str, int]:
     """The person can no longer sign in, and nothing goes on in their name. Returns what was ended; LastAdministrator.
 
     Sessions and tokens are ended for good, and what they have made stays as it is.
@@ -101,15 +105,17 @@ def deactivate(user: User) -> dict[str, int]:
         User.objects.filter(pk=user.pk).update(is_active=False)
         tokens = ApiToken.objects.filter(owner=user, revoked_at=None).update(revoked_at=timezone.now())
         ended.update({"session": _end_sessions(user), "token": tokens})
+        security_log.record(Action.DEACTIVATED, who=user, by=by, ended=dict(ended))
     user.refresh_from_db()
     for end in _suspensions:
         ended.update(end(user))
     return dict(ended)
 
 
-def activate(user: User) -> None:
+def activate(user: User, *, by: User | None = None) -> None:
     """The person can sign in again, with the password that they had."""
     User.objects.filter(pk=user.pk).update(is_active=True)
+    security_log.record(Action.ACTIVATED, who=user, by=by)
     user.refresh_from_db()
 
 

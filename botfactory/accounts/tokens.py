@@ -14,8 +14,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from botfactory.accounts import two_factor
+from botfactory.accounts import security_log, two_factor
 from botfactory.accounts.models import ApiToken, User
+from botfactory.accounts.security_log import Action
 
 #: In front of each token, so that people and secret scanners see what it is.
 MARK = "bf"
@@ -115,12 +116,14 @@ def create_token(
         expires_at=expires_at,
         scopes=chosen,
     )
+    security_log.record(Action.TOKEN_MADE, who=owner, token=prefix, name=name, scopes=chosen)
     return NewToken(token, f"{MARK}_{prefix}_{secret}")
 
 
-def revoke_token(token: ApiToken) -> ApiToken:
-    """The token opens nothing from now on; one that was revoked before keeps its time."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+def revoke_token(token: ApiToken, *, by: User | None = None) -> ApiToken:
+    """The token opens nothing from now on; one that was revoked before keeps its time. `by` is who isn't its owner."""
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        security_log.record(Action.TOKEN_REVOKED, who=token.owner, by=by, token=token.prefix, name=token.name)
     token.refresh_from_db()
     return token
 

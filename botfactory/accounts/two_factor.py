@@ -7,6 +7,7 @@ from typing import Any, Final
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 
+from botfactory.accounts import security_log
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 
@@ -22,8 +23,10 @@ def has(user: Any) -> bool:
     return bool(is_mfa_enabled(user))
 
 
-def switch_off(user: User) -> bool:
+def switch_off(user: User, *, by: User | None = None) -> bool:
     """The person signs in with the password alone from now on; returns whether it was otherwise."""
     had = has(user)
     Authenticator.objects.filter(user=user).delete()
+    if had:
+        security_log.record(security_log.Action.TWO_FACTOR_OFF, who=user, by=by)
     return had

@@ -1,0 +1,74 @@
+"""What Django and allauth tell of sign-ins, passwords and second factors goes into the security log.
+
+They tell by signals, whichever page or command it was, so that nothing passes by the log. Nothing of ours sends any.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import signals as account_signals
+from allauth.mfa import signals as mfa_signals
+from allauth.mfa.models import Authenticator
+from django.contrib.auth import signals as auth_signals
+from django.dispatch import Signal
+from django.http import HttpRequest
+
+from botfactory.accounts import attempts, security_log
+from botfactory.accounts.models import User
+from botfactory.accounts.security_log import Action
+
+#: What is written as it is told: a person, and that it was they.
+_TOLD: dict[Signal, Action] = {
+    auth_signals.user_logged_in: Action.SIGNED_IN,
+    account_signals.password_changed: Action.PASSWORD_CHANGED,
+    account_signals.password_set: Action.PASSWORD_CHANGED,
+    account_signals.password_reset: Action.PASSWORD_RESET,
+    account_signals.email_added: Action.ADDRESS_CHANGED,
+    account_signals.email_changed: Action.ADDRESS_CHANGED,
+    account_signals.email_removed: Action.ADDRESS_CHANGED,
+}
+_CODES = Authenticator.Type.RECOVERY_CODES
+
+
+def begin() -> None:
+    """For AppConfig.ready."""
+    for signal, action in _TOLD.items():
+        signal.connect(_hear(action), weak=False, dispatch_uid=f"security log: {action}")
+    auth_signals.user_login_failed.connect(_password_failed)
+    mfa_signals.authentication_failed.connect(_code_failed)
+    mfa_signals.authenticator_added.connect(_factor_added)
+    mfa_signals.authenticator_removed.connect(_factor_removed)
+    mfa_signals.authenticator_reset.connect(_codes_made)
+
+
+def _hear(action: Action) -> Any:
+    def heard(sender: Any, user: User, request: HttpRequest | None = None, **kwargs: Any) -> None:
+        security_log.record(action, who=user, request=request)
+
+    return heard
+
+
+def _password_failed(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+) -> None:
+    security_log.record_failure(Action.SIGN_IN_FAILED, who=attempts.account_of(credentials), request=request)
+
+
+def _code_failed(sender: Any, user: User, request: HttpRequest | None = None, **kwargs: Any) -> None:
+    security_log.record_failure(Action.CODE_FAILED, who=user, request=request)
+
+
+def _factor_added(sender: Any, user: User, request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
+    action = Action.CODES_MADE if authenticator.type == _CODES else Action.TWO_FACTOR_ON
+    security_log.record(action, who=user, request=request)
+
+
+def _factor_removed(sender: Any, user: User, request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
+    # Its recovery codes go with the last factor, which is told of too.
+    if authenticator.type != _CODES:
+        security_log.record(Action.TWO_FACTOR_OFF, who=user, request=request)
+
+
+def _codes_made(sender: Any, user: User, request: HttpRequest, **kwargs: Any) -> None:
+    security_log.record(Action.CODES_MADE, who=user, request=request)

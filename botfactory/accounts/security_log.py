@@ -1,0 +1,83 @@
+"""What happened to accounts: who signed in and who couldn't, passwords, tokens, roles, two-factor.
+
+Entries hold names, addresses and numbers: no password, no token, no code, and no name that nobody here has, since
+people type their password into the wrong field. They are kept for KEPT_DAYS, and no more than MOST_ENTRIES.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import F, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from botfactory.accounts import browsers
+from botfactory.accounts.addresses import address_of, place_of
+from botfactory.accounts.models import SecurityEntry, User
+
+logger = logging.getLogger(__name__)
+
+Action = SecurityEntry.Action
+
+KEPT_DAYS: Final = 365
+MOST_ENTRIES: Final = 100_000
+#: Failures of one account from one address within this time are one entry that counts them.
+COUNTED_TOGETHER: Final = timedelta(hours=1)
+#: How long ago an account may have been signed in from an address that counts as its own.
+_KNOWN_DAYS: Final = 90
+_TIDIED_EVERY: Final = 500
+
+
+def record(
+    action: SecurityEntry.Action,
+    *,
+    who: User | None,
+    by: User | None = None,
+    request: HttpRequest | None = None,
+    **details: Any,
+) -> SecurityEntry:
+    """Writes an entry. `who` is whose account it is about, `by` who did it where that is somebody else."""
+    if request is not None and (agent := request.headers.get("User-Agent")):
+        details["browser"] = browsers.name_of(agent)
+    entry = SecurityEntry.objects.create(
+        action=action,
+        who=who,
+        who_name=who.get_username() if who else "",
+        by_name=by.get_username() if by and by != who else "",
+        address=address_of(request),
+        details=details,
+    )
+    if entry.pk % _TIDIED_EVERY == 0:
+        tidy()
+    return entry
+
+
+def record_failure(action: SecurityEntry.Action, *, who: User | None, request: HttpRequest | None) -> None:
+    """Writes or counts up an entry for a wrong password or code."""
+    address = address_of(request)
+    logger.warning("%s: %s from %s", action.label.lower(), who or "an unknown account", address or "nowhere")
+    since = timezone.now() - COUNTED_TOGETHER
+    same = SecurityEntry.objects.filter(action=action, who=who, address=address, at__gte=since).order_by("-pk").first()
+    if same is None:
+        record(action, who=who, request=request)
+    else:
+        SecurityEntry.objects.filter(pk=same.pk).update(times=F("times") + 1)
+
+
+def is_known_place(user: User, address: str | None) -> bool:
+    """Whether the person has signed in from this address in the last 90 days."""
+    since = timezone.now() - timedelta(days=_KNOWN_DAYS)
+    sign_ins = SecurityEntry.objects.filter(action=Action.SIGNED_IN, who=user, at__gte=since)
+    known = sign_ins.order_by().values_list("address", flat=True).distinct()[:1000]
+    place = place_of(address)
+    return bool(place) and place in {place_of(found) for found in known}
+
+
+def tidy() -> int:
+    """Deletes entries that are too old or too many; returns how many."""
+    newest = SecurityEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    old = Q(at__lt=timezone.now() - timedelta(days=KEPT_DAYS)) | Q(pk__lte=newest - MOST_ENTRIES)
+    return SecurityEntry.objects.filter(old).delete()[0]
