@@ -8,6 +8,7 @@ or not at all. Pure: no Django, so that sources of posts and webhooks both may u
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import ipaddress
 import re
@@ -28,6 +29,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 Connector = Callable[[str, int, float], socket.socket]
 
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+_NO_NETWORK = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _BLOCK = 1 << 16
@@ -66,7 +68,12 @@ class Refused(NetError):
 
 
 class UnknownHost(NetError):
-    """There is no server of this name."""
+    """There is no server of this name, as far as this machine can tell: without a network none has one."""
+
+    def __init__(self, host: str, *, is_possible: bool = True) -> None:
+        """`is_possible` is False for a name that no network anywhere could know."""
+        super().__init__(f"There is no server {host}. Check the spelling of its name.")
+        self.host, self.is_possible = host, is_possible
 
 
 class Unavailable(NetError):
@@ -271,26 +278,34 @@ class Client:
 
     def _addresses(self, host: str, port: int, *, any_address: bool) -> Sequence[str]:
         addresses: Sequence[str] = ()
-        is_unknown = False
+        unknown: UnknownHost | None = None
         try:
             addresses = self._wire.resolve(host, port)
         except UnicodeError:
-            is_unknown = True
+            unknown = UnknownHost(host, is_possible=False)
         except OSError as error:
-            is_unknown = error.errno in _NO_SUCH_NAME
-        if is_unknown:
-            raise UnknownHost(f"There is no server {host}. Check the spelling of its name.")
+            unknown = UnknownHost(host) if error.errno in _NO_SUCH_NAME else None
+        if unknown is not None:
+            raise unknown
         if not addresses:
-            raise Unavailable(f"The address of {host} cannot be found out at the moment.")
+            raise Unavailable(
+                f"The address of {host} can't be found at the moment: its name servers or this machine's network "
+                "have trouble."
+            )
         # One private address among public ones is reason enough: the next try might be given that one.
         if not any_address and not all(is_public(address) for address in addresses):
             raise Refused(_leads_inside(host))
         return addresses
 
     def _connect(self, host: str, port: int, addresses: Sequence[str], deadline: float) -> socket.socket:
+        reasons = set()
         for address in addresses:
-            with contextlib.suppress(OSError):
+            try:
                 return self._wire.connect(address, port, self._time_left(host, deadline))
+            except OSError as error:
+                reasons.add(error.errno)
+        if reasons <= _NO_NETWORK:
+            raise Unavailable(f"{host} can't be reached: this machine has no network.")
         raise Unavailable(f"{host} does not answer.")
 
     def _secured(self, line: socket.socket, host: str, deadline: float) -> socket.socket:

@@ -48,7 +48,7 @@ class JsonApi:
             try:
                 answer = self._client.get(url)
             except SourceUnavailable as error:
-                trouble = error
+                trouble = SourceUnavailable(self._told(error.message))
             else:
                 if answer.status == 429:
                     moment = retry_at(answer.headers, window=timedelta(minutes=5))
@@ -63,6 +63,10 @@ class JsonApi:
                 raise trouble
             time.sleep(delay)
         raise AssertionError("unreachable: the last attempt raises or returns")
+
+    def _told(self, trouble: str) -> str:
+        """The sentence, with the name of what was asked: the address of its API is nothing that people know."""
+        return trouble if self._name in trouble else f"{self._name} can't be reached. {trouble}"
 
 
 def pause_sentence(name: str, moment: datetime) -> str:

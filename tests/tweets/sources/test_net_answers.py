@@ -216,7 +216,7 @@ def test_an_answer_that_is_not_whole_or_not_http_is_unavailable(said: bytes) -> 
 
 
 def test_an_unknown_name_and_a_dead_port_are_told_apart() -> None:
-    network = Network()
+    network = Network(mastodon_social=[PUBLIC])
     with pytest.raises(UnknownServer, match="nowhere"):
         Client(settings(), wire=network.wire()).get("https://nowhere.example/")
     with pytest.raises(SourceUnavailable, match="does not answer"):
