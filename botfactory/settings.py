@@ -118,6 +118,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "botfactory.accounts.rules.for_pages",
             ],
+            "builtins": ["botfactory.template_words"],
         },
     }
 ]

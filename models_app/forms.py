@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
+from botfactory.listing import ListForm
 from models_app.ml.config import (
     FEWEST_EPOCHS,
     LONGEST_BANNED,
@@ -141,7 +142,16 @@ class ShareForm(forms.Form):
         return self.MEANINGS[TrainedModel.Visibility(self.cleaned_data["visibility"])][2]
 
 
-class GalleryForm(forms.Form):
+class GalleryForm(ListForm):
     """What is looked for in the gallery."""
 
     q = forms.CharField(max_length=200, required=False, label="Name or account")
+
+
+class BotsForm(ListForm):
+    """Which bots the list shows."""
+
+    q = forms.CharField(max_length=200, required=False, label="Name")
+    state = forms.ChoiceField(
+        choices=[("", "All bots"), *TrainedModel.Visibility.choices], required=False, label="Who can find it"
+    )

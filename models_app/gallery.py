@@ -7,22 +7,19 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
+from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError
 from botfactory.rest.pace import require_pace
 from models_app import services, sharing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
 from models_app.views import guard_context, written
-
-PAGE = 24
 
 
 @require_GET
@@ -34,21 +31,10 @@ def gallery_page(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated and not rules.open_gallery:
         return redirect_to_login(request.get_full_path())
     form = GalleryForm(request.GET)
-    words = form.cleaned_data["q"] if form.is_valid() else ""
-    found = sharing.searched(sharing.gallery_for_user(request.user), words)
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
-    context = {
-        "form": form,
-        "words": words,
-        "page": page,
-        "back": _query(words, page.previous_page_number()) if page.has_previous() else "",
-        "on": _query(words, page.next_page_number()) if page.has_next() else "",
-    }
-    return render(request, "models_app/gallery.html", context)
-
-
-def _query(words: str, number: int) -> str:
-    return urlencode([*([("q", words)] if words else []), ("page", str(number))])
+    words = form.asked("q")
+    listing = Listing(sharing.searched(sharing.gallery_for_user(request.user), words), form, size=CARDS_ON_A_PAGE)
+    context = {"form": form, "listing": listing, "words": words, "page": listing.page}
+    return render(request, "models_app/gallery.html", context, status=listing.status)
 
 
 def shared_page(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:

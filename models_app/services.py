@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
+from botfactory.listing import holding
 from botfactory.ops import counters
 from models_app import guards, registry
 from models_app.ml import evaluation, sampler
@@ -70,6 +71,12 @@ def models_for_user(user: Any) -> QuerySet[TrainedModel]:
     if not (user.is_authenticated and user.is_active):
         return TrainedModel.objects.none()
     return TrainedModel.objects.filter(owner=user).select_related("owner", "corpus", "parent")
+
+
+def find(models: QuerySet[TrainedModel], *, words: str = "", visibility: str = "") -> QuerySet[TrainedModel]:
+    """Return those with all the words in their name or that of their posts, for the same people to find."""
+    found = models.filter(visibility=visibility) if visibility else models
+    return found.filter(holding(words, "name", "corpus_name")).order_by("-created_at", "pk")
 
 
 def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:

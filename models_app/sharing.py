@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
+from botfactory.listing import holding
 from models_app.ml.mentions import masked
 from models_app.models import TrainedModel
 from tweets import audit
@@ -123,9 +124,7 @@ def gallery_for_user(user: Any) -> QuerySet[TrainedModel]:
 
 def searched(models: QuerySet[TrainedModel], words: str) -> QuerySet[TrainedModel]:
     """Those of the models whose name, or the account of whose label, has each of the words."""
-    for word in words.split():
-        models = models.filter(Q(name__icontains=word) | Q(corpus__handle__icontains=word.removeprefix("@")))
-    return models
+    return models.filter(holding(words.replace("@", " "), "name", "corpus__handle"))
 
 
 def shared_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
+from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from models_app import downloads, guards, registry, services, sharing, trainings
-from models_app.forms import GenerateForm, RenameForm, ShareForm, TrainForm
+from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import idle, summary
@@ -85,7 +86,12 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
 @login_required
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "models_app/list.html", {"models": services.models_for_user(request.user)})
+    """The person's bots in pages."""
+    form = BotsForm(request.GET)
+    found = services.find(services.models_for_user(request.user), words=form.asked("q"), visibility=form.asked("state"))
+    listing = Listing(found, form, size=CARDS_ON_A_PAGE)
+    context = {"form": form, "listing": listing, "models": listing.rows}
+    return render(request, "models_app/list.html", context, status=listing.status)
 
 
 @login_required

@@ -4,10 +4,10 @@ import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 
+from botfactory.listing import ListForm
 from tweets.blend import MOST_WEIGHT
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.cleaning.rules import LONGEST_WORD, MOST_MINIMUM, MOST_WORDS
@@ -77,7 +77,21 @@ class OptOutForm(forms.Form):
         return data
 
 
-class FindForm(forms.Form):
+class CorporaForm(ListForm):
+    """Which corpora the list shows."""
+
+    SHOW = [
+        ("", "All posts"),
+        (Corpus.State.READY.value, "Ready"),
+        (Corpus.State.IMPORTING.value, "Importing"),
+        (Corpus.State.FAILED.value, "Not finished"),
+    ]
+
+    q = forms.CharField(max_length=200, required=False, label="Name or account")
+    state = forms.ChoiceField(choices=SHOW, required=False, label="State")
+
+
+class FindForm(ListForm):
     """Which posts of a corpus are shown, and taken out or put back."""
 
     SHOW = [
@@ -89,17 +103,9 @@ class FindForm(forms.Form):
 
     q = forms.CharField(max_length=200, required=False, label="Words")
     show = forms.ChoiceField(choices=SHOW, required=False, label="Among")
-    page = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
 
     def clean_show(self) -> str:
         return str(self.cleaned_data["show"]) or "kept"
-
-    def clean_page(self) -> int:
-        return self.cleaned_data["page"] or 1
-
-    def address(self, **changed: Any) -> str:
-        """The query that shows what this form shows, but for what is `changed`."""
-        return urlencode({name: value for name, value in {**self.cleaned_data, **changed}.items() if value})
 
 
 class BlendForm(forms.Form):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
+from botfactory.listing import in_any_case
 from tweets import idle
 from tweets.cleaning import Drop
 from tweets.cleaning.banned import word_finder
@@ -31,11 +31,7 @@ def find(corpus: Corpus, *, words: str = "", show: Show = "kept") -> QuerySet[Po
     elif show == "dropped":
         posts = posts.exclude(dropped="").exclude(dropped=Drop.REMOVED)
     words = words.strip()
-    if not words:
-        return posts
-    if connection.vendor == "sqlite" and not words.isascii():  # its LIKE knows the case of ASCII only
-        return posts.filter(text__iregex=re.escape(words))
-    return posts.filter(text__icontains=words)
+    return posts.filter(in_any_case("text", words)) if words else posts
 
 
 def take_out(corpus: Corpus, posts: QuerySet[Post]) -> int:

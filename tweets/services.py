@@ -18,6 +18,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.listing import holding
 from tweets import audit, idle, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
@@ -57,6 +58,12 @@ HEAD_BYTES = 4_096
 def corpora_for_user(user: Any) -> QuerySet[Corpus]:
     """The corpora that `user` may see: their own."""
     return Corpus.objects.filter(owner=user) if user.is_authenticated and user.is_active else Corpus.objects.none()
+
+
+def find(corpora: QuerySet[Corpus], *, words: str = "", state: str = "") -> QuerySet[Corpus]:
+    """Return those with all the words in their name or account, in this state."""
+    found = corpora.filter(state=state) if state else corpora
+    return found.filter(holding(words.replace("@", " "), "name", "handle")).order_by("-created_at", "pk")
 
 
 def corpus_for_user(user: Any, corpus_id: uuid.UUID) -> Corpus:

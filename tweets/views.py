@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -19,8 +18,9 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
+from botfactory.listing import Listing
 from tweets import blend, costs, deletion, errors, examples, export, posts, services
-from tweets.forms import BlendForm, ColumnForm, FindForm, NewCorpusForm, RulesForm
+from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
 
@@ -144,15 +144,14 @@ def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return render(request, "tweets/posts.html", {"corpus": corpus, "form": form}, status=400)
     found = posts.find(corpus, words=form.cleaned_data["q"], show=form.cleaned_data["show"])
-    page = Paginator(found, POSTS_ON_A_PAGE).get_page(form.cleaned_data["page"])
+    listing = Listing(found, form, size=POSTS_ON_A_PAGE)
     context = {
         "corpus": corpus,
         "form": form,
-        "page": page,
+        "listing": listing,
+        "page": listing.page,
         "show": form.cleaned_data["show"],
         "words": form.cleaned_data["q"],
-        "back": form.address(page=page.previous_page_number()) if page.has_previous() else "",
-        "on": form.address(page=page.next_page_number()) if page.has_next() else "",
     }
     return render(request, "tweets/posts.html", context)
 
@@ -233,4 +232,9 @@ def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_GET
 def corpus_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "tweets/list.html", {"corpora": services.corpora_for_user(request.user)})
+    """The person's corpora in pages."""
+    form = CorporaForm(request.GET)
+    own = services.corpora_for_user(request.user)
+    listing = Listing(services.find(own, words=form.asked("q"), state=form.asked("state")), form)
+    context = {"form": form, "listing": listing, "corpora": listing.rows, "can_blend": own[1:2].exists()}
+    return render(request, "tweets/list.html", context, status=listing.status)

@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Case, Max, QuerySet, Value, When
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -21,6 +21,7 @@ from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, sources_of
+from botfactory.listing import holding
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,14 @@ def jobs_for_user(user: Any) -> QuerySet[Job]:
 def job_for_user(user: Any, job_id: uuid.UUID) -> Job:
     """The job; Job.DoesNotExist for a stranger as for an id that was never given out."""
     return jobs_for_user(user).get(pk=job_id)
+
+
+def find(jobs: QuerySet[Job], *, words: str = "", state: str = "") -> QuerySet[Job]:
+    """Return those with all the words in their title, in this state ("active": not ended), those at work first."""
+    if state:
+        jobs = active_jobs(jobs) if state == "active" else jobs.filter(state=state)
+    at_work = Case(When(state__in=ACTIVE, then=Value(0)), default=Value(1))
+    return jobs.filter(holding(words, "title")).order_by(at_work, "-created_at", "pk")
 
 
 def submit(

@@ -12,8 +12,10 @@ from django.views.decorators.http import require_GET, require_POST
 from botfactory.accounts.limits import LimitReached
 from botfactory.jobs import events, services
 from botfactory.jobs.errors import NotPossible
+from botfactory.jobs.forms import JobsForm
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
+from botfactory.listing import Listing
 from botfactory.numbers import whole_number
 
 
@@ -27,8 +29,12 @@ def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
 @login_required
 @require_GET
 def job_list(request: HttpRequest) -> HttpResponse:
-    jobs = events.placed(services.jobs_for_user(request.user)[:100])
-    return render(request, "jobs/list.html", {"jobs": jobs})
+    """The person's jobs in pages, those at work first."""
+    form = JobsForm(request.GET)
+    found = services.find(services.jobs_for_user(request.user), words=form.asked("q"), state=form.asked("state"))
+    listing = Listing(found, form)
+    context = {"form": form, "listing": listing, "jobs": events.placed(listing.rows)}
+    return render(request, "jobs/list.html", context, status=listing.status)
 
 
 @login_required

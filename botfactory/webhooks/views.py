@@ -9,7 +9,6 @@ from typing import Final, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
+from botfactory.listing import ListForm, Listing
 from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.forms import IN_WORDS, WebhookForm
 from botfactory.webhooks.models import Webhook
@@ -57,17 +57,15 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     is_new = request.session.get(_NEW) == str(webhook.pk)
     if is_new:
         del request.session[_NEW]
-    page = Paginator(webhook.deliveries.all(), DELIVERIES_ON_A_PAGE).get_page(request.GET.get("page"))
+    listing = Listing(webhook.deliveries.all(), ListForm(request.GET), size=DELIVERIES_ON_A_PAGE)
     context = {
         "webhook": webhook,
         "told_of": _told_of(webhook),
         "new_secret": signing.secret_of(webhook) if is_new else None,
         "has_secret": signing.is_known(webhook),
         "form": form,
-        "page": page,
+        "listing": listing,
         "kept_for": delivery.KEPT_FOR.days,
-        "back": f"page={page.previous_page_number()}" if page.has_previous() else "",
-        "on": f"page={page.next_page_number()}" if page.has_next() else "",
     }
     return render(request, "webhooks/page.html", context, status=400 if form.is_bound else 200)
 

@@ -1,0 +1,18 @@
+"""Filters for every template, without a load tag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.template import Library
+
+from botfactory import words
+
+register = Library()
+
+
+@register.filter
+def counted(number: Any, nouns: str) -> str:
+    """`{{ count|counted:"post" }}`, or `|counted:"reply,replies"`; what isn't a number counts as 0."""
+    noun, _, plural = nouns.partition(",")
+    return words.counted(int(number or 0), noun, plural)

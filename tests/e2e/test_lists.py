@@ -1,0 +1,51 @@
+"""A long list of things with long names, on a phone and on a wide screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.person import Person
+from tests.e2e.test_every_page import require_fit
+from tests.product import Product
+
+ROWS = """
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+common = {"owner": User.objects.get(username="dora"), "kind": "import", "queue": "nowhere"}
+failed = {"state": "failed", "error_code": "bad_answer", "error_message": "It is no list of posts. " * 13}
+Job.objects.bulk_create(Job(title="Import " + "w" * 193, **failed, **common) for _ in range(60))
+Job.objects.create(title="Import " + "w" * 193, state="queued", **common)
+"""
+
+
+@pytest.fixture(scope="module")
+def dora(browser: Browser, product: Product, founder: Person) -> Iterator[Person]:
+    """Somebody with 61 jobs whose titles have 200 letters; 60 have failed, with errors of 300."""
+    with Person(browser, product, "dora") as person:
+        person.sign_up_or_in()
+        product.manage("shell", "-c", ROWS)
+        yield person
+
+
+@pytest.mark.parametrize(("width", "least"), [(360, 200), (1280, 500)])
+def test_long_titles_beside_long_errors_stay_readable(dora: Person, width: int, least: int) -> None:
+    with dora.other_device(viewport={"width": width, "height": 800}) as device:
+        device.open("/jobs/")
+        titles = device.page.locator(".rows > li > a, .job-head > a")
+        expect(titles).to_have_count(25)
+        widths = titles.evaluate_all("titles => titles.map((title) => title.getBoundingClientRect().width)")
+        assert min(widths) > least
+        require_fit(device)
+        device.require_no_complaints()
+
+
+def test_the_pages_of_a_list_are_turned_by_keyboard(dora: Person) -> None:
+    dora.open("/jobs/")
+    for place in ("26–50 of 61", "51–61 of 61"):
+        dora.page.get_by_role("link", name="Next page").focus()
+        dora.page.keyboard.press("Enter")
+        expect(dora.page.get_by_role("navigation", name="Pages")).to_contain_text(place)
+    dora.require_no_complaints()

@@ -1,0 +1,202 @@
+"""The lists of jobs, bots and posts: in pages, searched, filtered, at the same cost however long they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app.models import TrainedModel
+from tests.conftest import signed_in
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db
+
+LONG_ERROR = "The server answered with something that is no list of posts. " * 20
+FINISHED = [State.SUCCEEDED, State.FAILED, State.CANCELLED]
+
+
+def make_jobs(owner: User, count: int, **values: Any) -> None:
+    values = {"kind": "import", "queue": "default", "state": State.SUCCEEDED, **values}
+    Job.objects.bulk_create(Job(owner=owner, title=f"Import {number}.", **values) for number in range(count))
+
+
+def make_corpora(owner: User, count: int, **values: Any) -> None:
+    values = {"source": "text", "state": Corpus.State.READY, **values}
+    Corpus.objects.bulk_create(Corpus(owner=owner, name=f"Posts {number}.", **values) for number in range(count))
+
+
+def make_bots(owner: User, count: int, **values: Any) -> None:
+    TrainedModel.objects.bulk_create(
+        TrainedModel(owner=owner, name=f"Bot {number}.", directory="x", **values) for number in range(count)
+    )
+
+
+LISTS = pytest.mark.parametrize(
+    ("path", "make", "size"),
+    [("/jobs/", make_jobs, 25), ("/corpora/", make_corpora, 25), ("/models/", make_bots, 24)],
+    ids=["jobs", "posts", "bots"],
+)
+Make = Callable[..., None]
+
+
+def main_of(client: Client, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status
+    return re.sub(r"\s+", " ", answer.content.decode().split("<main")[1].split("</main>")[0])
+
+
+def numbers_in(main: str) -> list[int]:
+    return [int(number) for number in re.findall(r'<a href="/\w+/[0-9a-f-]+/">\w+ (\d+)\.<', main)]
+
+
+@LISTS
+def test_each_row_is_on_one_page(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, 130)
+    client, address, seen, pages = signed_in(alice), path, [], 0
+    while address:
+        main = main_of(client, address)
+        seen += numbers_in(main)
+        pages += 1
+        onward = re.search(r'rel="next" href="([^"]+)"', main)
+        address = path + onward[1] if onward else ""
+    assert sorted(seen) == list(range(130)) and pages == 6
+
+
+@LISTS
+def test_a_page_says_where_it_is_and_leads_to_its_neighbours(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, 2_000)
+    client = signed_in(alice)
+    first, third, last = (main_of(client, f"{path}{query}") for query in ("", "?page=3", "?page=99999"))
+    assert f"1–{size} of 2,000" in first and 'rel="prev"' not in first and 'href="?page=2"' in first
+    assert f"{2 * size + 1}–{3 * size} of 2,000" in third and 'rel="prev" href="?page=2"' in third
+    assert 'aria-current="page">3<' in third
+    assert "–2,000 of 2,000" in last and 'rel="next"' not in last
+
+
+@LISTS
+def test_a_short_list_has_no_pager_and_no_search(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, size)
+    main = main_of(signed_in(alice), path)
+    assert len(numbers_in(main)) == size
+    assert 'class="pager"' not in main and 'type="search"' not in main
+
+
+@LISTS
+def test_a_search_stays_in_the_address_of_each_page(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, 200)
+    client = signed_in(alice)
+    main = main_of(client, f"{path}?q=1")
+    assert all("1" in str(number) for number in numbers_in(main)) and len(numbers_in(main)) == size
+    assert "119 " in main and "with “1”" in main and 'href="?q=1&amp;page=2"' in main and 'value="1"' in main
+    assert sorted(numbers_in(main_of(client, f"{path}?q=77."))) == [77, 177]
+
+
+@LISTS
+def test_a_search_that_finds_nothing_says_so_and_leads_back(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, 3)
+    main = main_of(signed_in(alice), f"{path}?q=nowhere")
+    assert numbers_in(main) == [] and f'<a href="{path}">Show all</a>' in main
+
+
+@LISTS
+def test_letters_are_found_in_any_case(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, 1)
+    for rows, field in ((Job, "title"), (Corpus, "name"), (TrainedModel, "name")):
+        rows.objects.update(**{field: "ÄRGER 0."})
+    assert numbers_in(main_of(signed_in(alice), f"{path}?q=ärger")) == [0]
+
+
+@LISTS
+@pytest.mark.parametrize("query", ["page=0", "page=x", f"page={'9' * 5000}", "state=sideways", f"q={'x' * 201}"])
+def test_what_cannot_be_asked_is_told(alice: User, path: str, make: Make, size: int, query: str) -> None:
+    make(alice, 1)
+    assert 'role="alert"' in main_of(signed_in(alice), f"{path}?{query}", 400)
+
+
+@LISTS
+def test_a_page_asks_as_many_questions_for_2_000_rows_as_for_2(alice: User, path: str, make: Make, size: int) -> None:
+    def questions() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            main_of(client, f"{path}?q=1")
+        return len(asked)
+
+    client = signed_in(alice)
+    make(alice, 2)
+    few = questions()
+    for rows in (Job, Corpus, TrainedModel):
+        rows.objects.all().delete()
+    make(alice, 2_000)
+    assert questions() == few
+
+
+@pytest.mark.parametrize(
+    ("show", "expected"),
+    [
+        ("", {State.RUNNING, *FINISHED}),
+        ("active", {State.RUNNING}),
+        ("succeeded", {State.SUCCEEDED}),
+        ("failed", {State.FAILED}),
+        ("cancelled", {State.CANCELLED}),
+    ],
+)
+def test_jobs_are_shown_by_their_state(alice: User, show: str, expected: set[str]) -> None:
+    for state in (State.RUNNING, *FINISHED):
+        make_jobs(alice, 1, state=state)
+    main = main_of(signed_in(alice), f"/jobs/?state={show}")
+    assert set(re.findall(r'class="state (\w+)"', main)) == expected
+
+
+def test_what_is_at_work_comes_first_however_old_it_is(alice: User) -> None:
+    make_jobs(alice, 1, state=State.RUNNING)
+    make_jobs(alice, 60)
+    client = signed_in(alice)
+    assert main_of(client, "/jobs/").count("data-live-job") == 1
+    assert main_of(client, "/jobs/?page=2").count("data-live-job") == 0
+
+
+def test_posts_are_shown_by_their_state_and_found_by_their_account(alice: User) -> None:
+    make_corpora(alice, 1, handle="town.example")
+    make_corpora(alice, 1, state=Corpus.State.FAILED)
+    make_corpora(alice, 1, state=Corpus.State.IMPORTING)
+    client = signed_in(alice)
+    shown = {show: main_of(client, f"/corpora/?state={show}") for show in ("ready", "importing", "failed")}
+    words = {"ready": "Ready", "importing": "Importing", "failed": "Not finished"}
+    assert {show: re.findall(r'class="state \w+">([^<]+)<', main) for show, main in shown.items()} == {
+        show: [word] for show, word in words.items()
+    }
+    assert len(numbers_in(main_of(client, "/corpora/?q=@town"))) == 1
+
+
+def test_bots_are_shown_by_who_can_find_them(alice: User) -> None:
+    make_bots(alice, 3)
+    for visibility, name in (("unlisted", "Bot 1."), ("public", "Bot 2.")):
+        TrainedModel.objects.filter(name=name).update(visibility=visibility)
+    client = signed_in(alice)
+    found = {show: numbers_in(main_of(client, f"/models/?state={show}")) for show in TrainedModel.Visibility.values}
+    assert found == {"private": [0], "unlisted": [1], "public": [2]}
+
+
+def test_a_long_error_is_shortened_in_the_list_and_whole_on_the_page_of_its_job(alice: User) -> None:
+    make_jobs(alice, 1, state=State.FAILED, error_code="bad_answer", error_message=LONG_ERROR)
+    client = signed_in(alice)
+    main = main_of(client, "/jobs/")
+    assert LONG_ERROR[:100] in main and LONG_ERROR[:200] not in main
+    assert LONG_ERROR.strip() in client.get(f"/jobs/{Job.objects.get().pk}/").content.decode()
+
+
+@LISTS
+def test_what_is_of_others_is_not_found(alice: User, bob: User, path: str, make: Make, size: int) -> None:
+    make(alice, 30)
+    client = signed_in(bob)
+    assert numbers_in(main_of(client, path)) == numbers_in(main_of(client, f"{path}?q=1")) == []
