@@ -3,7 +3,7 @@
 A test is sound when it asserts whichever way it goes, when no assertion stands under an `if` or `except`, and when it
 skips, if at all, before it has done anything. An assertion is an `assert`, `pytest.raises` and its like, Playwright's
 `expect`, a call of anything named `assert_...`, and a call of a function of the tests that always asserts. A loop
-counts if what it goes through is written out, so that it can't be empty.
+counts if what it goes through is written out, or made by a generator that always yields, so that it can't be empty.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SAME_LENGTH = {"enumerate", "sorted", "reversed", "list", "tuple", "set", "items
 class Module:
     """A file of tests.
 
-    imported: names that come from other files of tests. filled: names of things written out that aren't empty.
-    asserting: names of functions that always assert.
+    imported: names that come from other files of tests. filled: names of what is written out and isn't empty, and of
+    generators that always yield. asserting: names of functions that always assert.
     """
 
     tree: ast.Module
     functions: dict[str, Function] = field(default_factory=dict)
-    imported: dict[str, str] = field(default_factory=dict)
+    imported: dict[str, tuple[str, str]] = field(default_factory=dict)
     filled: set[str] = field(default_factory=set)
     asserting: set[str] = field(default_factory=set)
 
@@ -40,30 +40,32 @@ def read(source: str) -> Module:
     module = Module(ast.parse(source))
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests"):
-            module.imported |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    module.functions = {node.name: node for node in module.tree.body if isinstance(node, FUNCTIONS)}
+            module.imported |= {alias.asname or alias.name: (str(node.module), alias.name) for alias in node.names}
+    functions = [node for node in module.tree.body if isinstance(node, FUNCTIONS)]
+    module.functions = {function.name: function for function in functions if not function.name.startswith("test_")}
     for node in module.tree.body:
         _note_filled(node, module.filled)
     return module
 
 
 def modules(root: Path) -> dict[str, Module]:
-    """Return all modules in the folder `root` by their dotted names, each with the asserting functions it can call."""
+    """Return all modules in the folder `root` by their dotted names, each with what it can know of the others."""
     found = {
         ".".join(path.relative_to(root.parent).with_suffix("").parts): read(path.read_text(encoding="utf-8"))
         for path in sorted(root.rglob("*.py"))
     }
-    growing = True
-    while growing:
-        growing = False
-        for name, module in found.items():
-            for asked, function in module.functions.items():
-                if f"{name}.{asked}" not in module.asserting and Way(module).block(function.body):
-                    module.asserting |= {asked, f"{name}.{asked}"}
-                    growing = True
-        known = {each for module in found.values() for each in module.asserting if "." in each}
+    known = -1
+    while known < (known := sum(len(module.asserting) + len(module.filled) for module in found.values())):
         for module in found.values():
-            module.asserting |= {name for name, place in module.imported.items() if place in known}
+            for name, function in module.functions.items():
+                if name not in module.asserting and Way(module).block(function.body):
+                    module.asserting.add(name)
+                if name not in module.filled and Way(module, to_yield=True).block(function.body):
+                    module.filled.add(name)
+            for name, (origin, there) in module.imported.items():
+                if origin in found:
+                    module.asserting |= {name} if there in found[origin].asserting else set()
+                    module.filled |= {name} if there in found[origin].filled else set()
     return found
 
 
@@ -80,10 +82,11 @@ def complaints(module: Module) -> Iterator[tuple[int, str]]:
 
 
 class Way:
-    """One way through a function, along which names become known."""
+    """One way through a function, along which names become known; to its first assertion, or `to_yield`."""
 
-    def __init__(self, module: Module) -> None:
-        self.asserting = ASSERTING | module.asserting
+    def __init__(self, module: Module, *, to_yield: bool = False) -> None:
+        self.to_yield = to_yield
+        self.asserting = set() if to_yield else ASSERTING | module.asserting
         self.filled = set(module.filled)
 
     def block(self, body: list[ast.stmt]) -> bool:
@@ -103,7 +106,7 @@ class Way:
     def statement(self, node: ast.stmt) -> bool:
         match node:
             case ast.Assert():
-                return True
+                return not self.to_yield
             case ast.With() | ast.AsyncWith():
                 return any(self.expression(item.context_expr) for item in node.items) or self.block(node.body)
             case ast.If():
@@ -121,7 +124,9 @@ class Way:
                 return self.expression(node)
 
     def expression(self, node: ast.AST) -> bool:
-        """Whether a call in it asserts, or is given a function that does."""
+        """Whether a call in it asserts, or is given a function that does; with `to_yield` whether it yields."""
+        if self.to_yield:
+            return any(isinstance(each, ast.Yield) for each in ast.walk(node))
         for call in ast.walk(node):
             if isinstance(call, ast.Call):
                 name = _name(call.func)
@@ -159,6 +164,8 @@ def _is_filled(node: ast.expr, filled: set[str]) -> bool:
             return _is_filled(within, filled)
         case ast.Name(id=name):
             return name in filled
+        case ast.IfExp(body=one, orelse=other):
+            return _is_filled(one, filled) and _is_filled(other, filled)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _is_filled(left, filled) or _is_filled(right, filled)
         case ast.Call(func=ast.Name(id="range"), args=[end]):
@@ -173,6 +180,8 @@ def _is_filled(node: ast.expr, filled: set[str]) -> bool:
             return _is_filled(within, filled)
         case ast.Call(func=ast.Attribute(attr=name, value=within), args=[]) if name in SAME_LENGTH:
             return _is_filled(within, filled)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in filled
     return False
 
 

@@ -83,11 +83,25 @@ def test_it_leaves_alone_what_always_asserts(body: str) -> None:
 def test_it_knows_the_functions_of_other_files(tmp_path: Path) -> None:
     root = tmp_path / "tests"
     root.mkdir()
-    (root / "helpers.py").write_text("def sure(x):\n    assert x\ndef unsure(x):\n    if x:\n        assert x\n")
-    call = "from tests.helpers import sure, unsure\ndef test_one():\n    sure(1)\ndef test_two():\n    unsure(1)\n"
-    (root / "test_it.py").write_text(call)
+    (root / "helpers.py").write_text(
+        "TIMES = 3\n"
+        "def sure(x):\n    assert x\n"
+        "def unsure(x):\n    if x:\n        assert x\n"
+        "def some():\n    for each in range(TIMES):\n        yield each\n"
+        "def maybe(x):\n    for each in x:\n        yield each\n"
+    )
+    (root / "test_it.py").write_text(
+        "from tests.helpers import maybe, some, sure, unsure\n"
+        "def test_one():\n    sure(1)\n"
+        "def test_two():\n    unsure(1)\n"
+        "def test_three():\n    for each in some():\n        assert each\n"
+        "def test_four():\n    for each in maybe([]):\n        assert each\n"
+    )
     found = modules(root)
-    assert [sentence for _, sentence in complaints(found["tests.test_it"])] == [f"test_two {SILENT}"]
+    assert [sentence for _, sentence in complaints(found["tests.test_it"])] == [
+        f"test_two {SILENT}",
+        f"test_four {SILENT}",
+    ]
 
 
 def _known(module: Module) -> Module:
