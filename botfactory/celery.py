@@ -57,6 +57,11 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
+def publishing() -> dict[str, Any]:
+    """Transport options for a message that somebody waits for. Those who consume wait for theirs without end."""
+    return {**settings.BROKER_OPTIONS, "max_retries": 0}
+
+
 @setup_logging.connect
 def configure_logging(**kwargs: Any) -> None:
     """Django's LOGGING holds in workers too: Celery would put its own handlers in its place."""

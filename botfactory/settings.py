@@ -147,10 +147,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Broker and channel layer
 REDIS_URL = env_secret("REDIS_URL") or default_redis_url(BOTFACTORY_HOME)
 REDIS_IS_OURS = not env_secret("REDIS_URL")
+# Seconds for what a page waits for. A broker that hangs holds up no page for longer (doorbell.py).
+BROKER_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 2}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "botfactory"},
+        "CONFIG": {"hosts": [{"address": REDIS_URL, **BROKER_OPTIONS}], "prefix": "botfactory"},
     }
 }
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
@@ -167,6 +169,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "botfactory.cache",
+        "OPTIONS": BROKER_OPTIONS,
     },
 }
 

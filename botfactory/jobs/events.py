@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from botfactory import doorbell
 from botfactory.jobs import turns
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.models import Job, JobEvent
@@ -135,8 +137,8 @@ def publish(job: Job, events: list[dict[str, Any]] | None = None, line: turns.Li
     """The pages that watch `job` have been told, as far as the channel layer can be reached."""
     message = Message(type="update", job=job_json(job, line), events=events or [])  # type: ignore[typeddict-item]
     try:
-        layer = get_channel_layer()
-        async_to_sync(layer.group_send)(group_of(job), {"type": "job.message", "message": message})
+        with doorbell.waiting():
+            async_to_sync(_send)(group_of(job), {"type": "job.message", "message": message})
         _silence.clear()
     except FROM_OUTSIDE:
         raise
@@ -145,6 +147,12 @@ def publish(job: Job, events: list[dict[str, Any]] | None = None, line: turns.Li
         level = logging.DEBUG if _silence.is_set() else logging.WARNING
         logger.log(level, "job %s: publishing failed (%s); pages catch up from the database", job.pk, error)
         _silence.set()
+
+
+async def _send(group: str, message: dict[str, Any]) -> None:
+    # Those who wait for each other's turn with the layer's one connection wait no longer than for the broker.
+    async with asyncio.timeout(doorbell.PATIENCE):
+        await get_channel_layer().group_send(group, message)
 
 
 def announce_queue(queue: str) -> None:

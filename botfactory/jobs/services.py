@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Case, Max, QuerySet, Value, When
 from django.utils import timezone
 
+from botfactory import doorbell
 from botfactory.accounts.models import User
 from botfactory.jobs import events, usage
 from botfactory.jobs.ending import end
@@ -90,7 +91,7 @@ def ring(job: Job) -> None:
     from botfactory.jobs.tasks import run_next
 
     try:
-        run_next.apply_async(args=(job.queue,), queue=job.queue, retry=False)
+        doorbell.ring(run_next, job.queue, queue=job.queue)
     except Exception as error:
         logger.warning("job %s: the broker cannot be reached (%s); it is called again later", job.pk, error)
         return

@@ -8,6 +8,7 @@ import time
 from django.core.cache import caches
 from redis.exceptions import RedisError
 
+from botfactory import doorbell
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.rest.errors import ApiError
@@ -29,7 +30,8 @@ def require_pace(user: User) -> None:
         return
     now = time.time()
     try:
-        asked = _count(f"requests:{user.pk}:{int(now // _MINUTE)}")
+        with doorbell.waiting():
+            asked = _count(f"requests:{user.pk}:{int(now // _MINUTE)}")
     except (RedisError, OSError) as error:
         logger.warning("requests are not counted: the broker cannot be reached (%s)", error)
         return

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from botfactory import net
+from botfactory import doorbell, net
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.webhooks import signing
@@ -165,7 +165,7 @@ def ring() -> None:
     from botfactory.webhooks.tasks import deliver
 
     try:
-        deliver.apply_async(queue=QUEUE, retry=False)
+        doorbell.ring(deliver, queue=QUEUE)
     except Exception as error:
         logger.warning("webhooks: the broker cannot be reached (%s); what is due is sent later", error)
 

@@ -1,0 +1,128 @@
+"""A broker that accepts and never answers: pages and programs go on, and jobs are found by the clock."""
+
+from __future__ import annotations
+
+import copy
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from redis.exceptions import RedisError
+
+from botfactory import doorbell
+from botfactory.accounts.models import User
+from botfactory.celery import app
+from botfactory.jobs import events, services, worker
+from botfactory.jobs.models import Job
+from botfactory.jobs.tasks import run_next
+from botfactory.webhooks import services as webhooks
+from tests.conftest import signed_in
+from tests.jobs.kinds import count_to_three, kind
+from tests.rest.helpers import Program
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
+
+
+def use(settings: Any, monkeypatch: pytest.MonkeyPatch, url: str, **options: float) -> None:
+    """Everything that speaks to the broker speaks to this one."""
+    layers, caching = copy.deepcopy(settings.CHANNEL_LAYERS), copy.deepcopy(settings.CACHES)
+    layers["default"]["CONFIG"]["hosts"] = [{"address": url, **options}]
+    caching["shared"] |= {"LOCATION": url, "OPTIONS": options}
+    settings.CHANNEL_LAYERS, settings.CACHES, settings.BROKER_OPTIONS = layers, caching, options
+    monkeypatch.setattr(app.conf, "broker_write_url", url)
+
+
+@pytest.fixture
+def hanging(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        use(settings, monkeypatch, f"redis://127.0.0.1:{server.getsockname()[1]}/0", **QUICK)
+        monkeypatch.setattr(doorbell, "_HANGS", 0.1)
+        yield
+    doorbell.forget()
+
+
+@pytest.fixture
+def gone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    use(settings, monkeypatch, f"redis://127.0.0.1:{port}/0", **QUICK)
+    yield
+    doorbell.forget()
+
+
+def submit(owner: User) -> Job:
+    kind("test", count_to_three)
+    return services.submit(owner=owner, kind="test", title="A test", arguments={})
+
+
+def test_a_broker_that_hangs_holds_up_nobody_who_submits_a_job(hanging: None, alice: User) -> None:
+    for _ in range(4):
+        submit(alice)
+    begun = time.monotonic()
+    job = submit(alice)
+    # Five wait by now, and each of them is told of its place; the first call has found out that nobody answers.
+    services.move_to_front(job)
+    assert time.monotonic() - begun < 2
+    assert Job.objects.filter(state="queued", rung_at=None).count() == 5
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "succeeded"
+
+
+@pytest.mark.parametrize("call", ["ring", "webhooks", "layer", "cache"])
+def test_each_call_gives_up_in_time(hanging: None, alice: User, call: str) -> None:
+    job = Job(owner=alice, queue="default", kind="test")
+    calls: dict[str, Any] = {
+        "ring": lambda: services.ring(job),
+        "webhooks": webhooks.ring,
+        "layer": lambda: events.publish(job),
+        "cache": lambda: Program(alice).get("/me"),
+    }
+    begun = time.monotonic()
+    calls[call]()
+    first = time.monotonic() - begun
+    assert 0.1 < first < 5
+    # The next one isn't tried.
+    with pytest.raises(doorbell.BrokerHangs), doorbell.waiting():
+        pass
+
+
+def test_pages_open_beside_a_broker_that_hangs(hanging: None, alice: User) -> None:
+    job = submit(alice)
+    client = signed_in(alice)
+    assert client.get("/").status_code == 200
+    assert client.post(f"/jobs/{job.pk}/cancel").status_code == 302
+    assert client.get(f"/api/v1/jobs/{job.pk}").json()["state"] == "cancelled"
+
+
+def test_a_broker_that_is_gone_is_not_waited_for_and_asked_again_at_once(gone: None, alice: User) -> None:
+    begun = time.monotonic()
+    submit(alice)
+    # Six seconds before: it was tried three times.
+    assert time.monotonic() - begun < 3
+    with doorbell.waiting():
+        pass
+
+
+def test_after_a_pause_it_is_asked_again(hanging: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorbell, "_PAUSE", 0.05)
+    for _ in range(2):
+        with pytest.raises(RedisError), doorbell.waiting():
+            caches["shared"].add("x", 1)
+        time.sleep(0.06)
+
+
+def test_workers_wait_for_their_messages_without_end() -> None:
+    assert "socket_timeout" not in app.conf.broker_transport_options
+    doorbell.ring(run_next, "default", queue="nobody-listens")
+    with app.connection_for_read() as line:
+        assert "socket_timeout" not in (line.transport_options or {})
+        queue = line.SimpleQueue("nobody-listens")
+        assert queue.get(timeout=5).payload[0] == ["default"]
+        queue.clear()
+        queue.close()
