@@ -31,4 +31,5 @@ USER botfactory
 VOLUME /data
 EXPOSE 8000
 ENTRYPOINT ["docker-entrypoint.sh"]
-CMD ["uvicorn", "botfactory.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off"]
+CMD ["uvicorn", "botfactory.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-access-log", \
+     "--log-level", "warning", "--ws-max-size", "65536"]

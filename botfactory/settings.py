@@ -291,16 +291,30 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# A line for each answered request: its route, and never what was asked for
+ACCESS_LOG = env_bool("ACCESS_LOG", False)
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "botfactory.rest.context.AddRequestId"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {request_id}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "botfactory.edge.masking.Formatter",
+            "format": "{asctime} {levelname} {name} {request_id}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": LOG_LEVEL, "handlers": ["console"], "propagate": False}
-        for name in ("botfactory", "tweets", "models_app", "django")
+        **{
+            name: {"level": LOG_LEVEL, "handlers": ["console"], "propagate": False}
+            for name in ("botfactory", "tweets", "models_app", "django")
+        },
+        "botfactory.access": {"level": "INFO"},
+        # However uvicorn is started: its own access log holds addresses whole.
+        "uvicorn.error": {"level": "WARNING", "handlers": ["console"], "propagate": False},
+        "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},
     },
 }

@@ -1,7 +1,8 @@
-"""Around everything: probes are answered, requests and sockets are counted."""
+"""Around everything: probes are answered, requests and sockets are counted, and noted where that is asked for."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,8 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from botfactory.ops import counters, probes
+
+access_log = logging.getLogger("botfactory.access")
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -48,8 +51,12 @@ def probes_and_counts(get_response: Callable[[HttpRequest], Any]) -> Callable[[H
 def _count(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
     route = route_of(request)
     method = request.method if request.method in METHODS else "other"
+    seconds = time.perf_counter() - started
     counters.http_requests.labels(method, route, str(response.status_code)).inc()
-    counters.http_seconds.labels(route).observe(time.perf_counter() - started)
+    counters.http_seconds.labels(route).observe(seconds)
+    if settings.ACCESS_LOG:
+        sender = request.META.get("REMOTE_ADDR", "-")
+        access_log.info("%s %s %s %d in %.0f ms", sender, method, route, response.status_code, 1000 * seconds)
 
 
 def route_of(request: HttpRequest) -> str:

@@ -87,6 +87,8 @@ class Command(ProductCommand):
             processes.append(Process("valkey", command, logs / "valkey.log", stops_last=True))
         web = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
+        # What a page sends through its socket is a few bytes.
+        web += ["--ws-max-size", "65536"]
         importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]
         # Threads: it waits for other servers most of its time.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]

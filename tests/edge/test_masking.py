@@ -1,0 +1,108 @@
+"""No secret in any log: by the formatter of every handler, and by real requests to a real uvicorn."""
+
+from __future__ import annotations
+
+import io
+import logging
+import logging.config
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings as django_settings
+from django.test import Client
+
+from botfactory.accounts.models import User
+from botfactory.edge.masking import masked
+from tests.conftest import signed_in
+from tests.edge.serving import Line, served
+
+SECRET = "dGhpcyBpcyBhIHNlY3JldA"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"Not Found: /shared/{SECRET}/", "Not Found: /shared/…/"),
+        (f"Not Found: /api/v1/shared/{SECRET}", "Not Found: /api/v1/shared/…"),
+        (f"POST /shared/{SECRET}/generate failed", "POST /shared/…/generate failed"),
+        (f'"GET /accounts/signup/?invitation={SECRET} HTTP/1.1" 200', '"GET /accounts/signup/?… HTTP/1.1" 200'),
+        (f"/accounts/password/reset/key/1-{SECRET}/", "/accounts/password/reset/key/…/"),
+        ("/accounts/password/reset/key/done/", "/accounts/password/reset/key/done/"),
+        (f"/accounts/confirm-email/{SECRET}:1x:y/", "/accounts/confirm-email/…/"),
+        (f"<WSGIRequest: GET '/shared/{SECRET}/?a=b'>", "<WSGIRequest: GET '/shared/…/?…'>"),
+        (f"https://a.example/hook?key={SECRET}", "https://a.example/hook?…"),
+        ("redis://:p@ss/word@host:6379/0", "redis://…@ss/word@host:6379/0"),
+        ("connecting to postgres://me:secret@db:5432/x", "connecting to postgres://…@db:5432/x"),
+        (f"Bearer bf_0123456789abcdef_{'0' * 40}", "Bearer bf_…"),
+        ("whsec_bm90IGEgc2VjcmV0LCBvbmx5", "whsec_…"),
+        (
+            "Not Found: /jobs/0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1/",
+            "Not Found: /jobs/0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1/",
+        ),
+        ("what is it? /no secret", "what is it? /no secret"),
+    ],
+)
+def test_what_an_address_can_hold_is_left_out(text: str, told: str) -> None:
+    assert masked(text) == told
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the handlers of the product write."""
+    stream = io.StringIO()
+    configured: dict[str, Any] = {**django_settings.LOGGING}
+    configured["handlers"] = {"console": {**configured["handlers"]["console"], "stream": stream}}
+    logging.config.dictConfig(configured)
+    yield stream
+    logging.config.dictConfig(django_settings.LOGGING)
+
+
+def test_the_log_of_a_request_tells_no_secret(db: None, logged: io.StringIO, settings: Any, alice: User) -> None:
+    settings.ACCESS_LOG = True
+    for client in (Client(raise_request_exception=False), signed_in(alice)):
+        client.get(f"/shared/{SECRET}/", {"token": SECRET})
+        client.get(f"/api/v1/shared/{SECRET}?token={SECRET}")
+        client.get(f"/accounts/password/reset/key/1-{SECRET}/")
+        client.get(f"/accounts/confirm-email/{SECRET}/")
+        client.get("/accounts/signup/", {"invitation": SECRET})
+    Client(enforce_csrf_checks=True).post(f"/accounts/signup/?invitation={SECRET}")
+    try:
+        raise ValueError(f"https://a.example/?key={SECRET}")
+    except ValueError:
+        logging.getLogger("botfactory").exception("GET /shared/%s/ failed", SECRET)
+    text = logged.getvalue()
+    assert "Not Found: /shared/…/" in text and "GET /shared/<str:link>/ 404 in" in text and "Traceback" in text
+    assert SECRET not in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_uvicorn_writes_no_access_log_however_it_is_started(logged: io.StringIO) -> None:
+    from botfactory.asgi import application
+
+    with served(application) as port, Line(port) as line:
+        line.begin(f"/shared/{SECRET}/?token={SECRET}", 0, {"Connection": "close"})
+        assert line.reply().status in {403, 404, 405}
+    assert SECRET not in logged.getvalue()
+    assert not logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO)
+
+
+def test_nothing_is_started_with_an_access_log() -> None:
+    root = django_settings.BASE_DIR
+    compose = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))
+    started = [
+        compose["services"]["web"]["command"],
+        (root / "Dockerfile").read_text(encoding="utf-8"),
+        (root / "botfactory/ops/management/commands/run.py").read_text(encoding="utf-8"),
+    ]
+    assert all("uvicorn" in text and "--no-access-log" in text for text in started)
+
+
+def test_each_request_is_a_line_where_that_is_asked_for(db: None, logged: io.StringIO, settings: Any) -> None:
+    Client().get("/accounts/login/")
+    assert "botfactory.access" not in logged.getvalue()
+    settings.ACCESS_LOG = True
+    Client().get("/accounts/login/?next=/jobs/")
+    assert " INFO botfactory.access " in logged.getvalue()
+    assert "127.0.0.1 GET /accounts/login/ 200 in " in logged.getvalue()
