@@ -246,6 +246,7 @@ def register() -> None:
             template="models_app/base_training.html",
             run=run_train_base,
             gives_way=True,
+            keeps_the_best=True,
         )
     )
     register_kind(

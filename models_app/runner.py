@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from botfactory.jobs import epochs
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from models_app import guards, registry, report_cards, trainings
@@ -117,14 +119,24 @@ def _train(
             }
         )
 
-    shown = {event.payload["epoch"] for event in handle.job.events.filter(kind="epoch")}
+    shown = {event.payload["epoch"] for event in epochs.standing(handle.job.events.order_by("sequence"))}
+
+    def on_start(kept: Sequence[EpochResult]) -> None:
+        # An epoch is saved before it is shown: one that was saved by a worker killed in between is shown now.
+        lost = {epoch for epoch in shown if epoch > len(kept)}
+        if lost:
+            # What was kept is gone, or was of other posts.
+            handle.record(epochs.RESUMED, {"epochs": len(kept)})
+            shown.difference_update(lost)
+        for epoch in kept:
+            on_epoch(epoch)
 
     def on_epoch(epoch: EpochResult) -> None:
         if epoch.epoch not in shown:
             shown.add(epoch.epoch)
             handle.record("epoch", {**epoch_json(epoch), "trail": trail.of(epoch.epoch)})
 
-    result = trainer.fine_tune(
+    return trainer.fine_tune(
         start=start,
         train=train,
         validation=validation,
@@ -135,11 +147,8 @@ def _train(
         control=handle.control,
         sample_count=SAMPLES_PER_EPOCH,
         sample_filter=lambda post: not guard.is_copy(post),
+        on_start=on_start,
     )
-    # An epoch is saved before it is shown: one that was saved by a worker killed in between is shown now.
-    for epoch in result.history:
-        on_epoch(epoch)
-    return result
 
 
 class Trail:
@@ -283,6 +292,7 @@ def register() -> None:
             needs=trainings.needs,
             details=trainings.details,
             meter=trainings.TRAINING_MINUTES,
+            keeps_the_best=True,
             prepare=prepare,
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final, Literal
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,7 +13,7 @@ from django.utils import timezone
 from ninja import Query, Router
 from pydantic import Field
 
-from botfactory.jobs import services, stream, turns
+from botfactory.jobs import epochs, services, stream, turns
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job, JobEvent
@@ -92,6 +93,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "available_at": "2026-11-25T12:00:00.000Z",
     "started_at": "2026-11-25T12:00:02.000Z",
     "finished_at": None,
+    "kept_until": None,
     "estimated_finish": "2026-11-25T12:02:00.000Z",
     "queue_position": None,
     "waits_for": None,
@@ -131,6 +133,9 @@ class JobOut(Told):
     available_at: datetime = Field(description="Not before then: a source may have asked to come back later.")
     started_at: datetime | None
     finished_at: datetime | None
+    kept_until: datetime | None = Field(
+        description="Of a failed or cancelled job: until then a retry goes on from what it has kept."
+    )
     estimated_finish: datetime | None = Field(description="Of a running job that can tell.")
     queue_position: int | None = Field(description="Of a waiting job; 1 is the next.")
     waits_for: turns.Reason | None = Field(
@@ -177,9 +182,11 @@ def told(jobs: list[Job]) -> list[JobOut]:
     """The jobs as the API shows them."""
     lines = {queue: turns.line_of(queue) for queue in {job.queue for job in jobs if job.state in CLAIMABLE}}
     best: dict[uuid.UUID, dict[str, Any]] = {}
-    for event in JobEvent.objects.filter(job__in=jobs, kind="epoch").order_by("sequence"):
-        if event.payload.get("best"):
-            best[event.job_id] = event.payload
+    told_of = JobEvent.objects.filter(job__in=jobs, kind__in=(epochs.EPOCH, epochs.RESUMED)).order_by("job", "sequence")
+    for job_id, events in groupby(told_of, key=lambda event: event.job_id):
+        for event in epochs.standing(events):
+            if event.payload.get("best"):
+                best[job_id] = event.payload
     return [_told(job, lines.get(job.queue), best.get(job.pk)) for job in jobs]
 
 
@@ -204,6 +211,7 @@ def _told(job: Job, line: turns.Line | None, best: dict[str, Any] | None) -> Job
         available_at=job.available_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        kept_until=job.kept_until,
         estimated_finish=ends,
         queue_position=place,
         waits_for=line.reason_of(job.pk) if line is not None and place is not None else None,
@@ -274,8 +282,8 @@ def job_events(request: HttpRequest, job_id: uuid.UUID, query: Query[EventsQuery
 @router.get("/{uuid:job_id}/checkpoints", response=Page[Checkpoint], summary="The epochs of a training")
 def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
     """Each epoch that has ended with its losses, in their order: what the curve of the page shows. There are few."""
-    events = _job(request, job_id).events.filter(kind="epoch").order_by("sequence")
-    return PageDict(data=[_checkpoint(event) for event in events], has_more=False)
+    events = _job(request, job_id).events.order_by("sequence")
+    return PageDict(data=[_checkpoint(event) for event in epochs.standing(events)], has_more=False)
 
 
 @router.post("/{uuid:job_id}/cancel", response=JobOut, summary="Cancel a job")

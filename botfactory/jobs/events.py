@@ -54,6 +54,8 @@ class JobJson(TypedDict):
     available_at: str
     started_at: str | None
     finished_at: str | None
+    # Until when what a failed or cancelled job has kept waits for a retry.
+    kept_until: str | None
 
 
 class Message(TypedDict):
@@ -109,6 +111,7 @@ def job_json(job: Job, line: turns.Line | None = None) -> JobJson:
         available_at=job.available_at.isoformat(),
         started_at=iso(job.started_at),
         finished_at=iso(job.finished_at),
+        kept_until=iso(job.kept_until),
     )
 
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from botfactory.jobs.states import ENDED, State
+
+#: How long the work folder of a job that did not succeed waits for a retry.
+KEEP_WORK_HOURS: Final = 24
 
 
 class Job(models.Model):
@@ -46,6 +50,9 @@ class Job(models.Model):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    #: For pages.
+    KEEP_WORK_HOURS = KEEP_WORK_HOURS
+
     #: Its place in the queue, where `events.placed` has found it out.
     place: int | None = None
 
@@ -67,6 +74,13 @@ class Job(models.Model):
     @property
     def is_ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """Until when what an ended job has kept waits for a retry; None for one that cannot be tried again."""
+        if self.state not in {State.FAILED, State.CANCELLED} or self.finished_at is None:
+            return None
+        return self.finished_at + timedelta(hours=KEEP_WORK_HOURS)
 
 
 class JobEvent(models.Model):

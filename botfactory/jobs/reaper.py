@@ -17,15 +17,13 @@ from django.utils import timezone
 
 from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import end
-from botfactory.jobs.models import Job
+from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
 
 logger = logging.getLogger(__name__)
 
 #: A doorbell that nobody has answered for so long is rung again: the broker may have lost it.
 RING_AGAIN_SECONDS = 30
-#: How long the work folder of a job that did not succeed waits for a retry.
-KEEP_WORK_HOURS = 24
 
 
 def is_abandoned(job: Job) -> bool:

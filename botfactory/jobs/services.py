@@ -115,6 +115,11 @@ def cancel(job: Job) -> Job:
     return job
 
 
+def asks_before_cancel(job: Job) -> bool:
+    """Whether a cancel throws away what the job could keep (`stop`), so that its owner is asked first."""
+    return job.state == State.RUNNING and not job.stop_requested and kind_of(job.kind).keeps_the_best
+
+
 def cancel_all(jobs: QuerySet[Job]) -> int:
     """Those of the jobs that have not ended are cancelled, or will be as soon as their workers look; how many."""
     count = 0

@@ -58,15 +58,21 @@ def job_events(request: HttpRequest, job_id: uuid.UUID) -> JsonResponse:
 @login_required
 @require_POST
 def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResponse:
-    """Cancel, stop or retry; the answer is the job's page, or its new state for a script."""
+    """Cancel, stop or retry; the answer is the job's page, or its new state for a script.
+
+    Where that would throw away what "stop" keeps, a page asks first. A script has asked already.
+    """
     job = job_or_404(request, job_id)
+    by_script = request.headers.get("Accept", "").startswith("application/json")
+    if action == "cancel" and services.asks_before_cancel(job) and not by_script and "confirmed" not in request.POST:
+        return render(request, "jobs/cancel.html", {"job": job})
     act = {"cancel": services.cancel, "stop": services.stop, "retry": services.retry}[action]
     error: dict[str, Any] | None = None
     try:
         act(job)
     except (NotPossible, LimitReached) as refusal:
         error = {"code": refusal.code, "message": str(refusal)}
-    if request.headers.get("Accept", "").startswith("application/json"):
+    if by_script:
         job.refresh_from_db()
         return JsonResponse({"error": error, "job": events.job_json(job)}, status=409 if error else 200)
     if error:

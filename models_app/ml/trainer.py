@@ -63,18 +63,22 @@ def fine_tune(
     control: Control,
     sample_count: int = 4,
     sample_filter: Callable[[str], bool] | None = None,
+    on_start: Callable[[Sequence[EpochResult]], None] | None = None,
 ) -> FineTuneResult:
     """Returns the network fine-tuned on `train`, with the weights that were best on `validation`.
 
     `control` is asked before each batch: "stop" ends with the best epoch so far (or, before the first is complete, with
     the weights as they are), "cancel" raises Cancelled. `on_progress` is called at most about four times a second,
-    `on_epoch` once an epoch, but not again for epochs that an earlier call with this work_dir finished. Raises
+    `on_epoch` once an epoch, but not again for epochs that an earlier call with this work_dir finished: `on_start` is
+    given those, before anything is trained. Raises
     TooFewPosts without training or validation posts and TrainingDiverged where the loss is no number any more.
     """
     if not train or not validation:
         raise TooFewPosts("A fine-tune needs at least one post to learn from and one to check on; add more posts.")
     job = _FineTune(start, train, validation, config, work_dir, on_progress, control)
     job.take_up()
+    if on_start is not None:
+        on_start(job.history)
     return job.run(on_epoch, sample_count, sample_filter)
 
 
@@ -110,6 +114,11 @@ class _FineTune:
         self._epoch_size = self._symbols + check
         self._start_bits = math.nan
         self._clock = Clock(total=config.epochs * self._epoch_size + (1 + len(SHARES)) * check)
+
+    @property
+    def history(self) -> tuple[EpochResult, ...]:
+        """The epochs that are done."""
+        return tuple(self._history)
 
     def _new_learner(self) -> Learner:
         config = self._config

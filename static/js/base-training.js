@@ -2,7 +2,7 @@
 
 import { LossChart, bestOf } from "./chart.js";
 import { byId, element, show } from "./dom.js";
-import { hasEnded, standing } from "./format.js";
+import { hasEnded, moment, standing } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
 import { TrainingProgress } from "./training-progress.js";
 
@@ -33,7 +33,11 @@ function atWork(job) {
 }
 
 function phaseSentence(job) {
-  if (job.state === "cancelled") return "What it has learned is kept for a while: it can go on from there.";
+  if (job.state === "cancelled" || job.state === "failed") {
+    return new Date(job.kept_until) > new Date()
+      ? `Its last saved state is kept until ${moment(job.kept_until)}. Go on continues from there.`
+      : "What it learned is no longer kept. Go on starts from the beginning.";
+  }
   if (job.state === "succeeded") return "Nobody starts from it before you promote it.";
   if (job.state !== "running") return "";
   if (job.progress.phase === "training") return "You can close this page: it goes on without you.";

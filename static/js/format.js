@@ -25,6 +25,11 @@ export function clock(iso) {
   return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
+/** Day and time of day here, such as "Tue 14:05". */
+export function moment(iso) {
+  return `${new Date(iso).toLocaleDateString("en-GB", { weekday: "short" })} ${clock(iso)}`;
+}
+
 const STATES = {
   queued: "Waiting",
   running: "Running",

@@ -18,7 +18,12 @@ export function followJob({ render, onEvent, sentence }) {
     const badge = document.querySelector("[data-live-state]");
     setText(badge, stateWord(job.state));
     badge.className = `state ${job.state}`;
-    for (const form of document.querySelectorAll("form[data-job-action]")) show(form, isPossible(form.dataset.jobAction, job));
+    const forms = [...document.querySelectorAll("form[data-job-action]")];
+    // A dialog that has nothing left to ask about gives the focus back to the button that opened it.
+    if (!asksFirst(job)) for (const { dataset } of forms) if (dataset.asks) byId(dataset.asks).close();
+    const focused = forms.find((form) => form.contains(document.activeElement));
+    for (const form of forms) show(form, isPossible(form.dataset.jobAction, job));
+    if (focused?.hidden) focusNear(focused);
     const failure = byId("failure");
     show(failure, job.state === "failed");
     setText(failure, job.state === "failed" ? (job.error?.message ?? "Something went wrong.") : "");
@@ -48,6 +53,11 @@ export function followJob({ render, onEvent, sentence }) {
     const form = submission.target.closest("form[data-job-action]");
     if (!form) return;
     submission.preventDefault();
+    if (form.dataset.asks && asksFirst(job)) {
+      byId(form.dataset.asks).showModal();
+      return;
+    }
+    form.closest("dialog")?.close();
     const button = form.querySelector("button");
     button.disabled = true;
     try {
@@ -65,6 +75,18 @@ export function followJob({ render, onEvent, sentence }) {
       button.disabled = false;
     }
   });
+}
+
+/** Whether a cancel throws away what could be kept: its form says which dialog asks. */
+const asksFirst = (job) => job.state === "running" && !job.stop_requested;
+
+/** The keyboard goes on beside a button that has just gone: at what is possible now, else at the top of the page. */
+function focusNear(form) {
+  const next = [...form.closest(".actions").querySelectorAll("a:not([hidden]), form:not([hidden]) button")].find((node) => node.offsetParent);
+  if (next) return next.focus();
+  const title = document.querySelector("h1");
+  title.tabIndex = -1;
+  title.focus();
 }
 
 function isPossible(action, job) {

@@ -2,7 +2,7 @@
 
 import { Curve } from "./curve.js";
 import { byId, element, show } from "./dom.js";
-import { hasEnded, standing, waitingSentence } from "./format.js";
+import { hasEnded, moment, plural, standing, waitingSentence } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
 import { TrainingProgress } from "./training-progress.js";
 
@@ -13,7 +13,6 @@ const curve = new Curve(planned, { isLive: true });
 
 /** The epochs by number: a job that goes on after an interruption may report one twice, and it is still one. */
 const epochs = new Map();
-let lastState = "";
 let shownSamples = "";
 
 function onEvent({ kind, payload }) {
@@ -21,10 +20,9 @@ function onEvent({ kind, payload }) {
     // An epoch that comes again replaces what came after it in the attempt before.
     for (const known of [...epochs.keys()]) if (known > payload.epoch) epochs.delete(known);
     epochs.set(payload.epoch, payload);
-  } else if (kind === "state") {
-    // A cancelled training has kept nothing: tried again, it begins anew.
-    if (payload.state === "queued" && lastState === "cancelled") epochs.clear();
-    lastState = payload.state;
+  } else if (kind === "resumed") {
+    // It goes on from fewer than were shown: what it had kept is gone, or was of other posts.
+    for (const known of [...epochs.keys()]) if (known > payload.epochs) epochs.delete(known);
   }
 }
 
@@ -44,8 +42,7 @@ function atWork(job) {
 function phaseSentence(job) {
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
-  if (job.state === "cancelled") return "Nothing was kept. Try again starts from the beginning.";
-  if (job.state === "failed") return epochs.size ? "The epochs below are kept: Try again goes on from there." : "";
+  if (job.state === "cancelled" || job.state === "failed") return keptSentence(job);
   if (job.state === "cancelling") return "The worker stops after the batch that it is in.";
   if (job.state === "succeeded") {
     const ran = epochs.size;
@@ -56,6 +53,15 @@ function phaseSentence(job) {
   if (job.progress.phase === "saving") return "";
   if (job.progress.phase === "reporting") return "A hundred posts are written and measured. This takes a few seconds.";
   return "Loading the model. This takes a few seconds.";
+}
+
+/** What a retry goes on from, and for how long. */
+function keptSentence(job) {
+  if (!epochs.size) return "No epoch was finished, so nothing is kept. Try again starts from the beginning.";
+  const done = plural(epochs.size, "epoch");
+  return new Date(job.kept_until) > new Date()
+    ? `${done} of ${planned} kept until ${moment(job.kept_until)}. Try again goes on from there.`
+    : `The ${done} below ${epochs.size === 1 ? "is" : "are"} no longer kept. Try again starts from the beginning.`;
 }
 
 function renderSamples(rows) {

@@ -106,6 +106,15 @@ class Person:
         self.page.wait_for_url(JOB)
         return self.page.url
 
+    def cancel(self) -> None:
+        """The job of the open page is cancelled: a training that has begun asks first."""
+        self.page.get_by_role("button", name="Cancel", exact=True).press("Enter")
+        sure = self.page.get_by_role("button", name="Cancel the training")
+        expect(sure.or_(self.page.locator("[data-live-state].cancelled"))).to_be_visible()
+        if sure.is_visible():
+            sure.press("Enter")
+        self.wait_for_state("Cancelled", timeout=60 * SECONDS)
+
     def wait_for_state(self, state: str, *, timeout: float = TRAINING) -> None:
         expect(self.page.locator("[data-live-state]")).to_have_text(state, timeout=timeout)
 

@@ -87,12 +87,36 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
     alice.wait_for_state("Cancelled", timeout=15 * SECONDS)
 
     alice.open(first)
-    expect(alice.page.locator("#where")).to_have_text(re.compile(r"^Epoch \d+ of 10"), timeout=TRAINING)
-    alice.page.get_by_role("button", name="Cancel").click()
+    page = alice.page
+    expect(page.locator("#losses tbody tr").first).to_be_visible(timeout=TRAINING)
+    cancel, dialog = page.get_by_role("button", name="Cancel", exact=True), page.get_by_role("dialog")
+    # By keyboard: the first answer keeps the training.
+    cancel.press("Enter")
+    expect(dialog.get_by_role("heading")).to_have_text("Cancel this training?")
+    expect(dialog.get_by_role("button", name="Keep training")).to_be_focused()
+    expect(dialog.get_by_role("button", name="Stop and keep the best")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(cancel).to_be_focused()
+    cancel.press("Enter")
+    dialog.get_by_role("button", name="Cancel the training").press("Enter")
     alice.wait_for_state("Cancelled", timeout=30 * SECONDS)
-    expect(alice.page.get_by_role("button", name="Try again")).to_be_visible()
-    alice.page.reload()
+    again = page.get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    assert page.evaluate("document.activeElement !== document.body")
+    # What is kept is shown, now and after a reload, and what trying again goes on from.
+    shown = epochs_shown(page)
+    kept = re.compile(rf"^{len(shown)} epochs? of 10 kept until \w+ \d\d:\d\d. Try again goes on from there.$")
+    expect(page.locator("#phase")).to_have_text(kept)
+    page.reload()
     alice.wait_for_state("Cancelled", timeout=5 * SECONDS)
+    assert epochs_shown(page) == shown
+    again.click()
+    expect(page.locator("[data-live-state]")).to_have_text(re.compile("Waiting|Running"))
+    assert epochs_shown(page)[: len(shown)] == shown
+    expect(page.locator("#losses tbody tr").nth(len(shown))).to_be_visible(timeout=TRAINING)
+    assert epochs_shown(page)[: len(shown) + 1] == [str(number) for number in range(1, len(shown) + 2)]
+    alice.cancel()
     alice.open("/models/")
     expect(alice.page.get_by_role("link", name="Cancelled")).to_have_count(0)
 
@@ -132,9 +156,7 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
     page.keyboard.press("Enter")
     page.wait_for_url(JOB)
     expect(page.get_by_role("heading", level=1)).to_have_text("Train By keyboard")
-    page.get_by_role("button", name="Cancel").focus()
-    page.keyboard.press("Enter")
-    alice.wait_for_state("Cancelled", timeout=60 * SECONDS)
+    alice.cancel()
 
 
 def test_a_button_pressed_twice_asks_once(alice: Person, corpus: str) -> None:
@@ -149,8 +171,7 @@ def test_a_button_pressed_twice_asks_once(alice: Person, corpus: str) -> None:
     held[0].continue_()
     alice.page.wait_for_url(JOB)
     alice.page.unroute(corpus)
-    alice.page.get_by_role("button", name="Cancel").click()
-    alice.wait_for_state("Cancelled")
+    alice.cancel()
 
 
 def test_the_trail_of_the_loss_is_that_of_the_epochs_that_are_done_and_of_the_one_under_way(

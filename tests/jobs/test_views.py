@@ -9,7 +9,7 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services, worker
-from botfactory.jobs.models import Job
+from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
@@ -82,6 +82,44 @@ def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
     assert answer.status_code == 409 and "Only a running job" in answer.json()["error"]["message"]
     answer = client.post(f"/jobs/{job.pk}/retry", headers={"accept": "application/json"})
     assert answer.json()["job"]["state"] == "queued"
+
+
+@pytest.fixture
+def training(alice: User) -> Job:
+    """A job that runs and could keep what it has."""
+    kind("test", count_to_three, keeps_the_best=True)
+    job = services.submit(owner=alice, kind="test", title="A test", arguments={})
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+    return claimed
+
+
+def test_without_a_script_a_page_asks_before_a_training_is_thrown_away(alice: User, training: Job) -> None:
+    client = signed_in(alice)
+    asked = client.post(f"/jobs/{training.pk}/cancel")
+    assert asked.status_code == 200
+    page = asked.content.decode()
+    assert "Stop and keep the best" in page and f"kept for {KEEP_WORK_HOURS} hours" in page
+    training.refresh_from_db()
+    assert training.state == State.RUNNING
+    assert client.post(f"/jobs/{training.pk}/cancel", {"confirmed": "1"}).status_code == 302
+    training.refresh_from_db()
+    assert training.state == State.CANCELLING
+
+
+def test_nobody_is_asked_about_a_training_that_has_not_begun_or_that_stops_already(alice: User, training: Job) -> None:
+    client = signed_in(alice)
+    waiting = services.submit(owner=alice, kind="test", title="A test", arguments={})
+    assert client.post(f"/jobs/{waiting.pk}/cancel").status_code == 302
+    services.stop(training)
+    assert client.post(f"/jobs/{training.pk}/cancel").status_code == 302
+    states = [Job.objects.get(pk=job.pk).state for job in (waiting, training)]
+    assert states == [State.CANCELLED, State.CANCELLING]
+
+
+def test_a_program_is_not_asked(alice: User, training: Job) -> None:
+    answer = signed_in(alice).post(f"/jobs/{training.pk}/cancel", headers={"accept": "application/json"})
+    assert answer.json()["job"]["state"] == "cancelling"
 
 
 def test_the_list_shows_own_jobs_only(alice: User, bob: User, job: Job) -> None:
