@@ -83,7 +83,7 @@ class ModelDetailOut(ModelOut):
 
     network: dict[str, Any] = Field(description="Its kind and size.")
     training: dict[str, Any] = Field(description="What it was trained with; of a fine-tune the hyperparameters.")
-    history: list[dict[str, Any]] = Field(description="Its epochs with their losses.")
+    history: list[dict[str, Any]] = Field(description="Its epochs with their losses, in nats a byte.")
     best_epoch: int | None = Field(description="The epoch that was kept.")
     seconds: float | None = Field(description="How long it was trained.")
     report: dict[str, Any] | None = Field(

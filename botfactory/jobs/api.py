@@ -29,6 +29,10 @@ router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})
 
 
+#: What any loss is: the network foresees bytes. Bits are of characters.
+LOSS: Final = "In nats a byte, end marks included: lower is better."
+
+
 class JobProgress(Told):
     """How far a job is. What a phase does not know is null; some kinds tell more."""
 
@@ -38,7 +42,7 @@ class JobProgress(Told):
     epochs: int | None = None
     step: int | None = None
     steps: int | None = None
-    loss: float | None = None
+    loss: float | None = Field(None, description=f"Of this epoch so far. {LOSS}")
     seconds_left: float | None = None
     posts: int | None = Field(None, description="Of an import: found so far.")
 
@@ -52,8 +56,8 @@ class Checkpoint(Told):
     """An epoch, at the end of which the network was kept."""
 
     epoch: int
-    train_loss: float = Field(description="In nats a character.")
-    val_loss: float = Field(description="In nats a character.")
+    train_loss: float = Field(description=f"While it learned. {LOSS}")
+    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
     bits_per_character: float = Field(description="Of posts that were held back.")
     learning_rate: float
     seconds: float
@@ -78,8 +82,8 @@ class Checkpoint(Told):
 
 class BestCheckpoint(Told):
     epoch: int
-    train_loss: float
-    val_loss: float
+    train_loss: float = Field(description=f"While it learned. {LOSS}")
+    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
 
 
 _EXAMPLE: Final[dict[str, Any]] = {

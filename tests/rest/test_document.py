@@ -53,6 +53,22 @@ NAMES = {
 }
 
 
+def test_each_loss_says_that_it_is_of_bytes() -> None:
+    fields = {
+        f"{schema}.{name}": field.get("description", "")
+        for schema, described in api.get_openapi_schema()["components"]["schemas"].items()
+        for name, field in described.get("properties", {}).items()
+        if name == "loss" or name.endswith("_loss")
+    }
+    assert set(fields) >= {
+        "JobProgress.loss",
+        "Checkpoint.train_loss",
+        "Checkpoint.val_loss",
+        "BestCheckpoint.val_loss",
+    }
+    assert {name for name, description in fields.items() if "nats a byte" not in description} == set()
+
+
 def test_each_operation_keeps_its_name() -> None:
     paths = api.get_openapi_schema()["paths"]
     names = {
