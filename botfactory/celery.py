@@ -41,11 +41,6 @@ app.conf.update(
     },
     worker_hijack_root_logger=False,
     beat_schedule={
-        "reap": {
-            "task": "botfactory.jobs.tasks.reap",
-            "schedule": settings.JOB_REAP_SECONDS,
-            "options": {"queue": "default", "expires": settings.JOB_REAP_SECONDS * 3},
-        },
         "look": {
             "task": "botfactory.webhooks.tasks.look",
             "schedule": settings.JOB_REAP_SECONDS,

@@ -6,12 +6,13 @@ import logging
 import os
 import platform
 import shutil
+import threading
 import uuid
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -101,6 +102,20 @@ def reap() -> int:
             services.ring(head)
             called += 1
     return called
+
+
+def watch(end: threading.Event | None = None) -> None:
+    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error spoils one round and no more."""
+    end = end or threading.Event()
+    while True:
+        try:
+            reap()
+        except Exception as error:
+            logger.warning("jobs could not be looked after this time: %s", error)
+        finally:
+            connection.close()
+        if end.wait(settings.JOB_REAP_SECONDS):
+            return
 
 
 def _clear_old_work() -> None:

@@ -4,7 +4,7 @@ from threading import Thread
 from typing import Any
 
 from celery import current_app, shared_task
-from celery.signals import worker_process_init
+from celery.signals import beat_init, worker_process_init
 
 from botfactory.jobs import kinds, reaper, worker
 
@@ -14,9 +14,10 @@ def run_next(queue: str) -> None:
     worker.run_next(queue)
 
 
-@shared_task(name="botfactory.jobs.tasks.reap")
-def reap() -> None:
-    reaper.reap()
+@beat_init.connect
+def start_reaper(**kwargs: Any) -> None:
+    """Jobs are recovered beside the clock, in a thread that needs neither a free worker nor the broker."""
+    Thread(target=reaper.watch, name="reaper", daemon=True).start()
 
 
 @worker_process_init.connect

@@ -109,7 +109,7 @@ def jobs_and_workers(report: Report) -> None:
     for job in abandoned:
         report.warning(
             f"nobody works on {job.title} ({job.pk}) any more, its worker {job.worker} is gone",
-            "it goes on by itself within a minute where the worker of `default` runs with -B",
+            "it goes on by itself within a minute where one worker, and only one, runs with -B",
         )
     _waiting(report, alive)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -117,6 +119,35 @@ def test_a_worker_that_was_overtaken_writes_nothing_more(alice: User) -> None:
     job.refresh_from_db()
     assert (job.state, job.attempt, job.progress) == (State.RUNNING, 2, {})
     assert not job.events.filter(kind="count").exists()
+
+
+def test_jobs_are_recovered_within_seconds_though_no_worker_is_free_and_a_round_went_wrong(
+    alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOB_REAP_SECONDS = 0.05
+    rounds = []
+    clear = reaper._clear_old_work
+
+    def fails_at_first() -> None:
+        rounds.append(1)
+        if len(rounds) == 1:
+            raise OSError("the folder is not there yet")
+        clear()
+
+    monkeypatch.setattr(reaper, "_clear_old_work", fails_at_first)
+    end = threading.Event()
+    # Nobody listens to any queue here.
+    watch = threading.Thread(target=reaper.watch, args=[end])
+    watch.start()
+    job = lose(submit(alice))
+    deadline = time.monotonic() + 20
+    while (Job.objects.get(pk=job.pk).state, len(rounds) > 2) != (State.INTERRUPTED, True):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    end.set()
+    watch.join()
+    assert (Job.objects.get(pk=job.pk).state, len(rounds) > 2) == (State.INTERRUPTED, True)
 
 
 def test_only_the_head_of_a_queue_is_called_again(alice: User) -> None:
