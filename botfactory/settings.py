@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "botfactory.disconnect.note_disconnects",
 ]
 
 ROOT_URLCONF = "botfactory.urls"
@@ -191,6 +192,10 @@ LIMIT_STORED_MB = env_limit("LIMIT_STORED_MB", 20_000)
 LIMIT_X_POSTS = env_limit("LIMIT_X_POSTS", 10_000)
 LIMIT_REQUESTS = env_limit("LIMIT_REQUESTS", 300)
 LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
+
+# Writing in a web process: how many requests at once, and how long others wait before they are told that it is busy
+GENERATIONS_AT_ONCE = env_int("GENERATIONS_AT_ONCE", 2, minimum=1)
+GENERATION_WAIT_SECONDS = env_int("GENERATION_WAIT_SECONDS", 10, minimum=0)
 
 # Webhooks: pauses before each further try in seconds, and after how many days of nothing but failure they are off
 WEBHOOK_PAUSES = env_pauses("WEBHOOK_PAUSES", "5,300,1800,7200,18000,36000,50400,72000,86400")

@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from ninja import Query, Router, Status
 from pydantic import Field
 
+from botfactory.disconnect import require_client
 from botfactory.rest import once
 from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value, not_found
@@ -254,11 +255,16 @@ class EvaluationOut(Told):
     )
 
 
-@router.post("/{uuid:model_id}/evaluate", response=EvaluationOut, summary="Measure a model")
+@router.post(
+    "/{uuid:model_id}/evaluate",
+    response=EvaluationOut,
+    summary="Measure a model",
+    openapi_extra={"responses": {503: {}}},
+)
 @once.slow
 def evaluate_model(request: HttpRequest, model_id: uuid.UUID, body: EvaluateIn) -> EvaluationOut:
     """Bits per character of your posts, by one of your models and by the base model that it comes from."""
-    found = services.evaluate(_model(request, model_id), body.checked())
+    found = services.evaluate(_model(request, model_id), body.checked(), proceed=require_client(request))
     return EvaluationOut(
         model=model_id,
         posts=found.model.posts,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botfactory.rest.errors import ApiError, register_errors, status_of
-from models_app import guards, registry, services, sharing
+from models_app import admission, guards, registry, services, sharing
 from models_app.ml.errors import BadSampling, LearningError
 from tweets.errors import CorpusError
 
@@ -24,6 +24,7 @@ register_errors(
         LearningError: 500,
         BadSampling: 422,
         guards.GuardLost: 409,
+        admission.Busy: 503,
     }
 )
 
@@ -58,8 +59,9 @@ REPORT: Final[dict[str, Any]] = {
 
 @contextmanager
 def about(param: str) -> Iterator[None]:
-    """What a service says against it is said of this field."""
+    """What a service says against it is said of this field, unless it names another."""
     try:
         yield
     except (CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
-        raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
+        named: str | None = getattr(error, "param", None)
+        raise ApiError(status_of(error) or 422, error.code, str(error), param=named or param) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
@@ -11,11 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
-from botfactory.rest.errors import ApiError
-from botfactory.rest.pace import require_pace
 from models_app import services, sharing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
@@ -73,15 +70,7 @@ def generate(request: HttpRequest, model_id: uuid.UUID | None = None, link: str 
     model = _found(request, model_id, link)
     if model is None or sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=link):
         raise Http404("There is no such model.")
-    back = request.path.removesuffix("generate")
-    try:
-        require_pace(cast(User, request.user))
-    except ApiError as error:
-        form = GenerateForm(request.POST)
-        form.add_error(None, str(error))
-        context = {"model": model, "form": form, "back": back}
-        return render(request, "models_app/generation.html", context, status=400)
-    return written(request, model, back=back)
+    return written(request, model, back=request.path.removesuffix("generate"))
 
 
 def _found(request: HttpRequest, model_id: uuid.UUID | None, link: str) -> TrainedModel | None:

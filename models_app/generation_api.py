@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+import weakref
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -12,12 +14,14 @@ from ninja import Query, Router
 from pydantic import Field
 
 from botfactory.accounts.models import User
+from botfactory.disconnect import require_client
 from botfactory.rest import once
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Asked, Page, Text, Told, examples
 from models_app import live, services
+from models_app.admission import MOST_CHARACTERS
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
 from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, USUAL_TEMPERATURE, SamplingConfig
 from models_app.models import Generation, TrainedModel
@@ -28,7 +32,14 @@ router = Router(tags=["generations"])
 class GenerateIn(Asked):
     """How posts are written. The same seed and settings give the same posts."""
 
-    n: int = Field(10, ge=1, le=100, strict=True, description="How many.")
+    n: int = Field(
+        10,
+        ge=1,
+        le=100,
+        strict=True,
+        description=f"How many. n times max_characters can be {MOST_CHARACTERS:,} at most. With temperature 0 or top_k "
+        "1 all posts would be the same, so one is written.",
+    )
     temperature: float = Field(
         USUAL_TEMPERATURE,
         ge=0,
@@ -66,7 +77,8 @@ class GenerationOut(Told):
     model: uuid.UUID
     label: str = Field(description="Show it wherever you show the posts.")
     posts: list[str]
-    missing: int = Field(description="How many fewer these are than were asked for.")
+    missing: int = Field(description="How many fewer these are than were asked for, or could be had.")
+    note: str | None = Field(description="Why one post was written though you asked for more: all would be the same.")
     refused: dict[str, int | None] = Field(
         description="How many more were drawn and refused, by reason. copies is null where nothing was there to "
         "compare with."
@@ -82,7 +94,8 @@ class GenerationOut(Told):
             "label": LABEL,
             "posts": ["I love coffee more than i love being on time"],
             "missing": 0,
-            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0},
+            "note": None,
+            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0},
             "settings": {
                 "n": 1,
                 "temperature": 0.8,
@@ -110,6 +123,7 @@ def told_generation(generation: Generation) -> GenerationOut:
         label=generation.model.parody_label,
         posts=generation.posts,
         missing=generation.missing,
+        note=generation.one_for_all or None,
         refused=generation.refused,
         settings={"n": settings.pop("count", None), **settings},
         seconds=round(generation.seconds, 3),
@@ -130,8 +144,9 @@ class GenerateQuery(Asked):
     )
 
 
-STREAM: Final = {
+STREAM: Final[dict[str, Any]] = {
     "responses": {
+        503: {},
         200: {
             "content": {
                 "text/event-stream": {
@@ -140,7 +155,7 @@ STREAM: Final = {
                     'not by @dril.bsky.social."}\n\n',
                 }
             }
-        }
+        },
     }
 }
 
@@ -153,21 +168,29 @@ def written(
     with about("prompt"):
         if query.stream == "1":
             return _stream(request, model, owner, sampling)
-        return told_generation(services.generate(model=model, owner=owner, sampling=sampling))
+        proceed = require_client(request)
+        return told_generation(services.generate(model=model, owner=owner, sampling=sampling, proceed=proceed))
 
 
 def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig) -> StreamingHttpResponse:
     if once.HEADER in request.headers:
         message = f"A stream is not kept, so it cannot be had again by its key: leave out {once.HEADER}, or stream."
         raise ApiError(422, "stream_not_kept", message, param=once.HEADER)
-    services.require_guards(owner, model, sampling)
-    services.require_writable(model, sampling)
+    ticket = services.admit(owner, model, sampling, require_client(request))
     label = model.parody_label
 
     def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
-        return services.generate(model=model, owner=owner, sampling=sampling, on_post=on_post, proceed=proceed)
+        begun.set()
+        return services.generate(
+            model=model, owner=owner, sampling=sampling, on_post=on_post, proceed=proceed, ticket=ticket
+        )
 
-    return StreamingHttpResponse(
+    def unused() -> None:
+        if not begun.is_set():
+            ticket.release()
+
+    begun = threading.Event()
+    response = StreamingHttpResponse(
         live.follow(
             write,
             post_data=lambda post: PostOut(post=post, label=label).model_dump_json(),
@@ -177,6 +200,9 @@ def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: Sa
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+    # A client that leaves before the stream begins never starts the writing that would give the ticket back.
+    weakref.finalize(response, unused)
+    return response
 
 
 class GenerationFilters(PageQuery):

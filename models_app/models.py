@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from botfactory.jobs.models import Job
+from models_app.ml import config
 from models_app.ml.writing import Refused
 from tweets.models import Corpus
 
@@ -173,8 +174,21 @@ class Generation(models.Model):
 
     @property
     def missing(self) -> int:
-        """How many posts fewer it has than were asked for."""
-        return max(0, int(self.sampling.get("count", 0)) - len(self.posts))
+        """How many posts fewer it has than could be had."""
+        count = int(self.sampling.get("count", 0))
+        return max(0, (min(1, count) if self.is_greedy else count) - len(self.posts))
+
+    @property
+    def one_for_all(self) -> str:
+        """Why there is one post where several were asked for; empty where that is not so."""
+        is_one_of_several = self.is_greedy and len(self.posts) == 1 < int(self.sampling.get("count", 0))
+        return config.ONE_FOR_ALL if is_one_of_several else ""
+
+    @property
+    def is_greedy(self) -> bool:
+        """True where all posts are the same."""
+        # Rows of every earlier version are read, whatever they lack.
+        return config.is_greedy(self.sampling.get("temperature"), self.sampling.get("top_k"))
 
     @property
     def refusals(self) -> Refused:
@@ -183,4 +197,5 @@ class Generation(models.Model):
     @property
     def refused_because(self) -> list[str]:
         """For each reason how many were refused, in words."""
-        return self.refusals.reasons(int(self.sampling.get("max_characters", 280)))
+        asked = self.sampling
+        return self.refusals.reasons(int(asked.get("max_characters", 280)), has_prompt=bool(asked.get("prompt")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -438,7 +439,8 @@ def load(model: TrainedModel) -> Checkpoint:
 
 
 def sampler_of(model: TrainedModel) -> Sampler:
-    return _sampler(str(path_of(model)), model.sha256)
+    with _loading:
+        return _sampler(str(path_of(model)), model.sha256)
 
 
 def has_guard(model: TrainedModel) -> bool:
@@ -450,7 +452,14 @@ def load_guard(model: TrainedModel) -> CopyGuard | None:
 
     CheckpointError when the file is damaged.
     """
-    return _guard(str(path_of(model)), model.sha256) if has_guard(model) else None
+    if not has_guard(model):
+        return None
+    with _loading:
+        return _guard(str(path_of(model)), model.sha256)
+
+
+#: Of threads that want the same model at once one loads it; lru_cache alone would have each of them do it.
+_loading = threading.Lock()
 
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)

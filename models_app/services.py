@@ -16,7 +16,7 @@ from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.listing import holding
 from botfactory.ops import counters
-from models_app import guards, registry
+from models_app import admission, guards, registry
 from models_app.ml import evaluation, sampler
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import Evaluation
@@ -156,15 +156,22 @@ def generate(
     sampling: SamplingConfig,
     on_post: Callable[[str], None] | None = None,
     proceed: Callable[[], None] | None = None,
+    ticket: admission.Ticket | None = None,
 ) -> Generation:
-    """`model` has written posts, and how many were refused on the way is known with them.
+    """Let `model` write posts, and keep them with what was refused on the way.
 
-    `on_post` gets each as it ends; where `proceed` raises, nothing more is written and nothing is kept. GuardKept where
-    `owner` may not let it write unguarded.
+    `on_post` gets each post as it ends. `proceed` is called often; what it raises ends the writing, and nothing is
+    kept. `ticket` is the admission, where the caller has one already; it is used up. Raises GuardKept where `owner`
+    can't let it write unguarded, TooMuch, BadSampling, Busy.
     """
-    require_guards(owner, model, sampling)
-    sampling = seeded(sampling)
-    writing, seconds = write(model, sampling, on_post=on_post, proceed=proceed)
+    try:
+        require_askable(owner, model, sampling)
+        ticket = ticket or admission.enter(proceed)
+        sampling = seeded(sampling)
+        writing, seconds = write(model, sampling, on_post=on_post, proceed=proceed)
+    finally:
+        if ticket is not None:
+            ticket.release()
     return Generation.objects.create(
         model=model,
         owner=owner,
@@ -175,12 +182,30 @@ def generate(
     )
 
 
-def require_writable(model: TrainedModel, sampling: SamplingConfig) -> None:
-    """Returns with the model in memory where it can write so; BadSampling, CheckpointError or GuardLost where not."""
+def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
+    """Return if `owner` can ask for this. It costs nothing. Raises GuardKept, TooMuch, BadSampling."""
+    require_guards(owner, model, sampling)
+    admission.require_size(sampling)
     sampler.check(sampling)
-    registry.sampler_of(model)
-    if sampling.copy_guard:
-        guards.guard_of(model)
+
+
+def admit(
+    owner: User, model: TrainedModel, sampling: SamplingConfig, proceed: Callable[[], None] | None = None
+) -> admission.Ticket:
+    """Return the ticket for a `generate` that is about to begin, with the model in memory.
+
+    Raises what `generate` would raise before the first post.
+    """
+    require_askable(owner, model, sampling)
+    ticket = admission.enter(proceed)
+    try:
+        registry.sampler_of(model)
+        if sampling.copy_guard:
+            guards.guard_of(model)
+    except BaseException:
+        ticket.release()
+        raise
+    return ticket
 
 
 def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
@@ -228,14 +253,18 @@ def _is_version(model: TrainedModel) -> bool:
     return model.owner_id is None or model.is_base
 
 
-def evaluate(model: TrainedModel, posts: list[str]) -> Evaluated:
-    """How well `model` foresees the posts, and how well the model that it comes from does."""
+def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], None] | None = None) -> Evaluated:
+    """Measure how well `model` predicts the posts, and how well the model that it comes from does.
+
+    `proceed` is called now and then; what it raises ends the work. Raises Busy.
+    """
     base = base_of(model)
-    return Evaluated(
-        model=evaluation.evaluate(registry.load(model), posts),
-        base=base,
-        by_base=None if base is None else evaluation.evaluate(registry.load(base), posts),
-    )
+
+    def measured(by: TrainedModel) -> Evaluation:
+        return evaluation.evaluate(registry.load(by), posts, None if proceed is None else lambda _: proceed())
+
+    with admission.enter(proceed):
+        return Evaluated(model=measured(model), base=base, by_base=None if base is None else measured(base))
 
 
 def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:

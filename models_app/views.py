@@ -11,9 +11,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
+from botfactory.disconnect import require_client
 from botfactory.jobs.models import Job
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
+from botfactory.rest.errors import ApiError, expected
+from botfactory.rest.pace import require_pace
 from models_app import downloads, guards, registry, services, sharing, trainings
+from models_app.admission import Busy
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
@@ -143,18 +147,33 @@ def generate(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 
 
 def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResponse:
-    """What the model writes for the form that was sent, or what is wrong with that; `back` is the model's page."""
+    """Let the model write what the form asks for, or say what is wrong with that; `back` is the model's page."""
     form = GenerateForm(request.POST)
-    generation = None
-    if form.is_valid():
-        try:
-            generation = services.generate(model=model, owner=cast(User, request.user), sampling=form.sampling())
-        except (LearningError, services.ModelError, ValueError) as error:
-            form.add_error(None, str(error))
+    owner = cast(User, request.user)
+    generation, status = None, 400
+    headers: dict[str, str] = {}
+    try:
+        require_pace(owner)
+        if form.is_valid():
+            generation = services.generate(
+                model=model, owner=owner, sampling=form.sampling(), proceed=require_client(request)
+            )
+            status = 200
+    except (LearningError, services.ModelError, ValueError) as error:
+        form.add_error(None, str(error))
+    except ApiError as error:
+        form.add_error(None, str(error))
+        status, headers = error.status, error.headers
+    except Busy as error:
+        form.add_error(None, str(error))
+        status, headers = 503, {"Retry-After": str(error.retry_after)}
     if generation is not None and not getattr(request, "htmx", False):
         return redirect(back)
     context = {"model": model, "form": form, "generation": generation, "back": back}
-    return render(request, "models_app/generation.html", context, status=400 if generation is None else 200)
+    answer = expected(render(request, "models_app/generation.html", context, status=status))
+    for name, value in headers.items():
+        answer.headers[name] = value
+    return answer
 
 
 @login_required

@@ -29,3 +29,9 @@ generation_seconds = Histogram(
     registry=registry,
 )
 generated_posts = Counter("botfactory_generated_posts", "Posts that models wrote.", registry=registry)
+generations_running = Gauge(
+    "botfactory_generations_running", "Requests for which a model computes now.", registry=registry
+)
+generations_refused = Counter(
+    "botfactory_generations_refused", "Requests that were answered as busy.", registry=registry
+)

@@ -15,6 +15,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.tokens import TokenError, TooManyTokens
+from botfactory.disconnect import ClientGone
 from botfactory.rest import context
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ SENTENCES: Final = {
     415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),
     422: ("bad_value", "A value in this request does not do."),
     429: ("too_many_requests", "You have asked too often: wait for as many seconds as Retry-After says."),
+    503: ("busy", "This server is busy. Try again after as many seconds as Retry-After says."),
     500: ("server_error", "Something went wrong here, and it is in the log under the X-Request-Id of this answer."),
 }
 
@@ -102,6 +104,12 @@ def mark(response: HttpResponse) -> HttpResponse:
     return response
 
 
+def expected(response: HttpResponse) -> HttpResponse:
+    """Return the response, which Django does not log as an error of the server though its status is above 500."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
     """The answer to whatever an operation has raised."""
     if isinstance(error, ApiError):
@@ -120,10 +128,16 @@ def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
         return error_response(415)
     if isinstance(error, SuspiciousOperation | MultiPartParserError):
         return error_response(400)
+    if isinstance(error, ClientGone):
+        # Nobody reads it; nginx has made this status known for that.
+        return mark(HttpResponse(status=499))
     status = status_of(error)
     if status is not None:
         param: str | None = getattr(error, "param", None)
-        return error_response(status, getattr(error, "code", ""), str(error), param=param)
+        retry_after: int | None = getattr(error, "retry_after", None)
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        response = error_response(status, getattr(error, "code", ""), str(error), param=param, headers=headers)
+        return expected(response) if status == 503 else response
     logger.exception("request %s: %s %s failed", context.current.get(), request.method, request.path)
     return error_response(500)
 

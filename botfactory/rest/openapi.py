@@ -24,6 +24,7 @@ WHAT: Final = {
     422: "A value does not do, or a field is not known; `param` says which.",
     429: "Too many requests in this minute; `Retry-After` says for how many seconds to wait.",
     500: "Something went wrong here.",
+    503: "The server is busy; `Retry-After` says for how many seconds to wait.",
 }
 _BODY = ("body", "form", "file")
 
@@ -103,6 +104,6 @@ def _error(status: int) -> dict[str, Any]:
             }
         },
     }
-    if status == 429:
+    if status in (429, 503):
         response["headers"]["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
     return response

@@ -242,6 +242,17 @@ class PretrainConfig(_Values):
         _number("new_tags", self.new_tags, 0, 1)
 
 
+ONE_FOR_ALL: Final = (
+    "One post was written: with temperature 0 or top k 1, every post would be the same. To get several, choose a "
+    "higher temperature and top k 0."
+)
+
+
+def is_greedy(temperature: float | None, top_k: int | None) -> bool:
+    """Returns whether each character is the likeliest one, so that all posts are the same."""
+    return temperature == 0 or top_k == 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingConfig(_Values):
     """How new posts are drawn.
@@ -282,3 +293,13 @@ class SamplingConfig(_Values):
         for name in ("copy_guard", "mask_mentions"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+
+    @property
+    def is_greedy(self) -> bool:
+        """Returns whether all posts would be the same."""
+        return is_greedy(self.temperature, self.top_k)
+
+    @property
+    def posts_to_write(self) -> int:
+        """Returns how many posts can be had: one where all would be the same."""
+        return 1 if self.is_greedy else self.count

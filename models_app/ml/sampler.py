@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .banned import BanList
+from .banned import BanList, HouseBanList
 from .checkpoint import Checkpoint
 from .config import SamplingConfig
 from .copies import CopyGuard
@@ -29,8 +29,10 @@ from .writing import Refused, Writing
 TRIES: Final = 10
 #: How many characters are drawn in vain at least, for one post that does not end and for all of a request at most.
 WASTE, MOST_WASTE = 280 * TRIES, 100 * 280 * TRIES
-#: When no post has ended after so much waste as for 5 of them, the limit is out of reach.
-HOPELESS: Final = 5
+#: Once this many characters were drawn and no post has ended, the limit is out of reach.
+HOPELESS: Final = 5 * WASTE
+#: How often a post that does not end is drawn at least, however long it may be.
+FEWEST_TRIES: Final = 3
 
 
 def _barred_bytes() -> NDArray[np.float32]:
@@ -72,35 +74,37 @@ class Sampler:
         config: SamplingConfig,
         *,
         guard: CopyGuard | None = None,
+        house: HouseBanList | None = None,
         accept: Callable[[str], bool] | None = None,
         on_post: Callable[[str], None] | None = None,
         proceed: Callable[[], None] | None = None,
     ) -> Writing:
         """Returns up to `config.count` posts, the prompt included in each, and what was refused on the way.
 
-        The same seed gives the same posts. Each post ends at the end mark that the network has set. Refused and drawn
-        again, up to 10 times in all, is one that has not come to its end at max_characters (below 280 more often), that
-        is blank, that is a copy of a post that `guard` knows (or that `accept` rejects), or that holds a banned word.
-        Temperature 0 writes one and the same post each time; if that finds no end, it gets it where the network gave
-        its end mark the best chance.
+        The same seed gives the same posts. Each post ends at the end mark that the network has set, and has something
+        of the network's own behind the prompt. Refused and drawn again, up to 10 times in all, is one that has not come
+        to its end at max_characters (below 280 more often, above it less), that adds nothing but space, that is a copy
+        of a post that `guard` knows (or that `accept` rejects), or that holds a banned word, of `config.banned` or of
+        `house`.
+        Where `config.is_greedy` all posts would be the same, so there is one; if that finds no end, it gets it where
+        the network gave its end mark the best chance.
         `on_post` gets each post as soon as it has ended and is not refused, the short ones of those side by side first;
         `proceed` is called before each step and may raise, which ends the writing.
         Raises BadSampling as `check` does.
         """
-        check(config)
+        check(config, house)
         prompt = encode(config.prompt)
         banned = BanList(config.banned)
         guard = guard if config.copy_guard else None
         posts: list[str] = []
         refused = Counter[str]()
-        copies_of_each = config.count if config.temperature == 0 else 1
 
         def judge(row: _Row) -> None:
             """The row has its post, or the reason why it is refused."""
             row.post = decode(row.symbols)
             if not row.is_ended:
                 row.refused = "unfinished"
-            elif not row.post.strip():
+            elif row.post.strip() == config.prompt.strip():
                 row.refused = "empty"
             elif (guard and guard.is_copy(row.post)) or (accept and not accept(row.post)):
                 row.refused = "copies"
@@ -108,26 +112,27 @@ class Sampler:
                 # Names are masked last, so that no copy passes for another post.
                 row.post = masked(row.post, prompt=config.prompt) if config.mask_mentions else row.post
                 row.refused = "banned" if banned.finds(row.post) else None
+                if row.refused is None and house is not None and house.finds(row.post):
+                    row.refused = "house"
             if row.refused is None and on_post is not None:
-                for _ in range(copies_of_each):
-                    on_post(row.post)
+                on_post(row.post)
 
         def take(row: _Row) -> str | None:
             """Adds the post, or returns why it is refused."""
             if row.refused is None:
-                posts.extend([row.post] * copies_of_each)
+                posts.append(row.post)
             return row.refused
 
         rng = np.random.default_rng(config.seed)
-        if config.temperature == 0:
+        if config.is_greedy:
             row = self._draw(config, prompt, 1, rng, _given_an_end(judge), proceed)[0]
             refused.update(filter(None, [take(row)]))
         else:
             # Within a low limit posts are cheap to draw, and fewer of them end.
-            unfinished = max(TRIES, WASTE // config.max_characters)
+            unfinished = max(FEWEST_TRIES, WASTE // config.max_characters)
             missing = [Counter[str]() for _ in range(config.count)]
-            while missing and refused["unfinished"] * config.max_characters < MOST_WASTE:
-                if not posts and refused["unfinished"] >= HOPELESS * unfinished:
+            while missing and (waste := refused["unfinished"] * config.max_characters) < MOST_WASTE:
+                if not posts and waste >= HOPELESS:
                     break
                 open_posts, missing = missing, []
                 rows = self._draw(config, prompt, len(open_posts), rng, judge, proceed)
@@ -138,7 +143,9 @@ class Sampler:
                         if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
                             missing.append(tries)
         copies = refused["copies"] if guard or accept else None
-        return Writing(posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"]))
+        return Writing(
+            posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"], refused["house"])
+        )
 
     def _draw(
         self,
@@ -158,12 +165,13 @@ class Sampler:
             if proceed is not None:
                 proceed()
             barred = _BARRED[automaton]  # (B, 256)
-            if len(running[0].symbols) == 0:
+            if len(running[0].symbols) == prompt.size:
                 barred = barred.copy()
-                barred[:, END] = -np.inf  # no empty post
-            if config.temperature == 0:
+                barred[:, END] = -np.inf  # a prompt alone is no post, nor is nothing
+            if config.is_greedy:
                 _note_chance_to_end(running[0], logits[0] + barred[0], len(config.prompt))
-            symbols = choose(logits + barred, config.temperature, config.top_k, rng, top_p=config.top_p)
+            temperature = 0 if config.is_greedy else config.temperature
+            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
             automaton = NEXT_STATE[automaton, symbols]
             drawn = zip(running, symbols.tolist(), (automaton == BOUNDARY).tolist(), strict=True)
             keep = [
@@ -189,7 +197,7 @@ class Sampler:
         return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
 
 
-def check(config: SamplingConfig) -> None:
+def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
     """Returns where posts can be drawn so.
 
     Raises BadSampling for a prompt that leaves no room, that no text file can hold or that has a banned word.
@@ -205,10 +213,12 @@ def check(config: SamplingConfig) -> None:
         )
     if found := BanList(config.banned).finds(config.prompt):
         raise BadSampling(f"The prompt holds “{found}”, which is banned; change the prompt or the ban list.")
+    if house is not None and (found := house.finds(config.prompt)):
+        raise BadSampling(f"The prompt contains “{found}”, which no bot here may write. Change the prompt.")
 
 
 def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
-    """For temperature 0, which would write the same once more: the post ends where it most likely would."""
+    """For a greedy post, which would be the same once more: it ends where it most likely would."""
 
     def ended(row: _Row) -> None:
         if not row.is_ended:

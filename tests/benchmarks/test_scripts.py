@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 
-from benchmarks import common, contenders, fine_tune, generation, growth, personas, ppmd, pytorch, rivals, waiting
+from benchmarks import (
+    common,
+    contenders,
+    fine_tune,
+    generation,
+    growth,
+    personas,
+    ppmd,
+    pytorch,
+    rivals,
+    waiting,
+    writing_load,
+)
 from benchmarks.posts import made_posts
 from models_app.ml.config import NetworkConfig
 
@@ -177,6 +189,15 @@ def test_a_training_after_waiting_ends_as_one_at_once(tiny: Tiny, capsys: pytest
     alone, waited = (found["runs"][name][0]["seconds"] for name in ("at once", "after waiting"))
     assert found["ratio"] == pytest.approx([alone / waited] * 3, abs=1e-4)
     assert found["saved_seconds"] == pytest.approx([alone - waited] * 3, abs=1e-4)
+
+
+@pytest.mark.parametrize("asked", [["--rate", "51"], ["--seconds", "121"], ["--given-up", "1001"], ["--rate", "0"]])
+def test_a_load_that_could_bring_the_machine_down_is_refused(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        writing_load.main(asked)
+    assert "at most 50 a second, 120 s and 1000 given up" in capsys.readouterr().err
 
 
 def test_a_contender_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from models_app import registry, services, trainings
 from models_app.ml.config import FineTuneConfig
 from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.runner import _config
+from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
 from tweets.models import Corpus
@@ -145,7 +146,7 @@ def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, 
         "copy_guard": True,
         "mask_mentions": True,
     }
-    assert sorted(told["refused"]) == ["banned", "copies", "empty", "unfinished"]
+    assert sorted(told["refused"]) == ["banned", "copies", "empty", "house", "unfinished"]
     assert told["refused"]["copies"] is not None
     key = str(uuid.uuid4())
     by_base = program.post(f"/models/{base.pk}/generate", {"n": 2}, Idempotency_Key=key).json()
@@ -157,6 +158,25 @@ def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, 
     assert program.get(f"/generations?after={by_base['id']}").json() == {"data": [told], "has_more": False}
     assert program.get(f"/generations?model={model.pk}").json()["data"] == [told]
     assert program.get(f"/generations/{kept.pk}").json() == told
+
+
+@pytest.mark.parametrize("greedy", [{"temperature": 0.0}, {"top_k": 1}])
+def test_where_all_posts_would_be_the_same_one_is_written_with_a_sentence(
+    alice: User, base: TrainedModel, greedy: dict[str, Any]
+) -> None:
+    program, page = Program(alice), signed_in(alice)
+    told = program.post(f"/models/{base.pk}/generate", {"n": 3, **greedy}).json()
+    assert len(told["posts"]) == 1 and told["missing"] == 0 and told["settings"]["n"] == 3
+    assert told["note"].startswith("One post was written: with temperature 0 or top k 1")
+    assert program.post(f"/models/{base.pk}/generate", {"n": 1, **greedy}).json()["note"] is None
+    form = {"count": "3", "temperature": "0.8", **{name: str(value) for name, value in greedy.items()}}
+    shown = page.post(f"/models/{base.pk}/generate", form, headers={"HX-Request": "true"}).content.decode()
+    assert told["note"] in shown and "1 new post" in shown
+
+
+def test_what_an_earlier_version_wrote_three_times_is_told_as_it_is(alice: User, base: TrainedModel) -> None:
+    generation = Generation(model=base, owner=alice, sampling={"count": 3, "temperature": 0}, posts=["a"] * 3)
+    assert (generation.missing, generation.one_for_all) == (0, "")
 
 
 @pytest.mark.parametrize(

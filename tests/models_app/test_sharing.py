@@ -109,7 +109,7 @@ def test_a_guest_writes_within_their_own_limit(bob: User, bot: TrainedModel) -> 
     sharing.share(bot, "public")
     PersonalLimits.objects.create(user=bob, requests_a_minute=0)
     answer = signed_in(bob).post(f"/gallery/{bot.pk}/generate", {"count": "1", "temperature": "0.8"})
-    assert answer.status_code == 400 and "0 requests a minute are the most" in answer.content.decode()
+    assert answer.status_code == 429 and "0 requests a minute are the most" in answer.content.decode()
     assert not Generation.objects.exists()
 
 

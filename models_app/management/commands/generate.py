@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand
 from models_app import registry, services
-from models_app.ml.config import USUAL_TEMPERATURE, SamplingConfig
+from models_app.ml.config import ONE_FOR_ALL, USUAL_TEMPERATURE, SamplingConfig
 from models_app.ml.errors import LearningError
 
 
@@ -67,5 +67,9 @@ class Command(OwnerCommand):
             return
         for post in writing.posts:
             self.stdout.write(post)
-        if reasons := writing.refused.reasons(sampling.max_characters):
-            self.tell(f"{len(writing.posts)} of {sampling.count} posts. Refused on the way: {'; '.join(reasons)}.")
+        if sampling.is_greedy and sampling.count > 1 and writing.posts:
+            self.tell(ONE_FOR_ALL)
+        if reasons := writing.refused.reasons(sampling.max_characters, has_prompt=bool(sampling.prompt)):
+            self.tell(
+                f"{len(writing.posts)} of {sampling.posts_to_write} posts. Refused on the way: {'; '.join(reasons)}."
+            )

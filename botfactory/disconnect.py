@@ -1,0 +1,54 @@
+"""Whether the client that asked still waits for the answer.
+
+Under ASGI, Django cancels a request whose client has closed the connection. That ends what the event loop does for it,
+but not a view that computes in a thread: nobody can end a thread. So the view asks here now and then, and ends itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+
+class ClientGone(Exception):
+    """The client has closed the connection: nobody will read the answer."""
+
+
+@sync_and_async_middleware
+def note_disconnects(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """The innermost middleware: others may wait for the view's thread before a cancellation reaches them."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            gone = request.client_gone = threading.Event()  # type: ignore[attr-defined]
+            try:
+                response: HttpResponseBase = await get_response(request)
+            except asyncio.CancelledError:
+                gone.set()
+                raise
+            return response
+
+        return answer_async
+
+    return get_response
+
+
+def require_client(request: HttpRequest) -> Callable[[], None]:
+    """Return a function that raises ClientGone once the client has closed the connection.
+
+    Outside ASGI nobody can tell, and the function never raises.
+    """
+    gone: threading.Event | None = getattr(request, "client_gone", None)
+
+    def proceed() -> None:
+        if gone is not None and gone.is_set():
+            raise ClientGone
+
+    return proceed
