@@ -16,7 +16,7 @@ from django.db import connections
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.asgi import http
+from botfactory.asgi import application
 from models_app import admission, registry, services
 from models_app.ml.sampler import Sampler
 from models_app.models import Generation, TrainedModel
@@ -218,7 +218,7 @@ class Caller:
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
         self.answers: list[Mapping[str, Any]] = []
-        self.running = asyncio.create_task(http(self.scope, self.incoming.get, self._take))
+        self.running = asyncio.create_task(application(self.scope, self.incoming.get, self._take))
 
     async def _take(self, message: Mapping[str, Any]) -> None:
         self.answers.append(message)

@@ -62,8 +62,9 @@ def test_a_bot_whose_guard_is_lost_with_its_posts_does_not_write(bot: TrainedMod
     assert guards.state_of(lost) is State.LOST
     with pytest.raises(guards.GuardLost, match="restore the file from a backup, or train a new bot"):
         services.write(lost, ONE)
+    assert lost.owner is not None
     with pytest.raises(guards.GuardLost):
-        services.require_writable(lost, ONE)
+        services.admit(lost.owner, lost, ONE)
 
 
 def test_a_guard_that_is_back_from_the_backup_lets_the_bot_write_again(bot: TrainedModel, corpus: Corpus) -> None:
