@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
 
 from django.conf import settings
 
-from botfactory.ops.lifeline import die_with_parent
+from botfactory.lifeline import die_with_parent
 
 app = Celery("botfactory")
 hard_limit = settings.JOB_TIME_LIMIT_MINUTES * 60

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 #: For one call, in seconds: settings.BROKER_OPTIONS gives as much to connecting and to each answer.
 PATIENCE: Final = 2.5
@@ -49,12 +49,15 @@ def forget() -> None:
     _Silence.until = 0.0
 
 
-def ring(task: Any, *args: str, queue: str) -> None:
-    """Put the message into the queue; an error of the broker where that doesn't work at once."""
+def ring(task: str, *args: str, queue: str) -> None:
+    """Put a message for the task of this name into the queue; an error of the broker where that doesn't work at once.
+
+    By name: services that ring know nothing of the tasks, which import them.
+    """
     from kombu.pools import producers
 
     from botfactory.celery import app, publishing
 
     connection = app.connection_for_write(transport_options=publishing())
     with waiting(), producers[connection].acquire(block=True, timeout=PATIENCE) as producer:
-        task.apply_async(args=args, queue=queue, retry=False, producer=producer)
+        app.send_task(task, args=args, queue=queue, retry=False, producer=producer)

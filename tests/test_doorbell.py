@@ -17,7 +17,7 @@ from botfactory.accounts.models import User
 from botfactory.celery import app
 from botfactory.jobs import events, services, worker
 from botfactory.jobs.models import Job
-from botfactory.jobs.tasks import run_next
+from botfactory.jobs.services import RUN_NEXT
 from botfactory.webhooks import services as webhooks
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
@@ -119,7 +119,7 @@ def test_after_a_pause_it_is_asked_again(hanging: None, monkeypatch: pytest.Monk
 
 def test_workers_wait_for_their_messages_without_end() -> None:
     assert "socket_timeout" not in app.conf.broker_transport_options
-    doorbell.ring(run_next, "default", queue="nobody-listens")
+    doorbell.ring(RUN_NEXT, "default", queue="nobody-listens")
     with app.connection_for_read() as line:
         assert "socket_timeout" not in (line.transport_options or {})
         queue = line.SimpleQueue("nobody-listens")

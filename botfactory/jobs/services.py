@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Case, Max, QuerySet, Value, When
@@ -25,6 +25,9 @@ from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, source
 from botfactory.listing import holding
 
 logger = logging.getLogger(__name__)
+
+#: The task that a message of a queue is for (jobs/tasks.py).
+RUN_NEXT: Final = "botfactory.jobs.tasks.run_next"
 
 
 def jobs_for_user(user: Any) -> QuerySet[Job]:
@@ -88,10 +91,8 @@ def ring(job: Job) -> None:
 
     Which job it takes is not said: the one whose turn it is by then.
     """
-    from botfactory.jobs.tasks import run_next
-
     try:
-        doorbell.ring(run_next, job.queue, queue=job.queue)
+        doorbell.ring(RUN_NEXT, job.queue, queue=job.queue)
     except Exception as error:
         logger.warning("job %s: the broker cannot be reached (%s); it is called again later", job.pk, error)
         return

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from botfactory.ops.lifeline import die_with_parent
+from botfactory.lifeline import die_with_parent
 
 #: A process that lives shorter than this has failed to start and is given a pause, in seconds.
 SHORT_LIFE = 10.0

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 LONGEST_URL: Final = 2000
 #: The queue of the workers that deliver: slow receivers hold up no import.
 QUEUE: Final = "webhooks"
+#: The task that its messages are for (webhooks/tasks.py).
+DELIVER: Final = "botfactory.webhooks.tasks.deliver"
 #: For one try, from looking up the name to the answer's first line.
 _PATIENCE: Final = net.Patience(timeout_seconds=5.0, total_seconds=10.0, max_answer_bytes=0)
 
@@ -162,10 +164,8 @@ def note(owner: int, happening: Happening, subject_id: uuid.UUID) -> None:
 
 def ring() -> None:
     """A worker will look for what is due, if the broker can be reached; else the next look of the clock finds it."""
-    from botfactory.webhooks.tasks import deliver
-
     try:
-        doorbell.ring(deliver, queue=QUEUE)
+        doorbell.ring(DELIVER, queue=QUEUE)
     except Exception as error:
         logger.warning("webhooks: the broker cannot be reached (%s); what is due is sent later", error)
 

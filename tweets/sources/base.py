@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-if TYPE_CHECKING:
-    from tweets.sources.x_budget import Budget
+from tweets.sources.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
