@@ -1,4 +1,4 @@
-"""Words that depend on a number."""
+"""Words that depend on a number, and names as people type them."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     ('1 post', '0 posts', '2,000 replies')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def on_one_line(text: str) -> str:
+    """Return the text with one space wherever it has white space, and none at its ends."""
+    return " ".join(text.split())

@@ -112,8 +112,8 @@ class ModelChangesIn(Asked):
         None,
         min_length=1,
         max_length=80,
-        description="The new name, without a slash.",
-        json_schema_extra={"pattern": r"^[^/\x00]*[^\s/\x00][^/\x00]*$"},
+        description="The new name.",
+        json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
     )
     visibility: Literal["private", "unlisted", "public"] | None = Field(
         None, description="Who finds it beside you. An unlisted one has a link, which dies when it becomes another."

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
+from botfactory.uploaded import name_of
 from models_app import base_archive, bases, registry, services
 from models_app.base_forms import EvaluateBasesForm, TrainBaseForm, UploadForm
 from models_app.ml.config import NetworkConfig
@@ -129,9 +130,11 @@ def upload_base(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         archive = form.cleaned_data["archive"]
         try:
-            model = bases.upload(archive.file, name=form.cleaned_data["name"] or PurePath(archive.name).stem)
+            model = bases.upload(archive.file, name=form.cleaned_data["name"] or PurePath(name_of(archive)).stem)
         except (base_archive.BadArchive, CheckpointError) as error:
             form.add_error("archive", str(error))
+        except bases.BaseError as error:
+            form.add_error("name", str(error))
         else:
             messages.success(
                 request, f"Uploaded {model}. Evaluate it, then promote it: until then nobody starts from it."
@@ -166,7 +169,7 @@ def evaluate_bases(request: HttpRequest) -> HttpResponse:
                 models=form.chosen(),
                 file=form.cleaned_data["file"],
                 uploaded=upload.file if upload else None,
-                file_name=upload.name if upload else "",
+                file_name=name_of(upload) if upload else "",
             )
             return redirect(job)
         except (bases.BaseError, LimitReached) as error:

@@ -19,6 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
+from botfactory.words import on_one_line
 from models_app import base_archive, integrity, registry
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.models import BaseChange, TrainedModel
@@ -146,7 +147,12 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
 
 
 def _named(wanted: str) -> str:
-    return registry.free_version_name(" ".join(wanted.replace("/", " ").split())[:72] or "base")
+    """Return `wanted`, or the next that is free. BaseError for one that reads as the name of a person's bot."""
+    if "/" in wanted:
+        raise BaseError(
+            "The name of a base model has no slash, since owner/name is how a person’s bot is called: choose another."
+        )
+    return registry.free_version_name(on_one_line(wanted)[:72] or "base")
 
 
 def post_files() -> list[str]:

@@ -20,6 +20,7 @@ from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
 from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
+from botfactory.words import on_one_line
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.copies import CopyGuard
@@ -38,6 +39,7 @@ LOSSES = "training.csv"
 FINGERPRINTS = "posts.fingerprints"
 #: Loaded models in a process: about 30 MB each.
 KEPT_IN_MEMORY = 8
+LONGEST_NAME = 80
 #: The ids of shipped versions are made of this and their sha256: two processes that see one first make the same.
 _VERSIONS = uuid.UUID("6f1e4f0e-5b0c-4c37-9d59-6f3f6a7b1c02")
 
@@ -236,8 +238,9 @@ def make_base(model: TrainedModel, *, how: BaseChange.How, by: User | None = Non
 
 def free_name(owner: User, wanted: str) -> str:
     """`wanted`, or the first of `wanted 2`, `wanted 3`, ... that the owner has not used yet."""
-    wanted = " ".join(wanted.replace("/", " ").split())[:72] or "Bot"
-    taken = TrainedModel.objects.filter(owner=owner, name__startswith=wanted)
+    wanted = on_one_line(wanted)[:LONGEST_NAME] or "Bot"
+    # All that may be among `wanted 2`, `wanted 3`, ..., of a long name also with its end cut off.
+    taken = TrainedModel.objects.filter(owner=owner, name__startswith=wanted[: LONGEST_NAME - 8])
     return _first_free(wanted, set(taken.values_list("name", flat=True)))
 
 
@@ -264,7 +267,8 @@ def create_with_free_name(*, owner: User, wanted: str, number: uuid.UUID, **valu
 def _first_free(wanted: str, taken: set[str]) -> str:
     name, number = wanted, 2
     while name in taken:
-        name, number = f"{wanted} {number}", number + 1
+        end = f" {number}"
+        name, number = wanted[: LONGEST_NAME - len(end)] + end, number + 1
     return name
 
 
@@ -369,10 +373,16 @@ def _take_back(path: Path, rows: QuerySet[TrainedModel], fenced: Fence, job: Job
         logger.warning("%s: whether the model was registered is not known; the next attempt replaces its files", path)
 
 
+def valid_name(name: str) -> str:
+    """Return the name of a bot as it is kept, on one line. BadName where none is left, or it is too long."""
+    name = on_one_line(name)
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise BadName(f"A name has 1 to {LONGEST_NAME} characters, and this one has {len(name)}: choose another.")
+    return name
+
+
 def rename(model: TrainedModel, name: str) -> None:
-    name = " ".join(name.split())
-    if not name or "/" in name or len(name) > 80:
-        raise BadName("A name has 1 to 80 characters, and no slash.")
+    name = valid_name(name)
     if TrainedModel.objects.filter(owner=model.owner, name=name).exclude(pk=model.pk).exists():
         raise _taken(name)
     model.name = name

@@ -18,7 +18,7 @@ from botfactory.jobs import turns
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
-from models_app import guards
+from models_app import guards, registry
 from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS, FineTuneConfig, usual_epochs
 from models_app.models import TrainedModel
 from models_app.services import BadRequest, ModelError
@@ -96,7 +96,7 @@ def fine_tune(
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
         config = _chosen(corpus, start, epochs, seed, settings or {})
-        name = " ".join(name.replace("/", " ").split())[:80] or corpus.name
+        name = registry.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
             kind=FINE_TUNE,

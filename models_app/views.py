@@ -63,7 +63,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 settings=form.settings(),
             )
             return redirect(job)
-        except (services.ModelError, CorpusError, LimitReached) as error:
+        except (services.ModelError, registry.NameTaken, CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     return render(
         request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200

@@ -23,6 +23,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
+from botfactory.uploaded import name_of
 from tweets import costs, deletion, errors, services
 from tweets.models import Corpus
 from tweets.sources.handles import Network
@@ -303,7 +304,7 @@ def _bring_file(owner: User, request: HttpRequest) -> Job:
         raise bad_value("file", "file is missing in the form: it is the file that holds the posts.", code="missing")
     with _about("file"):
         return services.import_file(
-            owner=owner, file=cast(BinaryIO, file.file), file_name=file.name or "", column=asked.column, **_rest(asked)
+            owner=owner, file=cast(BinaryIO, file.file), file_name=name_of(file), column=asked.column, **_rest(asked)
         )
 
 

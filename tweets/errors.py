@@ -25,6 +25,10 @@ class BadHandle(CorpusError):
     code = "bad_handle"
 
 
+class BadName(CorpusError):
+    code = "bad_name"
+
+
 class OptedOut(CorpusError):
     code = "opted_out"
 

@@ -19,11 +19,13 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
+from botfactory.words import on_one_line
 from tweets import audit, idle, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
     BadHandle,
+    BadName,
     CorpusTooSmall,
     NotAsked,
     NothingGiven,
@@ -41,6 +43,7 @@ IMPORT = idle.IMPORT
 #: The source of a corpus that is made of others.
 BLEND = "blend"
 
+LONGEST_NAME = 80
 #: Below this a model can only learn by heart: refused.
 FEWEST_CHARACTERS = 6_000
 #: Below this a model learns little of a voice: a warning.
@@ -349,6 +352,8 @@ def _stored_mb(user: User) -> int:
 
 
 def corpus_name(given: str, default: str) -> str:
-    """The name that was given, else the other one, as a corpus may be called."""
-    name = " ".join((given.strip() or default).replace("/", " ").split())
-    return name[:80] or "Posts"
+    """Return the name that was given, else as much of the other one as fits. BadName for one that is too long."""
+    name = on_one_line(given)
+    if len(name) > LONGEST_NAME:
+        raise BadName(f"A name has at most {LONGEST_NAME} characters. This one has {len(name)}: choose a shorter one.")
+    return name or on_one_line(default)[:LONGEST_NAME] or "Posts"

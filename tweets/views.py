@@ -19,6 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.listing import Listing
+from botfactory.uploaded import name_of
 from tweets import blend, costs, deletion, errors, examples, export, posts, services
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
@@ -82,7 +83,7 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
     file = data["file"]
     column = data["column"]
     return services.import_file(
-        owner=owner, file=file.file, file_name=file.name, basis=basis, name=name, column=column, **rules
+        owner=owner, file=file.file, file_name=name_of(file), basis=basis, name=name, column=column, **rules
     )
 
 

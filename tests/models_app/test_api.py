@@ -222,7 +222,7 @@ def test_a_model_tells_of_itself_is_renamed_and_deleted(alice: User, base: Train
     assert shown["is_base"] is True and shown["report"] is None
     answer = program.ask("PATCH", path, {"name": "  Town   crier "})
     assert answer.status_code == 200 and answer.json() == {**told, "name": "Town crier"}
-    for wrong, code in (({"name": "a/b"}, "bad_name"), ({"name": " "}, "bad_name"), ({"name": ""}, "bad_value")):
+    for wrong, code in (({"name": " "}, "bad_name"), ({"name": ""}, "bad_value")):
         require_error(program.ask("PATCH", path, wrong), 422, code, "name")
     require_error(program.ask("PATCH", path, {"title": "x", "name": "y"}), 422, "unknown_field", "title")
     TrainedModel.objects.create(owner=alice, name="Other", directory="users/none")

@@ -268,7 +268,7 @@ def test_files_that_are_gone_are_told(model: TrainedModel) -> None:
         services.write(model, SamplingConfig(seed=1))
 
 
-@pytest.mark.parametrize("name", ["", " ", "a/b", "x" * 81])
+@pytest.mark.parametrize("name", ["", " ", "x" * 81])
 def test_names_that_cannot_be_are_refused(model: TrainedModel, name: str) -> None:
     with pytest.raises(registry.NameTaken):
         registry.rename(model, name)

@@ -24,7 +24,7 @@ from tweets.models import Corpus
 
 class Command(OwnerCommand):
     help = "Import posts, train a bot on them, register it, and let it write."
-    sentences = (CorpusError, services.ModelError, registry.NoBaseModel, LearningError)
+    sentences = (CorpusError, services.ModelError, registry.BadName, registry.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -53,6 +53,8 @@ class Command(OwnerCommand):
         if options["epochs"] is not None:
             trainings.require_epochs(options["epochs"])
         trainings.training_config(1, FEWEST_EPOCHS, 0, dict(options["set"]))
+        if options["name"]:
+            registry.valid_name(options["name"])
         sampling = None
         if options["count"]:
             try:
