@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 
 import django
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.sessions import SessionMiddlewareStack
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
 # Before NumPy is loaded: products on several threads wait for each other where something else has the cores, and
@@ -25,6 +25,7 @@ serving = incoming.sweep()
 application = ProtocolTypeRouter(
     {
         "http": BoundedBodies(incoming.Handler()),
-        "websocket": CountedSockets(OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
+        # The consumer finds out who watches, by the key of the session: to look it up here as well would be in vain.
+        "websocket": CountedSockets(OriginOrToken(SessionMiddlewareStack(URLRouter(websocket_urlpatterns)))),
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Iterable
@@ -136,31 +137,40 @@ def record(job: Job, kind: str, payload: dict[str, Any] | None = None) -> JobEve
     return event
 
 
-def publish(job: Job, events: list[dict[str, Any]] | None = None, line: turns.Line | None = None) -> None:
+def publish(job: Job, events: list[dict[str, Any]] | None = None) -> None:
     """The pages that watch `job` have been told, as far as the channel layer can be reached."""
-    message = Message(type="update", job=job_json(job, line), events=events or [])  # type: ignore[typeddict-item]
-    try:
-        with doorbell.waiting():
-            async_to_sync(_send)(group_of(job), {"type": "job.message", "message": message})
-        _silence.clear()
-    except FROM_OUTSIDE:
-        raise
-    except Exception as error:
-        # Once is enough: a command that runs beside no server would say it with every page.
-        level = logging.DEBUG if _silence.is_set() else logging.WARNING
-        logger.log(level, "job %s: publishing failed (%s); pages catch up from the database", job.pk, error)
-        _silence.set()
-
-
-async def _send(group: str, message: dict[str, Any]) -> None:
-    # Those who wait for each other's turn with the layer's one connection wait no longer than for the broker.
-    async with asyncio.timeout(doorbell.PATIENCE):
-        await get_channel_layer().group_send(group, message)
+    _tell([(job, Message(type="update", job=job_json(job), events=events or []))])  # type: ignore[typeddict-item]
 
 
 def announce_queue(queue: str) -> None:
     """Those who wait in `queue` know their new place."""
     line = turns.line_of(queue)
     first = list(line.places)[:TOLD_OF_THEIR_PLACE]
-    for job in Job.objects.filter(pk__in=first, state__in=CLAIMABLE):
-        publish(job, line=line)
+    waiting = Job.objects.filter(pk__in=first, state__in=CLAIMABLE) if first else []
+    _tell([(job, Message(type="update", job=job_json(job, line), events=[])) for job in waiting])
+
+
+def _tell(news: list[tuple[Job, Message]]) -> None:
+    """Each job's pages have been sent the message, over one connection to the channel layer."""
+    if not news:
+        return
+    try:
+        with doorbell.waiting():
+            async_to_sync(_send)([(group_of(job), json.dumps(message)) for job, message in news])
+        _silence.clear()
+    except FROM_OUTSIDE:
+        raise
+    except Exception as error:
+        # Once is enough: a command that runs beside no server would say it with every page.
+        level = logging.DEBUG if _silence.is_set() else logging.WARNING
+        jobs = ", ".join(str(job.pk) for job, _ in news)
+        logger.log(level, "job %s: publishing failed (%s); pages catch up from the database", jobs, error)
+        _silence.set()
+
+
+async def _send(texts: list[tuple[str, str]]) -> None:
+    layer = get_channel_layer()
+    # Those who wait for each other's turn with the layer's one connection wait no longer than for the broker.
+    async with asyncio.timeout(doorbell.PATIENCE):
+        for group, text in texts:
+            await layer.group_send(group, {"type": "job.message", "text": text})

@@ -12,7 +12,9 @@ from botfactory.jobs.states import HELD
 from botfactory.ops.machine import Gpu
 from botfactory.webhooks.services import QUEUE as WEBHOOKS
 
-#: How long answers are waited for, in seconds: those that are alive answer within milliseconds.
+#: How long another answer is waited for, in seconds: those that are alive answer within milliseconds.
+QUICK_SECONDS = 0.15
+#: The same where somebody is missing: a queue is unheard, or one who answered before has not.
 ANSWER_SECONDS = 1.0
 #: Asking nvidia-smi takes longer, where there is one.
 GPU_SECONDS = 4.0
@@ -33,8 +35,7 @@ def alive() -> list[Worker]:
     """The workers that answer, by name. The broker has to be there: components.broker() tells."""
     from botfactory.celery import app
 
-    inspect = app.control.inspect(timeout=ANSWER_SECONDS)
-    queues: Mapping[str, Any] = inspect.active_queues() or {}
+    queues = _listened_to()
     if not queues:
         return []
     # Those that are known by now are asked alone, which ends as soon as all of them have answered.
@@ -58,6 +59,25 @@ def alive() -> list[Worker]:
             )
         )
     return found
+
+
+#: Who answered last time.
+_known: set[str] = set()
+
+
+def _listened_to() -> Mapping[str, Any]:
+    """The queues of each worker that answers. Where somebody is missing, all are asked again and waited for longer."""
+    from botfactory.celery import app
+
+    answers: Mapping[str, Any] = {}
+    for seconds in (QUICK_SECONDS, ANSWER_SECONDS):
+        answers = app.control.inspect(timeout=seconds).active_queues() or {}
+        heard = {queue["name"] for queues in answers.values() for queue in queues}
+        if heard.issuperset(needed()) and _known.issubset(answers):
+            break
+    _known.clear()
+    _known.update(answers)
+    return answers
 
 
 def needed() -> list[str]:

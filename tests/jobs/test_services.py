@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -269,3 +270,21 @@ def test_people_see_their_own_jobs_only(alice: User, bob: User, admin: User) -> 
     alice.is_active = False
     with pytest.raises(Job.DoesNotExist):
         services.job_for_user(alice, job.pk)
+
+
+def test_all_who_wait_are_told_of_their_place_over_one_connection(
+    alice: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    jobs = [submit(alice) for _ in range(5)]
+    told: list[tuple[int, str, dict[str, Any]]] = []
+
+    class Layer:
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            told.append((id(asyncio.get_running_loop()), group, json.loads(message["text"])))
+
+    monkeypatch.setattr(events, "get_channel_layer", Layer)
+    with django_assert_num_queries(6):  # the line takes five of them
+        events.announce_queue("default")
+    places = {group: message["job"]["queue_position"] for _, group, message in told}
+    assert places == {events.group_of(job): place for place, job in enumerate(jobs, start=1)}
+    assert len({loop for loop, _, _ in told}) == 1

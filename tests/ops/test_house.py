@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,13 @@ def test_a_worker_tells_of_the_gpus_that_it_sees(admin: User, tmp_path: Path, mo
         page = signed_in(admin).get(PAGE).content.decode()
         assert "GPU memory" in page and "NVIDIA H100 80GB HBM3: 4,321 of 81,559 MiB" in page
         assert "GPUs of this machine" not in page
+        # Nobody is missing, so nobody is waited for.
+        monkeypatch.setattr(workers, "QUICK_SECONDS", 2.0)
+        monkeypatch.setattr(workers, "ANSWER_SECONDS", 60.0)
+        monkeypatch.setattr(workers, "needed", lambda: ["train"])
+        begun = time.monotonic()
+        assert [told.name for told in workers.alive()] == [name]
+        assert time.monotonic() - begun < 40
 
 
 def test_the_first_page_of_the_administration_brings_it_along(admin: User, bob: User) -> None:

@@ -89,6 +89,8 @@ class Command(ProductCommand):
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
         # What a page sends through its socket is a few bytes.
         web += ["--ws-max-size", "65536"]
+        # Compressing takes more time than sending, and some 300 kB for each page that watches.
+        web += ["--ws-per-message-deflate", "false"]
         importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]
         # Threads: it waits for other servers most of its time.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
