@@ -89,7 +89,7 @@ MIDDLEWARE = [
     "botfactory.ops.middleware.probes_and_counts",
     "botfactory.rest.middleware.one_shape",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "botfactory.edge.files.static_files",
     "csp.middleware.CSPMiddleware",
     "botfactory.edge.refusals.refused_bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "botfactory.edge.head.head_as_get",
     "botfactory.disconnect.note_disconnects",
 ]
 
@@ -278,9 +279,10 @@ PAGE_LIBRARIES = {
     "vendor/uplot": BASE_DIR / "node_modules" / "uplot" / "dist",
 }
 STATICFILES_DIRS = [BASE_DIR / "static", *PAGE_LIBRARIES.items()]
-SERVESTATIC_USE_FINDERS = True
-SERVESTATIC_AUTOREFRESH = DEBUG
-SERVESTATIC_MAX_AGE = 0 if DEBUG else 300
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "botfactory.edge.files.Storage"},
+}
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

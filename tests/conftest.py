@@ -16,7 +16,6 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
-from servestatic.middleware import ServeStaticMiddleware
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
@@ -43,7 +42,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
-        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", shortcuts.find_static_files_once)
         yield
 
 

@@ -6,7 +6,6 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.test import TransactionTestCase
-from servestatic.middleware import ServeStaticMiddleware
 
 #: Filled when the database is made; no test changes them.
 KEPT = {model._meta.db_table for model in (ContentType, Permission)}
@@ -28,18 +27,3 @@ def empty_the_database(case: TransactionTestCase) -> None:
         for table, has_rows in zip(emptied, cursor.fetchone(), strict=True):
             if has_rows:
                 cursor.execute(f"DELETE FROM {quote(table)}")
-
-
-_look = ServeStaticMiddleware.add_files_from_finders
-_seen: dict[tuple[bool, int | None], ServeStaticMiddleware] = {}
-
-
-def find_static_files_once(middleware: ServeStaticMiddleware) -> None:
-    """Takes over what the first middleware with the same settings has found (`add_files_from_finders`).
-
-    Every test client has a chain of middleware of its own, and looking at all static files takes longer than an answer.
-    """
-    first = _seen.setdefault((middleware.autorefresh, middleware.max_age), middleware)
-    if first is middleware:
-        _look(middleware)
-    middleware.files, middleware.directories = dict(first.files), list(first.directories)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
-from django.test import Client, TransactionTestCase
+from django.test import TransactionTestCase
 
 from botfactory.accounts.models import User
 from tests import shortcuts
@@ -38,17 +35,3 @@ def test_nothing_of_a_test_is_left_and_all_is_there_that_migrations_made() -> No
     assert len(rows()) >= len(before) + 5
     shortcuts.empty_the_database(TransactionTestCase())
     assert rows() == before
-
-
-def test_the_second_client_finds_the_files_that_the_first_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = "/static/js/chart.js"
-    first = Client().get(path)
-    monkeypatch.setattr(shortcuts, "_look", None)
-    second = Client().get(path)
-    assert first.status_code == second.status_code == 200
-    assert (
-        first["Content-Length"]
-        == second["Content-Length"]
-        == str((Path(settings.BASE_DIR) / "static/js/chart.js").stat().st_size)
-    )
-    assert Client().get("/static/js/no-such-file.js").status_code == 404

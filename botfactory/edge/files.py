@@ -1,0 +1,213 @@
+"""Static files: compressed, and under names with the hash of what is in them, so that browsers keep them for a year.
+
+Made in memory when a page first needs one: no step to run, nothing to write, nothing that can be out of date. Imports
+of ES modules and addresses in style sheets are rewritten to these names. With DEBUG nothing of this is done.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+import posixpath
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+_YEAR: Final = 365 * 24 * 3600
+#: A file asked for by its plain name may be another one after an upgrade.
+_PLAIN_SECONDS: Final = 300
+_HASHED: Final = re.compile(r"(?P<stem>.+)\.(?P<hash>[0-9a-f]{12})(?P<ending>\.[^./]+)")
+#: What follows in quotes is a module, where it begins with a dot.
+_IMPORTED: Final = re.compile(
+    r"""(?P<before>\b(?:from|import)\s*\(?\s*["'])(?P<name>\.{1,2}/[^"'\s]+)(?P<after>["'])"""
+)
+_NAMED: Final = re.compile(
+    r"""(?P<before>url\(\s*["']?|@import\s+["'])(?P<name>[^"')\s:#?]+)(?P<after>[^"')\s]*["']?)"""
+)
+_REFERENCES: Final = {".js": _IMPORTED, ".mjs": _IMPORTED, ".css": _NAMED}
+#: Those of the pages; the rest as this machine knows them.
+_TYPES: Final = {
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".woff2": "font/woff2",
+}
+_PACKED_ALREADY: Final = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".woff", ".woff2", ".gz", ".zip"}
+
+#: The files whose hash waits for that of the file that is being made: they refer to it.
+_waiting: ContextVar[frozenset[str]] = ContextVar("waiting", default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """What is served of one file."""
+
+    content_type: str
+    body: bytes
+    #: None where it would not be smaller.
+    packed: bytes | None
+    hash: str
+
+
+@cache
+def paths() -> dict[str, Path]:
+    """Return every static file there is by its name: the first of equal names, as Django's finders have it."""
+    found: dict[str, Path] = {}
+    for finder in finders.get_finders():
+        for name, storage in finder.list(None):
+            prefix = getattr(storage, "prefix", None)
+            found.setdefault(posixpath.join(prefix, name) if prefix else name, Path(storage.path(name)))
+    return found
+
+
+@cache
+def static_file(name: str) -> StaticFile:
+    """Return the file of that name, one of `paths()`, made once."""
+    body = paths()[name].read_bytes()
+    ending = posixpath.splitext(name)[1].lower()
+    if ending in _REFERENCES:
+        body = _rewritten(name, body, _REFERENCES[ending])
+    packed = b"" if ending in _PACKED_ALREADY else gzip.compress(body, 9, mtime=0)
+    return StaticFile(
+        content_type=_type_of(name),
+        body=body,
+        packed=packed if 0 < len(packed) < 0.95 * len(body) else None,
+        hash=hashlib.sha256(body).hexdigest()[:12],
+    )
+
+
+def hashed_name(name: str) -> str:
+    """Return the name under which a file is served for a year; the name itself where there is no such file."""
+    if name not in paths():
+        return name
+    stem, ending = posixpath.splitext(name)
+    return f"{stem}.{static_file(name).hash}{ending}"
+
+
+def _rewritten(name: str, body: bytes, references: re.Pattern[str]) -> bytes:
+    """Return the text of a file with hashed names in the place of those of other static files; others stay.
+
+    So does the name of a file that refers back to this one: neither hash could be known before the other.
+    """
+    waiting = _waiting.get() | {name}
+
+    def replaced(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), found["name"]))
+        if target in waiting or target not in paths():
+            return found[0]
+        hashed = posixpath.basename(hashed_name(target))
+        return found["before"] + posixpath.join(posixpath.dirname(found["name"]), hashed) + found["after"]
+
+    token = _waiting.set(waiting)
+    try:
+        return references.sub(replaced, body.decode()).encode()
+    except UnicodeDecodeError:
+        return body
+    finally:
+        _waiting.reset(token)
+
+
+def _type_of(name: str) -> str:
+    ending = posixpath.splitext(name)[1].lower()
+    return _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+class Storage(StaticFilesStorage):
+    """The addresses of static files in pages (`{% static %}`)."""
+
+    def url(self, name: str | None) -> str:
+        return super().url(name if settings.DEBUG or name is None else hashed_name(name))
+
+
+@sync_and_async_middleware
+def static_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Answers for everything under STATIC_URL that there is."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            if request.path_info.startswith(settings.STATIC_URL):
+                # Most are in memory, but the first time each is read and packed.
+                response = await sync_to_async(_answer, thread_sensitive=False)(request)
+                if response is not None:
+                    return response
+            passed_on: HttpResponseBase = await get_response(request)
+            return passed_on
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = _answer(request) if request.path_info.startswith(settings.STATIC_URL) else None
+        passed_on: HttpResponseBase = get_response(request) if response is None else response
+        return passed_on
+
+    return answer
+
+
+def _answer(request: HttpRequest) -> HttpResponse | None:
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    name = request.path_info.removeprefix(settings.STATIC_URL)
+    if settings.DEBUG:
+        return _fresh(name)
+    asked = "" if name in paths() else None
+    if asked is None and (parts := _HASHED.fullmatch(name)):
+        name, asked = parts["stem"] + parts["ending"], parts["hash"]
+    if asked is None or name not in paths():
+        return None
+    file = static_file(name)
+    etag = f'W/"{file.hash}"'
+    if etag in request.headers.get("If-None-Match", ""):
+        response = HttpResponse(status=304)
+    else:
+        is_packed = file.packed is not None and _takes_gzip(request.headers.get("Accept-Encoding", ""))
+        response = HttpResponse(file.packed if is_packed else file.body, content_type=file.content_type)
+        response["Content-Length"] = str(len(response.content))
+        if is_packed:
+            response["Content-Encoding"] = "gzip"
+    if file.packed is not None:
+        response["Vary"] = "Accept-Encoding"
+    response["ETag"] = etag
+    if asked == file.hash:
+        response["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
+    elif asked:
+        # Of another version, before or after an upgrade: this one is better than none, and isn't kept.
+        response["Cache-Control"] = "no-cache"
+    else:
+        response["Cache-Control"] = f"public, max-age={_PLAIN_SECONDS}"
+    return response
+
+
+def _fresh(name: str) -> HttpResponse | None:
+    """The file as it is at this moment, for who works on it."""
+    try:
+        path = finders.find(name)
+    except (SuspiciousOperation, ValueError, OSError):
+        return None
+    if not isinstance(path, str) or not Path(path).is_file():
+        return None
+    return HttpResponse(Path(path).read_bytes(), content_type=_type_of(name), headers={"Cache-Control": "no-cache"})
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for entry in accepted.lower().split(","):
+        coding, _, quality = entry.strip().partition(";")
+        if coding.strip() in {"gzip", "*"}:
+            return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False

@@ -1,0 +1,51 @@
+"""HEAD is answered wherever GET is: uptime monitors and link previews ask so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase, StreamingHttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+
+@sync_and_async_middleware
+def head_as_get(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """The innermost middleware: a view sees a GET, everything around it a HEAD. The server sends no body."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            if request.method != "HEAD":
+                response: HttpResponseBase = await get_response(request)
+                return response
+            request.method = "GET"
+            try:
+                return _without_stream(await get_response(request))
+            finally:
+                request.method = "HEAD"
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.method != "HEAD":
+            response: HttpResponseBase = get_response(request)
+            return response
+        request.method = "GET"
+        try:
+            return _without_stream(get_response(request))
+        finally:
+            request.method = "HEAD"
+
+    return answer
+
+
+def _without_stream(response: HttpResponseBase) -> HttpResponseBase:
+    """A stream isn't begun: some have no end."""
+    if not isinstance(response, StreamingHttpResponse):
+        return response
+    response.close()
+    empty = HttpResponse(status=response.status_code)
+    empty.headers, empty.cookies = response.headers, response.cookies
+    return empty
