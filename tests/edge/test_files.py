@@ -68,9 +68,8 @@ def test_what_a_module_imports_is_kept_for_a_year_too(module: str) -> None:
 def test_a_name_changes_with_what_the_file_imports(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "js").mkdir()
     (tmp_path / "img").mkdir()
-    (tmp_path / "js/a.js").write_text(
-        'import { b } from "./b.js";import("../js/c.js");import x from "./not-there.js";\n'
-    )
+    importing = 'import { b } from "./b.js";import("../js/c.js");import x from "./not-there.js";'
+    (tmp_path / "js/a.js").write_text(importing)
     (tmp_path / "js/b.js").write_text('export * from "./c.js";\n')
     (tmp_path / "js/c.js").write_text("export const c = 1;\n")
     (tmp_path / "img/dot.svg").write_text("<svg/>")
