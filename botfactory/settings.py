@@ -51,6 +51,13 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env_bool("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = HTTPS and env_bool("HTTPS_REDIRECT", True)
+SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 30 * 24 * 3600, minimum=0) if HTTPS else 0
+# HSTS for other names below this one, and the lists that browsers ship, aren't ours to decide on.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+# The error pages of DEBUG show no secret.
+DEFAULT_EXCEPTION_REPORTER = "botfactory.debug_page.QuietReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "botfactory.debug_page.HiddenSettings"
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
 API_CORS_ORIGINS = env_origins("API_CORS_ORIGINS")
 # Who may read /metrics: these addresses, and who shows the token from wherever
@@ -91,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "botfactory.edge.files.static_files",
     "csp.middleware.CSPMiddleware",
+    "botfactory.accounts.middleware.kept_nowhere",
     "botfactory.edge.refusals.refused_bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -221,7 +229,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 # What arrives, until a view has taken it; swept at each start (edge/incoming.py).
 FILE_UPLOAD_TEMP_DIR = BOTFACTORY_HOME / "incoming"
 # That it is there: it is made where it's missing.
-SILENCED_SYSTEM_CHECKS = ["files.E001"]
+SILENCED_SYSTEM_CHECKS += ["files.E001"]
 FILE_UPLOAD_HANDLERS = ["botfactory.edge.incoming.UploadHandler"]
 
 # Accounts

@@ -120,6 +120,12 @@ def signed_in(user: User) -> Client:
     return client
 
 
+def confirmed(client: Client) -> Client:
+    """The same browser, whose person has just given their password again."""
+    assert client.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+    return client
+
+
 @pytest.fixture
 def charlie() -> Client:
     """Nobody: a browser without a session."""

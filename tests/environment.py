@@ -39,6 +39,8 @@ for name in (
     "ALLOWED_HOSTS",
     "DEBUG",
     "HTTPS",
+    "HTTPS_REDIRECT",
+    "HSTS_SECONDS",
     "API_CORS_ORIGINS",
     "METRICS_ADDRESSES",
     "METRICS_TOKEN",

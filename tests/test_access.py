@@ -73,7 +73,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/corpora/new": (200, 400),
     "/corpora/blend": (200, 400),
     "/models/": (200, 405),
-    "/tokens/": (200, 400),
+    "/tokens/": (200, 302),
     "/webhooks/": (200, 400),
     "/account/": (200, 405),
     "/account/delete": (200, 400),

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, cast
 
 from allauth.account import views as allauth_views
+from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
@@ -11,12 +12,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from botfactory.accounts import limits, services, sessions, tokens
+from botfactory.accounts.confirming import confirmed
 from botfactory.accounts.forms import DeleteAccountForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
 
@@ -24,6 +27,7 @@ from botfactory.accounts.models import ApiToken, User
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
+@confirmed
 def token_list(request: HttpRequest) -> HttpResponse:
     """One's own tokens. A new one is in the answer to its making and in no other: it is kept nowhere."""
     owner = cast(User, request.user)
@@ -102,9 +106,11 @@ def delete_account(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         user = cast(User, request.user)
         try:
+            # Counts wrong passwords as signing in does.
+            get_adapter(request).reauthenticate(user, form.cleaned_data["password"])
             gone = services.delete_own_account(user, password=form.cleaned_data["password"])
-        except services.AccountError as error:
-            form.add_error(None, str(error))
+        except (ValidationError, services.AccountError) as error:
+            form.add_error(None, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
         else:
             logout(request)
             messages.success(request, f"Your account is deleted. With it went {services.counted(gone)}.")

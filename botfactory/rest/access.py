@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from botfactory.accounts import tokens, two_factor
+from botfactory.accounts import confirming, tokens, two_factor
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.tokens import Scope
 from botfactory.rest.errors import ApiError
@@ -36,6 +36,17 @@ def access_of(request: HttpRequest) -> Access:
 def person(request: HttpRequest) -> User:
     """Who asks: signed in or with a token, and active."""
     return access_of(request).user
+
+
+def require_confirmed(request: HttpRequest) -> None:
+    """Returns for a token, and for a session whose person has just confirmed it's them; ApiError 403 otherwise."""
+    if access_of(request).token is None and not confirming.is_confirmed(request):
+        raise ApiError(
+            403,
+            "not_confirmed",
+            "Confirm your password under /accounts/reauthenticate/ first; that lasts five minutes. A program sends an "
+            "API token instead.",
+        )
 
 
 class _Way(AuthBase, ABC):

@@ -13,7 +13,7 @@ from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken
 from botfactory.accounts.tokens import LONGEST_NAME, Scope
 from botfactory.rest import once
-from botfactory.rest.access import access_of, person
+from botfactory.rest.access import access_of, person, require_confirmed
 from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
@@ -89,6 +89,7 @@ def list_tokens(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
     """One more token. Its text is in this answer and in no other. A token can make none that may more than itself."""
     access = access_of(request)
+    require_confirmed(request)
     new = tokens.create_token(
         owner=access.user,
         name=body.name,

@@ -13,7 +13,7 @@ from ninja import Query, Router, Status
 from pydantic import Field
 
 from botfactory.rest import once
-from botfactory.rest.access import person
+from botfactory.rest.access import person, require_confirmed
 from botfactory.rest.errors import not_found, register_errors
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Asked, Page, Text, Told, examples
@@ -178,6 +178,7 @@ def change_webhook(request: HttpRequest, webhook_id: uuid.UUID, body: WebhookCha
 def renew_webhook_secret(request: HttpRequest, webhook_id: uuid.UUID) -> NewWebhookOut:
     """The secret is in this answer and in no other. For 24 hours messages are signed by the former one as well."""
     with _found(request, webhook_id) as webhook:
+        require_confirmed(request)
         new = services.renew_secret(webhook)
     return NewWebhookOut(**_told(new.webhook), secret=new.secret)
 

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from botfactory.accounts import confirming
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.listing import ListForm, Listing
@@ -88,6 +89,7 @@ def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 def renew_secret(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """It signs by a new secret, which its page shows the first time that it is opened."""
     with _found_or_404(request, webhook_id) as webhook:
+        confirming.require(request)
         services.renew_secret(webhook)
     request.session[_NEW] = str(webhook_id)
     return redirect("webhook", webhook_id=webhook_id)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, User
-from tests.conftest import signed_in
+from tests.conftest import confirmed, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,7 +110,7 @@ def test_the_header_is_a_bearers(alice: User, header: str, works: bool) -> None:
 
 
 def test_the_page_shows_a_new_token_once(alice: User) -> None:
-    client = signed_in(alice)
+    client = confirmed(signed_in(alice))
     page = client.post("/tokens/", {"name": "Nightly run", "days": "30"})
     found = TOKEN.findall(page.content.decode())
     assert page.status_code == 200 and len(found) == 1 and "no-store" in page["Cache-Control"]
@@ -124,7 +124,7 @@ def test_the_page_shows_a_new_token_once(alice: User) -> None:
 
 @pytest.mark.parametrize("sent", [{"name": ""}, {"name": "n" * 81}, {"name": "x", "days": "2"}])
 def test_the_page_says_what_is_wrong_and_makes_nothing(alice: User, sent: dict[str, str]) -> None:
-    page = signed_in(alice).post("/tokens/", sent)
+    page = confirmed(signed_in(alice)).post("/tokens/", sent)
     assert page.status_code == 400 and "data-form-errors" in page.content.decode()
     assert not ApiToken.objects.exists()
 
@@ -133,7 +133,7 @@ def test_the_page_says_what_is_wrong_and_makes_nothing(alice: User, sent: dict[s
     ("may", "scopes"), [("", ["read", "write"]), ("read", ["read"]), ("read write", ["read", "write"])]
 )
 def test_the_page_asks_what_the_token_may(alice: User, may: str, scopes: list[str]) -> None:
-    page = signed_in(alice).post("/tokens/", {"name": "Nightly run", "may": may})
+    page = confirmed(signed_in(alice)).post("/tokens/", {"name": "Nightly run", "may": may})
     assert page.status_code == 200 and ApiToken.objects.get().scopes == scopes
     assert f"may {', '.join(scopes)}" in page.content.decode()
 
@@ -141,10 +141,10 @@ def test_the_page_asks_what_the_token_may(alice: User, may: str, scopes: list[st
 def test_only_administrators_make_tokens_for_administrators(alice: User, admin: User) -> None:
     sent = {"name": "Nightly run", "may": "read write admin"}
     assert "read write admin" not in signed_in(alice).get("/tokens/").content.decode()
-    assert signed_in(alice).post("/tokens/", sent).status_code == 400
+    assert confirmed(signed_in(alice)).post("/tokens/", sent).status_code == 400
     with pytest.raises(tokens.TokenError, match="administrator"):
         tokens.create_token(owner=alice, name="x", scopes=["admin"])
-    assert signed_in(admin).post("/tokens/", sent).status_code == 200
+    assert confirmed(signed_in(admin)).post("/tokens/", sent).status_code == 200
     token = ApiToken.objects.get()
     assert tokens.scopes_of(token) == {"read", "write", "admin"}
     User.objects.filter(pk=admin.pk).update(is_superuser=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from tests.conftest import PASSWORD
 from tests.e2e.person import Person
 from tests.fakes.posts import make_posts
 from tests.product import wait_for
@@ -26,6 +27,8 @@ def test_a_webhook_is_made_tried_told_and_deleted(alice: Person, receiver: Recei
     assert content(receiver.requests[0])["type"] == "webhook.test" and is_signed(receiver.requests[0], secret)
 
     page.get_by_role("button", name="Make a new secret").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
     renewed = page.locator("#new-webhook .post-text").inner_text()
     assert renewed != secret
 

@@ -18,7 +18,7 @@ from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, PersonalLimits, User
 from botfactory.rest import context, pace
 from botfactory.rest.models import KeptAnswer
-from tests.conftest import signed_in
+from tests.conftest import PASSWORD, signed_in
 from tests.rest.helpers import V1, Program, require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,6 +90,7 @@ def test_a_session_reads_freely_and_changes_with_csrf_only(alice: User) -> None:
     require_error(page.post(f"{V1}/tokens", NEW, content_type="application/json"), 403, "csrf_failed")
     page.get("/api/docs")
     token = page.cookies["csrftoken"].value
+    page.post("/accounts/reauthenticate/", {"password": PASSWORD}, headers={"X-CSRFToken": token})
     answer = page.post(f"{V1}/tokens", NEW, content_type="application/json", headers={"X-CSRFToken": token})
     assert answer.status_code == 201
 

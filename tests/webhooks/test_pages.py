@@ -16,7 +16,7 @@ from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.happenings import HAPPENINGS
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.webhooks.views import DELIVERIES_ON_A_PAGE
-from tests.conftest import signed_in
+from tests.conftest import confirmed, signed_in
 from tests.jobs.test_api import submit
 from tests.rest.helpers import Program, require_error
 from tests.webhooks.receiver import Receiver, content, is_signed
@@ -152,7 +152,7 @@ def test_one_that_is_deleted_while_something_is_done_with_it_is_not_there(
         return webhook
 
     monkeypatch.setattr(services, "webhook_for_user", found_and_then_deleted)
-    client, program = signed_in(alice), Program(alice)
+    client, program = confirmed(signed_in(alice)), Program(alice)
     form = {"url": receiver.url, "events": ["job.failed"]}
     for act in ("", "test", "switch", "secret"):
         assert client.post(f"/webhooks/{make(alice, receiver.url).pk}/{act}", form).status_code == 404, act
@@ -175,7 +175,7 @@ def test_one_that_is_deleted_while_something_is_done_with_it_is_not_there(
 
 
 def test_a_secret_is_renewed_and_shown_once(alice: User, receiver: Receiver) -> None:
-    client, webhook = signed_in(alice), make(alice, receiver.url)
+    client, webhook = confirmed(signed_in(alice)), make(alice, receiver.url)
     path = f"/webhooks/{webhook.pk}/"
     renewed = client.post(f"{path}secret")
     assert renewed.status_code == 302 and renewed["Location"] == path
