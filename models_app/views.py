@@ -15,7 +15,7 @@ from botfactory.disconnect import require_client
 from botfactory.jobs.models import Job
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
-from botfactory.rest.pace import require_pace
+from botfactory.rest.pace import paced, require_pace
 from models_app import downloads, guards, registry, services, sharing, trainings
 from models_app.admission import Busy
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
@@ -40,6 +40,7 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
 
 @login_required
 @require_http_methods(["GET", "POST"])
+@paced("POST")
 def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """What came of an import, and the form that trains a bot on it."""
     corpus = corpus_or_404(request, corpus_id)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import F
 
 from botfactory.accounts.models import User
-from tweets import audit, errors, services
+from tweets import audit, errors, live_reads, services
 from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.sources import open_source
@@ -20,8 +19,6 @@ from tweets.sources.handles import Account, account_of
 MOST_LIVE = 200
 #: Of a corpus: as many as X gives out of any account.
 MOST_HELD = services.MOST_OF_X
-#: What was bought of X is not bought again for so long, whoever asks.
-BOUGHT_SECONDS = 15 * 60
 
 
 def newest_posts(*, user: User, handle: str) -> list[str]:
@@ -38,7 +35,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     corpus = _corpus_of(user, account)
     if corpus is None:
         services.require_offered(account.network)
-        texts = _live(user, account)
+        texts = live_reads.shared(account, MOST_LIVE, lambda: _read(user, account))
     else:
         texts = _held(corpus)
     about = Corpus(handle=account.handle).account
@@ -64,17 +61,6 @@ def _held(corpus: Corpus) -> list[str]:
     return list(newest.values_list("text", flat=True)[:MOST_HELD])
 
 
-def _live(user: User, account: Account) -> list[str]:
-    if account.network != "x":
-        return _read(user, account)
-    key = f"timeline:x:{account.handle.lower()}"
-    texts: list[str] | None = cache.get(key)
-    if texts is None:
-        texts = _read(user, account)
-        cache.set(key, texts, BOUGHT_SECONDS)
-    return texts
-
-
 def _read(user: User, account: Account) -> list[str]:
     """The posts of the first pages. What came before some trouble on a later one is kept: it may have been paid for."""
     source = open_source(
@@ -97,8 +83,11 @@ def _read(user: User, account: Account) -> list[str]:
     except NoPosts:
         return []
     except SourceError as error:
+        said = _said_of_an_answer(error, account, user)
         if not texts:
-            raise _said_of_an_answer(error, account, user) from error
+            raise said from error
+        if isinstance(said, RateLimited):
+            live_reads.pause(account, said)
     return texts
 
 

@@ -11,6 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from botfactory.accounts import tokens
 from botfactory.cors import cross_origin
+from botfactory.rest.errors import ApiError
+from botfactory.rest.pace import require_pace
 from tweets import timeline
 from tweets.errors import CorpusError
 from tweets.sources.base import RateLimited, SourceError
@@ -46,7 +48,10 @@ def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
     if "read" not in tokens.scopes_of(token):
         return _refused(403, "This token may not read: make one with the scope read under /tokens/.")
     try:
+        require_pace(token.owner)
         texts = timeline.newest_posts(user=token.owner, handle=handle)
+    except ApiError as error:
+        return _refused(error.status, str(error), **error.headers)
     except RateLimited as error:
         seconds = math.ceil((error.retry_at - timezone.now()).total_seconds())
         return _refused(STATUS[error.code], str(error), **{"Retry-After": str(max(1, seconds))})

@@ -19,6 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.listing import Listing
+from botfactory.rest.pace import paced
 from botfactory.uploaded import name_of
 from tweets import blend, costs, deletion, errors, examples, export, posts, services
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
@@ -38,6 +39,7 @@ def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
 
 @login_required
 @require_http_methods(["GET", "POST"])
+@paced("POST")
 def new_corpus(request: HttpRequest) -> HttpResponse:
     posted = request.method == "POST"
     form = NewCorpusForm(request.POST if posted else None, request.FILES if posted else None)
@@ -89,6 +91,7 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
 
 @login_required
 @require_http_methods(["GET", "POST"])
+@paced("POST")
 def blend_corpora(request: HttpRequest) -> HttpResponse:
     """The form that makes one corpus of several."""
     corpora = list(blend.parts_for_user(request.user))
@@ -104,6 +107,7 @@ def blend_corpora(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+@paced("POST")
 def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """The answer to an import that asked which column holds the posts; then the import's page again."""
     corpus = corpus_or_404(request, corpus_id)
@@ -119,6 +123,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
+@paced("POST")
 def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """The rules of cleaning: shown, tried out, and applied to all posts again."""
     corpus = corpus_or_404(request, corpus_id)
@@ -138,6 +143,7 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_GET
+@paced("GET")
 def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """The posts one by one: searched, taken out, put back."""
     corpus = corpus_or_404(request, corpus_id)
@@ -159,12 +165,14 @@ def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@paced("POST")
 def take_out(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     return _change_posts(request, corpus_id, posts.take_out, "{} taken out.", needs_words=True)
 
 
 @login_required
 @require_POST
+@paced("POST")
 def put_back(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     return _change_posts(request, corpus_id, posts.put_back, "{} put back.", needs_words=False)
 
@@ -198,6 +206,7 @@ def _change_posts(
 
 @login_required
 @require_GET
+@paced("GET")
 def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpResponse:
     corpus = corpus_or_404(request, corpus_id)
     lines = export.begin(corpus, by=cast(User, request.user))
@@ -209,6 +218,7 @@ def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpRe
 
 @login_required
 @require_POST
+@paced("POST")
 def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
     try:

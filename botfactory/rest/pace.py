@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from django.core.cache import caches
+from django.http import HttpRequest
+from django.shortcuts import render
 from redis.exceptions import RedisError
 
 from botfactory import doorbell
@@ -18,6 +23,8 @@ logger = logging.getLogger(__name__)
 #: The cache in the broker's server (settings.CACHES), not the one of this process.
 CACHE = "shared"
 _MINUTE = 60
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def require_pace(user: User) -> None:
@@ -54,3 +61,27 @@ def _count(key: str) -> int:
     except ValueError:
         # The server has forgotten the key in between.
         return 1
+
+
+def paced(*methods: str) -> Callable[[View], View]:
+    """Below `login_required`: requests by these methods make the server work, and count as requests to the API do.
+
+    Who has asked too often gets a page that says so, with 429 and Retry-After.
+    """
+
+    def within(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if request.method in methods:
+                try:
+                    require_pace(cast(User, request.user))
+                except ApiError as error:
+                    page = render(request, "429.html", {"sentence": str(error)}, status=error.status)
+                    for name, value in error.headers.items():
+                        page.headers[name] = value
+                    return page
+            return view(request, *args, **kwargs)
+
+        return cast(View, answer)
+
+    return within

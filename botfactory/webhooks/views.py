@@ -18,6 +18,7 @@ from botfactory.accounts import confirming
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.listing import ListForm, Listing
+from botfactory.rest.pace import paced
 from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.forms import IN_WORDS, WebhookForm
 from botfactory.webhooks.models import Webhook
@@ -30,6 +31,7 @@ Made = TypeVar("Made")
 
 @login_required
 @require_http_methods(["GET", "POST"])
+@paced("POST")
 def webhook_list(request: HttpRequest) -> HttpResponse:
     """One's own webhooks. The page of a new one shows its secret the first time that it is opened."""
     form = WebhookForm(request.POST if request.method == "POST" else None)
@@ -46,6 +48,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
+@paced("POST")
 def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """One webhook: how it does, what was sent to it, and its address and happenings to change."""
     with _found_or_404(request, webhook_id) as webhook:
@@ -73,6 +76,7 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@paced("POST")
 def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """A message that says nothing is sent at once."""
     with _found_or_404(request, webhook_id) as webhook:

@@ -12,16 +12,18 @@ import pytest
 from django.core.cache import cache
 
 from botfactory.accounts import tokens
-from botfactory.accounts.models import User
+from botfactory.accounts.models import PersonalLimits, User
+from tests.at_once import at_once
 from tests.fakes.bluesky_server import BlueskyServer
 from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.server import Answer, Replay
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import opt_out, posts, services, tweet_server
+from tweets import live_reads, opt_out, posts, services, tweet_server
 from tweets.budget import XMonth
 from tweets.models import AuditEntry, Corpus
 from tweets.sources import base
+from tweets.sources.handles import Account
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,6 +117,7 @@ def test_it_gets_those_of_mastodon(client: TutorialClient, mastodon: MastodonSer
     found = client.tweets(mastodon.handle("prolific"))
     assert len(found) == len(set(found)) == 200 and "<p>" not in "".join(found)
     mastodon.publish("prolific", ["the very newest"])
+    cache.clear()
     assert client.tweets(quote(f"{mastodon.url}/@prolific", safe=""))[:2] == ["the very newest", found[0]]
 
 
@@ -229,13 +232,76 @@ def test_each_refusal_of_x_too(client: TutorialClient, x_api: XApiServer, handle
     assert bought() == 0
 
 
-def test_a_rate_limit_says_when_to_come_back(client: TutorialClient, settings: Any) -> None:
+def test_a_rate_limit_says_when_to_come_back_and_until_then_the_server_is_left_alone(
+    client: TutorialClient, settings: Any
+) -> None:
     reset = int((datetime.now(UTC) + timedelta(seconds=90)).timestamp())
     with Replay(Answer(429, {"error": "RateLimitExceeded"}, {"RateLimit-Reset": str(reset)})) as server:
         settings.BLUESKY_API_URL = server.url
-        answer = client.get("prolific.bsky.social")
-    require_error(answer, 429, "Bluesky asks for a pause")
-    assert 80 <= int(answer.headers["Retry-After"]) <= 90
+        first, asked = client.get("prolific.bsky.social"), len(server.requests)
+        others = [client.get("prolific.bsky.social"), client.get("chatty.bsky.social")]
+        assert len(server.requests) == asked > 0
+    for answer in (first, *others):
+        require_error(answer, 429, "Bluesky asks for a pause")
+        assert 60 <= int(answer.headers["Retry-After"]) <= 90
+
+
+def test_requests_count_towards_the_pace(client: TutorialClient, bluesky: BlueskyServer, alice: User) -> None:
+    PersonalLimits.objects.create(user=alice, requests_a_minute=0)
+    answer = client.get("prolific.bsky.social")
+    require_error(answer, 429, "0 requests a minute are the most")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60 and not bluesky.requests
+
+
+@pytest.mark.parametrize("has_broker", [True, False])
+def test_whoever_asks_within_a_minute_shares_one_read(
+    client: TutorialClient, bluesky: BlueskyServer, bob: User, settings: Any, has_broker: bool
+) -> None:
+    if not has_broker:
+        nowhere = {"LOCATION": "redis://127.0.0.1:1/0"}
+        settings.CACHES = {name: {**entry, **nowhere} for name, entry in settings.CACHES.items()}
+    other = TutorialClient(client.url, tokens.create_token(owner=bob, name="tutorial").text)
+    found = client.tweets("prolific.bsky.social")
+    asked = len(bluesky.requests)
+    assert other.tweets("@Prolific.bsky.social") == client.tweets("prolific.bsky.social") == found
+    assert len(bluesky.requests) == asked
+    for _ in range(2):
+        require_error(other.get("nobody.bsky.social"), 404, "knows no account")
+    assert len(bluesky.requests) == asked + 1
+
+
+def test_of_several_who_ask_at_once_one_reads(client: TutorialClient, bluesky: BlueskyServer) -> None:
+    found = at_once(4, lambda: client.tweets("prolific.bsky.social"))
+    assert found == [found[0]] * 4
+    asked = len(bluesky.requests)
+    cache.clear()
+    assert client.tweets("prolific.bsky.social") == found[0] and len(bluesky.requests) == 2 * asked
+
+
+def test_a_reader_who_failed_or_died_does_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account("bluesky", "someone.example")
+
+    def broken() -> list[str]:
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError):
+        live_reads.shared(account, 1, broken)
+    assert live_reads.shared(account, 1, lambda: ["a post"]) == ["a post"]
+    monkeypatch.setattr(live_reads, "WAIT_SECONDS", 0.1)
+    died = Account("bluesky", "other.example")
+    cache.add(f"{live_reads._key(died, 1)}:claim", "one who died", 60)
+    with pytest.raises(base.SourceUnavailable, match="Ask again in a minute"):
+        live_reads.shared(died, 1, lambda: ["a post"])
+
+
+def test_what_is_one_persons_own_is_not_shared(bob: User) -> None:
+    def spent() -> list[str]:
+        raise base.BudgetSpent("The 100 posts of X that you may buy are used up.")
+
+    account = Account("x", "someone")
+    with pytest.raises(base.BudgetSpent):
+        live_reads.shared(account, 1, spent)
+    assert live_reads.shared(account, 1, lambda: ["a post"]) == ["a post"]
 
 
 def test_every_error_of_a_source_has_a_status() -> None:

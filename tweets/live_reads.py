@@ -1,0 +1,116 @@
+"""Accounts that are read live: whoever asks within a minute shares one read, so that no server is hammered through us.
+
+What is kept is public: texts of posts, or why there are none. It lies in the cache that all web processes share, or in
+this process's own while the broker can't be reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from django.core.cache import cache
+from django.utils import timezone
+
+from tweets.sources import base
+from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
+from tweets.sources.handles import Account
+
+#: For how long a read is shared.
+FRESH_SECONDS: Final = 60
+#: What was bought of X is not bought again for so long.
+BOUGHT_SECONDS: Final = 15 * 60
+#: For how long an error is, by its class. Others, such as a budget that is spent, are of one person or of the operator.
+ERROR_SECONDS: Final[dict[type[SourceError], int]] = {
+    base.UnknownHandle: 60,
+    base.SuspendedHandle: 60,
+    base.ProtectedHandle: 60,
+    base.RefusedAddress: 60,
+    base.UnknownServer: 15,
+    base.BadAnswer: 15,
+    base.SourceUnavailable: 15,
+}
+#: A server that asks for a longer pause is asked again after this one.
+LONGEST_PAUSE: Final = 3600
+#: For how long one waits for another's read, and how long the claim of a reader who died stands in the way.
+WAIT_SECONDS: Final = 25.0
+CLAIM_SECONDS: Final = 60
+_LOOK: Final = 0.05
+
+
+def shared(account: Account, most: int, read: Callable[[], list[str]]) -> list[str]:
+    """Return what `read` gave a moment ago to whoever asked for as many posts of this account, or what it gives now.
+
+    Of several at once one reads and the others wait for it. Raises the SourceError of the read. While the server wants
+    to be left alone, that is RateLimited, for every account on it.
+    """
+    key = _key(account, most)
+    deadline = time.monotonic() + WAIT_SECONDS
+    me = uuid.uuid4().hex
+    while True:
+        if (kept := cache.get(key)) is not None:
+            return _given(kept)
+        require_no_pause(account)
+        if cache.add(f"{key}:claim", me, CLAIM_SECONDS):
+            break
+        if time.monotonic() > deadline:
+            raise SourceUnavailable("This account is being read just now, and that takes long. Ask again in a minute.")
+        time.sleep(_LOOK)
+    try:
+        # Whoever had the claim may have finished since the first look.
+        if (kept := cache.get(key)) is not None:
+            return _given(kept)
+        return _read(key, account, read)
+    finally:
+        if cache.get(f"{key}:claim") == me:
+            cache.delete(f"{key}:claim")
+
+
+def _read(key: str, account: Account, read: Callable[[], list[str]]) -> list[str]:
+    try:
+        texts = read()
+    except RateLimited as error:
+        pause(account, error)
+        raise
+    except SourceError as error:
+        if type(error) in ERROR_SECONDS:
+            cache.set(key, {"error": error.code, "message": error.message}, ERROR_SECONDS[type(error)])
+        raise
+    cache.set(key, {"texts": texts}, BOUGHT_SECONDS if account.network == "x" else FRESH_SECONDS)
+    return texts
+
+
+def pause(account: Account, error: RateLimited) -> None:
+    """Nobody asks the account's server before the time that it named."""
+    seconds = min(LONGEST_PAUSE, (error.retry_at - timezone.now()).total_seconds())
+    if seconds > 0:
+        kept = {"message": error.message, "retry_at": error.retry_at.isoformat()}
+        cache.set(_pause_key(account), kept, seconds)
+
+
+def require_no_pause(account: Account) -> None:
+    """Return if the account's server may be asked; RateLimited if not."""
+    if (kept := cache.get(_pause_key(account))) is not None:
+        raise RateLimited(kept["message"], datetime.fromisoformat(kept["retry_at"]))
+
+
+def _given(kept: dict[str, Any]) -> list[str]:
+    if "error" in kept:
+        raise next(kind for kind in ERROR_SECONDS if kind.code == kept["error"])(kept["message"])
+    texts: list[str] = kept["texts"]
+    return texts
+
+
+def _key(account: Account, most: int) -> str:
+    # Digested: a handle is as long and has such signs as somebody likes.
+    named = f"{account.network} {account.handle.lower()} {most}"
+    return f"live:{hashlib.sha256(named.encode()).hexdigest()}"
+
+
+def _pause_key(account: Account) -> str:
+    server = account.handle.lower().rpartition("@")[2] if account.network == "mastodon" else ""
+    return f"live:pause:{account.network}:{hashlib.sha256(server.encode()).hexdigest()}"
