@@ -14,6 +14,7 @@ from botfactory.jobs import epochs
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from models_app import guards, registry, report_cards, trainings
+from models_app.house_bans import house_bans
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
@@ -146,7 +147,7 @@ def _train(
         on_epoch=on_epoch,
         control=handle.control,
         sample_count=SAMPLES_PER_EPOCH,
-        sample_filter=lambda post: not guard.is_copy(post),
+        sample_filter=lambda post: not guard.is_copy(post) and house_bans().finds(post) is None,
         on_start=on_start,
     )
 

@@ -17,6 +17,7 @@ from botfactory.accounts.models import User
 from botfactory.listing import holding
 from botfactory.ops import counters
 from models_app import admission, guards, registry
+from models_app.house_bans import house_bans
 from models_app.ml import evaluation, sampler
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import Evaluation
@@ -186,7 +187,7 @@ def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) 
     """Return if `owner` can ask for this. It costs nothing. Raises GuardKept, TooMuch, BadSampling."""
     require_guards(owner, model, sampling)
     admission.require_size(sampling)
-    sampler.check(sampling)
+    sampler.check(sampling, house_bans())
 
 
 def admit(
@@ -231,7 +232,9 @@ def write(
     """Posts by `model`, and the seconds that it took. `on_post` and `proceed` as of Sampler.generate."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    writing = registry.sampler_of(model).generate(sampling, guard=guard, on_post=on_post, proceed=proceed)
+    writing = registry.sampler_of(model).generate(
+        sampling, guard=guard, house=house_bans(), on_post=on_post, proceed=proceed
+    )
     seconds = time.perf_counter() - started
     counters.generation_seconds.observe(seconds)
     counters.generated_posts.inc(len(writing.posts))

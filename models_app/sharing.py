@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import holding
+from models_app.house_bans import house_bans
 from models_app.ml.mentions import masked
 from models_app.models import TrainedModel
 from tweets import audit
@@ -213,9 +214,13 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
 
 
 def samples_of(model: TrainedModel) -> list[str]:
-    """Posts that the model wrote after its best epoch, none a copy of a learned one, nobody named."""
+    """Posts that the model wrote after its best epoch, none a copy of a learned one, nobody named.
+
+    What is banned here by now is left out.
+    """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
-    return [masked(post) for post in epochs.get(model.best_epoch, [])]
+    bans = house_bans()
+    return [masked(post) for post in epochs.get(model.best_epoch, []) if bans.finds(post) is None]
 
 
 def _new_link() -> str:

@@ -198,8 +198,10 @@ class ApiTokenAdmin(DeskAdmin[ApiToken]):
 class HouseRulesAdmin(DeskAdmin[HouseRules]):
     """One row: its list is its page."""
 
-    fields = ["signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor"]
-    editable = frozenset({"signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor"})
+    editable = frozenset(
+        {"signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor", "banned_phrases"}
+    )
+    fields = ["signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor", "banned_phrases"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A rule that is not decided says what holds instead."""

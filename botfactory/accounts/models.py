@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from botfactory.accounts import banned_phrases
+
 
 class User(AbstractUser):
     """A person. The founder is the first who signed up: the administrator of this installation."""
@@ -128,6 +130,14 @@ class HouseRules(models.Model):
     administrators_need_two_factor = models.BooleanField(
         default=False,
         help_text="An administrator without two-factor sign-in is asked to set it up before they can administer.",
+    )
+    banned_phrases = models.TextField(
+        blank=True,
+        default=banned_phrases.shipped,
+        validators=[banned_phrases.require_sane],
+        help_text="No bot writes these, whoever asks. One word or phrase on each line. Case, accents, spaces, "
+        "punctuation, and drawn-out letters make no difference: “kill yourself” also finds “KILL  your-self”. The list "
+        "that you start with holds phrases that tell people to harm themselves. Empty: nothing is banned for all.",
     )
 
     class Meta:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from botfactory.accounts.banned_phrases import phrases_in
 from botfactory.accounts.models import HouseRules, User
 
 
@@ -24,6 +25,8 @@ class Rules:
     open_gallery: bool
     #: Whether the administration is closed to administrators without two-factor sign-in.
     administrators_need_two_factor: bool
+    #: What no bot writes.
+    banned_phrases: tuple[str, ...]
 
     @property
     def is_signup_open(self) -> bool:
@@ -38,6 +41,7 @@ def house_rules() -> Rules:
         public_sharing=settings.PUBLIC_SHARING if row.public_sharing is None else row.public_sharing,
         open_gallery=settings.OPEN_GALLERY if row.open_gallery is None else row.open_gallery,
         administrators_need_two_factor=row.administrators_need_two_factor,
+        banned_phrases=phrases_in(row.banned_phrases),
     )
 
 

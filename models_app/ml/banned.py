@@ -16,7 +16,7 @@ _LETTERS: Final = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "
 _LOOKALIKE: Final = re.compile(r"[013457]|(?<=\w)[@$](?=\w)")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 #: What may stand between two letters of a phrase; anything more parts them.
-_GAP: Final = re.compile(r"(?<=[^\W_])[\W_]{1,3}(?=[^\W_])")
+_GAP: Final = re.compile(r"(?<=[^\W_])[\W_]{1,10}(?=[^\W_])")
 _RIFT: Final = re.compile(r"[\W_]{2,}|[^\w ]|_")
 #: A letter that stands at least so often is drawn out; more are not looked at.
 _DRAWN_OUT: Final = 3
@@ -90,7 +90,7 @@ def house_ban_list(phrases: tuple[str, ...]) -> HouseBanList:
 
 
 def _bare(text: str) -> str:
-    """Returns letters and digits, folded; a blank for up to three other signs between them, a line end for more."""
+    """Returns letters and digits, folded; a blank for up to ten other signs between them, a line end for more."""
     text = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded(text)))
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
     text = _LOOKALIKE.sub(lambda found: _LETTERS[found[0]], text)

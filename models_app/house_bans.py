@@ -1,0 +1,11 @@
+"""What no bot of this installation may write, whoever asks and whatever the bot: the administrator's list."""
+
+from __future__ import annotations
+
+from botfactory.accounts.rules import house_rules
+from models_app.ml.banned import HouseBanList, house_ban_list
+
+
+def house_bans() -> HouseBanList:
+    """Return the list that holds now."""
+    return house_ban_list(house_rules().banned_phrases)
