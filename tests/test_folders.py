@@ -51,7 +51,7 @@ def taken_back() -> Iterator[None]:
 @pytest.fixture
 def brought(alice: User) -> Corpus:
     """A corpus whose upload is here, with a job that has kept something."""
-    job = services.import_text(owner=alice, text="one\ntwo\n", basis="public")
+    job = services.import_text(owner=alice, text="one\ntwo\n", basis="permission")
     Corpus.objects.update(handle="town.example")
     work_dir(job).mkdir(parents=True)
     (work_dir(job) / "kept").write_text("half", encoding="utf-8")

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, BinaryIO, Final, Literal, TypeVar, cast
+from typing import Any, BinaryIO, Final, Literal, TypeVar, cast, get_args
 
 import pydantic
 from django.http import HttpRequest
@@ -66,6 +66,13 @@ class _About(Asked):
 
     basis: Basis = Field(description="Whose posts these are: your own, of somebody who permits it, a public figure's.")
     name: Text = Field("", max_length=80, description="What the corpus is called; else by the account or the file.")
+    account: Text | None = Field(
+        None,
+        max_length=500,
+        description="Of text and files: whose posts these are, as @name of X, @name.bsky.social, @name@server or the "
+        "address of the profile. Bots are labeled as a parody of it. Needed with basis public, unless the file is an X "
+        "archive that names it.",
+    )
     keep_replies: bool = Field(False, strict=True, description="Whether replies to others are learned from.")
     keep_reposts: bool = Field(False, strict=True, description="Whether other people's posts that were passed on are.")
 
@@ -110,7 +117,7 @@ class CorpusOut(Told):
     name: str
     state: Literal["importing", "ready", "failed"]
     source: str = Field(description="text, file, x_archive, bluesky, mastodon, x, or blend (made of others).")
-    account: str | None = Field(description="Of what came from a network.")
+    account: str | None = Field(description="Whose posts these are, where that is known.")
     file_name: str | None
     basis: Basis | None = Field(description="Null for what was brought before it was asked.")
     rules: dict[str, Any] = Field(description="How the posts are cleaned.")
@@ -157,16 +164,21 @@ class GoneOut(Told):
 
 
 def _json_schema() -> dict[str, Any]:
-    """Of the fields that say what is brought, those of one of the two ways are there."""
-    ways = (("text",), ("source", "handle"))
-    names = {name for way in ways for name in way}
+    """Of the fields that say what is brought, those of one of the two ways are there; an account is of a network."""
+    nothing, given = {"type": "null"}, {"type": "string"}
+    text = {"text": given, "source": nothing, "handle": nothing}
+    own = {"enum": [basis for basis in get_args(Basis) if basis != "public"]}
     return CorpusIn.model_json_schema() | {
         "oneOf": [
+            {"required": ["text"], "properties": {**text, "basis": own}},
             {
-                "required": list(way),
-                "properties": {name: {"type": "string" if name in way else "null"} for name in sorted(names)},
-            }
-            for way in ways
+                "required": ["text", "account"],
+                "properties": {**text, "basis": {"const": "public"}, "account": {**given, **VISIBLE}},
+            },
+            {
+                "required": ["source", "handle"],
+                "properties": {"text": nothing, "source": given, "handle": given, "account": nothing},
+            },
         ]
     }
 
@@ -191,6 +203,7 @@ _BODY: Final = {
                 "examples": {
                     "handle": {"value": {"source": "bluesky", "handle": "@dril.bsky.social", "basis": "public"}},
                     "text": {"value": {"text": "my first post\nmy second post", "basis": "own", "name": "My posts"}},
+                    "parody": {"value": {"text": "a post\nanother post", "basis": "public", "account": "@name"}},
                 },
             },
             "multipart/form-data": {"schema": _form_schema()},
@@ -272,7 +285,7 @@ def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> GoneOut:
 
 def _bring_text(owner: User, asked: CorpusIn) -> Job:
     with _about("text"):
-        return services.import_text(owner=owner, text=asked.text or "", **_rest(asked))
+        return services.import_text(owner=owner, text=asked.text or "", account=asked.account or "", **_rest(asked))
 
 
 def _bring_account(owner: User, asked: CorpusIn) -> Job:
@@ -304,7 +317,12 @@ def _bring_file(owner: User, request: HttpRequest) -> Job:
         raise bad_value("file", "file is missing in the form: it is the file that holds the posts.", code="missing")
     with _about("file"):
         return services.import_file(
-            owner=owner, file=cast(BinaryIO, file.file), file_name=name_of(file), column=asked.column, **_rest(asked)
+            owner=owner,
+            file=cast(BinaryIO, file.file),
+            file_name=name_of(file),
+            account=asked.account or "",
+            column=asked.column,
+            **_rest(asked),
         )
 
 
@@ -327,6 +345,8 @@ def _is_account(asked: CorpusIn) -> bool:
     if not is_account:
         message = "There are no posts in this: send text, or source and handle, or a file as multipart/form-data."
         raise bad_value("text", message, code="missing")
+    if asked.account is not None:
+        raise bad_value("account", "source and handle name the account already: leave account out.")
     for name in ("source", "handle"):
         if getattr(asked, name) is None:
             raise bad_value(
@@ -357,10 +377,13 @@ def _checked(schema: type[AskedSchema], values: Any) -> AskedSchema:
 
 @contextmanager
 def _about(param: str) -> Iterator[None]:
-    """What a service says against it is said of this field."""
+    """What a service says against it is said of this field, or of the account that was named beside it."""
     try:
         yield
     except errors.CorpusError as error:
+        about_account = errors.AccountNeeded, errors.BadHandle, errors.OptedOut
+        if isinstance(error, about_account) and param in ("text", "file"):
+            param = "account"
         raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
 
 

@@ -68,6 +68,7 @@ def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_
             "name": part.name,
             "source": part.source,
             "handle": part.handle,
+            "network": part.network,
             "weight": wanted[part.pk],
             "posts": numbers[part.pk],
         }

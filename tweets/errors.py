@@ -29,6 +29,12 @@ class BadName(CorpusError):
     code = "bad_name"
 
 
+class AccountNeeded(CorpusError):
+    """Posts of a public figure whose account nobody has named."""
+
+    code = "account_needed"
+
+
 class OptedOut(CorpusError):
     code = "opted_out"
 

@@ -34,6 +34,8 @@ class NewCorpusForm(forms.Form):
     bluesky = forms.CharField(max_length=500, required=False, label="Bluesky handle")
     mastodon = forms.CharField(max_length=500, required=False, label="Mastodon handle")
     x = forms.CharField(max_length=500, required=False, label="X handle")
+    # Of text and files: networks name the account themselves.
+    account = forms.CharField(max_length=500, required=False, label="Whose account?")
     keep_replies = forms.BooleanField(required=False)
     keep_reposts = forms.BooleanField(required=False)
     # Of an X handle: the estimate that was said Yes to, as `costs.signed` gives it.

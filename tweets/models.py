@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from tweets.cleaning import CleaningRules
+from tweets.sources.handles import NETWORKS
 
 
 class Corpus(models.Model):
@@ -33,6 +34,8 @@ class Corpus(models.Model):
     basis = models.CharField(max_length=16, choices=Basis.choices, blank=True)
     # Without @ in front: "name", "name.bsky.social" or a DID, "name@server".
     handle = models.CharField(max_length=320, blank=True)
+    # The network of that handle. Blank where there is none.
+    network = models.CharField(max_length=16, blank=True)
     file_name = models.CharField(max_length=200, blank=True)
     # Of a blend: the corpora that its posts come from (id, name, source, handle), with weight and number of posts.
     parts = models.JSONField(default=list, blank=True, editable=False)
@@ -65,8 +68,13 @@ class Corpus(models.Model):
 
     @property
     def account(self) -> str:
-        """The handle as people write it, "" for what came from a file."""
+        """The handle as people write it, "" where nobody has said whose posts these are."""
         return self.handle if self.handle.startswith("did:") or not self.handle else f"@{self.handle}"
+
+    @property
+    def comes_from_network(self) -> bool:
+        """Whether the posts were read from the account itself, so that newer ones can be brought."""
+        return self.source in NETWORKS
 
     @property
     def is_ready(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 
@@ -31,10 +32,15 @@ def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
     blends = [
         number
         for number, parts in Corpus.objects.filter(source=services.BLEND).values_list("pk", "parts")
-        if any(part["source"] == network and part["handle"].lower() == handle.lower() for part in parts)
+        if any(_network_of(part) == network and part["handle"].lower() == handle.lower() for part in parts)
     ]
-    of_account = Q(source=network, handle__iexact=handle)
+    of_account = Q(Q(network=network) | Q(source=network), handle__iexact=handle)
     return Corpus.objects.filter(of_account | Q(pk__in=blends)).select_related("owner")
+
+
+def _network_of(part: dict[str, Any]) -> str:
+    # Parts of earlier versions came from their network, or nobody knows whose they are.
+    return str(part.get("network") or part["source"])
 
 
 def losses(network: str, handle: str) -> Losses:

@@ -24,6 +24,7 @@ from tweets import audit, idle, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
+    AccountNeeded,
     BadHandle,
     BadName,
     CorpusTooSmall,
@@ -36,6 +37,7 @@ from tweets.errors import (
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
+from tweets.sources.archive_owner import owner_of_archive
 from tweets.sources.handles import NETWORKS, Account, Network, account_of
 from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
 
@@ -89,15 +91,17 @@ def import_text(
     owner: User,
     text: str,
     basis: str = Corpus.Basis.OWN,
+    account: str = "",
     name: str = "",
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of pasted text, a post a line, whose import is queued."""
+    """A corpus of pasted text, a post a line, whose import is queued. `account` as for `import_file`."""
     if not text.strip():
         raise NothingGiven("There is no text yet: paste your posts, one on each line.")
     corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
     corpus.name = corpus_name(name, "Pasted posts")
+    _say_whose(corpus, _account_named(account))
     uploads.keep(corpus, BytesIO(text.encode("utf-8", "ignore")), "pasted.txt")
     return submit_new(corpus, run_here=run_here)
 
@@ -108,6 +112,7 @@ def import_file(
     file: BinaryIO,
     file_name: str,
     basis: str = Corpus.Basis.OWN,
+    account: str = "",
     name: str = "",
     column: str = "",
     run_here: bool = False,
@@ -115,15 +120,23 @@ def import_file(
 ) -> Job:
     """A corpus of an uploaded file or X archive, whose import is queued. The file is kept until that has succeeded.
 
-    `column` names the text column of a table, or the field of objects, where it is not to be found.
+    `column` names the text column of a table, or the field of objects, where it is not to be found. `account` is whose
+    posts these are, such as `@name`: a public figure's has to be named, unless the file is an archive that names it.
+    Raises AccountNeeded, BadHandle and OptedOut.
     """
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
+    typed = _account_named(account)
     head = file.read(HEAD_BYTES)
     if not head.strip():
         raise NothingGiven(f"{base_name} is empty: choose the file that holds your posts.")
     corpus = Corpus(owner=owner, basis=basis, source=detect_kind(base_name, head), file_name=base_name, **rules)
     corpus.name = corpus_name(name, Path(base_name).name.split(".")[0])
     uploads.keep(corpus, file, base_name, head=head)
+    try:
+        _say_whose(corpus, typed)
+    except BaseException:
+        uploads.remove(corpus)
+        raise
     return submit_new(corpus, run_here=run_here, column=column.strip())
 
 
@@ -143,9 +156,37 @@ def import_handle(
     With the `cursor` of an account of X that has been looked up it is not looked up (and paid for) again.
     """
     account = account_to_bring(handle, network=network)
-    corpus = Corpus(owner=owner, basis=basis, source=account.network, handle=account.handle, cursor=cursor, **rules)
+    corpus = Corpus(owner=owner, basis=basis, source=account.network, cursor=cursor, **rules)
+    corpus.handle, corpus.network = account.handle, account.network
     corpus.name = corpus_name(name, corpus.account)
     return submit_new(corpus, run_here=run_here)
+
+
+def _account_named(typed: str) -> Account | None:
+    """The account that was typed beside a text or file; BadHandle, OptedOut."""
+    if not typed.strip():
+        return None
+    try:
+        account = account_of(typed)
+    except ValueError as error:
+        raise BadHandle(str(error)) from None
+    require_not_opted_out(account.network, account.handle)
+    return account
+
+
+def _say_whose(corpus: Corpus, typed: Account | None) -> None:
+    """The corpus knows whose posts it has: its archive goes before what was typed. AccountNeeded, OptedOut."""
+    account, upload = typed, uploads.file_of(corpus)
+    if corpus.source == "x_archive" and upload is not None and (owner := owner_of_archive(upload)):
+        account = Account("x", owner)
+        require_not_opted_out(account.network, account.handle)
+    if account is not None:
+        corpus.handle, corpus.network = account.handle, account.network
+    elif corpus.basis == Corpus.Basis.PUBLIC:
+        raise AccountNeeded(
+            "Name the account that these posts come from, such as @name. Every bot made of them is labeled as a parody "
+            "of it."
+        )
 
 
 def account_to_bring(handle: str, *, network: Network = "x") -> Account:

@@ -31,6 +31,13 @@ def add_import_arguments(parser: CommandParser) -> None:
         default=Corpus.Basis.OWN.value,
         help="whose posts these are: your own (the default), somebody's who gave permission, a public figure's",
     )
+    parser.add_argument(
+        "--account",
+        default="",
+        metavar="@HANDLE",
+        help="whose posts a file holds, for the label of its bots; needed with --basis public, unless an X archive "
+        "names it",
+    )
     parser.add_argument("--column", default="", help="the text column of a table, by its name or number")
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
@@ -58,6 +65,7 @@ def import_named(
                 file=file,
                 file_name=path.name,
                 basis=basis,
+                account=options["account"],
                 column=options["column"],
                 run_here=True,
                 **rules,

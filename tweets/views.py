@@ -46,6 +46,8 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             return _ask_or_submit(request, form)
+        except errors.AccountNeeded as error:
+            form.add_error("account", str(error))
         except (errors.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
     context = {"form": form, "x_is_offered": services.x_is_offered(), "x_cost": services.most_that_x_costs()}
@@ -74,7 +76,9 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
     name, basis = data["name"], data["basis"]
     rules = {"keep_replies": data["keep_replies"], "keep_reposts": data["keep_reposts"]}
     if data["way"] == "text":
-        return services.import_text(owner=owner, text=data["text"], basis=basis, name=name, **rules)
+        return services.import_text(
+            owner=owner, text=data["text"], basis=basis, account=data["account"], name=name, **rules
+        )
     if data["way"] in NETWORKS:
         way = data["way"]
         return services.import_handle(
@@ -85,7 +89,14 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
     file = data["file"]
     column = data["column"]
     return services.import_file(
-        owner=owner, file=file.file, file_name=name_of(file), basis=basis, name=name, column=column, **rules
+        owner=owner,
+        file=file.file,
+        file_name=name_of(file),
+        basis=basis,
+        account=data["account"],
+        name=name,
+        column=column,
+        **rules,
     )
 
 

@@ -8,9 +8,32 @@ const END_64 = 0x06064b50;
 const LOCATOR_64 = 0x07064b50;
 const ENTRY = 0x02014b50;
 const LOCAL = 0x04034b50;
+const STORED = 0;
+const DEFLATED = 8;
 const SEE_EXTRA = 0xffffffff;
 const LONGEST_DIRECTORY = 256 * 1024 * 1024;
 const MOST_FILES = 5000;
+
+/** What names the account: account.js of an archive of today, user_details.js of one before 2019. */
+const OWNER_FILE = /^(?:[^/]+\/)*(?:(?:data\/)?account\.js|data\/js\/user_details\.js)$/;
+const LARGEST_OWNER_FILE = 1024 * 1024;
+
+/** The @name of the account whose archive this is, "" where it gives none. Nothing else of that file is looked at. */
+export async function ownerOf(file) {
+  try {
+    const [entry] = await entriesOf(file, OWNER_FILE);
+    if (!entry || entry.size > LARGEST_OWNER_FILE || ![STORED, DEFLATED].includes(entry.method)) return "";
+    const packed = await packedOf(file, entry);
+    const unpacked = entry.method === STORED ? packed.stream() : packed.stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    const text = await new Response(unpacked).text();
+    const value = JSON.parse(text.slice(text.indexOf("=") + 1));
+    const fields = (Array.isArray(value) ? value[0]?.account : value) ?? {};
+    const name = fields.username ?? fields.screen_name ?? "";
+    return /^\w{1,15}$/.test(name) ? `@${name}` : "";
+  } catch {
+    return "";
+  }
+}
 
 /**
  * A zip of nothing but the post files, under the same name. Null where the file is no zip or holds no posts that could
@@ -18,7 +41,7 @@ const MOST_FILES = 5000;
  */
 export async function onlyPosts(file) {
   try {
-    const found = await postFiles(file);
+    const found = await entriesOf(file, POST_FILE);
     return found.length ? await zipOf(file, found) : null;
   } catch (error) {
     if (error instanceof RangeError || error instanceof TypeError || error instanceof DOMException) return null;
@@ -51,7 +74,8 @@ async function directoryOf(file) {
   return size <= LONGEST_DIRECTORY ? { start: end - size, end, before: end - size - offset } : null;
 }
 
-async function postFiles(file) {
+/** The files of the zip whose names match. */
+async function entriesOf(file, wanted) {
   const directory = await directoryOf(file);
   if (!directory) return [];
   const view = await viewOf(file, directory.start, directory.end);
@@ -62,7 +86,7 @@ async function postFiles(file) {
     const extraSize = view.getUint16(at + 30, true);
     const name = new Uint8Array(view.buffer, at + 46, nameSize);
     const shown = new TextDecoder().decode(name).replaceAll("\\", "/").replace(/^\/+/, "");
-    if (POST_FILE.test(shown) && !LITTER.test(shown)) {
+    if (wanted.test(shown) && !LITTER.test(shown)) {
       const entry = {
         name,
         // Without the mark that sizes follow the data: here they stand in front of it.
@@ -95,17 +119,23 @@ function sizesOf(view, at, extra, extraSize) {
   return sizes;
 }
 
+/** The packed bytes of a file in the zip, null where they are not where the directory says. */
+async function packedOf(file, entry) {
+  const local = await viewOf(file, entry.offset, entry.offset + 30);
+  if (local.getUint32(0, true) !== LOCAL) return null;
+  const start = entry.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
+  return start + entry.packed > file.size ? null : file.slice(start, start + entry.packed);
+}
+
 async function zipOf(file, entries) {
   const parts = [];
   const directory = [];
   let place = 0;
   for (const entry of entries) {
     if (entry.size >= SEE_EXTRA || entry.packed >= SEE_EXTRA || place >= SEE_EXTRA) return null;
-    const local = await viewOf(file, entry.offset, entry.offset + 30);
-    if (local.getUint32(0, true) !== LOCAL) return null;
-    const start = entry.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
-    if (start + entry.packed > file.size) return null;
-    parts.push(header(LOCAL, 30, entry, place), entry.name, file.slice(start, start + entry.packed));
+    const packed = await packedOf(file, entry);
+    if (!packed) return null;
+    parts.push(header(LOCAL, 30, entry, place), entry.name, packed);
     directory.push(header(ENTRY, 46, entry, place), entry.name);
     place += 30 + entry.name.length + entry.packed;
   }

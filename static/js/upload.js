@@ -1,6 +1,6 @@
 // The form that brings posts. Without this file it is a plain form; with it, hints, and a bar while a large file travels.
 
-import { onlyPosts } from "./archive-posts.js";
+import { onlyPosts, ownerOf } from "./archive-posts.js";
 import { byId, setText, show } from "./dom.js";
 import { count } from "./format.js";
 
@@ -23,14 +23,24 @@ function sentOf(chosen) {
   return toSend.get(chosen);
 }
 
+/** An archive says whose it is; what the one before it said is no longer so. */
+let named = "";
+function nameOwner(chosen, name) {
+  if (file.files[0] !== chosen) return;
+  const field = byId("id_account");
+  if (name || field.value === named) field.value = name;
+  named = name;
+}
+
 file.addEventListener("change", async () => {
   const chosen = file.files[0];
   if (!chosen) return setText(byId("file-chosen"), "");
   const doubt = READABLE.test(chosen.name) ? "" : " We may not be able to read that kind of file.";
   setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}.${doubt}`);
+  nameOwner(chosen, await ownerOf(chosen));
   const sent = await sentOf(chosen);
   if (sent === chosen || file.files[0] !== chosen) return;
-  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}. Only the posts in it are sent: ${size(sent.size)}.`);
+  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}. Only the posts in it and your @name are sent: ${size(sent.size)}.`);
 });
 
 const counter = byId("text-count");
@@ -91,6 +101,8 @@ form.addEventListener("submit", async (submission) => {
   const bar = byId("uploading-bar");
   bar.value = 0;
   data.set("file", await sentOf(chosen), chosen.name);
+  // What is sent of an archive does not say whose it is any more.
+  data.set("account", (await ownerOf(chosen)) || data.get("account"));
   if (!isBusy || mine !== attempt) return; // cancelled meanwhile
   request = new XMLHttpRequest();
   request.open("POST", form.action);

@@ -203,6 +203,8 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
     if operation == "create_corpus" and body.get("source") is not None:
         body["handle"] = world.handles[body["source"]]
         body["confirm_cost"] = True
+    if operation == "create_corpus" and (body.get("account") or ("file" in body and body.get("basis") == "public")):
+        body["account"] = "@somebody"
     if "url" in body:
         body["url"] = world.receiver
     if operation == "evaluate_model":

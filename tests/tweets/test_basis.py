@@ -42,7 +42,7 @@ def test_the_page_asks_and_answers_nothing_by_itself(client: Client) -> None:
     [("own", "your own posts"), ("permission", "their author’s permission"), ("public", "as a parody")],
 )
 def test_the_answer_is_kept_and_shown(client: Client, admin: User, basis: str, words: str) -> None:
-    client.post("/corpora/new", {"way": "text", "text": TEXT, "basis": basis})
+    client.post("/corpora/new", {"way": "text", "text": TEXT, "basis": basis, "account": "@jane"})
     corpus = Corpus.objects.get()
     assert corpus.basis == basis
     assert words in client.get(f"/corpora/{corpus.pk}/").content.decode()
