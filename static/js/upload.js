@@ -37,10 +37,11 @@ file.addEventListener("change", async () => {
   if (!chosen) return setText(byId("file-chosen"), "");
   const doubt = READABLE.test(chosen.name) ? "" : " We may not be able to read that kind of file.";
   setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}.${doubt}`);
-  nameOwner(chosen, await ownerOf(chosen));
+  const owner = await ownerOf(chosen);
+  nameOwner(chosen, owner);
   const sent = await sentOf(chosen);
   if (sent === chosen || file.files[0] !== chosen) return;
-  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}. Only the posts in it and your @name are sent: ${size(sent.size)}.`);
+  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}. Only the posts in it${owner && ` and the name ${owner}`} are sent: ${size(sent.size)}.`);
 });
 
 const counter = byId("text-count");

@@ -54,10 +54,11 @@ def test_an_archive_beyond_the_limit_is_brought_since_only_its_posts_are_sent(al
     assert file.stat().st_size > 7_000_000_000  # the server takes 4 GB
     alice.open("/corpora/new")
     alice.page.get_by_label("Your file").set_input_files(file)
-    expect(alice.page.get_by_text("Only the posts in it are sent: ")).to_be_visible()
+    expect(alice.page.get_by_text("Only the posts in it and the name @someone are sent: ")).to_be_visible()
     alice.bring()
     alice.wait_for_corpus()
-    expect(alice.page.get_by_text("From the X archive twitter-archive.zip")).to_be_visible()
+    # The label of its bots needs it, and the file that names it stays in the browser.
+    expect(alice.page.get_by_text("From the X archive twitter-archive.zip, posts of @someone")).to_be_visible()
     expect(alice.figure("found")).to_have_text("450")
 
 
