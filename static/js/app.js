@@ -3,6 +3,7 @@
 import "./copy.js";
 import "./dialogs.js";
 import "./spark.js";
+import "./writing.js";
 import { setText } from "./dom.js";
 import { duration } from "./format.js";
 

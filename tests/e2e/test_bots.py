@@ -79,6 +79,39 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     assert written(alice) == first
 
 
+def test_after_writing_by_keyboard_the_focus_is_where_it_was_and_the_outcome_is_said(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    button, status = page.get_by_role("button", name="Write"), page.locator("form[data-writes] [role=status]")
+    page.get_by_label("How many").fill("3")
+    for key in ("Enter", "Space"):
+        expect(status).not_to_have_text("Writing…")
+        button.focus()
+        page.keyboard.press(key)
+        expect(page.locator("#generation .post")).to_have_count(3)
+        expect(status).to_have_text("3 new posts.")
+        expect(button).to_be_focused()
+        expect(button).not_to_have_attribute("aria-disabled", "true")
+        status.evaluate("line => { line.textContent = '' }")
+    page.locator("form[data-writes]").evaluate("form => form.noValidate = true")
+    page.get_by_label("How many").fill("0")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(button).to_be_focused()
+    expect(status).to_have_text("")
+
+
+def test_a_busy_server_says_in_place_when_to_try_again(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    words = '<div class="note error" role="alert"><p>Busy. Try again in about 20 s.</p></div>'
+    alice.page.route("**/generate", lambda route: route.fulfill(status=503, body=words, content_type="text/html"))
+    alice.page.get_by_role("button", name="Write").click()
+    expect(alice.page.get_by_role("alert")).to_contain_text("Busy. Try again in about 20 s.")
+    alice.page.unroute("**/generate")
+    alice.complaints.clear()
+
+
 def test_a_wrong_setting_is_answered_with_a_sentence_in_place(alice: Person, bot: str) -> None:
     alice.open(bot)
     alice.page.locator("form[hx-post]").evaluate("form => form.noValidate = true")
