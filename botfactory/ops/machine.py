@@ -66,6 +66,10 @@ def size_of(path: Path) -> int:
     return total
 
 
+def can_tell_of_gpus() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
 def gpus() -> list[Gpu]:
     """Those of this machine; none where there is no nvidia-smi or it does not answer."""
     program = shutil.which("nvidia-smi")

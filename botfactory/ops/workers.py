@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,70 +33,68 @@ class Worker:
 
 def alive() -> list[Worker]:
     """The workers that answer, by name. The broker has to be there: components.broker() tells."""
-    from botfactory.celery import app
-
-    queues = _listened_to()
-    if not queues:
+    told = _told()
+    if not told:
         return []
-    # Those that are known by now are asked alone, which ends as soon as all of them have answered.
-    known = app.control.inspect(destination=list(queues), timeout=ANSWER_SECONDS)
-    stats: Mapping[str, Any] = known.stats() or {}
-    cards = _gpus(list(queues))
     held = list(Job.objects.filter(state__in=HELD, at_terminal=False).select_related("owner"))
     found = []
-    for name, listened in sorted(queues.items()):
+    for name, about in sorted(told.items()):
         host = name.partition("@")[2]
-        pool = stats.get(name, {}).get("pool", {})
-        numbers = pool.get("processes", [])  # a pool of threads has none
-        mine = {f"{host}:{number}" for number in numbers}
+        mine = {f"{host}:{number}" for number in about["processes"]}
         found.append(
             Worker(
                 name=name,
-                queues=sorted(queue["name"] for queue in listened),
+                queues=about["queues"],
                 jobs=[job for job in held if job.worker in mine],
-                slots=len(numbers) or int(pool.get("max-concurrency", 0)),
-                gpus=cards.get(name, []),
+                slots=len(about["processes"]) or about["slots"],
+                gpus=[Gpu(**card) for card in about["cards"]],
             )
         )
     return found
 
 
-#: Who answered last time.
-_known: set[str] = set()
+#: A worker that has just answered answers the next question late. Answers that name everybody hold for so long.
+FRESH_SECONDS = 2.0
+_last: dict[str, dict[str, Any]] = {}
+_asked_at = 0.0
 
 
-def _listened_to() -> Mapping[str, Any]:
-    """The queues of each worker that answers. Where somebody is missing, all are asked again and waited for longer."""
+def _told() -> dict[str, dict[str, Any]]:
+    """What each worker tells (remote.about). Where somebody is missing, all are asked again and waited for longer."""
+    global _last, _asked_at
+    if _hears_all(_last) and time.monotonic() - _asked_at < FRESH_SECONDS:
+        return _last
+    told: dict[str, dict[str, Any]] = {}
+    for seconds in (QUICK_SECONDS, ANSWER_SECONDS):
+        told = _ask("about", seconds)
+        if _hears_all(told) and _last.keys() <= told.keys():
+            break
+    # Asked apart, and only those who have some: nvidia-smi takes longer than anybody waits for the rest.
+    with_gpus = [name for name, about in told.items() if about["gpus"]]
+    cards = _ask("gpus", GPU_SECONDS, with_gpus) if with_gpus else {}
+    _last = {name: {**about, "cards": cards.get(name, [])} for name, about in told.items()}
+    _asked_at = time.monotonic()
+    return _last
+
+
+def _hears_all(told: dict[str, dict[str, Any]]) -> bool:
+    return {queue for about in told.values() for queue in about["queues"]}.issuperset(needed())
+
+
+def _ask(question: str, seconds: float, names: list[str] | None = None) -> dict[str, Any]:
+    """The answers by the names of the workers: of these, or of all. Who is of an earlier version answers nothing."""
     from botfactory.celery import app
 
-    answers: Mapping[str, Any] = {}
-    for seconds in (QUICK_SECONDS, ANSWER_SECONDS):
-        answers = app.control.inspect(timeout=seconds).active_queues() or {}
-        heard = {queue["name"] for queues in answers.values() for queue in queues}
-        if heard.issuperset(needed()) and _known.issubset(answers):
-            break
-    _known.clear()
-    _known.update(answers)
-    return answers
+    # With a limit, so that nobody is waited for once all have answered.
+    limit = len(names) if names else None
+    answers = app.control.broadcast(question, destination=names, reply=True, timeout=seconds, limit=limit) or []
+    given = {name: answer for each in answers for name, answer in each.items()}
+    return {name: answer for name, answer in given.items() if not (isinstance(answer, dict) and "error" in answer)}
 
 
 def needed() -> list[str]:
     """The queues to which somebody has to listen: those of the jobs, and that of webhooks."""
     return sorted({*kinds.queues(), WEBHOOKS})
-
-
-def _gpus(names: list[str]) -> dict[str, list[Gpu]]:
-    """The GPUs of each of the workers; one of an earlier version does not know the question."""
-    from botfactory.celery import app
-
-    # With a limit, so that nobody is waited for once all have answered.
-    answers = app.control.broadcast("gpus", destination=names, reply=True, timeout=GPU_SECONDS, limit=len(names))
-    told: dict[str, list[Gpu]] = {}
-    for answer in answers or []:
-        for name, cards in answer.items():
-            if isinstance(cards, list):
-                told[name] = [Gpu(**card) for card in cards]
-    return told
 
 
 def unheard(workers: list[Worker]) -> list[str]:

@@ -113,6 +113,10 @@ def test_a_worker_tells_of_the_gpus_that_it_sees(admin: User, tmp_path: Path, mo
         begun = time.monotonic()
         assert [told.name for told in workers.alive()] == [name]
         assert time.monotonic() - begun < 40
+        # Nor is anybody asked twice within a moment.
+        monkeypatch.setattr(workers, "FRESH_SECONDS", 60.0)
+        monkeypatch.setattr(workers, "_ask", None)
+        assert [told.name for told in workers.alive()] == [name]
 
 
 def test_the_first_page_of_the_administration_brings_it_along(admin: User, bob: User) -> None:
