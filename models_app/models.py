@@ -60,6 +60,8 @@ class TrainedModel(models.Model):
     report = models.JSONField(default=dict, blank=True, verbose_name="report card")
     seconds = models.FloatField(null=True, blank=True)
     characters_per_second = models.FloatField(null=True, blank=True)
+    # How many cores it had for that, on average; None where that is not known or says nothing, as on a GPU.
+    cores_used = models.FloatField(null=True, blank=True, editable=False)
     # Of its files, as they were written: what counts against its owner's limit.
     stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -123,6 +125,27 @@ class TrainedModel(models.Model):
     def full_name(self) -> str:
         """`owner/name`, or the name alone where nobody owns it."""
         return f"{self.owner.username}/{self.name}" if self.owner else self.name
+
+
+class TrainingMachine(models.Model):
+    """A machine that trains, as the process that waits there for trainings last found it (machines.py)."""
+
+    machine = models.CharField(max_length=64, primary_key=True)
+    # As in Job.worker: containers of one machine have names of their own.
+    host = models.CharField(max_length=255)
+    cores = models.PositiveIntegerField()
+    # How many a training uses where nothing else runs.
+    cores_used = models.FloatField()
+    # How many it had while this was measured, when other work wanted `others`.
+    cores_had = models.FloatField()
+    others = models.FloatField()
+    nice = models.SmallIntegerField()
+    # Symbols that a core learns from in a second, about as many as characters.
+    speed = models.FloatField()
+    measured_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.host
 
 
 class BaseChange(models.Model):

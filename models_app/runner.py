@@ -13,7 +13,7 @@ from django.conf import settings
 from botfactory.jobs import epochs
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
-from models_app import guards, registry, report_cards, trainings
+from models_app import guards, machines, registry, report_cards, trainings
 from models_app.house_bans import house_bans
 from models_app.ml import dataset
 from models_app.ml import report_card as cards
@@ -46,7 +46,9 @@ def prepare() -> None:
         base = registry.base_model()
         checkpoint = registry.load(base)
         if settings.TRAINER_BUILDS_AHEAD:
-            spare.prepare(checkpoint)
+            measured = spare.prepare(checkpoint)
+            if measured is not None:
+                machines.note(measured)
         report_cards.strangers_of(base, checkpoint, lambda: None)
 
 
@@ -275,6 +277,7 @@ def _register(
             "characters": sum(map(len, posts)),
             "seconds": result.seconds,
             "characters_per_second": result.characters_per_second,
+            "cores_used": result.cores_used or None,
         },
     )
 

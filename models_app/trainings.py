@@ -6,7 +6,6 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +17,7 @@ from botfactory.jobs import turns
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
-from models_app import guards, registry
+from models_app import guards, machines, registry
 from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS, FineTuneConfig, usual_epochs
 from models_app.models import TrainedModel
 from models_app.services import BadRequest, ModelError
@@ -31,12 +30,16 @@ FINE_TUNE = "fine_tune"
 #: The limit that trainings count against.
 TRAINING_MINUTES = "training_minutes_a_day"
 
-#: Before anything has been trained on this machine: what two cores do, 13,300 to 31,000 (docs/benchmarks.md), in
-#: characters a second.
-TYPICAL_SPEED = 16_000.0
-#: Building the graph, the first validation, writing samples, the report card and saving, in seconds.
+#: Building the graph, the first validation, writing samples, the report card and saving, in seconds, where nothing else
+#: runs.
 STARTING_SECONDS = 15.0
+#: The same without the graph, where the process that trains has built it ahead.
+PREPARED_SECONDS = 6.0
 VALIDATION_SHARE = 0.1
+#: What it takes to validate a character, beside learning it; and how often all are validated besides after each epoch:
+#: before the first, and with up to three shares of the way back.
+VALIDATION_COST = 1 / 3
+VALIDATIONS = 4
 #: What a person may set of a training beside the epochs and the seed.
 SETTINGS = (
     "batch_size",
@@ -69,6 +72,17 @@ class Plan:
     config: FineTuneConfig
     seconds: float
     jobs_ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """About how long a training takes, in seconds: what each takes, however many epochs, and each epoch."""
+
+    starting: float
+    epoch: float
+
+    def seconds(self, epochs: int) -> float:
+        return self.starting + epochs * self.epoch
 
 
 def require_epochs(epochs: int) -> None:
@@ -194,11 +208,18 @@ def training_config(
 
 
 def estimate_seconds(characters: int, epochs: int) -> float:
-    """About how long a training takes on this machine, by the speed of the last ones that ended here."""
-    recent = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
-    speeds = [speed for speed in recent.values_list("characters_per_second", flat=True)[:5] if speed]
-    speed = median(speeds) if speeds else TYPICAL_SPEED
-    return STARTING_SECONDS + epochs * characters * (1 - VALIDATION_SHARE) / speed
+    """About how long a training takes that begins now, with what else this machine has to do."""
+    return estimate(characters).seconds(epochs)
+
+
+def estimate(characters: int) -> Estimate:
+    pace = machines.pace()
+    starting = PREPARED_SECONDS if pace.is_prepared else STARTING_SECONDS
+    learned, checked = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE * VALIDATION_COST
+    return Estimate(
+        starting=starting * pace.slowdown + VALIDATIONS * checked / pace.speed,
+        epoch=(learned + checked) / pace.speed,
+    )
 
 
 def needs(job: Job) -> dict[str, int]:

@@ -72,7 +72,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 
 
 def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, Any]:
-    one = trainings.estimate_seconds(corpus.characters, 1)
+    estimate = trainings.estimate(corpus.characters)
     return {
         "corpus": corpus,
         "report": summary.report(corpus),
@@ -81,8 +81,8 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
         "busy_job": idle.busy_jobs(corpus).first(),
         "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
-        "starting_seconds": trainings.STARTING_SECONDS,
-        "seconds_per_epoch": one - trainings.STARTING_SECONDS,
+        "starting_seconds": estimate.starting,
+        "seconds_per_epoch": estimate.epoch,
         "jobs_ahead": trainings.jobs_ahead(corpus.owner),
         "automatic": trainings.automatic(corpus),
     }

@@ -12,7 +12,7 @@ class Clock:
     """Measures a job whose work is counted in symbols: `total` in all, `done` so far.
 
     begun and base: when the measuring began and what was done then; told: when the person was last told;
-    characters and training_seconds: what was trained since then, to say a speed.
+    characters and training_seconds: what was trained since then, to say a speed; core_seconds: of all cores together.
     """
 
     total: float
@@ -23,6 +23,7 @@ class Clock:
     told: float = -math.inf
     characters: float = 0.0
     training_seconds: float = 0.0
+    core_seconds: float = 0.0
 
     def start(self) -> None:
         """Time counts from here: the first step builds the graph, which says nothing about speed."""
@@ -30,6 +31,9 @@ class Clock:
 
     def speed(self) -> float:
         return self.characters / self.training_seconds if self.training_seconds else 0.0
+
+    def cores_used(self) -> float:
+        return self.core_seconds / self.training_seconds if self.training_seconds else 0.0
 
     def fraction(self) -> float:
         return min(1.0, self.done / self.total)

@@ -31,3 +31,7 @@ def share_out() -> None:
     with suppress(RuntimeError):  # it has run an operation already
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(FEW)
+
+
+def has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))

@@ -55,7 +55,8 @@ class FineTuneResult:
 
     share: how much of the way from the start to the best epoch they went, above 0 to 1; bits_per_character: of these
     weights on the validation split, never more than the best epoch's; start_bits_per_character: of the weights that it
-    started from; characters_per_second: of this call's training.
+    started from; characters_per_second: of this call's training; cores_used: how many it had
+    meanwhile, on average; 0 where that says nothing.
     """
 
     network: NetworkConfig
@@ -67,6 +68,7 @@ class FineTuneResult:
     start_bits_per_character: float
     stopped_early: bool
     characters_per_second: float
+    cores_used: float
     seconds: float
 
 

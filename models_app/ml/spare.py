@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from .checkpoint import Checkpoint
 from .config import FineTuneConfig, NetworkConfig
+from .cores import available, has_gpu
 from .dataset import Batch
 from .learner import Learner
+from .measured import Measured, Step
 from .products import product_type
 
 #: Of the batches that `FineTuneConfig.auto` chooses, and of those that a fine-tune validates.
 TRAINED_ROWS: Final = (16, 32)
 VALIDATED_ROWS: Final = 64
+#: Half a second on two cores that have nothing else to do.
+TIMED_STEPS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +42,19 @@ _asked = Event()  # a training of this process has asked for its learner
 _spare: tuple[_Made, Learner] | None = None
 
 
-def prepare(start: Checkpoint) -> None:
+def prepare(start: Checkpoint) -> Measured | None:
     """A training from a network of this shape finds its graphs built, if its settings are the usual ones.
 
-    Once one has begun in this process, no further graph is built: it would take the cores from it. Nor on a GPU, whose
-    memory is for those who train.
+    Returns how fast this machine trains, by a few steps of them. Once a training has begun in this process, no further
+    graph is built and no step made: it would take the cores from it. Nor on a GPU, whose memory is for those who train.
     """
     global _spare
-    if _asked.is_set() or tf.config.list_physical_devices("GPU"):
-        return
+    if _asked.is_set() or has_gpu():
+        return None
     usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=start.network.kind)
     with _lock:
         if _asked.is_set():  # in the meantime: nobody would ever take what is built now
-            return
+            return None
         made = _Made(start.network, usual.beta_2, usual.clip_norm, True, product_type())
         learner = Learner(
             start.network,
@@ -67,6 +71,19 @@ def prepare(start: Checkpoint) -> None:
                 break
             learner.reset(rows)
             learner.train(_blank(rows, usual.sequence_length), learning_rate=0.0)
+        return _timed(learner, _blank(TRAINED_ROWS[-1], usual.sequence_length)) if TRAINED_ROWS else None
+
+
+def _timed(learner: Learner, batch: Batch) -> Measured | None:
+    """The steps leave no trace: they move no weight, and whoever is given the learner starts over."""
+    steps = []
+    for _ in range(TIMED_STEPS):
+        if _asked.is_set():
+            break
+        wall, core = time.perf_counter(), time.process_time()
+        _, symbols = learner.train(batch, learning_rate=0.0)
+        steps.append(Step(symbols, time.perf_counter() - wall, time.process_time() - core))
+    return Measured.of(steps, available()) if steps else None
 
 
 def learner(

@@ -29,6 +29,7 @@ from . import spare
 from .checkpoint import Checkpoint
 from .clock import Clock
 from .config import FineTuneConfig, SamplingConfig
+from .cores import has_gpu
 from .dataset import epoch_batches
 from .errors import Cancelled, TooFewPosts
 from .learner import Learner
@@ -202,6 +203,8 @@ class _FineTune:
             start_bits_per_character=self._start_bits,
             stopped_early=stopped,
             characters_per_second=self._clock.speed(),
+            # On a GPU the cores have next to nothing to do.
+            cores_used=0.0 if has_gpu() else self._clock.cores_used(),
             seconds=time.monotonic() - begun,
         )
 
@@ -268,7 +271,7 @@ class _FineTune:
                 step=self._steps,
                 fraction=(place.epoch + step / steps) / place.epochs,
             )
-            begun = time.monotonic()
+            begun, core_begun = time.monotonic(), time.process_time()
             # Seeds are 32 bits in TensorFlow.
             seed = ((config.seed * 7919 + epoch) % 2**31, step)
             loss, symbols = self._learner.train(batch, learning_rate=self._rate, seed=seed)
@@ -279,6 +282,7 @@ class _FineTune:
             self._place = (epoch, step + 1, steps)
             if clock.started:
                 clock.training_seconds += time.monotonic() - begun
+                clock.core_seconds += time.process_time() - core_begun
                 clock.characters += symbols * self._characters_per_symbol
                 self._tell()
             else:

@@ -50,7 +50,9 @@ def test_a_training_finds_its_graphs_built_and_ends_as_without_them(
 ) -> None:
     alone = trained(tmp_path / "alone")
     spare._asked.clear()
-    spare.prepare(random_checkpoint(TINY_GLR, seed=8))  # of other weights, which are not those that learn
+    # Of other weights, which are not those that learn; the machine is measured on the way.
+    measured = spare.prepare(random_checkpoint(TINY_GLR, seed=8))
+    assert measured is not None and measured.symbols_per_core_second > 0 and measured.cores >= 1
     taken: list[Any] = []
     give = spare.learner
 
@@ -109,6 +111,24 @@ def test_a_training_that_begins_meanwhile_waits_for_one_graph_and_no_more_are_bu
     building.join()
     training.join()
     assert graphs(taken[0]) == 1
+
+
+def test_a_training_that_begins_meanwhile_waits_for_one_timed_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    train = Learner.train
+
+    def training(*given: Any, **named: Any) -> tuple[float, float]:
+        nonlocal steps
+        steps += 1
+        if steps == 3:  # the first builds the graph
+            spare._asked.set()
+        return train(*given, **named)
+
+    monkeypatch.setattr(spare, "TRAINED_ROWS", (16,))
+    monkeypatch.setattr(Learner, "validate", lambda *given, **named: (0.0, 1.0))
+    monkeypatch.setattr(Learner, "train", training)
+    assert spare.prepare(random_checkpoint(TINY_GLR)) is not None
+    assert steps == 3 < 1 + spare.TIMED_STEPS
 
 
 def test_beside_a_training_nothing_is_built() -> None:

@@ -21,7 +21,7 @@ from models_app import registry, report_cards, runner, services, trainings
 from models_app.ml import dataset, report_card, spare
 from models_app.ml.learner import Learner
 from models_app.ml.report_card import Copied, ReportCard
-from models_app.models import TrainedModel
+from models_app.models import TrainedModel, TrainingMachine
 from tests.models_app.conftest import train
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -88,6 +88,7 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     monkeypatch.setattr(spare, "_asked", Event())  # no training has begun in this process
     monkeypatch.setattr(spare, "Learner", Learner)  # a new one
     runner.prepare()
+    assert TrainingMachine.objects.get().speed > 0
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "strangers", None)
     runner.prepare()
@@ -104,7 +105,7 @@ def test_an_operator_who_does_not_want_it_has_no_graphs_built_ahead(
     monkeypatch.setattr(spare, "_spare", None)
     settings.TRAINER_BUILDS_AHEAD = False
     runner.prepare()
-    assert spare._spare is None
+    assert spare._spare is None and not TrainingMachine.objects.exists()
 
 
 def test_without_a_base_model_there_is_nothing_to_prepare(db: None) -> None:

@@ -1,0 +1,174 @@
+"""How long a training is said to take, by what the machine has shown and what else it has to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app import machines, trainings
+from models_app.machines import cores_left
+from models_app.ml.measured import Measured
+from models_app.models import TrainedModel, TrainingMachine
+from tests.conftest import signed_in
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+#: Of a machine with two cores: 10,000 symbols for each core and second, 1.6 cores for a training on its own.
+ALONE = Measured(symbols_per_core_second=10_000, cores_used=1.6, cores_had=1.6, cores=2)
+
+Load = Callable[[float], None]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """So many processes want to run on this machine, on average."""
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
+
+    def of(number: float) -> None:
+        monkeypatch.setattr(os, "getloadavg", lambda: (number, 0.0, 0.0))
+
+    of(0.0)
+    return of
+
+
+def seconds() -> float:
+    """For 100,000 characters, twice."""
+    return trainings.estimate_seconds(100_000, 2)
+
+
+def running(owner: User, *, minutes: float = 5, ended: float | None = None, **values: Any) -> Job:
+    now = timezone.now()
+    known: dict[str, Any] = {"kind": "fine_tune", "queue": "train", "state": State.RUNNING, "title": "Train it"}
+    if ended is not None:
+        known |= {"state": State.SUCCEEDED, "finished_at": now - timedelta(minutes=ended)}
+    known |= {"worker": f"{platform.node()}:1", "claimed_at": now - timedelta(minutes=minutes)}
+    return Job.objects.create(owner=owner, **known | values)
+
+
+@pytest.mark.parametrize(
+    ("others", "weight", "left"),
+    [
+        (0.0, 1.0, 1.6),
+        (0.4, 1.0, 1.6),  # two cores are enough for both
+        (1.0, 1.0, 1.6 * 2 / 2.6),  # a fair share
+        (1.0, 0.3, 1.0),  # what the other one leaves
+        (4.0, 1.0, 1.6 * 2 / 5.6),
+        (90.0, 0.1, machines.FEWEST_CORES),
+    ],
+)
+def test_a_training_gets_what_is_left_or_its_share(others: float, weight: float, left: float) -> None:
+    assert cores_left(wanted=1.6, cores=2, others=others, weight=weight) == pytest.approx(left)
+
+
+def test_before_the_first_training_the_estimate_is_what_was_measured(load: Load) -> None:
+    before = seconds()
+    assert before == pytest.approx(trainings.STARTING_SECONDS + 200_000 / machines.TYPICAL_SPEED)
+    machines.note(ALONE)
+    assert seconds() == pytest.approx(trainings.PREPARED_SECONDS + 200_000 / 16_000)
+    machines.note(Measured(symbols_per_core_second=1_000, cores_used=1.6, cores_had=1.6, cores=2))
+    assert seconds() == pytest.approx(trainings.PREPARED_SECONDS + 200_000 / 1_600)
+    assert TrainingMachine.objects.count() == 1
+
+
+def test_a_machine_that_has_other_work_now_takes_longer(load: Load) -> None:
+    machines.note(ALONE)
+    idle = seconds()
+    load(0.3)
+    assert seconds() == pytest.approx(idle)
+    load(4.0)
+    # Beside processes that go first a training has little: `nice` is that of this process, and others may be the same.
+    assert 2.5 * idle < seconds() < 8 * idle
+
+
+def test_what_others_left_it_while_it_was_measured_says_what_they_will_leave(load: Load) -> None:
+    load(2.0)
+    machines.note(Measured(symbols_per_core_second=10_000, cores_used=1.6, cores_had=0.5, cores=2))
+    assert machines.pace().speed == pytest.approx(5_000)
+    load(0.0)
+    assert machines.pace().speed == pytest.approx(16_000)
+    load(4.0)
+    assert 2_500 <= machines.pace().speed < 5_000
+
+
+def test_the_load_of_trainings_that_end_before_is_none(load: Load, alice: User) -> None:
+    machines.note(ALONE)
+    idle = seconds()
+    # One that runs, one that ended a moment ago, of which the mean still knows.
+    running(alice)
+    running(alice, minutes=1, ended=0.01)
+    load(2.5)
+    assert seconds() == pytest.approx(idle)
+    running(alice, worker="elsewhere:1")
+    assert seconds() == pytest.approx(idle)
+
+
+def test_trainings_at_the_same_time_share_the_cores(load: Load, alice: User) -> None:
+    machines.note(ALONE)
+    idle = seconds()
+    load(3.2)
+    running(alice)
+    one = running(alice)
+    beside = seconds()
+    assert 1.5 * idle < beside < 3 * idle
+    one.delete()
+    load(1.6)
+    assert seconds() == pytest.approx(idle)
+    # One of the terminal takes no turn: it goes on beside.
+    Job.objects.update(at_terminal=True)
+    assert seconds() == pytest.approx(beside, rel=0.05)
+
+
+def test_the_load_of_this_machine_says_nothing_about_another(load: Load) -> None:
+    machines.note(ALONE)
+    idle = seconds()
+    TrainingMachine.objects.update(machine="another", host="gpu-box")
+    load(9.0)
+    assert seconds() == pytest.approx(idle)
+
+
+def test_trainings_that_have_ended_say_how_fast_they_go_with_the_cores_that_there_are_now(
+    load: Load, alice: User
+) -> None:
+    machines.note(ALONE)
+    values: dict[str, Any] = {"owner": alice, "directory": "none", "sha256": "0" * 64}
+    bot = TrainedModel.objects.create(name="Bot", characters_per_second=4_000, cores_used=0.5, **values)
+    assert machines.pace().speed == pytest.approx(4_000 / 0.5 * 1.6)
+    # Of an earlier version, which did not count cores.
+    TrainedModel.objects.filter(pk=bot.pk).update(cores_used=None)
+    assert machines.pace().speed == 4_000
+    TrainingMachine.objects.all().delete()
+    assert machines.pace() == machines.Pace(4_000, 1.0, False)
+
+
+def test_machines_that_are_gone_are_forgotten(load: Load) -> None:
+    machines.note(ALONE)
+    TrainingMachine.objects.update(machine="before it was started again")
+    machines.note(ALONE)
+    TrainingMachine.objects.create(
+        machine="old", host="old", cores=2, cores_used=1, cores_had=1, others=0, nice=0, speed=1,
+        measured_at=timezone.now() - 2 * machines.FORGOTTEN,
+    )  # fmt: skip
+    machines.note(ALONE)
+    assert [row.machine for row in TrainingMachine.objects.all()] == [machines.this_machine()]
+
+
+def test_the_page_of_a_corpus_tells_the_same_as_the_estimate(
+    load: Load, alice: User, corpus: Corpus, base: TrainedModel
+) -> None:
+    machines.note(ALONE)
+    load(3.0)
+    estimate = trainings.estimate(corpus.characters)
+    page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
+    assert f'data-starting="{estimate.starting}" data-epoch="{estimate.epoch}"' in page
+    assert estimate.seconds(3) == trainings.estimate_seconds(corpus.characters, 3)
