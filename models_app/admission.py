@@ -17,6 +17,7 @@ from typing import Final, Self
 from django.conf import settings
 
 from botfactory.ops import counters
+from botfactory.words import counted
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 
@@ -135,8 +136,9 @@ def require_size(sampling: SamplingConfig) -> None:
     asked = sampling.posts_to_write * sampling.max_characters
     if asked > MOST_CHARACTERS:
         posts, length = MOST_CHARACTERS // sampling.max_characters, MOST_CHARACTERS // sampling.posts_to_write
+        longest = counted(sampling.max_characters, "character")
         raise TooMuch(
-            f"{sampling.count:,} posts of up to {sampling.max_characters:,} characters are {asked:,} characters. One "
-            f"request can ask for {MOST_CHARACTERS:,}. Choose at most {posts:,} posts of this length, or at most "
-            f"{length:,} characters for each post."
+            f"{counted(sampling.count, 'post')} of up to {longest} are {counted(asked, 'character')}. One request can "
+            f"ask for {MOST_CHARACTERS:,}. Choose at most {counted(posts, 'post')} of this length, or at most "
+            f"{counted(length, 'character')} for each post."
         )

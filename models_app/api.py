@@ -19,6 +19,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.words import counted
 from models_app import downloads, registry, services, sharing
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT, about
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
@@ -226,8 +227,8 @@ class EvaluateIn(Asked):
         characters = sum(map(len, self.posts))
         if characters > MOST_EVALUATED:
             message = (
-                f"These posts have {characters:,} characters, and {MOST_EVALUATED:,} are the most in one request: send "
-                "fewer, or measure a whole file with `manage.py evaluate`."
+                f"These posts have {counted(characters, 'character')}, and {MOST_EVALUATED:,} are the most in one "
+                "request: send fewer, or measure a whole file with `manage.py evaluate`."
             )
             raise bad_value("posts", message)
         return self.posts

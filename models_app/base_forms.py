@@ -7,6 +7,7 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from botfactory.accounts.models import User
+from botfactory.words import counted
 from models_app import base_archive, bases
 from models_app.ml.config import NETWORKS, PretrainConfig
 from models_app.models import TrainedModel
@@ -90,7 +91,8 @@ class TrainBaseForm(forms.Form):
         self._choose("learn_from", found)
         self._choose("validation", [("", "–"), *found])
         self._choose(
-            "corpus", [("", "–"), *((key, f"{one} ({one.posts_kept:,} posts)") for key, one in self._corpora.items())]
+            "corpus",
+            [("", "–"), *((key, f"{one} ({counted(one.posts_kept, 'post')})") for key, one in self._corpora.items())],
         )
         self._choose("start", [("", "nothing"), *((key, str(one)) for key, one in self._starts.items())])
         self.has_files = bool(found)

@@ -19,7 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
-from botfactory.words import on_one_line
+from botfactory.words import counted, on_one_line
 from models_app import base_archive, integrity, registry
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.models import BaseChange, TrainedModel
@@ -228,7 +228,9 @@ def train(
         raise BaseError("Say how long to train, in minutes or in megabytes: one of them, and more than 0.")
     longest = site.JOB_TIME_LIMIT_MINUTES * TRAINING_SHARE
     if budget.minutes is not None and budget.minutes > longest:
-        raise BaseError(f"At most {longest:,.0f} minutes can be trained (JOB_TIME_LIMIT_MINUTES): choose fewer.")
+        raise BaseError(
+            f"At most {counted(int(longest), 'minute')} can be trained (JOB_TIME_LIMIT_MINUTES): choose fewer."
+        )
     if network not in NETWORKS:
         raise BaseError(f"There is no network {network}; there are: {', '.join(NETWORKS)}.")
     shape = NetworkConfig.from_dict(start.network) if start else NETWORKS[network]

@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 
 from botfactory.ops.checks import REPAIR, Report
 from botfactory.ops.machine import size_of
+from botfactory.words import counted
 from models_app import guards, integrity, registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
@@ -74,7 +75,7 @@ def checkpoints(report: Report) -> None:
                 repair=partial(guards.make_again, model),
             )
     if not wrong:
-        report.ok(f"the files of all {len(models)} models are those that were registered")
+        report.ok(f"the files of {counted(len(models), 'model')} are those that were registered")
     known = {registry.path_of(model).resolve() for model in models}
     for folder in _folders():
         if folder.resolve() in known:

@@ -18,6 +18,7 @@ from asgiref.sync import sync_to_async
 from django.utils.text import slugify
 from safetensors import safe_open
 
+from botfactory.words import counted
 from models_app import registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
@@ -75,7 +76,10 @@ def card_of(model: TrainedModel) -> str:
     """The model card: what it is, what it was trained with and how good it is, in Markdown."""
     network, training = model.network, model.training
     facts = [
-        ("learned from", f"{model.posts:,} posts ({model.characters:,} characters) of {model.corpus_name}"),
+        (
+            "learned from",
+            f"{counted(model.posts, 'post')} ({counted(model.characters, 'character')}) of {model.corpus_name}",
+        ),
         ("started from", model.parent_name),
         ("trained on", f"{model.created_at:%Y-%m-%d}"),
         ("best epoch", f"{model.best_epoch} of {len(model.history)}" if model.best_epoch else ""),

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django import forms
 
 from botfactory.listing import ListForm
+from botfactory.words import counted
 from models_app.ml.config import (
     FEWEST_EPOCHS,
     LONGEST_BANNED,
@@ -62,7 +63,9 @@ class BannedField(forms.CharField):
         entries = [" ".join(entry.split()) for entry in re.split(r"[,\n]", super().clean(value) or "")]
         banned = tuple(dict.fromkeys(entry for entry in entries if entry))
         if len(banned) > MOST_BANNED:
-            raise forms.ValidationError(f"These are {len(banned)} words; at most {MOST_BANNED} can be banned.")
+            raise forms.ValidationError(
+                f"These are {counted(len(banned), 'word')}; at most {MOST_BANNED} can be banned."
+            )
         if too_long := next((entry for entry in banned if len(entry) > LONGEST_BANNED), None):
             raise forms.ValidationError(f"“{too_long[:20]}…” has more than {LONGEST_BANNED} characters.")
         return banned

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+from botfactory.words import counted
 from models_app import registry
 from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import LearningError
@@ -164,7 +165,7 @@ def make_again(model: TrainedModel) -> str:
     assert guard is not None
     if not path.exists():
         raise OSError(f"{path} cannot be written")
-    return f"made again from {len(guard):,} posts"
+    return f"made again from {counted(len(guard), 'post')}"
 
 
 def guard_of_version(corpus: Corpus | None, start: TrainedModel | None) -> CopyGuard | None:

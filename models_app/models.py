@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from botfactory.jobs.models import Job
+from botfactory.words import counted
 from models_app.ml import config
 from models_app.ml.writing import Refused
 from tweets.models import Corpus
@@ -193,7 +194,7 @@ class Generation(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return f"{len(self.posts)} posts by {self.model}"
+        return f"{counted(len(self.posts), 'post')} by {self.model}"
 
     @property
     def missing(self) -> int:

@@ -87,7 +87,7 @@ class Estimate:
 
 def require_epochs(epochs: int) -> None:
     if not FEWEST_EPOCHS <= epochs <= MOST_EPOCHS:
-        raise BadEpochs(f"{epochs} epochs cannot be trained: choose {FEWEST_EPOCHS} to {MOST_EPOCHS}.")
+        raise BadEpochs(f"Choose {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs, not {epochs}.")
 
 
 def fine_tune(

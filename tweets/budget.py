@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from botfactory.accounts import limits, meters
 from botfactory.accounts.models import User
+from botfactory.words import counted
 from tweets.sources.x_budget import spent_sentence
 
 #: The limit of a person that posts of X count against.
@@ -29,7 +30,7 @@ class XMonth(models.Model):
         verbose_name_plural = "months of X"
 
     def __str__(self) -> str:
-        return f"{self.month}: {self.posts:,} posts"
+        return f"{self.month}: {counted(self.posts, 'post')}"
 
 
 class MonthlyBudget:

@@ -10,6 +10,7 @@ from django.core import signing
 from django.core.cache import cache
 
 from botfactory.accounts.models import User
+from botfactory.words import counted
 from tweets import errors, services
 from tweets.budget import MonthlyBudget
 from tweets.models import Corpus
@@ -57,9 +58,10 @@ class Estimate:
 
     def __str__(self) -> str:
         """Sentences for the terminal."""
-        has = "X does not say how many posts" if self.posts is None else f"{self.posts:,} posts are what"
-        said = f"{has} {self.account} has. Importing it buys {'' if self.posts else 'at most '}{self.bought:,} "
-        said += f"post{'' if self.bought == 1 else 's'} for about ${self.cost:.2f}"
+        unknown = f"X doesn’t say how many posts {self.account} has."
+        said = unknown if self.posts is None else f"{self.account} has {counted(self.posts, 'post')}."
+        said += f" Importing it buys {'' if self.posts else 'at most '}{counted(self.bought, 'post')}"
+        said += f" for about ${self.cost:.2f}"
         said += f", the look-up of the account (${self.look_up:.2f}) included."
         if self.is_cut_by_budget:
             said += f" More than these are not left of this month's {self.monthly_posts:,} (X_MONTHLY_POSTS)."

@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE
+from botfactory.words import counted
 from tweets import audit, idle, services
 from tweets.models import AuditEntry, Corpus
 
@@ -41,11 +42,11 @@ def _compared(corpus: Corpus) -> Difference | None:
     found, kept, raw = (int(getattr(corpus, name)) for name in _ROWS)
     what = []
     if found != corpus.posts_found:
-        what.append(f"{corpus.posts_found:,} posts found, but {found:,} are there")
+        what.append(f"{counted(corpus.posts_found, 'post')} found, but {found:,} are there")
     # A corpus whose import failed has never been cleaned.
     needs_cleaning = corpus.is_ready and bool(raw or kept != corpus.posts_kept)
     if corpus.is_ready and kept != corpus.posts_kept:
-        what.append(f"{corpus.posts_kept:,} posts kept, but {kept:,} are")
+        what.append(f"{counted(corpus.posts_kept, 'post')} kept, but {kept:,} are")
     if corpus.is_ready and raw:
         what.append(f"all posts cleaned, but {raw:,} are not")
     return Difference(corpus, "; ".join(what), needs_cleaning) if what else None

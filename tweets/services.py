@@ -19,7 +19,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
-from botfactory.words import on_one_line
+from botfactory.words import counted, on_one_line
 from tweets import audit, idle, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
@@ -355,9 +355,12 @@ def forget_upload(corpus: Corpus) -> None:
 
 
 def too_small_sentence(corpus: Corpus) -> str:
+    few = (
+        f"{counted(corpus.characters, 'character')} {'is' if corpus.characters == 1 else 'are'} too few to learn from."
+    )
     return (
-        f"{corpus.characters:,} characters are too few to learn from: {FEWEST_CHARACTERS:,} are the least "
-        f"(about {FEWEST_CHARACTERS // 80} posts). Bring more posts, or keep replies if most of yours are replies."
+        f"{few} You need at least {FEWEST_CHARACTERS:,} (about {FEWEST_CHARACTERS // 80} posts). Bring more posts, or "
+        "keep replies if most of yours are replies."
     )
 
 

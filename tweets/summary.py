@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from botfactory.words import counted
 from tweets import report as reports
 from tweets.models import Corpus
 from tweets.report import LanguageShare, Line
@@ -39,11 +40,11 @@ def report(corpus: Corpus, *, sample: int = 12) -> Report:
     elif corpus.characters < FEW_CHARACTERS:
         verdict = "few"
         advice = (
-            f"{corpus.characters:,} characters are few: the bot will sound like these posts but repeat itself. "
-            f"From {FEW_CHARACTERS:,} on it gets its own ideas."
+            f"{counted(corpus.characters, 'character')} are few: the bot will sound like these posts but repeat "
+            f"itself. From {FEW_CHARACTERS:,} on it gets its own ideas."
         )
     else:
-        verdict, advice = "enough", f"{corpus.characters:,} characters: enough to learn a voice."
+        verdict, advice = "enough", f"{counted(corpus.characters, 'character')}: enough to learn a voice."
     chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
     kept = corpus.posts.filter(pk__in=chosen, dropped="")
     texts = list(kept.order_by("pk").values_list("cleaned", flat=True))

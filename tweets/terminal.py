@@ -13,6 +13,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.words import counted
 from tweets import costs, services
 from tweets.models import Corpus
 from tweets.sources.handles import Account
@@ -53,7 +54,7 @@ def import_named(
 
     def listener(kind: str, payload: dict[str, Any]) -> None:
         if kind == "page":
-            tell(f"Got {payload['new']:,} new posts. Total {payload['total']:,}")
+            tell(f"Got {counted(payload['new'], 'new post')}. Total {payload['total']:,}")
         elif kind == "note":
             tell(payload["message"])
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import F
 
 from botfactory.accounts.models import User
+from botfactory.words import counted
 from tweets import audit, errors, live_reads, services
 from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus, OptOut
@@ -98,7 +99,7 @@ def _said_of_an_answer(error: SourceError, account: Account, user: User) -> Sour
         return RateLimited(f"{network} asks for a pause: ask again from {error.retry_at:%H:%M} UTC on.", error.retry_at)
     if isinstance(error, BudgetSpent) and not MonthlyBudget(settings.X_MONTHLY_POSTS, user).is_personal:
         return BudgetSpent(
-            f"This server may read {settings.X_MONTHLY_POSTS:,} posts of X in a month, and those of this month are "
-            "used up. Its administrator can raise X_MONTHLY_POSTS; posts that you have brought here cost nothing."
+            f"This server may read {counted(settings.X_MONTHLY_POSTS, 'post')} of X in a month, and those of this "
+            "month are used up. Its administrator can raise X_MONTHLY_POSTS; posts that you have brought here are free."
         )
     return error

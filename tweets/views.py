@@ -21,6 +21,7 @@ from botfactory.jobs.models import Job
 from botfactory.listing import Listing
 from botfactory.rest.pace import paced
 from botfactory.uploaded import name_of
+from botfactory.words import counted
 from tweets import blend, costs, deletion, errors, examples, export, posts, services
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
@@ -209,7 +210,7 @@ def _change_posts(
         if needs_words and not number and not words.strip():
             raise errors.NothingGiven("Search for a word first: all posts that hold it can be taken out at once.")
         count = change(corpus, wanted)
-        messages.success(request, told.format("1 post is" if count == 1 else f"{count:,} posts are"))
+        messages.success(request, told.format(f"{counted(count, 'post')} {'is' if count == 1 else 'are'}"))
     except (errors.CorpusError, LimitReached) as error:
         messages.warning(request, str(error))
     return redirect(f"{reverse('posts', args=[corpus.pk])}?{form.address()}")

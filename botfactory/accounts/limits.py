@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from botfactory.accounts.models import PersonalLimits, User
+from botfactory.words import counted
 
 #: Name of a limit -> its setting.
 SETTINGS: Final = {
@@ -41,41 +42,49 @@ NAMES: Final = {
     "webhooks": "webhooks",
 }
 
-#: Name of a limit -> what it counts, and what a person who has met it can do.
+#: Name of a limit -> what it counts, one of it and several; megabytes are the same in both.
+NOUNS: Final = {
+    "queued_jobs": ("waiting job", "waiting jobs"),
+    "running_jobs": ("running job", "running jobs"),
+    "training_minutes_a_day": ("minute", "minutes"),
+    "corpora": ("corpus", "corpora"),
+    "models": ("bot", "bots"),
+    "stored_mb": ("MB", "MB"),
+    "x_posts_a_month": ("post", "posts"),
+    "webhooks": ("webhook", "webhooks"),
+}
+
+#: Name of a limit -> what a person who has met it reads, and can do.
 SENTENCES: Final = {
     "queued_jobs": (
-        "{limit:,} waiting jobs are the most that one person may have here, and {used:,} of yours wait (those that run "
-        "do not count). Wait until some have started, or cancel what is no longer needed."
+        "You can have at most {limit} here, and you have {used:,}. Running jobs don’t count. Wait until some have "
+        "started, or cancel those you no longer need."
     ),
     "running_jobs": (
-        "{limit:,} running jobs are the most that one person may have here, and {used:,} of yours run. Wait until one "
-        "has ended, or cancel one."
+        "You can have at most {limit} here, and you have {used:,}. Wait until one has ended, or cancel one."
     ),
     "training_minutes_a_day": (
-        "{limit:,} minutes of training a day (UTC) are the most for one person here. Yours count {used:,}, waiting "
-        "and running trainings included as they are estimated, and this one would take about {wanted:,}. Choose fewer "
-        "epochs or a smaller corpus, cancel a training that waits, or come back tomorrow."
+        "You can train for at most {limit} a day (UTC). Yours count {used:,}, including the estimates of trainings "
+        "that wait or run, and this one would take about {wanted:,}. Choose fewer epochs or a smaller corpus, cancel "
+        "a training that waits, or come back tomorrow."
     ),
     "corpora": (
-        "{limit:,} corpora are the most that one person may have here, and you have {used:,}. Delete one that you no "
-        "longer need: bots that learned from it stay."
+        "You can have at most {limit} here, and you have {used:,}. Delete one that you no longer need: bots that "
+        "learned from it stay."
     ),
     "models": (
-        "{limit:,} bots are the most that one person may have here, and you have {used:,}, those in training included. "
-        "Delete one that you no longer need."
+        "You can have at most {limit} here, and you have {used:,}, including those in training. Delete one that you "
+        "no longer need."
     ),
     "stored_mb": (
-        "{limit:,} MB are the most that one person may keep here. Your posts, uploads and bots count {used:,} MB, and "
-        "this needs {wanted:,} MB more. Delete corpora or bots that you no longer need, or bring a smaller file."
+        "You can keep at most {limit} here. Your posts, uploads and bots take {used:,} MB, and this needs {wanted:,} "
+        "MB more. Delete corpora or bots that you no longer need, or bring a smaller file."
     ),
     "x_posts_a_month": (
-        "{limit:,} posts of X a month (UTC) are the most that may be bought for one person here, and {used:,} were "
-        "bought for you. Come back next month. Your own X archive needs none of them."
+        "You can buy at most {limit} from X a month (UTC), and you have bought {used:,}. Come back next month. Your "
+        "own X archive needs none of them."
     ),
-    "webhooks": (
-        "{limit:,} webhooks are the most that one person may have here, and you have {used:,}. Delete one that you no "
-        "longer need."
-    ),
+    "webhooks": ("You can have at most {limit} here, and you have {used:,}. Delete one that you no longer need."),
 }
 _ASK = " Your administrator can raise this limit."
 
@@ -121,7 +130,8 @@ class LimitReached(Exception):
     code = "limit_reached"
 
     def __init__(self, limit: str, *, allowed: int, used: int, wanted: int) -> None:
-        super().__init__(SENTENCES[limit].format(limit=allowed, used=used, wanted=wanted) + _ASK)
+        most = counted(allowed, *NOUNS[limit])
+        super().__init__(SENTENCES[limit].format(limit=most, used=used, wanted=wanted) + _ASK)
         self.limit, self.allowed, self.used, self.wanted = limit, allowed, used, wanted
 
 

@@ -47,7 +47,7 @@ REACTIONS: Final[Mapping[Cause, Reaction]] = {
         "Lost the database for a moment.",
         10,
         "database_lost",
-        "The database went away {most} times in a row. Everything you brought is still here. Ask your administrator to "
+        "The database went away {times} in a row. Everything you brought is still here. Ask your administrator to "
         "look at the database, then try again.",
     ),
     Cause.DISK: Reaction("The disk is full. Free some space; this job goes on by itself.", None),
@@ -55,21 +55,20 @@ REACTIONS: Final[Mapping[Cause, Reaction]] = {
         "Could not read or write a file for a moment.",
         10,
         "files_lost",
-        "Reading or writing files failed {most} times in a row. Ask your administrator to look at the disk, then try "
-        "again.",
+        "Reading or writing files failed {times} in a row. Ask your administrator to look at the disk, then try again.",
     ),
     Cause.MEMORY: Reaction(
         "The machine ran out of memory.",
         3,
         "out_of_memory",
-        "The machine ran out of memory {most} times in a row. Try a smaller corpus, or ask your administrator for a "
+        "The machine ran out of memory {times} in a row. Try a smaller corpus, or ask your administrator for a "
         "machine with more memory.",
     ),
     Cause.BROKER: Reaction(
         "Lost the message broker for a moment.",
         10,
         "broker_lost",
-        "The message broker went away {most} times in a row. Ask your administrator to look at Redis or Valkey, then "
+        "The message broker went away {times} in a row. Ask your administrator to look at Redis or Valkey, then "
         "try again.",
     ),
 }

@@ -20,6 +20,7 @@ from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
+from botfactory.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +65,9 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
         worked_until=until,
         error_code="worker_lost",
         error_message=(
-            f"The worker stopped in the middle of this job {settings.JOB_MAX_ATTEMPTS} times. The machine may be out "
-            "of memory: try a smaller corpus, or ask your administrator to look at the logs. What was learned is kept: "
-            "Try again goes on from the last epoch."
+            f"The worker stopped in the middle of this job {counted(settings.JOB_MAX_ATTEMPTS, 'time')}. The machine "
+            "may be out of memory: try a smaller corpus, or ask your administrator to look at the logs. What was "
+            "learned is kept: Try again goes on from the last epoch."
         ),
     ):
         return

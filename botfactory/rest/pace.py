@@ -17,6 +17,7 @@ from botfactory import doorbell
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.rest.errors import ApiError
+from botfactory.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def require_pace(user: User) -> None:
         raise ApiError(
             429,
             "too_many_requests",
-            f"{most:,} requests a minute are the most for one person here. Wait {wait} seconds, then go on.",
+            f"You can make at most {counted(most, 'request')} a minute. Wait {counted(wait, 'second')}, then go on.",
             headers={"Retry-After": str(wait)},
         )
 

@@ -208,8 +208,8 @@ def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
         raise BadSampling(str(error)) from error
     if len(config.prompt) >= config.max_characters:
         raise BadSampling(
-            f"The prompt has {len(config.prompt)} characters, which leaves no room in a post of at most "
-            f"{config.max_characters}; shorten the prompt or raise the limit."
+            f"The prompt leaves no room: it has {len(config.prompt)} of at most {config.max_characters} characters. "
+            "Shorten the prompt or raise the limit."
         )
     if found := BanList(config.banned).finds(config.prompt):
         raise BadSampling(f"The prompt holds “{found}”, which is banned; change the prompt or the ban list.")

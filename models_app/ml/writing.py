@@ -36,7 +36,7 @@ class Refused:
         found = [
             (self.copies, "too close to a post that was learned"),
             (self.banned, "with a banned word"),
-            (self.unfinished, f"not at an end within {max_characters:,} characters"),
+            (self.unfinished, f"not at an end within {max_characters:,} character{'' if max_characters == 1 else 's'}"),
             (self.empty, "with nothing after the prompt" if has_prompt else "empty"),
             (self.house, "with a phrase that is banned here"),
         ]

@@ -1,7 +1,7 @@
 // The page of an evaluation: a row for each model as soon as it is measured, the best first.
 
 import { byId, element, setBar, setText } from "./dom.js";
-import { count, duration, hasEnded, standing } from "./format.js";
+import { count, duration, hasEnded, plural, standing } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
 
 const rows = new Map();
@@ -13,7 +13,7 @@ function onEvent({ kind, payload }) {
 const whereSentence = (job) =>
   standing(job, { succeeded: () => "All are measured", failed: "The evaluation failed", running: atWork });
 
-const atWork = ({ progress }) => (progress.phase === "measuring" ? `${progress.model}: ${count(progress.total)} posts` : "Starting");
+const atWork = ({ progress }) => (progress.phase === "measuring" ? `${progress.model}: ${plural(progress.total, "post")}` : "Starting");
 
 function render(job, isLive) {
   setText(byId("where"), whereSentence(job));

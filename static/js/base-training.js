@@ -2,7 +2,7 @@
 
 import { LossChart, bestOf } from "./chart.js";
 import { byId, element, show } from "./dom.js";
-import { hasEnded, moment, standing } from "./format.js";
+import { hasEnded, moment, plural, standing } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
 import { TrainingProgress } from "./training-progress.js";
 
@@ -29,7 +29,7 @@ function atWork(job) {
   if (job.stop_requested) return "Stopping with the best so far";
   if (phase === "saving") return "Saving";
   if (phase !== "training") return "Starting";
-  return unit === "minutes" ? `${minutes.toFixed(1)} of ${budget} minutes` : `${megabytes.toFixed(1)} of ${budget} MB`;
+  return unit === "minutes" ? `${minutes.toFixed(1)} of ${plural(budget, "minute")}` : `${megabytes.toFixed(1)} of ${budget} MB`;
 }
 
 function phaseSentence(job) {

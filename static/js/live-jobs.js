@@ -1,7 +1,7 @@
 // The cards of running jobs on the dashboard and in the list of jobs.
 
 import { setBar, setText } from "./dom.js";
-import { count, duration, hasEnded, stateWord, waitingSentence } from "./format.js";
+import { duration, hasEnded, plural, stateWord, waitingSentence } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 
 /** Browsers open a limited number of sockets to a host; the rest of the cards stand still until a reload. */
@@ -16,9 +16,9 @@ function line(job) {
   if (phase === "training") return `Epoch ${epoch} of ${epochs}, ${duration(left)} left`;
   if (phase === "reporting") return "Writing the report card";
   if (phase === "saving") return "Saving";
-  if (phase === "measuring") return `${job.progress.model}: ${count(total)} posts`;
-  if (phase === "reading") return `${count(total ?? 0)} posts so far`;
-  if (phase === "cleaning") return `Cleaning ${count(total)} posts`;
+  if (phase === "measuring") return `${job.progress.model}: ${plural(total, "post")}`;
+  if (phase === "reading") return `${plural(total ?? 0, "post")} so far`;
+  if (phase === "cleaning") return `Cleaning ${plural(total, "post")}`;
   return "Starting";
 }
 

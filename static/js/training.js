@@ -46,7 +46,7 @@ function phaseSentence(job) {
   if (job.state === "cancelling") return "The worker stops after the batch that it is in.";
   if (job.state === "succeeded") {
     const ran = epochs.size;
-    return ran && ran < planned ? `Stopped after ${ran} of ${planned} epochs, with the best of them.` : "";
+    return ran && ran < planned ? `Stopped after ${ran} of ${plural(planned, "epoch")}, with the best of them.` : "";
   }
   if (job.stop_requested) return "The best epoch so far becomes the bot.";
   if (job.progress.phase === "training") return "You can close this page: it goes on without you.";

@@ -2,7 +2,7 @@
 
 import { onlyPosts, ownerOf } from "./archive-posts.js";
 import { byId, setText, show } from "./dom.js";
-import { count } from "./format.js";
+import { count, plural } from "./format.js";
 
 const form = byId("new-corpus");
 const file = byId("id_file");
@@ -52,7 +52,7 @@ function countText() {
   if (!characters) return setText(counter, atFirst);
   const verdict =
     characters < least ? `${count(least)} are the least` : characters < few ? `it works; from ${count(few)} on it gets good` : "enough";
-  setText(counter, `${count(characters)} characters: ${verdict}.`);
+  setText(counter, `${plural(characters, "character")}: ${verdict}.`);
 }
 text.addEventListener("input", countText);
 countText();

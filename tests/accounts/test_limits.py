@@ -116,7 +116,7 @@ def test_the_refusal_is_a_sentence_with_a_code(alice: User, settings: Any) -> No
         submit(alice)
     error = refusal.value
     assert (error.code, error.limit, error.allowed, error.used) == ("limit_reached", "queued_jobs", 1, 1)
-    for words in ("1 waiting jobs are the most", "do not count", "cancel", "administrator can raise"):
+    for words in ("at most 1 waiting job here", "don’t count", "cancel", "administrator can raise"):
         assert words in str(error)
 
 
@@ -133,7 +133,7 @@ def test_pages_show_the_sentence(alice: User, settings: Any) -> None:
     assert page.post("/corpora/new", form).status_code == 302
     refused = page.post("/corpora/new", form)
     assert refused.status_code == 400
-    assert "1 corpora are the most that one person may have here" in refused.content.decode()
+    assert "You can have at most 1 corpus here" in refused.content.decode()
     assert Corpus.objects.count() == 1
 
 
@@ -201,7 +201,7 @@ def test_what_is_stored_counts_upload_then_posts(alice: User, settings: Any) -> 
     text = "\n".join(sha256(b"%d" % number).hexdigest() * 3 for number in range(4_000))
     job = corpora.import_text(owner=alice, text=text)
     assert limits.usage_of(alice).stored_mb == 1
-    with pytest.raises(LimitReached, match="1 MB are the most"):
+    with pytest.raises(LimitReached, match="at most 1 MB here"):
         corpora.import_text(owner=alice, text="a little more")
     worker.run(job.pk)
     # Each post is kept as it came and as it is learned from.

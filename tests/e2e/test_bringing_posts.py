@@ -33,7 +33,7 @@ def test_a_few_posts_are_enough_with_a_warning(alice: Person) -> None:
 
 def test_too_few_characters_are_refused_with_a_sentence(alice: Person) -> None:
     alice.paste(make_posts(10, seed=3), "Hardly any")
-    expect(alice.page.get_by_text(re.compile("too few to learn from: 6,000 are the least"))).to_be_visible()
+    expect(alice.page.get_by_text(re.compile("too few to learn from. You need at least 6,000"))).to_be_visible()
     expect(alice.page.get_by_role("button", name="Train")).to_be_disabled()
 
 

@@ -51,7 +51,7 @@ def nothing_kept() -> bool:
 
 
 def test_a_zip_becomes_a_version_that_nobody_starts_from_yet(files: dict[str, bytes], base: TrainedModel) -> None:
-    model = bases.upload(zipped({**files, "notes/README.md": b"hello"}), name="Mine / large")
+    model = bases.upload(zipped({**files, "notes/README.md": b"hello"}), name="  Mine   large")
     assert (model.name, model.origin, model.is_base) == ("Mine large", "uploaded", False)
     assert registry.load(model).network.units == 24
     assert registry.base_model() == base

@@ -81,7 +81,7 @@ def test_fine_tune_takes_a_corpus_that_is_there(file: Path, base: TrainedModel, 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["fine_tune", "{file}", "--epochs", "11"], "choose 1 to 10"),
+        (["fine_tune", "{file}", "--epochs", "11"], "Choose 1 to 10"),
         (["fine_tune", "{file}", "--start", "nobody/nothing"], "no model"),
         (["fine_tune", "{file}", "--count", "1000"], "count"),
         (["fine_tune", "nothing.txt"], "There is no file nothing.txt"),

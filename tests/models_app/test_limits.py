@@ -26,7 +26,7 @@ def test_trainings_submitted_at_once_become_no_more_bots_than_allowed(
     settings.LIMIT_MODELS = 2
     came = all_at_once(lambda: trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base), times=8)
     assert refusals(came) == 6
-    with pytest.raises(LimitReached, match="those in training included"):
+    with pytest.raises(LimitReached, match="including those in training"):
         trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
     jobs.cancel(Job.objects.filter(kind=trainings.FINE_TUNE)[0])
     trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
@@ -54,7 +54,7 @@ def test_a_training_longer_than_what_is_left_of_the_day_is_refused_with_what_it_
     assert limits.usage_of(alice).training_minutes_a_day == 1
     page = signed_in(alice).post(f"/corpora/{corpus.pk}/", {"start": str(base.pk), "epochs": "1"})
     assert page.status_code == 400
-    assert "1 minutes of training a day (UTC) are the most" in page.content.decode()
+    assert "You can train for at most 1 minute a day (UTC)." in page.content.decode()
 
 
 def test_the_base_model_is_nobodys_and_counts_for_nobody(alice: User, base: TrainedModel) -> None:

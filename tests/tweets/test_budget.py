@@ -104,7 +104,7 @@ def test_a_person_buys_up_to_their_own_limit_and_the_server_counts_them_all(alic
     hers, his = MonthlyBudget(250, alice), MonthlyBudget(250, bob)
     assert (hers.left(), hers.monthly_posts, hers.take(80), hers.take(80)) == (100, 100, 80, 20)
     assert (hers.left(), hers.take(5), hers.is_personal, his.is_personal) == (0, 0, True, False)
-    assert "100 posts of X a month" in hers.spent(TODAY) and "250 posts of X" in his.spent(TODAY)
+    assert "100 posts from X a month" in hers.spent(TODAY) and "250 posts of X" in his.spent(TODAY)
     assert (his.left(), his.take(200), bought()) == (150, 150, 250)
     hers.give_back(30)
     assert (bought(), limits.usage_of(alice).x_posts_a_month, limits.usage_of(bob).x_posts_a_month) == (220, 70, 150)
@@ -119,12 +119,12 @@ def test_an_import_ends_at_the_persons_limit_and_another_is_refused(
     settings.LIMIT_X_POSTS = 130
     job, corpus = run(services.import_handle(owner=alice, handle="prolific"))
     assert (job.state, job.error_code) == (State.FAILED, "budget_spent")
-    assert "130 posts of X a month" in job.error_message and "X_MONTHLY_POSTS" not in job.error_message
+    assert "130 posts from X a month" in job.error_message and "X_MONTHLY_POSTS" not in job.error_message
     assert corpus.posts.count() == limits.usage_of(alice).x_posts_a_month == 130
-    with pytest.raises(limits.LimitReached, match="130 posts of X a month"):
+    with pytest.raises(limits.LimitReached, match="130 posts from X a month"):
         services.import_handle(owner=alice, handle="chatty")
     page = signed_in(alice).post("/corpora/new", {"way": "x", "x": "chatty", "basis": "own"})
-    assert page.status_code == 400 and "130 posts of X a month" in page.content.decode()
+    assert page.status_code == 400 and "130 posts from X a month" in page.content.decode()
     deletion.delete_corpus(corpus, by=alice)
     assert limits.usage_of(alice).x_posts_a_month == 130
     assert run(services.import_handle(owner=bob, handle="chatty"))[0].state == State.SUCCEEDED

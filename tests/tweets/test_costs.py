@@ -82,7 +82,7 @@ def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_a
     settings.X_MONTHLY_POSTS, settings.X_POST_PRICE, settings.X_USER_PRICE = 250, Decimal("0.1"), Decimal(1)
     page = asked(client, "prolific")
     assert figures_of(page) == {"posts": "4,000", "bought": "250", "cost": "$26.00"}
-    assert "250 posts in a month, and 250 of them are left" in page.content.decode()
+    assert "250 posts a month, and 250 of them are left" in page.content.decode()
     settings.X_MONTHLY_POSTS = 3
     page = asked(client, "prolific")
     assert page.status_code == 400 and "X_MONTHLY_POSTS" in page.content.decode()
@@ -209,7 +209,7 @@ def test_without_a_terminal_the_command_buys_nothing_and_names_yes(
 
 def test_yes_buys_after_telling_the_cost(admin: User, x_api: XApiServer) -> None:
     told = imported("@chatty", "--yes")
-    assert "20 posts are what @chatty has. Importing it buys 20 posts for about $0.11" in told
+    assert "@chatty has 20 posts. Importing it buys 20 posts for about $0.11" in told
     assert "[y/N]" not in told
     assert Corpus.objects.get().posts_found == 19 and look_ups(x_api) == 1
 

@@ -137,7 +137,7 @@ def test_there_are_so_many_and_no_more(alice: User, bob: User, settings: Any) ->
     settings.LIMIT_WEBHOOKS = 1
     program = Program(alice)
     assert program.post("/webhooks", NEW).status_code == 201
-    assert "1 webhooks" in require_error(program.post("/webhooks", NEW), 409, "limit_reached")
+    assert "1 webhook here" in require_error(program.post("/webhooks", NEW), 409, "limit_reached")
     assert program.get("/me").json()["usage"]["webhooks"] == program.get("/me").json()["limits"]["webhooks"] == 1
     assert Program(bob).post("/webhooks", NEW).status_code == 201
     PersonalLimits.objects.create(user=alice, webhooks=2)

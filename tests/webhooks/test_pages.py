@@ -89,7 +89,7 @@ def test_one_more_than_the_limit_is_refused_in_a_sentence(alice: User) -> None:
     PersonalLimits.objects.create(user=alice, webhooks=1)
     make(alice)
     page = signed_in(alice).post("/webhooks/", {"url": ANYWHERE, "events": ["job.failed"]})
-    assert page.status_code == 400 and "webhooks are the most" in page.content.decode()
+    assert page.status_code == 400 and "You can have at most" in page.content.decode()
     assert Webhook.objects.count() == 1
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+from botfactory.words import counted
 from tweets.sources.base import BadFile, WhichColumn
 from tweets.sources.records import DATE_NAMES, ID_NAMES, TEXT_NAMES, field_name
 
@@ -46,7 +47,7 @@ def rows(lines: Iterator[str], text_column: str = "") -> Iterator[tuple[int, Map
             continue
         if len(row) <= column:
             raise BadFile(
-                f"Line {number} has {len(row)} columns, but the text is in column {column + 1}. "
+                f"Line {number} has {counted(len(row), 'column')}, but the text is in column {column + 1}. "
                 'A post that holds the delimiter or a line end has to stand in quotes ("…").'
             )
         yield number, dict(zip(names, row, strict=False)), row[column]
@@ -120,7 +121,11 @@ def _named(text_column: str, first: list[str], names: list[str], has_header: boo
     number = wanted.removeprefix("column_")
     if number.isascii() and number.isdigit() and 0 < int(number[:6]) <= len(first):
         return (names if has_header else []), int(number) - 1
-    there = ", ".join(f"“{cell[:40]}”" for cell in first[:20]) if has_header else f"{len(first)} columns without names"
+    there = (
+        ", ".join(f"“{cell[:40]}”" for cell in first[:20])
+        if has_header
+        else f"{counted(len(first), 'column')} without names"
+    )
     raise WhichColumn(
         f"The table has no text column “{text_column[:40]}”. It has {there}: name one of these, or its number.",
         tuple(first if has_header else ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from botfactory.words import counted
 from tweets.sources.base import BudgetSpent
 from tweets.sources.budget import Budget
 from tweets.sources.x_costs import SMALLEST_PAGE
@@ -26,7 +27,7 @@ def take_page(budget: Budget | None, wanted: int, today: date) -> int:
 def spent_sentence(monthly_posts: int, today: date) -> str:
     following = date(today.year + today.month // 12, today.month % 12 + 1, 1)
     return (
-        f"This server may read {monthly_posts:,} posts of X in a month, and those of this month are used up. What has "
-        f"been read is kept: go on from {following.day} {following:%B}, or ask the administrator to raise "
+        f"This server may read {counted(monthly_posts, 'post')} of X in a month, and those of this month are used up. "
+        f"What has been read is kept: go on from {following.day} {following:%B}, or ask the administrator to raise "
         "X_MONTHLY_POSTS. Your own X archive needs none of them."
     )

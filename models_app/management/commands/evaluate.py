@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 from tqdm import tqdm
 
 from botfactory.ops.commands import OwnerCommand
+from botfactory.words import counted
 from models_app import registry, services
 from models_app.ml import dataset, evaluation
 from models_app.ml.errors import LearningError
@@ -45,8 +46,8 @@ class Command(OwnerCommand):
             )
             return
         self.stdout.write(
-            f"{model.full_name}: {result.bits_per_character:.4f} bits per character over {result.posts:,} posts "
-            f"({result.characters:,} characters and as many end marks as posts)"
+            f"{model.full_name}: {result.bits_per_character:.4f} bits per character over "
+            f"{counted(result.posts, 'post')} ({counted(result.characters, 'character')}, and an end mark a post)"
         )
         if options["by_kind"]:
             self.stdout.write(_table(result))

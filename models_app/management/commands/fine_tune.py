@@ -12,6 +12,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
+from botfactory.words import counted
 from models_app import registry, services, trainings
 from models_app.ml.config import FEWEST_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
@@ -63,7 +64,7 @@ class Command(OwnerCommand):
                 raise CommandError(str(error)) from error
         corpus = self._corpus(options["what"], owner, options)
         report = summary.report(corpus)
-        self.tell(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept. {report.advice}")
+        self.tell(f"{corpus.name}: {report.kept:,} of {counted(report.found, 'post')} kept. {report.advice}")
         model = self._train(owner, corpus, start, options)
         generation = services.generate(model=model, owner=owner, sampling=sampling) if sampling else None
         posts = generation.posts if generation else []

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand
+from botfactory.words import counted
 from models_app import registry, services
 from models_app.ml.config import ONE_FOR_ALL, USUAL_TEMPERATURE, SamplingConfig
 from models_app.ml.errors import LearningError
@@ -70,6 +71,5 @@ class Command(OwnerCommand):
         if sampling.is_greedy and sampling.count > 1 and writing.posts:
             self.tell(ONE_FOR_ALL)
         if reasons := writing.refused.reasons(sampling.max_characters, has_prompt=bool(sampling.prompt)):
-            self.tell(
-                f"{len(writing.posts)} of {sampling.posts_to_write} posts. Refused on the way: {'; '.join(reasons)}."
-            )
+            asked = counted(sampling.posts_to_write, "post")
+            self.tell(f"{len(writing.posts)} of {asked}. Refused on the way: {'; '.join(reasons)}.")

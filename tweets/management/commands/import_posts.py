@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import OwnerCommand
+from botfactory.words import counted
 from tweets import errors, summary, terminal
 
 
@@ -25,7 +26,9 @@ class Command(OwnerCommand):
             self.write_json(counts)
             return
         report = summary.report(corpus)
-        self.stdout.write(f"{corpus.name}: {report.kept:,} of {report.found:,} posts kept (corpus {corpus.pk})")
+        self.stdout.write(
+            f"{corpus.name}: {report.kept:,} of {counted(report.found, 'post')} kept (corpus {corpus.pk})"
+        )
         for reason, count in report.dropped.items():
             self.stdout.write(f"  dropped {count:,}: {reason.replace('_', ' ')}")
         self.stdout.write(report.advice)
