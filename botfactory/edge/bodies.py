@@ -206,8 +206,8 @@ class _Body:
         bounds = self.bounds
         if size > bounds.upload_bytes:
             return _too_large(
-                f"This is larger than the {settings.MAX_UPLOAD_MB:,} MB allowed here. Send a smaller file: of an X "
-                "archive, data/tweets.js is enough."
+                f"This is larger than the {settings.MAX_UPLOAD_MB:,} MB allowed here. Send a smaller file. From "
+                "an X archive, data/tweets.js is enough."
             )
         if size <= bounds.stranger_bytes:
             return None
