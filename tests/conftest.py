@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import connection
-from django.test import Client, TransactionTestCase
+from django.test import Client, TransactionTestCase, override_settings
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
@@ -91,6 +91,15 @@ def quick_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
 def _hashed() -> str:
     """PASSWORD as it is kept: hashing is slow on purpose, and nearly every test needs somebody."""
     return make_password(PASSWORD)
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords are checked in no time, for tests that give many."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        kept = make_password(PASSWORD)
+        monkeypatch.setattr("tests.conftest._hashed", lambda: kept)
+        yield
 
 
 def _user(name: str, **rights: bool) -> User:

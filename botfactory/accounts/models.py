@@ -129,6 +129,7 @@ class HouseRules(models.Model):
     )
     administrators_need_two_factor = models.BooleanField(
         default=False,
+        verbose_name="administrators need two-factor",
         help_text="An administrator without two-factor sign-in is asked to set it up before they can administer.",
     )
     banned_phrases = models.TextField(

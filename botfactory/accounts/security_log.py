@@ -10,6 +10,7 @@ import logging
 from datetime import timedelta
 from typing import Any, Final
 
+from allauth.core import context
 from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -39,7 +40,11 @@ def record(
     request: HttpRequest | None = None,
     **details: Any,
 ) -> SecurityEntry:
-    """Writes an entry. `who` is whose account it is about, `by` who did it where that is somebody else."""
+    """Writes an entry. `who` is whose account it is about, `by` who did it where that is somebody else.
+
+    Without `request` the one that is being answered tells the address, if there is any.
+    """
+    request = request or context.request
     if request is not None and (agent := request.headers.get("User-Agent")):
         details["browser"] = browsers.name_of(agent)
     entry = SecurityEntry.objects.create(
@@ -57,6 +62,7 @@ def record(
 
 def record_failure(action: SecurityEntry.Action, *, who: User | None, request: HttpRequest | None) -> None:
     """Writes or counts up an entry for a wrong password or code."""
+    request = request or context.request
     address = address_of(request)
     logger.warning("%s: %s from %s", action.label.lower(), who or "an unknown account", address or "nowhere")
     since = timezone.now() - COUNTED_TOGETHER

@@ -1,4 +1,4 @@
-// Buttons that copy a post, or all of them.
+// Buttons that copy a post, or all of them, or the entries of the list that data-copy-from names.
 
 async function copy(text) {
   try {
@@ -18,12 +18,20 @@ async function copy(text) {
 }
 
 document.addEventListener("click", async (click) => {
-  const button = click.target.closest("[data-copy], [data-copy-all]");
+  const button = click.target.closest("[data-copy], [data-copy-all], [data-copy-from]");
   if (!button) return;
-  const place = button.hasAttribute("data-copy") ? button.closest(".post") : button.closest(".generation");
-  const texts = [...place.querySelectorAll(".post p, p")].filter((node) => node.closest(".post")).map((node) => node.textContent);
+  const texts = button.dataset.copyFrom ? entries(button.dataset.copyFrom) : posts(button);
   const before = button.dataset.word ?? button.textContent;
   button.dataset.word = before;
   button.textContent = (await copy(texts.join("\n"))) ? "Copied" : "Not copied";
   setTimeout(() => (button.textContent = before), 1500);
 });
+
+function entries(list) {
+  return [...document.querySelectorAll(`${list} > li`)].map((entry) => entry.textContent.trim());
+}
+
+function posts(button) {
+  const place = button.hasAttribute("data-copy") ? button.closest(".post") : button.closest(".generation");
+  return [...place.querySelectorAll(".post p, p")].filter((node) => node.closest(".post")).map((node) => node.textContent);
+}

@@ -6,16 +6,23 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
 from django.test import Client
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import PersonalLimits, User
-from tests.conftest import PASSWORD, signed_in
+from tests.conftest import PASSWORD, confirmed, signed_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +127,32 @@ def test_pages_of_the_account_are_for_those_who_are_signed_in_and_look_like_ours
         page = client.get(f"/accounts/{path}", follow=True).content.decode()
         assert 'class="brand"' in page and page.count("<h1") == 1, path
         assert Client().get(f"/accounts/{path}").status_code == 302, path
+
+
+def test_recovery_codes_are_a_list_to_copy_or_download_and_nothing_to_type_in(alice: User) -> None:
+    TOTP.activate(alice, generate_totp_secret())
+    codes = RecoveryCodes.activate(alice).get_unused_codes()
+    client = confirmed(signed_in(alice))
+    page = client.get("/accounts/2fa/recovery-codes/").content.decode()
+    assert re.findall(r"<li><code>(\w+)</code></li>", page) == codes and len(codes) == 10
+    assert "<textarea" not in page and 'type="checkbox"' not in page and "10 of 10 codes left" in page
+    assert 'data-copy-from="#recovery-codes"' in page and 'id="recovery-codes"' in page
+    assert 'href="/accounts/2fa/recovery-codes/download/"' in page
+    # Neither of ours nor of allauth's: the policy of the pages forbids it.
+    assert not re.search(r"<script(?![^>]*src=)[^>]*>", page)
+    assert (
+        "10 codes you have now will stop working"
+        in client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
+    )
+    client.post("/accounts/2fa/recovery-codes/generate/")
+    renewed = client.get("/accounts/2fa/recovery-codes/").content.decode()
+    assert len(re.findall(r"<li><code>\w+</code></li>", renewed)) == 10 and not any(code in renewed for code in codes)
+
+
+def test_sessions_name_browser_and_system(alice: User) -> None:
+    here = sign_in("alice", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+    sign_in("alice", f"{iphone} Version/18.5 Mobile/15E148 Safari/604.1")
+    page = here.get("/accounts/sessions/").content.decode()
+    assert ">Firefox on Linux</span>" in page and ">Safari on iPhone</span>" in page
+    assert 'aria-label="End the session on Safari on iPhone from 127.0.0.1"' in page

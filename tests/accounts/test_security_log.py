@@ -20,7 +20,7 @@ from botfactory.accounts.security_log import Action
 from tests.accounts.test_account_page import code
 from tests.conftest import PASSWORD, signed_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NEW_PASSWORD = "another battery staple"
@@ -112,6 +112,8 @@ def test_tokens_are_in_the_log_by_their_prefix(alice: User, admin: User) -> None
     desk.post("/admin/accounts/apitoken/", {"action": "revoke", "_selected_action": [str(other.pk)]})
     made, revoked = ("token_made", "alice", ""), ("token_revoked", "alice", "")
     assert told() == [made, revoked, made, ("token_revoked", "alice", "admin")]
+    # The address is that of the request, where there was one.
+    assert list(SecurityEntry.objects.order_by("pk").values_list("address", flat=True)) == [None] * 3 + ["127.0.0.1"]
     first = SecurityEntry.objects.earliest("pk")
     assert first.details == {"token": new.token.prefix, "name": "Nightly run", "scopes": ["read", "write"]}
     assert ApiToken.objects.filter(revoked_at=None).count() == 0

@@ -16,19 +16,11 @@ from botfactory.accounts.models import User
 from tests.conftest import PASSWORD
 from tests.product import free_port
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
 
 SIGN_IN = "/accounts/login/"
 TOO_MANY = "Too many failed attempts. Wait five minutes"
 WRONG = "not the password"
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(alice: User, settings: LazySettings) -> None:
-    """Checked in no time: these tests try many."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    alice.set_password(PASSWORD)
-    alice.save()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='houserules',
             name='administrators_need_two_factor',
-            field=models.BooleanField(default=False, help_text='An administrator without two-factor sign-in is asked to set it up before they can administer.'),
+            field=models.BooleanField(default=False, help_text='An administrator without two-factor sign-in is asked to set it up before they can administer.', verbose_name='administrators need two-factor'),
         ),
     ]

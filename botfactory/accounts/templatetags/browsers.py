@@ -1,0 +1,10 @@
+"""`{{ user_agent|browser }}`: "Firefox on Linux"."""
+
+from __future__ import annotations
+
+from django import template
+
+from botfactory.accounts.browsers import name_of
+
+register = template.Library()
+register.filter("browser", name_of)
