@@ -21,6 +21,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "active_jobs": events.placed(jobs.active_jobs(own_jobs)),
         "ended_jobs": own_jobs.exclude(pk__in=jobs.active_jobs(own_jobs))[:5],
         "models": models.models_for_user(request.user)[:24],
-        "corpora": corpora.corpora_for_user(request.user)[:24],
+        "corpora": corpora.with_trouble(corpora.corpora_for_user(request.user))[:24],
     }
     return render(request, "dashboard.html", context)

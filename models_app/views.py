@@ -24,6 +24,7 @@ from models_app.models import TrainedModel
 from tweets import idle, summary
 from tweets.errors import CorpusError
 from tweets.models import Corpus
+from tweets.services import last_import
 from tweets.views import corpus_or_404
 
 
@@ -79,6 +80,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "form": form,
         "trouble": trouble,
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
+        "last_import": last_import(corpus),
         "busy_job": idle.busy_jobs(corpus).first(),
         "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
         "starting_seconds": estimate.starting,

@@ -171,7 +171,7 @@ def test_posts_are_shown_by_their_state_and_found_by_their_account(alice: User) 
     make_corpora(alice, 1, state=Corpus.State.IMPORTING)
     client = signed_in(alice)
     shown = {show: main_of(client, f"/corpora/?state={show}") for show in ("ready", "importing", "failed")}
-    words = {"ready": "Ready", "importing": "Importing", "failed": "Not finished"}
+    words = {"ready": "Ready", "importing": "Importing", "failed": "Import cancelled"}
     assert {show: re.findall(r'class="state \w+">([^<]+)<', main) for show, main in shown.items()} == {
         show: [word] for show, word in words.items()
     }

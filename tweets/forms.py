@@ -38,6 +38,8 @@ class NewCorpusForm(forms.Form):
     account = forms.CharField(max_length=500, required=False, label="Whose account?")
     keep_replies = forms.BooleanField(required=False)
     keep_reposts = forms.BooleanField(required=False)
+    # The corpus whose import failed, in whose place this one is brought.
+    instead = forms.UUIDField(required=False, widget=forms.HiddenInput)
     # Of an X handle: the estimate that was said Yes to, as `costs.signed` gives it.
     confirmed = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
     basis = forms.ChoiceField(
@@ -48,6 +50,23 @@ class NewCorpusForm(forms.Form):
             "invalid_choice": "Choose one of the answers on the page: it is kept with the posts.",
         },
     )
+
+    @classmethod
+    def in_place_of(cls, corpus: Corpus, column: str) -> NewCorpusForm:
+        """The form with what was said of a corpus whose import failed."""
+        named = {corpus.way: corpus.account} if corpus.comes_from_network else {"account": corpus.account}
+        return cls(
+            initial={
+                "way": corpus.way,
+                "name": corpus.name,
+                "basis": corpus.basis,
+                "keep_replies": corpus.keep_replies,
+                "keep_reposts": corpus.keep_reposts,
+                "column": column,
+                "instead": corpus.pk,
+                **named,
+            }
+        )
 
 
 class ColumnForm(forms.Form):
@@ -86,7 +105,7 @@ class CorporaForm(ListForm):
         ("", "All posts"),
         (Corpus.State.READY.value, "Ready"),
         (Corpus.State.IMPORTING.value, "Importing"),
-        (Corpus.State.FAILED.value, "Not finished"),
+        (Corpus.State.FAILED.value, "Import failed"),
     ]
 
     q = forms.CharField(max_length=200, required=False, label="Name or account")

@@ -77,6 +77,18 @@ class Corpus(models.Model):
         return self.source in NETWORKS
 
     @property
+    def way(self) -> str:
+        """How its posts were brought: "file", "text", a network, "" for a blend."""
+        if self.source == "x_archive":
+            return "file"
+        return "" if self.source == "blend" else self.source
+
+    @property
+    def can_be_replaced(self) -> bool:
+        """Whether its import ended before all posts were here: other posts may be brought in its place."""
+        return self.state == self.State.FAILED and not self.is_complete and bool(self.way)
+
+    @property
     def is_ready(self) -> bool:
         return self.state == self.State.READY
 

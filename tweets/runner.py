@@ -96,6 +96,11 @@ def may_start(job: Job) -> None:
     corpus.save(update_fields=["state"])
 
 
+def page_context(job: Job) -> dict[str, Any]:
+    """What the page of an import knows of its corpus. For JobKind."""
+    return {"corpus": Corpus.objects.filter(pk=job.subject_id).first()}
+
+
 def corpus_of(handle: JobHandle) -> Corpus:
     corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.arguments["corpus"]).first()
     if corpus is None:
@@ -154,6 +159,7 @@ def register() -> None:
             name=services.IMPORT,
             queue="default",
             template="tweets/import.html",
+            context=page_context,
             run=run_import,
             prepare=uploads.sweep,
             may_start=may_start,

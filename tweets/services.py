@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Length
 
 from botfactory.accounts import limits
@@ -20,7 +20,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
 from botfactory.words import counted, on_one_line
-from tweets import audit, idle, uploads
+from tweets import audit, deletion, idle, uploads
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
@@ -71,6 +71,18 @@ def find(corpora: QuerySet[Corpus], *, words: str = "", state: str = "") -> Quer
     return found.filter(holding(words.replace("@", " "), "name", "handle")).order_by("-created_at", "pk")
 
 
+def with_trouble(corpora: QuerySet[Corpus]) -> QuerySet[Corpus]:
+    """The corpora, each with `trouble`, the sentence of its newest import if that failed; "" where it was cancelled."""
+    newest = Job.objects.filter(subject_id=OuterRef("pk"), kind=IMPORT).order_by("-created_at")
+    return corpora.annotate(trouble=Subquery(newest.values("error_message")[:1]))
+
+
+def replaceable(user: Any, corpus_id: uuid.UUID | None) -> Corpus | None:
+    """The corpus in whose place the person may bring other posts, since its import failed; None for any other."""
+    corpus = corpora_for_user(user).filter(pk=corpus_id).first() if corpus_id is not None else None
+    return corpus if corpus is not None and corpus.can_be_replaced else None
+
+
 def corpus_for_user(user: Any, corpus_id: uuid.UUID) -> Corpus:
     """The corpus; Corpus.DoesNotExist for a stranger as for an id that was never given out."""
     return corpora_for_user(user).get(pk=corpus_id)
@@ -93,17 +105,18 @@ def import_text(
     basis: str = Corpus.Basis.OWN,
     account: str = "",
     name: str = "",
+    instead: Corpus | None = None,
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of pasted text, a post a line, whose import is queued. `account` as for `import_file`."""
+    """A corpus of pasted text, a post a line, whose import is queued. `account`, `instead` as for `import_file`."""
     if not text.strip():
         raise NothingGiven("There is no text yet: paste your posts, one on each line.")
     corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
     corpus.name = corpus_name(name, "Pasted posts")
     _say_whose(corpus, _account_named(account))
     uploads.keep(corpus, BytesIO(text.encode("utf-8", "ignore")), "pasted.txt")
-    return submit_new(corpus, run_here=run_here)
+    return submit_new(corpus, instead=instead, run_here=run_here)
 
 
 def import_file(
@@ -115,6 +128,7 @@ def import_file(
     account: str = "",
     name: str = "",
     column: str = "",
+    instead: Corpus | None = None,
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
@@ -122,6 +136,7 @@ def import_file(
 
     `column` names the text column of a table, or the field of objects, where it is not to be found. `account` is whose
     posts these are, such as `@name`: a public figure's has to be named, unless the file is an archive that names it.
+    `instead` is a corpus whose import failed: it is deleted as this one begins.
     Raises AccountNeeded, BadHandle and OptedOut.
     """
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
@@ -137,7 +152,7 @@ def import_file(
     except BaseException:
         uploads.remove(corpus)
         raise
-    return submit_new(corpus, run_here=run_here, column=column.strip())
+    return submit_new(corpus, instead=instead, run_here=run_here, column=column.strip())
 
 
 def import_handle(
@@ -148,6 +163,7 @@ def import_handle(
     basis: str = Corpus.Basis.OWN,
     name: str = "",
     cursor: str = "",
+    instead: Corpus | None = None,
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
@@ -159,7 +175,7 @@ def import_handle(
     corpus = Corpus(owner=owner, basis=basis, source=account.network, cursor=cursor, **rules)
     corpus.handle, corpus.network = account.handle, account.network
     corpus.name = corpus_name(name, corpus.account)
-    return submit_new(corpus, run_here=run_here)
+    return submit_new(corpus, instead=instead, run_here=run_here)
 
 
 def _account_named(typed: str) -> Account | None:
@@ -238,11 +254,13 @@ def require_not_opted_out(network: str, handle: str) -> None:
         )
 
 
-def submit_new(corpus: Corpus, *, run_here: bool = False, column: str = "") -> Job:
+def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool = False, column: str = "") -> Job:
     """The corpus has its row, and its import is queued. LimitReached where its owner has enough (`jobs.submit`)."""
     corpus.stored_bytes = uploads.size_of(corpus)
     try:
         with transaction.atomic():
+            if instead is not None:
+                deletion.delete_corpus(instead, by=corpus.owner)
             if not run_here:
                 room = {"corpora": 1, "stored_mb": max(1, limits.megabytes(corpus.stored_bytes))}
                 limits.require_room(corpus.owner, room | _bought(corpus))

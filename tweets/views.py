@@ -43,7 +43,7 @@ def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
 @paced("POST")
 def new_corpus(request: HttpRequest) -> HttpResponse:
     posted = request.method == "POST"
-    form = NewCorpusForm(request.POST if posted else None, request.FILES if posted else None)
+    form = NewCorpusForm(request.POST, request.FILES) if posted else _empty_form(request)
     if request.method == "POST" and form.is_valid():
         try:
             return _ask_or_submit(request, form)
@@ -51,8 +51,29 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
             form.add_error("account", str(error))
         except (errors.CorpusError, LimitReached) as error:
             form.add_error(None, str(error))
-    context = {"form": form, "x_is_offered": services.x_is_offered(), "x_cost": services.most_that_x_costs()}
+    context = {
+        "form": form,
+        "instead": services.replaceable(request.user, _number(form["instead"].value())),
+        "x_is_offered": services.x_is_offered(),
+        "x_cost": services.most_that_x_costs(),
+    }
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
+
+
+def _empty_form(request: HttpRequest) -> NewCorpusForm:
+    """The form, filled in with what was said of the corpus in whose place other posts are brought."""
+    corpus = services.replaceable(request.user, _number(request.GET.get("instead")))
+    if corpus is None:
+        return NewCorpusForm()
+    job = services.last_import(corpus)
+    return NewCorpusForm.in_place_of(corpus, job.arguments.get("column", "") if job is not None else "")
+
+
+def _number(text: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(text))
+    except ValueError:
+        return None
 
 
 def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
@@ -75,7 +96,11 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
     data = form.cleaned_data
     owner = cast(User, request.user)
     name, basis = data["name"], data["basis"]
-    rules = {"keep_replies": data["keep_replies"], "keep_reposts": data["keep_reposts"]}
+    rules: dict[str, Any] = {
+        "keep_replies": data["keep_replies"],
+        "keep_reposts": data["keep_reposts"],
+        "instead": services.replaceable(owner, data["instead"]),
+    }
     if data["way"] == "text":
         return services.import_text(
             owner=owner, text=data["text"], basis=basis, account=data["account"], name=name, **rules
@@ -258,6 +283,6 @@ def corpus_list(request: HttpRequest) -> HttpResponse:
     """The person's corpora in pages."""
     form = CorporaForm(request.GET)
     own = services.corpora_for_user(request.user)
-    listing = Listing(services.find(own, words=form.asked("q"), state=form.asked("state")), form)
+    listing = Listing(services.find(services.with_trouble(own), words=form.asked("q"), state=form.asked("state")), form)
     context = {"form": form, "listing": listing, "corpora": listing.rows, "can_blend": own[1:2].exists()}
     return render(request, "tweets/list.html", context, status=listing.status)

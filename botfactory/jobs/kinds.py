@@ -28,6 +28,8 @@ class JobKind:
     ended: Callable[[Job], None] | None = None
     # What a job of this kind comes to, limit -> amount (accounts/limits.py): asked for before it is queued.
     needs: Callable[[Job], Mapping[str, int]] | None = None
+    # What its page needs beside the job itself.
+    context: Callable[[Job], Mapping[str, Any]] | None = None
     # What the API tells of what was asked for, with the values that were chosen for `auto`.
     details: Callable[[Job], Mapping[str, Any]] | None = None
     # The limit whose minutes a day it uses up while it runs.

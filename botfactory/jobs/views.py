@@ -41,7 +41,9 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = job_or_404(request, job_id)
-    return render(request, kind_of(job.kind).template, {"job": job, "snapshot": events.snapshot(job)})
+    kind = kind_of(job.kind)
+    more = kind.context(job) if kind.context is not None else {}
+    return render(request, kind.template, {"job": job, "snapshot": events.snapshot(job), **more})
 
 
 @login_required

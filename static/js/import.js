@@ -44,8 +44,27 @@ function renderQuestion(job) {
   if (asks) show(document.querySelector('form[data-job-action="retry"]'), false);
 }
 
+/** What is wrong with the file itself is so at the next try, too. */
+const OF_THE_FILE = ["bad_file", "no_posts", "file_too_large", "upload_gone"];
+
+/** After an import that did not succeed: other posts in the place of these, or none. */
+function renderWaysOn(job) {
+  const isOver = job.state === "failed" || job.state === "cancelled";
+  const isReplaceable = isOver && "replaceable" in page.dataset;
+  const another = byId("another");
+  show(another, isReplaceable);
+  // The answer to a question comes first.
+  another?.classList.toggle("outline", job.error?.code === "which_column");
+  show(byId("give-up"), isOver);
+  const isHopeless = isReplaceable && ["file", "text"].includes(page.dataset.way) && OF_THE_FILE.includes(job.error?.code);
+  const again = document.querySelector('form[data-job-action="retry"]');
+  if (isHopeless) show(again, false);
+  again.querySelector("button").classList.toggle("outline", isReplaceable);
+}
+
 function render(job) {
   renderQuestion(job);
+  renderWaysOn(job);
   const found = Math.max(total, job.progress.total ?? 0, job.result.posts ?? 0);
   const kept = job.state === "succeeded" ? `, ${count(job.result.kept)} kept` : "";
   setText(byId("count"), found || job.state === "succeeded" ? `${plural(found, "post")}${kept}` : "No posts yet");

@@ -165,6 +165,34 @@ def _import_handle(person: Person, handle: str) -> None:
     person.page.wait_for_url(JOB)
 
 
+def test_a_file_that_cannot_be_read_is_replaced_by_another(alice: Person, tmp_path: Path) -> None:
+    bad, good = tmp_path / "town.json", tmp_path / "town.jsonl"
+    bad.write_text('{"no": ')
+    good.write_text("".join(json.dumps({"text": post}) + "\n" for post in make_posts(200, seed=8)))
+    page = alice.page
+    alice.open("/corpora/new")
+    page.get_by_label("Your file").set_input_files(bad)
+    page.get_by_label("Keep replies").check()
+    page.get_by_label("Name").fill("Replaced")
+    alice.bring()
+    alice.wait_for_state("Failed")
+    expect(page.get_by_role("link", name="Choose another file")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+    # The same file would fail again.
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    page.get_by_role("link", name="Choose another file").click()
+    expect(page.get_by_text("These posts replace Replaced")).to_be_visible()
+    expect(page.get_by_label("Name")).to_have_value("Replaced")
+    expect(page.get_by_label("Keep replies")).to_be_checked()
+    expect(page.get_by_label("My own account")).to_be_checked()
+    page.get_by_label("Your file").set_input_files(good)
+    page.get_by_role("button", name="Bring posts").click()
+    alice.wait_for_corpus()
+    expect(alice.figure("kept")).to_have_text("200")
+    alice.open("/corpora/?q=Replaced")
+    expect(page.get_by_role("link", name="Replaced")).to_have_count(1)
+
+
 def test_posts_are_searched_taken_out_and_put_back(alice: Person) -> None:
     alice.paste([*make_posts(200, seed=6), "A moist cake", "Moist weather again"], "To be searched")
     alice.page.get_by_role("link", name="Search the posts").click()
