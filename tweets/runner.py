@@ -98,7 +98,7 @@ def may_start(job: Job) -> None:
 
 def page_context(job: Job) -> dict[str, Any]:
     """What the page of an import knows of its corpus. For JobKind."""
-    return {"corpus": Corpus.objects.filter(pk=job.subject_id).first()}
+    return {"corpus": Corpus.objects.filter(pk=job.subject_id).first() if job.subject_id is not None else None}
 
 
 def corpus_of(handle: JobHandle) -> Corpus:
