@@ -114,7 +114,7 @@ def test_too_few_characters_are_told_on_the_page(alice: User, base: TrainedModel
 def test_the_corpus_page_works_without_a_base_model_and_says_so(
     alice: User, base: TrainedModel, corpus: Corpus
 ) -> None:
-    (registry.path_of(base) / "config.json").unlink()
+    (registry.shipped_directory() / "config.json").unlink()
     TrainedModel.objects.all().delete()
     answer = signed_in(alice).get(f"/corpora/{corpus.pk}/")
     assert answer.status_code == 200 and "train_base" in answer.content.decode()
