@@ -15,15 +15,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from models_app.ml import spare
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, usual_epochs
-from models_app.ml.dataset import epoch_batches
-from models_app.ml.evaluation import evaluate
-from models_app.ml.kinds import kind_of
-from models_app.ml.learner import Learner
-from models_app.ml.reports import FineTuneResult
-from models_app.ml.trainer import fine_tune
+from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.training import prebuilt
+from models_app.ml.training.dataset import epoch_batches
+from models_app.ml.training.events import FineTuneResult
+from models_app.ml.training.learner import Learner
+from models_app.ml.training.trainer import fine_tune
 from models_app.ml.vocabulary import encode
 
 from . import stock
@@ -105,8 +105,8 @@ class Ours:
 
     def run(self, persona: Persona, seed: int) -> Outcome:
         if self.waited:
-            spare._asked.clear()  # the product has a process for each training
-            spare.prepare(self.base)
+            prebuilt._asked.clear()  # the product has a process for each training
+            prebuilt.prepare(self.base)
         begun = time.perf_counter()
         result = self.learned(persona, seed)
         seconds = time.perf_counter() - begun

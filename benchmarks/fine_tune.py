@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import MOST_EPOCHS, NETWORKS, FineTuneConfig
-from models_app.ml.kinds import kind_of
+from models_app.ml.networks.registry import kind_of
 
 from . import common, ppmd
 from .common import say

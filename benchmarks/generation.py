@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import NetworkConfig, SamplingConfig
-from models_app.ml.kinds import Stepper, kind_of
-from models_app.ml.sampler import Sampler
+from models_app.ml.networks.registry import Stepper, kind_of
+from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import END
 
 from . import common, stock
@@ -36,7 +36,7 @@ import json, sys, time
 begun = time.perf_counter()
 from pathlib import Path
 from models_app.ml.checkpoint import load
-from models_app.ml.sampler import Sampler
+from models_app.ml.sampling.sampler import Sampler
 imported = time.perf_counter()
 Sampler(load(Path(sys.argv[1]), as_stored=True))
 loaded = time.perf_counter()

@@ -25,7 +25,7 @@ from .common import peak_megabytes, say
 from .posts import made_posts
 
 if TYPE_CHECKING:
-    from models_app.ml.trainer import FineTuneResult
+    from models_app.ml.training.trainer import FineTuneResult
 
 Run = dict[str, Any]
 
@@ -72,8 +72,8 @@ def trained(posts: Sequence[str], options: argparse.Namespace) -> FineTuneResult
     # Imported here: the process that only starts the others needs no TensorFlow, nor do the posts alone.
     from models_app.ml.checkpoint import load
     from models_app.ml.config import FineTuneConfig
-    from models_app.ml.dataset import split
-    from models_app.ml.trainer import fine_tune
+    from models_app.ml.training.dataset import split
+    from models_app.ml.training.trainer import fine_tune
 
     train, validation = split(posts, seed=0)
     config = FineTuneConfig.auto(

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from models_app.ml.config import NetworkConfig
-from models_app.ml.kinds import kind_of
+from models_app.ml.networks.registry import kind_of
 
 from .common import Contender
 

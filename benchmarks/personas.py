@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models_app.ml.dataset import stream_posts
+from models_app.ml.training.dataset import stream_posts
 from models_app.ml.vocabulary import END, encode
 from tweets.cleaning import Cleaner, CleaningRules, Survey
 from tweets.sources import Post, SourceSettings, open_source

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from models_app.ml.dataset import Batch
+from models_app.ml.training.dataset import Batch
 from models_app.ml.vocabulary import SIZE
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint, load
-from models_app.ml.evaluation import Evaluation, evaluate
+from models_app.ml.evaluation.evaluation import Evaluation, evaluate
 
 from . import common
 from .common import say

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models_app.ml.dataset import Batch
+from models_app.ml.training.dataset import Batch
 from models_app.ml.vocabulary import END, SIZE
 
 from .common import say

@@ -30,9 +30,9 @@ import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import SamplingConfig
-from models_app.ml.copies import CopyGuard
-from models_app.ml.sampler import Sampler
-from models_app.ml.voice import VoiceClassifier
+from models_app.ml.evaluation.authorship import VoiceClassifier
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.words import words
 
 from . import common

@@ -16,10 +16,10 @@ from typing import Any
 
 from models_app.ml.checkpoint import describe
 from models_app.ml.config import NetworkConfig
-from models_app.ml.dataset import Batch, epoch_batches
-from models_app.ml.kinds import kind_of
-from models_app.ml.learner import Learner
-from models_app.ml.products import product_type
+from models_app.ml.networks.mixed_matmul import product_type
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.training.dataset import Batch, epoch_batches
+from models_app.ml.training.learner import Learner
 from models_app.ml.vocabulary import encode
 
 from . import common, pytorch, stock

@@ -58,17 +58,17 @@ def in_a_process(name: str, options: argparse.Namespace) -> Run:
 
 def training(is_prepared: bool, options: argparse.Namespace) -> Run:
     """Returns the seconds of a fine-tune in this process and, with its graphs built before, what that took."""
-    from models_app.ml import spare
     from models_app.ml.checkpoint import load
     from models_app.ml.config import FineTuneConfig, usual_epochs
-    from models_app.ml.dataset import split
-    from models_app.ml.trainer import fine_tune
+    from models_app.ml.training import prebuilt
+    from models_app.ml.training.dataset import split
+    from models_app.ml.training.trainer import fine_tune
 
     train, validation = split(list(made_posts(options.posts)), seed=0)
     characters, start = sum(map(len, train)), load(options.base)
     begun = time.perf_counter()
     if is_prepared:
-        spare.prepare(start)
+        prebuilt.prepare(start)
     prepared, waiting = time.perf_counter() - begun, peak_megabytes()
     with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
         done = fine_tune(

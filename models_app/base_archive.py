@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 from models_app.ml import checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
-from models_app.ml.kinds import kind_of
+from models_app.ml.networks.registry import kind_of
 
 LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000

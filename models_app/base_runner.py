@@ -14,17 +14,18 @@ from django.utils import timezone
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
 from models_app import bases, guards, registry
-from models_app.ml import dataset, evaluation
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, LearningError
+from models_app.ml.evaluation import evaluation
+from models_app.ml.training import dataset
 from models_app.models import TrainedModel
 from tweets import idle
 from tweets import services as corpora
 from tweets.models import Corpus
 
 if TYPE_CHECKING:
-    from models_app.ml.pretrain import PretrainProgress, PretrainValidation
+    from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
 
 #: Of a corpus: what is measured on.
 VALIDATION_SHARE: Final = 0.1
@@ -126,7 +127,7 @@ def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:
 
 def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkpoint | None) -> Checkpoint:
     # Imported late: TensorFlow belongs in the process that trains, and in no other.
-    from models_app.ml.pretrain import Budget, pretrain
+    from models_app.ml.training.pretrain import Budget, pretrain
 
     arguments = handle.job.arguments
 

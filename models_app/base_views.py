@@ -24,7 +24,7 @@ from models_app import base_archive, bases, registry, services
 from models_app.base_forms import EvaluateBasesForm, TrainBaseForm, UploadForm
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
-from models_app.ml.kinds import kind_of
+from models_app.ml.networks.registry import kind_of
 from models_app.models import BaseChange, TrainedModel
 from tweets.errors import CorpusError
 

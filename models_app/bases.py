@@ -28,7 +28,7 @@ from tweets.models import Corpus
 
 TRAIN_BASE: Final = "train_base"
 EVALUATE_BASES: Final = "evaluate_bases"
-#: What files of posts, one a line, end with (ml/dataset.py).
+#: What files of posts, one a line, end with (ml/training/dataset.py).
 POST_FILES: Final = (".txt", ".txt.xz", ".txt.gz")
 MOST_FILES: Final = 1000
 #: Of a job: the share of its time that training alone may take, since validations and the start come on top.

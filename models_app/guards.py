@@ -13,8 +13,8 @@ from threading import Lock
 
 from botfactory.words import counted
 from models_app import registry
-from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import LearningError
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus

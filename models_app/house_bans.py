@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from botfactory.accounts.rules import house_rules
-from models_app.ml.banned import HouseBanList, house_ban_list
+from models_app.ml.sampling.banned_words import HouseBanList, house_ban_list
 
 
 def house_bans() -> HouseBanList:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from botfactory.ops.checks import REPAIR
 from models_app import guards, registry
 from models_app.ml import checkpoint
-from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
-from models_app.ml.resume import StateError
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.training.state import StateError
 from models_app.models import TrainedModel
 
 

@@ -24,7 +24,7 @@ from django.utils import timezone
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD
-from models_app.ml.measured import Measured
+from models_app.ml.training.machine_speed import Measured
 from models_app.models import TrainedModel, TrainingMachine
 
 #: Before anything has been measured: what two cores do, 13,300 to 31,000 (docs/benchmarks.md), in characters a second.

@@ -23,9 +23,9 @@ from botfactory.jobs.models import Job
 from botfactory.words import on_one_line
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
-from models_app.ml.sampler import Sampler
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.sampler import Sampler
 from models_app.models import BaseChange, TrainedModel
 from tweets.models import Corpus
 

@@ -16,9 +16,9 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from models_app import registry, services
 from models_app.ml import checkpoint
-from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.report_card import Strangers
+from models_app.ml.evaluation import report_card as cards
+from models_app.ml.evaluation.report_card import Strangers
 from models_app.models import TrainedModel
 from tweets import idle
 from tweets import services as corpora

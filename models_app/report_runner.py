@@ -7,9 +7,9 @@ from typing import Any
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from models_app import guards, registry, report_cards, runner, services, trainings
-from models_app.ml import dataset
-from models_app.ml import report_card as cards
 from models_app.ml.errors import LearningError
+from models_app.ml.evaluation import report_card as cards
+from models_app.ml.training import dataset
 from models_app.models import TrainedModel
 from tweets import idle
 

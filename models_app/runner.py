@@ -15,20 +15,20 @@ from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from models_app import guards, machines, registry, report_cards, trainings
 from models_app.house_bans import house_bans
-from models_app.ml import dataset
-from models_app.ml import report_card as cards
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig
-from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import Cancelled, LearningError
-from models_app.ml.report_card import ReportCard
+from models_app.ml.evaluation import report_card as cards
+from models_app.ml.evaluation.report_card import ReportCard
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.training import dataset
 from models_app.models import TrainedModel
 from tweets import idle
 from tweets import services as corpora
 from tweets.models import Corpus
 
 if TYPE_CHECKING:
-    from models_app.ml.trainer import EpochResult, FineTuneResult, Progress
+    from models_app.ml.training.trainer import EpochResult, FineTuneResult, Progress
 
 SAMPLES_PER_EPOCH = 4
 #: In how many steps an epoch's running loss is told at most.
@@ -40,13 +40,13 @@ logger = logging.getLogger(__name__)
 def prepare() -> None:
     """TensorFlow is loaded, graphs are built and what report cards share is written: no training waits for that."""
     # Imported late: TensorFlow belongs in the process that trains, and in no other.
-    from models_app.ml import spare
+    from models_app.ml.training import prebuilt
 
     with suppress(registry.NoBaseModel):
         base = registry.base_model()
         checkpoint = registry.load(base)
         if settings.TRAINER_BUILDS_AHEAD:
-            measured = spare.prepare(checkpoint)
+            measured = prebuilt.prepare(checkpoint)
             if measured is not None:
                 machines.note(measured)
         report_cards.strangers_of(base, checkpoint, lambda: None)
@@ -101,7 +101,7 @@ def _train(
     guard: CopyGuard,
 ) -> FineTuneResult:
     # Imported late: TensorFlow belongs in the process that trains, and in no other.
-    from models_app.ml import trainer
+    from models_app.ml.training import trainer
 
     trail = Trail()
 

@@ -18,10 +18,11 @@ from botfactory.listing import holding
 from botfactory.ops import counters
 from models_app import admission, guards, registry
 from models_app.house_bans import house_bans
-from models_app.ml import evaluation, sampler
 from models_app.ml.config import SamplingConfig
-from models_app.ml.evaluation import Evaluation
-from models_app.ml.writing import Writing
+from models_app.ml.evaluation import evaluation
+from models_app.ml.evaluation.evaluation import Evaluation
+from models_app.ml.sampling import sampler
+from models_app.ml.sampling.outcome import Writing
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import Right, rights_of
 

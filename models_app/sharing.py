@@ -15,7 +15,7 @@ from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import holding
 from models_app.house_bans import house_bans
-from models_app.ml.mentions import masked
+from models_app.ml.sampling.mentions import masked
 from models_app.models import TrainedModel
 from tweets import audit
 from tweets.models import AuditEntry, Corpus

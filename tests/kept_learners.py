@@ -1,7 +1,7 @@
 """Learners whose graphs are built, taken again by the next training of the process whose network has the same shape.
 
 To build them takes ten times as long as a training of a few posts, and no test but those of the learner itself and of
-`ml/spare.py` is about it.
+`ml/training/prebuilt.py` is about it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models_app.ml.config import NetworkConfig
 
 #: The modules that make learners, where they are loaded: with them comes TensorFlow, which takes long.
-MAKERS = ("models_app.ml.spare", "models_app.ml.pretrain")
+MAKERS = ("models_app.ml.training.prebuilt", "models_app.ml.training.pretrain")
 _kept: dict[tuple[object, ...], Any] = {}
 
 
@@ -29,8 +29,8 @@ def learner(
     **recipe: Any,
 ) -> Any:
     """In place of `Learner`: as good as a new one, as long as the one before of its shape is in use no more."""
-    from models_app.ml.learner import Learner
-    from models_app.ml.products import product_type
+    from models_app.ml.networks.mixed_matmul import product_type
+    from models_app.ml.training.learner import Learner
 
     graphs = Learner._train_step, Learner._validation_step  # a test may have put others in their place
     key = (network, dropout > 0, product_type(products), *sorted(recipe.items()), *graphs)

@@ -119,7 +119,7 @@ def main(database: str, job: str, target: str) -> None:
     from django.db import connections
 
     from botfactory.jobs import worker
-    from models_app.ml import report_card
+    from models_app.ml.evaluation import report_card
 
     for alias in connections:
         connections[alias].settings_dict["NAME"] = database

@@ -21,8 +21,9 @@ import httpx
 import psycopg
 from django.conf import settings
 
-from models_app.ml import checkpoint, kinds
+from models_app.ml import checkpoint
 from models_app.ml.config import NetworkConfig
+from models_app.ml.networks import registry as networks
 from models_app.ml.vocabulary import END
 from tests.environment import PRODUCT_DATABASE, of_redis
 
@@ -46,7 +47,7 @@ def save_small_base(checkpoints: Path, *, units: int = 32, kind: Literal["glr", 
     network = NetworkConfig(embedding=16, units=units)
     if kind == "glr":
         network = replace(network, kind=kind, contexts=(2, 0), context_rows=64, context_width=4)
-    weights = kinds.kind_of(network).first_weights(network, 7)
+    weights = networks.kind_of(network).first_weights(network, 7)
     weights["output_bias"][END] = 2
     checkpoint.save(checkpoints / "base", network=network, weights=weights, meta={"name": "base"})
 

@@ -28,7 +28,7 @@ from safetensors.numpy import save as save_tensors
 
 from .config import NetworkConfig
 from .errors import CheckpointError
-from .kinds import kind_of
+from .networks.registry import kind_of
 
 FORMAT: Final = 1
 WEIGHTS: Final = "weights.safetensors"

@@ -13,7 +13,7 @@ from benchmarks.common import ROOT
 from benchmarks.posts import made_posts
 from models_app.ml.checkpoint import save
 from models_app.ml.config import NetworkConfig
-from models_app.ml.kinds import kind_of
+from models_app.ml.networks.registry import kind_of
 
 TINY_LSTM = NetworkConfig(embedding=4, units=8)
 TINY_GLR = NetworkConfig(kind="glr", embedding=4, units=8, layers=1)

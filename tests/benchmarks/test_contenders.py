@@ -24,12 +24,12 @@ from benchmarks.posts import made_posts
 from benchmarks.results import Outcome
 from benchmarks.rivals import code_length
 from models_app import trainings
-from models_app.ml import spare
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import MOST_EPOCHS, NetworkConfig, SamplingConfig, usual_epochs
-from models_app.ml.dataset import Batch, stream_posts
-from models_app.ml.kinds import kind_of
-from models_app.ml.learner import Learner
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.training import prebuilt
+from models_app.ml.training.dataset import Batch, stream_posts
+from models_app.ml.training.learner import Learner
 
 from .conftest import TINY_GLR, TINY_LSTM
 
@@ -55,7 +55,7 @@ def test_the_tutorials_recipe_takes_the_very_steps_of_stock_keras() -> None:
 
 def test_graphs_of_one_that_has_waited_are_built_before_its_clock_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     now, graphs = [0.0], []
-    give, prepare = spare.learner, spare.prepare
+    give, prepare = prebuilt.learner, prebuilt.prepare
 
     def giving(*given: Any, **named: Any) -> Any:
         made = give(*given, **named)
@@ -66,8 +66,8 @@ def test_graphs_of_one_that_has_waited_are_built_before_its_clock_starts(monkeyp
         prepare(start)
         now[0] += 1000
 
-    monkeypatch.setattr(spare, "learner", giving)
-    monkeypatch.setattr(spare, "prepare", preparing)
+    monkeypatch.setattr(prebuilt, "learner", giving)
+    monkeypatch.setattr(prebuilt, "prepare", preparing)
     monkeypatch.setattr(benchmarks.contenders, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     posts = tuple(made_posts(30))
     persona = Persona("someone", 30, posts[:24], posts[24:27], posts[27:])

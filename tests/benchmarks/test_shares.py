@@ -14,7 +14,7 @@ from benchmarks.posts import made_posts
 from benchmarks.shares import AlongTheLine, Line
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import NetworkConfig
-from models_app.ml.evaluation import evaluate
+from models_app.ml.evaluation.evaluation import evaluate
 
 from .conftest import TINY_GLR, last_line, persona_file
 

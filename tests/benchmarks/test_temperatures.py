@@ -11,8 +11,8 @@ from benchmarks.posts import made_posts
 from benchmarks.temperatures import REAL, Look, Way
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
-from models_app.ml.kinds import kind_of
-from models_app.ml.sampler import Sampler
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.sampler import Sampler
 
 from .conftest import TINY_GLR, last_line, persona_file, promised
 

@@ -8,7 +8,7 @@ import pytest
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
-from models_app.ml.kinds import kind_of
+from models_app.ml.networks.registry import kind_of
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

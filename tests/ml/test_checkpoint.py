@@ -16,7 +16,7 @@ from models_app.ml import checkpoint as module
 from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, load, recover, save
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
-from models_app.ml.kinds import State, kind_of
+from models_app.ml.networks.registry import State, kind_of
 
 from .conftest import TINY, TINY_GLR, random_checkpoint
 

@@ -15,9 +15,9 @@ from pathlib import Path
 {"".join(f"import models_app.ml.{name}{chr(10)}" for name in LIGHT)}
 from models_app.ml.checkpoint import load, save
 from models_app.ml.config import NetworkConfig, SamplingConfig
-from models_app.ml.evaluation import evaluate
-from models_app.ml.kinds import kind_of
-from models_app.ml.sampler import Sampler
+from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.sampler import Sampler
 network = NetworkConfig(embedding=4, units=8)
 save(Path(sys.argv[1]), network=network, weights=kind_of(network).first_weights(network, 0), meta={{}})
 checkpoint = load(Path(sys.argv[1]))

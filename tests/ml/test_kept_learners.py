@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models_app.ml.dataset import Batch
-from models_app.ml.learner import Learner
+from models_app.ml.training.dataset import Batch
+from models_app.ml.training.learner import Learner
 from tests import kept_learners
 
 from .conftest import TINY, TINY_GLR, random_checkpoint

@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
-from models_app.ml.dataset import Batch
-from models_app.ml.kinds import kind_of
-from models_app.ml.learner import Learner
-from models_app.ml.lstm_network import LstmNetwork
-from models_app.ml.products import PRODUCTS_VARIABLE, has_fast_bfloat16, product_type
+from models_app.ml.networks.lstm_network import LstmNetwork
+from models_app.ml.networks.mixed_matmul import PRODUCTS_VARIABLE, has_fast_bfloat16, product_type
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.training.dataset import Batch
+from models_app.ml.training.learner import Learner
 from models_app.ml.vocabulary import END, encode
 
 from .conftest import TINY, random_checkpoint

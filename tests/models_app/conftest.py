@@ -16,9 +16,9 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, trainings
-from models_app.ml import report_card
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.copies import CopyGuard
+from models_app.ml.evaluation import report_card
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.models_app.shared_bot import SECRET, make_bot

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models_app import registry, trainings
-from models_app.ml.copies import CopyGuard
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus

@@ -18,7 +18,7 @@ from botfactory.accounts import tokens
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.asgi import application
 from models_app import admission, registry, services
-from models_app.ml.sampler import Sampler
+from models_app.ml.sampling.sampler import Sampler
 from models_app.models import Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.product import wait_for

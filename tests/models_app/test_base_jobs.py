@@ -22,8 +22,9 @@ from botfactory.jobs.handle import kept_dir, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import bases, guards, registry, trainings
-from models_app.ml import dataset, evaluation
 from models_app.ml.config import PretrainConfig
+from models_app.ml.evaluation import evaluation
+from models_app.ml.training import dataset
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.models_app.base_jobs import QUICK, ask, done

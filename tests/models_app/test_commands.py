@@ -16,8 +16,9 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry
 from models_app.management.commands import train_base
-from models_app.ml import checkpoint, evaluation
+from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS
+from models_app.ml.evaluation import evaluation
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer

@@ -13,9 +13,10 @@ from django.test import AsyncClient
 
 from botfactory.accounts.models import User
 from models_app import api, downloads, registry, services, trainings
-from models_app.ml import checkpoint, evaluation
-from models_app.ml.copies import CopyGuard
-from models_app.ml.sampler import Sampler
+from models_app.ml import checkpoint
+from models_app.ml.evaluation import evaluation
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.sampler import Sampler
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts

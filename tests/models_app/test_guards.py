@@ -12,8 +12,8 @@ from botfactory.jobs.states import State as JobState
 from models_app import bases, guards, integrity, registry, services, trainings
 from models_app.guards import State
 from models_app.ml.config import SamplingConfig
-from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import BaseChange, TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts

@@ -16,7 +16,7 @@ from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from models_app import live, registry, services
 from models_app.ml.config import SamplingConfig
-from models_app.ml.copies import CopyGuard
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Generation, TrainedModel
 from tests.rest.helpers import V1, Program, require_error
 

@@ -48,7 +48,7 @@ def test_a_report_card_that_was_overtaken_writes_nothing(alice: User, model: Tra
     assert kept() == before
 
 
-@pytest.mark.parametrize("target", ["models_app.ml.pretrain.save_state", "models_app.registry._in_place"])
+@pytest.mark.parametrize("target", ["models_app.ml.training.pretrain.save_state", "models_app.registry._in_place"])
 def test_a_training_of_the_base_model_that_was_overtaken_writes_nothing(
     admin: User, server: Path, small_network: None, settings: Any, target: str
 ) -> None:

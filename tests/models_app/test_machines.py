@@ -17,7 +17,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import machines, trainings
 from models_app.machines import cores_left
-from models_app.ml.measured import Measured
+from models_app.ml.training.machine_speed import Measured
 from models_app.models import TrainedModel, TrainingMachine
 from tests.conftest import signed_in
 from tweets.models import Corpus

@@ -18,7 +18,7 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, trainings
-from models_app.ml.copies import CopyGuard
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tests.at_once import at_once
 from tweets import deletion

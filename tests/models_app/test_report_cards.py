@@ -18,9 +18,10 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, report_cards, runner, services, trainings
-from models_app.ml import dataset, report_card, spare
-from models_app.ml.learner import Learner
-from models_app.ml.report_card import Copied, ReportCard
+from models_app.ml.evaluation import report_card
+from models_app.ml.evaluation.report_card import Copied, ReportCard
+from models_app.ml.training import dataset, prebuilt
+from models_app.ml.training.learner import Learner
 from models_app.models import TrainedModel, TrainingMachine
 from tests.models_app.conftest import train
 from tweets import services as corpora
@@ -85,8 +86,8 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
-    monkeypatch.setattr(spare, "_asked", Event())  # no training has begun in this process
-    monkeypatch.setattr(spare, "Learner", Learner)  # a new one
+    monkeypatch.setattr(prebuilt, "_asked", Event())  # no training has begun in this process
+    monkeypatch.setattr(prebuilt, "Learner", Learner)  # a new one
     runner.prepare()
     assert TrainingMachine.objects.get().speed > 0
     first = path.read_bytes()
@@ -94,18 +95,18 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     runner.prepare()
     assert path.read_bytes() == first
     assert report_cards.strangers_of(base, weights, lambda: None).learned
-    taken: Any = spare.learner(weights.network, weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06)
+    taken: Any = prebuilt.learner(weights.network, weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06)
     assert taken._step.experimental_get_tracing_count()  # its graphs are built already
 
 
 def test_an_operator_who_does_not_want_it_has_no_graphs_built_ahead(
     base: TrainedModel, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spare, "_asked", Event())
-    monkeypatch.setattr(spare, "_spare", None)
+    monkeypatch.setattr(prebuilt, "_asked", Event())
+    monkeypatch.setattr(prebuilt, "_spare", None)
     settings.TRAINER_BUILDS_AHEAD = False
     runner.prepare()
-    assert spare._spare is None and not TrainingMachine.objects.exists()
+    assert prebuilt._spare is None and not TrainingMachine.objects.exists()
 
 
 def test_without_a_base_model_there_is_nothing_to_prepare(db: None) -> None:

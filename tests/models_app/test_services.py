@@ -17,9 +17,9 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import registry, services, trainings
 from models_app.ml.config import SamplingConfig
-from models_app.ml.copies import CopyGuard
 from models_app.ml.errors import CheckpointError
-from models_app.ml.reports import Progress
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.training.events import Progress
 from models_app.models import BaseChange, TrainedModel
 from models_app.runner import TRAIL_STEPS, Trail
 from tests.models_app.conftest import import_posts, train

@@ -24,7 +24,7 @@ from botfactory.ops import checks, machine, setting_checks, workers
 from botfactory.ops.checks import Report
 from models_app import registry
 from models_app.ml import checkpoint
-from models_app.ml.copies import CopyGuard
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.jobs.test_services import submit

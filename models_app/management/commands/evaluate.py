@@ -10,8 +10,9 @@ from tqdm import tqdm
 from botfactory.ops.commands import OwnerCommand
 from botfactory.words import counted
 from models_app import registry, services
-from models_app.ml import dataset, evaluation
 from models_app.ml.errors import LearningError
+from models_app.ml.evaluation import evaluation
+from models_app.ml.training import dataset
 
 
 class Command(OwnerCommand):

@@ -17,7 +17,7 @@ from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.ml.errors import LearningError
 
 if TYPE_CHECKING:
-    from models_app.ml.pretrain import PretrainProgress, PretrainValidation
+    from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
 
 
 class Command(ProductCommand):
@@ -57,7 +57,7 @@ class Command(ProductCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported late: it brings TensorFlow.
-        from models_app.ml.pretrain import Budget, pretrain
+        from models_app.ml.training.pretrain import Budget, pretrain
 
         name = options["name"]
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":

@@ -1,0 +1,40 @@
+"""What every kind of network shares as a Keras model: weights by the checkpoint's names. Imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models_app.ml.config import NetworkConfig
+
+from .mixed_matmul import Tensor
+from .registry import kind_of
+
+
+class NamedModel(keras.Model):  # type: ignore[misc]
+    """A model whose weights are those of its kind, zero until they are set."""
+
+    def __init__(self, config: NetworkConfig, products: str = "float32") -> None:
+        super().__init__()
+        self.config = config
+        self.products = products
+        for name, shape in kind_of(config).weight_shapes(config).items():
+            setattr(self, f"{name}_weight", self.add_weight(name=name, shape=shape, initializer="zeros"))
+        self.built = True
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Returns the weights as tensors by name."""
+        return {variable.name: tf.convert_to_tensor(variable) for variable in self.trainable_variables}
+
+    def named_weights(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+        """Returns copies of the weights by the checkpoint's names."""
+        return {variable.name: np.array(variable.numpy()) for variable in self.trainable_variables}
+
+    def set_named_weights(self, weights: Mapping[str, Any]) -> None:
+        """The model has these weights, given by the checkpoint's names."""
+        for variable in self.trainable_variables:
+            variable.assign(weights[variable.name])

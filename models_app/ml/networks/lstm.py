@@ -1,0 +1,94 @@
+"""The "lstm" kind without TensorFlow: its weights' shapes, its first weights, and one step in NumPy.
+
+embedding -> one LSTM -> softmax over the 256 symbols. Gates lie in Keras' order i, f, c, o.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.config import NetworkConfig
+from models_app.ml.vocabulary import SIZE
+
+from .small_matmul import product
+
+Floats = NDArray[np.float32]
+
+
+def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Returns the name and shape of each weight."""
+    e, h = config.embedding, config.units
+    return {
+        "embedding": (SIZE, e),
+        "kernel": (e, 4 * h),
+        "recurrent": (h, 4 * h),
+        "bias": (4 * h,),
+        "output_kernel": (h, SIZE),
+        "output_bias": (SIZE,),
+    }
+
+
+def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
+    """Returns seeded weights to start training from: Glorot, orthogonal recurrence, forget bias 1 (as Keras does)."""
+    rng = np.random.default_rng(seed)
+    e, h = config.embedding, config.units
+
+    def glorot(rows: int, columns: int) -> Floats:
+        limit = np.sqrt(6 / (rows + columns))
+        return rng.uniform(-limit, limit, (rows, columns)).astype(np.float32)
+
+    q, r = np.linalg.qr(rng.standard_normal((4 * h, h)))
+    bias = np.zeros(4 * h, np.float32)
+    bias[h : 2 * h] = 1
+    return {
+        "embedding": rng.normal(0, 0.5, (SIZE, e)).astype(np.float32),
+        "kernel": glorot(e, 4 * h),
+        "recurrent": np.ascontiguousarray((q * np.sign(np.diag(r))).T, np.float32),
+        "bias": bias,
+        "output_kernel": glorot(h, SIZE),
+        "output_bias": np.zeros(SIZE, np.float32),
+    }
+
+
+class Stepper:
+    """Steps many texts side by side, one symbol at a time; holds only read-only weights, so threads may share it."""
+
+    def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
+        units = config.units
+        weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, all four gates are one call of tanh.
+        scale = np.full(4 * units, 0.5, np.float32)
+        scale[2 * units : 3 * units] = 1
+        self._units = units
+        # The input has only 256 values: its whole projection is a table, (256, 4H).
+        self._table: Floats = (weights["embedding"] @ weights["kernel"] + weights["bias"]) * scale
+        self._recurrent: Floats = weights["recurrent"] * scale
+        self._output_kernel: Floats = np.ascontiguousarray(weights["output_kernel"])
+        self._output_bias: Floats = weights["output_bias"]
+
+    def start(self, rows: int) -> tuple[Floats, ...]:
+        """Returns the zero state: h and c, (rows, H) each."""
+        return np.zeros((rows, self._units), np.float32), np.zeros((rows, self._units), np.float32)
+
+    def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
+        """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state."""
+        h, c = state
+        n = self._units
+        z = product(h, self._recurrent)  # (B, 4H)
+        z += self._table[symbols]
+        np.tanh(z, out=z)
+        candidate = z[:, 2 * n : 3 * n].copy()
+        z *= 0.5
+        z += 0.5
+        c = z[:, n : 2 * n] * c
+        candidate *= z[:, :n]
+        c += candidate
+        h = np.tanh(c)
+        h *= z[:, 3 * n :]
+        logits = product(h, self._output_kernel)
+        logits += self._output_bias
+        return logits, (h, c)

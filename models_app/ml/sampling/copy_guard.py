@@ -1,0 +1,311 @@
+"""The copy guard: is a text too close to a post that was learned from?
+
+Compared is word by word (`words`): in any case, without punctuation and emoji; links and @mentions are nobody's words,
+so they neither count nor part a run. A text is a copy of a post
+
+- if it has more than 15 words in a row in common with it, or
+- if more than 70 % of its words stand in a row in it (both are markovify's rule), or
+- if more than 70 % of its words stand in it, in order, and it has at most half again as many words: else one word put
+  in the middle of a short post would make it new. In a longer post the same words may stand by chance.
+
+Phrases of up to three words are everybody's: a text below four words is a copy only if it is the whole of a post. Where
+there are no words at all, as in a row of emoji, all other characters are compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.errors import CheckpointError
+from models_app.ml.training.state import StateError, load_state, save_state
+from models_app.ml.words import own_text, words
+
+from .overlap import in_order, longest_run
+
+FORMAT: Final = 1
+LONGEST_RUN: Final = 15
+LARGEST_SHARE: Final = (7, 10)
+FEWEST_WORDS: Final = 4
+_GRAM: Final = LONGEST_RUN + 1
+_NO_WORD: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The post that a text is closest to.
+
+    post: its index; share: how many of the text's words it has, in order, of 1; run: how many at most in a row;
+    is_copy: whether that is too much.
+    """
+
+    post: int
+    share: float
+    run: int
+    is_copy: bool
+
+
+class CopyGuard:
+    """Knows the posts that a model learned from by fingerprints of their words, not by their text.
+
+    A fingerprint is a keyed hash of 64 bits; the key is random and lies beside the fingerprints. No text can be read
+    out of them, but whoever has them can try words, as whoever has the model can let it write.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        vocabulary: NDArray[np.uint64],
+        text: NDArray[np.uint32],
+        ends: NDArray[np.int64],
+        wordless: NDArray[np.uint64],
+    ) -> None:
+        """key: of the hashes; vocabulary (V,): the fingerprints of all words, sorted; text (N,): the words of all posts
+        as places in it; ends (P,): where each post ends in `text`; wordless: of each post without words, in order, the
+        fingerprint of the whole."""
+        self._key, self._vocabulary, self._text, self._ends, self._wordless = key, vocabulary, text, ends, wordless
+        self._lengths = np.diff(ends, prepend=0)  # (P,)
+
+    @classmethod
+    def of(cls, posts: Iterable[str], *, beside: CopyGuard | None = None) -> CopyGuard:
+        """Returns the guard of the posts, and of what `beside` knows that is not among them: that comes after them."""
+        key = beside._key if beside else secrets.token_bytes(16)
+        numbers: dict[str, int] = {}
+        text: list[int] = []
+        ends: list[int] = []
+        wordless: list[int] = []
+        for post in posts:
+            before = len(text)
+            text += [numbers.setdefault(word, len(numbers)) for word in words(post)]
+            ends.append(len(text))
+            if len(text) == before:
+                wordless.append(_fingerprint(_signs(post), key))
+        fingerprints = np.array([_fingerprint(word, key) for word in numbers], np.uint64)
+        vocabulary, places = np.unique(fingerprints, return_inverse=True)
+        own = cls(
+            key,
+            vocabulary,
+            places.astype(np.uint32)[np.array(text, np.int64)],
+            np.array(ends, np.int64),
+            np.array(wordless, np.uint64),
+        )
+        return own._joined(beside) if beside and len(beside) else own
+
+    def _joined(self, other: CopyGuard) -> CopyGuard:
+        """Returns the guard of these posts and, after them, of those of `other` that are not among them."""
+        vocabulary = np.union1d(self._vocabulary, other._vocabulary)
+        mine = np.searchsorted(vocabulary, self._vocabulary).astype(np.uint32)[self._text]
+        theirs = np.searchsorted(vocabulary, other._vocabulary).astype(np.uint32)[other._text]
+        known = {post.tobytes() for post in _posts(mine, self._ends)}
+        new = [post for post in _posts(theirs, other._ends) if post.tobytes() not in known and post.size]
+        signs = np.setdiff1d(other._wordless, self._wordless)
+        lengths = [*self._lengths, *map(len, new), *[0] * len(signs)]
+        return CopyGuard(
+            self._key,
+            vocabulary,
+            np.concatenate([mine, *new]),
+            np.cumsum(lengths, dtype=np.int64),
+            np.concatenate([self._wordless, signs]),
+        )
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def is_copy(self, text: str) -> bool:
+        """Returns whether the text is a copy of one of the posts."""
+        query = self._query(text)
+        if not query.words:
+            return bool((self._wordless == query.signs).any())
+        return next(self._copies(query), None) is not None
+
+    def nearest(self, text: str) -> Nearest | None:
+        """Returns the post that the text is a copy of, else the one that has most of its words in order.
+
+        Among several the one with the longest run counts, then the first. None where no post has a word of the text.
+        """
+        query = self._query(text)
+        if not query.words:
+            found = np.flatnonzero(self._wordless == query.signs)
+            if not found.size:
+                return None
+            return Nearest(int(np.flatnonzero(self._lengths == 0)[found[0]]), 1.0, 0, True)
+        best = max(self._copies(query), key=_closeness, default=None)
+        return best or self._closest(query)
+
+    def _closest(self, query: _Query) -> Nearest | None:
+        overlap = self._overlap(query)
+        best: Nearest | None = None
+        for post in np.argsort(-overlap, kind="stable").tolist():
+            # No post has more words in order than it has at all.
+            if overlap[post] == 0 or (best and overlap[post] / len(query.words) < best.share):
+                break
+            places = self._places(query, post)
+            if best and in_order(places, len(query.words)) / len(query.words) < best.share:
+                continue
+            found = self._compared(query, post, places)
+            if best is None or _closeness(found) > _closeness(best):
+                best = found
+        return best
+
+    def _copies(self, query: _Query) -> Iterator[Nearest]:
+        """Yields the posts that the text is a copy of."""
+        count = len(query.words)
+        least = count if count < FEWEST_WORDS else _more_than_share(count)
+        candidates = np.flatnonzero(self._overlap(query) >= least)
+        if least > LONGEST_RUN:
+            candidates = np.union1d(candidates, self._sharing_a_gram(query))
+        for post in candidates.tolist():
+            found = self._compared(query, post, self._places(query, post))
+            if found.is_copy:
+                yield found
+
+    def _places(self, query: _Query, post: int) -> list[Sequence[int]]:
+        """Returns for each word of the post where the text has it."""
+        end, length = self._ends[post], self._lengths[post]
+        return [query.places.get(word, ()) for word in self._text[end - length : end].tolist()]
+
+    @staticmethod
+    def _compared(query: _Query, post: int, places: Sequence[Sequence[int]]) -> Nearest:
+        count, length = len(query.words), len(places)
+        run, common = longest_run(places), in_order(places, count)
+        if count < FEWEST_WORDS:
+            is_copy = run == count == length
+        else:
+            least = _more_than_share(count)
+            is_copy = run > LONGEST_RUN or run >= least or (common >= least and 2 * length <= 3 * count)
+        return Nearest(post, common / count, run, is_copy)
+
+    def _query(self, text: str) -> _Query:
+        found = [_fingerprint(word, self._key) for word in words(text)]
+        if not found:
+            signs = _signs(text)
+            return _Query([], {}, _fingerprint(signs, self._key) if signs else -1)
+        fingerprints = np.array(found, np.uint64)
+        first = np.searchsorted(self._vocabulary, fingerprints)
+        last = np.searchsorted(self._vocabulary, fingerprints, "right")
+        numbers = np.where(last > first, first, _NO_WORD).tolist()
+        where: dict[int, list[int]] = {}
+        for place, word in enumerate(numbers):
+            if word != _NO_WORD:
+                where.setdefault(word, []).append(place)
+        return _Query(numbers, where, -1)
+
+    def _overlap(self, query: _Query) -> NDArray[Any]:
+        """Returns for each post (P,) how many words of the text it has, in whatever order."""
+        starts, posts, counts = self._index
+        spans = [slice(starts[word], starts[word + 1]) for word in query.places]
+        if not spans:
+            return np.zeros(len(self))
+        weights = [np.minimum(counts[span], len(query.places[w])) for span, w in zip(spans, query.places, strict=True)]
+        return np.bincount(np.concatenate([posts[span] for span in spans]), np.concatenate(weights), len(self))
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint16]]:
+        """Returns starts (V + 1,), posts, counts: starts[w]:starts[w + 1] are the posts with word w, and how often."""
+        total = max(1, len(self))
+        pairs = self._text.astype(np.int64) * total + np.repeat(np.arange(len(self)), self._lengths)
+        pairs, counts = np.unique(pairs, return_counts=True)
+        starts = np.searchsorted(pairs, np.arange(len(self._vocabulary) + 1) * total)
+        return starts, (pairs % total).astype(np.int32), counts.astype(np.uint16)
+
+    def _sharing_a_gram(self, query: _Query) -> NDArray[np.int64]:
+        """Returns the posts that have 16 words in a row in common with the text."""
+        grams, posts = self._grams
+        if not grams.size:
+            return posts
+        numbers = np.array(query.words)
+        # A run cannot go through a word that no post has; the place -1 gives its hash some value all the same.
+        whole = np.lib.stride_tricks.sliding_window_view(numbers != _NO_WORD, _GRAM).all(axis=1)
+        hashes = _gram_hashes(self._vocabulary[numbers])[whole]
+        first, last = np.searchsorted(grams, hashes), np.searchsorted(grams, hashes, "right")
+        return np.unique(np.concatenate([posts[a:b] for a, b in zip(first, last, strict=True)] or [posts[:0]]))
+
+    @cached_property
+    def _grams(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """The hashes of all runs of 16 words, sorted, and the post of each."""
+        if len(self._text) < _GRAM:
+            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        hashes = _gram_hashes(self._vocabulary[self._text])
+        post = np.repeat(np.arange(len(self)), self._lengths)
+        within = post[: len(hashes)] == post[_GRAM - 1 :]
+        hashes, post = hashes[within], post[: len(hashes)][within]
+        order = np.argsort(hashes, kind="stable")
+        return hashes[order], post[order]
+
+    def save(self, path: Path) -> None:
+        """The file holds the fingerprints on return, and no text; a kill meanwhile leaves the old or the new file."""
+        arrays: dict[str, NDArray[Any]] = {
+            "key": np.frombuffer(self._key, np.uint8),
+            "vocabulary": self._vocabulary,
+            "text": self._text,
+            "ends": self._ends,
+            "wordless": self._wordless,
+        }
+        save_state(path, arrays, {"format": FORMAT})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Returns the guard in the file; FileNotFoundError without one, CheckpointError for a damaged one."""
+        try:
+            arrays, facts = load_state(path)
+        except StateError as error:
+            raise CheckpointError(f"{error} Restore the model from a backup.") from error
+        if facts.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} has format {facts.get('format')!r}, but this version reads {FORMAT}; update Bot Factory."
+            )
+        return cls(arrays["key"].tobytes(), arrays["vocabulary"], arrays["text"], arrays["ends"], arrays["wordless"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A text as a guard sees it: its words, by number; the places of each word that a post has too; of a text without
+    words the fingerprint of its signs, -1 where it has none."""
+
+    words: list[int]
+    places: Mapping[int, Sequence[int]]
+    signs: int
+
+
+def _more_than_share(count: int) -> int:
+    """Returns the fewest words that are more than 70 % of `count`."""
+    part, whole = LARGEST_SHARE
+    return count * part // whole + 1
+
+
+def _closeness(found: Nearest) -> tuple[float, int, int]:
+    return found.share, found.run, -found.post
+
+
+def _fingerprint(text: str, key: bytes) -> int:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def _signs(text: str) -> str:
+    """The characters of a text without words: emoji and the like."""
+    return own_text(text).replace(" ", "")
+
+
+def _posts(text: NDArray[np.uint32], ends: NDArray[np.int64]) -> Iterator[NDArray[np.uint32]]:
+    start = 0
+    for end in ends.tolist():
+        yield text[start:end]
+        start = end
+
+
+def _gram_hashes(fingerprints: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Returns a hash of each run of 16 words: a polynomial of their fingerprints, modulo 2 ** 64."""
+    count = len(fingerprints) - _GRAM + 1
+    hashes = np.zeros(count, np.uint64)
+    for place in range(_GRAM):
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + fingerprints[place : place + count]
+    return hashes

@@ -1,0 +1,208 @@
+"""Posts to batches: reading, splitting, and packing into windows that predict each character exactly once an epoch.
+
+A post `b1..bn` becomes the inputs END b1..bn and the targets b1..bn END. Posts lie one behind the other in B parallel
+rows that are cut into windows of T symbols, so that one post's end mark is also the next one's start mark: the network
+sets its state to zero where the input is END. The state is carried from window to window.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import lzma
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.errors import LearningError, TooFewPosts
+from models_app.ml.vocabulary import END, encode
+
+from .mention_augmentation import Renaming
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One window of B rows: inputs and targets (B, T) uint8, weights (B, T) float32 with 0 for padding."""
+
+    inputs: NDArray[np.uint8]
+    targets: NDArray[np.uint8]
+    weights: NDArray[np.float32]
+
+
+def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> tuple[list[str], list[str]]:
+    """Returns (training, validation) posts: a seeded random split with at least one post on each side."""
+    if len(posts) < 2:
+        raise TooFewPosts(f"A model needs 2 posts or more, one to learn from and one to check; there are {len(posts)}.")
+    if not 0 < validation_share < 1:
+        raise ValueError(f"validation_share must lie between 0 and 1, not {validation_share!r}.")
+    count = min(len(posts) - 1, max(1, round(len(posts) * validation_share)))
+    chosen = set(np.random.default_rng(seed).permutation(len(posts))[:count].tolist())
+    train = [post for index, post in enumerate(posts) if index not in chosen]
+    return train, [posts[index] for index in sorted(chosen)]
+
+
+def stream_posts(paths: Sequence[Path]) -> Iterator[str]:
+    """Yields the posts, one a line, of UTF-8 files (.txt, .xz, .gz) in constant memory; empty lines are skipped.
+
+    Raises LearningError for a file that is missing, damaged or not UTF-8.
+    """
+    for path in paths:
+        number = 0
+        try:
+            with _open_text(path) as lines:
+                for number, line in enumerate(lines, 1):  # noqa: B007
+                    post = line.rstrip("\r\n")
+                    if post.strip():
+                        yield post
+        except FileNotFoundError as error:
+            raise LearningError(f"The file {path} does not exist.") from error
+        except UnicodeDecodeError as error:
+            raise LearningError(f"{path} is not UTF-8 text after line {number}; convert it to UTF-8.") from error
+        except (OSError, EOFError, lzma.LZMAError) as error:
+            raise LearningError(f"{path} cannot be read after line {number}: {error}.") from error
+
+
+def _open_text(path: Path) -> IO[str]:
+    # newline="\n": only the line feed ends a post; a form feed or U+2028 inside one must not cut it.
+    if path.suffix == ".xz":
+        return lzma.open(path, "rt", encoding="utf-8", newline="\n")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="\n")
+    return path.open(encoding="utf-8", newline="\n")
+
+
+def epoch_batches(
+    posts: Sequence[NDArray[np.uint8]], *, batch_size: int, sequence_length: int, seed: int, epoch: int
+) -> tuple[int, Iterator[Batch]]:
+    """Returns the number of batches and the batches of one epoch; the order of posts depends on seed and epoch alone.
+
+    Every symbol of every post, its end mark included, is a target of weight 1 exactly once.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    rows = _balanced_rows(posts, min(batch_size, len(posts)), rng)
+    lengths = [sum(posts[index].size + 1 for index in row) for row in rows]
+    windows = -(-max(lengths) // sequence_length)
+    return windows, _windows([_laid_out(posts, row) for row in rows], windows, sequence_length)
+
+
+def _balanced_rows(posts: Sequence[NDArray[np.uint8]], count: int, rng: np.random.Generator) -> list[list[int]]:
+    """Returns indices of posts for each row: the longest first to the shortest row, then shuffled within the row."""
+    order = rng.permutation(len(posts))
+    order = order[np.argsort([-posts[index].size for index in order], kind="stable")]
+    heap = [(0, row) for row in range(count)]
+    rows: list[list[int]] = [[] for _ in range(count)]
+    for index in order.tolist():
+        length, row = heapq.heappop(heap)
+        rows[row].append(index)
+        heapq.heappush(heap, (length + posts[index].size + 1, row))
+    for members in rows:
+        rng.shuffle(members)
+    return rows
+
+
+def _laid_out(posts: Sequence[NDArray[np.uint8]], members: Sequence[int]) -> NDArray[np.uint8]:
+    """Returns the targets of a row: each post's bytes and END."""
+    mark = np.array([END], np.uint8)
+    return np.concatenate([part for index in members for part in (posts[index], mark)])
+
+
+def _windows(rows: Sequence[NDArray[np.uint8]], windows: int, length: int) -> Iterator[Batch]:
+    shape = (len(rows), windows * length)
+    targets = np.full(shape, END, np.uint8)
+    weights = np.zeros(shape, np.float32)
+    for index, row in enumerate(rows):
+        targets[index, : row.size] = row
+        weights[index, : row.size] = 1
+    inputs = np.full(shape, END, np.uint8)
+    inputs[:, 1:] = targets[:, :-1]
+    for start in range(0, shape[1], length):
+        part = slice(start, start + length)
+        yield Batch(inputs[:, part], targets[:, part], weights[:, part])
+
+
+class StreamPacker:
+    """Endless full batches from files of any size in constant memory; the position can be saved and resumed exactly.
+
+    Posts are read in chunks of `shuffle_posts`, each renamed and shuffled by (seed, pass, chunk); the files' order is
+    shuffled in each pass. `position()` is JSON-ready; a new packer given it yields the batches that this one would have
+    yielded.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        batch_size: int,
+        sequence_length: int,
+        seed: int,
+        shuffle_posts: int = 20_000,
+        renaming: Renaming | None = None,
+        position: dict[str, Any] | None = None,
+    ) -> None:
+        self._paths = list(paths)
+        self._length = sequence_length
+        self._seed = seed
+        self._shuffle_posts = shuffle_posts
+        self._renaming = renaming
+        start = position or {"pass": 0, "chunk": 0, "offset": 0, "rows": [""] * batch_size, "last": [END] * batch_size}
+        self._pass, self._chunk, self._offset = int(start["pass"]), int(start["chunk"]), int(start["offset"])
+        self._rows = [bytearray.fromhex(row) for row in start["rows"]]
+        self._last = np.array(start["last"], np.uint8)
+        if len(self._rows) != batch_size:
+            raise ValueError(f"The saved position has {len(self._rows)} rows, but the batch size is {batch_size}.")
+        self._posts = self._shuffled(self._pass, self._chunk, self._offset)
+
+    def position(self) -> dict[str, Any]:
+        """Returns where the packer stands, as JSON-ready values."""
+        return {
+            "pass": self._pass,
+            "chunk": self._chunk,
+            "offset": self._offset,
+            "rows": [row.hex() for row in self._rows],
+            "last": self._last.tolist(),
+        }
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        length = self._length
+        targets = np.empty((len(self._rows), length), np.uint8)
+        for index, row in enumerate(self._rows):
+            while len(row) < length:
+                row += next(self._posts)
+                row.append(END)
+            targets[index] = np.frombuffer(bytes(row[:length]), np.uint8)
+            del row[:length]
+        inputs = np.empty_like(targets)
+        inputs[:, 0] = self._last
+        inputs[:, 1:] = targets[:, :-1]
+        self._last = targets[:, -1].copy()
+        return Batch(inputs, targets, np.ones(targets.shape, np.float32))
+
+    def _shuffled(self, number: int, chunk: int, offset: int) -> Iterator[bytes]:
+        """Yields posts for ever from this pass, chunk and offset on, and keeps the position up to date."""
+        while True:
+            order = np.random.default_rng([self._seed, number]).permutation(len(self._paths))
+            posts = stream_posts([self._paths[index] for index in order])
+            for _ in range(chunk * self._shuffle_posts):
+                next(posts, None)
+            found = chunk > 0
+            while batch := list(islice(posts, self._shuffle_posts)):
+                found = True
+                if self._renaming:
+                    batch = self._renaming.renamed(batch, f"{self._seed} {number} {chunk}")
+                picks = np.random.default_rng([self._seed, number, chunk]).permutation(len(batch))
+                for index in picks[offset:].tolist():
+                    offset += 1
+                    self._pass, self._chunk, self._offset = number, chunk, offset
+                    yield encode(batch[index]).tobytes()
+                chunk, offset = chunk + 1, 0
+            if not found:
+                raise TooFewPosts("The corpus holds no post to learn from.")
+            number, chunk, offset = number + 1, 0, 0

@@ -1,0 +1,188 @@
+"""A network, its optimizer and one training step: what fine-tuning and base training share. Imports TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models_app.ml.config import NetworkConfig
+from models_app.ml.errors import TrainingDiverged
+from models_app.ml.networks.fused_ops import cross_entropy, dropout_mask
+from models_app.ml.networks.mixed_matmul import product_type
+from models_app.ml.networks.registry import kind_of
+
+from .dataset import Batch
+from .optimizers import optimizer as optimizer_named
+from .tf_threads import share_out
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Learner:
+    """Holds a network and an optimizer with clipping of the global gradient norm.
+
+    The recurrent state of the training rows lives here between steps; `reset` sets it to zero. `dropout` may be given
+    another value between steps, but not turned on or off.
+    """
+
+    def __init__(
+        self,
+        network: NetworkConfig,
+        weights: Mapping[str, NDArray[Any]],
+        *,
+        beta_2: float,
+        clip_norm: float,
+        dropout: float = 0.0,
+        optimizer: str = "adam",
+        products: str | None = None,
+    ) -> None:
+        share_out()
+        kind = product_type(products)
+        self._model = kind_of(network).build(network, kind)
+        self._model.set_named_weights(weights)
+        self._optimizer = optimizer_named(optimizer, beta_2=beta_2, clip_norm=clip_norm, products=kind)
+        self._optimizer.build(self._model.trainable_variables)
+        self.dropout = dropout
+        self._state: tuple[Any, ...] = ()
+        # One graph for each shape of batch; reduce_retracing would lose the static shapes that unrolling needs.
+        # No branch or loop in them depends on a tensor, so what rewrites those would take time for nothing.
+        self._step = tf.function(self._train_step, autograph=False)
+        self._check = tf.function(self._validation_step, autograph=False)
+
+    def reset(self, rows: int) -> None:
+        """The training rows are before their first post: zero state."""
+        self._state = self._model.zero_state(rows)
+
+    def train(self, batch: Batch, *, learning_rate: float, seed: tuple[int, int] = (0, 0)) -> tuple[float, float]:
+        """The weights have moved by one step; returns the summed loss in nats and the number of symbols it is of.
+
+        Dropout is drawn from `seed` alone. Raises TrainingDiverged where the loss is not a finite number.
+        """
+        loss, self._state = self._step(
+            tf.constant(batch.inputs),
+            tf.constant(batch.targets),
+            tf.constant(batch.weights),
+            self._state,
+            tf.constant(learning_rate, tf.float32),
+            tf.constant(seed, tf.int32),
+            tf.constant(self.dropout, tf.float32),
+        )
+        return _finite(float(loss)), float(batch.weights.sum())
+
+    def validate(
+        self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None, *, exact: bool = True
+    ) -> tuple[float, float]:
+        """Returns the summed loss in nats and the number of symbols, with dropout off.
+
+        Products are in float32, or, where that is not `exact`, in the type of training: sooner done, and near enough to
+        choose by. `between` is called before each batch; what it raises ends the validation. Raises TrainingDiverged as
+        `train`.
+        """
+        total = count = 0.0
+        state: tuple[Any, ...] = ()
+        for batch in batches:
+            between()
+            state = state or self._model.zero_state(batch.inputs.shape[0])
+            loss, state = self._check(
+                tf.constant(batch.inputs), tf.constant(batch.targets), tf.constant(batch.weights), state, exact
+            )
+            total += float(loss)
+            count += float(batch.weights.sum())
+        return _finite(total), count
+
+    def weights(self) -> Arrays:
+        """Returns copies of the network's weights by name."""
+        return dict(self._model.named_weights())
+
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """The network has these weights; optimizer and recurrent state stay as they are."""
+        self._model.set_named_weights(weights)
+
+    def start_over(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """The network has these weights and its optimizer knows of no step; the recurrent state stays as it is."""
+        self.set_weights(weights)
+        for slot in self._optimizer.variables:
+            slot.assign(tf.zeros_like(slot))
+
+    def snapshot(self) -> Arrays:
+        """Returns copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
+        slots = {
+            f"optimizer.{index:03d}": np.array(slot.numpy()) for index, slot in enumerate(self._optimizer.variables)
+        }
+        states = {f"state.{index}": np.array(part.numpy()) for index, part in enumerate(self._state)}
+        return {f"weights.{name}": array for name, array in self.weights().items()} | slots | states
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Training goes on as from the moment of the snapshot; KeyError or ValueError where it does not fit."""
+        names = [variable.name for variable in self._model.trainable_variables]
+        self._model.set_named_weights({name: arrays[f"weights.{name}"] for name in names})
+        for index, slot in enumerate(self._optimizer.variables):
+            slot.assign(arrays[f"optimizer.{index:03d}"])
+        parts = sorted(name for name in arrays if name.startswith("state."))
+        self._state = tuple(tf.constant(arrays[name]) for name in parts)
+
+    def _train_step(
+        self,
+        inputs: Any,
+        targets: Any,
+        weights: Any,
+        state: tuple[Any, ...],
+        learning_rate: Any,
+        seed: Any,
+        dropout: Any,
+    ) -> Any:
+        losses, states = [], []
+        with tf.GradientTape() as tape:
+            for number, part in enumerate(_halves(inputs.shape[0])):
+                hide = None
+                if self.dropout:
+                    shape = self._model.hide_shape(part.stop - part.start, inputs.shape[1])
+                    hide = dropout_mask(dropout, shape, seed + tf.constant([0, number << 24]))
+                logits, after = self._model(inputs[part], tuple(array[part] for array in state), hide)
+                losses.append(_loss(logits, targets[part], weights[part]))
+                states.append(after)
+            loss = tf.add_n(losses)
+            mean = loss / (inputs.shape[0] * inputs.shape[1])
+        variables = self._model.trainable_variables
+        self._optimizer.learning_rate.assign(learning_rate)
+        self._optimizer.apply(tape.gradient(mean, variables), variables)
+        return loss, _joined(states)
+
+    def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], exact: bool) -> Any:
+        losses, states = [], []
+        products = "float32" if exact else self._model.products
+        for part in _halves(inputs.shape[0]):
+            logits, after = self._model(inputs[part], tuple(array[part] for array in state), products=products)
+            losses.append(_loss(logits, targets[part], weights[part]))
+            states.append(after)
+        return tf.add_n(losses), _joined(states)
+
+
+def _halves(rows: int) -> list[slice]:
+    """Returns the rows as two independent halves: their unrolled chains run side by side, one on each core."""
+    return [slice(0, rows)] if rows < 8 else [slice(0, rows // 2), slice(rows // 2, rows)]
+
+
+def _joined(states: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Returns the halves' states as that of all rows."""
+    return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+
+
+def _finite(loss: float) -> float:
+    if math.isfinite(loss):
+        return loss
+    raise TrainingDiverged(
+        "The loss stopped being a number; start again with a smaller learning rate (half of it is a good try)."
+    )
+
+
+def _loss(logits: Any, targets: Any, weights: Any) -> Any:
+    """Returns the summed weighted cross-entropy in nats of logits (T, B, 256) and targets (B, T)."""
+    labels = tf.reshape(tf.transpose(tf.cast(targets, tf.int32)), (-1,))
+    each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), labels)  # (T * B,)
+    return tf.reduce_sum(each * tf.reshape(tf.transpose(weights), (-1,)))

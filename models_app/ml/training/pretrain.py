@@ -1,0 +1,333 @@
+"""The base model: one long training over a corpus of any size that can be stopped and resumed.
+
+`directory` gets the checkpoint with the best validation loss; `directory/.training/` holds the state to go on from and
+the losses for TensorBoard, `directory/training.csv` the losses for everybody else.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.checkpoint import Checkpoint, recover, save
+from models_app.ml.config import NetworkConfig, PretrainConfig
+from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.vocabulary import encode
+
+from . import losses
+from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
+from .event_log import EventLog
+from .events import Control, PretrainProgress, PretrainValidation
+from .interrupts import interruptible
+from .learner import Learner
+from .mention_augmentation import Renaming
+from .schedule import learning_rate
+from .state import StateError, load_state, save_state
+
+__all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
+
+STATE: Final = Path(".training") / "state.safetensors"
+EVENTS: Final = Path(".training") / "events"
+LOSSES: Final = "training.csv"
+#: Weights are stored in float16 where that costs no more than this many bits a character.
+HALF_COSTS: Final = 0.0005
+_VALIDATION_ROWS: Final = 128
+_POSTS_BETWEEN_LOOKS: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Validation:
+    """Encoded validation posts and how many characters they are, one end mark a post included."""
+
+    posts: list[NDArray[np.uint8]]
+    characters: int
+
+    def batches(self, length: int) -> Iterator[Batch]:
+        return epoch_batches(self.posts, batch_size=_VALIDATION_ROWS, sequence_length=length, seed=0, epoch=0)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a training lasts: minutes of training alone, or megabytes (10**6 bytes) read, whichever is given.
+
+    The learning rate follows it. Megabytes make the same model on a busy machine as on an idle one.
+    """
+
+    minutes: float | None = None
+    megabytes: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [amount for amount in (self.minutes, self.megabytes) if amount is not None]
+        if len(given) != 1 or not 0 < given[0] < math.inf:
+            raise ValueError("Say how long to train, in minutes or in megabytes: one of them, and more than 0.")
+
+    def spent(self, seconds: float, bytes_seen: int) -> float:
+        """Returns the share that is spent, from 0 to 1 (or beyond)."""
+        return seconds / 60 / self.minutes if self.minutes else bytes_seen / 1e6 / (self.megabytes or 1)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What changes while training; saved with the state."""
+
+    elapsed: float = 0.0  # seconds of training, without validation and start-up
+    steps: int = 0
+    bytes_seen: int = 0
+    loss_sum: float = 0.0
+    loss_count: float = 0.0
+    last_validation: float = 0.0
+    best_loss: float = math.inf
+    best_minutes: float = 0.0
+
+    def facts(self) -> dict[str, Any]:
+        best = None if math.isinf(self.best_loss) else self.best_loss
+        return {name: getattr(self, name) for name in self.__slots__} | {"best_loss": best}
+
+    def train_loss(self) -> float:
+        return self.loss_sum / self.loss_count if self.loss_count else math.nan
+
+
+def pretrain(
+    *,
+    corpus: Sequence[Path],
+    validation: Path,
+    directory: Path,
+    budget: Budget,
+    resume: bool,
+    network: NetworkConfig | None = None,
+    config: PretrainConfig | None = None,
+    start: Checkpoint | None = None,
+    on_progress: Callable[[PretrainProgress], None] = lambda _: None,
+    on_validation: Callable[[PretrainValidation], None] = lambda _: None,
+    control: Control = lambda: "go",
+) -> Checkpoint:
+    """The directory holds a base model trained for this long; returns it.
+
+    With `resume` the training state in the directory is taken up, if there is one, within the same schedule; without
+    it the training starts anew, from the weights of `start` where that is given, else from first weights of `network`.
+    "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the state first and raise
+    Cancelled. Raises CheckpointError for a training state that cannot be used.
+    """
+    network = start.network if start else network or NetworkConfig()
+    with interruptible(control) as asked:
+        work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start, asked)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        recover(directory)
+        if resume and (directory / STATE).exists():
+            work.resume()
+        else:
+            work.start()
+        return work.run(on_progress, on_validation)
+
+
+class _Pretraining:
+    def __init__(
+        self,
+        corpus: Sequence[Path],
+        validation: Path,
+        directory: Path,
+        budget: Budget,
+        network: NetworkConfig,
+        config: PretrainConfig,
+        begin: Checkpoint | None,
+        control: Control,
+    ) -> None:
+        self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
+        self._budget, self._begin, self._control = budget, begin, control
+        self._sample = _read_validation(validation, config.validation_stride)
+        self._validation_file = validation
+        self._run = _Run()
+        self._renaming = Renaming(self._every_post(), names=config.new_names, tags=config.new_tags)
+        first = begin.weights if begin else kind_of(network).first_weights(network, config.seed)
+        self._best: dict[str, NDArray[Any]] = dict(first)
+        self._learner = Learner(
+            network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm, optimizer=config.optimizer
+        )
+
+    def _every_post(self) -> Iterator[str]:
+        """The whole corpus, which takes a while; what was saved before stays as it is if this is cut short."""
+        for number, post in enumerate(stream_posts(self._corpus), start=1):
+            if number % _POSTS_BETWEEN_LOOKS == 0 and self._control() == "cancel":
+                raise Cancelled("Training stopped before it began; run it with resume to go on.")
+            yield post
+
+    def start(self) -> None:
+        self._packer = self._packed(None)
+        self._learner.reset(self._config.batch_size)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        # First of all: what is killed before its first save must not go on as the training before it.
+        (self._directory / STATE).unlink(missing_ok=True)
+        losses.begin(self._directory / LOSSES)
+
+    def resume(self) -> None:
+        path = self._directory / STATE
+        try:
+            arrays, facts = load_state(path)
+            if facts["origin"] != self._origin():
+                raise StateError(f"{path} belongs to another corpus, network or configuration")
+            run = dict(facts["run"])
+            run["best_loss"] = math.inf if run["best_loss"] is None else run["best_loss"]
+            self._run = _Run(**run)
+            self._packer = self._packed(facts["position"])
+            self._learner.restore(arrays)
+            self._best = {name: arrays[f"best.{name}"] for name in self._best}
+        except (StateError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"Training cannot go on from {path} ({error}); start without resume, which begins anew."
+            ) from error
+        # Losses written after the state was saved will be written again: the curve must not run twice.
+        losses.forget_after(self._directory / LOSSES, self._run.bytes_seen)
+
+    def run(
+        self,
+        on_progress: Callable[[PretrainProgress], None],
+        on_validation: Callable[[PretrainValidation], None],
+    ) -> Checkpoint:
+        with EventLog(self._directory / EVENTS, step=self._run.steps) as events:
+            return self._trained(on_progress, on_validation, events)
+
+    def _trained(
+        self,
+        on_progress: Callable[[PretrainProgress], None],
+        on_validation: Callable[[PretrainValidation], None],
+        events: EventLog,
+    ) -> Checkpoint:
+        config, run = self._config, self._run
+        saved = told = run.elapsed
+        since = (run.elapsed, run.bytes_seen)
+        first = True
+        while self._spent() < 1:
+            asked = self._control()
+            if asked == "cancel":
+                self._save_state()
+                raise Cancelled(f"Training stopped after {run.elapsed / 60:.1f} minutes; run it with resume to go on.")
+            if asked == "stop":
+                break
+            begun = time.monotonic()
+            rate = self._rate()
+            loss, count = self._learner.train(next(self._packer), learning_rate=rate)
+            # The first step builds the graph, which is no training.
+            run.elapsed += 0 if first else time.monotonic() - begun
+            first = False
+            run.steps += 1
+            run.bytes_seen += int(count)
+            run.loss_sum, run.loss_count = run.loss_sum + loss, run.loss_count + count
+            if run.elapsed - told >= 5:
+                on_progress(self._progress(rate, since))
+                told, since = run.elapsed, (run.elapsed, run.bytes_seen)
+            if run.elapsed - run.last_validation >= config.validation_minutes * 60:
+                on_validation(self._validated(events))
+            if run.elapsed - saved >= config.save_minutes * 60:
+                self._save_state()
+                saved = run.elapsed
+        if run.loss_count:
+            on_validation(self._validated(events))
+        self._save_state()
+        return self._finished()
+
+    def _rate(self) -> float:
+        config, run = self._config, self._run
+        return learning_rate(
+            peak=config.learning_rate,
+            final=config.final_learning_rate,
+            warmup_steps=config.warmup_steps,
+            step=run.steps,
+            fraction=self._spent(),
+        )
+
+    def _spent(self) -> float:
+        return self._budget.spent(self._run.elapsed, self._run.bytes_seen)
+
+    def _progress(self, rate: float, since: tuple[float, int]) -> PretrainProgress:
+        run = self._run
+        speed = (run.bytes_seen - since[1]) / (run.elapsed - since[0])
+        spent = self._spent()
+        left = run.elapsed * (1 - spent) / spent
+        return PretrainProgress(run.elapsed / 60, spent, run.bytes_seen, speed, rate, run.train_loss(), left)
+
+    def _validated(self, events: EventLog) -> PretrainValidation:
+        """Validates on the sample, keeps the weights if they are the best, and writes checkpoint and losses."""
+        run, rate = self._run, self._rate()
+        total, count = self._learner.validate(self._sample.batches(self._config.sequence_length))
+        loss, train_loss = total / count, run.train_loss()
+        best = loss < run.best_loss
+        run.last_validation, run.loss_sum, run.loss_count = run.elapsed, 0.0, 0.0
+        bits = total / math.log(2) / self._sample.characters
+        if best:
+            run.best_loss, run.best_minutes = loss, run.elapsed / 60
+            self._best = self._learner.weights()
+            self._write({"validation_loss": loss, "bits_per_character": bits, "train_loss": train_loss, "sample": True})
+        row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
+        losses.append(self._directory / LOSSES, row)
+        told = {"loss/train": train_loss, "loss/validation": loss, "bits_per_character": bits, "learning_rate": rate}
+        events.scalars(run.steps, told)
+        return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
+
+    def _finished(self) -> Checkpoint:
+        """Measures the best weights on the whole validation file and writes them."""
+        config = self._config
+        whole = _read_validation(self._validation_file, 1)
+        self._learner.set_weights(self._best)
+        total, count = self._learner.validate(whole.batches(config.sequence_length))
+        bits = total / math.log(2) / whole.characters
+        self._learner.set_weights({name: array.astype(np.float16) for name, array in self._best.items()})
+        half_total, half_count = self._learner.validate(whole.batches(config.sequence_length))
+        half_bits = half_total / math.log(2) / whole.characters
+        if half_bits - bits <= HALF_COSTS:
+            figures = {"validation_loss": half_total / half_count, "bits_per_character": half_bits}
+            return self._write({**figures, "bits_per_character_in_float32": bits, "sample": False}, half=True)
+        return self._write({"validation_loss": total / count, "bits_per_character": bits, "sample": False})
+
+    def _write(self, figures: dict[str, Any], *, half: bool = False) -> Checkpoint:
+        run, begin = self._run, self._begin
+        earlier = {"sha256": begin.sha256, "bytes_seen": begin.meta.get("bytes_seen")} if begin else None
+        meta = {
+            "name": "base",
+            "corpus": [{"file": path.name, "bytes": path.stat().st_size} for path in self._corpus],
+            "validation": self._validation_file.name,
+            "bytes_seen": run.bytes_seen,
+            "started_from": earlier,
+            "minutes": round(run.elapsed / 60, 2),
+            "best_minutes": round(run.best_minutes, 2),
+            "config": self._config.as_dict(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        return save(self._directory, network=self._network, weights=self._best, meta=meta | figures, half=half)
+
+    def _save_state(self) -> None:
+        arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}
+        facts = {"origin": self._origin(), "run": self._run.facts(), "position": self._packer.position()}
+        save_state(self._directory / STATE, arrays, facts)
+
+    def _origin(self) -> dict[str, Any]:
+        """What must be the same for a saved state to be taken up; the budget may differ."""
+        files = [path.name for path in self._corpus]
+        return {"corpus": files, "network": self._network.as_dict(), "config": self._config.as_dict()}
+
+    def _packed(self, position: dict[str, Any] | None) -> StreamPacker:
+        config = self._config
+        return StreamPacker(
+            self._corpus,
+            batch_size=config.batch_size,
+            sequence_length=config.sequence_length,
+            seed=config.seed,
+            shuffle_posts=config.shuffle_posts,
+            renaming=self._renaming,
+            position=position,
+        )
+
+
+def _read_validation(path: Path, stride: int) -> _Validation:
+    texts = [post for index, post in enumerate(stream_posts([path])) if index % stride == 0]
+    if not texts:
+        raise TooFewPosts(f"The validation file {path} holds no post.")
+    return _Validation([encode(text) for text in texts], sum(len(text) + 1 for text in texts))

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.evaluation import report_card as module
+from models_app.ml.evaluation.authorship import VoiceClassifier
+from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.evaluation.report_card import MOST_MEASURED, POSTS, Copied, ReportCard, report_card
+from models_app.ml.sampling.copy_guard import CopyGuard
+from tests.ml.sampling.test_sampler import favouring
+
+BASE = favouring(b=0, c=0, END=0)
+LEARNED = ["aa aaa aaaa a", "a", "aaa a aa", "aaaaa aaaa", *(f"a{'a' * n} a a{'a' * (n % 7)} a" for n in range(40))]
+HELD_OUT = ["aa aa a", "a aaa", "aaaa"]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEARNED_BY_CLASSIFIER", 100)
+
+
+def card(bot: Checkpoint, **others: Any) -> ReportCard:
+    values: dict[str, Any] = {"start": BASE, "base": BASE, "learned": LEARNED, "held_out": HELD_OUT} | others
+    return report_card(bot=bot, **values)
+
+
+def test_a_bot_that_only_repeats_one_post_is_told_to_copy_and_which() -> None:
+    parrot = card(favouring(a=0, END=20))
+    assert parrot.written == parrot.asked == POSTS
+    assert parrot.novelty.bot == 0
+    assert parrot.copies == (Copied(1, 1.0, 1),) * POSTS
+    assert parrot.voice.bot == parrot.real_words.bot == 1
+
+
+def test_a_bot_that_writes_nonsense_is_new_and_nothing_else() -> None:
+    nonsense = card(favouring(q=0, z=0, x=0, END=-3))
+    assert nonsense.novelty.bot == 1 and nonsense.copies == ()
+    assert nonsense.real_words.bot == 0
+    assert nonsense.bits_per_character > 10
+
+
+def test_a_bot_that_has_learned_nothing_gets_what_the_base_model_gets() -> None:
+    lazy = card(BASE)
+    assert lazy.bits_per_character == lazy.start_bits_per_character == lazy.base_bits_per_character
+    for shares in (lazy.novelty, lazy.voice, lazy.real_words):
+        assert shares.bot == shares.base
+    assert lazy.voice.base == 0 and lazy.voice.held_out == 1
+
+
+def test_bits_are_those_of_the_evaluation_for_each_of_the_three() -> None:
+    bot, start = favouring(**{"a": 3, " ": 2, "END": 1}), favouring(**{"a": 1, " ": 2, "END": 1})
+    found = card(bot, start=start)
+    for value, checkpoint in [
+        (found.bits_per_character, bot),
+        (found.start_bits_per_character, start),
+        (found.base_bits_per_character, BASE),
+    ]:
+        assert value == evaluate(checkpoint, HELD_OUT).bits_per_character
+    assert found.bits_per_character < found.start_bits_per_character < found.base_bits_per_character
+    assert found.measured == len(HELD_OUT)
+
+
+def test_bits_that_the_training_has_measured_are_not_measured_again() -> None:
+    bot = favouring(**{"a": 3, " ": 2, "END": 1})
+    many = HELD_OUT * (MOST_MEASURED // len(HELD_OUT) + 1)
+    found = card(bot, held_out=many, trained_bits=(1.25, 2.5))
+    assert (found.bits_per_character, found.start_bits_per_character, found.base_bits_per_character) == (1.25, 2.5, 2.5)
+    assert found.measured == len(many) > MOST_MEASURED
+    # Of another base model the training knows nothing: all three are measured, on the same posts.
+    further = card(bot, held_out=many, trained_bits=(1.25, 2.5), start=favouring(**{"a": 1, "END": 1}))
+    assert further.measured == MOST_MEASURED and 1.25 != further.bits_per_character < further.base_bits_per_character
+
+
+def test_what_a_parent_learned_is_a_copy_too_and_makes_the_held_out_posts_known() -> None:
+    guard = CopyGuard.of(["z", HELD_OUT[0], "something else of the parent"])
+    found = card(favouring(z=0, END=20), start_guard=guard)
+    assert found.novelty.bot == 0 and set(found.copies) == {Copied(None, 1.0, 1)}
+    assert found.known_to_start == 1
+    # The real posts are measured against the posts of this corpus alone.
+    assert found.novelty.held_out == card(BASE).novelty.held_out
+
+
+def test_a_bot_whose_posts_never_end_has_no_shares() -> None:
+    endless = card(favouring(a=0))
+    assert endless.written == 0
+    assert endless.novelty.bot is endless.voice.bot is endless.real_words.bot is None
+    assert endless.voice.held_out is not None
+
+
+def test_the_same_arguments_give_the_same_card_and_it_is_plain_json() -> None:
+    bot = favouring(**{"a": 0, " ": 0, "b": -1, "END": 0})
+    one, other = card(bot), card(bot)
+    assert one == other
+    values = one.as_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    # Of what was written and learned, not a word is kept: a copy is an index.
+    assert "aaa" not in json.dumps(values)
+
+
+def test_each_side_of_the_classifier_has_as_many_posts() -> None:
+    assert card(BASE).classifier_posts == len(LEARNED)
+    assert card(BASE, learned=LEARNED * 5).classifier_posts == 100
+
+
+def test_what_the_base_model_writes_can_be_at_hand() -> None:
+    bot, asked = favouring(**{"a": 0, " ": 0, "b": -1, "END": 0}), list[None]()
+    written = module.strangers(BASE, lambda: asked.append(None))
+    assert len(written.unseen) == POSTS and len(written.learned) == 100 and len(asked) == 2
+    assert written == module.strangers(BASE) and written.unseen != written.learned
+    assert card(bot, others=written) == card(bot)
+    others = module.Strangers(("aaaa",) * POSTS, ("q q q",) * 100)
+    assert card(bot, others=others).voice.base == card(bot, others=others).real_words.base == 1
+
+
+def test_the_classifier_learns_as_many_strangers_as_posts_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides: list[tuple[int, int]] = []
+
+    def noted(own: Sequence[str], others: Sequence[str]) -> VoiceClassifier:
+        sides.append((len(own), len(others)))
+        return VoiceClassifier.of(own, others)
+
+    monkeypatch.setattr(module, "VoiceClassifier", Mock(of=noted))
+    card(BASE)
+    card(BASE, learned=LEARNED * 5)
+    assert sides == [(len(LEARNED), len(LEARNED)), (100, 100)]
+
+
+def test_it_can_be_ended_in_between() -> None:
+    asked = iter(range(100))
+
+    def cancel() -> None:
+        if next(asked) == 4:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled, match="Enough"):
+        card(BASE, between=cancel)
+
+
+def test_without_a_held_out_post_there_is_no_card() -> None:
+    with pytest.raises(TooFewPosts):
+        card(BASE, held_out=[])

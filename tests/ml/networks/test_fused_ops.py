@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models_app.ml.networks.fused_ops import cross_entropy, dropout_mask, sigmoid_gradient, tanh_gradient
+
+
+@pytest.mark.parametrize(("share", "hidden"), [(0.2, 51), (0.5, 128), (0.9, 230), (0.001, 0)])
+def test_a_dropout_mask_hides_its_share_and_keeps_the_mean(share: float, hidden: int) -> None:
+    mask = dropout_mask(share, (3, 11, 1001), tf.constant([1, 2])).numpy()
+    assert mask.shape == (3, 11, 1001) and mask.dtype == np.float32
+    kept = np.float32(256 / (256 - hidden))
+    assert set(np.unique(mask)) == ({np.float32(0), kept} if hidden else {kept})
+    # Five standard deviations of a share of 33,033 draws.
+    assert np.mean(mask == 0) == pytest.approx(hidden / 256, abs=5 * 0.5 / 33_033**0.5)
+    assert mask.mean() == pytest.approx(1, abs=0.05)
+
+
+def test_a_dropout_mask_depends_on_its_seed_alone() -> None:
+    first, again, other = (dropout_mask(0.5, (50, 7), tf.constant([1, seed])).numpy() for seed in (2, 2, 3))
+    np.testing.assert_array_equal(first, again)
+    assert 100 < np.sum(first != other) < 250
+
+
+def test_the_gradients_are_those_of_automatic_differentiation() -> None:
+    x = tf.constant(np.random.default_rng(1).normal(size=(4, 5)), tf.float32)
+    upstream = tf.constant(np.random.default_rng(2).normal(size=(4, 5)), tf.float32)
+    for function, gradient in ((tf.sigmoid, sigmoid_gradient), (tf.tanh, tanh_gradient)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        expected: Any = tape.gradient(y, x, [upstream])
+        np.testing.assert_allclose(gradient(y, upstream), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [1.0, 300.0])
+def test_the_cross_entropy_and_its_gradient_are_tensorflows_own(spread: float) -> None:
+    rng = np.random.default_rng(3)
+    logits = tf.constant(rng.normal(size=(6, 256)) * spread, tf.float32)
+    labels = tf.constant(rng.integers(0, 256, 6), tf.int32)
+    upstream = tf.constant([0.0, 1.0, 2.0, -1.0, 0.5, 1.0])
+    found = []
+    for function in (
+        cross_entropy,
+        lambda logits, labels: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            each: Any = function(logits, labels)
+        found.append((each, *tape.gradient(each, [logits], [upstream])))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-6)
+
+
+def test_the_cross_entropy_of_what_is_no_number_is_none() -> None:
+    logits = np.zeros((3, 256), np.float32)
+    logits[0, 7], logits[1, 7], logits[2, 7] = np.nan, np.inf, -np.inf
+    each = cross_entropy(tf.constant(logits), tf.constant([3, 3, 7])).numpy()
+    assert not np.isfinite(each).any()

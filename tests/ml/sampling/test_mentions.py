@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models_app.ml.sampling.mentions import MASK, masked
+from models_app.ml.words import MENTION
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hi @bob!", "hi @…!"),
+        ("@a_1 and @Ann@social.example, bye", "@… and @…, bye"),
+        (".@bob (@ann) RT @Cy: so", ".@… (@…) RT @…: so"),
+        ("@bob@ann@cy ＠dee＠eve", "@… @…"),
+        ("write to me@example.com, f@ck it", "write to me@example.com, f@ck it"),
+        ("https://social.example/@ann", "https://social.example/@ann"),
+        ("@ me, @… and 5@", "@ me, @… and 5@"),
+    ],
+)
+def test_each_name_is_hidden_and_all_else_stays(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "expected"),
+    [
+        ("@Bob says", "@Bob says @bob and @ann", "@Bob says @bob and @…"),
+        ("hi @al", "hi @alice and @al", "hi @al… and @al"),
+        ("hi @", "hi @alice", "hi @…"),
+        ("@al", "@al", "@al"),
+        ("", "@al", "@…"),
+    ],
+)
+def test_whom_the_prompt_names_may_be_named(prompt: str, text: str, expected: str) -> None:
+    assert masked(text, prompt=prompt) == expected
+
+
+@given(st.text("@＠ab_.-/ é…\n"))
+def test_nobody_is_left_and_no_post_gets_longer(text: str) -> None:
+    result = masked(text)
+    assert len(result) <= len(text)
+    assert MENTION.search(result) is None
+    assert result.count(MASK) - text.count(MASK) == len(MENTION.findall(text))

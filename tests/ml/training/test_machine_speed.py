@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from models_app.ml.training import machine_speed
+from models_app.ml.training.machine_speed import Measured, Step
+
+
+@pytest.fixture(autouse=True)
+def no_quota(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    file = tmp_path / "cpu.max"
+    file.write_text("max 100000\n")
+    monkeypatch.setattr(machine_speed, "_QUOTA", file)
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    return file
+
+
+def test_what_a_core_does_is_measured_also_beside_other_work() -> None:
+    alone = Measured.of([Step(2_000, 0.1, 0.16), Step(2_000, 0.1, 0.16)], 2)
+    beside = Measured.of([Step(2_000, 0.4, 0.16), Step(2_000, 0.2, 0.16), Step(2_000, 0.8, 0.16)], 2)
+    assert alone.symbols_per_core_second == beside.symbols_per_core_second == pytest.approx(12_500)
+    assert alone.cores_used == beside.cores_used == pytest.approx(1.6)
+    assert (alone.cores_had, beside.cores_had) == pytest.approx((1.6, 0.4))
+
+
+def test_a_training_uses_no_more_cores_than_there_are(no_quota: Path) -> None:
+    steps = [Step(2_000, 0.2, 0.19)]
+    assert Measured.of(steps, 1).cores_used == 1
+    assert Measured.of([Step(2_000, 0.1, 0.5)], 8).cores_used == pytest.approx(5)
+    no_quota.write_text("50000 100000\n")
+    assert Measured.of(steps, 8).cores_used == 0.5
+    no_quota.unlink()
+    assert Measured.of(steps, 8).cores_used == pytest.approx(machine_speed.USUAL_CORES)
