@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig, usual_epochs
+from models_app.ml.config import FineTuneConfig, default_epochs_for
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training import prebuilt
@@ -117,7 +117,7 @@ class Ours:
             len(result.history),
             {
                 "best_epoch": result.best_epoch,
-                "share": result.share,
+                "interpolation": result.interpolation,
                 "validation_by_epoch": [epoch.bits_per_character for epoch in result.history],
                 "characters_per_second": result.characters_per_second,
                 "config": self._config(persona, seed).as_dict(),
@@ -145,7 +145,7 @@ class Ours:
 
     def _config(self, persona: Persona, seed: int) -> FineTuneConfig:
         characters = max(1, persona.characters)
-        epochs = self.epochs or usual_epochs(characters)
+        epochs = self.epochs or default_epochs_for(characters)
         return FineTuneConfig.auto(
             characters=characters, epochs=epochs, seed=seed, kind=self.base.network.kind, **self.settings
         )

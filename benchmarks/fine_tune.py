@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models_app.ml.checkpoint import Checkpoint, load
-from models_app.ml.config import MOST_EPOCHS, NETWORKS, FineTuneConfig
+from models_app.ml.config import MAX_EPOCHS, NETWORKS, FineTuneConfig
 from models_app.ml.networks.registry import kind_of
 
 from . import common, ppmd
@@ -34,7 +34,7 @@ MORE: Final = ("stock_keras", "waited", "trial")  # only where they are asked fo
 OURS: Final = ("default", "better")
 #: Of ours that stand beside stock Keras, the name of the ratio: how many times as long that takes.
 RATIO: Final = {"default": "ratio_stock_keras", "waited": "ratio_stock_keras_waited"}
-MOST_MIXED: Final = 10
+MAX_MIXED: Final = 10
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
 
 
@@ -213,7 +213,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--base-mb", type=float, default=60, help="of the base corpus, read by the classical rivals")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
-    parser.add_argument("--better-epochs", type=int, default=MOST_EPOCHS)
+    parser.add_argument("--better-epochs", type=int, default=MAX_EPOCHS)
     parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
     parser.add_argument("--trial-epochs", type=int, default=0, help="of the trial; 0: by the size of the corpus")
     parser.add_argument("--mixed", type=float, default=0.0, metavar="SHARE", help="of base posts, in the trial")
@@ -231,8 +231,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"There is no contender {unknown[0]!r}; there are: {', '.join((*NAMES, *MORE))}.")
     if options.together and len(options.kept) > 1:
         parser.error("--together takes one number of --kept: with several, posts would be learned and measured.")
-    if not 0 <= options.mixed <= MOST_MIXED:
-        parser.error(f"--mixed is a share from 0 to {MOST_MIXED} of the persona's characters.")
+    if not 0 <= options.mixed <= MAX_MIXED:
+        parser.error(f"--mixed is a share from 0 to {MAX_MIXED} of the persona's characters.")
     try:
         FineTuneConfig.auto(characters=1000, epochs=options.trial_epochs or 1, **dict(options.set))
     except (TypeError, ValueError) as error:

@@ -104,7 +104,7 @@ class AlongTheLine:
         seconds = time.perf_counter() - begun
         base, network = self._base.weights, self._base.network
         # What the trainer returns lies so much of the way from the base model to the best epoch.
-        ways = {name: (result.weights[name] - base[name]) / np.float32(result.share) for name in base}
+        ways = {name: (result.weights[name] - base[name]) / np.float32(result.interpolation) for name in base}
         parts: list[list[float]] = [[] for _ in range(min(PARTS, len(persona.validation)))]
         validation, newest = [], []
         for step in range(STEPS + 1):

@@ -43,7 +43,7 @@ from .personas import Persona, some_posts
 from .results import Outcome, Results
 
 SIDE_BY_SIDE: Final = 100  # posts of a request
-MOST: Final = 400  # posts that are written, and held-out ones that they are compared with
+MAX: Final = 400  # posts that are written, and held-out ones that they are compared with
 OTHERS: Final = 20_000  # real posts of others, which say what words there are
 CLASSIFIED: Final = 1_000  # of each side, that the classifier of voices learns
 REAL: Final = "real posts"
@@ -84,14 +84,14 @@ class AtTemperatures:
 
     def depends_on(self, persona: Persona, seed: int) -> dict[str, Any]:
         ways = [asdict(way) for way in self._ways]
-        return self._ours.depends_on(persona, seed) | {"ways": ways, "most": MOST, "others": len(self._others)}
+        return self._ours.depends_on(persona, seed) | {"ways": ways, "most": MAX, "others": len(self._others)}
 
     def run(self, persona: Persona, seed: int) -> Outcome:
         begun = time.perf_counter()
         result = self._ours.learned(persona, seed)
         seconds = time.perf_counter() - begun
         bot = Checkpoint(self._base.network, result.weights, {}, "")
-        held_out = _shuffled([*persona.validation, *persona.test])[:MOST]
+        held_out = _shuffled([*persona.validation, *persona.test])[:MAX]
         posts: dict[str, tuple[list[str], float]] = {REAL: (held_out, 1.0)}
         sampler = Sampler(bot)
         for way in self._ways:

@@ -59,7 +59,7 @@ def in_a_process(name: str, options: argparse.Namespace) -> Run:
 def training(is_prepared: bool, options: argparse.Namespace) -> Run:
     """Returns the seconds of a fine-tune in this process and, with its graphs built before, what that took."""
     from models_app.ml.checkpoint import load
-    from models_app.ml.config import FineTuneConfig, usual_epochs
+    from models_app.ml.config import FineTuneConfig, default_epochs_for
     from models_app.ml.training import prebuilt
     from models_app.ml.training.dataset import split
     from models_app.ml.training.trainer import fine_tune
@@ -75,7 +75,9 @@ def training(is_prepared: bool, options: argparse.Namespace) -> Run:
             start=start,
             train=train,
             validation=validation,
-            config=FineTuneConfig.auto(characters=characters, epochs=usual_epochs(characters), kind=start.network.kind),
+            config=FineTuneConfig.auto(
+                characters=characters, epochs=default_epochs_for(characters), kind=start.network.kind
+            ),
             work_dir=Path(folder),
             on_progress=lambda _: None,
             on_epoch=lambda _: None,

@@ -33,7 +33,7 @@ from . import common
 from .common import say
 
 #: Bounds of the script itself: it is to measure a machine, not to bring it down.
-MOST_A_SECOND, MOST_SECONDS, MOST_GIVEN_UP = 50, 120, 1000
+MAX_A_SECOND, MAX_SECONDS, MAX_GIVEN_UP = 50, 120, 1000
 PATIENCE: Final = 30.0
 GIVES_UP_AFTER: Final = 0.5
 IDLE: Final = 0.2  # of a core
@@ -263,17 +263,17 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = common.parser(__doc__ or "")
-    parser.add_argument("--rate", type=float, default=5, help=f"requests a second, at most {MOST_A_SECOND}")
-    parser.add_argument("--seconds", type=float, default=20, help=f"for so long, at most {MOST_SECONDS}")
+    parser.add_argument("--rate", type=float, default=5, help=f"requests a second, at most {MAX_A_SECOND}")
+    parser.add_argument("--seconds", type=float, default=20, help=f"for so long, at most {MAX_SECONDS}")
     parser.add_argument("--posts", type=int, default=10, help="of each request")
     parser.add_argument("--characters", type=int, default=280, help="of each post at most")
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds after which a request is given up")
-    parser.add_argument("--given-up", type=int, default=200, help=f"at most {MOST_GIVEN_UP}")
+    parser.add_argument("--given-up", type=int, default=200, help=f"at most {MAX_GIVEN_UP}")
     parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
     options = parser.parse_args(arguments)
-    bounds = ((options.rate, MOST_A_SECOND), (options.seconds, MOST_SECONDS), (options.given_up, MOST_GIVEN_UP))
+    bounds = ((options.rate, MAX_A_SECOND), (options.seconds, MAX_SECONDS), (options.given_up, MAX_GIVEN_UP))
     if any(not 0 < value <= most for value, most in bounds):
-        parser.error(f"at most {MOST_A_SECOND} a second, {MOST_SECONDS} s and {MOST_GIVEN_UP} given up")
+        parser.error(f"at most {MAX_A_SECOND} a second, {MAX_SECONDS} s and {MAX_GIVEN_UP} given up")
     return options
 
 

@@ -14,7 +14,8 @@ from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
 from models_app import api as models
-from models_app import gallery_api, generation_api, training_api
+from models_app import generation_api, training_api
+from models_app.sharing import api as gallery_api
 from tweets import reading_api
 
 DESCRIPTION: Final = """\

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 Row = TypeVar("Row", bound=Model)
 
 
-class DeskAdmin(admin.ModelAdmin[Row]):
+class ReadOnlyAdmin(admin.ModelAdmin[Row]):
     """Rows that services make and change: shown, acted on, and edited only in the fields named `editable`."""
 
     editable: ClassVar[frozenset[str]] = frozenset()

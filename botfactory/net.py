@@ -31,12 +31,12 @@ Connector = Callable[[str, int, float], socket.socket]
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _NO_NETWORK = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 _BLOCK = 1 << 16
 #: The first byte of each gzip member.
 _GZIP = 0x1F
 #: Of one answer, and far more than servers make. Each costs time, also one that holds nothing.
-_MOST_MEMBERS = 1_000
+_MAX_MEMBERS = 1_000
 _AS_IT_IS = "/%:@!$&'()*+,;=~?[]"  # of an address: quoted already, or nothing to quote
 _NO_ADDRESS = "That is not the address of a server on the internet. Check the spelling of its name."
 #: Ports below this one belong to other protocols, to which nobody shall make us speak; but for those of HTTP.
@@ -180,7 +180,7 @@ class Client:
         """
         deadline = time.monotonic() + self._patience.total_seconds
         sent = {**headers, "Accept-Encoding": "gzip"}
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             parts = self._checked(url)
             answer = self._ask("GET", parts, sent, None, deadline)
             location = answer.headers.get("location")
@@ -403,8 +403,8 @@ def _gunzipped(blocks: Iterable[bytes], most: int, host: str) -> Iterator[bytes]
                 if members and block[0] != _GZIP:
                     return
                 members += 1
-                if members > _MOST_MEMBERS:
-                    raise BadAnswer(f"{host} packs an answer in more than {_MOST_MEMBERS:,} parts, so it wasn't read.")
+                if members > _MAX_MEMBERS:
+                    raise BadAnswer(f"{host} packs an answer in more than {_MAX_MEMBERS:,} parts, so it wasn't read.")
                 unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
             yield unpacker.decompress(block, min(_BLOCK, most + 1))
             if unpacker.eof:

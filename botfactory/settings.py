@@ -312,7 +312,7 @@ LOG_LEVEL = env_str("LOG_LEVEL", "INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "botfactory.rest.context.AddRequestId"}},
+    "filters": {"request_id": {"()": "botfactory.rest.request_id.AddRequestId"}},
     "formatters": {
         "line": {
             "()": "botfactory.edge.masking.Formatter",

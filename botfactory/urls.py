@@ -14,7 +14,7 @@ urlpatterns = [
     path("accounts/password/reset/", accounts.password_reset),
     path("accounts/", include("allauth.urls")),
     path("admin/house/", admin.site.admin_view(ops.state_of_the_house), name="house"),
-    path("admin/base-models/", include("models_app.base_urls")),
+    path("admin/base-models/", include("models_app.base_models.urls")),
     path("admin/", admin.site.urls),
     path("", include("botfactory.accounts.urls")),
     path("", include("botfactory.webhooks.urls")),

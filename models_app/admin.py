@@ -9,9 +9,11 @@ from django.template.defaultfilters import filesizeformat
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
-from botfactory.desk import DeskAdmin
-from models_app import bases, integrity, registry, report_cards, services, sharing
+from botfactory.desk import ReadOnlyAdmin
+from models_app import integrity, registry, report_cards, services
+from models_app.base_models import services as bases
 from models_app.models import Generation, TrainedModel
+from models_app.sharing import rights as sharing
 from tweets.errors import CorpusError
 
 
@@ -22,7 +24,7 @@ def share_of(model: TrainedModel, measure: str) -> str:
 
 
 @admin.register(TrainedModel)
-class TrainedModelAdmin(DeskAdmin[TrainedModel]):
+class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
     editable = frozenset({"name"})
     list_display = [
         "name",
@@ -149,7 +151,7 @@ class TrainedModelAdmin(DeskAdmin[TrainedModel]):
 
 
 @admin.register(Generation)
-class GenerationAdmin(DeskAdmin[Generation]):
+class GenerationAdmin(ReadOnlyAdmin[Generation]):
     list_display = ["model", "owner", "count", "seconds", "created_at"]
     list_filter = ["created_at"]
     search_fields = ["id", "model__name", "owner__username"]

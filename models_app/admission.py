@@ -24,7 +24,7 @@ from models_app.ml.errors import BadSampling
 #: How many requests may wait for each that computes.
 WAITING_FOR_EACH: Final = 4
 #: The most characters that one request may ask for: posts times the longest post.
-MOST_CHARACTERS: Final = 40_000
+MAX_CHARACTERS: Final = 40_000
 #: Seconds between two looks at whether the client of a waiting request is still there.
 _LOOK: Final = 0.1
 #: What a request takes until one has been measured.
@@ -134,11 +134,11 @@ def enter(proceed: Callable[[], None] | None = None) -> Ticket:
 def require_size(sampling: SamplingConfig) -> None:
     """Raise TooMuch for more characters than one request may ask for."""
     asked = sampling.posts_to_write * sampling.max_characters
-    if asked > MOST_CHARACTERS:
-        posts, length = MOST_CHARACTERS // sampling.max_characters, MOST_CHARACTERS // sampling.posts_to_write
+    if asked > MAX_CHARACTERS:
+        posts, length = MAX_CHARACTERS // sampling.max_characters, MAX_CHARACTERS // sampling.posts_to_write
         longest = counted(sampling.max_characters, "character")
         raise TooMuch(
             f"{counted(sampling.count, 'post')} of up to {longest} are {counted(asked, 'character')}. One request can "
-            f"ask for {MOST_CHARACTERS:,}. Choose at most {counted(posts, 'post')} of this length, or at most "
+            f"ask for {MAX_CHARACTERS:,}. Choose at most {counted(posts, 'post')} of this length, or at most "
             f"{counted(length, 'character')} for each post."
         )

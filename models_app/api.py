@@ -14,21 +14,22 @@ from ninja import Query, Router, Status
 from pydantic import Field
 
 from botfactory.disconnect import require_client
-from botfactory.rest import once
+from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.words import counted
-from models_app import downloads, registry, services, sharing
+from models_app import downloads, registry, services
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT, about
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.models import TrainedModel
+from models_app.sharing import rights as sharing
 
 router = Router(tags=["models"])
 
 #: Characters that are measured in one request: a second or two for two models on one core.
-MOST_EVALUATED: Final = 10_000
+MAX_EVALUATED: Final = 10_000
 
 _MODEL_EXAMPLE: Final = {
     "id": MODEL,
@@ -51,7 +52,7 @@ _MODEL_EXAMPLE: Final = {
 }
 
 
-class ModelOut(Told):
+class ModelOut(Output):
     """A network that learned somebody's posts, or the base model."""
 
     id: uuid.UUID
@@ -106,7 +107,7 @@ class ModelDetailOut(ModelOut):
     )
 
 
-class ModelChangesIn(Asked):
+class ModelChangesIn(Input):
     """What is not sent stays as it is."""
 
     name: Text | None = Field(
@@ -120,7 +121,7 @@ class ModelChangesIn(Asked):
         None, description="Who finds it beside you. An unlisted one has a link, which dies when it becomes another."
     )
 
-    model_config = examples({"name": "dril, the second"}, {"visibility": "unlisted"}, base=Asked.model_config)
+    model_config = examples({"name": "dril, the second"}, {"visibility": "unlisted"}, base=Input.model_config)
 
 
 def told(request: HttpRequest, model: TrainedModel) -> ModelOut:
@@ -201,7 +202,7 @@ def delete_model(request: HttpRequest, model_id: uuid.UUID) -> Status[None]:
 
 
 @router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=STREAM)
-@once.slow
+@idempotency.slow
 def generate(
     request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:
@@ -212,29 +213,29 @@ def generate(
     return written(request, _model(request, model_id), body, query)
 
 
-class EvaluateIn(Asked):
+class EvaluateIn(Input):
     """Posts that the model is measured by: some that it has not learned."""
 
     posts: list[Annotated[Text, Field(min_length=1)]] = Field(
         min_length=1,
-        max_length=MOST_EVALUATED,
-        description=f"At most {MOST_EVALUATED:,} characters in all, so that it is answered in seconds.",
+        max_length=MAX_EVALUATED,
+        description=f"At most {MAX_EVALUATED:,} characters in all, so that it is answered in seconds.",
     )
 
-    model_config = examples({"posts": ["just had the best coffee of my life"]}, base=Asked.model_config)
+    model_config = examples({"posts": ["just had the best coffee of my life"]}, base=Input.model_config)
 
     def checked(self) -> list[str]:
         characters = sum(map(len, self.posts))
-        if characters > MOST_EVALUATED:
+        if characters > MAX_EVALUATED:
             message = (
-                f"These posts have {counted(characters, 'character')}, and {MOST_EVALUATED:,} are the most in one "
+                f"These posts have {counted(characters, 'character')}, and {MAX_EVALUATED:,} are the most in one "
                 "request: send fewer, or measure a whole file with `manage.py evaluate`."
             )
             raise bad_value("posts", message)
         return self.posts
 
 
-class EvaluationOut(Told):
+class EvaluationOut(Output):
     """How well a model foresees posts, end of each post included: fewer bits are better."""
 
     model: uuid.UUID
@@ -262,7 +263,7 @@ class EvaluationOut(Told):
     summary="Measure a model",
     openapi_extra={"responses": {503: {}}},
 )
-@once.slow
+@idempotency.slow
 def evaluate_model(request: HttpRequest, model_id: uuid.UUID, body: EvaluateIn) -> EvaluationOut:
     """Bits per character of your posts, by one of your models and by the base model that it comes from."""
     found = services.evaluate(_model(request, model_id), body.checked(), proceed=require_client(request))
@@ -276,7 +277,7 @@ def evaluate_model(request: HttpRequest, model_id: uuid.UUID, body: EvaluateIn) 
     )
 
 
-class DownloadQuery(Asked):
+class DownloadQuery(Input):
     format: Text = Field(
         "native",
         description="; ".join(f"{name}: {form.title}, {form.hint}" for name, form in downloads.FORMATS.items()),

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botfactory.rest.errors import ApiError, register_errors, status_of
-from models_app import admission, guards, registry, services, sharing
+from models_app import admission, guards, registry, services
 from models_app.ml.errors import BadSampling, LearningError
+from models_app.sharing import rights as sharing
 from tweets.errors import CorpusError
 
 register_errors(

@@ -10,8 +10,9 @@ class ModelsAppConfig(AppConfig):
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
         from botfactory.ops import checks, components
-        from models_app import base_runner, made_from, registry, report_runner, runner, services
         from models_app import checks as model_checks
+        from models_app import made_from, registry, report_runner, runner, services
+        from models_app.base_models import runner as base_runner
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 

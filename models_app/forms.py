@@ -8,11 +8,11 @@ from django import forms
 from botfactory.listing import ListForm
 from botfactory.words import counted
 from models_app.ml.config import (
-    FEWEST_EPOCHS,
+    DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
-    MOST_BANNED,
-    MOST_EPOCHS,
-    USUAL_TEMPERATURE,
+    MAX_BANNED,
+    MAX_EPOCHS,
+    MIN_EPOCHS,
     SamplingConfig,
 )
 from models_app.models import TrainedModel
@@ -22,7 +22,7 @@ class TrainForm(forms.Form):
     """What a bot is to be made of: the model to start from, the epochs, a name."""
 
     start = forms.ChoiceField(label="Start from")
-    epochs = forms.IntegerField(min_value=FEWEST_EPOCHS, max_value=MOST_EPOCHS)
+    epochs = forms.IntegerField(min_value=MIN_EPOCHS, max_value=MAX_EPOCHS)
     name = forms.CharField(max_length=80, required=False, label="Name of the bot")
     # Blank: what fits the size of the corpus.
     learning_rate = forms.FloatField(min_value=0.000001, max_value=1, required=False, label="Learning rate")
@@ -62,9 +62,9 @@ class BannedField(forms.CharField):
     def clean(self, value: Any) -> Any:
         entries = [" ".join(entry.split()) for entry in re.split(r"[,\n]", super().clean(value) or "")]
         banned = tuple(dict.fromkeys(entry for entry in entries if entry))
-        if len(banned) > MOST_BANNED:
+        if len(banned) > MAX_BANNED:
             raise forms.ValidationError(
-                f"These are {counted(len(banned), 'word')}; at most {MOST_BANNED} can be banned."
+                f"These are {counted(len(banned), 'word')}; at most {MAX_BANNED} can be banned."
             )
         if too_long := next((entry for entry in banned if len(entry) > LONGEST_BANNED), None):
             raise forms.ValidationError(f"“{too_long[:20]}…” has more than {LONGEST_BANNED} characters.")
@@ -75,7 +75,7 @@ class GenerateForm(forms.Form):
     """How posts are written; blanks take what SamplingConfig takes."""
 
     count = forms.IntegerField(min_value=1, max_value=100, initial=10, label="How many")
-    temperature = forms.FloatField(min_value=0, max_value=2, initial=USUAL_TEMPERATURE)
+    temperature = forms.FloatField(min_value=0, max_value=2, initial=DEFAULT_TEMPERATURE)
     top_k = forms.IntegerField(min_value=0, max_value=256, initial=0, required=False, label="Top k (0: all)")
     prompt = forms.CharField(max_length=280, required=False, strip=False, label="Begins with")
     top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label="Top p")

@@ -15,21 +15,21 @@ from pydantic import Field
 
 from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
-from botfactory.rest import once
+from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, Text, examples
 from models_app import live, services
-from models_app.admission import MOST_CHARACTERS
+from models_app.admission import MAX_CHARACTERS
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
-from models_app.ml.config import LONGEST_BANNED, MOST_BANNED, USUAL_TEMPERATURE, SamplingConfig
+from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, SamplingConfig
 from models_app.models import Generation, TrainedModel
 
 router = Router(tags=["generations"])
 
 
-class GenerateIn(Asked):
+class GenerateIn(Input):
     """How posts are written. The same seed and settings give the same posts."""
 
     n: int = Field(
@@ -37,15 +37,15 @@ class GenerateIn(Asked):
         ge=1,
         le=100,
         strict=True,
-        description=f"How many. n times max_characters can be {MOST_CHARACTERS:,} at most. With temperature 0 or top_k "
+        description=f"How many. n times max_characters can be {MAX_CHARACTERS:,} at most. With temperature 0 or top_k "
         "1 all posts would be the same, so one is written.",
     )
     temperature: float = Field(
-        USUAL_TEMPERATURE,
+        DEFAULT_TEMPERATURE,
         ge=0,
         le=2,
         strict=True,
-        description=f"At {USUAL_TEMPERATURE} posts are likest to the real ones; lower repeats, higher misspells.",
+        description=f"At {DEFAULT_TEMPERATURE} posts are likest to the real ones; lower repeats, higher misspells.",
     )
     top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
     top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
@@ -53,12 +53,12 @@ class GenerateIn(Asked):
     seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")
     max_characters: int = Field(280, ge=1, le=4000, strict=True, description="Of a post, the prompt included.")
     banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED, json_schema_extra=VISIBLE)]] = Field(
-        default=[], max_length=MOST_BANNED, description="Words and phrases that no post holds."
+        default=[], max_length=MAX_BANNED, description="Words and phrases that no post holds."
     )
     copy_guard: bool = Field(True, strict=True, description="No post is too close to one that was learned.")
     mask_mentions: bool = Field(True, strict=True, description="No post names anybody by @name.")
 
-    model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Asked.model_config)
+    model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Input.model_config)
 
     def sampling(self) -> SamplingConfig:
         values = self.model_dump(exclude={"n", "banned"})
@@ -70,7 +70,7 @@ class GenerateIn(Asked):
             raise bad_value("banned", str(error)) from None
 
 
-class GenerationOut(Told):
+class GenerationOut(Output):
     """Posts that a model wrote for you."""
 
     id: uuid.UUID
@@ -131,14 +131,14 @@ def told_generation(generation: Generation) -> GenerationOut:
     )
 
 
-class PostOut(Told):
+class PostOut(Output):
     """A post that has just been written, in a stream."""
 
     post: str
     label: str = Field(description="Show it wherever you show the post.")
 
 
-class GenerateQuery(Asked):
+class GenerateQuery(Input):
     stream: Literal["0", "1"] = Field(
         "0", description="1: server-sent events, a `post` as each is written, then the `generation` with all of them."
     )
@@ -173,9 +173,11 @@ def written(
 
 
 def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig) -> StreamingHttpResponse:
-    if once.HEADER in request.headers:
-        message = f"A stream is not kept, so it cannot be had again by its key: leave out {once.HEADER}, or stream."
-        raise ApiError(422, "stream_not_kept", message, param=once.HEADER)
+    if idempotency.HEADER in request.headers:
+        message = (
+            f"A stream is not kept, so it cannot be had again by its key: leave out {idempotency.HEADER}, or stream."
+        )
+        raise ApiError(422, "stream_not_kept", message, param=idempotency.HEADER)
     ticket = services.admit(owner, model, sampling, require_client(request))
     label = model.parody_label
 

@@ -10,7 +10,7 @@ from models_app import guards, registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.ml.training.state import StateError
+from models_app.ml.state_file import StateError
 from models_app.models import TrainedModel
 
 

@@ -34,7 +34,7 @@ LAST: Final = 5
 #: The load is a mean over the last minute, in which what is older counts less and less.
 MINUTE: Final = 60.0
 #: No training gets less than this, whatever the load says, which also counts processes that wait for a disk.
-FEWEST_CORES: Final = 0.25
+MIN_CORES: Final = 0.25
 FORGOTTEN: Final = timedelta(days=90)
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -63,7 +63,7 @@ def cores_left(*, wanted: float, cores: float, others: float, weight: float) -> 
     What the others leave, or its fair share, whichever is more: `weight` is that of its process beside one of theirs.
     """
     fair = cores * wanted * weight / (wanted * weight + others)
-    return max(FEWEST_CORES, min(wanted, max(cores - others, fair)))
+    return max(MIN_CORES, min(wanted, max(cores - others, fair)))
 
 
 def load() -> float:

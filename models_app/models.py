@@ -57,7 +57,7 @@ class TrainedModel(models.Model):
     history = models.JSONField(default=list, blank=True)
     best_epoch = models.PositiveIntegerField(null=True, blank=True)
     bits_per_character = models.FloatField(null=True, blank=True)
-    # A ReportCard (ml/evaluation/report_card.py); each copy's `post` is the key of the learned Post. Empty where none was made.
+    # A ReportCard (ml/evaluation/report_card.py), empty if there is none. Each copy's `post` is the learned Post's key.
     report = models.JSONField(default=dict, blank=True, verbose_name="report card")
     seconds = models.FloatField(null=True, blank=True)
     characters_per_second = models.FloatField(null=True, blank=True)

@@ -18,7 +18,7 @@ from models_app import registry, services
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card as cards
-from models_app.ml.evaluation.report_card import Strangers
+from models_app.ml.evaluation.report_card import BaseSamples
 from models_app.models import TrainedModel
 from tweets import idle
 from tweets import services as corpora
@@ -26,7 +26,7 @@ from tweets.errors import CorpusError
 
 REPORT_CARD: Final = "report_card"
 #: Beside the weights of a base model: what it writes for report cards.
-STRANGERS: Final = "strangers.json"
+BASE_SAMPLES: Final = "strangers.json"
 
 
 def remake(model: TrainedModel, *, by: User) -> Job:
@@ -75,18 +75,18 @@ def learned_posts(model: TrainedModel) -> list[str]:
     return posts
 
 
-def strangers_of(base: TrainedModel, weights: Checkpoint, between: Callable[[], None]) -> Strangers:
+def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[], None]) -> BaseSamples:
     """What `base` writes for report cards: written for the first of them, and kept beside its weights for all others.
 
-    A file that is damaged, or of other weights or rules, is written anew. `between` as in `strangers`.
+    A file that is damaged, or of other weights or rules, is written anew. `between` as in `base_samples`.
     """
-    path = registry.path_of(base) / STRANGERS
-    rules = {"sha256": base.sha256, **cards.rules_of_strangers()}
+    path = registry.path_of(base) / BASE_SAMPLES
+    rules = {"sha256": base.sha256, **cards.rules_of_base_samples()}
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["rules"] == rules:
-            return Strangers(tuple(map(str, kept["unseen"])), tuple(map(str, kept["learned"])))
-    made = cards.strangers(weights, between)
+            return BaseSamples(tuple(map(str, kept["unseen"])), tuple(map(str, kept["learned"])))
+    made = cards.base_samples(weights, between)
     text = json.dumps({"rules": rules, "unseen": made.unseen, "learned": made.learned})
     # Without room on the disk the card is made all the same.
     with suppress(OSError):

@@ -35,7 +35,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
             bot=registry.load(model),
             start=started_from,
             base=weights,
-            others=report_cards.strangers_of(base, weights, handle.check),
+            others=report_cards.base_samples_of(base, weights, handle.check),
             learned=learned,
             held_out=held_out,
             start_guard=guards.guard_of(start),

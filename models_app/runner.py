@@ -49,7 +49,7 @@ def prepare() -> None:
             measured = prebuilt.prepare(checkpoint)
             if measured is not None:
                 machines.note(measured)
-        report_cards.strangers_of(base, checkpoint, lambda: None)
+        report_cards.base_samples_of(base, checkpoint, lambda: None)
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _report(
             bot=Checkpoint(result.network, result.weights, {}, ""),
             start=start_checkpoint,
             base=weights,
-            others=report_cards.strangers_of(base, weights, between),
+            others=report_cards.base_samples_of(base, weights, between),
             learned=train,
             held_out=validation,
             start_guard=start_guard,
@@ -254,7 +254,7 @@ def _register(
         "started_from": {"name": start.full_name, "sha256": start.sha256},
         "training": config.as_dict(),
         "best_epoch": result.best_epoch,
-        "share": result.share,
+        "interpolation": result.interpolation,
         "bits_per_character": bits,
     }
     return registry.register(

@@ -24,7 +24,7 @@ from models_app.ml.evaluation.evaluation import Evaluation
 from models_app.ml.sampling import sampler
 from models_app.ml.sampling.outcome import Writing
 from models_app.models import Generation, TrainedModel
-from models_app.sharing import Right, rights_of
+from models_app.sharing.rights import Right, rights_of
 
 
 class ModelError(Exception):

@@ -16,10 +16,10 @@ from botfactory.jobs import api as jobs
 from botfactory.jobs.api import QUEUED, JobOut, told_one
 from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value
-from botfactory.rest.schemas import Asked, Text, Told, examples
+from botfactory.rest.schemas import Input, Output, Text, examples
 from models_app import services, trainings
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
-from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS
+from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -49,14 +49,14 @@ def _whole(low: int, high: int) -> Any:
     return Field(ge=low, le=high, strict=True)
 
 
-class TrainingIn(Asked):
+class TrainingIn(Input):
     """What is to be trained. Whatever is "auto", or not sent, is chosen to fit the corpus."""
 
     kind: Literal["fine_tune"]
     corpus: uuid.UUID = Field(description="The corpus that is learned.")
     model: uuid.UUID | None = Field(None, description="The model to start from; else the base model.")
     name: Text = Field("", max_length=80, description="What the new model is called; else as its corpus.")
-    epochs: Annotated[int | None, _whole(FEWEST_EPOCHS, MOST_EPOCHS), _Auto()] = None
+    epochs: Annotated[int | None, _whole(MIN_EPOCHS, MAX_EPOCHS), _Auto()] = None
     batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
     sequence_length: Annotated[int | None, _whole(1, 1024), _Auto()] = None
     learning_rate: Annotated[float | None, Field(gt=0, le=1, strict=True), _Auto()] = None
@@ -65,12 +65,12 @@ class TrainingIn(Asked):
     dropout: Annotated[float | None, Field(ge=0, le=0.9, strict=True), _Auto()] = None
     clip_norm: Annotated[float | None, Field(gt=0, le=1000, strict=True), _Auto()] = None
     beta_2: Annotated[float | None, Field(ge=0, le=0.99999, strict=True), _Auto()] = None
-    rounds: Annotated[int | None, _whole(1, MOST_EPOCHS), _Auto()] = None
+    rounds: Annotated[int | None, _whole(1, MAX_EPOCHS), _Auto()] = None
     seed: Annotated[int | None, _whole(0, 2**31 - 1), _Auto()] = None
 
     model_config = examples(
         {"kind": "fine_tune", "corpus": CORPUS, "name": "dril", "epochs": "auto", "learning_rate": 0.0005},
-        base=Asked.model_config,
+        base=Input.model_config,
     )
 
     def settings(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class TrainingIn(Asked):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class HyperparametersOut(Told):
+class HyperparametersOut(Output):
     """What a training learns with, `auto` replaced by what was chosen."""
 
     epochs: int
@@ -105,7 +105,7 @@ _ESTIMATE: Final = {
 }
 
 
-class EstimateOut(Told):
+class EstimateOut(Output):
     """What a training comes to."""
 
     corpus: uuid.UUID

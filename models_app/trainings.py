@@ -18,7 +18,7 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from models_app import guards, machines, registry
-from models_app.ml.config import FEWEST_EPOCHS, MOST_EPOCHS, FineTuneConfig, usual_epochs
+from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
 from models_app.models import TrainedModel
 from models_app.services import BadRequest, ModelError
 from tweets import idle
@@ -86,8 +86,8 @@ class Estimate:
 
 
 def require_epochs(epochs: int) -> None:
-    if not FEWEST_EPOCHS <= epochs <= MOST_EPOCHS:
-        raise BadEpochs(f"Choose {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs, not {epochs}.")
+    if not MIN_EPOCHS <= epochs <= MAX_EPOCHS:
+        raise BadEpochs(f"Choose {MIN_EPOCHS} to {MAX_EPOCHS} epochs, not {epochs}.")
 
 
 def fine_tune(
@@ -155,7 +155,7 @@ def plan(
 
 def default_epochs(corpus: Corpus) -> int:
     """How many epochs this corpus is trained for where nobody says: what its size asks for."""
-    return usual_epochs(_learned(corpus))
+    return default_epochs_for(_learned(corpus))
 
 
 def automatic(corpus: Corpus) -> FineTuneConfig:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from models_app import gallery, views
+from models_app import views
+from models_app.sharing import gallery
 
 urlpatterns = [
     path("corpora/<uuid:corpus_id>/", views.corpus_page, name="corpus"),

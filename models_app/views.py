@@ -15,12 +15,13 @@ from botfactory.disconnect import require_client
 from botfactory.jobs.models import Job
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
-from botfactory.rest.pace import paced, require_pace
-from models_app import downloads, guards, registry, services, sharing, trainings
+from botfactory.rest.rate_limit import paced, require_pace
+from models_app import downloads, guards, registry, services, trainings
 from models_app.admission import Busy
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
+from models_app.sharing import rights as sharing
 from tweets import idle, summary
 from tweets.errors import CorpusError
 from tweets.models import Corpus

@@ -21,7 +21,8 @@ from botfactory.jobs import kinds
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
-from models_app import bases, made_from, registry
+from models_app import made_from, registry
+from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import untrained

@@ -13,7 +13,8 @@ from django.utils.html import escape
 from botfactory.accounts.models import User
 from botfactory.uploaded import name_of
 from botfactory.words import counted
-from models_app import bases, registry, services, trainings
+from models_app import registry, services, trainings
+from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base, corpus, untrained

@@ -10,14 +10,14 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 
 from botfactory.accounts.models import User
-from botfactory.desk import DeskAdmin
+from botfactory.desk import ReadOnlyAdmin
 from tweets import deletion, opt_out
 from tweets.forms import OptOutForm
 from tweets.models import AuditEntry, Corpus, OptOut
 
 
 @admin.register(Corpus)
-class CorpusAdmin(DeskAdmin[Corpus]):
+class CorpusAdmin(ReadOnlyAdmin[Corpus]):
     editable = frozenset({"name"})
     list_display = [
         "name",
@@ -52,7 +52,7 @@ class CorpusAdmin(DeskAdmin[Corpus]):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(DeskAdmin[AuditEntry]):
+class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     list_display = ["at", "action", "about", "who_name"]
     list_display_links = ["about"]
     list_filter = ["action", "at"]
@@ -67,7 +67,7 @@ class AuditEntryAdmin(DeskAdmin[AuditEntry]):
 
 
 @admin.register(OptOut)
-class OptOutAdmin(DeskAdmin[OptOut]):
+class OptOutAdmin(ReadOnlyAdmin[OptOut]):
     """Adding a handle shows what there is of it, and deletes that once it is confirmed."""
 
     editable = frozenset({"note"})

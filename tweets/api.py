@@ -18,11 +18,11 @@ from pydantic import Field
 from botfactory.accounts.models import User
 from botfactory.jobs.api import QUEUED, JobOut, told_one
 from botfactory.jobs.models import Job
-from botfactory.rest import once
+from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import VISIBLE, Input, Output, Page, Text, examples
 from botfactory.uploaded import name_of
 from tweets import costs, deletion, errors, services
 from tweets.models import Corpus
@@ -40,7 +40,7 @@ register_errors(
 )
 
 Basis = Literal["own", "permission", "public"]
-AskedSchema = TypeVar("AskedSchema", bound=Asked)
+AskedSchema = TypeVar("AskedSchema", bound=Input)
 
 _ID: Final = "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0"
 _EXAMPLE: Final = {
@@ -61,7 +61,7 @@ _EXAMPLE: Final = {
 }
 
 
-class _About(Asked):
+class _About(Input):
     """What is said of posts, however they are brought."""
 
     basis: Basis = Field(description="Whose posts these are: your own, of somebody who permits it, a public figure's.")
@@ -99,7 +99,7 @@ class CorpusFileIn(_About):
     )
 
 
-class ColumnIn(Asked):
+class ColumnIn(Input):
     column: Text = Field(
         min_length=1,
         max_length=80,
@@ -107,10 +107,10 @@ class ColumnIn(Asked):
         json_schema_extra=VISIBLE,
     )
 
-    model_config = examples({"column": "text"}, base=Asked.model_config)
+    model_config = examples({"column": "text"}, base=Input.model_config)
 
 
-class CorpusOut(Told):
+class CorpusOut(Output):
     """The posts of one voice."""
 
     id: uuid.UUID
@@ -131,7 +131,7 @@ class CorpusOut(Told):
     model_config = examples(_EXAMPLE)
 
 
-class NewCorpusOut(Told):
+class NewCorpusOut(Output):
     """The corpus, and the job that fills it."""
 
     corpus: CorpusOut
@@ -153,7 +153,7 @@ class NewCorpusOut(Told):
     )
 
 
-class GoneOut(Told):
+class GoneOut(Output):
     """What went with a corpus."""
 
     posts: int
@@ -243,7 +243,7 @@ def list_corpora(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 
 
 @router.post("", response={202: NewCorpusOut}, summary="Bring posts", openapi_extra=_BODY)
-@once.slow
+@idempotency.slow
 def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
     """A new corpus, whose import is queued: of `text` or of an account as JSON, or of a `file` as multipart/form-data.
 

@@ -18,8 +18,8 @@ from tweets.models import Corpus
 from tweets.rows import insert
 from tweets.sources import base
 
-MOST_PARTS = 5
-MOST_WEIGHT = 100
+MAX_PARTS = 5
+MAX_WEIGHT = 100
 CHUNK = 2_000
 #: The parts have been cleaned already: a blend keeps what they keep, but for what says the same again.
 RULES = CleaningRules(
@@ -51,10 +51,10 @@ def parts_for_user(user: Any) -> QuerySet[Corpus]:
 def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_here: bool = False) -> Job:
     """A new corpus of the parts with a weight above 0, which is filled as a job."""
     wanted = {number: weight for number, weight in weights.items() if weight}
-    if not 2 <= len(wanted) <= MOST_PARTS:
-        raise BadBlend(f"A blend has 2 to {MOST_PARTS} parts: give so many corpora a weight above 0.")
-    if any(not 0 < weight <= MOST_WEIGHT for weight in wanted.values()):
-        raise BadBlend(f"A weight is a number from 0 to {MOST_WEIGHT}.")
+    if not 2 <= len(wanted) <= MAX_PARTS:
+        raise BadBlend(f"A blend has 2 to {MAX_PARTS} parts: give so many corpora a weight above 0.")
+    if any(not 0 < weight <= MAX_WEIGHT for weight in wanted.values()):
+        raise BadBlend(f"A weight is a number from 0 to {MAX_WEIGHT}.")
     parts = list(parts_for_user(owner).filter(pk__in=wanted).order_by("created_at", "pk"))
     if len(parts) != len(wanted):
         raise BadBlend("One of these corpora is not here, or not ready. Reload the page and choose again.")

@@ -54,7 +54,7 @@ class Estimate:
     @property
     def is_cut_by_budget(self) -> bool:
         """Whether more could be bought if the operator's budget of this month allowed it."""
-        return self.bought == self.budget_left < min(services.MOST_OF_X, self.posts or services.MOST_OF_X)
+        return self.bought == self.budget_left < min(services.MAX_POSTS_OF_X, self.posts or services.MAX_POSTS_OF_X)
 
     def __str__(self) -> str:
         """Sentences for the terminal."""

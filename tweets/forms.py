@@ -8,9 +8,9 @@ from typing import Any
 from django import forms
 
 from botfactory.listing import ListForm
-from tweets.blend import MOST_WEIGHT
+from tweets.blend import MAX_WEIGHT
 from tweets.cleaning import CleaningRules, RulesError
-from tweets.cleaning.rules import LONGEST_WORD, MOST_MINIMUM, MOST_WORDS
+from tweets.cleaning.rules import LONGEST_WORD, MAX_MINIMUM_CHARACTERS, MAX_WORDS
 from tweets.models import Corpus, OptOut
 from tweets.sources.handles import account_of
 
@@ -139,7 +139,7 @@ class BlendForm(forms.Form):
         self.corpora = corpora
         for corpus in corpora:
             self.fields[f"weight_{corpus.pk}"] = forms.IntegerField(
-                min_value=0, max_value=MOST_WEIGHT, initial=0, label=corpus.name
+                min_value=0, max_value=MAX_WEIGHT, initial=0, label=corpus.name
             )
 
     @property
@@ -171,7 +171,7 @@ class RulesForm(forms.Form):
         choices=[("all", "Keep all languages"), ("main", "Keep the one most posts are in")], label="Languages"
     )
     minimum_characters = forms.IntegerField(
-        min_value=1, max_value=MOST_MINIMUM, label="Fewest characters of a post", widget=forms.NumberInput
+        min_value=1, max_value=MAX_MINIMUM_CHARACTERS, label="Fewest characters of a post", widget=forms.NumberInput
     )
     links = forms.ChoiceField(
         choices=[("drop", "Take them out"), ("placeholder", "Write [link] in their place"), ("keep", "Keep them")],
@@ -193,7 +193,7 @@ class RulesForm(forms.Form):
     drop_via = forms.BooleanField(required=False, label="Cut off “via @name” at the end")
     banned_words = forms.CharField(
         required=False,
-        max_length=MOST_WORDS * (LONGEST_WORD + 2),
+        max_length=MAX_WORDS * (LONGEST_WORD + 2),
         label="Banned words",
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "none"}),
         help_text="One on each line. A post that holds one of them as a whole word is dropped.",

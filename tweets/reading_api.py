@@ -11,8 +11,8 @@ from ninja import Query
 from pydantic import Field
 
 from botfactory.rest.errors import bad_value
-from botfactory.rest.paging import MOST, USUAL, PageDict
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.paging import DEFAULT, MAX, PageDict
+from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from tweets import api, idle, posts, summary
 from tweets.api import corpus_or_404
 from tweets.models import Post
@@ -22,22 +22,22 @@ from tweets.report import Line
 router = api.router
 
 
-class CountOut(Told):
+class CountOut(Output):
     name: str
     posts: int
 
 
-class UseOut(Told):
+class UseOut(Output):
     name: str
     uses: int
 
 
-class LanguageOut(Told):
+class LanguageOut(Output):
     name: str
     percent: int
 
 
-class ReportOut(Told):
+class ReportOut(Output):
     """What came of a corpus, and whether it is enough to learn from."""
 
     verdict: Literal["enough", "few", "too_few"] = Field(description="Of too few no model can be trained.")
@@ -73,7 +73,7 @@ class ReportOut(Told):
     )
 
 
-class PostOut(Told):
+class PostOut(Output):
     """A post as its source had it, and what cleaning made of it."""
 
     id: str = Field(description="Its id at the source, or its place in the file.")
@@ -101,9 +101,9 @@ class PostOut(Told):
     )
 
 
-class PostsQuery(Asked):
+class PostsQuery(Input):
     after: Text | None = Field(None, max_length=64, description="The id of the last one of the page before.")
-    limit: int = Field(USUAL, ge=1, le=MOST, description="How many at most.")
+    limit: int = Field(DEFAULT, ge=1, le=MAX, description="How many at most.")
     q: Text = Field("", max_length=200, description="Only posts that hold these words, in any case.")
     show: posts.Show = Field("kept", description="kept; dropped by cleaning; removed by hand; or all.")
 

@@ -18,9 +18,9 @@ LENGTH_STEP = 20
 LONGEST = 300
 EXAMPLES = 3
 SAMPLE = 12
-MOST_MONTHS = 120
+MAX_MONTHS = 120
 _KEPT_WORDS, _KEPT_TAGS = 120, 60
-_MOST_DIFFERENT = 200_000  # words counted at a time: a million posts of nonsense must not fill the memory
+_MAX_DIFFERENT = 200_000  # words counted at a time: a million posts of nonsense must not fill the memory
 _PLAIN_SHARE = 0.1  # of the posts in a language make its common words too common to be told of
 _WORD = re.compile(r"(?<![#@\w])[^\W\d_]{3,24}(?:['’][^\W\d_]{1,3})?(?!\w)")
 _HASHTAG = re.compile(r"(?<![\w&])[#＃](\w*[^\W\d_]\w*)")
@@ -73,7 +73,7 @@ class Tally:
         self._months[month] += 1
         self._lengths[_length(outcome.text)] += 1
         self._words.update(_words(outcome.text))
-        if len(self._words) > _MOST_DIFFERENT:
+        if len(self._words) > _MAX_DIFFERENT:
             self._words = Counter({word: count for word, count in self._words.items() if count > 1})
         if "#" in outcome.text or "＃" in outcome.text:
             self._tags.update(_hashtags(outcome.text))
@@ -149,7 +149,7 @@ def months(report: Mapping[str, Any]) -> list[Line]:
         return []
     first, last = min(dated), max(dated)
     span = range(int(first[:4]) * 12 + int(first[5:]) - 1, int(last[:4]) * 12 + int(last[5:]))
-    if len(span) <= MOST_MONTHS:
+    if len(span) <= MAX_MONTHS:
         names = [f"{number // 12:04}-{number % 12 + 1:02}" for number in span]
         return _lines([(name, dated.get(name, 0)) for name in names])
     years: Counter[str] = Counter()

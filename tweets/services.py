@@ -47,7 +47,7 @@ BLEND = "blend"
 
 LONGEST_NAME = 80
 #: Below this a model can only learn by heart: refused.
-FEWEST_CHARACTERS = 6_000
+MIN_CHARACTERS = 6_000
 #: Below this a model learns little of a voice: a warning.
 FEW_CHARACTERS = 40_000
 
@@ -55,8 +55,8 @@ FILE_PAGE = 2_000
 #: The most that the APIs of the networks give at once.
 NETWORK_PAGE = 100
 #: The newest posts that are brought of an account; X gives no more of any.
-MOST_OF_AN_ACCOUNT = 20_000
-MOST_OF_X = 3_200
+MAX_POSTS_OF_AN_ACCOUNT = 20_000
+MAX_POSTS_OF_X = 3_200
 HEAD_BYTES = 4_096
 
 
@@ -95,7 +95,7 @@ def x_is_offered() -> bool:
 def most_that_x_costs() -> Decimal:
     """Dollars for the import of an X account that has posted as much as can be brought."""
     prices = SourceSettings(x_post_price=settings.X_POST_PRICE, x_user_price=settings.X_USER_PRICE)
-    return estimated_cost(MOST_OF_X, prices)
+    return estimated_cost(MAX_POSTS_OF_X, prices)
 
 
 def import_text(
@@ -338,7 +338,7 @@ def source_settings(corpus: Corpus, *, at_terminal: bool = False) -> SourceSetti
         # Of X each post costs: other people's words are bought only where they are to be learned from.
         include_reposts=corpus.source != "x" or corpus.keep_reposts,
         page_size=NETWORK_PAGE if corpus.source in NETWORKS else FILE_PAGE,
-        max_posts=MOST_OF_X if corpus.source == "x" else MOST_OF_AN_ACCOUNT,
+        max_posts=MAX_POSTS_OF_X if corpus.source == "x" else MAX_POSTS_OF_AN_ACCOUNT,
     )
 
 
@@ -377,7 +377,7 @@ def too_small_sentence(corpus: Corpus) -> str:
         f"{counted(corpus.characters, 'character')} {'is' if corpus.characters == 1 else 'are'} too few to learn from."
     )
     return (
-        f"{few} You need at least {FEWEST_CHARACTERS:,} (about {FEWEST_CHARACTERS // 80} posts). Bring more posts, or "
+        f"{few} You need at least {MIN_CHARACTERS:,} (about {MIN_CHARACTERS // 80} posts). Bring more posts, or "
         "keep replies if most of yours are replies."
     )
 
@@ -385,7 +385,7 @@ def too_small_sentence(corpus: Corpus) -> str:
 def require_enough(corpus: Corpus) -> None:
     """Returns when a model can be trained on the corpus; else says what is in the way."""
     idle.require_ready(corpus)
-    if corpus.characters < FEWEST_CHARACTERS:
+    if corpus.characters < MIN_CHARACTERS:
         raise CorpusTooSmall(too_small_sentence(corpus))
 
 

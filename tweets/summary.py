@@ -8,7 +8,7 @@ from botfactory.words import counted
 from tweets import report as reports
 from tweets.models import Corpus
 from tweets.report import LanguageShare, Line
-from tweets.services import FEW_CHARACTERS, FEWEST_CHARACTERS, too_small_sentence
+from tweets.services import FEW_CHARACTERS, MIN_CHARACTERS, too_small_sentence
 
 #: Words and hashtags that the page of a corpus tells of.
 TOP = 15
@@ -35,7 +35,7 @@ class Report:
 
 def report(corpus: Corpus, *, sample: int = 12) -> Report:
     """What came of the corpus, with posts spread evenly over it as a sample."""
-    if corpus.characters < FEWEST_CHARACTERS:
+    if corpus.characters < MIN_CHARACTERS:
         verdict, advice = "too_few", too_small_sentence(corpus)
     elif corpus.characters < FEW_CHARACTERS:
         verdict = "few"

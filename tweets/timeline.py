@@ -17,9 +17,9 @@ from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
 from tweets.sources.handles import Account, account_of
 
 #: Of a live account: two pages of X, a dollar at its price of 2026.
-MOST_LIVE = 200
+MAX_LIVE = 200
 #: Of a corpus: as many as X gives out of any account.
-MOST_HELD = services.MOST_OF_X
+MAX_HELD = services.MAX_POSTS_OF_X
 
 
 def newest_posts(*, user: User, handle: str) -> list[str]:
@@ -36,7 +36,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     corpus = _corpus_of(user, account)
     if corpus is None:
         services.require_offered(account.network)
-        texts = live_reads.shared(account, MOST_LIVE, lambda: _read(user, account))
+        texts = live_reads.shared(account, MAX_LIVE, lambda: _read(user, account))
     else:
         texts = _held(corpus)
     about = Corpus(handle=account.handle).account
@@ -59,7 +59,7 @@ def _corpus_of(user: User, account: Account) -> Corpus | None:
 def _held(corpus: Corpus) -> list[str]:
     kept = corpus.posts.filter(dropped="", is_repost=False)
     newest = kept.order_by(F("posted_at").desc(nulls_last=True), "pk")
-    return list(newest.values_list("text", flat=True)[:MOST_HELD])
+    return list(newest.values_list("text", flat=True)[:MAX_HELD])
 
 
 def _read(user: User, account: Account) -> list[str]:
@@ -70,7 +70,7 @@ def _read(user: User, account: Account) -> list[str]:
         settings=replace(
             services.source_settings(Corpus(owner=user, source=account.network, handle=account.handle)),
             include_reposts=False,
-            max_posts=MOST_LIVE,
+            max_posts=MAX_LIVE,
             # Somebody waits for the answer.
             retry_delays=(0.5,),
             timeout_seconds=10.0,

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from botfactory.accounts import tokens
 from botfactory.cors import cross_origin
 from botfactory.rest.errors import ApiError
-from botfactory.rest.pace import require_pace
+from botfactory.rest.rate_limit import require_pace
 from tweets import timeline
 from tweets.errors import CorpusError
 from tweets.sources.base import RateLimited, SourceError

@@ -19,7 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.listing import Listing
-from botfactory.rest.pace import paced
+from botfactory.rest.rate_limit import paced
 from botfactory.uploaded import name_of
 from botfactory.words import counted
 from tweets import blend, costs, deletion, errors, examples, export, posts, services

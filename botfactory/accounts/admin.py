@@ -23,7 +23,7 @@ from botfactory.accounts import limits, passwords, rules, security_log, services
 from botfactory.accounts.forms import InvitationForm
 from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, SecurityEntry, User
 from botfactory.accounts.security_log import Action
-from botfactory.desk import DeskAdmin
+from botfactory.desk import ReadOnlyAdmin
 
 #: Fields of a person that say what they may.
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
@@ -176,7 +176,7 @@ class AccountAdmin(UserAdmin[User]):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(DeskAdmin[ApiToken]):
+class ApiTokenAdmin(ReadOnlyAdmin[ApiToken]):
     """Whose tokens there are, and when they were used. Nobody makes one for somebody else."""
 
     list_display = ["name", "owner", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"]
@@ -195,7 +195,7 @@ class ApiTokenAdmin(DeskAdmin[ApiToken]):
 
 
 @admin.register(HouseRules)
-class HouseRulesAdmin(DeskAdmin[HouseRules]):
+class HouseRulesAdmin(ReadOnlyAdmin[HouseRules]):
     """One row: its list is its page."""
 
     editable = frozenset(
@@ -222,7 +222,7 @@ class HouseRulesAdmin(DeskAdmin[HouseRules]):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(DeskAdmin[Invitation]):
+class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     """Made here; the link is shown once. Those that are used up or past stay, to tell who came with them."""
 
     editable = frozenset({"note", "expires_at"})
@@ -277,7 +277,7 @@ admin.site.unregister([Authenticator, UserSession])
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(DeskAdmin[Authenticator]):
+class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
     """Who has a second factor. Deleting one switches two-factor off, for somebody who has lost it."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
@@ -291,7 +291,7 @@ class AuthenticatorAdmin(DeskAdmin[Authenticator]):
 
 
 @admin.register(UserSession)
-class UserSessionAdmin(DeskAdmin[UserSession]):
+class UserSessionAdmin(ReadOnlyAdmin[UserSession]):
     """Where people are signed in. Deleting a row signs that browser out."""
 
     list_display = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
@@ -305,7 +305,7 @@ class UserSessionAdmin(DeskAdmin[UserSession]):
 
 
 @admin.register(SecurityEntry)
-class SecurityEntryAdmin(DeskAdmin[SecurityEntry]):
+class SecurityEntryAdmin(ReadOnlyAdmin[SecurityEntry]):
     """Written by the product alone; read here."""
 
     list_display = ["at", "action", "who_name", "by_name", "address", "times"]

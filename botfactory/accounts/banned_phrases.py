@@ -6,7 +6,7 @@ from typing import Final
 
 from django.core.exceptions import ValidationError
 
-MOST: Final = 500
+MAX: Final = 500
 LONGEST: Final = 100
 
 #: What an installation begins with: what tells somebody to hurt or kill themselves. Written for Bot Factory. Spelling,
@@ -75,7 +75,7 @@ def phrases_in(text: str) -> tuple[str, ...]:
 def require_sane(text: str) -> None:
     """Raise ValidationError with what to do for a list that is too long."""
     phrases = phrases_in(text)
-    if len(phrases) > MOST:
-        raise ValidationError(f"These are {len(phrases):,} phrases. Keep at most {MOST:,}.")
+    if len(phrases) > MAX:
+        raise ValidationError(f"These are {len(phrases):,} phrases. Keep at most {MAX:,}.")
     if too_long := next((phrase for phrase in phrases if len(phrase) > LONGEST), None):
         raise ValidationError(f"“{too_long[:30]}…” is longer than {LONGEST} characters. Shorten it.")

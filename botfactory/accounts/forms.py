@@ -7,8 +7,8 @@ from django import forms
 from django.utils import timezone
 
 from botfactory.accounts.models import Invitation, User
-from botfactory.accounts.signup import MOST_USES
-from botfactory.accounts.tokens import LONGEST_NAME, USUAL_SCOPES
+from botfactory.accounts.signup import MAX_USES
+from botfactory.accounts.tokens import DEFAULT_SCOPES, LONGEST_NAME
 
 
 class DeleteAccountForm(forms.Form):
@@ -56,7 +56,7 @@ class TokenForm(forms.Form):
 
     def scopes(self) -> list[str]:
         chosen: str = self.cleaned_data["may"]
-        return chosen.split() or list(USUAL_SCOPES)
+        return chosen.split() or list(DEFAULT_SCOPES)
 
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]
@@ -69,8 +69,8 @@ class InvitationForm(forms.ModelForm[Invitation]):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         uses, expires_at = data.get("uses", 1), data.get("expires_at")
-        if not 1 <= (uses or 0) <= MOST_USES:
-            self.add_error("uses", f"An invitation is for 1 to {MOST_USES:,} people.")
+        if not 1 <= (uses or 0) <= MAX_USES:
+            self.add_error("uses", f"An invitation is for 1 to {MAX_USES:,} people.")
         if expires_at and expires_at <= timezone.now() and "expires_at" in self.changed_data:
             self.add_error("expires_at", "Choose a time in the future, or none.")
         return data

@@ -1,7 +1,7 @@
 """What happened to accounts: who signed in and who couldn't, passwords, tokens, roles, two-factor.
 
 Entries hold names, addresses and numbers: no password, no token, no code, and no name that nobody here has, since
-people type their password into the wrong field. They are kept for KEPT_DAYS, and no more than MOST_ENTRIES.
+people type their password into the wrong field. They are kept for KEPT_DAYS, and no more than MAX_ENTRIES.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 Action = SecurityEntry.Action
 
 KEPT_DAYS: Final = 365
-MOST_ENTRIES: Final = 100_000
+MAX_ENTRIES: Final = 100_000
 #: Failures of one account from one address within this time are one entry that counts them.
 COUNTED_TOGETHER: Final = timedelta(hours=1)
 #: How long ago an account may have been signed in from an address that counts as its own.
@@ -85,5 +85,5 @@ def is_known_place(user: User, address: str | None) -> bool:
 def tidy() -> int:
     """Deletes entries that are too old or too many; returns how many."""
     newest = SecurityEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    old = Q(at__lt=timezone.now() - timedelta(days=KEPT_DAYS)) | Q(pk__lte=newest - MOST_ENTRIES)
+    old = Q(at__lt=timezone.now() - timedelta(days=KEPT_DAYS)) | Q(pk__lte=newest - MAX_ENTRIES)
     return SecurityEntry.objects.filter(old).delete()[0]

@@ -17,11 +17,11 @@ LOCAL_ACCOUNT = "local"
 
 
 #: Tells how many of what, having done with a person what it is registered for: {"post": 12}.
-Told = Callable[[User], Mapping[str, int]]
+Counted = Callable[[User], Mapping[str, int]]
 #: What takes along what a person has, and what tells beforehand what that will be.
-_farewells: list[tuple[Told, Told]] = []
+_farewells: list[tuple[Counted, Counted]] = []
 #: What ends what goes on in a person's name.
-_suspensions: list[Told] = []
+_suspensions: list[Counted] = []
 
 
 class UnknownAccount(Exception):
@@ -56,7 +56,7 @@ def make_founder_if_first(user: User) -> bool:
     return True
 
 
-def register_farewell(farewell: Told, *, count: Told) -> None:
+def register_farewell(farewell: Counted, *, count: Counted) -> None:
     """`farewell` is called for each account that is deleted, to take along what is not a row. For AppConfig.ready.
 
     `count` tells what it would take.
@@ -64,7 +64,7 @@ def register_farewell(farewell: Told, *, count: Told) -> None:
     _farewells.append((farewell, count))
 
 
-def register_suspension(end: Told) -> None:
+def register_suspension(end: Counted) -> None:
     """`end` is called for each account that is deactivated. For AppConfig.ready."""
     _suspensions.append(end)
 

@@ -18,7 +18,7 @@ from botfactory.accounts.rules import house_rules
 
 #: In the address of the sign-up page.
 PARAMETER: Final = "invitation"
-MOST_USES: Final = 10_000
+MAX_USES: Final = 10_000
 _LONGEST: Final = 100
 
 #: Why somebody cannot sign up -> what they are told.
@@ -94,8 +94,8 @@ def claim(text: str) -> Invitation | None:
 
 def invite(*, by: User | None, note: str = "", uses: int = 1, expires_at: datetime | None = None) -> NewInvitation:
     """There is one more invitation; BadInvitation for numbers and dates that do not do."""
-    if not 1 <= uses <= MOST_USES:
-        raise BadInvitation(f"An invitation is for 1 to {MOST_USES:,} people.")
+    if not 1 <= uses <= MAX_USES:
+        raise BadInvitation(f"An invitation is for 1 to {MAX_USES:,} people.")
     if expires_at is not None and expires_at <= timezone.now():
         raise BadInvitation("An invitation has to end in the future: choose a later time, or none.")
     text = secrets.token_urlsafe(24)

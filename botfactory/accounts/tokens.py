@@ -23,9 +23,9 @@ MARK = "bf"
 #: What a token may: read what its owner sees, change it, and what only administrators may.
 Scope = Literal["read", "write", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-USUAL_SCOPES: Final[tuple[Scope, ...]] = ("read", "write")
+DEFAULT_SCOPES: Final[tuple[Scope, ...]] = ("read", "write")
 #: Of one person, revoked and expired ones not counted.
-MOST_TOKENS = 50
+MAX_TOKENS = 50
 LONGEST_NAME = 80
 #: A write for each request would be many.
 _USED_EVERY = timedelta(minutes=1)
@@ -84,10 +84,10 @@ def create_token(
     owner: User,
     name: str,
     expires_at: datetime | None = None,
-    scopes: Collection[str] = USUAL_SCOPES,
+    scopes: Collection[str] = DEFAULT_SCOPES,
     within: Collection[Scope] = SCOPES,
 ) -> NewToken:
-    """The person has one more token. TokenError for a name, a date or scopes that do not do, and above MOST_TOKENS.
+    """The person has one more token. TokenError for a name, a date or scopes that do not do, and above MAX_TOKENS.
 
     `within` are the scopes of what makes it: no token makes one that may more than itself.
     """
@@ -105,8 +105,8 @@ def create_token(
         raise TokenError(f"{two_factor.NEEDED} Then make the token.", "scopes")
     if not set(chosen) <= set(within):
         raise TokenError("A token can only make tokens that may no more than itself.", "scopes")
-    if usable(ApiToken.objects.filter(owner=owner)).count() >= MOST_TOKENS:
-        raise TooManyTokens(f"You have {MOST_TOKENS} tokens, which is the most: revoke one that is no longer used.")
+    if usable(ApiToken.objects.filter(owner=owner)).count() >= MAX_TOKENS:
+        raise TooManyTokens(f"You have {MAX_TOKENS} tokens, which is the most: revoke one that is no longer used.")
     prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_hex(_SECRET_BYTES)
     token = ApiToken.objects.create(
         owner=owner,

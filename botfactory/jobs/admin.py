@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from botfactory.accounts.limits import LimitReached
-from botfactory.desk import DeskAdmin
+from botfactory.desk import ReadOnlyAdmin
 from botfactory.jobs import events, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
@@ -27,7 +27,7 @@ class JobEventInline(admin.TabularInline[JobEvent, Job]):
 
 
 @admin.register(Job)
-class JobAdmin(DeskAdmin[Job]):
+class JobAdmin(ReadOnlyAdmin[Job]):
     list_display = [
         "title",
         "kind",

@@ -22,8 +22,8 @@ from botfactory.jobs.watching import Watcher, lines
 from botfactory.numbers import LARGEST, whole_number
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, not_found, register_errors
-from botfactory.rest.paging import MOST, PageDict, PageQuery, page_of
-from botfactory.rest.schemas import SERVER_SENT, Asked, Page, Text, Told, examples
+from botfactory.rest.paging import MAX, PageDict, PageQuery, page_of
+from botfactory.rest.schemas import SERVER_SENT, Input, Output, Page, Text, examples
 
 router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})
@@ -33,7 +33,7 @@ register_errors({NotPossible: 409})
 LOSS: Final = "In nats a byte, end marks included: lower is better."
 
 
-class JobProgress(Told):
+class JobProgress(Output):
     """How far a job is. What a phase does not know is null; some kinds tell more."""
 
     phase: str | None = None
@@ -47,12 +47,12 @@ class JobProgress(Told):
     posts: int | None = Field(None, description="Of an import: found so far.")
 
 
-class JobError(Told):
+class JobError(Output):
     code: str
     message: str
 
 
-class Checkpoint(Told):
+class Checkpoint(Output):
     """An epoch, at the end of which the network was kept."""
 
     epoch: int
@@ -80,7 +80,7 @@ class Checkpoint(Told):
     )
 
 
-class BestCheckpoint(Told):
+class BestCheckpoint(Output):
     epoch: int
     train_loss: float = Field(description=f"While it learned. {LOSS}")
     val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
@@ -124,7 +124,7 @@ QUEUED: Final[dict[str, Any]] = _EXAMPLE | {
 }
 
 
-class JobOut(Told):
+class JobOut(Output):
     """A piece of long work."""
 
     id: uuid.UUID
@@ -156,7 +156,7 @@ class JobOut(Told):
     model_config = examples(_EXAMPLE)
 
 
-class EventOut(Told):
+class EventOut(Output):
     """Something that happened in a job. `sequence` counts from 1 without gaps."""
 
     sequence: int
@@ -174,9 +174,9 @@ class JobFilters(PageQuery):
     kind: Text | None = Field(None, max_length=32, description="Only jobs of this kind.")
 
 
-class EventsQuery(Asked):
+class EventsQuery(Input):
     after: int | None = Field(None, ge=0, le=LARGEST, description="The sequence of the last event that you have.")
-    limit: int = Field(MOST, ge=1, le=MOST, description="How many at most; a stream has no end but the job's.")
+    limit: int = Field(MAX, ge=1, le=MAX, description="How many at most; a stream has no end but the job's.")
     stream: Literal["0", "1"] = Field(
         "0", description="1: server-sent events, until the job has ended; a Last-Event-ID goes before `after`."
     )

@@ -17,11 +17,11 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
-from botfactory.webhooks.happenings import Happening
+from botfactory.webhooks.event_types import EventType
 
 logger = logging.getLogger(__name__)
 
-_HAPPENINGS: dict[State, Happening] = {
+_EVENT_TYPES: dict[State, EventType] = {
     State.SUCCEEDED: "job.succeeded",
     State.FAILED: "job.failed",
     State.CANCELLED: "job.cancelled",
@@ -41,7 +41,7 @@ def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = No
     with transaction.atomic():
         if not rows.update(state=state, finished_at=timezone.now(), **values):
             return False
-        webhooks.note(job.owner_id, _HAPPENINGS[state], job.pk)
+        webhooks.note(job.owner_id, _EVENT_TYPES[state], job.pk)
         if worked_until is not None:
             usage.charge(job, worked_until)
         job.refresh_from_db()

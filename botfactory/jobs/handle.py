@@ -76,7 +76,7 @@ class JobHandle:
         self._folder: Path | None = None
         self._control: Control = "go"
         self._lost = False
-        self._awaited = False
+        self._should_yield = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.pk}", daemon=True)
 
@@ -128,9 +128,9 @@ class JobHandle:
             raise LostClaim(f"Job {self.job.pk} is held by another worker.")
         return self._control
 
-    def is_awaited(self) -> bool:
+    def should_yield(self) -> bool:
         """Whether the job, one that gives way, should stop and come back later, for somebody waits. As cheap."""
-        return self._awaited
+        return self._should_yield
 
     def check(self) -> None:
         """Returns while the job may go on; raises JobCancelled once its owner wants no more of it."""
@@ -176,7 +176,7 @@ class JobHandle:
         elif row["stop_requested"]:
             self._control = "stop"
         else:
-            self._awaited = turns.is_awaited(self.job)
+            self._should_yield = turns.should_yield(self.job)
 
     def _beat(self) -> None:
         looks_per_beat = max(1, int(settings.JOB_HEARTBEAT_SECONDS / LOOK_SECONDS))

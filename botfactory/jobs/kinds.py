@@ -34,8 +34,8 @@ class JobKind:
     details: Callable[[Job], Mapping[str, Any]] | None = None
     # The limit whose minutes a day it uses up while it runs.
     meter: str = ""
-    # Long and in no hurry: it goes behind everybody's turn, and its runner stops for who waits (JobHandle.is_awaited).
-    gives_way: bool = False
+    # Long and in no hurry: it waits behind everybody else, and stops for whoever waits (JobHandle.should_yield).
+    preemptible: bool = False
     # A running one can end early with the best that it has: whoever cancels it instead is asked first.
     keeps_the_best: bool = False
     # What a process does while it waits for a job of this kind, so that the job need not: no more than some seconds.

@@ -176,7 +176,7 @@ def retry(job: Job) -> Job:
 
 
 def _usual_priority(kind: str) -> int:
-    return -1 if kind_of(kind).gives_way else 0
+    return -1 if kind_of(kind).preemptible else 0
 
 
 def move_to_front(job: Job) -> Job:

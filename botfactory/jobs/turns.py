@@ -136,7 +136,7 @@ def ahead_of_new(queue: str, person: int) -> int:
     return place - 1 + running.filter(priority__gte=0).count()
 
 
-def is_awaited(job: Job) -> bool:
+def should_yield(job: Job) -> bool:
     """Whether a running job that gives way is in the way of one that goes before it, as no worker is free."""
     if job.priority >= 0 or job.at_terminal:
         return False

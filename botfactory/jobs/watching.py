@@ -22,7 +22,7 @@ from botfactory.jobs.models import Job
 PROTOCOL: Final = "botfactory"
 _BEARER: Final = "bearer."
 #: Of one person to one process. A tab has up to twelve; beyond this a page asks every few seconds instead.
-MOST_LINES: Final = 100
+MAX_LINES: Final = 100
 _PORTS: Final = {"http": "80", "https": "443"}
 
 
@@ -82,10 +82,10 @@ class Lines:
         self.open: Counter[int] = Counter()
 
     def is_full(self, person: int) -> bool:
-        return self.open[person] >= MOST_LINES
+        return self.open[person] >= MAX_LINES
 
     def take(self, person: int) -> bool:
-        """Return whether the person has one more; False where they have MOST_LINES."""
+        """Return whether the person has one more; False where they have MAX_LINES."""
         if self.is_full(person):
             return False
         self.open[person] += 1

@@ -20,7 +20,7 @@ from botfactory.ops.metrics import histogram
 
 RECENT = timedelta(hours=1)
 #: The newest so many are looked at: enough for a share, and no scrape grows without end.
-MOST_ROWS = 5_000
+MAX_ROWS = 5_000
 BOUNDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400)
 
 
@@ -66,7 +66,7 @@ def _waits_and_durations() -> Iterator[Metric]:
     # Those of commands never waited.
     recent = Job.objects.filter(Q(claimed_at__gte=since) | Q(finished_at__gte=since), at_terminal=False)
     rows = recent.order_by("-claimed_at").values_list("kind", "available_at", "claimed_at", "finished_at")
-    for kind, available, claimed, finished in rows[:MOST_ROWS]:
+    for kind, available, claimed, finished in rows[:MAX_ROWS]:
         # Cancelled before it began, or put back since.
         if claimed is None:
             continue
@@ -89,7 +89,7 @@ def _epochs() -> Metric:
     since = timezone.now() - RECENT
     # By their jobs, which are few: events have no index of their times.
     recent = JobEvent.objects.filter(job__heartbeat_at__gte=since, kind="epoch", created_at__gte=since)
-    seconds = recent.order_by("-created_at").values_list("job__kind", "payload__seconds")[:MOST_ROWS]
+    seconds = recent.order_by("-created_at").values_list("job__kind", "payload__seconds")[:MAX_ROWS]
     taken: dict[str, list[float]] = defaultdict(list)
     for kind, value in seconds:
         if isinstance(value, int | float):

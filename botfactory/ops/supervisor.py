@@ -21,7 +21,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 PATIENCE = 10.0
 #: After this many failures the pause has long been the longest; a power of two beyond it is no float at some point.
-_MOST_DOUBLINGS = 16
+_MAX_DOUBLINGS = 16
 
 
 class AlreadyRunning(Exception):
@@ -30,7 +30,7 @@ class AlreadyRunning(Exception):
 
 def pause_after(failures: int) -> float:
     """Seconds before the next start: none for a process that has lived, then 1, 3, 7 and so on up to the longest."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * (2.0 ** min(failures, _MOST_DOUBLINGS) - 1))
+    return min(LONGEST_PAUSE, FIRST_PAUSE * (2.0 ** min(failures, _MAX_DOUBLINGS) - 1))
 
 
 @dataclass(slots=True)

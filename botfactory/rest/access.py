@@ -14,7 +14,7 @@ from botfactory.accounts import confirming, tokens, two_factor
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.tokens import Scope
 from botfactory.rest.errors import ApiError
-from botfactory.rest.pace import require_pace
+from botfactory.rest.rate_limit import require_pace
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -16,7 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.tokens import TokenError, TooManyTokens
 from botfactory.disconnect import ClientGone
-from botfactory.rest import context
+from botfactory.rest import request_id as request_ids
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         response = error_response(status, getattr(error, "code", ""), str(error), param=param, headers=headers)
         return expected(response) if status == 503 else response
-    logger.exception("request %s: %s %s failed", context.current.get(), request.method, request.path)
+    logger.exception("request %s: %s %s failed", request_ids.current.get(), request.method, request.path)
     return error_response(500)
 
 

@@ -11,7 +11,7 @@ from ninja import NinjaAPI
 from ninja.operation import Operation
 from ninja.router import BoundRouter
 
-from botfactory.rest import errors, once
+from botfactory.rest import errors, idempotency
 from botfactory.rest.access import EITHER, person
 from botfactory.rest.openapi import Document
 
@@ -83,7 +83,7 @@ def _do_once(operation: Operation) -> None:
     view: Callable[..., Any] = operation.view_func
 
     def answer(request: HttpRequest, **values: Any) -> Any:
-        if once.HEADER not in request.headers or not operation.auth_callbacks:
+        if idempotency.HEADER not in request.headers or not operation.auth_callbacks:
             return view(request, **values)
 
         def work() -> HttpResponseBase:
@@ -91,7 +91,7 @@ def _do_once(operation: Operation) -> None:
             response: HttpResponseBase = operation._result_to_response(request, view(request, **values), blank)
             return response
 
-        return once.answer_once(
+        return idempotency.answer_once(
             request,
             person(request),
             work,

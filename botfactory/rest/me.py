@@ -14,12 +14,12 @@ from botfactory.accounts import limits, tokens
 from botfactory.accounts.limits import Limits, Usage
 from botfactory.accounts.tokens import Scope
 from botfactory.rest.access import access_of
-from botfactory.rest.schemas import Told, examples
+from botfactory.rest.schemas import Output, examples
 
 router = Router(tags=["me"])
 
 
-class AccessOut(Told):
+class AccessOut(Output):
     """As what this request was made."""
 
     by: Literal["token", "session"]
@@ -27,7 +27,7 @@ class AccessOut(Told):
     scopes: list[Scope]
 
 
-class MeOut(Told):
+class MeOut(Output):
     id: int
     username: str
     email: str

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from botfactory.cors import add_cors
-from botfactory.rest import context
+from botfactory.rest import request_id as request_ids
 from botfactory.rest.errors import error_response
 
 PREFIX: Final = "/api/v1/"
@@ -30,27 +30,27 @@ def request_id(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            chosen = context.chosen_or_new(request.headers.get(context.HEADER, ""))
-            token = context.current.set(chosen)
+            chosen = request_ids.chosen_or_new(request.headers.get(request_ids.HEADER, ""))
+            token = request_ids.current.set(chosen)
             request.request_id = chosen  # type: ignore[attr-defined]
             try:
                 response: HttpResponseBase = await get_response(request)
             finally:
-                context.current.reset(token)
-            response.headers[context.HEADER] = chosen
+                request_ids.current.reset(token)
+            response.headers[request_ids.HEADER] = chosen
             return response
 
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        chosen = context.chosen_or_new(request.headers.get(context.HEADER, ""))
-        token = context.current.set(chosen)
+        chosen = request_ids.chosen_or_new(request.headers.get(request_ids.HEADER, ""))
+        token = request_ids.current.set(chosen)
         request.request_id = chosen  # type: ignore[attr-defined]
         try:
             response: HttpResponseBase = get_response(request)
         finally:
-            context.current.reset(token)
-        response.headers[context.HEADER] = chosen
+            request_ids.current.reset(token)
+        response.headers[request_ids.HEADER] = chosen
         return response
 
     return answer

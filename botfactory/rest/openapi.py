@@ -7,7 +7,8 @@ from typing import Any, Final
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from botfactory.rest import context, once
+from botfactory.rest import idempotency
+from botfactory.rest import request_id as request_ids
 from botfactory.rest.access import Session, Token
 from botfactory.rest.errors import SENTENCES
 from botfactory.rest.schemas import Error
@@ -61,7 +62,7 @@ class Document(OpenAPISchema):
         details["responses"] = {str(status): responses[status] for status in sorted(responses)}
         for status, response in details["responses"].items():
             if status.startswith("2"):
-                response.setdefault("headers", {})[context.HEADER] = {"$ref": "#/components/headers/RequestId"}
+                response.setdefault("headers", {})[request_ids.HEADER] = {"$ref": "#/components/headers/RequestId"}
         if writes:
             details["parameters"].append(_IDEMPOTENCY_KEY)
         return details
@@ -83,7 +84,7 @@ class Document(OpenAPISchema):
 
 _IDEMPOTENCY_KEY: Final = {
     "in": "header",
-    "name": once.HEADER,
+    "name": idempotency.HEADER,
     "required": False,
     "description": "Sent again within 24 hours, the same request with the same key is answered the same and does its "
     "work once. A UUID, for instance.",
@@ -96,7 +97,7 @@ def _error(status: int) -> dict[str, Any]:
     code, message = SENTENCES[status]
     response: dict[str, Any] = {
         "description": WHAT[status],
-        "headers": {context.HEADER: {"$ref": "#/components/headers/RequestId"}},
+        "headers": {request_ids.HEADER: {"$ref": "#/components/headers/RequestId"}},
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Error"},

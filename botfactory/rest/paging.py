@@ -10,18 +10,18 @@ from django.db.models import Model, Q, QuerySet
 from pydantic import Field
 
 from botfactory.rest.errors import bad_value
-from botfactory.rest.schemas import Asked
+from botfactory.rest.schemas import Input
 
-MOST, USUAL = 100, 20
+MAX, DEFAULT = 100, 20
 Row = TypeVar("Row", bound=Model)
 Shown = TypeVar("Shown")
 
 
-class PageQuery(Asked):
+class PageQuery(Input):
     """The base of the queries of lists: `query: Query[JobFilters]`, where `class JobFilters(PageQuery)`."""
 
     after: uuid.UUID | None = Field(None, description="The id of the last one of the page before.")
-    limit: int = Field(USUAL, ge=1, le=MOST, description="How many at most.")
+    limit: int = Field(DEFAULT, ge=1, le=MAX, description="How many at most.")
 
 
 class PageDict(TypedDict):

@@ -30,7 +30,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class Asked(Schema):
+class Input(Schema):
     """The base of what callers send: unknown fields are errors, numbers are numbers."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -44,23 +44,23 @@ class Asked(Schema):
         return handler(sent)
 
 
-class Told(Schema):
+class Output(Schema):
     """The base of what callers get."""
 
 
-class ErrorDetail(Told):
+class ErrorDetail(Output):
     code: str = Field(description="For programs: it stays the same where the words change.")
     message: str = Field(description="For people: what is wrong and what to do.")
     param: str | None = Field(description="The field of the body or query that is wrong, where it is one.")
 
 
-class Error(Told):
+class Error(Output):
     """What every error looks like."""
 
     error: ErrorDetail
 
 
-class Page(Told, Generic[T]):
+class Page(Output, Generic[T]):
     """Some of the things. The next: ask again with `after` set to the id (of an event: the sequence) of the last."""
 
     data: list[T]
@@ -68,5 +68,5 @@ class Page(Told, Generic[T]):
 
 
 def examples(*values: Any, base: ConfigDict | None = None) -> ConfigDict:
-    """`model_config = examples({...})`: what the documentation shows; `base` as for `Asked.model_config`."""
+    """`model_config = examples({...})`: what the documentation shows; `base` as for `Input.model_config`."""
     return ConfigDict(**{**(base or {}), "json_schema_extra": {"examples": list(values)}})

@@ -12,11 +12,11 @@ from pydantic import AwareDatetime, Field
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken
 from botfactory.accounts.tokens import LONGEST_NAME, Scope
-from botfactory.rest import once
+from botfactory.rest import idempotency
 from botfactory.rest.access import access_of, person, require_confirmed
 from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import VISIBLE, Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import VISIBLE, Input, Output, Page, Text, examples
 
 router = Router(tags=["tokens"])
 
@@ -31,7 +31,7 @@ _EXAMPLE = {
 }
 
 
-class TokenIn(Asked):
+class TokenIn(Input):
     name: Text = Field(
         min_length=1, max_length=LONGEST_NAME, description="What will use it.", json_schema_extra=VISIBLE
     )
@@ -44,11 +44,11 @@ class TokenIn(Asked):
 
     model_config = examples(
         {"name": "The script on my laptop", "scopes": ["read", "write"], "expires_at": "2027-02-23T12:00:00Z"},
-        base=Asked.model_config,
+        base=Input.model_config,
     )
 
 
-class TokenOut(Told):
+class TokenOut(Output):
     id: uuid.UUID
     name: str
     prefix: str = Field(description="How the token begins, by which you tell yours apart.")
@@ -85,7 +85,7 @@ def list_tokens(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 
 
 @router.post("", response={201: NewTokenOut}, summary="Make a token")
-@once.secret
+@idempotency.secret
 def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
     """One more token. Its text is in this answer and in no other. A token can make none that may more than itself."""
     access = access_of(request)

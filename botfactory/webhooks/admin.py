@@ -6,13 +6,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from botfactory.desk import DeskAdmin
+from botfactory.desk import ReadOnlyAdmin
 from botfactory.webhooks import services
 from botfactory.webhooks.models import Delivery, Webhook
 
 
 @admin.register(Webhook)
-class WebhookAdmin(DeskAdmin[Webhook]):
+class WebhookAdmin(ReadOnlyAdmin[Webhook]):
     """Which webhooks there are and whether they work; what was sent is in the list of deliveries."""
 
     list_display = ["url", "owner", "active", "events", "failing_since", "trouble", "created_at"]
@@ -41,7 +41,7 @@ class WebhookAdmin(DeskAdmin[Webhook]):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(DeskAdmin[Delivery]):
+class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     """What was sent to whom, and what came of it."""
 
     list_display = ["event", "webhook", "owner", "state", "attempts", "status", "error", "created_at", "due_at"]

@@ -12,13 +12,13 @@ from django.http import HttpRequest
 from ninja import Query, Router, Status
 from pydantic import Field
 
-from botfactory.rest import once
+from botfactory.rest import idempotency
 from botfactory.rest.access import person, require_confirmed
 from botfactory.rest.errors import not_found, register_errors
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Asked, Page, Text, Told, examples
+from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.webhooks import delivery, services
-from botfactory.webhooks.happenings import Happening
+from botfactory.webhooks.event_types import EventType
 from botfactory.webhooks.models import Delivery, Webhook
 
 router = Router(tags=["webhooks"])
@@ -37,35 +37,35 @@ _EXAMPLE: Final = {
 }
 
 
-class WebhookIn(Asked):
+class WebhookIn(Input):
     url: Text = Field(
         min_length=1,
         max_length=services.LONGEST_URL,
         description="Where it is sent to, by POST: https or http.",
         json_schema_extra={"pattern": "^https?://"},
     )
-    events: list[Happening] = Field(
+    events: list[EventType] = Field(
         default=["job.succeeded", "job.failed", "job.cancelled"], min_length=1, description="What it is told of."
     )
 
     model_config = examples(
-        {"url": "https://example.com/bots", "events": ["job.succeeded", "job.failed"]}, base=Asked.model_config
+        {"url": "https://example.com/bots", "events": ["job.succeeded", "job.failed"]}, base=Input.model_config
     )
 
 
-class WebhookChangeIn(Asked):
+class WebhookChangeIn(Input):
     """What is not sent stays as it is."""
 
     url: Text | None = Field(None, min_length=1, max_length=services.LONGEST_URL)
-    events: list[Happening] | None = Field(None, min_length=1, description="What it is told of.")
+    events: list[EventType] | None = Field(None, min_length=1, description="What it is told of.")
     active: bool | None = Field(
         None, strict=True, description="false: it is told of nothing, and what waits is given up."
     )
 
-    model_config = examples({"active": True}, base=Asked.model_config)
+    model_config = examples({"active": True}, base=Input.model_config)
 
 
-class WebhookOut(Told):
+class WebhookOut(Output):
     id: uuid.UUID
     url: str
     events: list[str] = Field(description="What it is told of.")
@@ -83,7 +83,7 @@ class NewWebhookOut(WebhookOut):
     model_config = examples({**_EXAMPLE, "secret": "whsec_bm90IGEgc2VjcmV0LCBvbmx5IGFuIGV4YW1wbGUhISE="})
 
 
-class DeliveryOut(Told):
+class DeliveryOut(Output):
     """A message to a webhook."""
 
     id: uuid.UUID = Field(description="The header webhook-id: the same at each try.")
@@ -150,8 +150,8 @@ def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 
 
 @router.post("", response={201: NewWebhookOut}, summary="Make a webhook")
-@once.secret
-@once.slow
+@idempotency.secret
+@idempotency.slow
 def create_webhook(request: HttpRequest, body: WebhookIn) -> Status[NewWebhookOut]:
     """From now on the address is told. The secret that it verifies with is in this answer and in no other. 409 at the
     limit."""
@@ -174,7 +174,7 @@ def change_webhook(request: HttpRequest, webhook_id: uuid.UUID, body: WebhookCha
 
 
 @router.post("/{uuid:webhook_id}/secret", response=NewWebhookOut, summary="Make a new secret for a webhook")
-@once.secret
+@idempotency.secret
 def renew_webhook_secret(request: HttpRequest, webhook_id: uuid.UUID) -> NewWebhookOut:
     """The secret is in this answer and in no other. For 24 hours messages are signed by the former one as well."""
     with _found(request, webhook_id) as webhook:
@@ -192,7 +192,7 @@ def delete_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Status[None]:
 
 
 @router.post("/{uuid:webhook_id}/test", response=DeliveryOut, summary="Try a webhook")
-@once.slow
+@idempotency.slow
 def test_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> DeliveryOut:
     """A message of the type webhook.test is sent once, at once; the answer tells what came of it."""
     with _found(request, webhook_id) as webhook:

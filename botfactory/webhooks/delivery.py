@@ -16,7 +16,7 @@ from django.utils import timezone
 from botfactory import net
 from botfactory.retry_after import moment_of
 from botfactory.webhooks import services, signing
-from botfactory.webhooks.happenings import TEST
+from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)

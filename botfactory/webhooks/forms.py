@@ -5,11 +5,11 @@ from typing import Final
 
 from django import forms
 
-from botfactory.webhooks.happenings import HAPPENINGS, Happening
+from botfactory.webhooks.event_types import EVENT_TYPES, EventType
 from botfactory.webhooks.services import LONGEST_URL
 
 #: Each happening in words, as the end of "It is told of".
-IN_WORDS: Final[Mapping[Happening, str]] = {
+IN_WORDS: Final[Mapping[EventType, str]] = {
     "job.succeeded": "jobs that are done",
     "job.failed": "jobs that fail",
     "job.cancelled": "jobs that are cancelled",
@@ -28,8 +28,8 @@ class WebhookForm(forms.Form):
     )
     events = forms.MultipleChoiceField(
         label="It is told of",
-        choices=[(name, IN_WORDS[name]) for name in HAPPENINGS],
-        initial=list(HAPPENINGS),
+        choices=[(name, IN_WORDS[name]) for name in EVENT_TYPES],
+        initial=list(EVENT_TYPES),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one."},
     )

@@ -17,7 +17,7 @@ from botfactory import doorbell, net
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.webhooks import signing
-from botfactory.webhooks.happenings import HAPPENINGS, Happening
+from botfactory.webhooks.event_types import EVENT_TYPES, EventType
 from botfactory.webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def switch_off(webhook: Webhook, trouble: str = "") -> None:
         waiting.update(state=Delivery.State.FAILED, due_at=None, error="The webhook was switched off.")
 
 
-def note(owner: int, happening: Happening, subject_id: uuid.UUID) -> None:
+def note(owner: int, happening: EventType, subject_id: uuid.UUID) -> None:
     """Each webhook of the person that is to be told of it will be, once the transaction is committed and not else.
 
     Inside the transaction in which it happens.
@@ -193,7 +193,7 @@ def _checked_url(url: str) -> str:
 
 
 def _checked_events(events: Collection[str]) -> list[str]:
-    chosen: list[str] = [name for name in HAPPENINGS if name in events]
+    chosen: list[str] = [name for name in EVENT_TYPES if name in events]
     if not chosen or len(chosen) < len(set(events)):
-        raise WebhookError(f"Choose what it is told of: one or more of {', '.join(HAPPENINGS)}.", "events")
+        raise WebhookError(f"Choose what it is told of: one or more of {', '.join(EVENT_TYPES)}.", "events")
     return chosen

@@ -24,7 +24,7 @@ MARK: Final = "whsec_"
 _SALT_BYTES: Final = 32
 #: For how long messages are signed by a former secret too; and by how many, so that headers stay short.
 OVERLAP: Final = timedelta(hours=24)
-_MOST_FORMER: Final = 8
+_MAX_FORMER: Final = 8
 
 
 def give_secret(webhook: Webhook) -> str:
@@ -35,7 +35,7 @@ def give_secret(webhook: Webhook) -> str:
     """
     had_one = bool(webhook.salt) and is_known(webhook)
     former = [[webhook.salt, time.time() + OVERLAP.total_seconds()], *_former(webhook)] if had_one else []
-    webhook.former_salts = former[:_MOST_FORMER]
+    webhook.former_salts = former[:_MAX_FORMER]
     webhook.salt = secrets.token_hex(_SALT_BYTES)
     secret = secret_of(webhook)
     webhook.secret_check = _check(secret)

@@ -18,7 +18,7 @@ from botfactory.accounts import confirming
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.listing import ListForm, Listing
-from botfactory.rest.pace import paced
+from botfactory.rest.rate_limit import paced
 from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.forms import IN_WORDS, WebhookForm
 from botfactory.webhooks.models import Webhook

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, Self
 
 #: Of a ban list: entries, and characters of each.
-MOST_BANNED, LONGEST_BANNED = 200, 100
+MAX_BANNED, LONGEST_BANNED = 200, 100
 #: Where nobody says another: at which posts are likest to the person's own (docs/benchmarks.md, "At what temperature").
-USUAL_TEMPERATURE: Final = 0.9
+DEFAULT_TEMPERATURE: Final = 0.9
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
@@ -102,12 +102,12 @@ NETWORKS: Mapping[str, NetworkConfig] = {
 
 
 #: How many epochs a person can ask for, and how many are trained at most where nobody asks.
-FEWEST_EPOCHS, MOST_EPOCHS, MOST_USUAL = 1, 10, 8
+MIN_EPOCHS, MAX_EPOCHS, MAX_DEFAULT_EPOCHS = 1, 10, 8
 #: From so many characters on, one epoch is all that a minute or two can hold.
 ONE_EPOCH: Final = 1_000_000
 
 
-def usual_epochs(characters: int) -> int:
+def default_epochs_for(characters: int) -> int:
     """Returns how many epochs so many characters are learned where nobody says: 2 for most, 3 to 8 where there are few.
 
     Measured (docs/benchmarks.md): with the learning rate that belongs to them, two epochs come to what ten do where
@@ -115,7 +115,7 @@ def usual_epochs(characters: int) -> int:
     """
     if characters >= ONE_EPOCH:
         return 1
-    return max(2, min(MOST_USUAL, round(2 * math.sqrt(150_000 / max(1, characters)))))
+    return max(2, min(MAX_DEFAULT_EPOCHS, round(2 * math.sqrt(150_000 / max(1, characters)))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class FineTuneConfig(_Values):
         """
         _whole("characters", characters, 1, 10**12)
         _whole("epochs", epochs, 1, 1000)
-        usual = max(1, epochs // usual_epochs(characters)) if kind == "glr" else 1
+        usual = max(1, epochs // default_epochs_for(characters)) if kind == "glr" else 1
         rounds = overrides.get("rounds", usual)
         _whole("rounds", rounds, 1, 1000)
         rounds = min(rounds, epochs)  # each has an epoch at least
@@ -264,7 +264,7 @@ class SamplingConfig(_Values):
     """
 
     count: int = 1
-    temperature: float = USUAL_TEMPERATURE
+    temperature: float = DEFAULT_TEMPERATURE
     top_k: int = 0
     prompt: str = ""
     seed: int | None = None
@@ -284,8 +284,8 @@ class SamplingConfig(_Values):
             _whole("seed", self.seed, 0, 2**63 - 1)
         _whole("max_characters", self.max_characters, 1, 4000)
         _number("top_p", self.top_p, 0, 1, above=True)
-        if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MOST_BANNED:
-            raise ValueError(f"banned must be a list of at most {MOST_BANNED} words or phrases.")
+        if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MAX_BANNED:
+            raise ValueError(f"banned must be a list of at most {MAX_BANNED} words or phrases.")
         for entry in self.banned:
             if not isinstance(entry, str) or not entry.strip() or len(entry) > LONGEST_BANNED:
                 raise ValueError(f"A banned word or phrase has 1 to {LONGEST_BANNED} characters, unlike {entry!r}.")

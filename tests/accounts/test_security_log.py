@@ -165,7 +165,7 @@ def test_administrators_read_the_log_and_cannot_change_it(admin: User, alice: Us
 def test_the_log_keeps_a_year_and_a_most(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [security_log.record(Action.SIGNED_IN, who=alice) for _ in range(5)]
     SecurityEntry.objects.filter(pk=entries[3].pk).update(at=timezone.now() - timedelta(days=366))
-    monkeypatch.setattr(security_log, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(security_log, "MAX_ENTRIES", 3)
     assert security_log.tidy() == 3
     left = set(SecurityEntry.objects.values_list("pk", flat=True))
     assert left == {entries[2].pk, entries[4].pk}

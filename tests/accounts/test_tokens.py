@@ -83,7 +83,7 @@ def test_a_token_needs_a_name_and_a_time_to_come(alice: User) -> None:
 
 
 def test_there_is_a_most_and_revoking_makes_room(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "MOST_TOKENS", 2)
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
     first = tokens.create_token(owner=alice, name="first").token
     tokens.create_token(owner=alice, name="second")
     with pytest.raises(tokens.TokenError, match="revoke one"):

@@ -25,7 +25,7 @@ from benchmarks.results import Outcome
 from benchmarks.rivals import code_length
 from models_app import trainings
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import MOST_EPOCHS, NetworkConfig, SamplingConfig, usual_epochs
+from models_app.ml.config import MAX_EPOCHS, NetworkConfig, SamplingConfig, default_epochs_for
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training import prebuilt
 from models_app.ml.training.dataset import Batch, stream_posts
@@ -92,7 +92,7 @@ def test_what_is_measured_is_what_the_product_offers(characters: int) -> None:
     )
     persona = Persona("someone", 3, ("a" * characters,), ("b",), ("c",))
     assert persona.characters == pytest.approx(characters, abs=2)
-    for name, epochs in (("default", usual_epochs(persona.characters)), ("better", MOST_EPOCHS)):
+    for name, epochs in (("default", default_epochs_for(persona.characters)), ("better", MAX_EPOCHS)):
         offered = trainings.training_config(persona.characters, epochs, 4, {}, kind="glr")
         assert known[name].depends_on(persona, 4)["config"] == offered.as_dict(), name
 

@@ -95,6 +95,6 @@ def test_the_line_begins_at_the_base_model_and_goes_through_what_the_trainer_ret
     for measured, part in (("validation", persona.validation), ("newest", persona.test)):
         bits = outcome.more[measured]
         assert bits[0] == pytest.approx(evaluate(base, part).bits_per_character)
-        share = round(10 * result.share)
+        share = round(10 * result.interpolation)
         assert bits[share] == pytest.approx(evaluate(returned, part).bits_per_character, rel=1e-4)
         assert bits[0] != pytest.approx(bits[10], rel=1e-3)

@@ -20,7 +20,7 @@ def known_settings() -> set[str]:
     """Every variable that the code reads: through the helpers of env.py, or where Django may not be known."""
     text = (ROOT / "botfactory" / "settings.py").read_text(encoding="utf-8")
     found = set(re.findall(r"env_\w+\(\s*\"(\w+)\"", text))
-    for path in (ROOT / "models_app" / "ml").glob("*.py"):
+    for path in (ROOT / "models_app" / "ml").rglob("*.py"):
         found |= set(re.findall(r"\"(BOTFACTORY_\w+)\"", path.read_text(encoding="utf-8")))
     return found
 

@@ -258,7 +258,7 @@ async def test_the_page_of_another_port_opens_no_socket(alice: User) -> None:
 async def test_a_person_has_so_many_sockets_and_streams_and_those_of_others_do_not_count(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "MOST_LINES", 2)
+    monkeypatch.setattr(watching, "MAX_LINES", 2)
     own, foreign = await sync_to_async(submit)(alice), await sync_to_async(submit)(bob)
     client = await sync_to_async(signed_in)(alice)
     held = [socket(client, own.pk) for _ in range(2)]
@@ -285,4 +285,4 @@ async def test_a_person_has_so_many_sockets_and_streams_and_those_of_others_do_n
 
 
 def test_twenty_tabs_are_no_crowd() -> None:
-    assert watching.MOST_LINES >= 5 * 20
+    assert watching.MAX_LINES >= 5 * 20

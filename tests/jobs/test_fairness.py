@@ -167,7 +167,7 @@ def test_what_comes_before_a_new_job_is_known_before_it_is_submitted(alice: User
 
 
 def long_job(owner: User) -> Job:
-    kind("long", count_to_three, gives_way=True)
+    kind("long", count_to_three, preemptible=True)
     return services.submit(owner=owner, kind="long", title="A long one", arguments={})
 
 
@@ -186,20 +186,20 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
     running = worker.claim(long.pk)
     assert running is not None
     waits_since(short, 0)
-    assert not turns.is_awaited(running), "a free worker will take the other in a moment"
+    assert not turns.should_yield(running), "a free worker will take the other in a moment"
     waits_since(short, 4)
-    assert turns.is_awaited(running)
+    assert turns.should_yield(running)
     assert turns.ahead_of_new("default", bob.pk) == 1, "the one that waits, not the one that gives way to it"
     PersonalLimits.objects.create(user=bob, running_jobs=0)
-    assert not turns.is_awaited(running), "who may not run now gains nothing by it"
+    assert not turns.should_yield(running), "who may not run now gains nothing by it"
     PersonalLimits.objects.all().delete()
     worker.claim(short.pk)
-    assert not turns.is_awaited(running)
+    assert not turns.should_yield(running)
     other = long_job(bob)
     waits_since(other, 3600)
-    assert not turns.is_awaited(running), "of two that give way none gives way to the other"
+    assert not turns.should_yield(running), "of two that give way none gives way to the other"
     services.move_to_front(other)
-    assert turns.is_awaited(running)
+    assert turns.should_yield(running)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -213,7 +213,7 @@ def test_what_is_moved_to_the_front_gives_way_no_more(alice: User, bob: User) ->
     running = worker.claim_next("default")
     assert running == long
     waits_since(short, 3600)
-    assert not turns.is_awaited(running)
+    assert not turns.should_yield(running)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -187,7 +187,7 @@ def test_no_pickle_is_ever_read(tmp_path: Path, checkpoint: Checkpoint) -> None:
     write(tmp_path / "base", checkpoint)
     data = (tmp_path / "base" / WEIGHTS).read_bytes()
     assert data[8:9] == b"{"  # safetensors: a length, then a JSON header, then plain numbers
-    sources = Path(module.__file__).parent.glob("*.py")
+    sources = Path(module.__file__).parent.rglob("*.py")
     assert not [
         path.name for path in sources if "import pickle" in path.read_text() or "allow_pickle" in path.read_text()
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, SamplingConfig, usual_epochs
+from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, SamplingConfig, default_epochs_for
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_auto_lets_the_person_decide() -> None:
     [(0, 8), (9_000, 8), (17_629, 6), (71_973, 3), (126_392, 2), (999_999, 2), (1_000_000, 1), (10**9, 1)],
 )
 def test_a_small_corpus_is_read_more_often_than_a_large_one(characters: int, epochs: int) -> None:
-    assert usual_epochs(characters) == epochs
+    assert default_epochs_for(characters) == epochs

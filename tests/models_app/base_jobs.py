@@ -11,7 +11,7 @@ import pytest
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from models_app import bases
+from models_app.base_models import services as bases
 from models_app.ml import config as ml_config
 from models_app.ml.config import NetworkConfig
 from models_app.models import TrainedModel

@@ -17,8 +17,10 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from botfactory.accounts.models import User
-from models_app import base_archive, bases, registry
-from models_app.base_archive import BadArchive
+from models_app import registry
+from models_app.base_models import archive as base_archive
+from models_app.base_models import services as bases
+from models_app.base_models.archive import BadArchive
 from models_app.ml import checkpoint
 from models_app.models import TrainedModel
 from tests.conftest import signed_in

@@ -21,7 +21,8 @@ from botfactory.jobs import turns, worker
 from botfactory.jobs.handle import kept_dir, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import bases, guards, registry, trainings
+from models_app import guards, registry, trainings
+from models_app.base_models import services as bases
 from models_app.ml.config import PretrainConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset

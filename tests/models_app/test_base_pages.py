@@ -14,7 +14,8 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import bases, registry
+from models_app import registry
+from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts

@@ -11,7 +11,8 @@ from django.conf import settings
 from botfactory.accounts import services as accounts
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
-from models_app import bases, registry, services, trainings
+from models_app import registry, services, trainings
+from models_app.base_models import services as bases
 from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.models import BaseChange, TrainedModel

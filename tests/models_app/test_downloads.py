@@ -194,7 +194,7 @@ def test_the_base_is_that_at_the_end_of_the_line(alice: User, base: TrainedModel
     ],
 )
 def test_what_cannot_be_measured_is_named(alice: User, base: TrainedModel, posts: Any, code: str, param: str) -> None:
-    assert api.MOST_EVALUATED == 10_000
+    assert api.MAX_EVALUATED == 10_000
     require_error(Program(alice).post(f"/models/{base.pk}/evaluate", {"posts": posts}), 422, code, param)
 
 

@@ -9,8 +9,8 @@ from django.test import Client
 
 from botfactory.accounts import rules
 from botfactory.accounts.models import User
-from models_app import sharing
 from models_app.models import TrainedModel
+from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.shared_bot import SECRET
 from tests.rest.helpers import Program, require_error

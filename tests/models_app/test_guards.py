@@ -9,7 +9,8 @@ import pytest
 
 from botfactory.accounts.models import User
 from botfactory.jobs.states import State as JobState
-from models_app import bases, guards, integrity, registry, services, trainings
+from models_app import guards, integrity, registry, services, trainings
+from models_app.base_models import services as bases
 from models_app.guards import State
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError

@@ -10,8 +10,8 @@ import pytest
 
 from botfactory.accounts import banned_phrases, rules
 from botfactory.accounts.models import HouseRules, User
-from models_app import sharing
 from models_app.models import Generation, TrainedModel
+from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.conftest import train
 from tests.models_app.test_commands import json_of

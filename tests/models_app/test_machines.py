@@ -64,7 +64,7 @@ def running(owner: User, *, minutes: float = 5, ended: float | None = None, **va
         (1.0, 1.0, 1.6 * 2 / 2.6),  # a fair share
         (1.0, 0.3, 1.0),  # what the other one leaves
         (4.0, 1.0, 1.6 * 2 / 5.6),
-        (90.0, 0.1, machines.FEWEST_CORES),
+        (90.0, 0.1, machines.MIN_CORES),
     ],
 )
 def test_a_training_gets_what_is_left_or_its_share(others: float, weight: float, left: float) -> None:

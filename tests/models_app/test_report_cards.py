@@ -50,15 +50,15 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
     corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert train(corpus, base, name="First").state == State.SUCCEEDED
-    path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
-    written = report_card.strangers(weights)
+    path, weights = registry.path_of(base) / report_cards.BASE_SAMPLES, registry.load(base)
+    written = report_card.base_samples(weights)
 
-    def kept() -> report_card.Strangers:
-        return report_cards.strangers_of(base, weights, lambda: None)
+    def kept() -> report_card.BaseSamples:
+        return report_cards.base_samples_of(base, weights, lambda: None)
 
     first = path.read_bytes()
     with monkeypatch.context() as nobody_writes:
-        nobody_writes.setattr(report_card, "strangers", None)
+        nobody_writes.setattr(report_card, "base_samples", None)
         assert kept() == written
         assert train(corpus, base, name="Second").state == State.SUCCEEDED
         second = TrainedModel.objects.get(name="Second")
@@ -85,16 +85,16 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
 def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, weights = registry.path_of(base) / report_cards.STRANGERS, registry.load(base)
+    path, weights = registry.path_of(base) / report_cards.BASE_SAMPLES, registry.load(base)
     monkeypatch.setattr(prebuilt, "_asked", Event())  # no training has begun in this process
     monkeypatch.setattr(prebuilt, "Learner", Learner)  # a new one
     runner.prepare()
     assert TrainingMachine.objects.get().speed > 0
     first = path.read_bytes()
-    monkeypatch.setattr(report_card, "strangers", None)
+    monkeypatch.setattr(report_card, "base_samples", None)
     runner.prepare()
     assert path.read_bytes() == first
-    assert report_cards.strangers_of(base, weights, lambda: None).learned
+    assert report_cards.base_samples_of(base, weights, lambda: None).learned
     taken: Any = prebuilt.learner(weights.network, weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06)
     assert taken._step.experimental_get_tracing_count()  # its graphs are built already
 

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils.html import escape
 
 from botfactory.accounts.models import User
-from models_app import sharing
 from models_app.models import Generation, TrainedModel
-from models_app.sharing import EVERYTHING, NOTHING, OF_GUESTS, OF_PASSERS_BY, Right
+from models_app.sharing import rights as sharing
+from models_app.sharing.rights import EVERYTHING, NOTHING, OF_GUESTS, OF_PASSERS_BY, Right
 from tests.conftest import signed_in
 from tests.models_app.shared_bot import SECRET, place_of
 from tests.rest.helpers import Program, require_error

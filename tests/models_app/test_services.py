@@ -81,7 +81,7 @@ def test_the_trail_of_an_epoch_is_thinned_and_begins_anew_with_each() -> None:
 
 def test_the_epoch_under_way_tells_its_trail(corpus: Corpus, base: TrainedModel) -> None:
     told: list[dict[str, Any]] = []
-    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name="Told", run_here=True)
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name="Output", run_here=True)
     worker.run_claimed(job, listener=lambda kind, payload: told.append(payload))
     under_way = [payload for payload in told if payload.get("phase") == "training"]
     assert under_way

@@ -9,9 +9,10 @@ from django.test import Client
 from botfactory.accounts import rules
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.accounts.services import delete_account
-from models_app import registry, services, sharing
+from models_app import registry, services
 from models_app.models import BaseChange, Generation, TrainedModel
-from models_app.sharing import EVERYTHING, OF_BASE, Right
+from models_app.sharing import rights as sharing
+from models_app.sharing.rights import EVERYTHING, OF_BASE, Right
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.models_app.shared_bot import make_bot, place_of

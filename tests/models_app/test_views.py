@@ -6,7 +6,7 @@ from django.utils.html import escape
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app import registry, trainings
-from models_app.ml.config import USUAL_TEMPERATURE
+from models_app.ml.config import DEFAULT_TEMPERATURE
 from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
@@ -33,8 +33,8 @@ def test_without_javascript_the_page_comes_back_with_the_posts(alice: User, base
 
 def test_the_page_offers_the_usual_temperature_and_says_why(alice: User, base: TrainedModel) -> None:
     page = signed_in(alice).get(f"/models/{base.pk}/").content.decode()
-    assert f'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="{USUAL_TEMPERATURE}"' in page
-    assert f"At {USUAL_TEMPERATURE} posts are likest to the real ones" in page
+    assert f'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="{DEFAULT_TEMPERATURE}"' in page
+    assert f"At {DEFAULT_TEMPERATURE} posts are likest to the real ones" in page
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from tests.ops.helpers import value
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same however many jobs there are.
-MOST_QUERIES = 8
+MAX_QUERIES = 8
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_imports_and_posts_are_told_by_source_and_result(alice: User, page: Call
 def test_a_scrape_makes_the_same_queries_however_many_jobs_there_are(
     alice: User, page: Callable[[], str], django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(MOST_QUERIES) as few:
+    with django_assert_max_num_queries(MAX_QUERIES) as few:
         page()
     now = timezone.now()
     states = list(State)
@@ -125,7 +125,7 @@ def test_a_scrape_makes_the_same_queries_however_many_jobs_there_are(
     ]
     Job.objects.bulk_create(jobs)
     JobEvent.objects.bulk_create(JobEvent(job=job, sequence=1, kind="epoch", payload={"seconds": 1}) for job in jobs)
-    with django_assert_max_num_queries(MOST_QUERIES) as many:
+    with django_assert_max_num_queries(MAX_QUERIES) as many:
         text = page()
     assert len(many) == len(few)
     assert value(text, "botfactory_jobs", kind="kind 0", state="queued") is not None

@@ -16,7 +16,8 @@ from openapi_spec_validator import validate
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, PersonalLimits, User
-from botfactory.rest import context, pace
+from botfactory.rest import rate_limit
+from botfactory.rest import request_id as request_ids
 from botfactory.rest.models import KeptAnswer
 from tests.conftest import PASSWORD, signed_in
 from tests.rest.helpers import V1, Program, require_error
@@ -28,7 +29,7 @@ NEW = {"name": "another"}
 
 def forget_pace(user: User) -> None:
     """What the person has asked in this minute does not count."""
-    cache = caches[pace.CACHE]
+    cache = caches[rate_limit.CACHE]
     minute = int(timezone.now().timestamp() // 60)
     cache.delete_many([f"requests:{user.pk}:{number}" for number in (minute, minute + 1)])
 
@@ -166,10 +167,10 @@ def test_an_id_of_the_caller_is_kept_if_it_is_sane(alice: User, caplog: pytest.L
         given = program.get("/me", X_Request_Id=strange)["X-Request-Id"]
         assert given != strange and len(given) == 32
     assert program.client.get("/")["X-Request-Id"]
-    assert context.current.get() == context.NONE
+    assert request_ids.current.get() == request_ids.NONE
     program.get("/nothing", X_Request_Id="of-django-too")
     record = next(record for record in caplog.records if "/nothing" in record.getMessage())
-    context.AddRequestId().filter(record)
+    request_ids.AddRequestId().filter(record)
     assert record.__dict__["request_id"] == "of-django-too"
 
 
@@ -232,7 +233,7 @@ def test_the_text_of_a_token_is_told_once_and_kept_nowhere(alice: User) -> None:
 
 
 def test_above_the_most_tokens_there_is_none_more(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "MOST_TOKENS", 1)
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 1)
     program = Program(alice)
     assert "revoke one" in require_error(program.post("/tokens", NEW), 409, "limit_reached")
     assert ApiToken.objects.count() == 1

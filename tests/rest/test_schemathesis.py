@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: Unless more are asked for, few and always the same ones.
-USUAL = 2
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", USUAL))
+DEFAULT = 2
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", DEFAULT))
 #: What schemathesis takes for the answer to nonsense and to what does, and 413: what it makes up of many posts may be
 #: larger than a stranger may send.
 TO_STRANGERS = {
@@ -54,7 +54,7 @@ def schema(headers: dict[str, str]) -> Any:
             # A job that waits has no end to its stream.
             "max-stream-events": 5,
             "checks": {check: {"expected-statuses": expected.split()} for check, expected in statuses.items()},
-            "generation": {"max-examples": EXAMPLES, "deterministic": EXAMPLES == USUAL, "database": "none"},
+            "generation": {"max-examples": EXAMPLES, "deterministic": EXAMPLES == DEFAULT, "database": "none"},
         }
     )
     return schemathesis.openapi.from_asgi(f"{V1}/openapi.json", application, config=config)

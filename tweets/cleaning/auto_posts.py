@@ -8,7 +8,7 @@ from collections import Counter
 from tweets.cleaning.text import has_link, without_links
 
 _WORDS = 4
-_FEWEST = 30
+_MIN = 30
 _SHARE = 0.02
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -71,7 +71,7 @@ class Beginnings:
 
     def close(self) -> frozenset[str]:
         """The beginnings that more than 30 posts and more than one in fifty share, each with a link in it."""
-        most = max(_FEWEST, self._posts * _SHARE)
+        most = max(_MIN, self._posts * _SHARE)
         often = frozenset(beginning for beginning, count in self._counts.items() if count > most)
         self._counts.clear()
         return often

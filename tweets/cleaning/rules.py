@@ -89,8 +89,8 @@ class RulesError(ValueError):
 
 
 LONGEST_WORD = 80
-MOST_WORDS = 500
-MOST_MINIMUM = 280
+MAX_WORDS = 500
+MAX_MINIMUM_CHARACTERS = 280
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,12 @@ class CleaningRules:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name), field.default))
-        if not 1 <= self.minimum_characters <= MOST_MINIMUM:
-            raise RulesError("minimum_characters", f"The fewest characters are a number from 1 to {MOST_MINIMUM}.")
-        if len(self.banned_words) > MOST_WORDS:
-            raise RulesError("banned_words", f"{MOST_WORDS} words can be banned, not more.")
+        if not 1 <= self.minimum_characters <= MAX_MINIMUM_CHARACTERS:
+            raise RulesError(
+                "minimum_characters", f"The fewest characters are a number from 1 to {MAX_MINIMUM_CHARACTERS}."
+            )
+        if len(self.banned_words) > MAX_WORDS:
+            raise RulesError("banned_words", f"{MAX_WORDS} words can be banned, not more.")
         object.__setattr__(self, "banned_words", tuple(dict.fromkeys(map(banned_word, self.banned_words))))
 
     @classmethod

@@ -18,7 +18,7 @@ _NOTES = re.compile(r"(?:[^/]+/)*note-tweets?(?:-part\d{1,6})?\.js\Z")
 _OF_X = re.compile(r"(?:^|/)(?:data/)?(?:manifest|account|profile|like|follower)\.js\Z")
 _MAX_RATIO = 250  # real post files shrink to a tenth or a twentieth; zeros shrink to a thousandth
 _SMALL = 10_000_000  # bytes below which no ratio is a danger
-_MOST_FILES = 5_000  # a month a file is 300 in all the years that there have been
+_MAX_FILES = 5_000  # a month a file is 300 in all the years that there have been
 _LONGEST_NAME = 400  # characters; the names of real files have 60
 _WHERE = (
     "Upload the whole zip that X sent you (Settings, Your account, Download an archive of your data), "
@@ -55,7 +55,7 @@ class _Found:
         self.is_empty = False
         if any(pattern.match(name) for pattern in (_MODERN, _GRAILBIRD, _TABLE, _NOTES)):
             self.files[name] = member
-            if len(self.files) > _MOST_FILES:
+            if len(self.files) > _MAX_FILES:
                 raise BadFile(f"The zip holds more post files than any archive of X, so it was not opened. {_WHERE}")
         self.is_of_x = self.is_of_x or bool(_OF_X.search(name))
         self.is_office = self.is_office or (name.endswith((".xml", ".rels")) and ("word/" in name or "xl/" in name))

@@ -19,7 +19,7 @@ _OWNER = re.compile(r"(?:[^/]+/)*(?:account\.js|data/js/user_details\.js|data/js
 _LITTER = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
 _LARGEST: Final = 5_000_000
 #: Entries of the directory that are looked at.
-_MOST_ENTRIES: Final = 500_000
+_MAX_ENTRIES: Final = 500_000
 #: Files that are looked into, the shallowest first.
 _MOST: Final = 3
 
@@ -39,7 +39,7 @@ def owner_of_archive(path: Path) -> str | None:
 
 def _names_in(archive: ZipFolder) -> Iterator[str]:
     found: list[Member] = []
-    for member in itertools.islice(archive.members(), _MOST_ENTRIES):
+    for member in itertools.islice(archive.members(), _MAX_ENTRIES):
         if _OWNER.match(member.name) and not _LITTER.search(member.name) and member.size <= _LARGEST:
             # However many there are, only some are kept.
             found = sorted([*found, member], key=_depth)[:_MOST]

@@ -27,7 +27,7 @@ from tweets.sources.base import (
 from tweets.sources.json_api import JsonApi, Reply, count_in, text_in
 from tweets.sources.links import whole_link
 from tweets.sources.net import Client
-from tweets.sources.paging import MOST_EMPTY_PAGES, cursor_of, position_of
+from tweets.sources.paging import MAX_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.records import parse_date
 
 _LARGEST_PAGE = 100
@@ -112,7 +112,7 @@ class BlueskySource:
             not token
             or token == position.page
             or following.count >= self._settings.max_posts
-            or following.empty >= MOST_EMPTY_PAGES
+            or following.empty >= MAX_EMPTY_PAGES
             # A page that reaches back to what is held is the last; it comes whole, as posts are not strictly in order.
             or any(_is_held(post, position.newer_than) for post in found)
         )

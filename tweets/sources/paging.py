@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tweets.sources.base import Page, Post
 
 #: In a row: a network may leave out all of a page, but not for ever.
-MOST_EMPTY_PAGES = 10
+MAX_EMPTY_PAGES = 10
 
 Place = TypeVar("Place")
 Position = TypeVar("Position")

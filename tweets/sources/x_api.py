@@ -32,7 +32,7 @@ from tweets.sources.base import (
     UnknownHandle,
 )
 from tweets.sources.json_api import count_in, pause_sentence, retry_at
-from tweets.sources.paging import MOST_EMPTY_PAGES, cursor_of, position_of
+from tweets.sources.paging import MAX_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.records import id_of, post_of, text_of
 from tweets.sources.x_budget import take_page
 from tweets.sources.x_costs import LARGEST_PAGE, SMALLEST_PAGE
@@ -171,7 +171,7 @@ class XApiSource:
             not isinstance(token, str)
             or token in ("", position.token)
             or count >= self._settings.max_posts
-            or empty >= MOST_EMPTY_PAGES
+            or empty >= MAX_EMPTY_PAGES
         )
         following = None if is_last else replace(position, token=token, count=count, empty=empty)
         if following is None and count == 0 and position.newer_than is None:

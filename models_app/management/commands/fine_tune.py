@@ -14,7 +14,7 @@ from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
 from botfactory.words import counted
 from models_app import registry, services, trainings
-from models_app.ml.config import FEWEST_EPOCHS, SamplingConfig
+from models_app.ml.config import MIN_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from tweets import services as corpora
@@ -53,7 +53,7 @@ class Command(OwnerCommand):
         # Wrong options are told before anything is imported.
         if options["epochs"] is not None:
             trainings.require_epochs(options["epochs"])
-        trainings.training_config(1, FEWEST_EPOCHS, 0, dict(options["set"]))
+        trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]))
         if options["name"]:
             registry.valid_name(options["name"])
         sampling = None

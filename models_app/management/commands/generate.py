@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from botfactory.ops.commands import OwnerCommand
 from botfactory.words import counted
 from models_app import registry, services
-from models_app.ml.config import ONE_FOR_ALL, USUAL_TEMPERATURE, SamplingConfig
+from models_app.ml.config import DEFAULT_TEMPERATURE, ONE_FOR_ALL, SamplingConfig
 from models_app.ml.errors import LearningError
 
 
@@ -22,8 +22,8 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--temperature",
             type=float,
-            default=USUAL_TEMPERATURE,
-            help=f"0 (safe) to 2 (wild) (default: {USUAL_TEMPERATURE})",
+            default=DEFAULT_TEMPERATURE,
+            help=f"0 (safe) to 2 (wild) (default: {DEFAULT_TEMPERATURE})",
         )
         parser.add_argument("--top-k", type=int, default=0, help="choose among the k likeliest only (0: all)")
         parser.add_argument(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from models_app.ml.words import LINK, MENTION
 
 LONGEST_RUN: Final = 4
-MOST_CHARACTERS: Final = 280
+MAX_CHARACTERS: Final = 280
 SMOOTHING: Final = 0.1  # added to each count, so that a run seen on one side only does not decide alone
 _BITS: Final = 18  # runs are hashed to this many bits: some 100,000 occur, so few share a place
 _REPOST: Final = re.compile(r"^RT\b[\s:]*")
@@ -59,7 +59,7 @@ class VoiceClassifier:
 def normalised(post: str) -> str:
     """The post as the classifier reads it: empty where it is nothing but links, mentions and space."""
     text = MENTION.sub(" ", _MASK.sub(" ", LINK.sub(" ", post)))
-    return " ".join(_REPOST.sub("", text.strip()).split())[:MOST_CHARACTERS]
+    return " ".join(_REPOST.sub("", text.strip()).split())[:MAX_CHARACTERS]
 
 
 def _logarithms(counts: NDArray[np.float64], seen: int) -> NDArray[np.float64]:

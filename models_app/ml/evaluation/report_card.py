@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import USUAL_TEMPERATURE, SamplingConfig
+from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.words import words
@@ -36,29 +36,29 @@ from .evaluation import evaluate
 
 POSTS: Final = 100
 SEED: Final = 1
-TEMPERATURE: Final = USUAL_TEMPERATURE
+TEMPERATURE: Final = DEFAULT_TEMPERATURE
 #: Posts of the person, and as many of the base model, that the classifier learns.
 LEARNED_BY_CLASSIFIER = 500
 #: At most so many held-out posts are measured: seconds, whatever the corpus.
-MOST_MEASURED: Final = 1000
+MAX_MEASURED: Final = 1000
 #: A word of the base model's posts is real when they have it so often.
 OFTEN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class BaseSamples:
     """Posts of a base model, which knows nobody: `unseen` are measured, `learned` are for the classifier to learn."""
 
     unseen: tuple[str, ...]
     learned: tuple[str, ...]
 
 
-def rules_of_strangers() -> dict[str, Any]:
-    """Returns all that `strangers` depends on beside the base model, as plain JSON."""
+def rules_of_base_samples() -> dict[str, Any]:
+    """Returns all that `base_samples` depends on beside the base model, as plain JSON."""
     return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
 
 
-def strangers(base: Checkpoint, between: Callable[[], None] = lambda: None) -> Strangers:
+def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -> BaseSamples:
     """Returns what `base` writes for report cards: the same for all that are made with it, so it can be kept.
 
     `between` is called now and then; what it raises ends the work.
@@ -75,7 +75,7 @@ def strangers(base: Checkpoint, between: Callable[[], None] = lambda: None) -> S
         finally:
             pool.shutdown(cancel_futures=True)
     unseen, *others = (tuple(each.result()) for each in written)
-    return Strangers(unseen, tuple(chain.from_iterable(others)))
+    return BaseSamples(unseen, tuple(chain.from_iterable(others)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +137,19 @@ def report_card(
     held_out: Sequence[str],
     start_guard: CopyGuard | None = None,
     trained_bits: tuple[float, float] | None = None,
-    others: Strangers | None = None,
+    others: BaseSamples | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> ReportCard:
     """Returns the card of `bot`, which came of `start` and has learned these posts; the same arguments, the same card.
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
     of `bot` and `start` on all of `held_out` as the training has measured them, which saves measuring again what it
-    knows; `others` are the `strangers` of `base`, where they are at hand. `between` is called now and then; what it
+    knows; `others` are the `base_samples` of `base`, where they are at hand. `between` is called now and then; what it
     raises ends the work. Raises TooFewPosts where no post is held out.
     """
     rng = np.random.default_rng(SEED)
     measured = len(held_out)
-    held_out = _some(held_out, MOST_MEASURED, rng)
+    held_out = _some(held_out, MAX_MEASURED, rng)
     bits: dict[int, float] = {}
     if trained_bits is not None and base is start and held_out:
         bits = {id(start): trained_bits[1], id(bot): trained_bits[0]}
@@ -162,7 +162,7 @@ def report_card(
 
     between()
     written = _write(Sampler(bot), SEED)
-    foreign = others or strangers(base, between)
+    foreign = others or base_samples(base, between)
     own = _some(learned, len(foreign.learned), rng)
 
     between()

@@ -40,7 +40,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return run(logits)
 
 
-def dropout_mask(share: float | Tensor, shape: tuple[int, ...], seed: Tensor) -> Tensor:
+def sample_dropout_mask(share: float | Tensor, shape: tuple[int, ...], seed: Tensor) -> Tensor:
     """Returns factors of this shape: 0 for the share that is hidden, to the nearest 256th, and the same above 1 else.
 
     Their mean is 1. They depend on `seed`, two int32, alone. A byte decides on each, four from a number drawn: drawing

@@ -25,7 +25,7 @@ class GlrNetwork(NamedModel):
     """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
 
     Called with inputs (B, T) and the state (c of each layer (B, H), then the contexts' keys (B, contexts)) it returns
-    logits (T, B, 256) and the new state. `hide`, (layers, T, B, H) or None, multiplies what the layers put out
+    logits (T, B, 256) and the new state. `dropout_mask`, (layers, T, B, H) or None, multiplies what the layers put out
     (dropout).
     """
 
@@ -36,11 +36,11 @@ class GlrNetwork(NamedModel):
         return (*(tf.zeros((rows, config.units)) for _ in range(config.layers)), keys)
 
     def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
-        """Returns the shape of `hide` for inputs (rows, steps)."""
+        """Returns the shape of `dropout_mask` for inputs (rows, steps)."""
         return self.config.layers, steps, rows, self.config.units
 
     def call(
-        self, inputs: Tensor, state: tuple[Tensor, ...], hide: Tensor = None, products: str | None = None
+        self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Returns logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
         config, weights = self.config, self.tensors()
@@ -63,8 +63,8 @@ class GlrNetwork(NamedModel):
             candidate, forget, output = affine_parts(kind, rms_norm(x), kernel, weights[f"layer_{layer}_bias"], 3)
             put_out, last = memory(candidate, forget, output, keeps, state[layer])
             after.append(last)
-            if hide is not None:
-                put_out = put_out * tf.reshape(hide[layer], (-1, config.units))
+            if dropout_mask is not None:
+                put_out = put_out * tf.reshape(dropout_mask[layer], (-1, config.units))
             x = x + product(kind, put_out, weights[f"layer_{layer}_projection"])
         kernel = weights["output_scale"][:, None] * weights["output_kernel"]
         logits = product(kind, rms_norm(x), kernel) + weights["output_bias"]

@@ -27,8 +27,8 @@ class LstmNetwork(NamedModel):
     """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
 
     Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is
-    the first axis of the logits since the steps are made one by one. `hide`, (T, H, B) or None, multiplies the LSTM's
-    outputs (dropout).
+    the first axis of the logits, since the steps are made one by one. `dropout_mask`, (T, H, B) or None, multiplies the
+    outputs of the LSTM.
     """
 
     def zero_state(self, rows: int) -> tuple[Tensor, ...]:
@@ -36,24 +36,29 @@ class LstmNetwork(NamedModel):
         return tf.zeros((rows, self.config.units)), tf.zeros((rows, self.config.units))
 
     def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
-        """Returns the shape of `hide` for inputs (rows, steps)."""
+        """Returns the shape of `dropout_mask` for inputs (rows, steps)."""
         return steps, self.config.units, rows
 
     def call(
-        self, inputs: Tensor, state: tuple[Tensor, ...], hide: Tensor = None, products: str | None = None
+        self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Returns logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
         weights = self.tensors()
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         h, c = state
-        logits, h, c = lstm(kind, symbols, weights, h, c, hide)
+        logits, h, c = lstm(kind, symbols, weights, h, c, dropout_mask)
         logits += weights["output_bias"]
         return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
 
 
 def lstm(
-    kind: Any, symbols: Tensor, weights: Mapping[str, Tensor], h_first: Tensor, c_first: Tensor, hide: Tensor = None
+    kind: Any,
+    symbols: Tensor,
+    weights: Mapping[str, Tensor],
+    h_first: Tensor,
+    c_first: Tensor,
+    dropout_mask: Tensor = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Returns outputs @ output_kernel, (T * B, 256), and the last h and c, (B, H).
 
@@ -67,7 +72,7 @@ def lstm(
     # Moved about in three dimensions, since TensorFlow would fold a plain transposition into each step's product.
     across = tf.reshape(tf.transpose(tf.reshape(down, (rows, 4, units)), (1, 2, 0)), (4 * units, rows))
     output_weights = tf.cast(weights["output_kernel"], kind)
-    hides = None if hide is None else tf.unstack(hide, axis=0)
+    hides = None if dropout_mask is None else tf.unstack(dropout_mask, axis=0)
 
     def shown(step: int, h: Tensor) -> Tensor:
         return h if hides is None else h * hides[step]

@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 #: Of rows, columns and what is summed up: the most that OpenBLAS multiplies without copying.
 SMALL: Final = 10**6
 #: Of one row the product is made without copying anyhow; beyond so many rows copying pays.
-FEWEST_ROWS, MOST_ROWS = 2, 8
+MIN_ROWS, MAX_ROWS = 2, 8
 _VECTOR: Final = 16  # floats of a vector of AVX-512
 _AVX_512: Final = frozenset({"AVX512_SKX", "X86_V4"})  # in the words of NumPy, those of before 2.4 and since
 
@@ -37,7 +37,7 @@ def product(rows: Floats, matrix: Floats) -> Floats:
     """Returns rows (B, A) @ matrix (A, N)."""
     width = SMALL // rows.size // _VECTOR * _VECTOR
     columns = matrix.shape[1]
-    if not IN_PARTS or not FEWEST_ROWS <= len(rows) <= MOST_ROWS or not 0 < width < columns:
+    if not IN_PARTS or not MIN_ROWS <= len(rows) <= MAX_ROWS or not 0 < width < columns:
         return rows @ matrix
     made: Floats = np.empty((len(rows), columns), np.float32)
     for begin in range(0, columns, width):

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.errors import CheckpointError
-from models_app.ml.training.state import StateError, load_state, save_state
+from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.words import own_text, words
 
 from .overlap import in_order, longest_run
@@ -34,7 +34,7 @@ from .overlap import in_order, longest_run
 FORMAT: Final = 1
 LONGEST_RUN: Final = 15
 LARGEST_SHARE: Final = (7, 10)
-FEWEST_WORDS: Final = 4
+MIN_WORDS: Final = 4
 _GRAM: Final = LONGEST_RUN + 1
 _NO_WORD: Final = -1
 
@@ -158,7 +158,7 @@ class CopyGuard:
     def _copies(self, query: _Query) -> Iterator[Nearest]:
         """Yields the posts that the text is a copy of."""
         count = len(query.words)
-        least = count if count < FEWEST_WORDS else _more_than_share(count)
+        least = count if count < MIN_WORDS else _more_than_share(count)
         candidates = np.flatnonzero(self._overlap(query) >= least)
         if least > LONGEST_RUN:
             candidates = np.union1d(candidates, self._sharing_a_gram(query))
@@ -176,7 +176,7 @@ class CopyGuard:
     def _compared(query: _Query, post: int, places: Sequence[Sequence[int]]) -> Nearest:
         count, length = len(query.words), len(places)
         run, common = longest_run(places), in_order(places, count)
-        if count < FEWEST_WORDS:
+        if count < MIN_WORDS:
             is_copy = run == count == length
         else:
             least = _more_than_share(count)

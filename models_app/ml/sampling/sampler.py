@@ -29,11 +29,11 @@ from .outcome import Refused, Writing
 #: How often a post is drawn until it is given up.
 TRIES: Final = 10
 #: How many characters are drawn in vain at least, for one post that does not end and for all of a request at most.
-WASTE, MOST_WASTE = 280 * TRIES, 100 * 280 * TRIES
+WASTE, MAX_WASTE = 280 * TRIES, 100 * 280 * TRIES
 #: Once this many characters were drawn and no post has ended, the limit is out of reach.
 HOPELESS: Final = 5 * WASTE
 #: How often a post that does not end is drawn at least, however long it may be.
-FEWEST_TRIES: Final = 3
+MIN_TRIES: Final = 3
 
 
 def _barred_bytes() -> NDArray[np.float32]:
@@ -130,9 +130,9 @@ class Sampler:
             refused.update(filter(None, [take(row)]))
         else:
             # Within a low limit posts are cheap to draw, and fewer of them end.
-            unfinished = max(FEWEST_TRIES, WASTE // config.max_characters)
+            unfinished = max(MIN_TRIES, WASTE // config.max_characters)
             missing = [Counter[str]() for _ in range(config.count)]
-            while missing and (waste := refused["unfinished"] * config.max_characters) < MOST_WASTE:
+            while missing and (waste := refused["unfinished"] * config.max_characters) < MAX_WASTE:
                 if not posts and waste >= HOPELESS:
                     break
                 open_posts, missing = missing, []

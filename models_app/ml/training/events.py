@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
 
-#: Asked between steps: go on, stop and keep the best, or cancel.
+#: Input between steps: go on, stop and keep the best, or cancel.
 Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 
@@ -53,17 +53,16 @@ class EpochResult:
 class FineTuneResult:
     """The weights that were best on validation and how it went.
 
-    share: how much of the way from the start to the best epoch they went, above 0 to 1; bits_per_character: of these
-    weights on the validation split, never more than the best epoch's; start_bits_per_character: of the weights that it
-    started from; characters_per_second: of this call's training; cores_used: how many it had
-    meanwhile, on average; 0 where that says nothing.
+    interpolation: how far the weights went from the start to the best epoch, above 0 to 1; bits_per_character: of these
+    weights on the validation split, never more than the best epoch's; start_bits_per_character: of the weights at the
+    start; characters_per_second: of this call's training; cores_used: how many cores it had on average, 0 if unknown.
     """
 
     network: NetworkConfig
     weights: dict[str, NDArray[Any]]
     history: list[EpochResult]
     best_epoch: int
-    share: float
+    interpolation: float
     bits_per_character: float
     start_bits_per_character: float
     stopped_early: bool

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import TrainingDiverged
-from models_app.ml.networks.fused_ops import cross_entropy, dropout_mask
+from models_app.ml.networks.fused_ops import cross_entropy, sample_dropout_mask
 from models_app.ml.networks.mixed_matmul import product_type
 from models_app.ml.networks.registry import kind_of
 
@@ -138,12 +138,12 @@ class Learner:
     ) -> Any:
         losses, states = [], []
         with tf.GradientTape() as tape:
-            for number, part in enumerate(_halves(inputs.shape[0])):
-                hide = None
+            for number, part in enumerate(microbatches(inputs.shape[0])):
+                dropout_mask = None
                 if self.dropout:
                     shape = self._model.hide_shape(part.stop - part.start, inputs.shape[1])
-                    hide = dropout_mask(dropout, shape, seed + tf.constant([0, number << 24]))
-                logits, after = self._model(inputs[part], tuple(array[part] for array in state), hide)
+                    dropout_mask = sample_dropout_mask(dropout, shape, seed + tf.constant([0, number << 24]))
+                logits, after = self._model(inputs[part], tuple(array[part] for array in state), dropout_mask)
                 losses.append(_loss(logits, targets[part], weights[part]))
                 states.append(after)
             loss = tf.add_n(losses)
@@ -156,14 +156,14 @@ class Learner:
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], exact: bool) -> Any:
         losses, states = [], []
         products = "float32" if exact else self._model.products
-        for part in _halves(inputs.shape[0]):
+        for part in microbatches(inputs.shape[0]):
             logits, after = self._model(inputs[part], tuple(array[part] for array in state), products=products)
             losses.append(_loss(logits, targets[part], weights[part]))
             states.append(after)
         return tf.add_n(losses), _joined(states)
 
 
-def _halves(rows: int) -> list[slice]:
+def microbatches(rows: int) -> list[slice]:
     """Returns the rows as two independent halves: their unrolled chains run side by side, one on each core."""
     return [slice(0, rows)] if rows < 8 else [slice(0, rows // 2), slice(rows // 2, rows)]
 

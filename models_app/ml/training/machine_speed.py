@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final
 
 #: What a training uses of two cores or more where nothing else runs, at least (docs/benchmarks.md).
-USUAL_CORES: Final = 1.6
+DEFAULT_CORES: Final = 1.6
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -40,7 +40,7 @@ class Measured:
         had = [step.core_seconds / step.seconds for step in steps]
         return cls(
             symbols_per_core_second=median(step.symbols / step.core_seconds for step in steps),
-            cores_used=min(quota(), max(*had, min(USUAL_CORES, cores))),
+            cores_used=min(quota(), max(*had, min(DEFAULT_CORES, cores))),
             cores_had=median(had),
             cores=cores,
         )

@@ -16,13 +16,13 @@ from typing import Final
 from models_app.ml.words import HASHTAG, MENTION
 
 #: How many different names, and as many hashtags, a renaming draws from; of more a fair sample.
-MOST_KEPT: Final = 400_000
+MAX_KEPT: Final = 400_000
 
 
 class Renaming:
     """Draws @names and #hashtags anew, a share of each; the same posts and seed, the same text."""
 
-    def __init__(self, posts: Iterable[str], *, names: float, tags: float, most: int = MOST_KEPT) -> None:
+    def __init__(self, posts: Iterable[str], *, names: float, tags: float, most: int = MAX_KEPT) -> None:
         mentions, hashtags = _Different(most), _Different(most)
         for post in posts if names or tags else ():
             mentions.add(MENTION.findall(post))

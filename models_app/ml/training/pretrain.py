@@ -21,6 +21,7 @@ from models_app.ml.checkpoint import Checkpoint, recover, save
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import encode
 
 from . import losses
@@ -31,7 +32,6 @@ from .interrupts import interruptible
 from .learner import Learner
 from .mention_augmentation import Renaming
 from .schedule import learning_rate
-from .state import StateError, load_state, save_state
 
 __all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
 

@@ -29,6 +29,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import encode
 
 from . import prebuilt
@@ -38,7 +39,6 @@ from .learner import Learner
 from .progress_meter import Clock
 from .restarts import Place, mean_with, place_of
 from .schedule import learning_rate
-from .state import StateError, load_state, save_state
 from .tf_threads import has_gpu
 
 __all__ = ["EpochResult", "FineTuneResult", "Progress", "fine_tune"]
@@ -46,7 +46,7 @@ __all__ = ["EpochResult", "FineTuneResult", "Progress", "fine_tune"]
 STATE: Final = "state.safetensors"
 #: How much of the way from the start to the best epoch is tried on validation when all epochs are done, as long as
 #: each is better than the one before.
-SHARES: Final = (0.8, 0.6, 0.4)
+INTERPOLATIONS: Final = (0.8, 0.6, 0.4)
 
 
 class _Stop(Exception):
@@ -115,7 +115,7 @@ class _FineTune:
         check = sum(post.size + 1 for post in self._validation) / 3
         self._epoch_size = self._symbols + check
         self._start_bits = math.nan
-        self._clock = Clock(total=config.epochs * self._epoch_size + (1 + len(SHARES)) * check)
+        self._clock = Clock(total=config.epochs * self._epoch_size + (1 + len(INTERPOLATIONS)) * check)
 
     @property
     def history(self) -> tuple[EpochResult, ...]:
@@ -151,7 +151,7 @@ class _FineTune:
             return
         self._history, self._best, self._ended, self._start_bits = history, best, ended, start_bits
         self._steps = int(facts["steps"])
-        # Told as it is where no epoch is left to train.
+        # Output as it is where no epoch is left to train.
         self._place, self._epoch_loss = (len(history), 1, 1), history[-1].train_loss
         self._clock.done = len(history) * self._epoch_size
 
@@ -193,13 +193,13 @@ class _FineTune:
             if stopped:
                 break
         best_epoch = min(self._history, key=lambda entry: (entry.validation_loss, entry.epoch)).epoch
-        weights, share, bits = self._part_of_the_way(best_epoch)
+        weights, interpolation, bits = self._part_of_the_way(best_epoch)
         return FineTuneResult(
             network=self._start.network,
             weights=weights,
             history=list(self._history),
             best_epoch=best_epoch,
-            share=share,
+            interpolation=interpolation,
             bits_per_character=bits,
             start_bits_per_character=self._start_bits,
             stopped_early=stopped,
@@ -214,9 +214,9 @@ class _FineTune:
         epoch = self._history[best_epoch - 1]
         found = self._best, 1.0, epoch.bits_per_character
         lowest = epoch.validation_loss
-        for share in SHARES:
+        for interpolation in INTERPOLATIONS:
             weights = {
-                name: np.float32(1 - share) * self._start.weights[name] + np.float32(share) * array
+                name: np.float32(1 - interpolation) * self._start.weights[name] + np.float32(interpolation) * array
                 for name, array in self._best.items()
             }
             self._learner.set_weights(weights)
@@ -224,7 +224,7 @@ class _FineTune:
             if loss >= lowest:
                 # Along a line the loss falls and then rises: further back it is higher still.
                 break
-            found, lowest = (weights, share, bits), loss
+            found, lowest = (weights, interpolation, bits), loss
         self._clock.done = self._clock.total
         self._tell(always=True)
         return found

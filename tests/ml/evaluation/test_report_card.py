@@ -12,7 +12,7 @@ from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation import report_card as module
 from models_app.ml.evaluation.authorship import VoiceClassifier
 from models_app.ml.evaluation.evaluation import evaluate
-from models_app.ml.evaluation.report_card import MOST_MEASURED, POSTS, Copied, ReportCard, report_card
+from models_app.ml.evaluation.report_card import MAX_MEASURED, POSTS, Copied, ReportCard, report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
 from tests.ml.sampling.test_sampler import favouring
 
@@ -69,13 +69,13 @@ def test_bits_are_those_of_the_evaluation_for_each_of_the_three() -> None:
 
 def test_bits_that_the_training_has_measured_are_not_measured_again() -> None:
     bot = favouring(**{"a": 3, " ": 2, "END": 1})
-    many = HELD_OUT * (MOST_MEASURED // len(HELD_OUT) + 1)
+    many = HELD_OUT * (MAX_MEASURED // len(HELD_OUT) + 1)
     found = card(bot, held_out=many, trained_bits=(1.25, 2.5))
     assert (found.bits_per_character, found.start_bits_per_character, found.base_bits_per_character) == (1.25, 2.5, 2.5)
-    assert found.measured == len(many) > MOST_MEASURED
+    assert found.measured == len(many) > MAX_MEASURED
     # Of another base model the training knows nothing: all three are measured, on the same posts.
     further = card(bot, held_out=many, trained_bits=(1.25, 2.5), start=favouring(**{"a": 1, "END": 1}))
-    assert further.measured == MOST_MEASURED and 1.25 != further.bits_per_character < further.base_bits_per_character
+    assert further.measured == MAX_MEASURED and 1.25 != further.bits_per_character < further.base_bits_per_character
 
 
 def test_what_a_parent_learned_is_a_copy_too_and_makes_the_held_out_posts_known() -> None:
@@ -111,11 +111,11 @@ def test_each_side_of_the_classifier_has_as_many_posts() -> None:
 
 def test_what_the_base_model_writes_can_be_at_hand() -> None:
     bot, asked = favouring(**{"a": 0, " ": 0, "b": -1, "END": 0}), list[None]()
-    written = module.strangers(BASE, lambda: asked.append(None))
+    written = module.base_samples(BASE, lambda: asked.append(None))
     assert len(written.unseen) == POSTS and len(written.learned) == 100 and len(asked) == 2
-    assert written == module.strangers(BASE) and written.unseen != written.learned
+    assert written == module.base_samples(BASE) and written.unseen != written.learned
     assert card(bot, others=written) == card(bot)
-    others = module.Strangers(("aaaa",) * POSTS, ("q q q",) * 100)
+    others = module.BaseSamples(("aaaa",) * POSTS, ("q q q",) * 100)
     assert card(bot, others=others).voice.base == card(bot, others=others).real_words.base == 1
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models_app.ml.networks.fused_ops import cross_entropy, dropout_mask, sigmoid_gradient, tanh_gradient
+from models_app.ml.networks.fused_ops import cross_entropy, sample_dropout_mask, sigmoid_gradient, tanh_gradient
 
 
 @pytest.mark.parametrize(("share", "hidden"), [(0.2, 51), (0.5, 128), (0.9, 230), (0.001, 0)])
 def test_a_dropout_mask_hides_its_share_and_keeps_the_mean(share: float, hidden: int) -> None:
-    mask = dropout_mask(share, (3, 11, 1001), tf.constant([1, 2])).numpy()
+    mask = sample_dropout_mask(share, (3, 11, 1001), tf.constant([1, 2])).numpy()
     assert mask.shape == (3, 11, 1001) and mask.dtype == np.float32
     kept = np.float32(256 / (256 - hidden))
     assert set(np.unique(mask)) == ({np.float32(0), kept} if hidden else {kept})
@@ -21,7 +21,7 @@ def test_a_dropout_mask_hides_its_share_and_keeps_the_mean(share: float, hidden:
 
 
 def test_a_dropout_mask_depends_on_its_seed_alone() -> None:
-    first, again, other = (dropout_mask(0.5, (50, 7), tf.constant([1, seed])).numpy() for seed in (2, 2, 3))
+    first, again, other = (sample_dropout_mask(0.5, (50, 7), tf.constant([1, seed])).numpy() for seed in (2, 2, 3))
     np.testing.assert_array_equal(first, again)
     assert 100 < np.sum(first != other) < 250
 

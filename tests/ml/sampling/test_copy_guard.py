@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard, Nearest
-from models_app.ml.training.state import save_state
+from models_app.ml.state_file import save_state
 from tests.ml.sampling.test_overlap import in_order_by_table, longest_run_by_trying
 
 

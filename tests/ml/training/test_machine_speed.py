@@ -33,4 +33,4 @@ def test_a_training_uses_no_more_cores_than_there_are(no_quota: Path) -> None:
     no_quota.write_text("50000 100000\n")
     assert Measured.of(steps, 8).cores_used == 0.5
     no_quota.unlink()
-    assert Measured.of(steps, 8).cores_used == pytest.approx(machine_speed.USUAL_CORES)
+    assert Measured.of(steps, 8).cores_used == pytest.approx(machine_speed.DEFAULT_CORES)

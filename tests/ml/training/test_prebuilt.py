@@ -15,7 +15,7 @@ from models_app.ml.training.trainer import FineTuneResult, fine_tune
 from tests.fakes.posts import make_posts
 from tests.ml.conftest import TINY, TINY_GLR, random_checkpoint
 
-USUAL = {"beta_2": 0.99, "clip_norm": 1.0, "dropout": 0.06}
+DEFAULT = {"beta_2": 0.99, "clip_norm": 1.0, "dropout": 0.06}
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +75,13 @@ def test_it_is_taken_only_where_it_fits(
 ) -> None:
     monkeypatch.setattr(prebuilt, "TRAINED_ROWS", ())
     prebuilt.prepare(random_checkpoint(TINY_GLR))
-    assert graphs(prebuilt.learner(network, random_checkpoint(network).weights, **USUAL | changed)) == 0
+    assert graphs(prebuilt.learner(network, random_checkpoint(network).weights, **DEFAULT | changed)) == 0
 
 
 def test_it_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prebuilt, "TRAINED_ROWS", ())
     prebuilt.prepare(random_checkpoint(TINY_GLR))
-    built = [graphs(prebuilt.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL)) for _ in range(2)]
+    built = [graphs(prebuilt.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **DEFAULT)) for _ in range(2)]
     assert built == [1, 0]
 
 
@@ -100,7 +100,7 @@ def test_a_training_that_begins_meanwhile_waits_for_one_graph_and_no_more_are_bu
     taken: list[Any] = []
     building = Thread(target=prebuilt.prepare, args=[random_checkpoint(TINY_GLR)])
     training = Thread(
-        target=lambda: taken.append(prebuilt.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL))
+        target=lambda: taken.append(prebuilt.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **DEFAULT))
     )
     building.start()
     assert is_at_it.wait(60)
@@ -131,7 +131,7 @@ def test_a_training_that_begins_meanwhile_waits_for_one_timed_step(monkeypatch: 
 
 
 def test_beside_a_training_nothing_is_built() -> None:
-    prebuilt.learner(TINY, random_checkpoint(TINY).weights, **USUAL)
+    prebuilt.learner(TINY, random_checkpoint(TINY).weights, **DEFAULT)
     prebuilt.prepare(random_checkpoint(TINY_GLR))
     assert prebuilt._spare is None
 
@@ -158,4 +158,4 @@ def test_a_training_that_begins_just_before_the_building_keeps_it_from_beginning
 def test_the_memory_of_a_gpu_is_left_to_those_who_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if kind == "GPU" else [])
     prebuilt.prepare(random_checkpoint(TINY_GLR))
-    assert graphs(prebuilt.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **USUAL)) == 0
+    assert graphs(prebuilt.learner(TINY_GLR, random_checkpoint(TINY_GLR).weights, **DEFAULT)) == 0

@@ -16,11 +16,11 @@ from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError
 from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.state_file import load_state
 from models_app.ml.training import pretrain as module
 from models_app.ml.training.mention_augmentation import Renaming
 from models_app.ml.training.pretrain import EVENTS, LOSSES, STATE, Budget, PretrainValidation, pretrain
 from models_app.ml.training.schedule import learning_rate
-from models_app.ml.training.state import load_state
 from tests.ml.conftest import TINY
 from tests.ml.training.test_event_log import events
 

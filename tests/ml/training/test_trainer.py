@@ -14,11 +14,11 @@ from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.state_file import load_state
 from models_app.ml.training.dataset import epoch_batches
 from models_app.ml.training.learner import Learner
 from models_app.ml.training.schedule import learning_rate
-from models_app.ml.training.state import load_state
-from models_app.ml.training.trainer import SHARES, STATE, EpochResult, FineTuneResult, Progress, fine_tune
+from models_app.ml.training.trainer import INTERPOLATIONS, STATE, EpochResult, FineTuneResult, Progress, fine_tune
 from models_app.ml.vocabulary import encode
 from tests.ml.conftest import TINY
 
@@ -100,7 +100,7 @@ def test_the_validation_loss_is_exact_over_the_whole_split(start: Checkpoint, tm
     best = result.history[result.best_epoch - 1]
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
     # What is left to learn is much: all of the way is best.
-    assert result.share == 1 and result.bits_per_character == best.bits_per_character
+    assert result.interpolation == 1 and result.bits_per_character == best.bits_per_character
     assert best.bits_per_character == pytest.approx(measured.bits_per_character, rel=1e-5)
     symbols = sum(len(post.encode()) + 1 for post in VALIDATION)
     nats = measured.bits_per_character * (measured.characters + measured.posts) * np.log(2)
@@ -135,7 +135,7 @@ def test_what_was_learned_too_well_goes_back_some_of_the_way(start: Checkpoint, 
     config = dataclasses.replace(CONFIG, epochs=1, learning_rate=0.1, dropout=0.0)
     validation = ["abab", "zz"]
     result = tune(start, tmp_path, config=config, train=["aaaa"] * 60, validation=validation)
-    assert result.share in SHARES
+    assert result.interpolation in INTERPOLATIONS
     assert result.bits_per_character < result.history[0].bits_per_character
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), validation)
     assert measured.bits_per_character == pytest.approx(result.bits_per_character, rel=1e-5)
@@ -143,7 +143,7 @@ def test_what_was_learned_too_well_goes_back_some_of_the_way(start: Checkpoint, 
     state, _ = load_state(tmp_path / STATE)
     for name, array in result.weights.items():
         far = state[f"best.{name}"] - start.weights[name]
-        np.testing.assert_allclose(array - start.weights[name], result.share * far, atol=1e-5)
+        np.testing.assert_allclose(array - start.weights[name], result.interpolation * far, atol=1e-5)
 
 
 def test_further_back_is_tried_only_while_it_gets_better(
@@ -163,13 +163,15 @@ def test_further_back_is_tried_only_while_it_gets_better(
     monkeypatch.setattr(Learner, "validate", counted)
     monkeypatch.setattr(Learner, "set_weights", noted)
     # All of the way is best: one step back is tried, and no other.
-    assert tune(start, tmp_path / "learns").share == 1
+    assert tune(start, tmp_path / "learns").interpolation == 1
     assert tried == ["validated"] * 4 + ["back", "validated"]
     tried.clear()
     config = dataclasses.replace(CONFIG, epochs=1, learning_rate=0.1, dropout=0.0)
-    share = tune(start, tmp_path / "forgets", config=config, train=["aaaa"] * 60, validation=["abab", "zz"]).share
+    share = tune(
+        start, tmp_path / "forgets", config=config, train=["aaaa"] * 60, validation=["abab", "zz"]
+    ).interpolation
     # What lies behind the best one is tried too, if there is anything.
-    assert tried.count("back") == min(len(SHARES), SHARES.index(share) + 2) > 1
+    assert tried.count("back") == min(len(INTERPOLATIONS), INTERPOLATIONS.index(share) + 2) > 1
 
 
 GLR = NetworkConfig(kind="glr", embedding=6, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=4)
@@ -247,7 +249,7 @@ def test_rounds_begin_anew_and_the_mean_of_their_weights_is_what_counts(start: C
     assert [entry.bits_per_character for entry in result.history] == pytest.approx(measured, rel=1e-4)
     best = means[result.best_epoch - 1]
     for name, array in result.weights.items():
-        expected = start.weights[name] + result.share * (best[name] - start.weights[name])
+        expected = start.weights[name] + result.interpolation * (best[name] - start.weights[name])
         np.testing.assert_allclose(array, expected, atol=1e-4, err_msg=name)
 
 
@@ -259,7 +261,7 @@ def test_the_mean_is_what_is_kept_where_a_later_round_is_best(
     monkeypatch.setattr(Learner, "validate", lambda *_, **__: (next(losses), 1.0))
     config = dataclasses.replace(CONFIG, epochs=2, rounds=2)
     result = tune(start, tmp_path, config=config)
-    assert (result.best_epoch, result.share) == (2, 1)
+    assert (result.best_epoch, result.interpolation) == (2, 1)
     first, second = (learned(start, config, [epoch], of=1) for epoch in (1, 2))
     for name, array in result.weights.items():
         np.testing.assert_allclose(array, (first[name] + second[name]) / 2, atol=1e-5, err_msg=name)

@@ -29,7 +29,7 @@ from tweets.sources.x_api import XApiSource
 
 ROUNDS = int(os.environ.get("SOURCE_FUZZ_ROUNDS", "150"))
 SETTINGS = SourceSettings(retry_delays=(), max_posts=60, page_size=20, x_bearer_token=TOKEN)
-MOST_PAGES = 80
+MAX_PAGES = 80
 ODD: list[Any] = [
     None,
     True,
@@ -177,7 +177,7 @@ def require_right(pages: Iterator[Page]) -> int:
     try:
         for page in pages:
             count += 1
-            assert count <= MOST_PAGES, "a source that never ends"
+            assert count <= MAX_PAGES, "a source that never ends"
             assert page.cursor is None or page.cursor.isascii()
             assert page.total is None or page.total >= 0
             assert storable(page.note) == page.note

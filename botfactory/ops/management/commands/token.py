@@ -34,7 +34,7 @@ class Command(OwnerCommand):
         new = tokens.create_token(
             owner=self.owner(options),
             name=options["name"],
-            scopes=options["scope"] or tokens.USUAL_SCOPES,
+            scopes=options["scope"] or tokens.DEFAULT_SCOPES,
             expires_at=expires_at,
         )
         self.tell(f"A token of {new.token.owner.username}: it may {' and '.join(new.token.scopes)}. It is shown once.")

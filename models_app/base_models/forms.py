@@ -8,12 +8,13 @@ from django.forms.boundfield import BoundField
 
 from botfactory.accounts.models import User
 from botfactory.words import counted
-from models_app import base_archive, bases
+from models_app.base_models import archive as base_archive
+from models_app.base_models import services as bases
 from models_app.ml.config import NETWORKS, PretrainConfig
 from models_app.models import TrainedModel
 from tweets.models import Corpus
 
-USUAL = PretrainConfig()
+DEFAULT = PretrainConfig()
 
 
 class UploadForm(forms.Form):
@@ -98,7 +99,7 @@ class TrainBaseForm(forms.Form):
         self.has_files = bool(found)
         for name in bases.SETTINGS:
             if name not in ("optimizer", "validation_minutes"):
-                self.fields[name].widget.attrs["placeholder"] = str(getattr(USUAL, name))
+                self.fields[name].widget.attrs["placeholder"] = str(getattr(DEFAULT, name))
 
     def _choose(self, name: str, choices: Sequence[tuple[str, str]]) -> None:
         field = self.fields[name]

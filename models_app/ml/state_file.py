@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from models_app.ml.checkpoint import write_durably
+from .checkpoint import write_durably
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from models_app import base_views as views
+from models_app.base_models import views
 
 here = admin.site.admin_view
 

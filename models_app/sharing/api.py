@@ -11,15 +11,15 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field
 
-from botfactory.rest import once
+from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import Page, Text, Told, examples
-from models_app import sharing
+from botfactory.rest.schemas import Output, Page, Text, examples
 from models_app.api_parts import LABEL, MODEL, MOMENT, REPORT
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.models import TrainedModel
+from models_app.sharing import rights as sharing
 
 gallery = Router(tags=["gallery"])
 shared = Router(tags=["gallery"])
@@ -34,7 +34,7 @@ _SHARED: Final = {
 }
 
 
-class SharedModelOut(Told):
+class SharedModelOut(Output):
     """What others may see of a model."""
 
     id: uuid.UUID
@@ -109,7 +109,7 @@ def get_public_model(request: HttpRequest, model_id: uuid.UUID) -> SharedModelDe
     summary="Let a model of the gallery write",
     openapi_extra=STREAM,
 )
-@once.slow
+@idempotency.slow
 def generate_by_public_model(
     request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:
@@ -126,7 +126,7 @@ def get_unlisted_model(request: HttpRequest, link: str) -> SharedModelDetailOut:
 @shared.post(
     "/{str:link}/generate", response=GenerationOut, summary="Let a model write by its link", openapi_extra=STREAM
 )
-@once.slow
+@idempotency.slow
 def generate_by_unlisted_model(
     request: HttpRequest, link: str, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:

@@ -20,7 +20,7 @@ LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000
 #: In front of the numbers in a file of safetensors: names and shapes.
 _LARGEST_HEADER: Final = 100_000
-_MOST_ENTRIES: Final = 1000
+_MAX_ENTRIES: Final = 1000
 _CHUNK: Final = 1 << 20
 
 
@@ -74,7 +74,7 @@ def unpack(file: IO[bytes], folder: Path) -> str:
 def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
     """The entries of config and weights: on top, or in the one folder that holds them. Others are not looked at."""
     entries = archive.infolist()
-    if len(entries) > _MOST_ENTRIES:
+    if len(entries) > _MAX_ENTRIES:
         raise BadArchive(f"This zip has {len(entries):,} entries, and a model is two files.")
     found = []
     for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-Happening = Literal["job.succeeded", "job.failed", "job.cancelled"]
-HAPPENINGS: Final[tuple[Happening, ...]] = get_args(Happening)
+EventType = Literal["job.succeeded", "job.failed", "job.cancelled"]
+EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 #: Sent when its owner tries a webhook, whatever that is told of.
 TEST: Final = "webhook.test"

@@ -20,8 +20,10 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.uploaded import name_of
-from models_app import base_archive, bases, registry, services
-from models_app.base_forms import EvaluateBasesForm, TrainBaseForm, UploadForm
+from models_app import registry, services
+from models_app.base_models import archive as base_archive
+from models_app.base_models import services as bases
+from models_app.base_models.forms import EvaluateBasesForm, TrainBaseForm, UploadForm
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.networks.registry import kind_of

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
-from models_app import services, sharing
+from models_app import services
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
+from models_app.sharing import rights as sharing
 from models_app.views import guard_context, written
 
 

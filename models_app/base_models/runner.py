@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
-from models_app import bases, guards, registry
+from models_app import guards, registry
+from models_app.base_models import services as bases
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, LearningError
@@ -75,7 +76,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         if handle.control() == "cancel":
             raise JobCancelled(str(cancelled)) from cancelled
         # It has saved where it is.
-        why = AWAITED if handle.is_awaited() else "The worker stopped."
+        why = AWAITED if handle.should_yield() else "The worker stopped."
         raise ComeBackLater(timezone.now(), why) from cancelled
     except (LearningError, bases.BaseError) as error:
         raise JobFailed(error.code, str(error)) from error
@@ -160,7 +161,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
 
     def control() -> Control:
         asked = handle.control()
-        return "cancel" if asked == "go" and handle.is_awaited() else asked
+        return "cancel" if asked == "go" and handle.should_yield() else asked
 
     return pretrain(
         corpus=files,
@@ -191,7 +192,7 @@ def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
         for place, (number, name) in enumerate(zip(arguments["models"], arguments["names"], strict=True)):
             if number not in rows:
                 # One model at least is measured each time: half a measurement is worth nothing.
-                if len(rows) > before and handle.is_awaited():
+                if len(rows) > before and handle.should_yield():
                     raise ComeBackLater(timezone.now(), AWAITED)
                 rows[number] = _measure(handle, number, name, path, posts, place)
                 handle.record("measured", rows[number])
@@ -246,7 +247,7 @@ def register() -> None:
             queue="train",
             template="models_app/base_training.html",
             run=run_train_base,
-            gives_way=True,
+            preemptible=True,
             keeps_the_best=True,
         )
     )
@@ -256,6 +257,6 @@ def register() -> None:
             queue="train",
             template="models_app/base_evaluation.html",
             run=run_evaluate_bases,
-            gives_way=True,
+            preemptible=True,
         )
     )

@@ -20,7 +20,8 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.words import counted, on_one_line
-from models_app import base_archive, integrity, registry
+from models_app import integrity, registry
+from models_app.base_models import archive as base_archive
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.models import BaseChange, TrainedModel
 from tweets import services as corpora
@@ -30,7 +31,7 @@ TRAIN_BASE: Final = "train_base"
 EVALUATE_BASES: Final = "evaluate_bases"
 #: What files of posts, one a line, end with (ml/training/dataset.py).
 POST_FILES: Final = (".txt", ".txt.xz", ".txt.gz")
-MOST_FILES: Final = 1000
+MAX_FILES: Final = 1000
 #: Of a job: the share of its time that training alone may take, since validations and the start come on top.
 TRAINING_SHARE: Final = 0.8
 #: A network that has learned already begins with smaller steps, or it forgets first.
@@ -50,7 +51,7 @@ SETTINGS: Final = (
     "new_tags",
     "seed",
 )
-MOST_COMPARED: Final = 8
+MAX_COMPARED: Final = 8
 #: In the folder of an evaluation: the posts that were uploaded for it, under the ending of their file.
 UPLOADED: Final = "posts"
 
@@ -159,7 +160,7 @@ def post_files() -> list[str]:
     """The files of posts on the server, by their paths under TRAINING_DIR."""
     root = Path(site.TRAINING_DIR)
     found = (path for path in root.rglob("*") if path.name.endswith(POST_FILES) and path.is_file())
-    return sorted(path.relative_to(root).as_posix() for path in found)[:MOST_FILES]
+    return sorted(path.relative_to(root).as_posix() for path in found)[:MAX_FILES]
 
 
 def file_named(name: str) -> Path:
@@ -261,8 +262,8 @@ def evaluate(
     """A job is queued that measures each of the models on the same posts: a file of the server, or an uploaded one."""
     if not may_add(by):
         raise BaseError("Only an administrator may evaluate base models.")
-    if not 1 <= len(models) <= MOST_COMPARED:
-        raise BaseError(f"Choose 1 to {MOST_COMPARED} models.")
+    if not 1 <= len(models) <= MAX_COMPARED:
+        raise BaseError(f"Choose 1 to {MAX_COMPARED} models.")
     if bool(file) == (uploaded is not None):
         raise BaseError("Choose the posts to measure on: a file of the server, or one that you upload.")
     if file:

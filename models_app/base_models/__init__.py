@@ -1,0 +1,3 @@
+"""Base models: added, trained, compared, chosen."""
+
+from __future__ import annotations
