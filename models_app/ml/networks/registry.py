@@ -54,7 +54,7 @@ KINDS: Mapping[str, Kind] = {
         gated_linear_rnn.weight_shapes,
         gated_linear_rnn.first_weights,
         gated_linear_rnn.Stepper,
-        f"{__package__}.glr_network:GlrNetwork",
+        f"{__package__}.gated_linear_rnn_network:GlrNetwork",
     ),
 }
 
