@@ -88,7 +88,7 @@ export class JobSocket {
     this.retry = setTimeout(() => this.#connect(), pause);
     if (!this.polling) this.polling = setInterval(() => this.#poll(), POLL_MS);
     // One lost connection is nothing to speak of.
-    if (this.failures > 1) this.#say("down");
+    if (this.failures > 1 || isCrowded) this.#say("down");
   }
 
   #isUp() {
