@@ -9,13 +9,17 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
+from ninja import Router
+from ninja.operation import PathView
 
+from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
 from models_app import api as models
 from models_app import generation_api, training_api
 from models_app.sharing import api as gallery_api
+from tweets import api as corpora
 from tweets import reading_api
 
 DESCRIPTION: Final = """\
@@ -26,12 +30,22 @@ works as well, with its CSRF token. Errors are `{"error": {"code", "message", "p
 `{"data": [...], "has_more": true}`, dates are ISO 8601 in UTC, and a POST with an `Idempotency-Key` does its work once.
 """
 
+
+def joined(*routers: Router) -> Router:
+    """Return one router with the operations of all: of a path in several, Django would ask the first one only."""
+    whole = Router(tags=routers[0].tags)
+    for router in routers:
+        for path, view in router.path_operations.items():
+            whole.path_operations.setdefault(path, PathView()).operations += view.operations
+    return whole
+
+
 api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namespace="api-v1")
 api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/webhooks", webhooks.router)
-api.add_router("/jobs", training_api.router)
-api.add_router("/corpora", reading_api.router)
+api.add_router("/jobs", joined(jobs.router, training_api.router))
+api.add_router("/corpora", joined(corpora.router, reading_api.router))
 api.add_router("/models", models.router)
 api.add_router("/generations", generation_api.router)
 api.add_router("/gallery", gallery_api.gallery)

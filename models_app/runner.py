@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from botfactory.jobs import epochs
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
-from models_app import guards, machines, registry, report_cards, trainings
+from models_app import epochs, guards, machines, registry, report_cards, trainings
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig
@@ -295,6 +294,7 @@ def register() -> None:
             may_start=trainings.may_start,
             needs=trainings.needs,
             details=trainings.details,
+            describe=epochs.FINE_TUNE,
             meter=trainings.TRAINING_MINUTES,
             keeps_the_best=True,
             prepare=prepare,

@@ -7,25 +7,24 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
-from ninja import Status
+from ninja import Router, Status
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from botfactory.accounts.models import User
-from botfactory.jobs import api as jobs
-from botfactory.jobs.api import QUEUED, JobOut, told_one
+from botfactory.jobs.api import JobOut, job_or_404, queued, told_one
 from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value
-from botfactory.rest.schemas import Input, Output, Text, examples
-from models_app import services, trainings
+from botfactory.rest.paging import PageDict
+from botfactory.rest.schemas import Input, Output, Page, Text, examples
+from models_app import epochs, services, trainings
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
 
-#: That of jobs itself, which know no models: what is queued is sent to the address where it is found again.
-router = jobs.router
+router = Router(tags=["jobs"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +124,12 @@ class TrainingJobOut(JobOut):
 
     model_config = examples(
         {
-            **QUEUED,
-            "details": {"model": BASE, "model_name": "base", "name": "dril", "hyperparameters": HYPERPARAMETERS},
+            **queued(
+                kind="fine_tune",
+                title="Train dril",
+                corpus=CORPUS,
+                details={"model": BASE, "model_name": "base", "name": "dril", "hyperparameters": HYPERPARAMETERS},
+            ),
             "estimate": _ESTIMATE,
         }
     )
@@ -159,6 +162,13 @@ def estimate_job(request: HttpRequest, body: TrainingIn) -> EstimateOut:
     """For the body that would queue it: the hyperparameters, and about how long it takes. Nothing is queued."""
     corpus, plan = _planned(person(request), body)
     return _estimate(corpus, plan, body.seed)
+
+
+@router.get("/{uuid:job_id}/checkpoints", response=Page[epochs.Checkpoint], summary="The epochs of a training")
+def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
+    """Each epoch that has ended with its losses, in their order: what the curve of the page shows. There are few."""
+    events = job_or_404(request, job_id).events.order_by("sequence")
+    return PageDict(data=[epochs.checkpoint(event) for event in epochs.standing(events)], has_more=False)
 
 
 def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:

@@ -16,7 +16,7 @@ from ninja.errors import ValidationError
 from pydantic import Field
 
 from botfactory.accounts.models import User
-from botfactory.jobs.api import QUEUED, JobOut, told_one
+from botfactory.jobs.api import JobOut, queued, told_one
 from botfactory.jobs.models import Job
 from botfactory.rest import idempotency
 from botfactory.rest.access import person
@@ -148,7 +148,7 @@ class NewCorpusOut(Output):
                 "dropped": {},
                 "stored_bytes": 0,
             },
-            "job": {**QUEUED, "kind": "import", "title": "Import dril", "corpus": _ID},
+            "job": queued(kind="import", title="Import dril", corpus=_ID),
         }
     )
 

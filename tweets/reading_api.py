@@ -7,19 +7,18 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Query
+from ninja import Query, Router
 from pydantic import Field
 
 from botfactory.rest.errors import bad_value
 from botfactory.rest.paging import DEFAULT, MAX, PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
-from tweets import api, idle, posts, summary
+from tweets import idle, posts, summary
 from tweets.api import corpus_or_404
 from tweets.models import Post
 from tweets.report import Line
 
-#: That of corpora, with what is in them.
-router = api.router
+router = Router(tags=["corpora"])
 
 
 class CountOut(Output):

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
+from pydantic import Field
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed, NotPossible
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.interruptions import Cause, setbacks
 from botfactory.jobs.models import Job
+from botfactory.rest.schemas import Output
 from tweets import blend, idle, services, uploads
 from tweets.clean_corpus import clean
 from tweets.errors import CorpusError
@@ -150,8 +152,14 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
         handle.progress(progress)
 
 
+class ImportProgress(Output):
+    """What the API tells of an import under way."""
+
+    posts: int | None = Field(None, validation_alias="total", description="Of an import: found so far.")
+
+
 def register() -> None:
-    from botfactory.jobs.kinds import JobKind
+    from botfactory.jobs.kinds import Description, JobKind
     from botfactory.jobs.kinds import register as register_kind
 
     register_kind(
@@ -160,6 +168,7 @@ def register() -> None:
             queue="default",
             template="tweets/import.html",
             context=page_context,
+            describe=Description(progress=ImportProgress),
             run=run_import,
             prepare=uploads.sweep,
             may_start=may_start,

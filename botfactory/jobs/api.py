@@ -6,16 +6,16 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Query, Router
-from pydantic import Field
+from pydantic import Field, create_model
 
-from botfactory.jobs import epochs, services, stream, turns
+from botfactory.jobs import services, stream, turns
 from botfactory.jobs.errors import NotPossible
-from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.kinds import descriptions, kind_of
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE, HELD, State
 from botfactory.jobs.watching import Watcher, lines
@@ -29,22 +29,27 @@ router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})
 
 
-#: What any loss is: the network foresees bytes. Bits are of characters.
-LOSS: Final = "In nats a byte, end marks included: lower is better."
-
-
-class JobProgress(Output):
+class Progress(Output):
     """How far a job is. What a phase does not know is null; some kinds tell more."""
 
     phase: str | None = None
     percent: float | None = Field(None, description="Of the phase, 0 to 100.")
-    epoch: int | None = None
-    epochs: int | None = None
-    step: int | None = None
-    steps: int | None = None
-    loss: float | None = Field(None, description=f"Of this epoch so far. {LOSS}")
     seconds_left: float | None = None
-    posts: int | None = Field(None, description="Of an import: found so far.")
+
+
+if TYPE_CHECKING:
+    JobProgress = Progress
+    BestCheckpoint = Output
+else:
+    # Apps are ready before URLs are read, so each kind of job has described itself by now.
+    _DESCRIBED = list(descriptions())
+    JobProgress = create_model(
+        "JobProgress",
+        __base__=(Progress, *dict.fromkeys(found.progress for found in _DESCRIBED if found.progress)),
+        __doc__=Progress.__doc__,
+        __module__=__name__,
+    )
+    BestCheckpoint = Union[tuple(found.best.schema for found in _DESCRIBED if found.best) or (Output,)]  # noqa: UP007
 
 
 class JobError(Output):
@@ -52,76 +57,35 @@ class JobError(Output):
     message: str
 
 
-class Checkpoint(Output):
-    """An epoch, at the end of which the network was kept."""
-
-    epoch: int
-    train_loss: float = Field(description=f"While it learned. {LOSS}")
-    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
-    bits_per_character: float = Field(description="Of posts that were held back.")
-    learning_rate: float
-    seconds: float
-    best: bool = Field(description="Whether it was the best so far.")
-    samples: list[str] = Field(description="What the network wrote then.")
-    finished_at: datetime
-
-    model_config = examples(
-        {
-            "epoch": 1,
-            "train_loss": 1.51,
-            "val_loss": 1.47,
-            "bits_per_character": 2.12,
-            "learning_rate": 0.001,
-            "seconds": 31.5,
-            "best": True,
-            "samples": ["just had the best coffee of my life"],
-            "finished_at": "2026-11-25T12:01:00.000Z",
-        }
-    )
-
-
-class BestCheckpoint(Output):
-    epoch: int
-    train_loss: float = Field(description=f"While it learned. {LOSS}")
-    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
-
-
-_EXAMPLE: Final[dict[str, Any]] = {
+#: A job of any kind, as it waits.
+_JOB: Final[dict[str, Any]] = {
     "id": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
-    "kind": "fine_tune",
-    "title": "Train dril",
-    "state": "running",
-    "corpus": "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0",
-    "details": {"epochs": 3, "seed": 1},
+    "kind": "",
+    "title": "",
+    "state": "queued",
+    "corpus": None,
+    "details": {},
     "created_at": "2026-11-25T12:00:00.000Z",
     "available_at": "2026-11-25T12:00:00.000Z",
-    "started_at": "2026-11-25T12:00:02.000Z",
+    "started_at": None,
     "finished_at": None,
     "kept_until": None,
-    "estimated_finish": "2026-11-25T12:02:00.000Z",
-    "queue_position": None,
-    "waits_for": None,
-    "progress": {"phase": "training", "percent": 41.5, "epoch": 2, "epochs": 3, "step": 120, "steps": 310, "loss": 1.4},
-    "best_checkpoint": {"epoch": 1, "train_loss": 1.51, "val_loss": 1.47},
-    "result": None,
-    "error": None,
-    "stop_requested": False,
-    "attempt": 1,
-    "last_sequence": 4,
-}
-#: For the examples of those who queue jobs: what is told of a job that waits.
-QUEUED: Final[dict[str, Any]] = _EXAMPLE | {
-    "state": "queued",
-    "details": {},
-    "started_at": None,
     "estimated_finish": None,
     "queue_position": 1,
     "waits_for": "turn",
     "progress": None,
     "best_checkpoint": None,
+    "result": None,
+    "error": None,
+    "stop_requested": False,
     "attempt": 0,
     "last_sequence": 1,
 }
+
+
+def queued(**told: Any) -> dict[str, Any]:
+    """Return the example of a job that waits, for the apps that queue some."""
+    return _JOB | told
 
 
 class JobOut(Output):
@@ -153,7 +117,7 @@ class JobOut(Output):
     attempt: int = Field(description="How often a worker has taken it.")
     last_sequence: int = Field(description="The number of its newest event.")
 
-    model_config = examples(_EXAMPLE)
+    model_config = examples(*(_JOB | dict(kind.example) for kind in descriptions() if kind.example))
 
 
 class EventOut(Output):
@@ -185,13 +149,16 @@ class EventsQuery(Input):
 def told(jobs: list[Job]) -> list[JobOut]:
     """The jobs as the API shows them."""
     lines = {queue: turns.line_of(queue) for queue in {job.queue for job in jobs if job.state in CLAIMABLE}}
-    best: dict[uuid.UUID, dict[str, Any]] = {}
-    told_of = JobEvent.objects.filter(job__in=jobs, kind__in=(epochs.EPOCH, epochs.RESUMED)).order_by("job", "sequence")
-    for job_id, events in groupby(told_of, key=lambda event: event.job_id):
-        for event in epochs.standing(events):
-            if event.payload.get("best"):
-                best[job_id] = event.payload
+    best = _best(jobs)
     return [_told(job, lines.get(job.queue), best.get(job.pk)) for job in jobs]
+
+
+def _best(jobs: list[Job]) -> dict[uuid.UUID, Output | None]:
+    """Return the best checkpoint of each job whose kind describes some, by one query."""
+    describe = {job.pk: best for job in jobs if (best := kind_of(job.kind).describe.best) is not None}
+    kinds = frozenset[str]().union(*(best.events for best in describe.values()))
+    rows = JobEvent.objects.filter(job__in=describe, kind__in=kinds).order_by("job", "sequence") if describe else ()
+    return {job_id: describe[job_id].of(events) for job_id, events in groupby(rows, key=lambda event: event.job_id)}
 
 
 def told_one(job: Job) -> JobOut:
@@ -199,7 +166,7 @@ def told_one(job: Job) -> JobOut:
     return told([job])[0]
 
 
-def _told(job: Job, line: turns.Line | None, best: dict[str, Any] | None) -> JobOut:
+def _told(job: Job, line: turns.Line | None, best: Output | None) -> JobOut:
     details = kind_of(job.kind).details
     place = line.place_of(job.pk) if line is not None and job.state in CLAIMABLE else None
     left = job.progress.get("seconds_left")
@@ -220,11 +187,7 @@ def _told(job: Job, line: turns.Line | None, best: dict[str, Any] | None) -> Job
         queue_position=place,
         waits_for=line.reason_of(job.pk) if line is not None and place is not None else None,
         progress=_progress(job.progress) if job.progress else None,
-        best_checkpoint=BestCheckpoint(
-            epoch=best["epoch"], train_loss=best["train_loss"], val_loss=best["validation_loss"]
-        )
-        if best
-        else None,
+        best_checkpoint=best,
         result=job.result or None,
         error=JobError(code=job.error_code, message=job.error_message) if job.error_code else None,
         stop_requested=job.stop_requested,
@@ -235,9 +198,7 @@ def _told(job: Job, line: turns.Line | None, best: dict[str, Any] | None) -> Job
 
 def _progress(progress: dict[str, Any]) -> JobProgress:
     fraction = progress.get("fraction")
-    known = {name: progress.get(name) for name in ("phase", "epoch", "epochs", "step", "steps", "loss", "seconds_left")}
-    percent = None if fraction is None else round(100 * fraction, 1)
-    return JobProgress(**known, percent=percent, posts=progress.get("total"))
+    return JobProgress.model_validate(progress | {"percent": None if fraction is None else round(100 * fraction, 1)})
 
 
 @router.get("", response=Page[JobOut], summary="List your jobs")
@@ -252,7 +213,7 @@ def list_jobs(request: HttpRequest, query: Query[JobFilters]) -> PageDict:
 @router.get("/{uuid:job_id}", response=JobOut, summary="Get a job")
 def get_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
     """The job as it is now: its place in the queue, how far it is, what came of it."""
-    return told_one(_job(request, job_id))
+    return told_one(job_or_404(request, job_id))
 
 
 _STREAM: Final = {
@@ -274,20 +235,13 @@ _STREAM: Final = {
 @router.get("/{uuid:job_id}/events", response=Page[EventOut], summary="What happened in a job", openapi_extra=_STREAM)
 def job_events(request: HttpRequest, job_id: uuid.UUID, query: Query[EventsQuery]) -> PageDict | HttpResponse | Any:
     """Its events in their order, those after a sequence number; with `stream=1` also those to come, as they happen."""
-    job = _job(request, job_id)
+    job = job_or_404(request, job_id)
     if query.stream == "1":
         return _stream(request, job, query.after or 0)
     rows = job.events.filter(sequence__gt=query.after or 0).order_by("sequence")
     found = list(rows[: query.limit + 1])
     shown = [EventOut.model_validate(event, from_attributes=True) for event in found[: query.limit]]
     return PageDict(data=shown, has_more=len(found) > query.limit)
-
-
-@router.get("/{uuid:job_id}/checkpoints", response=Page[Checkpoint], summary="The epochs of a training")
-def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
-    """Each epoch that has ended with its losses, in their order: what the curve of the page shows. There are few."""
-    events = _job(request, job_id).events.order_by("sequence")
-    return PageDict(data=[_checkpoint(event) for event in epochs.standing(events)], has_more=False)
 
 
 @router.post("/{uuid:job_id}/cancel", response=JobOut, summary="Cancel a job")
@@ -312,22 +266,17 @@ def retry_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
 
 
 def _act(request: HttpRequest, job_id: uuid.UUID, act: Callable[[Job], Job]) -> JobOut:
-    job = _job(request, job_id)
+    job = job_or_404(request, job_id)
     act(job)
     job.refresh_from_db()
     return told_one(job)
 
 
-def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:
+def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
     try:
         return services.job_for_user(person(request), job_id)
     except Job.DoesNotExist:
         raise not_found("job") from None
-
-
-def _checkpoint(event: JobEvent) -> Checkpoint:
-    payload = dict(event.payload)
-    return Checkpoint(**payload, val_loss=payload["validation_loss"], finished_at=event.created_at)
 
 
 def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | StreamingHttpResponse:

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
 
 from botfactory.jobs.handle import JobHandle
-from botfactory.jobs.models import Job
+from botfactory.jobs.models import Job, JobEvent
+from botfactory.rest.schemas import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """How the API describes the best checkpoint of a job."""
+
+    schema: type[Output]
+    # The kinds of events that `of` reads.
+    events: frozenset[str]
+    # Returns the best checkpoint that the job's events tell of, given in their order; None before the first.
+    of: Callable[[Iterable[JobEvent]], Output | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """How the API describes jobs of a kind, beyond what all jobs have in common."""
+
+    # The fields that the kind's progress adds, read from `Job.progress` by their names or validation aliases.
+    progress: type[Output] | None = None
+    best: Best | None = None
+    # What the API document shows of such a job: fields of jobs.api.JobOut.
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +55,8 @@ class JobKind:
     context: Callable[[Job], Mapping[str, Any]] | None = None
     # What the API tells of what was asked for, with the values that were chosen for `auto`.
     details: Callable[[Job], Mapping[str, Any]] | None = None
+    # What else the API tells of it.
+    describe: Description = field(default_factory=Description)
     # The limit whose minutes a day it uses up while it runs.
     meter: str = ""
     # Long and in no hurry: it waits behind everybody else, and stops for whoever waits (JobHandle.should_yield).
@@ -53,6 +78,11 @@ def register(kind: JobKind) -> None:
 
 def kind_of(name: str) -> JobKind:
     return _kinds[name]
+
+
+def descriptions() -> Iterator[Description]:
+    """Return how each kind describes itself, in the order of their registration."""
+    return (kind.describe for kind in _kinds.values())
 
 
 def queues() -> list[str]:

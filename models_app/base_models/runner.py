@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
-from models_app import guards, registry
+from models_app import epochs, guards, registry
 from models_app.base_models import services as bases
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig, PretrainConfig
@@ -247,6 +247,7 @@ def register() -> None:
             queue="train",
             template="models_app/base_training.html",
             run=run_train_base,
+            describe=epochs.TRAIN_BASE,
             preemptible=True,
             keeps_the_best=True,
         )

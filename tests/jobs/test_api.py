@@ -22,6 +22,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from models_app import epochs
 from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
@@ -72,7 +73,9 @@ def test_a_waiting_and_an_ended_job_tell_what_there_is_to_tell(alice: User, bob:
 
 
 def test_a_running_training_tells_when_it_will_be_done_and_its_best(alice: User) -> None:
-    job = submit(alice)
+    job = submit(alice, describe=epochs.FINE_TUNE)
+    undescribed = submit(alice, name="other")
+    events.record(undescribed, "epoch", EPOCH)
     progress = {"phase": "training", "fraction": 0.415, "epoch": 2, "epochs": 3, "seconds_left": 60.0}
     Job.objects.filter(pk=job.pk).update(state=State.RUNNING, progress=progress)
     events.record(job, "epoch", EPOCH)
@@ -83,9 +86,10 @@ def test_a_running_training_tells_when_it_will_be_done_and_its_best(alice: User)
     assert (shown["progress"]["phase"], shown["progress"]["percent"]) == ("training", 41.5)
     left = timezone.datetime.fromisoformat(shown["estimated_finish"]) - timezone.now()  # type: ignore[attr-defined]
     assert timedelta(seconds=30) < left <= timedelta(seconds=60)
-    epochs = program.get(f"/jobs/{job.pk}/checkpoints").json()
-    assert [(epoch["epoch"], epoch["val_loss"]) for epoch in epochs["data"]] == [(1, 1.4), (2, 1.6)]
-    assert epochs["has_more"] is False and epochs["data"][0]["samples"] == ["hello"]
+    kept = program.get(f"/jobs/{job.pk}/checkpoints").json()
+    assert [(epoch["epoch"], epoch["val_loss"]) for epoch in kept["data"]] == [(1, 1.4), (2, 1.6)]
+    assert kept["has_more"] is False and kept["data"][0]["samples"] == ["hello"]
+    assert program.get(f"/jobs/{undescribed.pk}").json()["best_checkpoint"] is None
 
 
 def test_what_failed_says_why_and_can_be_tried_again_once(alice: User) -> None:

@@ -1,0 +1,121 @@
+"""The epochs of a training, out of its events, and how the API describes them and the training itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from pydantic import Field
+
+from botfactory.jobs.kinds import Best, Description
+from botfactory.jobs.models import JobEvent
+from botfactory.rest.schemas import Output, examples
+
+EPOCH = "epoch"
+#: An attempt goes on after so many epochs (`epochs`), and not after all that were recorded: the rest is lost.
+RESUMED = "resumed"
+
+#: Describes any loss. The network predicts bytes; bits are given per character.
+LOSS: Final = "In nats a byte, end marks included: lower is better."
+
+
+class TrainingProgress(Output):
+    """The epochs and steps of a training."""
+
+    epoch: int | None = None
+    epochs: int | None = None
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = Field(None, description=f"Of this epoch so far. {LOSS}")
+
+
+class Checkpoint(Output):
+    """An epoch, at the end of which the network was kept."""
+
+    epoch: int
+    train_loss: float = Field(description=f"While it learned. {LOSS}")
+    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
+    bits_per_character: float = Field(description="Of posts that were held back.")
+    learning_rate: float
+    seconds: float
+    best: bool = Field(description="Whether it was the best so far.")
+    samples: list[str] = Field(description="What the network wrote then.")
+    finished_at: datetime
+
+    model_config = examples(
+        {
+            "epoch": 1,
+            "train_loss": 1.51,
+            "val_loss": 1.47,
+            "bits_per_character": 2.12,
+            "learning_rate": 0.001,
+            "seconds": 31.5,
+            "best": True,
+            "samples": ["just had the best coffee of my life"],
+            "finished_at": "2026-11-25T12:01:00.000Z",
+        }
+    )
+
+
+class BestCheckpoint(Output):
+    epoch: int
+    train_loss: float = Field(description=f"While it learned. {LOSS}")
+    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
+
+
+def standing(events: Iterable[JobEvent]) -> list[JobEvent]:
+    """Return the epoch events that stand, in their order, given a job's events in theirs."""
+    found: list[JobEvent] = []
+    for event in events:
+        if event.kind == RESUMED:
+            found = [epoch for epoch in found if epoch.payload["epoch"] <= event.payload["epochs"]]
+        elif event.kind == EPOCH:
+            found = [*(epoch for epoch in found if epoch.payload["epoch"] < event.payload["epoch"]), event]
+    return found
+
+
+def checkpoint(event: JobEvent) -> Checkpoint:
+    payload = dict(event.payload)
+    return Checkpoint(**payload, val_loss=payload["validation_loss"], finished_at=event.created_at)
+
+
+def best(events: Iterable[JobEvent]) -> BestCheckpoint | None:
+    """Return the best epoch of those that stand, given a job's events in their order."""
+    found = [event.payload for event in standing(events) if event.payload.get("best")]
+    if not found:
+        return None
+    newest = found[-1]
+    return BestCheckpoint(epoch=newest["epoch"], train_loss=newest["train_loss"], val_loss=newest["validation_loss"])
+
+
+#: How the API describes a fine-tune.
+FINE_TUNE: Final = Description(
+    progress=TrainingProgress,
+    best=Best(schema=BestCheckpoint, events=frozenset({EPOCH, RESUMED}), of=best),
+    example={
+        "kind": "fine_tune",
+        "title": "Train dril",
+        "state": "running",
+        "corpus": "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0",
+        "details": {"epochs": 3, "seed": 1},
+        "started_at": "2026-11-25T12:00:02.000Z",
+        "estimated_finish": "2026-11-25T12:02:00.000Z",
+        "queue_position": None,
+        "waits_for": None,
+        "progress": {
+            "phase": "training",
+            "percent": 41.5,
+            "epoch": 2,
+            "epochs": 3,
+            "step": 120,
+            "steps": 310,
+            "loss": 1.4,
+        },
+        "best_checkpoint": {"epoch": 1, "train_loss": 1.51, "val_loss": 1.47},
+        "attempt": 1,
+        "last_sequence": 4,
+    },
+)
+#: How the API describes a training of the base model: without epochs.
+TRAIN_BASE: Final = Description(progress=TrainingProgress)
