@@ -50,6 +50,12 @@ def strong_key(settings: Any) -> None:
     settings.SECRET_KEY = STRONG
 
 
+@pytest.fixture(autouse=True)
+def no_uploads_of_other_tests(settings: Any) -> None:
+    """Corpora of other tests are gone with their rows alone; the doctor would find what they have uploaded."""
+    shutil.rmtree(settings.UPLOADS_DIR, ignore_errors=True)
+
+
 @pytest.fixture
 def examine() -> Examine:
     """The findings of one check."""

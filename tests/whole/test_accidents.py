@@ -229,7 +229,7 @@ def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
     bot = alice.wait_for_state(alice.train(corpus, 1), "succeeded", "failed")["job"]
     assert bot["state"] == "succeeded", bot
     assert wait_for("the base model to learn on", lambda: learning(2), 180) >= before
-    alice.post(f"/jobs/{base}/cancel", {})
+    alice.post(f"/jobs/{base}/cancel", {"confirmed": "yes"})
     alice.wait_for_state(base, "cancelled")
 
 
