@@ -395,7 +395,7 @@ def rename(model: TrainedModel, name: str) -> None:
 
 
 def require_may_go(model: TrainedModel) -> None:
-    """Returns for a model that can be deleted; NoBaseModel or KeptVersion for one that must not be lost."""
+    """Return for a model that can be deleted; NoBaseModel or KeptVersion for one that must not be lost."""
     if model.is_base:
         raise NoBaseModel("New bots start from the base model, so it cannot be deleted: make another one that first.")
     if model.owner_id is not None:

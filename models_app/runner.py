@@ -170,7 +170,7 @@ class Trail:
             self._places.append([round(at, 3), round(progress.loss, 4)])
 
     def of(self, epoch: int) -> list[list[float]]:
-        """Returns the places of this epoch, each as epochs trained by then and the loss; none of an earlier attempt."""
+        """Return the places of this epoch, each as epochs trained by then and the loss; none of an earlier attempt."""
         return list(self._places) if epoch == self._epoch else []
 
 

@@ -128,7 +128,7 @@ def _content(data: bytes) -> dict[str, Any]:
 
 
 def _require_floats(weights: Path) -> None:
-    """Returns for a file of safetensors that holds numbers of 16 or 32 bits."""
+    """Return for a file of safetensors that holds numbers of 16 or 32 bits."""
     with weights.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = file.read(size) if size <= _LARGEST_HEADER else b""

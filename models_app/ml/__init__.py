@@ -1,6 +1,6 @@
-"""The pure learning core: posts in, weights out, new posts out. Nothing here knows Django, Celery or the network.
+"""The pure learning core: posts in, weights out, new posts out. Nothing here imports Django or Celery or goes online.
 
-The names a caller needs are imported from their own modules, so that importing the sampler never imports TensorFlow.
+Import names from their own modules. That way, importing the sampler never imports TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Models on disk: a directory with `weights.safetensors` and `config.json`, written whole or not at all. No pickle.
+"""Models on disk: a directory with `weights.safetensors` and `config.json`, written atomically. No pickle.
 
-A directory cannot be replaced in one system call everywhere, so saving renames twice: the old one to `.NAME.old`, the
-new one into place. Between the two a reader finds the old one under its other name; after a kill there, the next save
-(or `recover`) puts it right.
+Not every platform can replace a directory in one system call, so saving renames twice: first the old directory to
+`.NAME.old`, then the new one into place. Between the two, readers fall back to `.NAME.old`. After a kill there, the
+next save (or `recover`) restores order.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _Read = TypeVar("_Read")
 class Checkpoint:
     """A network, its weights (read-only, by name), free-form `meta`, and the sha256 of the weights file.
 
-    Weights are float32, but for those that were loaded as they are stored.
+    Weights are float32, unless they were loaded with `as_stored`.
     """
 
     network: NetworkConfig
@@ -58,11 +58,11 @@ def save(
     meta: Mapping[str, Any],
     half: bool = False,
 ) -> Checkpoint:
-    """The directory holds this checkpoint on return, and a reader meanwhile saw the old or the new one, never a mix.
+    """Save a checkpoint atomically and return it: readers see the old or the new one, never a mix.
 
-    With `half` the file holds float16, half as large; what is returned, as what `load` returns, are the float32 of
-    those. Other files that lie in the directory stay there. Raises CheckpointError for weights that do not fit the
-    network, or that float16 cannot hold.
+    With `half`, the file holds float16 and takes half the space; the returned weights are float32 with the same rounded
+    values, as `load` would return them. Other files in the directory are kept. Raises CheckpointError for weights that
+    don't fit the network or that overflow float16.
     """
     stored = np.float16 if half else np.float32
     with np.errstate(over="ignore"):
@@ -95,21 +95,21 @@ def save(
 
 
 def load(directory: Path, *, as_stored: bool = False) -> Checkpoint:
-    """Returns the verified checkpoint in the directory; CheckpointError says what is wrong with it otherwise.
+    """Return the verified checkpoint in the directory. Raises CheckpointError if it's missing or damaged.
 
-    With `as_stored` weights of float16 stay so, which is sooner done and takes less memory: for a Stepper, which turns
-    into float32 what it multiplies, and only looks up the rest.
+    With `as_stored`, float16 weights stay float16, which is faster and takes less memory. Use it for a Stepper, which
+    converts the weights it multiplies to float32 and only looks up the rest.
     """
     return _read(directory, partial(_load_once, as_stored=as_stored))
 
 
 def describe(directory: Path) -> dict[str, Any]:
-    """Returns the content of config.json without reading the weights; CheckpointError where it cannot be read."""
+    """Return the content of config.json without reading the weights. Raises CheckpointError if it can't be read."""
     return _read(directory, _describe_once)
 
 
 def recover(directory: Path) -> None:
-    """The directory is whole again if a save was killed half-way; no save of it may be running elsewhere."""
+    """Repair the directory after a save that was killed half-way. No other save of it may be running."""
     for staged in directory.parent.glob(f".{glob.escape(directory.name)}.new-*"):
         shutil.rmtree(staged, ignore_errors=True)
     aside = _aside(directory)
@@ -125,7 +125,7 @@ def recover(directory: Path) -> None:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """The file holds the data on return, on the disk and not only in the page cache."""
+    """Write the data and flush it to the disk, not only to the page cache."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -137,8 +137,8 @@ def _aside(directory: Path) -> Path:
 
 
 def _read(directory: Path, once: Callable[[Path], _Read]) -> _Read:
-    """Returns what `once` reads from the directory, or from where a save has just put it aside."""
-    # A save that swaps the directory while its files are read shows as an error that the next try does not have.
+    """Return what `once` reads from the directory, or from the old one that a running save has set aside."""
+    # A save that swaps the directory during the read causes an error; the next try succeeds.
     for attempt in range(_TRIES):
         place = directory if directory.exists() or not _aside(directory).exists() else _aside(directory)
         try:
@@ -147,7 +147,7 @@ def _read(directory: Path, once: Callable[[Path], _Read]) -> _Read:
             if attempt == _TRIES - 1:
                 if isinstance(error, CheckpointError):
                     raise
-                raise CheckpointError(f"There is no readable model in {directory}: {error}.") from error
+                raise CheckpointError(f"There's no readable model in {directory}: {error}.") from error
         time.sleep(0.01)
     raise AssertionError("unreachable")
 
@@ -157,10 +157,10 @@ def _describe_once(directory: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); restore the model from a backup.") from error
+        raise CheckpointError(f"{path} can't be read ({error}). Restore the model from a backup.") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise CheckpointError(f"{path} has format {found!r}, but this version reads {FORMAT}; update Bot Factory.")
+        raise CheckpointError(f"{path} has format {found!r}, but this version reads {FORMAT}. Update Bot Factory.")
     return dict(content)
 
 
@@ -168,14 +168,16 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
     content = _describe_once(directory)
     data = (directory / WEIGHTS).read_bytes()
     if hashlib.sha256(data).hexdigest() != content.get("sha256"):
-        raise CheckpointError(f"The weights in {directory} are not those that were saved; restore them from a backup.")
+        raise CheckpointError(
+            f"The weights in {directory} have changed since they were saved. Restore the model from a backup."
+        )
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
         stored = load_tensors(data)
         kept = (np.float16, np.float32) if as_stored else (np.float32,)
         arrays = {name: array if array.dtype in kept else array.astype(np.float32) for name, array in stored.items()}
     except (ValueError, SafetensorError) as error:
-        raise CheckpointError(f"The model in {directory} cannot be read: {error}") from error
+        raise CheckpointError(f"The model in {directory} can't be read: {error}") from error
     _check_weights(network, arrays, f"The model in {directory}")
     meta = content.get("meta")
     return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"])
@@ -184,19 +186,21 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
 def _check_weights(network: NetworkConfig, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
     shapes = kind_of(network).weight_shapes(network)
     if set(arrays) != set(shapes):
-        raise CheckpointError(f"{what} should hold {', '.join(sorted(shapes))}, but: {', '.join(sorted(arrays))}.")
+        raise CheckpointError(
+            f"{what}: expected {', '.join(sorted(shapes))}, but found {', '.join(sorted(arrays)) or 'nothing'}."
+        )
     for name, shape in shapes.items():
         array = arrays[name]
         if array.shape != shape:
-            raise CheckpointError(f"{what}: {name} is {array.shape}, not {shape}.")
+            raise CheckpointError(f"{what}: {name} has shape {array.shape}, not {shape}.")
         if not _is_finite(array):
-            raise CheckpointError(f"{what}: {name} holds a value that is not a finite number.")
+            raise CheckpointError(f"{what}: {name} contains a value that isn't a finite number.")
 
 
 def _is_finite(array: NDArray[Any]) -> bool:
     if array.dtype != np.float16:
         return bool(np.isfinite(array).all())
-    # NumPy takes three times as long to ask each. Infinite and no number are those whose exponent is all ones.
+    # Three times as fast as np.isfinite on float16. Infinity and NaN are the values with an exponent of all ones.
     exponent = np.uint16(0x7C00)
     return bool((array.view(np.uint16) & exponent).max(initial=0) < exponent)
 

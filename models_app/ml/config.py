@@ -1,4 +1,4 @@
-"""The settings of networks, training and sampling: values that check themselves and travel as plain JSON."""
+"""Settings for networks, training and sampling: dataclasses that validate themselves and convert to plain JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, Self
 
-#: Of a ban list: entries, and characters of each.
+#: Limits of a ban list: the number of entries, and the characters of each entry.
 MAX_BANNED, LONGEST_BANNED = 200, 100
-#: Where nobody says another: at which posts are likest to the person's own (docs/benchmarks.md, "At what temperature").
+#: Sounds most like the person's own posts (measured in docs/benchmarks.md).
 DEFAULT_TEMPERATURE: Final = 0.9
 
 
@@ -19,7 +19,7 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
 
 
 def _number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
-    """Raises ValueError unless value is a finite number in [low, high], or in (low, high] with above=True."""
+    """Raise ValueError unless value is a finite number in [low, high], or in (low, high] with above=True."""
     fine = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
     if not fine or not low <= value <= high or (above and value == low):  # type: ignore[operator]
         span = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
@@ -27,24 +27,24 @@ def _number(name: str, value: object, low: float, high: float, *, above: bool = 
 
 
 class _Values:
-    """Turns a frozen dataclass into a plain dictionary and back."""
+    """Converts a frozen dataclass to a plain dictionary and back."""
 
     __slots__ = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON-ready values: lists where there are tuples."""
+        """Return the fields as JSON-ready values, with tuples as lists."""
         values = asdict(self)  # type: ignore[call-overload]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Returns the settings in `values`; ValueError names unknown, missing or wrong ones."""
+        """Return the settings in `values`. Raises ValueError that names unknown, missing or invalid ones."""
         if not isinstance(values, dict):
-            raise ValueError(f"{cls.__name__} is read from a dictionary, not from {type(values).__name__}.")
+            raise ValueError(f"{cls.__name__} needs a dictionary, not {type(values).__name__}.")
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(str(key) for key in set(values) - known)
         if unknown:
-            raise ValueError(f"{cls.__name__} does not know {', '.join(unknown)}; it knows {', '.join(sorted(known))}.")
+            raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
         try:
             return cls(**values)
         except TypeError as error:
@@ -53,11 +53,11 @@ class _Values:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig(_Values):
-    """Which network a checkpoint holds; `kind` is a name in `kinds.KINDS`.
+    """The architecture of a network; `kind` is a key of `networks.registry.KINDS`.
 
-    embedding: numbers for each symbol; units: width of the recurrent state. Of "glr" alone: layers; contexts, the
-    lengths in bytes of the hashed contexts (0: the word so far), each an embedding of context_rows (a power of two) by
-    context_width.
+    embedding: width of a symbol's embedding; units: width of the recurrent state. For "glr" only: layers; contexts, the
+    lengths in bytes of the hashed contexts (0: the word so far), each with an embedding table of context_rows (a power
+    of two) by context_width.
     """
 
     kind: Literal["lstm", "glr"] = "lstm"
@@ -71,9 +71,9 @@ class NetworkConfig(_Values):
 
     def __post_init__(self) -> None:
         if self.kind not in ("lstm", "glr"):
-            raise ValueError(f"This version has no network of kind {self.kind!r}; it has: lstm, glr.")
+            raise ValueError(f"There's no network of kind {self.kind!r}. Choose lstm or glr.")
         if self.vocabulary != "utf8-bytes":
-            raise ValueError(f"This version has no vocabulary {self.vocabulary!r}; it has: utf8-bytes.")
+            raise ValueError(f"There's no vocabulary {self.vocabulary!r}. The only one is utf8-bytes.")
         _whole("embedding", self.embedding, 1, 4096)
         _whole("units", self.units, 1, 8192)
         _whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
@@ -85,14 +85,14 @@ class NetworkConfig(_Values):
         for order in self.contexts:
             _whole("A context", order, 0, 6)
         if len(set(self.contexts)) < len(self.contexts):
-            raise ValueError("Each of the contexts may stand there once.")
+            raise ValueError("List each context only once.")
         _whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
         _whole("context_width", self.context_width, 1 if self.contexts else 0, 1024 if self.contexts else 0)
         if self.context_rows & (self.context_rows - 1):
             raise ValueError(f"context_rows must be a power of two, not {self.context_rows}.")
 
 
-#: Networks by name: the tutorial's, and the one that learns most in the same time (docs/base-model.md).
+#: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model.md).
 NETWORKS: Mapping[str, NetworkConfig] = {
     "lstm": NetworkConfig(),
     "glr": NetworkConfig(
@@ -101,17 +101,17 @@ NETWORKS: Mapping[str, NetworkConfig] = {
 }
 
 
-#: How many epochs a person can ask for, and how many are trained at most where nobody asks.
+#: The range of epochs that a person can choose, and the upper limit of the automatic choice.
 MIN_EPOCHS, MAX_EPOCHS, MAX_DEFAULT_EPOCHS = 1, 10, 8
-#: From so many characters on, one epoch is all that a minute or two can hold.
+#: From this many characters on, only one epoch fits into a minute or two.
 ONE_EPOCH: Final = 1_000_000
 
 
 def default_epochs_for(characters: int) -> int:
-    """Returns how many epochs so many characters are learned where nobody says: 2 for most, 3 to 8 where there are few.
+    """Return the default number of epochs for a corpus of this size: 2 for most, up to 8 for small ones.
 
-    Measured (docs/benchmarks.md): with the learning rate that belongs to them, two epochs come to what ten do where
-    there is much to learn from; a small corpus that says the same again and again gains by more.
+    Measured (docs/benchmarks.md): with a matching learning rate, two epochs on a large corpus are as good as ten. A
+    small, repetitive corpus gains from more.
     """
     if characters >= ONE_EPOCH:
         return 1
@@ -120,13 +120,13 @@ def default_epochs_for(characters: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuneConfig(_Values):
-    """How a fine-tune learns. Use `auto` for settings that fit the size of the corpus.
+    """The settings of a fine-tune. Use `auto` for settings that fit the size of the corpus.
 
-    sequence_length: bytes of a window; learning_rate: the peak of Adam's step size, reached after warmup_steps;
-    final_learning_rate: what is left of it at the end, as a fraction of the peak; dropout: share of the network's
-    outputs that each training step hides; clip_norm: largest norm of the whole gradient; rounds: how often it learns
-    from the start, each time by other draws of chance, the epochs shared out evenly. The rounds' weights are averaged
-    ("Model soups", Wortsman et al. 2022, arXiv:2203.05482).
+    sequence_length: bytes in a window; learning_rate: Adam's peak step size, reached after warmup_steps;
+    final_learning_rate: the rate at the end, as a fraction of the peak; dropout: fraction of the layer outputs that
+    each training step sets to zero; clip_norm: maximum norm of the whole gradient; rounds: number of restarts from the
+    initial weights, each with a different seed; the epochs are divided evenly among them. The weights of the rounds are
+    averaged ("Model soups", Wortsman et al. 2022, arXiv:2203.05482).
     """
 
     epochs: int = 3
@@ -158,28 +158,27 @@ class FineTuneConfig(_Values):
     def auto(
         cls, *, characters: int, epochs: int, seed: int = 0, kind: str = "glr", **overrides: Any
     ) -> FineTuneConfig:
-        """Returns settings for a corpus of this many characters, this many epochs and a kind of network.
+        """Return settings for a corpus of this many characters, this many epochs and a kind of network.
 
-        `overrides` win. The learning rate must fall to the end; below some hundred steps in all the batch is halved, so
-        that a small corpus still moves the weights. What a network of kind "glr" reads once or twice it learns in large
-        steps, with little dropout; the oftener it reads the same, and the less there is to read, the more carefully.
-        Where there are epochs for it, it learns from the start several times, and the rounds are averaged: that gains
-        more than reading on (docs/benchmarks.md).
+        `overrides` win. The learning rate falls until the end. Below a few hundred steps in total, the batch is halved,
+        so that a small corpus still moves the weights. For "glr", one or two epochs use a high learning rate and little
+        dropout. More epochs, or a smaller corpus, lower the rate; more epochs also raise dropout. With enough epochs,
+        training restarts several times and averages the rounds, which gains more than training on (docs/benchmarks.md).
         """
         _whole("characters", characters, 1, 10**12)
         _whole("epochs", epochs, 1, 1000)
-        usual = max(1, epochs // default_epochs_for(characters)) if kind == "glr" else 1
-        rounds = overrides.get("rounds", usual)
+        default_rounds = max(1, epochs // default_epochs_for(characters)) if kind == "glr" else 1
+        rounds = overrides.get("rounds", default_rounds)
         _whole("rounds", rounds, 1, 1000)
-        rounds = min(rounds, epochs)  # each has an epoch at least
-        in_all, epochs = epochs, epochs // rounds
+        rounds = min(rounds, epochs)  # each round needs at least one epoch
+        total_epochs, epochs = epochs, epochs // rounds
         length = overrides.get("sequence_length", 64)
-        batch, least, enough = (32, 16, 300) if kind == "glr" else (32, 8, 600)
-        while batch > least and characters * epochs < enough * batch * length:
+        batch, min_batch, min_steps = (32, 16, 300) if kind == "glr" else (32, 8, 600)
+        while batch > min_batch and characters * epochs < min_steps * batch * length:
             batch //= 2
         steps = max(1, characters * epochs // (overrides.get("batch_size", batch) * length))
         values: dict[str, Any] = {
-            "epochs": in_all,
+            "epochs": total_epochs,
             "rounds": rounds,
             "batch_size": batch,
             "learning_rate": 0.002 if kind == "lstm" else _glr_rate(characters, epochs),
@@ -192,19 +191,19 @@ class FineTuneConfig(_Values):
 
 
 def _glr_rate(characters: int, epochs: int) -> float:
-    """Returns the learning rate of a fine-tune, fitted to the best of trials from 6,000 to 340,000 characters."""
+    """Return the learning rate of a fine-tune, fitted to the best trials on 6,000 to 340,000 characters."""
     fitted = 0.003 * (characters / (100_000 * epochs)) ** 0.6
     return float(f"{min(0.004, max(0.0008, fitted)):.2g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainConfig(_Values):
-    """How the base model learns. Times are minutes of training; final_learning_rate is a fraction of the peak.
+    """The settings of a base training. Times are minutes of training; final_learning_rate is a fraction of the peak.
 
-    optimizer: "adam" or "muon" (`optimizers`).
-    validation_stride: until the end only every n-th post of the validation file is used; shuffle_posts: how many posts
-    are held in memory and shuffled at a time; new_names, new_tags: shares of the @names and of the #hashtags in the
-    training posts that are drawn anew (`renaming`).
+    optimizer: "adam" or "muon" (`training.optimizers`); validation_stride: only every n-th post of the validation file
+    is used until the final validation; shuffle_posts: number of posts held in memory and shuffled together; new_names,
+    new_tags: fractions of @names and #hashtags in the training posts that are replaced at random
+    (`training.mention_augmentation`).
     """
 
     batch_size: int = 128
@@ -243,24 +242,24 @@ class PretrainConfig(_Values):
 
 
 ONE_FOR_ALL: Final = (
-    "One post was written: with temperature 0 or top k 1, every post would be the same. To get several, choose a "
-    "higher temperature and top k 0."
+    "With temperature 0 or top-k 1, every post is the same, so you get one post. For several posts, choose a "
+    "higher temperature and top-k 0."
 )
 
 
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
-    """Returns whether each character is the likeliest one, so that all posts are the same."""
+    """Return whether sampling always takes the most likely symbol, so that all posts are the same."""
     return temperature == 0 or top_k == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingConfig(_Values):
-    """How new posts are drawn.
+    """The settings for sampling new posts.
 
-    temperature: 0 always takes the likeliest symbol, 1 follows the model, above 1 is bolder; top_k: draw only among the
-    k likeliest symbols, 0 means all; top_p: of these only among the likeliest that together have this probability;
-    max_characters: Unicode characters of a post, the prompt included; banned: words and phrases that no post holds;
-    copy_guard: no post is too close to one that was learned; mask_mentions: no post names anybody by @name.
+    temperature: 0 always takes the most likely symbol, 1 follows the model, above 1 is wilder; top_k: sample only from
+    the k most likely symbols, 0 means all; top_p: among these, sample only from the smallest set with at least this
+    probability; max_characters: Unicode characters of a post, including the prompt; banned: words and phrases that no
+    post may contain; copy_guard: reject posts that are too close to a learned one; mask_mentions: hide @names.
     """
 
     count: int = 1
@@ -285,10 +284,10 @@ class SamplingConfig(_Values):
         _whole("max_characters", self.max_characters, 1, 4000)
         _number("top_p", self.top_p, 0, 1, above=True)
         if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MAX_BANNED:
-            raise ValueError(f"banned must be a list of at most {MAX_BANNED} words or phrases.")
+            raise ValueError(f"banned must be a list of up to {MAX_BANNED} words or phrases.")
         for entry in self.banned:
             if not isinstance(entry, str) or not entry.strip() or len(entry) > LONGEST_BANNED:
-                raise ValueError(f"A banned word or phrase has 1 to {LONGEST_BANNED} characters, unlike {entry!r}.")
+                raise ValueError(f"A banned word or phrase must have 1 to {LONGEST_BANNED} characters, not {entry!r}.")
         object.__setattr__(self, "banned", tuple(self.banned))
         for name in ("copy_guard", "mask_mentions"):
             if not isinstance(getattr(self, name), bool):
@@ -296,10 +295,10 @@ class SamplingConfig(_Values):
 
     @property
     def is_greedy(self) -> bool:
-        """Returns whether all posts would be the same."""
+        """Whether all posts would be the same."""
         return is_greedy(self.temperature, self.top_k)
 
     @property
     def posts_to_write(self) -> int:
-        """Returns how many posts can be had: one where all would be the same."""
+        """The number of posts to write: one if all would be the same."""
         return 1 if self.is_greedy else self.count

@@ -1,4 +1,4 @@
-"""Training states on disk: one safetensors file, its JSON part in the header, replaced in one rename. No pickle."""
+"""Training states on disk: one safetensors file with JSON in its header, replaced by an atomic rename. No pickle."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class StateError(Exception):
-    """The file holds no usable training state; the caller decides whether to start over or to say so."""
+    """The file holds no usable state; the caller decides whether to start over or to report it."""
 
 
 def save_state(path: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-    """The file holds arrays and facts (JSON-ready) on return; a kill at any moment leaves the old or the new state."""
+    """Save arrays and JSON-ready facts atomically: a kill at any moment leaves the old or the new state."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # safetensors writes a 0-dimensional array as it is, but ascontiguousarray would make it 1-dimensional.
+    # Not ascontiguousarray, which makes a 0-dimensional array 1-dimensional.
     tensors = {name: np.array(array, order="C") for name, array in arrays.items()}
     header = {"facts": json.dumps(dict(facts), ensure_ascii=False), "digest": _digest(tensors)}
     staged = path.with_name(path.name + ".new")
@@ -34,7 +34,10 @@ def save_state(path: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[st
 
 
 def load_state(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Returns (arrays, facts); FileNotFoundError without a file, StateError for a damaged or foreign one."""
+    """Return (arrays, facts).
+
+    Raises FileNotFoundError without a file, and StateError for a damaged file or one of another kind.
+    """
     if not path.exists():
         raise FileNotFoundError(path)
     try:
@@ -42,10 +45,10 @@ def load_state(path: Path) -> tuple[Arrays, dict[str, Any]]:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
         facts = json.loads(header["facts"])
-        whole = header["digest"] == _digest(arrays)
+        intact = header["digest"] == _digest(arrays)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise StateError(f"{path} cannot be read: {error}") from error
-    if not whole or not isinstance(facts, dict):
+        raise StateError(f"{path} can't be read: {error}") from error
+    if not intact or not isinstance(facts, dict):
         raise StateError(f"{path} is damaged.")
     return arrays, facts
 

@@ -1,8 +1,8 @@
-"""The vocabulary: the 256 bytes of UTF-8, of which 0xFF, a byte that UTF-8 never uses, is the end mark.
+"""The vocabulary: 256 bytes. 0xFF, which UTF-8 never uses, is the end mark.
 
-A post is its UTF-8 bytes followed by END. The automaton below says after each byte which bytes may follow, so that a
-sampler that obeys it can only ever write valid UTF-8 (table 3-7 of the Unicode standard: no overlong forms, no
-surrogates, nothing above U+10FFFF).
+A post is its UTF-8 bytes followed by END. The automaton below defines which bytes may follow each byte, so a sampler
+that obeys it always writes valid UTF-8 (table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing
+above U+10FFFF).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 END: Final = 0xFF
 SIZE: Final = 256
 
-# The automaton's states: how many continuation bytes are still to come; leads that restrict the next byte stand apart.
+# The automaton's states: the number of continuation bytes still expected. A lead byte that restricts the next byte has
+# a state of its own.
 BOUNDARY: Final = 0
 ONE, TWO, THREE = 1, 2, 3
 AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4 = 4, 5, 6, 7
-AFTER_C2: Final = 8  # like ONE; apart because C2 80..9F are the control characters U+0080..U+009F
+AFTER_C2: Final = 8  # like ONE, but C2 80..9F are the control characters U+0080..U+009F
 STATES: Final = 9
 
 # (state, first byte, last byte, next state)
@@ -57,22 +58,22 @@ def _tables() -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     return following, allowed
 
 
-# (STATES, 256): the state after a byte (meaningful only where ALLOWED), and whether that byte may come.
+# Both (STATES, 256): the state after a byte (meaningful only where ALLOWED), and whether that byte is allowed.
 NEXT_STATE, ALLOWED = _tables()
 
 
 def encode(post: str) -> NDArray[np.uint8]:
-    """Returns the post's UTF-8 bytes (n,), without the end mark; ValueError for half of a surrogate pair."""
+    """Return the post's UTF-8 bytes (n,) without the end mark. Raises ValueError for half of a surrogate pair."""
     try:
         data = post.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"The text holds half of a surrogate pair (U+{ord(post[error.start]):04X}) at character {error.start + 1}, "
-            "which no text file can hold; remove that character."
+            f"Character {error.start + 1} is half of a surrogate pair (U+{ord(post[error.start]):04X}), which can't be "
+            "stored as UTF-8. Remove that character."
         ) from error
     return np.frombuffer(data, np.uint8)
 
 
 def decode(symbols: bytes | bytearray | memoryview | NDArray[np.uint8]) -> str:
-    """Returns the text of UTF-8 bytes without end marks; ValueError where they are not valid UTF-8."""
+    """Return the text of UTF-8 bytes without end marks. Raises ValueError unless they are valid UTF-8."""
     return bytes(symbols).decode("utf-8")

@@ -186,7 +186,7 @@ def renew_link(model: TrainedModel) -> TrainedModel:
 
 
 def require_basis(model: TrainedModel) -> None:
-    """Returns where it is known, of all that is in the model, whose posts these are; BasisUnknown otherwise."""
+    """Return where it is known, of all that is in the model, whose posts these are; BasisUnknown otherwise."""
     if not basis_of(model):
         raise BasisUnknown(
             "It is not known whose posts this bot and those that it started from have learned: a corpus is deleted or "

@@ -148,7 +148,7 @@ def test_a_trial_beside_the_default_on_all_personas_as_one(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--set", "speed=2"], "does not know speed"),
+        (["--set", "speed=2"], "has no speed"),
         (["--set", "dropout=much"], "'dropout=much' is not NAME=NUMBER"),
         (["--set", "dropout=2"], "dropout"),
         (["--mixed", "-1"], "--mixed is a share from 0 to 10"),

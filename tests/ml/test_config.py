@@ -21,7 +21,7 @@ def test_a_config_survives_json(config: Any) -> None:
 
 
 def test_unknown_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="does not know depth, width"):
+    with pytest.raises(ValueError, match="has no depth, width"):
         NetworkConfig.from_dict({"units": 8, "depth": 2, "width": 3})
 
 
@@ -63,7 +63,7 @@ def test_bad_sampling_settings_are_refused_with_a_sentence(values: dict[str, Any
         ({"learning_rate": 0}, "learning_rate must be a number above 0"),
         ({"epochs": 0}, "epochs"),
         ({"dropout": 0.95}, "dropout"),
-        ({"learning_rat": 0.1}, "does not know learning_rat"),
+        ({"learning_rat": 0.1}, "has no learning_rat"),
     ],
 )
 def test_bad_training_settings_are_refused_with_a_sentence(values: dict[str, Any], words: str) -> None:

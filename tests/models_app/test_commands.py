@@ -185,7 +185,7 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
     for wrong, sentence in [
         (["--name", "../base"], "no name"),
         (["--set", "batch_size"], "NAME=VALUE"),
-        (["--set", "batch=8"], "does not know batch"),
+        (["--set", "batch=8"], "has no batch"),
         (["--set", "optimizer=magic"], "adam or muon"),
         (["--set", "learning_rate=fast"], "must be a number"),
         (["--network", "transformer"], "neither"),

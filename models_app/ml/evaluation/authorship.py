@@ -35,7 +35,7 @@ class VoiceClassifier:
 
     @classmethod
     def of(cls, person: Sequence[str], others: Sequence[str]) -> Self:
-        """Returns the classifier that has learned both sides, which weigh the same: give about as many of each."""
+        """Return the classifier that has learned both sides, which weigh the same: give about as many of each."""
         own, other = (
             np.bincount(_runs(posts)[1], minlength=1 << _BITS).astype(np.float64) for posts in (person, others)
         )
@@ -46,13 +46,13 @@ class VoiceClassifier:
         return cls(weights)
 
     def recognised(self, posts: Sequence[str]) -> NDArray[np.bool_]:
-        """Returns for each post (P,) whether it passes for the person's; one of links and names alone does not."""
+        """Return for each post (P,) whether it passes for the person's; one of links and names alone does not."""
         owners, runs = _runs(posts)
         evidence = np.bincount(owners, weights=self.weights[runs], minlength=len(posts))
         return evidence > 0
 
     def is_persons(self, post: str) -> bool:
-        """Returns whether the post passes for the person's."""
+        """Return whether the post passes for the person's."""
         return bool(self.recognised([post])[0])
 
 
@@ -63,13 +63,13 @@ def normalised(post: str) -> str:
 
 
 def _logarithms(counts: NDArray[np.float64], seen: int) -> NDArray[np.float64]:
-    """Returns the logarithm of each run's share of all runs, smoothed over the number of runs that were seen at all."""
+    """Return the logarithm of each run's share of all runs, smoothed over the number of runs that were seen at all."""
     shares: NDArray[np.float64] = np.log((counts + SMOOTHING) / (counts.sum() + SMOOTHING * seen))
     return shares
 
 
 def _runs(posts: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns (post, hashed run) for each different run of 1 to 4 characters of each post, ends of posts included."""
+    """Return (post, hashed run) for each different run of 1 to 4 characters of each post, ends of posts included."""
     texts = [normalised(post) for post in posts]
     texts = [f"{_START}{text}{_END}" if text else "" for text in texts]
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)

@@ -47,7 +47,7 @@ class Evaluation:
 def evaluate(
     checkpoint: Checkpoint, posts: Iterable[str], on_progress: Callable[[int], None] | None = None
 ) -> Evaluation:
-    """Returns the evaluation on all posts, each read from zero state; constant memory for any number of posts.
+    """Return the evaluation on all posts, each read from zero state; constant memory for any number of posts.
 
     `on_progress` gets the number of posts measured so far. Raises TooFewPosts where there is none.
     """
@@ -78,7 +78,7 @@ def evaluate(
 
 
 def _surprisals(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Returns -ln of the probability of each symbol, end marks included, of posts given longest first.
+    """Return -ln of the probability of each symbol, end marks included, of posts given longest first.
 
     (B, longest + 1); 0 after the end of a row.
     """

@@ -54,12 +54,12 @@ class BaseSamples:
 
 
 def rules_of_base_samples() -> dict[str, Any]:
-    """Returns all that `base_samples` depends on beside the base model, as plain JSON."""
+    """Return all that `base_samples` depends on beside the base model, as plain JSON."""
     return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
 
 
 def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -> BaseSamples:
-    """Returns what `base` writes for report cards: the same for all that are made with it, so it can be kept.
+    """Return what `base` writes for report cards: the same for all that are made with it, so it can be kept.
 
     `between` is called now and then; what it raises ends the work.
     """
@@ -124,7 +124,7 @@ class ReportCard:
     real_words: Shares
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the card as JSON-ready values."""
+        """Return the card as JSON-ready values."""
         return asdict(self) | {"copies": [asdict(copied) for copied in self.copies]}
 
 
@@ -140,7 +140,7 @@ def report_card(
     others: BaseSamples | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> ReportCard:
-    """Returns the card of `bot`, which came of `start` and has learned these posts; the same arguments, the same card.
+    """Return the card of `bot`, which came of `start` and has learned these posts; the same arguments, the same card.
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
     of `bot` and `start` on all of `held_out` as the training has measured them, which saves measuring again what it
@@ -206,7 +206,7 @@ def _write(sampler: Sampler, seed: int) -> list[str]:
 
 
 def _some(posts: Sequence[str], most: int, rng: np.random.Generator) -> list[str]:
-    """Returns the posts, or as many as may be drawn from them by chance, in their order."""
+    """Return the posts, or as many as may be drawn from them by chance, in their order."""
     if len(posts) <= most:
         return list(posts)
     return [posts[index] for index in sorted(rng.permutation(len(posts))[:most].tolist())]

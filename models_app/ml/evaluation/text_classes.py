@@ -24,7 +24,7 @@ KINDS: Final = (*(name for name, _ in _PATTERNS), REST, END_MARKS)
 
 
 def kinds_of(post: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Returns for each character of the post, and its end mark, an index of KINDS and the number of its bytes."""
+    """Return for each character of the post, and its end mark, an index of KINDS and the number of its bytes."""
     kinds = np.full(len(post) + 1, KINDS.index(REST))
     kinds[-1] = KINDS.index(END_MARKS)
     for index, (_, pattern) in reversed(list(enumerate(_PATTERNS))):

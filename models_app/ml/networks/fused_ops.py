@@ -11,17 +11,17 @@ from .mixed_matmul import Tensor
 
 
 def sigmoid_gradient(sigmoid: Tensor, upstream: Tensor) -> Tensor:
-    """Returns upstream * sigmoid * (1 - sigmoid), of any shape."""
+    """Return upstream * sigmoid * (1 - sigmoid), of any shape."""
     return tf.raw_ops.SigmoidGrad(y=sigmoid, dy=upstream)
 
 
 def tanh_gradient(tanh: Tensor, upstream: Tensor) -> Tensor:
-    """Returns upstream * (1 - tanh**2), of any shape."""
+    """Return upstream * (1 - tanh**2), of any shape."""
     return tf.raw_ops.TanhGrad(y=tanh, dy=upstream)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Returns the cross-entropy in nats (N,) of logits (N, S) where these labels (N,) are true.
+    """Return the cross-entropy in nats (N,) of logits (N, S) where these labels (N,) are true.
 
     TensorFlow's own operation for this takes four times as long on a processor (docs/benchmarks.md). The logarithm of
     what softmax divides by is that of the largest share, which cannot be 0, taken from the largest logit.
@@ -41,7 +41,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def sample_dropout_mask(share: float | Tensor, shape: tuple[int, ...], seed: Tensor) -> Tensor:
-    """Returns factors of this shape: 0 for the share that is hidden, to the nearest 256th, and the same above 1 else.
+    """Return factors of this shape: 0 for the share that is hidden, to the nearest 256th, and the same above 1 else.
 
     Their mean is 1. They depend on `seed`, two int32, alone. A byte decides on each, four from a number drawn: drawing
     one for each takes a twentieth of a training step.

@@ -33,7 +33,7 @@ _KEEPS: Final = (np.arange(SIZE) != END).astype(np.float32)[:, None]  # (256, 1)
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Returns the name and shape of each weight; products' matrices end in `kernel` or `projection`."""
+    """Return the name and shape of each weight; products' matrices end in `kernel` or `projection`."""
     h = config.units
     shapes: dict[str, tuple[int, ...]] = {"embedding": (SIZE, config.embedding)}
     for place in range(len(config.contexts)):
@@ -48,7 +48,7 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
-    """Returns seeded weights to start training from: Glorot, and forget biases spread from 0 to 4.
+    """Return seeded weights to start training from: Glorot, and forget biases spread from 0 to 4.
 
     So the units of a layer begin with memories from two bytes to fifty.
     """
@@ -95,7 +95,7 @@ class Stepper:
 
     @staticmethod
     def _layer(config: NetworkConfig, weights: Mapping[str, NDArray[Any]], layer: int) -> tuple[Floats, Floats, Floats]:
-        """Returns kernel, bias and projection; in them are the factors that `step` would have to multiply by."""
+        """Return kernel, bias and projection; in them are the factors that `step` would have to multiply by."""
         halves = np.full(3 * config.units, 0.5, np.float32)
         halves[: config.units] = 1
         kernel = _behind_norm(weights[f"layer_{layer}_scale"], weights[f"layer_{layer}_kernel"])
@@ -103,12 +103,12 @@ class Stepper:
         return kernel, weights[f"layer_{layer}_bias"] * halves, weights[f"layer_{layer}_projection"] * np.float32(0.5)
 
     def start(self, rows: int) -> tuple[NDArray[Any], ...]:
-        """Returns the state before a post: c of each layer (rows, H), then the contexts' keys (rows, contexts)."""
+        """Return the state before a post: c of each layer (rows, H), then the contexts' keys (rows, contexts)."""
         keys = np.repeat(start_keys(self._contexts)[None], rows, axis=0)
         return (*(np.zeros((rows, self._units), np.float32) for _ in self._layers), keys)
 
     def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state."""
+        """Return the logits (B, 256) of what follows `symbols` (B,), and the new state."""
         h = self._units
         keys = next_keys(self._contexts, state[-1], symbols) if self._contexts else state[-1]
         x = self._table[symbols]  # (B, H)
@@ -144,14 +144,14 @@ class Stepper:
 
 
 def _behind_norm(scale: NDArray[Any], kernel: NDArray[Any]) -> Floats:
-    """Returns the kernel (H, N) that makes of a row of length 1 what `kernel` makes of rms_norm's."""
+    """Return the kernel (H, N) that makes of a row of length 1 what `kernel` makes of rms_norm's."""
     factors: Floats = scale * np.float32(math.sqrt(len(scale)))
     made: Floats = factors[:, None] * kernel
     return made
 
 
 def _unit(x: Floats) -> Floats:
-    """Returns x (B, H) as rows of length 1, but for what rms_norm adds lest it divide by nothing."""
+    """Return x (B, H) as rows of length 1, but for what rms_norm adds lest it divide by nothing."""
     length: Floats = np.vecdot(x, x)
     length += np.float32(x.shape[1] * EPSILON)
     np.sqrt(length, out=length)

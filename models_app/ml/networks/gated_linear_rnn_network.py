@@ -30,19 +30,19 @@ class GlrNetwork(NamedModel):
     """
 
     def zero_state(self, rows: int) -> tuple[Tensor, ...]:
-        """Returns the state before any post."""
+        """Return the state before any post."""
         config = self.config
         keys = tf.repeat(tf.constant(start_keys(config.contexts))[None], rows, axis=0)
         return (*(tf.zeros((rows, config.units)) for _ in range(config.layers)), keys)
 
     def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
-        """Returns the shape of `dropout_mask` for inputs (rows, steps)."""
+        """Return the shape of `dropout_mask` for inputs (rows, steps)."""
         return self.config.layers, steps, rows, self.config.units
 
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Returns logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
+        """Return logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
         config, weights = self.config, self.tensors()
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
@@ -71,7 +71,7 @@ class GlrNetwork(NamedModel):
         return tf.reshape(logits, (steps, rows, SIZE)), (*after, keys)
 
     def _places(self, symbols: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the table rows (T, B, contexts) of the contexts after each of `symbols` (T, B), and the last keys.
+        """Return the table rows (T, B, contexts) of the contexts after each of `symbols` (T, B), and the last keys.
 
         Nothing in them is learned, so NumPy makes them: as steps of the graph they were half of its operations.
         """
@@ -91,7 +91,7 @@ class GlrNetwork(NamedModel):
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def rms_norm(x: Tensor) -> Any:
-    """Returns x over its root mean square along the last axis (Zhang, Sennrich 2019, arXiv:1910.07467)."""
+    """Return x over its root mean square along the last axis (Zhang, Sennrich 2019, arXiv:1910.07467)."""
     factor = tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + EPSILON)
     normed = x * factor
 
@@ -104,7 +104,7 @@ def rms_norm(x: Tensor) -> Any:
 def memory(
     candidate: Tensor, forget: Tensor, output: Tensor, keeps: list[Tensor], first: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Returns what a layer puts out, silu(c) * sigmoid(output), (T*B, H), and the last c (B, H).
+    """Return what a layer puts out, silu(c) * sigmoid(output), (T*B, H), and the last c (B, H).
 
     c_t = f_t * c_(t-1) + (1 - f_t) * candidate_t with f = sigmoid(forget); c before is `first`. `candidate`, `forget`
     and `output` are (T*B, H); before step t, c is multiplied by keeps[t], (B, 1), 0 or 1.

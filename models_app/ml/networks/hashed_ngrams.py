@@ -33,12 +33,12 @@ Keys = NDArray[np.int64]
 
 
 def start_keys(contexts: tuple[int, ...]) -> NDArray[np.int64]:
-    """Returns the keys (contexts,) before a post: nothing but end marks."""
+    """Return the keys (contexts,) before a post: nothing but end marks."""
     return np.array([0 if order == WORD else _ends(order) for order in contexts], np.int64)
 
 
 def next_keys(contexts: tuple[int, ...], keys: Keys, symbols: NDArray[Any]) -> Keys:
-    """Returns the keys (B, contexts) after each row's next symbol (B,).
+    """Return the keys (B, contexts) after each row's next symbol (B,).
 
     A context of bytes is 256 * key + symbol, of which its last bytes count; the word so far is a hash.
     """
@@ -73,11 +73,11 @@ def _rule(contexts: tuple[int, ...]) -> _Rule:
 
 
 def rows_of(keys: Keys, rows: int) -> Keys:
-    """Returns the table row, 0 to rows - 1, of each key below 2**48; `rows` is a power of two of at most 2**31."""
+    """Return the table row, 0 to rows - 1, of each key below 2**48; `rows` is a power of two of at most 2**31."""
     mixed = (keys & _LOW) * _LOW_MULTIPLIER + (keys >> _LOW_BITS) * _HIGH_MULTIPLIER
     return (mixed & _MIXED) >> (33 - rows.bit_length())
 
 
 def _ends(order: int) -> int:
-    """Returns the key of nothing but end marks."""
+    """Return the key of nothing but end marks."""
     return int(SIZE**order - 1)

@@ -27,11 +27,11 @@ class NamedModel(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def tensors(self) -> dict[str, Tensor]:
-        """Returns the weights as tensors by name."""
+        """Return the weights as tensors by name."""
         return {variable.name: tf.convert_to_tensor(variable) for variable in self.trainable_variables}
 
     def named_weights(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        """Returns copies of the weights by the checkpoint's names."""
+        """Return copies of the weights by the checkpoint's names."""
         return {variable.name: np.array(variable.numpy()) for variable in self.trainable_variables}
 
     def set_named_weights(self, weights: Mapping[str, Any]) -> None:

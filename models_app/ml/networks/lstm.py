@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Returns the name and shape of each weight."""
+    """Return the name and shape of each weight."""
     e, h = config.embedding, config.units
     return {
         "embedding": (SIZE, e),
@@ -33,7 +33,7 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
-    """Returns seeded weights to start training from: Glorot, orthogonal recurrence, forget bias 1 (as Keras does)."""
+    """Return seeded weights to start training from: Glorot, orthogonal recurrence, forget bias 1 (as Keras does)."""
     rng = np.random.default_rng(seed)
     e, h = config.embedding, config.units
 
@@ -71,11 +71,11 @@ class Stepper:
         self._output_bias: Floats = weights["output_bias"]
 
     def start(self, rows: int) -> tuple[Floats, ...]:
-        """Returns the zero state: h and c, (rows, H) each."""
+        """Return the zero state: h and c, (rows, H) each."""
         return np.zeros((rows, self._units), np.float32), np.zeros((rows, self._units), np.float32)
 
     def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state."""
+        """Return the logits (B, 256) of what follows `symbols` (B,), and the new state."""
         h, c = state
         n = self._units
         z = product(h, self._recurrent)  # (B, 4H)

@@ -32,17 +32,17 @@ class LstmNetwork(NamedModel):
     """
 
     def zero_state(self, rows: int) -> tuple[Tensor, ...]:
-        """Returns the state before any post: h and c, (B, H)."""
+        """Return the state before any post: h and c, (B, H)."""
         return tf.zeros((rows, self.config.units)), tf.zeros((rows, self.config.units))
 
     def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
-        """Returns the shape of `dropout_mask` for inputs (rows, steps)."""
+        """Return the shape of `dropout_mask` for inputs (rows, steps)."""
         return steps, self.config.units, rows
 
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Returns logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
+        """Return logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
         weights = self.tensors()
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
@@ -60,7 +60,7 @@ def lstm(
     c_first: Tensor,
     dropout_mask: Tensor = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns outputs @ output_kernel, (T * B, 256), and the last h and c, (B, H).
+    """Return outputs @ output_kernel, (T * B, 256), and the last h and c, (B, H).
 
     It takes symbols (T, B), the weights by name (lstm.weight_shapes), the first h and c, (B, H), and what multiplies
     the outputs, (T, H, B) or None. The state is set to zero before each step whose symbol is END. T must be known when
@@ -134,7 +134,7 @@ def lstm(
 
 
 def _joined(kind: Any, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Returns the weights below each other, (rows, 4H), and what each symbol has for those below the first H, (256, .).
+    """Return the weights below each other, (rows, 4H), and what each symbol has for those below the first H, (256, .).
 
     These are the embedding for the kernel, 1 for the bias, and whether it is END for what closes the forget gate. Zeros
     fill them up to a multiple of 16 rows: oneDNN takes a fifth longer where a few stick out.

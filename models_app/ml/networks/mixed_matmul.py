@@ -13,7 +13,7 @@ PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
 
 def product_type(choice: str | None = None) -> str:
-    """Returns the type of matrix products: "bfloat16" where the processor multiplies it faster, else "float32".
+    """Return the type of matrix products: "bfloat16" where the processor multiplies it faster, else "float32".
 
     `choice` or the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32") decides otherwise.
     """
@@ -32,7 +32,7 @@ def product_type(choice: str | None = None) -> str:
 
 
 def has_fast_bfloat16(described: str) -> bool:
-    """Returns whether a processor, in the words of /proc/cpuinfo, multiplies bfloat16 faster than float32.
+    """Return whether a processor, in the words of /proc/cpuinfo, multiplies bfloat16 faster than float32.
 
     With AMX each does. Of those that have AVX512_BF16 alone, as an Intel whose AMX a virtual machine hides, AMD's take
     two thirds of the time of float32 and Intel's nearly twice that time (docs/benchmarks.md).
@@ -42,7 +42,7 @@ def has_fast_bfloat16(described: str) -> bool:
 
 
 def product(kind: Any, left: Tensor, right: Tensor) -> Tensor:
-    """Returns left (N, A) @ right (A, B) in float32, multiplied in the type `kind`, as are both gradients.
+    """Return left (N, A) @ right (A, B) in float32, multiplied in the type `kind`, as are both gradients.
 
     The float32 operands are cast once each: those for the gradients are the ones that were cast for the product.
     """
@@ -63,7 +63,7 @@ def product(kind: Any, left: Tensor, right: Tensor) -> Tensor:
 
 
 def affine_parts(kind: Any, left: Tensor, right: Tensor, bias: Tensor, parts: int) -> list[Tensor]:
-    """Returns left (N, A) @ right (A, parts * B) + bias as that many arrays (N, B) in float32, multiplied as `product`.
+    """Return left (N, A) @ right (A, parts * B) + bias as that many arrays (N, B) in float32, multiplied as `product`.
 
     As products of their own they need not be cut out of one array; the gradients are one product. That of the bias is
     a product as well, with a row of ones: it takes a third of what adding up row by row takes.

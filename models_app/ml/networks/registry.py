@@ -25,11 +25,11 @@ class Stepper(Protocol):
     """One network in NumPy, for texts side by side. Every array of a state has the texts as its first axis."""
 
     def start(self, rows: int) -> State:
-        """Returns the zero state of this many texts."""
+        """Return the zero state of this many texts."""
         ...
 
     def step(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Returns the logits (B, 256) of what follows `symbols` (B,), and the new state; the old one is unchanged."""
+        """Return the logits (B, 256) of what follows `symbols` (B,), and the new state; the old one is unchanged."""
         ...
 
 
@@ -43,7 +43,7 @@ class Kind:
     keras_model: str  # "module:attribute", called with (config, products)
 
     def build(self, config: NetworkConfig, products: str) -> Any:
-        """Returns the Keras model; imports TensorFlow."""
+        """Return the Keras model; imports TensorFlow."""
         module, _, attribute = self.keras_model.partition(":")
         return getattr(import_module(module), attribute)(config, products)
 
@@ -60,5 +60,5 @@ KINDS: Mapping[str, Kind] = {
 
 
 def kind_of(config: NetworkConfig) -> Kind:
-    """Returns the entry for the network of this configuration."""
+    """Return the entry for the network of this configuration."""
     return KINDS[config.kind]

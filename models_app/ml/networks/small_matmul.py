@@ -23,7 +23,7 @@ _AVX_512: Final = frozenset({"AVX512_SKX", "X86_V4"})  # in the words of NumPy, 
 
 
 def _has_avx_512() -> bool:
-    """Returns whether NumPy has found it in this machine's processor."""
+    """Return whether NumPy has found it in this machine's processor."""
     # What is empty is left out there, as "found" is where the processor has nothing beyond the least.
     found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
     return not _AVX_512.isdisjoint(found)
@@ -34,7 +34,7 @@ IN_PARTS: Final = _has_avx_512()
 
 
 def product(rows: Floats, matrix: Floats) -> Floats:
-    """Returns rows (B, A) @ matrix (A, N)."""
+    """Return rows (B, A) @ matrix (A, N)."""
     width = SMALL // rows.size // _VECTOR * _VECTOR
     columns = matrix.shape[1]
     if not IN_PARTS or not MIN_ROWS <= len(rows) <= MAX_ROWS or not 0 < width < columns:

@@ -30,7 +30,7 @@ class BanList:
         self._phrases = [phrase for phrase in map(_plain, banned) if phrase]
 
     def finds(self, text: str) -> str | None:
-        """Returns the first entry of the list that the text holds, folded; None where it holds none."""
+        """Return the first entry of the list that the text holds, folded; None where it holds none."""
         text = _plain(text) if self._phrases else ""
         return next((phrase for phrase in self._phrases if _holds(text, phrase)), None)
 
@@ -73,7 +73,7 @@ class HouseBanList:
         self._patterns = [(phrase, _pattern(phrase)) for phrase in phrases]
 
     def finds(self, text: str) -> str | None:
-        """Returns the first phrase of the list that the text holds, folded; None where it holds none."""
+        """Return the first phrase of the list that the text holds, folded; None where it holds none."""
         if not self._patterns:
             return None
         plain, bare = _plain(text), _bare(text)
@@ -85,12 +85,12 @@ class HouseBanList:
 
 @lru_cache(maxsize=4)
 def house_ban_list(phrases: tuple[str, ...]) -> HouseBanList:
-    """Returns the list of these phrases, made once."""
+    """Return the list of these phrases, made once."""
     return HouseBanList(phrases)
 
 
 def _bare(text: str) -> str:
-    """Returns letters and digits, folded; a blank for up to ten other signs between them, a line end for more."""
+    """Return letters and digits, folded; a blank for up to ten other signs between them, a line end for more."""
     text = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded(text)))
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
     text = _LOOKALIKE.sub(lambda found: _LETTERS[found[0]], text)
@@ -98,7 +98,7 @@ def _bare(text: str) -> str:
 
 
 def _pattern(phrase: str) -> re.Pattern[str] | None:
-    """Returns what finds the letters and digits of the phrase in a bare text; None where it has none.
+    """Return what finds the letters and digits of the phrase in a bare text; None where it has none.
 
     Whatever part of it fits, the next sign decides: no text makes the search slow.
     """

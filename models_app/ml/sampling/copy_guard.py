@@ -76,7 +76,7 @@ class CopyGuard:
 
     @classmethod
     def of(cls, posts: Iterable[str], *, beside: CopyGuard | None = None) -> CopyGuard:
-        """Returns the guard of the posts, and of what `beside` knows that is not among them: that comes after them."""
+        """Return the guard of the posts, and of what `beside` knows that is not among them: that comes after them."""
         key = beside._key if beside else secrets.token_bytes(16)
         numbers: dict[str, int] = {}
         text: list[int] = []
@@ -100,7 +100,7 @@ class CopyGuard:
         return own._joined(beside) if beside and len(beside) else own
 
     def _joined(self, other: CopyGuard) -> CopyGuard:
-        """Returns the guard of these posts and, after them, of those of `other` that are not among them."""
+        """Return the guard of these posts and, after them, of those of `other` that are not among them."""
         vocabulary = np.union1d(self._vocabulary, other._vocabulary)
         mine = np.searchsorted(vocabulary, self._vocabulary).astype(np.uint32)[self._text]
         theirs = np.searchsorted(vocabulary, other._vocabulary).astype(np.uint32)[other._text]
@@ -120,14 +120,14 @@ class CopyGuard:
         return len(self._ends)
 
     def is_copy(self, text: str) -> bool:
-        """Returns whether the text is a copy of one of the posts."""
+        """Return whether the text is a copy of one of the posts."""
         query = self._query(text)
         if not query.words:
             return bool((self._wordless == query.signs).any())
         return next(self._copies(query), None) is not None
 
     def nearest(self, text: str) -> Nearest | None:
-        """Returns the post that the text is a copy of, else the one that has most of its words in order.
+        """Return the post that the text is a copy of, else the one that has most of its words in order.
 
         Among several the one with the longest run counts, then the first. None where no post has a word of the text.
         """
@@ -156,7 +156,7 @@ class CopyGuard:
         return best
 
     def _copies(self, query: _Query) -> Iterator[Nearest]:
-        """Yields the posts that the text is a copy of."""
+        """Yield the posts that the text is a copy of."""
         count = len(query.words)
         least = count if count < MIN_WORDS else _more_than_share(count)
         candidates = np.flatnonzero(self._overlap(query) >= least)
@@ -168,7 +168,7 @@ class CopyGuard:
                 yield found
 
     def _places(self, query: _Query, post: int) -> list[Sequence[int]]:
-        """Returns for each word of the post where the text has it."""
+        """Return for each word of the post where the text has it."""
         end, length = self._ends[post], self._lengths[post]
         return [query.places.get(word, ()) for word in self._text[end - length : end].tolist()]
 
@@ -199,7 +199,7 @@ class CopyGuard:
         return _Query(numbers, where, -1)
 
     def _overlap(self, query: _Query) -> NDArray[Any]:
-        """Returns for each post (P,) how many words of the text it has, in whatever order."""
+        """Return for each post (P,) how many words of the text it has, in whatever order."""
         starts, posts, counts = self._index
         spans = [slice(starts[word], starts[word + 1]) for word in query.places]
         if not spans:
@@ -209,7 +209,7 @@ class CopyGuard:
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint16]]:
-        """Returns starts (V + 1,), posts, counts: starts[w]:starts[w + 1] are the posts with word w, and how often."""
+        """Return starts (V + 1,), posts, counts: starts[w]:starts[w + 1] are the posts with word w, and how often."""
         total = max(1, len(self))
         pairs = self._text.astype(np.int64) * total + np.repeat(np.arange(len(self)), self._lengths)
         pairs, counts = np.unique(pairs, return_counts=True)
@@ -217,7 +217,7 @@ class CopyGuard:
         return starts, (pairs % total).astype(np.int32), counts.astype(np.uint16)
 
     def _sharing_a_gram(self, query: _Query) -> NDArray[np.int64]:
-        """Returns the posts that have 16 words in a row in common with the text."""
+        """Return the posts that have 16 words in a row in common with the text."""
         grams, posts = self._grams
         if not grams.size:
             return posts
@@ -253,7 +253,7 @@ class CopyGuard:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Returns the guard in the file; FileNotFoundError without one, CheckpointError for a damaged one."""
+        """Return the guard in the file; FileNotFoundError without one, CheckpointError for a damaged one."""
         try:
             arrays, facts = load_state(path)
         except StateError as error:
@@ -276,7 +276,7 @@ class _Query:
 
 
 def _more_than_share(count: int) -> int:
-    """Returns the fewest words that are more than 70 % of `count`."""
+    """Return the fewest words that are more than 70 % of `count`."""
     part, whole = LARGEST_SHARE
     return count * part // whole + 1
 
@@ -303,7 +303,7 @@ def _posts(text: NDArray[np.uint32], ends: NDArray[np.int64]) -> Iterator[NDArra
 
 
 def _gram_hashes(fingerprints: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Returns a hash of each run of 16 words: a polynomial of their fingerprints, modulo 2 ** 64."""
+    """Return a hash of each run of 16 words: a polynomial of their fingerprints, modulo 2 ** 64."""
     count = len(fingerprints) - _GRAM + 1
     hashes = np.zeros(count, np.uint64)
     for place in range(_GRAM):

@@ -32,7 +32,7 @@ class Refused:
         return cls(**values)
 
     def reasons(self, max_characters: int, *, has_prompt: bool = False) -> list[str]:
-        """Returns for each reason that occurred how often it did, in words."""
+        """Return for each reason that occurred how often it did, in words."""
         found = [
             (self.copies, "too close to a post that was learned"),
             (self.banned, "with a banned word"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def longest_run(places: Sequence[Sequence[int]]) -> int:
-    """Returns how many words in a row they have in common."""
+    """Return how many words in a row they have in common."""
     longest = 0
     before: dict[int, int] = {}
     for found in places:
@@ -17,7 +17,7 @@ def longest_run(places: Sequence[Sequence[int]]) -> int:
 
 
 def in_order(places: Sequence[Sequence[int]], count: int) -> int:
-    """Returns how many words they have in common in the same order: the length of their longest common subsequence.
+    """Return how many words they have in common in the same order: the length of their longest common subsequence.
 
     The dynamic programme with a whole row in the bits of one number (Hyyrö 2004); `count`: words of the other sequence.
     """

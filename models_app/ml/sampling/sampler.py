@@ -37,7 +37,7 @@ MIN_TRIES: Final = 3
 
 
 def _barred_bytes() -> NDArray[np.float32]:
-    """Returns (STATES, 256): 0 where a byte may be drawn, minus infinity where not (control characters but newline)."""
+    """Return (STATES, 256): 0 where a byte may be drawn, minus infinity where not (control characters but newline)."""
     may = ALLOWED.copy()
     may[BOUNDARY, :0x20] = False
     may[BOUNDARY, ord("\n")] = True
@@ -80,7 +80,7 @@ class Sampler:
         on_post: Callable[[str], None] | None = None,
         proceed: Callable[[], None] | None = None,
     ) -> Writing:
-        """Returns up to `config.count` posts, the prompt included in each, and what was refused on the way.
+        """Return up to `config.count` posts, the prompt included in each, and what was refused on the way.
 
         The same seed gives the same posts. Each post ends at the end mark that the network has set, and has something
         of the network's own behind the prompt. Refused and drawn again, up to 10 times in all, is one that has not come
@@ -157,7 +157,7 @@ class Sampler:
         judge: Callable[[_Row], None],
         proceed: Callable[[], None] | None,
     ) -> list[_Row]:
-        """Returns `count` posts, drawn side by side, each judged as it ends; unfinished ones have max_characters."""
+        """Return `count` posts, drawn side by side, each judged as it ends; unfinished ones have max_characters."""
         rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
         running = list(rows)
         logits, state = self._primed(prompt, count)
@@ -191,7 +191,7 @@ class Sampler:
         return rows
 
     def _primed(self, prompt: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], State]:
-        """Returns logits (B, 256) and state after the start mark and the prompt; computed once for all rows."""
+        """Return logits (B, 256) and state after the start mark and the prompt; computed once for all rows."""
         logits, state = self._stepper.step(np.array([END]), self._stepper.start(1))
         for symbol in prompt:
             logits, state = self._stepper.step(np.array([symbol]), state)
@@ -199,7 +199,7 @@ class Sampler:
 
 
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
-    """Returns where posts can be drawn so.
+    """Return where posts can be drawn so.
 
     Raises BadSampling for a prompt that leaves no room, that no text file can hold or that has a banned word.
     """
@@ -233,7 +233,7 @@ def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
 def choose(
     logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.Generator, *, top_p: float = 1.0
 ) -> NDArray[np.intp]:
-    """Returns one symbol a row (B,), drawn from softmax(logits / temperature) of logits (B, 256).
+    """Return one symbol a row (B,), drawn from softmax(logits / temperature) of logits (B, 256).
 
     Temperature 0 takes the likeliest. top_k > 0 draws among the k likeliest only; top_p < 1 among the fewest of these
     that together have at least that share of their probability (Holtzman et al. 2020). Logits of minus infinity are

@@ -35,7 +35,7 @@ class Batch:
 
 
 def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> tuple[list[str], list[str]]:
-    """Returns (training, validation) posts: a seeded random split with at least one post on each side."""
+    """Return (training, validation) posts: a seeded random split with at least one post on each side."""
     if len(posts) < 2:
         raise TooFewPosts(f"A model needs 2 posts or more, one to learn from and one to check; there are {len(posts)}.")
     if not 0 < validation_share < 1:
@@ -47,7 +47,7 @@ def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> 
 
 
 def stream_posts(paths: Sequence[Path]) -> Iterator[str]:
-    """Yields the posts, one a line, of UTF-8 files (.txt, .xz, .gz) in constant memory; empty lines are skipped.
+    """Yield the posts, one a line, of UTF-8 files (.txt, .xz, .gz) in constant memory; empty lines are skipped.
 
     Raises LearningError for a file that is missing, damaged or not UTF-8.
     """
@@ -79,7 +79,7 @@ def _open_text(path: Path) -> IO[str]:
 def epoch_batches(
     posts: Sequence[NDArray[np.uint8]], *, batch_size: int, sequence_length: int, seed: int, epoch: int
 ) -> tuple[int, Iterator[Batch]]:
-    """Returns the number of batches and the batches of one epoch; the order of posts depends on seed and epoch alone.
+    """Return the number of batches and the batches of one epoch; the order of posts depends on seed and epoch alone.
 
     Every symbol of every post, its end mark included, is a target of weight 1 exactly once.
     """
@@ -91,7 +91,7 @@ def epoch_batches(
 
 
 def _balanced_rows(posts: Sequence[NDArray[np.uint8]], count: int, rng: np.random.Generator) -> list[list[int]]:
-    """Returns indices of posts for each row: the longest first to the shortest row, then shuffled within the row."""
+    """Return indices of posts for each row: the longest first to the shortest row, then shuffled within the row."""
     order = rng.permutation(len(posts))
     order = order[np.argsort([-posts[index].size for index in order], kind="stable")]
     heap = [(0, row) for row in range(count)]
@@ -106,7 +106,7 @@ def _balanced_rows(posts: Sequence[NDArray[np.uint8]], count: int, rng: np.rando
 
 
 def _laid_out(posts: Sequence[NDArray[np.uint8]], members: Sequence[int]) -> NDArray[np.uint8]:
-    """Returns the targets of a row: each post's bytes and END."""
+    """Return the targets of a row: each post's bytes and END."""
     mark = np.array([END], np.uint8)
     return np.concatenate([part for index in members for part in (posts[index], mark)])
 
@@ -158,7 +158,7 @@ class StreamPacker:
         self._posts = self._shuffled(self._pass, self._chunk, self._offset)
 
     def position(self) -> dict[str, Any]:
-        """Returns where the packer stands, as JSON-ready values."""
+        """Return where the packer stands, as JSON-ready values."""
         return {
             "pass": self._pass,
             "chunk": self._chunk,
@@ -186,7 +186,7 @@ class StreamPacker:
         return Batch(inputs, targets, np.ones(targets.shape, np.float32))
 
     def _shuffled(self, number: int, chunk: int, offset: int) -> Iterator[bytes]:
-        """Yields posts for ever from this pass, chunk and offset on, and keeps the position up to date."""
+        """Yield posts for ever from this pass, chunk and offset on, and keeps the position up to date."""
         while True:
             order = np.random.default_rng([self._seed, number]).permutation(len(self._paths))
             posts = stream_posts([self._paths[index] for index in order])

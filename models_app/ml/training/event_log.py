@@ -17,7 +17,7 @@ _SessionLog: Any = tf.compat.v1.SessionLog
 
 
 class EventLog:
-    """Appends scalars to a new events file in `directory`; `tensorboard --logdir DIRECTORY` draws them.
+    """Append scalars to a new events file in `directory`; `tensorboard --logdir DIRECTORY` draws them.
 
     `step`, where there is one, is the step that training goes on from: what an earlier file holds from that step on
     counts no more.

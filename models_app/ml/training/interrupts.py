@@ -12,7 +12,7 @@ from .events import Control
 
 @contextmanager
 def interruptible(control: Control) -> Iterator[Control]:
-    """Yields a control that answers "cancel" once one of the signals has come, and before that as `control` does.
+    """Yield a control that answers "cancel" once one of the signals has come, and before that as `control` does.
 
     In a thread other than the main one, where no signal can be heard, it is `control` itself.
     """

@@ -77,7 +77,7 @@ class Learner:
     def validate(
         self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None, *, exact: bool = True
     ) -> tuple[float, float]:
-        """Returns the summed loss in nats and the number of symbols, with dropout off.
+        """Return the summed loss in nats and the number of symbols, with dropout off.
 
         Products are in float32, or, where that is not `exact`, in the type of training: sooner done, and near enough to
         choose by. `between` is called before each batch; what it raises ends the validation. Raises TrainingDiverged as
@@ -96,7 +96,7 @@ class Learner:
         return _finite(total), count
 
     def weights(self) -> Arrays:
-        """Returns copies of the network's weights by name."""
+        """Return copies of the network's weights by name."""
         return dict(self._model.named_weights())
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
@@ -110,7 +110,7 @@ class Learner:
             slot.assign(tf.zeros_like(slot))
 
     def snapshot(self) -> Arrays:
-        """Returns copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
+        """Return copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
         slots = {
             f"optimizer.{index:03d}": np.array(slot.numpy()) for index, slot in enumerate(self._optimizer.variables)
         }
@@ -164,12 +164,12 @@ class Learner:
 
 
 def microbatches(rows: int) -> list[slice]:
-    """Returns the rows as two independent halves: their unrolled chains run side by side, one on each core."""
+    """Return the rows as two independent halves: their unrolled chains run side by side, one on each core."""
     return [slice(0, rows)] if rows < 8 else [slice(0, rows // 2), slice(rows // 2, rows)]
 
 
 def _joined(states: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Returns the halves' states as that of all rows."""
+    """Return the halves' states as that of all rows."""
     return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
 
 
@@ -182,7 +182,7 @@ def _finite(loss: float) -> float:
 
 
 def _loss(logits: Any, targets: Any, weights: Any) -> Any:
-    """Returns the summed weighted cross-entropy in nats of logits (T, B, 256) and targets (B, T)."""
+    """Return the summed weighted cross-entropy in nats of logits (T, B, 256) and targets (B, T)."""
     labels = tf.reshape(tf.transpose(tf.cast(targets, tf.int32)), (-1,))
     each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), labels)  # (T * B,)
     return tf.reduce_sum(each * tf.reshape(tf.transpose(weights), (-1,)))

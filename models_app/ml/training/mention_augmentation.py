@@ -30,7 +30,7 @@ class Renaming:
         self._parts = ((MENTION, names, mentions.kept()), (HASHTAG, tags, hashtags.kept()))
 
     def renamed(self, posts: Iterable[str], seed: str) -> list[str]:
-        """Returns the posts, in their order, with names and hashtags drawn anew."""
+        """Return the posts, in their order, with names and hashtags drawn anew."""
         rng = random.Random(seed)
         changed = list(posts)
         for pattern, share, kept in self._parts:
@@ -59,7 +59,7 @@ class _Different:
             self._found = set(self.kept())
 
     def kept(self) -> list[str]:
-        """Returns them in an order that depends on nothing but which they are."""
+        """Return them in an order that depends on nothing but which they are."""
         return sorted(self._found, key=lambda text: (_hash(text), text))[: self._most]
 
 

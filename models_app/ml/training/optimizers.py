@@ -11,7 +11,7 @@ from models_app.ml.networks.mixed_matmul import Tensor
 
 
 def optimizer(name: str, *, beta_2: float, clip_norm: float, products: str) -> Any:
-    """Returns an optimizer whose learning rate is assigned before each step.
+    """Return an optimizer whose learning rate is assigned before each step.
 
     "adam": Kingma and Ba 2015, arXiv:1412.6980. "muon": the matrices of products take orthogonalised steps, all other
     weights those of Adam (Jordan et al. 2024; scaled after Liu et al. 2025, arXiv:2502.16982, so that one learning rate
@@ -50,7 +50,7 @@ class FastMuon(keras.optimizers.Muon):  # type: ignore[misc]
         self._products = products
 
     def zeropower_via_newtonschulz5(self, x: Tensor, steps: int) -> Tensor:
-        """Returns about the nearest matrix with orthonormal rows or columns, float32."""
+        """Return about the nearest matrix with orthonormal rows or columns, float32."""
         tall = x.shape[0] > x.shape[1]
         x = tf.transpose(x) if tall else x
         x = tf.cast(x / (tf.norm(x) + 1e-7), self._products)

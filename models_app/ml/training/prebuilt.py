@@ -90,7 +90,7 @@ def _timed(learner: Learner, batch: Batch) -> Measured | None:
 def learner(
     network: NetworkConfig, weights: Mapping[str, NDArray[Any]], *, beta_2: float, clip_norm: float, dropout: float
 ) -> Learner:
-    """Returns a learner with these weights that knows of no step: the spare one where it fits, else a new one.
+    """Return a learner with these weights that knows of no step: the spare one where it fits, else a new one.
 
     Where a graph is just being built, this waits for it.
     """

@@ -71,7 +71,7 @@ class Budget:
             raise ValueError("Say how long to train, in minutes or in megabytes: one of them, and more than 0.")
 
     def spent(self, seconds: float, bytes_seen: int) -> float:
-        """Returns the share that is spent, from 0 to 1 (or beyond)."""
+        """Return the share that is spent, from 0 to 1 (or beyond)."""
         return seconds / 60 / self.minutes if self.minutes else bytes_seen / 1e6 / (self.megabytes or 1)
 
 
@@ -255,7 +255,7 @@ class _Pretraining:
         return PretrainProgress(run.elapsed / 60, spent, run.bytes_seen, speed, rate, run.train_loss(), left)
 
     def _validated(self, events: EventLog) -> PretrainValidation:
-        """Validates on the sample, keeps the weights if they are the best, and writes checkpoint and losses."""
+        """Validate on the sample, keeps the weights if they are the best, and writes checkpoint and losses."""
         run, rate = self._run, self._rate()
         total, count = self._learner.validate(self._sample.batches(self._config.sequence_length))
         loss, train_loss = total / count, run.train_loss()
@@ -273,7 +273,7 @@ class _Pretraining:
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
     def _finished(self) -> Checkpoint:
-        """Measures the best weights on the whole validation file and writes them."""
+        """Measure the best weights on the whole validation file and writes them."""
         config = self._config
         whole = _read_validation(self._validation_file, 1)
         self._learner.set_weights(self._best)

@@ -32,12 +32,12 @@ class Place:
 
 
 def place_of(epoch: int, *, epochs: int, rounds: int) -> Place:
-    """Returns where an epoch, 1 to `epochs`, stands in the rounds, of which each has as many epochs, to the nearest."""
+    """Return where an epoch, 1 to `epochs`, stands in the rounds, of which each has as many epochs, to the nearest."""
     number = (epoch - 1) * rounds // epochs
     first, behind = (-(-each * epochs // rounds) for each in (number, number + 1))
     return Place(number, epoch - 1 - first, behind - first)
 
 
 def mean_with(weights: Mapping[str, NDArray[Any]], mean: Mapping[str, NDArray[Any]], count: int) -> Weights:
-    """Returns the mean of `weights` and of `count` others whose mean is `mean`, name by name, in float32."""
+    """Return the mean of `weights` and of `count` others whose mean is `mean`, name by name, in float32."""
     return {name: (np.float32(count) * mean[name] + array) / np.float32(count + 1) for name, array in weights.items()}

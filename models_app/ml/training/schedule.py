@@ -6,7 +6,7 @@ import math
 
 
 def learning_rate(*, peak: float, final: float, warmup_steps: int, step: int, fraction: float) -> float:
-    """Returns the rate for the step (0-based) at this fraction (0 to 1) of the whole training."""
+    """Return the rate for the step (0-based) at this fraction (0 to 1) of the whole training."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, fraction))))
     warmup = min(1.0, (step + 1) / (warmup_steps + 1))
     return peak * warmup * (final + (1 - final) * cosine)

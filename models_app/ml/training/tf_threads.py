@@ -12,7 +12,7 @@ FEW: Final = 2
 
 
 def available() -> int:
-    """Returns how many cores this process may run on."""
+    """Return how many cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -67,7 +67,7 @@ def fine_tune(
     sample_filter: Callable[[str], bool] | None = None,
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
 ) -> FineTuneResult:
-    """Returns the network fine-tuned on `train`, with the weights that were best on `validation`.
+    """Return the network fine-tuned on `train`, with the weights that were best on `validation`.
 
     `control` is asked before each batch: "stop" ends with the best epoch so far (or, before the first is complete, with
     the weights as they are), "cancel" raises Cancelled. `on_progress` is called at most about four times a second,
@@ -210,7 +210,7 @@ class _FineTune:
         )
 
     def _part_of_the_way(self, best_epoch: int) -> tuple[dict[str, NDArray[Any]], float, float]:
-        """Returns the best weights between the start and the best epoch, which share of the way, and their bits."""
+        """Return the best weights between the start and the best epoch, which share of the way, and their bits."""
         epoch = self._history[best_epoch - 1]
         found = self._best, 1.0, epoch.bits_per_character
         lowest = epoch.validation_loss
@@ -233,7 +233,7 @@ class _FineTune:
         return place_of(epoch, epochs=self._config.epochs, rounds=self._config.rounds)
 
     def _measured(self, epoch: int, *, stoppable: bool = True) -> tuple[dict[str, NDArray[Any]], tuple[float, float]]:
-        """Returns the weights that the epoch has come to, the rounds before it included, and what they validate at."""
+        """Return the weights that the epoch has come to, the rounds before it included, and what they validate at."""
         own, ended = self._learner.weights(), self._round(epoch).round
         if not ended:
             return own, self._validated(stoppable=stoppable)
@@ -245,7 +245,7 @@ class _FineTune:
             self._learner.set_weights(own)
 
     def _learn(self, epoch: int) -> float:
-        """Trains one epoch; returns its mean loss in nats a symbol."""
+        """Train one epoch; returns its mean loss in nats a symbol."""
         config, clock, place = self._config, self._clock, self._round(epoch)
         if place.round and place.is_first:
             self._learner.start_over(self._start.weights)
@@ -291,7 +291,7 @@ class _FineTune:
         return self._epoch_loss
 
     def _validated(self, *, stoppable: bool = True) -> tuple[float, float]:
-        """Returns validation loss (nats a symbol) and bits a character over the whole validation split."""
+        """Return validation loss (nats a symbol) and bits a character over the whole validation split."""
         config = self._config
         _, batches = epoch_batches(
             self._validation, batch_size=64, sequence_length=config.sequence_length, seed=config.seed, epoch=0
@@ -353,7 +353,7 @@ class _FineTune:
 
 
 def _origin(start: Checkpoint, train: Sequence[str], validation: Sequence[str], config: FineTuneConfig) -> str:
-    """Returns a fingerprint of all that the outcome depends on."""
+    """Return a fingerprint of all that the outcome depends on."""
     digest = hashlib.sha256()
     digest.update(json.dumps([start.network.as_dict(), config.as_dict(), len(train)], sort_keys=True).encode())
     for name in sorted(start.weights):
