@@ -44,7 +44,7 @@ def test_missing_settings_are_named() -> None:
         ({"top_p": 0}, "top_p must be a number above 0 and at most 1"),
         ({"top_p": 1.1}, "top_p"),
         ({"banned": "word"}, "banned must be a list"),
-        ({"banned": ["x"] * 201}, "at most 200"),
+        ({"banned": ["x"] * 201}, "up to 200"),
         ({"banned": [" "]}, "1 to 100 characters"),
         ({"banned": ["x" * 101]}, "1 to 100 characters"),
         ({"banned": [3]}, "1 to 100 characters"),

@@ -96,7 +96,7 @@ def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbo
     rng = np.random.default_rng(2)
     toward = tf.constant(rng.normal(size=(STEPS, ROWS, 256)), tf.float32)
     onward = tf.constant(rng.normal(size=(2, ROWS, TINY.units)), tf.float32)
-    hide = tf.constant(rng.integers(0, 2, model.hide_shape(ROWS, STEPS)) * 2, tf.float32) if is_hiding else None
+    hide = tf.constant(rng.integers(0, 2, model.dropout_mask_shape(ROWS, STEPS)) * 2, tf.float32) if is_hiding else None
 
     def loss(logits: Any, after: tuple[Any, Any]) -> Any:
         return tf.reduce_sum(logits * toward) + tf.reduce_sum(tf.stack(after) * onward)

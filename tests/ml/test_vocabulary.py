@@ -20,7 +20,7 @@ def test_every_text_comes_back_exactly(text: str) -> None:
 
 
 def test_half_a_surrogate_pair_is_refused_with_its_place() -> None:
-    with pytest.raises(ValueError, match=r"U\+D83D.*character 3"):
+    with pytest.raises(ValueError, match=r"Character 3 .*U\+D83D"):
         encode("ab\ud83d")
 
 

@@ -1,3 +1,3 @@
-"""The networks: each as NumPy writes with it and as TensorFlow trains it. `registry` knows them all."""
+"""The networks, each in NumPy for sampling and in TensorFlow for training. `registry` lists them all."""
 
 from __future__ import annotations

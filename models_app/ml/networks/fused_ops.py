@@ -1,4 +1,4 @@
-"""What is done element by element, in as few passes over memory as can be. Imports TensorFlow."""
+"""Element-wise operations with as few passes over memory as possible. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ def tanh_gradient(tanh: Tensor, upstream: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross-entropy in nats (N,) of logits (N, S) where these labels (N,) are true.
+    """Return the cross-entropy in nats (N,) of logits (N, S) and the true labels (N,).
 
-    TensorFlow's own operation for this takes four times as long on a processor (docs/benchmarks.md). The logarithm of
-    what softmax divides by is that of the largest share, which cannot be 0, taken from the largest logit.
+    TensorFlow's own operation takes four times as long on a CPU (docs/benchmarks.md). The log-sum-exp is the largest
+    logit minus the logarithm of its probability, which can't be 0.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(logits: Tensor) -> Any:
-        shares = tf.nn.softmax(logits)
-        log_sum_exp = tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(shares, axis=1))
+        probabilities = tf.nn.softmax(logits)
+        log_sum_exp = tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(probabilities, axis=1))
 
         def gradient(upstream: Tensor) -> Tensor:
-            return (shares - tf.one_hot(labels, logits.shape[1])) * upstream[:, None]
+            return (probabilities - tf.one_hot(labels, logits.shape[1])) * upstream[:, None]
 
         return log_sum_exp - tf.gather(logits, labels, axis=1, batch_dims=1), gradient
 
     return run(logits)
 
 
-def sample_dropout_mask(share: float | Tensor, shape: tuple[int, ...], seed: Tensor) -> Tensor:
-    """Return factors of this shape: 0 for the share that is hidden, to the nearest 256th, and the same above 1 else.
+def sample_dropout_mask(rate: float | Tensor, shape: tuple[int, ...], seed: Tensor) -> Tensor:
+    """Return a float32 dropout mask of this shape: 0 with probability `rate` (rounded to 1/256), else 1 / (1 - rate).
 
-    Their mean is 1. They depend on `seed`, two int32, alone. A byte decides on each, four from a number drawn: drawing
-    one for each takes a twentieth of a training step.
+    Depends only on `seed`, two int32. One random byte decides each element, four from each random number; a number for
+    each element would take a twentieth of a training step.
     """
-    hidden, count = tf.round(share * 256.0), math.prod(shape)
+    threshold, count = tf.round(rate * 256.0), math.prod(shape)
     numbers = tf.raw_ops.StatelessRandomUniformFullInt(shape=(-(-count // 4),), seed=seed, dtype=tf.int32)
-    drawn = tf.reshape(tf.reshape(tf.bitcast(numbers, tf.uint8), (-1,))[:count], shape)
-    return tf.cast(drawn >= tf.cast(hidden, tf.uint8), tf.float32) * (256 / (256 - hidden))
+    random_bytes = tf.reshape(tf.reshape(tf.bitcast(numbers, tf.uint8), (-1,))[:count], shape)
+    return tf.cast(random_bytes >= tf.cast(threshold, tf.uint8), tf.float32) * (256 / (256 - threshold))

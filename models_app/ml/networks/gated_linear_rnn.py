@@ -1,14 +1,14 @@
-"""The "glr" kind without TensorFlow: stacked gated linear recurrences, their weights and one step in NumPy.
+"""The "glr" network in NumPy: stacked gated linear recurrences, their weights and one step.
 
     x   = [embedding of the byte, embeddings of its contexts] @ input_kernel
     for each layer:
         u, f, o = rms_norm(x) @ kernel + bias                candidate, forget gate, output gate
-        c       = sigmoid(f) * c + (1 - sigmoid(f)) * u      element by element
+        c       = sigmoid(f) * c + (1 - sigmoid(f)) * u      element-wise
         x       = x + (silu(c) * sigmoid(o)) @ projection
     logits = rms_norm(x) @ output_kernel + output_bias
 
-No product waits for the step before: all steps of a window are one large product, which runs near the machine's peak,
-and what is left of the recurrence is element by element. Of the family of SRU (Lei et al. 2018, arXiv:1709.02755), QRNN
+No matrix product depends on the previous step. All steps of a window are one large product, which runs near the
+machine's peak; the rest of the recurrence is element-wise. Related to SRU (Lei et al. 2018, arXiv:1709.02755), QRNN
 (Bradbury et al. 2017, arXiv:1611.01576) and minGRU (Feng et al. 2024, arXiv:2410.01201).
 """
 
@@ -28,12 +28,12 @@ from .hashed_ngrams import next_keys, rows_of, start_keys
 from .small_matmul import product
 
 Floats = NDArray[np.float32]
-EPSILON: Final = 1e-6  # of the root mean square
-_KEEPS: Final = (np.arange(SIZE) != END).astype(np.float32)[:, None]  # (256, 1): 0 where c starts anew
+EPSILON: Final = 1e-6  # added to the mean square
+_KEEPS: Final = (np.arange(SIZE) != END).astype(np.float32)[:, None]  # (256, 1): 0 where the symbol resets c
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of each weight; products' matrices end in `kernel` or `projection`."""
+    """Return the shape of each weight by name. Names of matrices for products end in `kernel` or `projection`."""
     h = config.units
     shapes: dict[str, tuple[int, ...]] = {"embedding": (SIZE, config.embedding)}
     for place in range(len(config.contexts)):
@@ -48,9 +48,9 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
-    """Return seeded weights to start training from: Glorot, and forget biases spread from 0 to 4.
+    """Return seeded initial weights: Glorot, with forget biases spread from 0 to 4.
 
-    So the units of a layer begin with memories from two bytes to fifty.
+    This way, the units of a layer start with memories of two to fifty bytes.
     """
     rng = np.random.default_rng(seed)
     h = config.units
@@ -72,54 +72,54 @@ def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
 
 
 class Stepper:
-    """Steps many texts side by side, one symbol at a time; holds only read-only weights, so threads may share it."""
+    """Steps a batch of texts, one symbol at a time. Holds only read-only weights, so threads can share it."""
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
         self._contexts = config.contexts
         self._rows = config.context_rows
         self._units = config.units
-        # These are only looked up and may be of a smaller type; all else is multiplied.
+        # These are only looked up, so they can stay in a smaller type. The others are multiplied.
         self._context_embeddings = [weights[f"context_{place}_embedding"] for place in range(len(config.contexts))]
         weights = {
             name: np.asarray(array, np.float32) for name, array in weights.items() if not name.startswith("context_")
         }
-        # The byte has only 256 values, and each context only so many rows: their share of the input product is a table.
+        # A byte has only 256 values, so its part of the input product is a precomputed table.
         kernel = weights["input_kernel"]
         split = [config.embedding + place * config.context_width for place in range(len(config.contexts) + 1)]
         self._table: Floats = weights["embedding"] @ kernel[: config.embedding]
         self._context_kernel: Floats = np.ascontiguousarray(kernel[split[0] :])
         self._layers = [self._layer(config, weights, layer) for layer in range(config.layers)]
-        # A norm's scale is a factor of the rows of the product behind it.
-        self._output_kernel = _behind_norm(weights["output_scale"], weights["output_kernel"])
+        # Folded: scaling the normalized row is the same as scaling the rows of the next kernel.
+        self._output_kernel = _fold_norm(weights["output_scale"], weights["output_kernel"])
         self._output_bias: Floats = weights["output_bias"]
 
     @staticmethod
     def _layer(config: NetworkConfig, weights: Mapping[str, NDArray[Any]], layer: int) -> tuple[Floats, Floats, Floats]:
-        """Return kernel, bias and projection; in them are the factors that `step` would have to multiply by."""
+        """Return kernel, bias and projection, with the constant factors of `step` folded in."""
         halves = np.full(3 * config.units, 0.5, np.float32)
         halves[: config.units] = 1
-        kernel = _behind_norm(weights[f"layer_{layer}_scale"], weights[f"layer_{layer}_kernel"])
+        kernel = _fold_norm(weights[f"layer_{layer}_scale"], weights[f"layer_{layer}_kernel"])
         kernel *= halves
         return kernel, weights[f"layer_{layer}_bias"] * halves, weights[f"layer_{layer}_projection"] * np.float32(0.5)
 
     def start(self, rows: int) -> tuple[NDArray[Any], ...]:
-        """Return the state before a post: c of each layer (rows, H), then the contexts' keys (rows, contexts)."""
+        """Return the state before a post: c of each layer (rows, H), then the context keys (rows, contexts)."""
         keys = np.repeat(start_keys(self._contexts)[None], rows, axis=0)
         return (*(np.zeros((rows, self._units), np.float32) for _ in self._layers), keys)
 
     def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Return the logits (B, 256) of what follows `symbols` (B,), and the new state."""
+        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state."""
         h = self._units
         keys = next_keys(self._contexts, state[-1], symbols) if self._contexts else state[-1]
         x = self._table[symbols]  # (B, H)
         if self._contexts:
-            picked = rows_of(keys, self._rows)
-            looked_up = [table[picked[:, place]] for place, table in enumerate(self._context_embeddings)]
-            x += np.concatenate(looked_up, axis=1, dtype=np.float32) @ self._context_kernel
+            table_rows = rows_of(keys, self._rows)
+            embedded = [table[table_rows[:, place]] for place, table in enumerate(self._context_embeddings)]
+            x += np.concatenate(embedded, axis=1, dtype=np.float32) @ self._context_kernel
         keep = _KEEPS[symbols]  # (B, 1)
-        after: list[NDArray[Any]] = []
+        new_state: list[NDArray[Any]] = []
         for (kernel, bias, projection), c in zip(self._layers, state[:-1], strict=True):
-            # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, both gates are one call of tanh.
+            # sigmoid(x) = (1 + tanh(x / 2)) / 2. With the halves folded into the weights, one tanh computes both gates.
             z = product(_unit(x), kernel)
             z += bias
             candidate, forget, output = z[:, :h], z[:, h : 2 * h], z[:, 2 * h :]
@@ -131,27 +131,27 @@ class Stepper:
             c *= forget
             c *= 0.5
             c += candidate
-            after.append(c)
+            new_state.append(c)
             half = c * np.float32(0.5)
-            put_out = np.tanh(half)
-            put_out += 1
-            put_out *= half  # silu(c)
-            put_out *= output
-            x = x + product(put_out, projection)
+            gated = np.tanh(half)
+            gated += 1
+            gated *= half  # silu(c)
+            gated *= output
+            x = x + product(gated, projection)
         logits = product(_unit(x), self._output_kernel)
         logits += self._output_bias
-        return logits, (*after, keys)
+        return logits, (*new_state, keys)
 
 
-def _behind_norm(scale: NDArray[Any], kernel: NDArray[Any]) -> Floats:
-    """Return the kernel (H, N) that makes of a row of length 1 what `kernel` makes of rms_norm's."""
+def _fold_norm(scale: NDArray[Any], kernel: NDArray[Any]) -> Floats:
+    """Return the kernel (H, N) with the RMSNorm scale and the factor sqrt(H) folded in, for rows of length 1."""
     factors: Floats = scale * np.float32(math.sqrt(len(scale)))
-    made: Floats = factors[:, None] * kernel
-    return made
+    folded: Floats = factors[:, None] * kernel
+    return folded
 
 
 def _unit(x: Floats) -> Floats:
-    """Return x (B, H) as rows of length 1, but for what rms_norm adds lest it divide by nothing."""
+    """Return x (B, H) with rows scaled to length 1, except for the epsilon that rms_norm adds."""
     length: Floats = np.vecdot(x, x)
     length += np.float32(x.shape[1] * EPSILON)
     np.sqrt(length, out=length)

@@ -1,4 +1,4 @@
-"""What every kind of network shares as a Keras model: weights by the checkpoint's names. Imports TensorFlow."""
+"""The base class of the Keras networks: weights by their names in the checkpoint. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .registry import kind_of
 
 
 class NamedModel(keras.Model):  # type: ignore[misc]
-    """A model whose weights are those of its kind, zero until they are set."""
+    """A model with the weights of its kind of network, which are zero until set."""
 
     def __init__(self, config: NetworkConfig, products: str = "float32") -> None:
         super().__init__()
@@ -35,6 +35,6 @@ class NamedModel(keras.Model):  # type: ignore[misc]
         return {variable.name: np.array(variable.numpy()) for variable in self.trainable_variables}
 
     def set_named_weights(self, weights: Mapping[str, Any]) -> None:
-        """The model has these weights, given by the checkpoint's names."""
+        """Set the weights, given by the checkpoint's names."""
         for variable in self.trainable_variables:
             variable.assign(weights[variable.name])

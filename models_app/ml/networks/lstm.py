@@ -1,6 +1,6 @@
-"""The "lstm" kind without TensorFlow: its weights' shapes, its first weights, and one step in NumPy.
+"""The "lstm" network in NumPy: the shapes of its weights, its initial weights and one step.
 
-embedding -> one LSTM -> softmax over the 256 symbols. Gates lie in Keras' order i, f, c, o.
+embedding -> one LSTM -> softmax over the 256 symbols. The gates are in Keras' order: i, f, c, o.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of each weight."""
+    """Return the shape of each weight by name."""
     e, h = config.embedding, config.units
     return {
         "embedding": (SIZE, e),
@@ -33,7 +33,7 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
-    """Return seeded weights to start training from: Glorot, orthogonal recurrence, forget bias 1 (as Keras does)."""
+    """Return seeded initial weights, as Keras does: Glorot, orthogonal recurrence, forget bias 1."""
     rng = np.random.default_rng(seed)
     e, h = config.embedding, config.units
 
@@ -55,27 +55,27 @@ def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
 
 
 class Stepper:
-    """Steps many texts side by side, one symbol at a time; holds only read-only weights, so threads may share it."""
+    """Steps a batch of texts, one symbol at a time. Holds only read-only weights, so threads can share it."""
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
         units = config.units
         weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2: with the halves in the weights, all four gates are one call of tanh.
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2. With the halves folded into the weights, one tanh computes all four gates.
         scale = np.full(4 * units, 0.5, np.float32)
         scale[2 * units : 3 * units] = 1
         self._units = units
-        # The input has only 256 values: its whole projection is a table, (256, 4H).
+        # The input has only 256 values, so its projection is a precomputed table, (256, 4H).
         self._table: Floats = (weights["embedding"] @ weights["kernel"] + weights["bias"]) * scale
         self._recurrent: Floats = weights["recurrent"] * scale
         self._output_kernel: Floats = np.ascontiguousarray(weights["output_kernel"])
         self._output_bias: Floats = weights["output_bias"]
 
     def start(self, rows: int) -> tuple[Floats, ...]:
-        """Return the zero state: h and c, (rows, H) each."""
+        """Return the zero state: h and c, each (rows, H)."""
         return np.zeros((rows, self._units), np.float32), np.zeros((rows, self._units), np.float32)
 
     def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Return the logits (B, 256) of what follows `symbols` (B,), and the new state."""
+        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state."""
         h, c = state
         n = self._units
         z = product(h, self._recurrent)  # (B, 4H)

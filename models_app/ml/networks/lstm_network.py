@@ -1,10 +1,14 @@
-"""The "lstm" kind as a Keras model, unrolled by hand so that it trains fast on a processor.
+"""The "lstm" network as a Keras model, unrolled by hand so that it trains fast on a CPU.
 
-Five things make it faster there than Keras' own LSTM (docs/benchmarks.md). What a step reads stands below the state
-that it goes on from: ONE product makes all gates, and ONE over all steps the gradients of all weights in it. Matrix
-products are in bfloat16 where the processor has instructions for it, all else in float32. The arrays of a step lie with
-the batch LAST, (4H, B): a product packs its right operand anew each time, and that is the small one then; and the gates
-are views, not copies. And a post's start clears c by a forget gate that is 0 there.
+Five things make it faster than Keras' own LSTM on a CPU (docs/benchmarks.md):
+
+- A step's input is stacked below its state, so ONE product computes all gates, and ONE product over all steps computes
+  the gradients of all weights in it.
+- Matrix products are in bfloat16 where the CPU has instructions for it; everything else is in float32.
+- The arrays of a step have the batch LAST, (4H, B). A product repacks its right operand each time, and this makes the
+  small one the right operand.
+- For the same reason, the gates are views, not copies.
+- The start of a post clears c through a forget gate that is 0 there.
 """
 
 from __future__ import annotations
@@ -20,29 +24,29 @@ from .fused_ops import sigmoid_gradient, tanh_gradient
 from .keras_network import NamedModel
 from .mixed_matmul import Tensor
 
-_CLOSED: Final = -1e9  # a gate before the sigmoid that is exactly 0 after it
+_CLOSED: Final = -1e9  # a gate's input for which the sigmoid is exactly 0
 
 
 class LstmNetwork(NamedModel):
-    """Bytes in, logits of the next byte out; the recurrent state goes in and comes out.
+    """Maps bytes to logits of the next byte, and a recurrent state to the next state.
 
-    Called with inputs (B, T) and state (h, c), (B, H) each, it returns logits (T, B, 256) and the new state. Time is
-    the first axis of the logits, since the steps are made one by one. `dropout_mask`, (T, H, B) or None, multiplies the
-    outputs of the LSTM.
+    Called with inputs (B, T) and the state (h, c), each (B, H), it returns logits (T, B, 256) and the new state. Time
+    is the first axis of the logits because steps are computed one by one. `dropout_mask`, (T, H, B) or None, multiplies
+    the outputs of the LSTM.
     """
 
     def zero_state(self, rows: int) -> tuple[Tensor, ...]:
-        """Return the state before any post: h and c, (B, H)."""
+        """Return the state before any post: h and c, each (B, H)."""
         return tf.zeros((rows, self.config.units)), tf.zeros((rows, self.config.units))
 
-    def hide_shape(self, rows: int, steps: int) -> tuple[int, ...]:
+    def dropout_mask_shape(self, rows: int, steps: int) -> tuple[int, ...]:
         """Return the shape of `dropout_mask` for inputs (rows, steps)."""
         return steps, self.config.units, rows
 
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return logits (T, B, 256) and the new state; `products` overrides the model's type of matrix products."""
+        """Return logits (T, B, 256) and the new state. `products` overrides the model's dtype of matrix products."""
         weights = self.tensors()
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
@@ -60,22 +64,22 @@ def lstm(
     c_first: Tensor,
     dropout_mask: Tensor = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return outputs @ output_kernel, (T * B, 256), and the last h and c, (B, H).
+    """Return outputs @ output_kernel, (T * B, 256), and the last h and c, each (B, H).
 
-    It takes symbols (T, B), the weights by name (lstm.weight_shapes), the first h and c, (B, H), and what multiplies
-    the outputs, (T, H, B) or None. The state is set to zero before each step whose symbol is END. T must be known when
-    the graph is built.
+    Takes the dtype `kind` of products, symbols (T, B), the weights by name (lstm.weight_shapes), the initial h and c,
+    each (B, H), and the dropout mask of the outputs, (T, H, B) or None. Resets the state to zero before each step whose
+    symbol is END. T must be known when the graph is built.
     """
     steps, (units, embedded) = symbols.shape[0], (weights["recurrent"].shape[0], weights["embedding"].shape[1])
     down, read = _joined(kind, weights)
     rows, recurrent, kernel = down.shape[0], down[:units], down[units : units + embedded]
-    # Moved about in three dimensions, since TensorFlow would fold a plain transposition into each step's product.
+    # Transposed via three dimensions: TensorFlow would fold a plain transposition into each step's product.
     across = tf.reshape(tf.transpose(tf.reshape(down, (rows, 4, units)), (1, 2, 0)), (4 * units, rows))
     output_weights = tf.cast(weights["output_kernel"], kind)
-    hides = None if dropout_mask is None else tf.unstack(dropout_mask, axis=0)
+    masks = None if dropout_mask is None else tf.unstack(dropout_mask, axis=0)
 
-    def shown(step: int, h: Tensor) -> Tensor:
-        return h if hides is None else h * hides[step]
+    def dropped_out(step: int, h: Tensor) -> Tensor:
+        return h if masks is None else h * masks[step]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(*trained_and_state: Tensor) -> Any:
@@ -92,7 +96,7 @@ def lstm(
             c = f * c + i * g
             squashed = tf.tanh(c)
             h = o * squashed
-            outputs.append(tf.cast(shown(step, h), kind))
+            outputs.append(tf.cast(dropped_out(step, h), kind))
             trail.append((entered, c_before, i, f, g, o, squashed))
 
         def gradient(d_logits: Tensor, d_h: Tensor, d_c: Tensor) -> Any:
@@ -103,7 +107,7 @@ def lstm(
             for step in reversed(range(steps)):
                 _, c_before, i, f, g, o, squashed = trail[step]
                 d_output = tf.matmul(output_weights, d_each[step], transpose_b=True)  # (H, B)
-                d_h = d_h + shown(step, tf.cast(d_output, tf.float32))
+                d_h = d_h + dropped_out(step, tf.cast(d_output, tf.float32))
                 d_c = d_c + tanh_gradient(squashed, d_h * o)
                 d_z = (
                     sigmoid_gradient(i, d_c * g),
@@ -119,9 +123,9 @@ def lstm(
             d_down = tf.cast(tf.matmul(entered_all, d_all, transpose_b=True), tf.float32)  # (rows, 4H)
             d_recurrent, d_kernel, d_bias, _ = tf.split(d_down, [units, embedded, 1, -1], axis=0)
             d_given = tf.matmul(kernel, d_all)  # (E, T*B)
-            # Which row of the embedding each step took, as a product: far faster here than adding row by row.
-            taken = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, axis=0, dtype=kind)  # (256, T*B)
-            d_embedding = tf.cast(tf.matmul(taken, d_given, transpose_b=True), tf.float32)
+            # A product with one-hot rows is much faster on a CPU than adding the gradients row by row.
+            one_hot = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, axis=0, dtype=kind)  # (256, T*B)
+            d_embedding = tf.cast(tf.matmul(one_hot, d_given, transpose_b=True), tf.float32)
             d_output_kernel = tf.cast(tf.matmul(all_outputs, d_logits), tf.float32)
             return d_embedding, d_kernel, d_recurrent, d_bias[0], d_output_kernel, tf.transpose(d_h), tf.transpose(d_c)
 
@@ -134,15 +138,15 @@ def lstm(
 
 
 def _joined(kind: Any, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the weights below each other, (rows, 4H), and what each symbol has for those below the first H, (256, .).
+    """Return the stacked weights, (rows, 4H), and each symbol's input to the rows below the first H, (256, rows - H).
 
-    These are the embedding for the kernel, 1 for the bias, and whether it is END for what closes the forget gate. Zeros
-    fill them up to a multiple of 16 rows: oneDNN takes a fifth longer where a few stick out.
+    A symbol's input is its embedding for the kernel, 1 for the bias, and 1 for END to close the forget gate. Zeros pad
+    the rows to a multiple of 16: oneDNN takes a fifth longer otherwise.
     """
     units, embedded = weights["recurrent"].shape[0], weights["embedding"].shape[1]
-    spare = -(units + embedded + 2) % 16
+    padding = -(units + embedded + 2) % 16
     closed = tf.repeat(tf.constant([[0.0, _CLOSED, 0.0, 0.0]]), units, axis=1)
-    below = weights["kernel"], weights["bias"][None], closed, tf.zeros((spare, 4 * units))
-    beside = weights["embedding"], tf.ones((SIZE, 1)), tf.one_hot([END], SIZE, axis=0), tf.zeros((SIZE, spare))
+    below = weights["kernel"], weights["bias"][None], closed, tf.zeros((padding, 4 * units))
+    beside = weights["embedding"], tf.ones((SIZE, 1)), tf.one_hot([END], SIZE, axis=0), tf.zeros((SIZE, padding))
     down = tf.concat([weights["recurrent"], *below], axis=0)
     return tf.cast(down, kind), tf.cast(tf.concat(beside, axis=1), kind)

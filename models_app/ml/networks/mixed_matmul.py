@@ -1,4 +1,4 @@
-"""Matrix products in the type that this machine multiplies fastest. Imports TensorFlow."""
+"""Matrix products in the dtype that this machine multiplies fastest. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
 
 def product_type(choice: str | None = None) -> str:
-    """Return the type of matrix products: "bfloat16" where the processor multiplies it faster, else "float32".
+    """Return the dtype of matrix products: "bfloat16" if this CPU multiplies it faster, else "float32".
 
-    `choice` or the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32") decides otherwise.
+    `choice` overrides this, as does the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32").
+    Raises ValueError for any other value.
     """
     wanted = choice or os.environ.get(PRODUCTS_VARIABLE) or "auto"
     if wanted in ("bfloat16", "float32"):
@@ -25,26 +26,26 @@ def product_type(choice: str | None = None) -> str:
     if tf.config.list_physical_devices("GPU"):
         return "float32"
     try:
-        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        cpu_info = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return "float32"
-    return "bfloat16" if has_fast_bfloat16(described) else "float32"
+    return "bfloat16" if has_fast_bfloat16(cpu_info) else "float32"
 
 
-def has_fast_bfloat16(described: str) -> bool:
-    """Return whether a processor, in the words of /proc/cpuinfo, multiplies bfloat16 faster than float32.
+def has_fast_bfloat16(cpu_info: str) -> bool:
+    """Return whether the CPU with this /proc/cpuinfo text multiplies bfloat16 faster than float32.
 
-    With AMX each does. Of those that have AVX512_BF16 alone, as an Intel whose AMX a virtual machine hides, AMD's take
-    two thirds of the time of float32 and Intel's nearly twice that time (docs/benchmarks.md).
+    All CPUs with AMX do. With AVX512_BF16 alone (for example, if a virtual machine hides an Intel's AMX), AMD CPUs take
+    two thirds of the time of float32, and Intel CPUs nearly twice the time of float32 (docs/benchmarks.md).
     """
-    flags = frozenset(described.split())
+    flags = frozenset(cpu_info.split())
     return "amx_bf16" in flags or ("avx512_bf16" in flags and "GenuineIntel" not in flags)
 
 
 def product(kind: Any, left: Tensor, right: Tensor) -> Tensor:
-    """Return left (N, A) @ right (A, B) in float32, multiplied in the type `kind`, as are both gradients.
+    """Return left (N, A) @ right (A, B) as float32, multiplied in the dtype `kind`. So are both gradients.
 
-    The float32 operands are cast once each: those for the gradients are the ones that were cast for the product.
+    Each float32 operand is cast only once: the gradients reuse the casts of the forward product.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -63,10 +64,10 @@ def product(kind: Any, left: Tensor, right: Tensor) -> Tensor:
 
 
 def affine_parts(kind: Any, left: Tensor, right: Tensor, bias: Tensor, parts: int) -> list[Tensor]:
-    """Return left (N, A) @ right (A, parts * B) + bias as that many arrays (N, B) in float32, multiplied as `product`.
+    """Return left (N, A) @ right (A, parts * B) + bias as `parts` float32 arrays (N, B), multiplied as in `product`.
 
-    As products of their own they need not be cut out of one array; the gradients are one product. That of the bias is
-    a product as well, with a row of ones: it takes a third of what adding up row by row takes.
+    Separate products avoid cutting the parts out of one array; the gradients use one product. The gradient of the bias
+    is a product with a row of ones, which takes a third of the time of summing the rows.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -1,7 +1,7 @@
-"""The kinds of network that a checkpoint may hold; another kind is one more entry here.
+"""The kinds of network that a checkpoint can hold. To add a kind, add an entry here.
 
-The Keras side is named by module and attribute and imported only when it is asked for, so that this module and all who
-use it (checkpoint, sampler, evaluation) stay free of TensorFlow.
+The Keras model is given by module and attribute and imported only when needed, so this module and its users
+(checkpoint, sampler, evaluation) never import TensorFlow.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ State = tuple[NDArray[Any], ...]
 
 
 class Stepper(Protocol):
-    """One network in NumPy, for texts side by side. Every array of a state has the texts as its first axis."""
+    """A network in NumPy that steps a batch of texts. The first axis of every state array is the batch."""
 
     def start(self, rows: int) -> State:
-        """Return the zero state of this many texts."""
+        """Return the zero state for this many texts."""
         ...
 
     def step(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, 256) of what follows `symbols` (B,), and the new state; the old one is unchanged."""
+        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; leave the old one as is."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """All that is known of a kind of network: its weights (float32), its NumPy step and where its Keras model is."""
+    """A kind of network: its weights (float32), its NumPy stepper and the location of its Keras model."""
 
     weight_shapes: Callable[[NetworkConfig], dict[str, tuple[int, ...]]]
     first_weights: Callable[[NetworkConfig, int], dict[str, NDArray[Any]]]
@@ -43,7 +43,7 @@ class Kind:
     keras_model: str  # "module:attribute", called with (config, products)
 
     def build(self, config: NetworkConfig, products: str) -> Any:
-        """Return the Keras model; imports TensorFlow."""
+        """Return the Keras model. Imports TensorFlow."""
         module, _, attribute = self.keras_model.partition(":")
         return getattr(import_module(module), attribute)(config, products)
 
@@ -60,5 +60,5 @@ KINDS: Mapping[str, Kind] = {
 
 
 def kind_of(config: NetworkConfig) -> Kind:
-    """Return the entry for the network of this configuration."""
+    """Return the kind of the network with this configuration."""
     return KINDS[config.kind]

@@ -1,9 +1,9 @@
-"""Products of a few rows with a large matrix, as posts that are written side by side ask for. NumPy alone.
+"""Products of a few rows with a large matrix, as needed when sampling a few posts in parallel. NumPy only.
 
-OpenBLAS copies the matrix into an order of its own at each product, which for a few rows takes longer than the product
-itself. On processors with AVX-512 it has kernels for up to a million multiplications that read the matrix where it lies
-(its kernel/x86_64/sgemm_small_kernel_permit_skylakex.c), so there a wide matrix is multiplied in parts that are as
-small. Elsewhere parts would only be copied one by one.
+OpenBLAS repacks the matrix for each product, which takes longer than the product itself if there are only a few rows.
+On CPUs with AVX-512, it has kernels without repacking for up to a million multiplications
+(kernel/x86_64/sgemm_small_kernel_permit_skylakex.c in its source). On these CPUs, a wide matrix is multiplied in parts
+of that size. On others, parts would only be repacked one by one.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-#: Of rows, columns and what is summed up: the most that OpenBLAS multiplies without copying.
+#: The most multiplications (rows x columns x inner dimension) that OpenBLAS does without repacking.
 SMALL: Final = 10**6
-#: Of one row the product is made without copying anyhow; beyond so many rows copying pays.
+#: A single row never needs repacking; with more rows than the maximum, repacking pays off.
 MIN_ROWS, MAX_ROWS = 2, 8
-_VECTOR: Final = 16  # floats of a vector of AVX-512
-_AVX_512: Final = frozenset({"AVX512_SKX", "X86_V4"})  # in the words of NumPy, those of before 2.4 and since
+_VECTOR: Final = 16  # floats in an AVX-512 vector
+_AVX_512: Final = frozenset({"AVX512_SKX", "X86_V4"})  # NumPy's names for it, before 2.4 and since
 
 
 def _has_avx_512() -> bool:
-    """Return whether NumPy has found it in this machine's processor."""
-    # What is empty is left out there, as "found" is where the processor has nothing beyond the least.
+    """Return whether NumPy has found AVX-512 in this machine's CPU."""
+    # NumPy omits empty entries, so "found" is missing on a CPU with the baseline features only.
     found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
     return not _AVX_512.isdisjoint(found)
 
 
-#: Whether parts are worth it here.
+#: Whether multiplying in parts is faster on this CPU.
 IN_PARTS: Final = _has_avx_512()
 
 
@@ -39,8 +39,8 @@ def product(rows: Floats, matrix: Floats) -> Floats:
     columns = matrix.shape[1]
     if not IN_PARTS or not MIN_ROWS <= len(rows) <= MAX_ROWS or not 0 < width < columns:
         return rows @ matrix
-    made: Floats = np.empty((len(rows), columns), np.float32)
+    out: Floats = np.empty((len(rows), columns), np.float32)
     for begin in range(0, columns, width):
         part = slice(begin, begin + width)
-        np.matmul(rows, matrix[:, part], out=made[:, part])
-    return made
+        np.matmul(rows, matrix[:, part], out=out[:, part])
+    return out

@@ -141,7 +141,7 @@ class Learner:
             for number, part in enumerate(microbatches(inputs.shape[0])):
                 dropout_mask = None
                 if self.dropout:
-                    shape = self._model.hide_shape(part.stop - part.start, inputs.shape[1])
+                    shape = self._model.dropout_mask_shape(part.stop - part.start, inputs.shape[1])
                     dropout_mask = sample_dropout_mask(dropout, shape, seed + tf.constant([0, number << 24]))
                 logits, after = self._model(inputs[part], tuple(array[part] for array in state), dropout_mask)
                 losses.append(_loss(logits, targets[part], weights[part]))
