@@ -1,4 +1,4 @@
-"""Measurements of the product against others, each a ratio from one interleaved run (docs/benchmarks.md)."""
+"""Measurements of the product against others, each a ratio from one interleaved run (docs/benchmarks-log.md)."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def promised(section: str) -> set[str]:
-    """Returns the keys of the JSON line that docs/benchmarks.md has in the table of this section."""
-    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    """Returns the keys of the JSON line that docs/benchmarks-log.md has in the table of this section."""
+    text = (ROOT / "docs" / "benchmarks-log.md").read_text(encoding="utf-8")
     part = text.split(f"### {section}\n")[1].split("\n##")[0]
     first_cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
     return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}

@@ -213,7 +213,8 @@ def test_a_missing_base_corpus_is_told_with_what_to_do(monkeypatch: pytest.Monke
 
 
 def test_each_command_of_the_docs_is_a_script() -> None:
-    text = (common.ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    pages = (common.ROOT / "docs" / name for name in ("benchmarks.md", "benchmarks-log.md"))
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
     scripts = set(re.findall(r"-m benchmarks\.(\w+)", text))
     assert {"training", "generation", "fine_tune", "growth"} <= scripts
     for script in scripts:
