@@ -297,6 +297,9 @@ def register() -> None:
             describe=epochs.FINE_TUNE,
             meter=trainings.TRAINING_MINUTES,
             keeps_the_best=True,
+            cancel_template="models_app/cancel_training.html",
+            to_take_less="Choose fewer epochs or fewer posts.",
+            kept="What was learned is kept: Try again goes on from the last epoch.",
             prepare=prepare,
         )
     )

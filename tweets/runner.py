@@ -173,5 +173,7 @@ def register() -> None:
             prepare=uploads.sweep,
             may_start=may_start,
             ended=import_ended,
+            to_take_less="Bring fewer posts at a time.",
+            kept="The posts found so far are kept: Try again goes on from there.",
         )
     )

@@ -61,8 +61,8 @@ REACTIONS: Final[Mapping[Cause, Reaction]] = {
         "The machine ran out of memory.",
         3,
         "out_of_memory",
-        "The machine ran out of memory {times} in a row. Try a smaller corpus, or ask your administrator for a "
-        "machine with more memory.",
+        "The machine ran out of memory {times} in a row. {to_take_less} Your administrator can give it "
+        "a machine with more memory.",
     ),
     Cause.BROKER: Reaction(
         "Lost the message broker for a moment.",

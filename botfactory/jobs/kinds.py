@@ -63,6 +63,12 @@ class JobKind:
     preemptible: bool = False
     # A running one can end early with the best that it has: whoever cancels it instead is asked first.
     keeps_the_best: bool = False
+    # The page that asks them where no script does.
+    cancel_template: str = ""
+    # What its owner can change so that a job of this kind takes less time and memory, as a sentence.
+    to_take_less: str = ""
+    # What a retry of this kind goes on from, as a sentence.
+    kept: str = ""
     # What a process does while it waits for a job of this kind, so that the job need not: no more than some seconds.
     prepare: Callable[[], None] | None = None
 

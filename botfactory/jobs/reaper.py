@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import end
+from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
-from botfactory.words import counted
+from botfactory.words import counted, on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
 
     Without `is_loss` this one does not count: its worker was stopped on purpose.
     """
+    kind = kind_of(job.kind)
     most = settings.JOB_MAX_ATTEMPTS - 1 if is_loss else 2**31 - 1
     held = Job.objects.filter(pk=job.pk, attempt=job.attempt, heartbeat_at=job.heartbeat_at)
     now = timezone.now()
@@ -64,10 +66,9 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
         State.FAILED,
         worked_until=until,
         error_code="worker_lost",
-        error_message=(
+        error_message=on_one_line(
             f"The worker stopped in the middle of this job {counted(settings.JOB_MAX_ATTEMPTS, 'time')}. The machine "
-            "may be out of memory: try a smaller corpus, or ask your administrator to look at the logs. What was "
-            "learned is kept: Try again goes on from the last epoch."
+            f"may be out of memory. {kind.to_take_less} Ask your administrator to look at the logs. {kind.kept}"
         ),
     ):
         return

@@ -67,7 +67,7 @@ def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResp
     job = job_or_404(request, job_id)
     by_script = request.headers.get("Accept", "").startswith("application/json")
     if action == "cancel" and services.asks_before_cancel(job) and not by_script and "confirmed" not in request.POST:
-        return render(request, "jobs/cancel.html", {"job": job})
+        return render(request, kind_of(job.kind).cancel_template, {"job": job})
     act = {"cancel": services.cancel, "stop": services.stop, "retry": services.retry}[action]
     error: dict[str, Any] | None = None
     try:

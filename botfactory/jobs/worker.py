@@ -28,7 +28,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.reaper import interrupt, is_abandoned
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
-from botfactory.words import counted
+from botfactory.words import counted, on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -124,10 +124,10 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
         logger.warning("job %s: attempt %s was overtaken and writes nothing more", job.pk, handle.attempt)
     except SoftTimeLimitExceeded:
         message = (
-            f"This took longer than the {counted(settings.JOB_TIME_LIMIT_MINUTES, 'minute')} a job may take. Choose "
-            "fewer epochs or fewer posts, or ask your administrator to raise JOB_TIME_LIMIT_MINUTES."
+            f"This took longer than the {counted(settings.JOB_TIME_LIMIT_MINUTES, 'minute')} a job may take. "
+            f"{kind.to_take_less} Your administrator can raise JOB_TIME_LIMIT_MINUTES."
         )
-        _end(handle, State.FAILED, code="time_limit", message=message)
+        _end(handle, State.FAILED, code="time_limit", message=on_one_line(message))
     except KeyboardInterrupt:
         _end(handle, State.CANCELLED)
         raise
@@ -165,7 +165,8 @@ def _interrupted(handle: JobHandle, cause: Cause, error: Exception) -> None:
     logger.warning("job %s: attempt %s was interrupted (%s): %s", job.pk, handle.attempt, cause, error)
     number = _patiently(lambda: interruptions.setbacks(job, cause)) + 1
     if reaction.most is not None and number >= reaction.most:
-        message = reaction.given_up.format(times=counted(reaction.most or 0, "time"))
+        told = {"times": counted(reaction.most or 0, "time"), "to_take_less": kind_of(job.kind).to_take_less}
+        message = on_one_line(reaction.given_up.format(**told))
         _end(handle, State.FAILED, code=reaction.code, message=message)
         return
     _put_back(handle, at=now + interruptions.pause(cause, number), message=reaction.sentence, cause=cause)

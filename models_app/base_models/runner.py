@@ -250,6 +250,9 @@ def register() -> None:
             describe=epochs.TRAIN_BASE,
             preemptible=True,
             keeps_the_best=True,
+            cancel_template="models_app/cancel_training.html",
+            to_take_less="Choose a smaller network.",
+            kept="What was learned is kept: Try again goes on from there.",
         )
     )
     register_kind(

@@ -87,7 +87,7 @@ def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
 @pytest.fixture
 def training(alice: User) -> Job:
     """A job that runs and could keep what it has."""
-    kind("test", count_to_three, keeps_the_best=True)
+    kind("test", count_to_three, keeps_the_best=True, cancel_template="models_app/cancel_training.html")
     job = services.submit(owner=alice, kind="test", title="A test", arguments={})
     claimed = worker.claim(job.pk)
     assert claimed is not None
