@@ -2,7 +2,7 @@
 FROM node:22-slim AS pages
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund --ignore-scripts
+RUN npm ci --omit=dev --no-audit --no-fund --ignore-scripts
 
 FROM python:3.12-slim
 # "gpu" brings the CUDA libraries: docker build --build-arg EXTRA=gpu

@@ -7,6 +7,8 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 # Modules are compiled here, once: where Python may not write beside them, each process would do it again.
 UV := UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 .uv/bin/uv
+# Node and npm of this machine, or those of a wheel.
+WITH_NODE := PATH="$$PATH:$(CURDIR)/.uv/node/bin"
 export PYTHONUNBUFFERED := 1
 
 .PHONY: run setup test lint clean
@@ -16,14 +18,18 @@ run: setup
 
 setup: .venv/.ready node_modules/.ready
 
-test: .venv/.ready-dev node_modules/.ready lint
+test: .venv/.ready-dev node_modules/.ready-dev lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: .venv/.ready-dev
+lint: .venv/.ready-dev node_modules/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/typos
+	find templates -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
+	$(WITH_NODE) node_modules/.bin/biome lint --error-on-warnings static/js
+	$(WITH_NODE) node_modules/.bin/tsc
 
 clean:
 	rm -rf .venv .uv node_modules
@@ -45,9 +51,16 @@ clean:
 	@$(UV) sync --quiet --frozen --inexact --python .uv/bin/python
 	@touch $@ .venv/.ready
 
-# npm of this machine, or the one of a wheel.
+define npm_ci
+@if ! command -v npm >/dev/null; then \
+  UV_PROJECT_ENVIRONMENT=.uv/node $(UV) sync --quiet --frozen --only-group node --python .uv/bin/python; fi
+@$(WITH_NODE) npm ci --loglevel=error --no-audit --no-fund --ignore-scripts $(1) >/dev/null
+endef
+
 node_modules/.ready: package.json package-lock.json | .uv/bin/uv
-	@if ! command -v npm >/dev/null; then \
-	  UV_PROJECT_ENVIRONMENT=.uv/node $(UV) sync --quiet --frozen --only-group node --python .uv/bin/python; fi
-	@PATH="$$PATH:$(CURDIR)/.uv/node/bin" npm ci --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null
+	$(call npm_ci,--omit=dev)
 	@touch $@
+
+node_modules/.ready-dev: package.json package-lock.json | .uv/bin/uv
+	$(call npm_ci)
+	@touch $@ node_modules/.ready

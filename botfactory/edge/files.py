@@ -1,7 +1,8 @@
-"""Static files: compressed, and under names with the hash of what is in them, so that browsers keep them for a year.
+"""Serve static files compressed and under names that contain their hash, so that browsers keep them for a year.
 
-Made in memory when a page first needs one: no step to run, nothing to write, nothing that can be out of date. Imports
-of ES modules and addresses in style sheets are rewritten to these names. With DEBUG nothing of this is done.
+Each file is made in memory when a page first needs it: no build step, nothing to write, nothing out of date.
+Imports of ES modules and addresses in style sheets are rewritten to the hashed names. In a style sheet, each line
+`@import "other.css";` is replaced by that file, so a page loads one. With DEBUG, files are served as they are.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _IMPORTED: Final = re.compile(
 _NAMED: Final = re.compile(
     r"""(?P<before>url\(\s*["']?|@import\s+["'])(?P<name>[^"')\s:#?]+)(?P<after>[^"')\s]*["']?)"""
 )
+#: A line of a style sheet that is replaced by the file it imports.
+_IMPORT_LINE: Final = re.compile(r"""^@import "(?P<name>[^":\s]+)";$""", re.MULTILINE)
 _REFERENCES: Final = {".js": _IMPORTED, ".mjs": _IMPORTED, ".css": _NAMED}
 #: Those of the pages; the rest as this machine knows them.
 _TYPES: Final = {
@@ -102,26 +105,49 @@ def hashed_name(name: str) -> str:
 
 
 def _rewritten(name: str, body: bytes, references: re.Pattern[str]) -> bytes:
-    """Return the text of a file with hashed names in the place of those of other static files; others stay.
+    """Return the text of a file with the hashed names of other static files; unknown names stay.
 
-    So does the name of a file that refers back to this one: neither hash could be known before the other.
+    The name of a file that refers back to this one stays too: neither hash could be known before the other.
     """
     waiting = _waiting.get() | {name}
 
-    def replaced(found: re.Match[str]) -> str:
+    def target_of(found: re.Match[str]) -> str | None:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), found["name"]))
-        if target in waiting or target not in paths():
+        return None if target in waiting or target not in paths() else target
+
+    def imported(found: re.Match[str]) -> str:
+        target = target_of(found)
+        if target is None:
+            return found[0]
+        return _moved(static_file(target).body.decode(), posixpath.dirname(found["name"]))
+
+    def replaced(found: re.Match[str]) -> str:
+        target = target_of(found)
+        if target is None:
             return found[0]
         hashed = posixpath.basename(hashed_name(target))
         return found["before"] + posixpath.join(posixpath.dirname(found["name"]), hashed) + found["after"]
 
     token = _waiting.set(waiting)
     try:
-        return references.sub(replaced, body.decode()).encode()
+        text = body.decode()
+        if references is _NAMED:
+            text = _IMPORT_LINE.sub(imported, text)
+        return references.sub(replaced, text).encode()
     except UnicodeDecodeError:
         return body
     finally:
         _waiting.reset(token)
+
+
+def _moved(text: str, folder: str) -> str:
+    """Return the text of a style sheet in `folder` with addresses relative to the file that imports it."""
+
+    def moved(found: re.Match[str]) -> str:
+        is_absolute = found["after"].startswith(":")
+        return found[0] if is_absolute else found["before"] + posixpath.join(folder, found["name"]) + found["after"]
+
+    return _NAMED.sub(moved, text)
 
 
 def _type_of(name: str) -> str:

@@ -2,11 +2,14 @@
 
 const { document: address, csrfToken } = document.body.dataset;
 
-window.SwaggerUIBundle({
+// It comes as a classic script, before this module.
+const { SwaggerUIBundle } = /** @type {Window & { SwaggerUIBundle?: any }} */ (window);
+
+SwaggerUIBundle({
   url: address,
   dom_id: "#swagger-ui",
   layout: "BaseLayout",
-  presets: [window.SwaggerUIBundle.presets.apis],
+  presets: [SwaggerUIBundle.presets.apis],
   deepLinking: true,
   // No validator of somebody else's.
   validatorUrl: null,

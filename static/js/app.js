@@ -4,18 +4,20 @@ import "./copy.js";
 import "./dialogs.js";
 import "./spark.js";
 import "./writing.js";
-import { setText } from "./dom.js";
+import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
 
-for (const node of document.querySelectorAll("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
-for (const node of document.querySelectorAll("time[datetime]")) node.title = new Date(node.dateTime).toLocaleString();
+for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
+for (const node of all("time[datetime]")) {
+  node.title = new Date(node.getAttribute("datetime")).toLocaleString();
+}
 
 document.addEventListener("htmx:sendError", () => note("The server could not be reached. Try once more."));
 document.addEventListener("htmx:responseError", () => note("The server could not do that. Try once more, or reload the page."));
 
 // A button pressed twice asks once: else two trainings would be queued. Forms with scripts of their own see to it themselves.
 document.addEventListener("submit", (submission) => {
-  const form = submission.target;
+  const form = /** @type {HTMLFormElement} */ (targetOf(submission));
   const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], #new-corpus");
   if (!isOurs || submission.defaultPrevented) return;
   if (form.dataset.sent) submission.preventDefault();
@@ -23,7 +25,7 @@ document.addEventListener("submit", (submission) => {
 });
 // The page may come back from the browser's memory, and may ask again then.
 window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const form of all("form[data-sent]")) delete form.dataset.sent;
 });
 
 function note(text) {

@@ -1,6 +1,6 @@
 // The page of an evaluation: a row for each model as soon as it is measured, the best first.
 
-import { byId, element, setBar, setText } from "./dom.js";
+import { byId, element, setBar, setText, tableById } from "./dom.js";
 import { count, duration, hasEnded, plural, standing } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
 
@@ -19,7 +19,7 @@ function render(job, isLive) {
   setText(byId("where"), whereSentence(job));
   setBar(byId("bar"), job.state === "succeeded" ? 1 : (job.progress.fraction ?? 0));
   const sorted = [...rows.values()].sort((a, b) => a.bits_per_character - b.bits_per_character);
-  const body = byId("measured").tBodies[0];
+  const body = tableById("measured").tBodies[0];
   if (body.rows.length !== sorted.length) {
     body.replaceChildren(
       ...sorted.map((row, place) =>

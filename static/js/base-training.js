@@ -1,28 +1,32 @@
 // The page of a base model in training: the curve by minutes or megabytes, from the snapshot and the events.
 
-import { LossChart, bestOf } from "./chart.js";
-import { byId, element, show } from "./dom.js";
-import { hasEnded, moment, plural, standing } from "./format.js";
-import { announce, stateSentence, followJob } from "./job-page.js";
-import { TrainingProgress } from "./training-progress.js";
+import { LossChart } from "./chart.js";
+import { byId } from "./dom.js";
+import { moment, plural } from "./format.js";
+import { LossTable } from "./loss-table.js";
+import { followTraining } from "./training-page.js";
 
 const page = byId("training");
 const { unit } = page.dataset;
 const budget = Number(page.dataset.budget);
-const progress = new TrainingProgress();
 const chart = new LossChart(byId("chart"), { isLive: true, isContinuous: true });
+const table = new LossTable(
+  (row) => [
+    row.minutes.toFixed(1),
+    row.megabytes.toFixed(1),
+    ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => value.toFixed(3)),
+  ],
+  (best) =>
+    `Training and validation loss by ${unit}. Best so far: ${best.validation_loss.toFixed(3)} after ${best[unit].toFixed(1)} ${unit}.`,
+);
 
-/** The validations, in order. Where an attempt goes on from what the one before had saved, what came after comes again. */
+/** The validations, in order. An attempt that resumes from a saved state repeats those after it. */
 let rows = [];
-let drawn = "";
 
 function onEvent({ kind, payload }) {
   if (kind !== "validation") return;
   rows = [...rows.filter((row) => row.megabytes < payload.megabytes), payload];
 }
-
-const whereSentence = (job) =>
-  standing(job, { succeeded: () => "The model is ready", failed: "The training failed", running: atWork });
 
 function atWork(job) {
   const { phase, minutes, megabytes } = job.progress;
@@ -44,54 +48,22 @@ function phaseSentence(job) {
   return job.progress.phase === "saving" ? "" : "Reading the posts and building the network.";
 }
 
-function renderTable() {
-  const key = JSON.stringify(rows);
-  if (key === drawn) return;
-  drawn = key;
-  const best = bestOf(rows);
-  byId("losses").tBodies[0].replaceChildren(
-    ...rows.map((row) =>
-      element(
-        "tr",
-        { className: row === best ? "best" : "" },
-        element("th", { scope: "row" }, row.minutes.toFixed(1), ...(row === best ? [" ", element("span", { className: "best-mark" }, "best")] : [])),
-        ...[row.megabytes.toFixed(1), ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => value.toFixed(3))].map((text) =>
-          element("td", { className: "num" }, text),
-        ),
-      ),
-    ),
-  );
-  show(byId("losses"), rows.length > 0);
-  if (best) {
-    byId("chart").setAttribute(
-      "aria-label",
-      `Training and validation loss by ${unit}. Best so far: ${best.validation_loss.toFixed(3)} after ${best[unit].toFixed(1)} ${unit}. ` +
-        "The same numbers are in the table below.",
-    );
-  }
-}
-
-let spoken = 0;
-
-function render(job, isLive) {
-  progress.show(job, whereSentence(job), phaseSentence(job), job.progress.bytes_per_second);
-  const { phase, loss } = job.progress;
-  const isTraining = job.state === "running" && phase === "training";
+function draw(job, isLearning) {
   const points = rows.map((row) => ({ ...row, epoch: row[unit] }));
-  const now = isTraining && Number.isFinite(loss) ? { at: job.progress[unit], loss } : null;
+  const now = isLearning ? { at: job.progress[unit], loss: job.progress.loss } : null;
   chart.show(points, now, Math.max(budget, ...points.map((row) => row.epoch)));
-  renderTable();
-  show(byId("no-points"), rows.length === 0 && !hasEnded(job.state));
-  show(byId("open-bases"), job.state === "succeeded");
-  if (isLive && rows.length > spoken) {
-    const newest = rows[rows.length - 1];
-    announce(`${newest[unit].toFixed(1)} ${unit}: validation loss ${newest.validation_loss.toFixed(3)}.`);
-  }
-  spoken = rows.length;
+  table.show(rows);
+  return rows;
 }
 
-followJob({
-  render,
+followTraining({
+  ready: "The model is ready",
+  atWork,
+  phase: phaseSentence,
+  speed: (progress) => progress.bytes_per_second,
   onEvent,
-  sentence: (job) => stateSentence(job, whereSentence(job), phaseSentence(job)),
+  draw,
+  news: (newest) => `${newest[unit].toFixed(1)} ${unit}: validation loss ${newest.validation_loss.toFixed(3)}.`,
+  placeholder: "no-points",
+  wayOn: "open-bases",
 });

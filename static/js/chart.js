@@ -1,7 +1,7 @@
 // Training and validation loss by epoch, or by something that is not counted in steps, on uPlot. Colours come from the page's own variables, also when they change.
 
 // A script of the page, before this module: uPlot comes minified as a classic script only.
-const { uPlot } = window;
+const { uPlot } = /** @type {Window & { uPlot?: any }} */ (window);
 
 const HEIGHT = 260;
 

@@ -1,5 +1,7 @@
 // Buttons that copy a post, or all of them, or the entries of the list that data-copy-from names.
 
+import { all, targetOf } from "./dom.js";
+
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -18,7 +20,7 @@ async function copy(text) {
 }
 
 document.addEventListener("click", async (click) => {
-  const button = click.target.closest("[data-copy], [data-copy-all], [data-copy-from]");
+  const button = /** @type {HTMLElement | null} */ (targetOf(click).closest("[data-copy], [data-copy-all], [data-copy-from]"));
   if (!button) return;
   const texts = button.dataset.copyFrom ? entries(button.dataset.copyFrom) : posts(button);
   const before = button.dataset.word ?? button.textContent;
@@ -28,7 +30,7 @@ document.addEventListener("click", async (click) => {
 });
 
 function entries(list) {
-  return [...document.querySelectorAll(`${list} > li`)].map((entry) => entry.textContent.trim());
+  return all(`${list} > li`).map((entry) => entry.textContent.trim());
 }
 
 function posts(button) {

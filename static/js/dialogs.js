@@ -1,18 +1,23 @@
 // Buttons that open a <dialog>, and the menu of the account.
 
+import { dialogById, targetOf } from "./dom.js";
+
+const openMenus = () => /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details[data-menu][open]"));
+
 document.addEventListener("click", (click) => {
-  const opener = click.target.closest("[data-open-dialog]");
-  if (opener) document.getElementById(opener.dataset.openDialog)?.showModal();
+  const target = targetOf(click);
+  const opener = /** @type {HTMLElement | null} */ (target.closest("[data-open-dialog]"));
+  if (opener) dialogById(opener.dataset.openDialog)?.showModal();
   // A click beside the dialog's content closes it.
-  if (click.target instanceof HTMLDialogElement && click.target.open) click.target.close();
-  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    if (!menu.contains(click.target)) menu.open = false;
+  if (target instanceof HTMLDialogElement && target.open) target.close();
+  for (const menu of openMenus()) {
+    if (!menu.contains(target)) menu.open = false;
   }
 });
 
 document.addEventListener("keydown", (key) => {
   if (key.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+  for (const menu of openMenus()) {
     menu.open = false;
     menu.querySelector("summary").focus();
   }

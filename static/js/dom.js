@@ -1,6 +1,29 @@
 // Small helpers. Texts go in through textContent only: posts are somebody else's.
 
+/** @param {string} id */
 export const byId = (id) => document.getElementById(id);
+/** @param {string} id */
+export const tableById = (id) => /** @type {HTMLTableElement} */ (byId(id));
+/** @param {string} id */
+export const linkById = (id) => /** @type {HTMLAnchorElement} */ (byId(id));
+/** @param {string} id */
+export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
+/** @param {string} id */
+export const buttonById = (id) => /** @type {HTMLButtonElement} */ (byId(id));
+/** @param {string} id */
+export const dialogById = (id) => /** @type {HTMLDialogElement} */ (byId(id));
+
+/**
+ * All elements that match.
+ * @param {string} selector
+ */
+export const all = (selector) => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector))];
+
+/**
+ * The element that an event happened to.
+ * @param {Event} event
+ */
+export const targetOf = (event) => /** @type {HTMLElement} */ (event.target);
 
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);

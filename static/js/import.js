@@ -1,4 +1,4 @@
-import { byId, element, setBar, setText, show } from "./dom.js";
+import { byId, element, linkById, setBar, setText, show } from "./dom.js";
 import { count, hasEnded, pauseSentence, plural, waitingSentence } from "./format.js";
 import { followJob, stateSentence } from "./job-page.js";
 
@@ -73,14 +73,14 @@ function render(job) {
   if (hasEnded(job.state)) setBar(bar, job.state === "succeeded" ? 1 : 0);
   else if (job.state === "running") setBar(bar, job.progress.fraction ?? null);
   else setBar(bar, job.progress.fraction ?? 0);
-  const open = byId("go-on");
+  const open = linkById("go-on");
   show(open, job.state === "succeeded");
   if (job.state !== "succeeded") {
     wasAtWork = true;
     return;
   }
   open.href = `${page.dataset.corpora}${job.result.corpus}/`;
-  const ago = new Date(page.dataset.now) - new Date(job.finished_at);
+  const ago = Date.parse(page.dataset.now) - Date.parse(job.finished_at);
   const justEnded = ago < JUST_ENDED_MS && document.referrer.includes(page.dataset.corpora);
   if (!wasAtWork && !justEnded) setText(byId("phase"), "All posts are here.");
   else if (!isGoing) {

@@ -1,6 +1,6 @@
 // What the pages of all jobs share: state, buttons, announcements, the state of the line.
 
-import { byId, readJson, setText, show } from "./dom.js";
+import { all, byId, dialogById, readJson, setText, show, targetOf } from "./dom.js";
 import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 
@@ -18,9 +18,9 @@ export function followJob({ render, onEvent, sentence }) {
     const badge = document.querySelector("[data-live-state]");
     setText(badge, stateWord(job.state));
     badge.className = `state ${job.state}`;
-    const forms = [...document.querySelectorAll("form[data-job-action]")];
+    const forms = all("form[data-job-action]");
     // A dialog that has nothing left to ask about gives the focus back to the button that opened it.
-    if (!asksFirst(job)) for (const { dataset } of forms) if (dataset.asks) byId(dataset.asks).close();
+    if (!asksFirst(job)) for (const { dataset } of forms) if (dataset.asks) dialogById(dataset.asks).close();
     const focused = forms.find((form) => form.contains(document.activeElement));
     for (const form of forms) show(form, isPossible(form.dataset.jobAction, job));
     if (focused?.hidden) focusNear(focused);
@@ -50,11 +50,11 @@ export function followJob({ render, onEvent, sentence }) {
   });
 
   document.addEventListener("submit", async (submission) => {
-    const form = submission.target.closest("form[data-job-action]");
+    const form = /** @type {HTMLFormElement | null} */ (targetOf(submission).closest("form[data-job-action]"));
     if (!form) return;
     submission.preventDefault();
     if (form.dataset.asks && asksFirst(job)) {
-      byId(form.dataset.asks).showModal();
+      dialogById(form.dataset.asks).showModal();
       return;
     }
     form.closest("dialog")?.close();

@@ -1,6 +1,6 @@
 // The cards of running jobs on the dashboard and in the list of jobs.
 
-import { setBar, setText } from "./dom.js";
+import { all, setBar, setText } from "./dom.js";
 import { duration, hasEnded, plural, stateWord, waitingSentence } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 
@@ -37,4 +37,4 @@ function follow(card) {
   });
 }
 
-[...document.querySelectorAll("[data-live-job]")].slice(0, MOST).forEach(follow);
+all("[data-live-job]").slice(0, MOST).forEach(follow);

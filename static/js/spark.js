@@ -1,8 +1,10 @@
 // The small curve on a bot's card.
 
+import { all } from "./dom.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
-for (const spark of document.querySelectorAll("svg[data-losses]")) {
+for (const spark of all("svg[data-losses]")) {
   const width = Math.max(60, spark.clientWidth);
   spark.setAttribute("viewBox", `0 0 ${width} 40`);
   const losses = spark.dataset.losses.trim().split(/\s+/).map(Number);

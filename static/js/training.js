@@ -1,14 +1,12 @@
 // The page of a training. Everything on it comes from the snapshot and the events, so that it is whole after a reload.
 
 import { Curve } from "./curve.js";
-import { byId, element, show } from "./dom.js";
-import { hasEnded, moment, plural, standing, waitingSentence } from "./format.js";
-import { announce, stateSentence, followJob } from "./job-page.js";
-import { TrainingProgress } from "./training-progress.js";
+import { byId, element, linkById, show } from "./dom.js";
+import { moment, plural, waitingSentence } from "./format.js";
+import { followTraining } from "./training-page.js";
 
 const page = byId("training");
 const planned = Number(page.dataset.epochs);
-const progress = new TrainingProgress();
 const curve = new Curve(planned, { isLive: true });
 
 /** The epochs by number: a job that goes on after an interruption may report one twice, and it is still one. */
@@ -27,9 +25,6 @@ function onEvent({ kind, payload }) {
 }
 
 const inOrder = () => [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
-
-const whereSentence = (job) =>
-  standing(job, { succeeded: () => "The bot is ready", failed: "The training failed", running: atWork });
 
 function atWork(job) {
   const { phase, epoch, epochs: of } = job.progress;
@@ -86,27 +81,23 @@ function renderSamples(rows) {
   );
 }
 
-function render(job, isLive) {
+function draw(job, isLearning) {
   const rows = inOrder();
-  progress.show(job, whereSentence(job), phaseSentence(job), job.progress.characters_per_second);
-  const { phase, epoch, step, steps, loss, trail } = job.progress;
-  const isLearning = job.state === "running" && phase === "training" && Number.isFinite(loss) && !epochs.has(epoch);
-  curve.show(rows, isLearning ? { at: epoch - 1 + step / steps, loss, trail } : null);
-  show(byId("no-epochs"), rows.length === 0 && !hasEnded(job.state));
+  const { epoch, step, steps, loss, trail } = job.progress;
+  curve.show(rows, isLearning && !epochs.has(epoch) ? { at: epoch - 1 + step / steps, loss, trail } : null);
   renderSamples(rows);
-  const open = byId("open-bot");
-  show(open, job.state === "succeeded");
-  if (job.result.model) open.href = `${page.dataset.models}${job.result.model}/`;
-  if (isLive && rows.length > spoken) {
-    const newest = rows[rows.length - 1];
-    announce(`Epoch ${newest.epoch} of ${planned} is done. Validation loss ${newest.validation_loss.toFixed(2)}.`);
-  }
-  spoken = rows.length;
+  if (job.result.model) linkById("open-bot").href = `${page.dataset.models}${job.result.model}/`;
+  return rows;
 }
 
-let spoken = 0;
-followJob({
-  render,
+followTraining({
+  ready: "The bot is ready",
+  atWork,
+  phase: phaseSentence,
+  speed: (progress) => progress.characters_per_second,
   onEvent,
-  sentence: (job) => stateSentence(job, whereSentence(job), phaseSentence(job)),
+  draw,
+  news: (newest) => `Epoch ${newest.epoch} of ${planned} is done. Validation loss ${newest.validation_loss.toFixed(2)}.`,
+  placeholder: "no-epochs",
+  wayOn: "open-bot",
 });

@@ -1,12 +1,12 @@
 // The form that brings posts. Without this file it is a plain form; with it, hints, and a bar while a large file travels.
 
 import { onlyPosts, ownerOf } from "./archive-posts.js";
-import { byId, setText, show } from "./dom.js";
+import { buttonById, byId, inputById, setText, show } from "./dom.js";
 import { count, plural } from "./format.js";
 
-const form = byId("new-corpus");
-const file = byId("id_file");
-const text = byId("id_text");
+const form = /** @type {HTMLFormElement} */ (byId("new-corpus"));
+const file = inputById("id_file");
+const text = inputById("id_text");
 const READABLE = /\.(zip|js|txt|csv|json|jsonl|ndjson)(\.gz)?$/i;
 
 function size(bytes) {
@@ -27,7 +27,7 @@ function sentOf(chosen) {
 let named = "";
 function nameOwner(chosen, name) {
   if (file.files[0] !== chosen) return;
-  const field = byId("id_account");
+  const field = inputById("id_account");
   if (name || field.value === named) field.value = name;
   named = name;
 }
@@ -72,7 +72,7 @@ function ended() {
   request = null;
   isBusy = false;
   show(byId("uploading"), false);
-  byId("bring").disabled = false;
+  buttonById("bring").disabled = false;
 }
 
 function answered() {
@@ -98,8 +98,8 @@ form.addEventListener("submit", async (submission) => {
   show(byId("upload-error"), false);
   show(byId("uploading"), true);
   setText(byId("uploading-text"), "Sending the file…");
-  byId("bring").disabled = true;
-  const bar = byId("uploading-bar");
+  buttonById("bring").disabled = true;
+  const bar = /** @type {HTMLProgressElement} */ (byId("uploading-bar"));
   bar.value = 0;
   data.set("file", await sentOf(chosen), chosen.name);
   // What is sent of an archive does not say whose it is any more.

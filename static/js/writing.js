@@ -9,7 +9,7 @@ document.addEventListener("htmx:beforeRequest", (event) => during(event, (form, 
 document.addEventListener("htmx:afterRequest", (event) => during(event, (form, button) => {
   button.removeAttribute("aria-disabled");
   // Errors are alerts and speak for themselves.
-  const heading = event.detail.successful ? document.querySelector("#generation h2") : null;
+  const heading = /** @type {CustomEvent} */ (event).detail.successful ? document.querySelector("#generation h2") : null;
   say(form, heading ? `${heading.textContent.trim()}.` : "");
 }));
 

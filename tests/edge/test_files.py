@@ -86,6 +86,30 @@ def test_a_name_changes_with_what_the_file_imports(settings: Any, tmp_path: Path
     assert second["a.css"][1] == f'a{{b:url("{dot}#x") url(data:x) url(/img/dot.svg)}}@import "other.css";'
 
 
+def test_a_style_sheet_comes_with_those_that_it_imports(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "css/base").mkdir(parents=True)
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img/dot.svg").write_text("<svg/>")
+    (tmp_path / "css/a.css").write_text('/* all */\n@import "base/b.css";\n@import "c.css";\n@import "no.css";\na{}\n')
+    (tmp_path / "css/base/b.css").write_text("b{x:url(../../img/dot.svg) url(data:x) url(/img/dot.svg)}\n")
+    (tmp_path / "css/c.css").write_text('c{}\n@import "a.css";\n')
+    settings.STATICFILES_DIRS = [tmp_path]
+    first = remade()
+    dot = posixpath.basename(first["img/dot.svg"][0])
+    b = f"b{{x:url(base/../../img/{dot}) url(data:x) url(/img/dot.svg)}}\n"
+    assert first["css/a.css"][1] == f'/* all */\n{b}\nc{{}}\n@import "a.css";\n\n@import "no.css";\na{{}}\n'
+    (tmp_path / "css/base/b.css").write_text("b{}\n")
+    assert remade()["css/a.css"][0] != first["css/a.css"][0]
+
+
+def test_every_style_sheet_of_ours_is_part_of_a_page() -> None:
+    folder = Path(django_settings.BASE_DIR) / "static" / "css"
+    imported = re.findall(r'^@import "(.+)";$', (folder / "app.css").read_text(), re.MULTILINE)
+    parts = [str(path.relative_to(folder)) for path in folder.glob("*/*.css")]
+    assert sorted(imported) == sorted(parts) and len(parts) > 10
+    assert "@import" not in files.static_file("css/app.css").body.decode()
+
+
 def test_files_that_import_each_other_are_served_all_the_same(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text('import "./b.js";')
     (tmp_path / "b.js").write_text('import "./a.js";')

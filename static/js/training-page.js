@@ -1,0 +1,39 @@
+// What the pages of all trainings share: progress, the way on, and each new validation said aloud.
+
+import { byId, show } from "./dom.js";
+import { hasEnded, standing } from "./format.js";
+import { announce, followJob, stateSentence } from "./job-page.js";
+import { TrainingProgress } from "./training-progress.js";
+
+/**
+ * Follow a training.
+ * @param {object} page
+ * @param {string} page.ready says that the training has succeeded
+ * @param {(job: any) => string} page.atWork says in a few words how far a running job is
+ * @param {(job: any) => string} page.phase says what happens next
+ * @param {(progress: any) => number} page.speed gives characters or bytes per second
+ * @param {(event: any) => void} page.onEvent takes each event once
+ * @param {(job: any, isLearning: boolean) => any[]} page.draw draws the measurements and returns them in order;
+ *   `isLearning`: the job's progress has a loss
+ * @param {(newest: any) => string} page.news describes the newest measurement
+ * @param {string} page.placeholder id of the element shown before the first measurement
+ * @param {string} page.wayOn id of the link shown after success
+ */
+export function followTraining(page) {
+  const progress = new TrainingProgress();
+  const where = (job) => standing(job, { succeeded: () => page.ready, failed: "The training failed", running: page.atWork });
+  let spoken = 0;
+  followJob({
+    onEvent: page.onEvent,
+    sentence: (job) => stateSentence(job, where(job), page.phase(job)),
+    render: (job, isLive) => {
+      progress.show(job, where(job), page.phase(job), page.speed(job.progress));
+      const { phase, loss } = job.progress;
+      const rows = page.draw(job, job.state === "running" && phase === "training" && Number.isFinite(loss));
+      show(byId(page.placeholder), rows.length === 0 && !hasEnded(job.state));
+      show(byId(page.wayOn), job.state === "succeeded");
+      if (isLive && rows.length > spoken) announce(page.news(rows.at(-1)));
+      spoken = rows.length;
+    },
+  });
+}
