@@ -1,8 +1,8 @@
-// The interactive page of the API: swagger-ui, as who is signed in or by the token that is typed into it.
+// The interactive API docs: swagger-ui, with the session or with a token that the person types in.
 
 const { document: address, csrfToken } = document.body.dataset;
 
-// It comes as a classic script, before this module.
+// A classic script that runs before this module.
 const { SwaggerUIBundle } = /** @type {Window & { SwaggerUIBundle?: any }} */ (window);
 
 SwaggerUIBundle({
@@ -11,7 +11,7 @@ SwaggerUIBundle({
   layout: "BaseLayout",
   presets: [SwaggerUIBundle.presets.apis],
   deepLinking: true,
-  // No validator of somebody else's.
+  // No third-party validator.
   validatorUrl: null,
   requestInterceptor: (request) => {
     request.headers["X-CSRFToken"] = csrfToken;

@@ -1,4 +1,4 @@
-// What every page needs.
+// Scripts of every page.
 
 import "./copy.js";
 import "./dialogs.js";
@@ -15,7 +15,7 @@ for (const node of all("time[datetime]")) {
 document.addEventListener("htmx:sendError", () => note("The server could not be reached. Try once more."));
 document.addEventListener("htmx:responseError", () => note("The server could not do that. Try once more, or reload the page."));
 
-// A button pressed twice asks once: else two trainings would be queued. Forms with scripts of their own see to it themselves.
+// Pressing a button twice submits once: otherwise two trainings would be queued. Forms with their own scripts handle this themselves.
 document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
   const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], #new-corpus");
@@ -23,7 +23,7 @@ document.addEventListener("submit", (submission) => {
   if (form.dataset.sent) submission.preventDefault();
   form.dataset.sent = "yes";
 });
-// The page may come back from the browser's memory, and may ask again then.
+// A page restored from the back/forward cache may submit again.
 window.addEventListener("pageshow", () => {
   for (const form of all("form[data-sent]")) delete form.dataset.sent;
 });

@@ -1,5 +1,5 @@
-// Of an X archive only the post files: a zip of many gigabytes becomes one of a few megabytes before it is sent, and its
-// messages, addresses and pictures never leave this computer. The packed bytes are copied as they are, by reference.
+// Takes only the post files out of an X archive. A ZIP of many gigabytes becomes one of a few megabytes before it is sent;
+// messages, addresses and pictures never leave this computer. The packed bytes are copied by reference, as they are.
 
 const POST_FILE = /^(?:[^/]+\/)*(?:(?:data\/)?(?:note-)?tweets?(?:-part\d{1,6})?\.js|data\/js\/tweets\/\d{4}_\d{2}\.js|tweets\.csv)$/;
 const LITTER = /(?:^|\/)(?:__MACOSX\/|\._)/;
@@ -14,11 +14,11 @@ const SEE_EXTRA = 0xffffffff;
 const LONGEST_DIRECTORY = 256 * 1024 * 1024;
 const MOST_FILES = 5000;
 
-/** What names the account: account.js of an archive of today, user_details.js of one before 2019. */
+/** The file that names the account: account.js today, user_details.js before 2019. */
 const OWNER_FILE = /^(?:[^/]+\/)*(?:(?:data\/)?account\.js|data\/js\/user_details\.js)$/;
 const LARGEST_OWNER_FILE = 1024 * 1024;
 
-/** The @name of the account whose archive this is, "" where it gives none. Nothing else of that file is looked at. */
+/** Return the @name of the archive's account, or "" if it gives none. Nothing else in that file is read. */
 export async function ownerOf(file) {
   try {
     const [entry] = await entriesOf(file, OWNER_FILE);
@@ -36,8 +36,8 @@ export async function ownerOf(file) {
 }
 
 /**
- * A zip of nothing but the post files, under the same name. Null where the file is no zip or holds no posts that could
- * be taken out: it is for the server to say what is wrong with it.
+ * Return a ZIP of the post files only, under the same name. Return null if the file isn't a ZIP or has no post files: the
+ * server then says what is wrong.
  */
 export async function onlyPosts(file) {
   try {
@@ -56,7 +56,7 @@ async function viewOf(file, start, end) {
 
 const large = (view, at) => Number(view.getBigUint64(at, true));
 
-/** Where the directory begins and ends, and how many bytes of something else stand in front of the zip. */
+/** Return where the directory starts and ends, and how many other bytes come before the ZIP. */
 async function directoryOf(file) {
   const back = Math.max(0, file.size - 22 - 0xffff);
   const tail = await viewOf(file, back, file.size);
@@ -74,7 +74,7 @@ async function directoryOf(file) {
   return size <= LONGEST_DIRECTORY ? { start: end - size, end, before: end - size - offset } : null;
 }
 
-/** The files of the zip whose names match. */
+/** Return the files in the ZIP whose names match. */
 async function entriesOf(file, wanted) {
   const directory = await directoryOf(file);
   if (!directory) return [];
@@ -89,7 +89,7 @@ async function entriesOf(file, wanted) {
     if (wanted.test(shown) && !LITTER.test(shown)) {
       const entry = {
         name,
-        // Without the mark that sizes follow the data: here they stand in front of it.
+        // Without the flag for sizes after the data: here they come before it.
         flags: view.getUint16(at + 8, true) & ~8,
         method: view.getUint16(at + 10, true),
         moment: view.getUint32(at + 12, true),
@@ -119,7 +119,7 @@ function sizesOf(view, at, extra, extraSize) {
   return sizes;
 }
 
-/** The packed bytes of a file in the zip, null where they are not where the directory says. */
+/** Return the packed bytes of a file in the ZIP, or null if they aren't where the directory says. */
 async function packedOf(file, entry) {
   const local = await viewOf(file, entry.offset, entry.offset + 30);
   if (local.getUint32(0, true) !== LOCAL) return null;
@@ -148,7 +148,7 @@ async function zipOf(file, entries) {
   return new File([...parts, ...directory, end], file.name, { type: "application/zip" });
 }
 
-/** The fixed part of a file's header, in front of the file or, with its place, in the directory. */
+/** Return the fixed part of a file's header, before the file or (with its place) in the directory. */
 function header(mark, length, entry, place) {
   const view = new DataView(new ArrayBuffer(length));
   const inDirectory = mark === ENTRY;

@@ -1,4 +1,4 @@
-// The page of an evaluation: a row for each model as soon as it is measured, the best first.
+// The page of an evaluation: a row for each measured model, best first.
 
 import { byId, element, setBar, setText, tableById } from "./dom.js";
 import { count, duration, hasEnded, plural, standing } from "./format.js";

@@ -1,6 +1,6 @@
-// Training and validation loss by epoch, or by something that is not counted in steps, on uPlot. Colours come from the page's own variables, also when they change.
+// Training and validation loss by epoch, or by any continuous quantity, drawn with uPlot. Colours follow the page's variables.
 
-// A script of the page, before this module: uPlot comes minified as a classic script only.
+// uPlot comes minified only as a classic script, which runs before this module.
 const { uPlot } = /** @type {Window & { uPlot?: any }} */ (window);
 
 const HEIGHT = 260;
@@ -9,14 +9,14 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The epoch with the lowest validation loss, the first of equals; null where there is none. */
+/** Return the first epoch with the lowest validation loss, or null if there are no epochs. */
 export function bestOf(epochs) {
   let best = null;
   for (const row of epochs) if (!best || row.validation_loss < best.validation_loss) best = row;
   return best;
 }
 
-/** Labels with as few decimals, one to three, as tell the places of an axis exactly. */
+/** Return axis labels with one to three decimals: the fewest that show each value exactly. */
 export function lossLabels(splits) {
   const isTold = (decimals) => splits.every((value) => Math.abs(value - value.toFixed(decimals)) < 1e-7);
   const decimals = [1, 2].find(isTold) ?? 3;
@@ -31,7 +31,7 @@ export class LossChart {
     this.isContinuous = isContinuous;
     this.rows = [];
     this.now = null;
-    /** Where `now` has been: epochs trained by then, and the mean loss on the way through the epoch. */
+    /** The path of `now`: epochs trained so far, and the mean loss within the epoch. */
     this.trail = [];
     this.epochs = 1;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
@@ -62,7 +62,7 @@ export class LossChart {
 
   #epochRange() {
     if (this.isContinuous) return [0, this.epochs * 1.02];
-    // From 0 where an epoch may be under way, so that it has room to move in.
+    // Starts at 0 while an epoch may be running, so that it has room to move.
     const first = this.isLive ? 0 : this.epochs > 1 ? 0.85 : 0.5;
     return [first, this.epochs > 1 ? this.epochs + 0.15 : 1.5];
   }
@@ -159,7 +159,7 @@ export class LossChart {
     ctx.restore();
   }
 
-  /** One line for each epoch, since the mean begins anew with each. */
+  /** Draw one line per epoch, since the mean restarts with each epoch. */
   #drawTrail(plot) {
     const { ctx } = plot;
     ctx.save();

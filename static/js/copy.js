@@ -1,4 +1,4 @@
-// Buttons that copy a post, or all of them, or the entries of the list that data-copy-from names.
+// Buttons that copy one post, all posts, or the entries of the list in data-copy-from.
 
 import { all, targetOf } from "./dom.js";
 
@@ -7,7 +7,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // A page that came over plain http, from another machine: the older way.
+    // Over plain HTTP from another machine there is no clipboard API.
     const area = document.createElement("textarea");
     area.value = text;
     area.className = "visually-hidden";

@@ -1,4 +1,4 @@
-// Buttons that open a <dialog>, and the menu of the account.
+// Buttons that open a <dialog>, and the account menu.
 
 import { dialogById, targetOf } from "./dom.js";
 
@@ -8,7 +8,7 @@ document.addEventListener("click", (click) => {
   const target = targetOf(click);
   const opener = /** @type {HTMLElement | null} */ (target.closest("[data-open-dialog]"));
   if (opener) dialogById(opener.dataset.openDialog)?.showModal();
-  // A click beside the dialog's content closes it.
+  // A click outside the dialog's content closes it.
   if (target instanceof HTMLDialogElement && target.open) target.close();
   for (const menu of openMenus()) {
     if (!menu.contains(target)) menu.open = false;

@@ -1,4 +1,4 @@
-// Small helpers. Texts go in through textContent only: posts are somebody else's.
+// Small DOM helpers. Text is set through textContent only, because posts are untrusted.
 
 /** @param {string} id */
 export const byId = (id) => document.getElementById(id);
@@ -14,13 +14,13 @@ export const buttonById = (id) => /** @type {HTMLButtonElement} */ (byId(id));
 export const dialogById = (id) => /** @type {HTMLDialogElement} */ (byId(id));
 
 /**
- * All elements that match.
+ * Return all elements that match.
  * @param {string} selector
  */
 export const all = (selector) => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector))];
 
 /**
- * The element that an event happened to.
+ * Return the element that received the event.
  * @param {Event} event
  */
 export const targetOf = (event) => /** @type {HTMLElement} */ (event.target);
@@ -35,7 +35,7 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** The text is in the element, and the page is not touched when it was there already. */
+/** Set an element's text, unless it already has that text. */
 export function setText(node, text) {
   if (node && node.textContent !== text) node.textContent = text;
 }
@@ -44,13 +44,13 @@ export function show(node, visible) {
   if (node && node.hidden === visible) node.hidden = !visible;
 }
 
-/** What json_script has put on the page. */
+/** Return the data that json_script put on the page. */
 export function readJson(id) {
   const node = byId(id);
   return node ? JSON.parse(node.textContent) : null;
 }
 
-/** A bar at a fraction of 0 to 1; null is a bar that only says that something goes on. */
+/** Set a progress bar to a fraction from 0 to 1; null makes it indeterminate. */
 export function setBar(bar, fraction) {
   if (fraction === null || fraction === undefined) bar.removeAttribute("value");
   else bar.value = Math.min(1, Math.max(0, fraction));

@@ -13,19 +13,19 @@ export function duration(seconds) {
   return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
 }
 
-/** As exact as an estimate can be: steps of 5 s, 10 s and, from ten minutes on, whole minutes. */
+/** Round an estimate to 5 s, to 10 s from one minute on, and to whole minutes from ten minutes on. */
 export function about(seconds) {
   const step = seconds < 60 ? 5 : seconds < 600 ? 10 : 60;
   return duration(Math.max(step, Math.round(seconds / step) * step));
 }
 
-/** The time of day here, such as 14:05. */
+/** Return the local time of day, such as 14:05. */
 export function clock(iso) {
   const date = new Date(iso);
   return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
-/** Day and time of day here, such as "Tue 14:05". */
+/** Return the local day and time, such as "Tue 14:05". */
 export function moment(iso) {
   return `${new Date(iso).toLocaleDateString("en-GB", { weekday: "short" })} ${clock(iso)}`;
 }
@@ -43,11 +43,11 @@ const STATES = {
 export const stateWord = (state) => STATES[state] ?? state;
 export const hasEnded = (state) => state === "succeeded" || state === "failed" || state === "cancelled";
 
-/** Whether a waiting job waits for its time: a source asked for a pause, or the machine let it down. */
+/** Return whether a queued job is paused: a source asked for it, or the machine had an error. */
 const isPaused = (job) =>
   job.state === "queued" && job.progress.phase === "waiting" && Boolean(job.progress.until) && new Date(job.progress.until) > new Date();
 
-/** Where a job stands in the queue, or what holds it up, as a sentence. */
+/** Return a sentence on a job's place in the queue, or on what holds it up. */
 export function waitingSentence(job) {
   if (job.state === "interrupted") return "The worker stopped. The job goes on by itself in a few seconds.";
   if (job.state !== "queued") return "";
@@ -57,7 +57,7 @@ export function waitingSentence(job) {
   return "Next in the queue: it starts as soon as a worker is free.";
 }
 
-/** Where a job stands, in a few words. `running` is what it says while it runs. */
+/** Return a job's status in a few words. `running` gives them while it runs. */
 export function standing(job, { succeeded, failed, running }) {
   switch (job.state) {
     case "queued":
@@ -75,10 +75,10 @@ export function standing(job, { succeeded, failed, running }) {
   }
 }
 
-/** Why a job waits for its time, with the time of day here instead of the server's. */
+/** Return why a job is paused, with the local time instead of the server's. */
 export function pauseSentence({ message, until, cause }) {
   const asked = /^(\S+) asks us to wait/.exec(message);
   if (asked) return `${asked[1]} asked us to wait until ${clock(until)}. The import goes on by itself.`;
-  // A full disk has no time: the job goes on once there is room, and the message says so.
+  // A full disk has no time: the job goes on when there is room, as the message says.
   return cause === "disk" ? message : `${message} Trying again at ${clock(until)}.`;
 }

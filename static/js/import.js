@@ -3,7 +3,7 @@ import { count, hasEnded, pauseSentence, plural, waitingSentence } from "./forma
 import { followJob, stateSentence } from "./job-page.js";
 
 const LINES = 8;
-/** A short import is faster than its page: coming from the form, so long after the end, the page goes on by itself too. */
+/** A short import ends before its page opens. Coming from the form, the page still moves on by itself for this long. */
 const JUST_ENDED_MS = 10_000;
 
 const page = byId("import");
@@ -37,23 +37,23 @@ function phaseSentence(job) {
   return "Reading the posts…";
 }
 
-/** An import that asks which column holds the posts: trying again without an answer would ask again. */
+/** Show the question which column has the posts. Trying again without an answer would only ask again. */
 function renderQuestion(job) {
   const asks = job.state === "failed" && job.error?.code === "which_column";
   show(byId("which-column"), asks);
   if (asks) show(document.querySelector('form[data-job-action="retry"]'), false);
 }
 
-/** What is wrong with the file itself is so at the next try, too. */
+/** Errors of the file itself, which another try would hit again. */
 const OF_THE_FILE = ["bad_file", "no_posts", "file_too_large", "upload_gone"];
 
-/** After an import that did not succeed: other posts in the place of these, or none. */
+/** Offer other posts, or giving up, after an import that did not succeed. */
 function renderWaysOn(job) {
   const isOver = job.state === "failed" || job.state === "cancelled";
   const isReplaceable = isOver && "replaceable" in page.dataset;
   const another = byId("another");
   show(another, isReplaceable);
-  // The answer to a question comes first.
+  // Answering a question comes first.
   another?.classList.toggle("outline", job.error?.code === "which_column");
   show(byId("give-up"), isOver);
   const isHopeless = isReplaceable && ["file", "text"].includes(page.dataset.way) && OF_THE_FILE.includes(job.error?.code);
@@ -85,7 +85,7 @@ function render(job) {
   if (!wasAtWork && !justEnded) setText(byId("phase"), "All posts are here.");
   else if (!isGoing) {
     isGoing = true;
-    // In place of this page, so that Back leads to where the person came from.
+    // Replaces this page, so that Back leads to where the person came from.
     setTimeout(() => location.replace(open.href), wasAtWork ? 700 : 300);
   }
 }

@@ -1,10 +1,10 @@
-// What the pages of all jobs share: state, buttons, announcements, the state of the line.
+// What all job pages share: state, buttons, announcements, connection status.
 
 import { all, byId, dialogById, readJson, setText, show, targetOf } from "./dom.js";
 import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 
-/** The page follows its job; `render(job, isLive)` is called after each change, `onEvent(event)` once for each event. */
+/** Follow the page's job: call `render(job, isLive)` after each change and `onEvent(event)` once per event. */
 export function followJob({ render, onEvent, sentence }) {
   const snapshot = readJson("job-snapshot");
   let job = snapshot.job;
@@ -19,7 +19,7 @@ export function followJob({ render, onEvent, sentence }) {
     setText(badge, stateWord(job.state));
     badge.className = `state ${job.state}`;
     const forms = all("form[data-job-action]");
-    // A dialog that has nothing left to ask about gives the focus back to the button that opened it.
+    // A dialog with nothing left to ask closes, and focus returns to the button that opened it.
     if (!asksFirst(job)) for (const { dataset } of forms) if (dataset.asks) dialogById(dataset.asks).close();
     const focused = forms.find((form) => form.contains(document.activeElement));
     for (const form of forms) show(form, isPossible(form.dataset.jobAction, job));
@@ -77,10 +77,10 @@ export function followJob({ render, onEvent, sentence }) {
   });
 }
 
-/** Whether a cancel throws away what could be kept: its form says which dialog asks. */
+/** Return whether a cancel would throw away progress. The form names the dialog that asks. */
 const asksFirst = (job) => job.state === "running" && !job.stop_requested;
 
-/** The keyboard goes on beside a button that has just gone: at what is possible now, else at the top of the page. */
+/** Move focus from a button that has just gone to the next possible action, or to the top of the page. */
 function focusNear(form) {
   const next = [...form.closest(".actions").querySelectorAll("a:not([hidden]), form:not([hidden]) button")].find((node) => node.offsetParent);
   if (next) return next.focus();
@@ -95,11 +95,11 @@ function isPossible(action, job) {
   return !hasEnded(job.state) && job.state !== "cancelling";
 }
 
-/** What is said when a job has another state: where it stands, and what comes of it, or why it failed. */
+/** Return the announcement of a new state: the status, then what happens next or why the job failed. */
 export const stateSentence = (job, where, phase = "") =>
   `${where}. ${job.state === "failed" ? (job.error?.message ?? "") : phase}`.trim();
 
-/** Screen readers are told, politely. */
+/** Announce a text to screen readers, politely. */
 export function announce(text) {
   setText(byId("announcer"), text);
 }

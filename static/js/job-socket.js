@@ -1,7 +1,7 @@
-// One job, kept up to date: by a socket while there is one, by asking every few seconds while there is none.
+// Keeps one job up to date: through a socket, or by polling every few seconds without one.
 //
-// The last sequence seen is the truth about what this page knows. Events at or below it are ignored; one that is further
-// than the next says that something was missed, and everything after the last one known is asked for.
+// `last` is the last sequence number that this page has seen. Events up to it are ignored. A gap after it means that
+// events were missed, so the page asks for everything after `last`.
 
 const DEAD_LINE_MS = 60_000;
 const POLL_MS = 3_000;
@@ -33,7 +33,7 @@ export class JobSocket {
     this.#connect();
   }
 
-  /** Nothing more is listened to. */
+  /** Stop listening. */
   close() {
     this.closed = true;
     this.#drop();
@@ -41,7 +41,7 @@ export class JobSocket {
     clearInterval(this.polling);
   }
 
-  /** A job as a request of this page has got it back. */
+  /** Take a job that a request of this page returned. */
   takeJob(job) {
     this.#take({ job, events: [] });
   }
@@ -87,7 +87,7 @@ export class JobSocket {
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.#connect(), pause);
     if (!this.polling) this.polling = setInterval(() => this.#poll(), POLL_MS);
-    // One lost connection is nothing to speak of.
+    // A single lost connection is not worth a note.
     if (this.failures > 1 || isCrowded) this.#say("down");
   }
 
@@ -121,7 +121,7 @@ export class JobSocket {
         this.#take(await answer.json());
       }
     } catch {
-      // No network: the next round, or the browser's "online", tries again.
+      // No network: the next poll or the browser's "online" event tries again.
     }
   }
 
@@ -142,7 +142,7 @@ export class JobSocket {
       this.last = event.sequence;
       this.listeners.onEvent?.(event);
     }
-    // A message may overtake another; the job never goes back.
+    // Messages may arrive out of order; the job never goes back.
     if (job.last_sequence >= this.job.last_sequence) {
       this.job = job;
       this.listeners.onJob?.(job);

@@ -1,10 +1,10 @@
-// The cards of running jobs on the dashboard and in the list of jobs.
+// The cards of running jobs, on the dashboard and in the list of jobs.
 
 import { all, setBar, setText } from "./dom.js";
 import { duration, hasEnded, plural, stateWord, waitingSentence } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 
-/** Browsers open a limited number of sockets to a host; the rest of the cards stand still until a reload. */
+/** Browsers limit the sockets per host. Further cards don't update until a reload. */
 const MOST = 12;
 
 function line(job) {

@@ -1,4 +1,4 @@
-// The curve of a model that has been trained.
+// The curve of a trained model.
 
 import { Curve } from "./curve.js";
 import { readJson } from "./dom.js";

@@ -1,4 +1,4 @@
-// The page of a report card that is made anew.
+// The page of a new report card for an existing bot.
 
 import { byId, setBar, setText } from "./dom.js";
 import { standing } from "./format.js";

@@ -1,4 +1,4 @@
-// The slider's number and how long the training will take.
+// The slider's number, and the estimated training time.
 
 import { byId, inputById, setText } from "./dom.js";
 import { about } from "./format.js";

@@ -1,4 +1,4 @@
-// What the pages of all trainings share: progress, the way on, and each new validation said aloud.
+// What all training pages share: progress, the link to the result, and announcements of new measurements.
 
 import { byId, show } from "./dom.js";
 import { hasEnded, standing } from "./format.js";

@@ -1,9 +1,9 @@
-// How far a training is: where it stands, the bar, the time that is left, its speed and its loss.
+// The progress of a training: status, bar, time left, speed and loss.
 
 import { byId, setBar, setText, show } from "./dom.js";
 import { count, duration, hasEnded } from "./format.js";
 
-/** Of templates/includes/training_progress.html. */
+/** Fills in templates/includes/training_progress.html. */
 export class TrainingProgress {
   #title = document.title;
   #deadline = null;
@@ -12,7 +12,7 @@ export class TrainingProgress {
     setInterval(() => this.#tick(), 1000);
   }
 
-  /** `where` says in a few words where the job stands, `phase` what comes of it, `perSecond` is its speed. */
+  /** Show a job: `where` is its status in a few words, `phase` says what happens next, `perSecond` is its speed. */
   show(job, where, phase, perSecond) {
     const { fraction = 0, seconds_left: left, loss } = job.progress;
     const isRunning = job.state === "running";

@@ -1,4 +1,4 @@
-// The page of a training. Everything on it comes from the snapshot and the events, so that it is whole after a reload.
+// The page of a training. It is built from the snapshot and the events only, so a reload loses nothing.
 
 import { Curve } from "./curve.js";
 import { byId, element, linkById, show } from "./dom.js";
@@ -9,17 +9,17 @@ const page = byId("training");
 const planned = Number(page.dataset.epochs);
 const curve = new Curve(planned, { isLive: true });
 
-/** The epochs by number: a job that goes on after an interruption may report one twice, and it is still one. */
+/** The epochs by number. A job that resumes after an interruption may report one twice. */
 const epochs = new Map();
 let shownSamples = "";
 
 function onEvent({ kind, payload }) {
   if (kind === "epoch") {
-    // An epoch that comes again replaces what came after it in the attempt before.
+    // A repeated epoch replaces the later ones of the attempt before.
     for (const known of [...epochs.keys()]) if (known > payload.epoch) epochs.delete(known);
     epochs.set(payload.epoch, payload);
   } else if (kind === "resumed") {
-    // It goes on from fewer than were shown: what it had kept is gone, or was of other posts.
+    // It resumes from fewer epochs than the page shows: the saved state is gone, or came from other posts.
     for (const known of [...epochs.keys()]) if (known > payload.epochs) epochs.delete(known);
   }
 }
@@ -50,7 +50,7 @@ function phaseSentence(job) {
   return "Loading the model. This takes a few seconds.";
 }
 
-/** What a retry goes on from, and for how long. */
+/** Return what a retry resumes from, and until when. */
 function keptSentence(job) {
   if (!epochs.size) return "No epoch was finished, so nothing is kept. Try again starts from the beginning.";
   const done = plural(epochs.size, "epoch");

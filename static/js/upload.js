@@ -1,4 +1,4 @@
-// The form that brings posts. Without this file it is a plain form; with it, hints, and a bar while a large file travels.
+// The import form. It works without this script, which adds hints and an upload bar.
 
 import { onlyPosts, ownerOf } from "./archive-posts.js";
 import { buttonById, byId, inputById, setText, show } from "./dom.js";
@@ -14,16 +14,16 @@ function size(bytes) {
   return bytes < 10 * 1024 * 1024 ? `${(bytes / 1024 / 1024).toFixed(1)} MB` : `${count(bytes / 1024 / 1024)} MB`;
 }
 
-/** What is sent of each chosen file, looked for once. */
+/** What to send for each chosen file, computed once. */
 const toSend = new WeakMap();
 
-/** The post files of an archive as a small zip, any other file as it is. */
+/** Return an archive's post files as a small ZIP, and any other file as it is. */
 function sentOf(chosen) {
   if (!toSend.has(chosen)) toSend.set(chosen, onlyPosts(chosen).then((posts) => posts ?? chosen, () => chosen));
   return toSend.get(chosen);
 }
 
-/** An archive says whose it is; what the one before it said is no longer so. */
+/** The name that the last chosen archive gave. The next archive replaces it. */
 let named = "";
 function nameOwner(chosen, name) {
   if (file.files[0] !== chosen) return;
@@ -102,9 +102,9 @@ form.addEventListener("submit", async (submission) => {
   const bar = /** @type {HTMLProgressElement} */ (byId("uploading-bar"));
   bar.value = 0;
   data.set("file", await sentOf(chosen), chosen.name);
-  // What is sent of an archive does not say whose it is any more.
+  // The reduced archive no longer names its account.
   data.set("account", (await ownerOf(chosen)) || data.get("account"));
-  if (!isBusy || mine !== attempt) return; // cancelled meanwhile
+  if (!isBusy || mine !== attempt) return; // cancelled in the meantime
   request = new XMLHttpRequest();
   request.open("POST", form.action);
   request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => {

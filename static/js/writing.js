@@ -1,5 +1,5 @@
-// The form that lets a bot write. The focus stays on its button, which a disabled button would lose; what came of it is
-// said once, in a status line, instead of every post being read aloud.
+// The form that makes a bot write. Its button keeps focus, which a disabled button would lose. A status line announces
+// the outcome once, so that screen readers don't read every post.
 
 document.addEventListener("htmx:beforeRequest", (event) => during(event, (form, button) => {
   button.setAttribute("aria-disabled", "true");
@@ -8,7 +8,7 @@ document.addEventListener("htmx:beforeRequest", (event) => during(event, (form, 
 
 document.addEventListener("htmx:afterRequest", (event) => during(event, (form, button) => {
   button.removeAttribute("aria-disabled");
-  // Errors are alerts and speak for themselves.
+  // Errors are alerts, so screen readers announce them already.
   const heading = /** @type {CustomEvent} */ (event).detail.successful ? document.querySelector("#generation h2") : null;
   say(form, heading ? `${heading.textContent.trim()}.` : "");
 }));
