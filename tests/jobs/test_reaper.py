@@ -16,6 +16,7 @@ from botfactory.jobs.errors import JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,14 +77,17 @@ def test_a_living_job_is_not_reaped(alice: User) -> None:
     assert job.state == State.RUNNING
 
 
-def test_a_job_lost_three_times_fails_with_a_sentence(alice: User) -> None:
+@pytest.mark.parametrize(("advice", "kept"), [("Bring less.", "All of it is kept."), ("", "")])
+def test_a_job_lost_three_times_fails_with_the_sentences_of_its_kind(alice: User, advice: str, kept: str) -> None:
     job = submit(alice)
+    kind(job.kind, count_to_three, to_take_less=advice, kept=kept)
     for _ in range(3):
         lose(job)
         reaper.reap()
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
-    assert "memory" in job.error_message
+    assert "memory" in job.error_message and "  " not in job.error_message
+    assert advice in job.error_message and job.error_message.endswith(kept or "logs.")
 
 
 def test_workers_stopped_on_purpose_do_not_count_as_lost(alice: User) -> None:
