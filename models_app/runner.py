@@ -1,4 +1,4 @@
-"""The fine-tune job: the corpus's posts, the starting weights, the trainer, and a registered model at the end."""
+"""The fine-tune job: trains a model on the posts of a corpus and registers it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -30,15 +31,35 @@ if TYPE_CHECKING:
     from models_app.ml.training.trainer import EpochResult, FineTuneResult, Progress
 
 SAMPLES_PER_EPOCH = 4
-#: In how many steps an epoch's running loss is told at most.
+#: About how many points of an epoch's running loss are reported.
 TRAIL_STEPS = 25
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A fine-tune job with everything it starts from.
+
+    `posts` are split into `train` and `validation`; `start_guard` knows the posts that `start` and its parents learned
+    from, and `guard` also knows `posts`.
+    """
+
+    handle: JobHandle
+    corpus: Corpus
+    start: TrainedModel
+    start_checkpoint: Checkpoint
+    config: FineTuneConfig
+    posts: list[str]
+    train: list[str]
+    validation: list[str]
+    start_guard: CopyGuard | None
+    guard: CopyGuard
+
+
 def prepare() -> None:
-    """TensorFlow is loaded, graphs are built and what report cards share is written: no training waits for that."""
-    # Imported late: TensorFlow belongs in the process that trains, and in no other.
+    """Load TensorFlow, build graphs and write the base samples for report cards, so that no training waits for them."""
+    # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training import prebuilt
 
     with suppress(registry.NoBaseModel):
@@ -52,10 +73,10 @@ def prepare() -> None:
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
-    """A model is trained, on disk and registered; the result names it."""
+    """Train and register a model; return its id and name."""
     done = TrainedModel.objects.filter(job=handle.job).first()
     if done is not None:
-        # The last attempt got as far as the row.
+        # An earlier attempt registered it already.
         return {"model": str(done.pk)}
     handle.progress({"phase": "starting", "fraction": 0.0})
     arguments = handle.job.arguments
@@ -64,26 +85,42 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     if start is None:
         raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
     try:
-        checkpoint = registry.load(start)
-        posts = corpora.training_posts(corpus)
-        train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
-        config = _config(arguments, train, checkpoint.network.kind)
-        # What the parent learned from, this model may repeat as well.
-        start_guard = guards.guard_of(start)
-        guard = CopyGuard.of(posts, beside=start_guard)
-        result = _train(handle, checkpoint, train, validation, config, guard)
-        report = _report(handle, corpus, start, checkpoint, result, train, validation, start_guard)
+        run = _prepared(handle, corpus, start)
+        result = _train(run)
+        report = _report(run, result)
     except Cancelled as cancelled:
         raise JobCancelled(str(cancelled)) from cancelled
     except LearningError as error:
         raise JobFailed(error.code, str(error)) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-    model = _register(handle, corpus, start, result, config, posts, guard, report)
+    model = _register(run, result, report)
     return {"model": str(model.pk), "name": model.name}
 
 
+def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
+    arguments = handle.job.arguments
+    checkpoint = registry.load(start)
+    posts = corpora.training_posts(corpus)
+    train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
+    config = _config(arguments, train, checkpoint.network.kind)
+    # The model could also copy posts that its parents learned from.
+    start_guard = guards.guard_of(start)
+    return Run(
+        handle=handle,
+        corpus=corpus,
+        start=start,
+        start_checkpoint=checkpoint,
+        config=config,
+        posts=posts,
+        train=train,
+        validation=validation,
+        start_guard=start_guard,
+        guard=CopyGuard.of(posts, beside=start_guard),
+    )
+
+
 def _config(arguments: dict[str, Any], train: list[str], kind: str) -> FineTuneConfig:
-    """What was chosen when the job was queued; of jobs of an earlier version it is chosen now."""
+    """Return the settings chosen when the job was queued; for jobs of earlier versions, choose them now."""
     if "chosen" in arguments:
         return FineTuneConfig.from_dict(arguments["chosen"])
     return trainings.training_config(
@@ -91,17 +128,11 @@ def _config(arguments: dict[str, Any], train: list[str], kind: str) -> FineTuneC
     )
 
 
-def _train(
-    handle: JobHandle,
-    start: Checkpoint,
-    train: list[str],
-    validation: list[str],
-    config: FineTuneConfig,
-    guard: CopyGuard,
-) -> FineTuneResult:
-    # Imported late: TensorFlow belongs in the process that trains, and in no other.
+def _train(run: Run) -> FineTuneResult:
+    # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training import trainer
 
+    handle, guard = run.handle, run.guard
     trail = Trail()
 
     def on_progress(progress: Progress) -> None:
@@ -124,10 +155,10 @@ def _train(
     shown = {event.payload["epoch"] for event in epochs.standing(handle.job.events.order_by("sequence"))}
 
     def on_start(kept: Sequence[EpochResult]) -> None:
-        # An epoch is saved before it is shown: one that was saved by a worker killed in between is shown now.
+        # An epoch is saved before it's shown. Show the one that a killed worker saved but didn't show.
         lost = {epoch for epoch in shown if epoch > len(kept)}
         if lost:
-            # What was kept is gone, or was of other posts.
+            # The saved state is gone, or it belonged to other posts.
             handle.record(epochs.RESUMED, {"epochs": len(kept)})
             shown.difference_update(lost)
         for epoch in kept:
@@ -139,10 +170,10 @@ def _train(
             handle.record("epoch", {**epoch_json(epoch), "trail": trail.of(epoch.epoch)})
 
     return trainer.fine_tune(
-        start=start,
-        train=train,
-        validation=validation,
-        config=config,
+        start=run.start_checkpoint,
+        train=run.train,
+        validation=run.validation,
+        config=run.config,
         work_dir=handle.work_dir,
         on_progress=on_progress,
         on_epoch=on_epoch,
@@ -154,14 +185,14 @@ def _train(
 
 
 class Trail:
-    """Where the mean loss has been on the way through the epoch under way, for whoever opens its page later."""
+    """The running mean loss at points of the current epoch, for pages that are opened later."""
 
     def __init__(self) -> None:
         self._epoch = self._step = 0
         self._places: list[list[float]] = []
 
     def add(self, progress: Progress) -> None:
-        """What is told now is a place of the trail, unless it is next to the last."""
+        """Add a point for this progress, unless it's too close to the last one."""
         if progress.epoch != self._epoch:
             self._epoch, self._places = progress.epoch, []
         if not self._places or (progress.step - self._step) * TRAIL_STEPS >= progress.steps:
@@ -170,7 +201,7 @@ class Trail:
             self._places.append([round(at, 3), round(progress.loss, 4)])
 
     def of(self, epoch: int) -> list[list[float]]:
-        """Return the places of this epoch, each as epochs trained by then and the loss; none of an earlier attempt."""
+        """Return this epoch's points as [epochs trained, loss]; earlier attempts don't count."""
         return list(self._places) if epoch == self._epoch else []
 
 
@@ -187,17 +218,9 @@ def epoch_json(epoch: EpochResult) -> dict[str, Any]:
     }
 
 
-def _report(
-    handle: JobHandle,
-    corpus: Corpus,
-    start: TrainedModel,
-    start_checkpoint: Checkpoint,
-    result: FineTuneResult,
-    train: list[str],
-    validation: list[str],
-    start_guard: CopyGuard | None,
-) -> dict[str, Any]:
-    """The report card of what was trained; empty where it could not be made: no model is lost for want of it."""
+def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
+    """Return the report card of the trained model. If it fails, return an empty one rather than lose the model."""
+    handle = run.handle
     handle.progress({**handle.job.progress, "phase": "reporting", "fraction": 1.0, "seconds_left": 0})
 
     def between() -> None:
@@ -206,28 +229,28 @@ def _report(
 
     try:
         base = registry.base_model()
-        weights = start_checkpoint if base == start else registry.load(base)
+        weights = run.start_checkpoint if base == run.start else registry.load(base)
         card = cards.report_card(
             bot=Checkpoint(result.network, result.weights, {}, ""),
-            start=start_checkpoint,
+            start=run.start_checkpoint,
             base=weights,
             others=report_cards.base_samples_of(base, weights, between),
-            learned=train,
-            held_out=validation,
-            start_guard=start_guard,
+            learned=run.train,
+            held_out=run.validation,
+            start_guard=run.start_guard,
             trained_bits=(result.bits_per_character, result.start_bits_per_character),
             between=between,
         )
-        return report_json(card, corpus, train)
+        return report_json(card, run.corpus, run.train)
     except (Cancelled, *FROM_OUTSIDE):
         raise
     except Exception:
-        logger.exception("job %s: there is no report card", handle.job.pk)
+        logger.exception("job %s: the report card failed", handle.job.pk)
         return {}
 
 
 def report_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[str, Any]:
-    """The report card as a model keeps it: each copy names the key of the post that was learned."""
+    """Return the report card as stored with a model: each copy refers to the learned post by its key."""
     report = card.as_dict()
     keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
     for copied in report["copies"]:
@@ -235,16 +258,8 @@ def report_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[st
     return report
 
 
-def _register(
-    handle: JobHandle,
-    corpus: Corpus,
-    start: TrainedModel,
-    result: FineTuneResult,
-    config: FineTuneConfig,
-    posts: list[str],
-    guard: CopyGuard,
-    report: dict[str, Any],
-) -> TrainedModel:
+def _register(run: Run, result: FineTuneResult, report: dict[str, Any]) -> TrainedModel:
+    handle, start, config = run.handle, run.start, run.config
     history = [epoch_json(epoch) for epoch in result.history]
     bits = round(result.bits_per_character, 5)
     meta = {
@@ -259,11 +274,11 @@ def _register(
     return registry.register(
         job=handle.job,
         name=handle.job.arguments["name"],
-        corpus=corpus,
+        corpus=run.corpus,
         parent=start,
         parent_name=start.full_name,
         trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
-        guard=guard,
+        guard=run.guard,
         meta=meta,
         fenced=handle.fenced,
         values={
@@ -272,8 +287,8 @@ def _register(
             "best_epoch": result.best_epoch,
             "bits_per_character": bits,
             "report": report,
-            "posts": len(posts),
-            "characters": sum(map(len, posts)),
+            "posts": len(run.posts),
+            "characters": sum(map(len, run.posts)),
             "seconds": result.seconds,
             "characters_per_second": result.characters_per_second,
             "cores_used": result.cores_used or None,

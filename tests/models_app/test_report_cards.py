@@ -126,7 +126,7 @@ def test_a_report_card_that_cannot_be_made_loses_no_model(
     assert job.state == State.SUCCEEDED
     model = TrainedModel.objects.get(pk=job.result["model"])
     assert model.report == {} and model.report_sentence == ""
-    assert "there is no report card" in caplog.text
+    assert "the report card failed" in caplog.text
 
 
 def test_a_training_killed_while_the_report_card_is_made_goes_on_from_the_last_epoch(

@@ -1,3 +1,3 @@
-"""Weights from posts: the fine-tune of a bot and the long training of a base model."""
+"""Training: the fine-tune of a bot and the long training of a base model."""
 
 from __future__ import annotations

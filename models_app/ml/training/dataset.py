@@ -1,8 +1,8 @@
-"""Posts to batches: reading, splitting, and packing into windows that predict each character exactly once an epoch.
+"""Posts to batches: reading, splitting, and packing into windows that predict each symbol exactly once per epoch.
 
-A post `b1..bn` becomes the inputs END b1..bn and the targets b1..bn END. Posts lie one behind the other in B parallel
-rows that are cut into windows of T symbols, so that one post's end mark is also the next one's start mark: the network
-sets its state to zero where the input is END. The state is carried from window to window.
+A post `b1..bn` becomes the inputs END b1..bn and the targets b1..bn END. Posts are concatenated in B parallel rows,
+which are cut into windows of T symbols. One post's end mark is the next one's start mark: the network resets its state
+where the input is END. The state carries over from window to window.
 """
 
 from __future__ import annotations
@@ -35,11 +35,14 @@ class Batch:
 
 
 def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> tuple[list[str], list[str]]:
-    """Return (training, validation) posts: a seeded random split with at least one post on each side."""
+    """Return (training, validation) posts: a seeded random split with at least one post on each side.
+
+    Raises TooFewPosts for fewer than two posts.
+    """
     if len(posts) < 2:
-        raise TooFewPosts(f"A model needs 2 posts or more, one to learn from and one to check; there are {len(posts)}.")
+        raise TooFewPosts(f"Training needs at least 2 posts, but there are {len(posts)}. Add more posts.")
     if not 0 < validation_share < 1:
-        raise ValueError(f"validation_share must lie between 0 and 1, not {validation_share!r}.")
+        raise ValueError(f"validation_share must be between 0 and 1, not {validation_share!r}.")
     count = min(len(posts) - 1, max(1, round(len(posts) * validation_share)))
     chosen = set(np.random.default_rng(seed).permutation(len(posts))[:count].tolist())
     train = [post for index, post in enumerate(posts) if index not in chosen]
@@ -47,7 +50,7 @@ def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> 
 
 
 def stream_posts(paths: Sequence[Path]) -> Iterator[str]:
-    """Yield the posts, one a line, of UTF-8 files (.txt, .xz, .gz) in constant memory; empty lines are skipped.
+    """Yield the posts, one per line, of UTF-8 files (.txt, .xz, .gz) in constant memory. Skips empty lines.
 
     Raises LearningError for a file that is missing, damaged or not UTF-8.
     """
@@ -62,13 +65,13 @@ def stream_posts(paths: Sequence[Path]) -> Iterator[str]:
         except FileNotFoundError as error:
             raise LearningError(f"The file {path} does not exist.") from error
         except UnicodeDecodeError as error:
-            raise LearningError(f"{path} is not UTF-8 text after line {number}; convert it to UTF-8.") from error
+            raise LearningError(f"{path} is not UTF-8 text after line {number}. Convert it to UTF-8.") from error
         except (OSError, EOFError, lzma.LZMAError) as error:
-            raise LearningError(f"{path} cannot be read after line {number}: {error}.") from error
+            raise LearningError(f"{path} can't be read after line {number}: {error}.") from error
 
 
 def _open_text(path: Path) -> IO[str]:
-    # newline="\n": only the line feed ends a post; a form feed or U+2028 inside one must not cut it.
+    # newline="\n": only a line feed ends a post. A form feed or U+2028 inside a post must not split it.
     if path.suffix == ".xz":
         return lzma.open(path, "rt", encoding="utf-8", newline="\n")
     if path.suffix == ".gz":
@@ -79,9 +82,9 @@ def _open_text(path: Path) -> IO[str]:
 def epoch_batches(
     posts: Sequence[NDArray[np.uint8]], *, batch_size: int, sequence_length: int, seed: int, epoch: int
 ) -> tuple[int, Iterator[Batch]]:
-    """Return the number of batches and the batches of one epoch; the order of posts depends on seed and epoch alone.
+    """Return the number of batches and the batches of one epoch. The order of posts depends only on seed and epoch.
 
-    Every symbol of every post, its end mark included, is a target of weight 1 exactly once.
+    Every symbol of every post, including its end mark, is a target with weight 1 exactly once.
     """
     rng = np.random.default_rng([seed, epoch])
     rows = _balanced_rows(posts, min(batch_size, len(posts)), rng)
@@ -91,7 +94,7 @@ def epoch_batches(
 
 
 def _balanced_rows(posts: Sequence[NDArray[np.uint8]], count: int, rng: np.random.Generator) -> list[list[int]]:
-    """Return indices of posts for each row: the longest first to the shortest row, then shuffled within the row."""
+    """Return the posts' indices for each row: longest posts first, each to the shortest row, then shuffle the rows."""
     order = rng.permutation(len(posts))
     order = order[np.argsort([-posts[index].size for index in order], kind="stable")]
     heap = [(0, row) for row in range(count)]
@@ -126,11 +129,10 @@ def _windows(rows: Sequence[NDArray[np.uint8]], windows: int, length: int) -> It
 
 
 class StreamPacker:
-    """Endless full batches from files of any size in constant memory; the position can be saved and resumed exactly.
+    """An endless iterator of full batches from files of any size, in constant memory, that can resume exactly.
 
-    Posts are read in chunks of `shuffle_posts`, each renamed and shuffled by (seed, pass, chunk); the files' order is
-    shuffled in each pass. `position()` is JSON-ready; a new packer given it yields the batches that this one would have
-    yielded.
+    Reads posts in chunks of `shuffle_posts`. Renames and shuffles each chunk by (seed, pass, chunk), and shuffles the
+    order of files in each pass. `position()` is JSON-ready: a new packer that gets it continues with the same batches.
     """
 
     def __init__(
@@ -158,7 +160,7 @@ class StreamPacker:
         self._posts = self._shuffled(self._pass, self._chunk, self._offset)
 
     def position(self) -> dict[str, Any]:
-        """Return where the packer stands, as JSON-ready values."""
+        """Return the current position as JSON-ready values."""
         return {
             "pass": self._pass,
             "chunk": self._chunk,
@@ -186,7 +188,7 @@ class StreamPacker:
         return Batch(inputs, targets, np.ones(targets.shape, np.float32))
 
     def _shuffled(self, number: int, chunk: int, offset: int) -> Iterator[bytes]:
-        """Yield posts for ever from this pass, chunk and offset on, and keeps the position up to date."""
+        """Yield posts endlessly from this pass, chunk and offset on, and keep the position up to date."""
         while True:
             order = np.random.default_rng([self._seed, number]).permutation(len(self._paths))
             posts = stream_posts([self._paths[index] for index in order])
@@ -204,5 +206,5 @@ class StreamPacker:
                     yield encode(batch[index]).tobytes()
                 chunk, offset = chunk + 1, 0
             if not found:
-                raise TooFewPosts("The corpus holds no post to learn from.")
+                raise TooFewPosts("The corpus has no posts to learn from.")
             number, chunk, offset = number + 1, 0, 0

@@ -1,4 +1,4 @@
-"""What training says of itself, as plain values, and is told; free of TensorFlow, so that any process may use it."""
+"""The progress and results that training reports, and its control signal. No TensorFlow, so any process can use it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
 
-#: Input between steps: go on, stop and keep the best, or cancel.
+#: Asked between steps: go on, stop and keep the best weights, or cancel.
 Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a fine-tune stands: epoch and step count from 1, loss is this epoch's running mean in nats a byte.
+    """The progress of a fine-tune. Epochs and steps count from 1; loss is this epoch's running mean in nats per symbol.
 
-    fraction: 0 to 1 over the whole job, validation included; seconds_left: what is left of it at the speed so far.
+    fraction: 0 to 1 over the whole job, including validation; seconds_left: remaining time at the speed so far.
     """
 
     epoch: int
@@ -33,10 +33,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """One epoch: losses in nats a symbol (bytes and end marks), validation over the whole validation split.
+    """The result of an epoch. Losses are in nats per symbol (bytes and end marks), on the whole validation split.
 
-    bits_per_character: validation, over Unicode characters and one end mark a post; learning_rate: at the epoch's end;
-    best: the lowest validation loss so far.
+    bits_per_character: validation, per Unicode character, with one end mark per post; learning_rate: at the end of the
+    epoch; best: whether this is the lowest validation loss so far.
     """
 
     epoch: int
@@ -51,11 +51,12 @@ class EpochResult:
 
 @dataclass(frozen=True, slots=True)
 class FineTuneResult:
-    """The weights that were best on validation and how it went.
+    """The best weights on validation, and figures of the fine-tune.
 
-    interpolation: how far the weights went from the start to the best epoch, above 0 to 1; bits_per_character: of these
-    weights on the validation split, never more than the best epoch's; start_bits_per_character: of the weights at the
-    start; characters_per_second: of this call's training; cores_used: how many cores it had on average, 0 if unknown.
+    interpolation: position of the weights between the initial ones (0) and the best epoch's (1), above 0;
+    bits_per_character: of these weights on the validation split, never above the best epoch's;
+    start_bits_per_character: the same for the initial weights; characters_per_second: training speed of this call;
+    cores_used: average number of CPU cores used, 0 if unknown.
     """
 
     network: NetworkConfig
@@ -73,7 +74,7 @@ class FineTuneResult:
 
 @dataclass(frozen=True, slots=True)
 class PretrainProgress:
-    """Where base training stands; loss is the mean in nats a byte since the last validation, fraction from 0 to 1."""
+    """The progress of base training: mean loss since the last validation in nats per symbol, fraction from 0 to 1."""
 
     minutes: float
     fraction: float
@@ -86,7 +87,7 @@ class PretrainProgress:
 
 @dataclass(frozen=True, slots=True)
 class PretrainValidation:
-    """One validation: losses in nats a byte (end marks included), bits a character (Unicode, end marks included)."""
+    """A validation: losses in nats per symbol, bits per Unicode character, both including end marks."""
 
     minutes: float
     bytes_seen: int

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while something long goes on: it is asked to end, and never cut in the middle of a step."""
+"""SIGINT and SIGTERM during long work: cancel it between steps, never in the middle of one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .events import Control
 
 @contextmanager
 def interruptible(control: Control) -> Iterator[Control]:
-    """Yield a control that answers "cancel" once one of the signals has come, and before that as `control` does.
+    """Yield a control that answers like `control` until a signal arrives, and "cancel" from then on.
 
-    In a thread other than the main one, where no signal can be heard, it is `control` itself.
+    Outside the main thread, where signals can't be handled, it's `control` itself.
     """
     if threading.current_thread() is not threading.main_thread():
         yield control
         return
-    came = threading.Event()
-    before = {number: signal.signal(number, lambda *_: came.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    received = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: received.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: "cancel" if came.is_set() else control()
+        yield lambda: "cancel" if received.is_set() else control()
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

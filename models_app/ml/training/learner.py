@@ -1,4 +1,4 @@
-"""A network, its optimizer and one training step: what fine-tuning and base training share. Imports TensorFlow."""
+"""A network, its optimizer and one training step, shared by fine-tuning and base training. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Learner:
-    """Holds a network and an optimizer with clipping of the global gradient norm.
+    """A network and an optimizer that clips the global gradient norm.
 
-    The recurrent state of the training rows lives here between steps; `reset` sets it to zero. `dropout` may be given
-    another value between steps, but not turned on or off.
+    Keeps the recurrent state of the training rows between steps; `reset` sets it to zero. You can change the value of
+    `dropout` between steps, but not turn it on or off.
     """
 
     def __init__(
@@ -49,19 +49,19 @@ class Learner:
         self._optimizer.build(self._model.trainable_variables)
         self.dropout = dropout
         self._state: tuple[Any, ...] = ()
-        # One graph for each shape of batch; reduce_retracing would lose the static shapes that unrolling needs.
-        # No branch or loop in them depends on a tensor, so what rewrites those would take time for nothing.
+        # One graph per batch shape; reduce_retracing would lose the static shapes that unrolling needs.
+        # No branch or loop depends on a tensor, so AutoGraph would only cost time.
         self._step = tf.function(self._train_step, autograph=False)
         self._check = tf.function(self._validation_step, autograph=False)
 
     def reset(self, rows: int) -> None:
-        """The training rows are before their first post: zero state."""
+        """Set the recurrent state of the training rows to zero."""
         self._state = self._model.zero_state(rows)
 
     def train(self, batch: Batch, *, learning_rate: float, seed: tuple[int, int] = (0, 0)) -> tuple[float, float]:
-        """The weights have moved by one step; returns the summed loss in nats and the number of symbols it is of.
+        """Train one step; return the summed loss in nats and its number of symbols.
 
-        Dropout is drawn from `seed` alone. Raises TrainingDiverged where the loss is not a finite number.
+        Dropout depends only on `seed`. Raises TrainingDiverged if the loss isn't finite.
         """
         loss, self._state = self._step(
             tf.constant(batch.inputs),
@@ -77,11 +77,11 @@ class Learner:
     def validate(
         self, batches: Iterator[Batch], between: Callable[[], None] = lambda: None, *, exact: bool = True
     ) -> tuple[float, float]:
-        """Return the summed loss in nats and the number of symbols, with dropout off.
+        """Return the summed loss in nats and the number of symbols, without dropout.
 
-        Products are in float32, or, where that is not `exact`, in the type of training: sooner done, and near enough to
-        choose by. `between` is called before each batch; what it raises ends the validation. Raises TrainingDiverged as
-        `train`.
+        Products are in float32 if `exact`, else in the dtype of training, which is faster and precise enough to compare
+        epochs. Calls `between` before each batch; if it raises, validation ends. Raises TrainingDiverged if the loss
+        isn't finite.
         """
         total = count = 0.0
         state: tuple[Any, ...] = ()
@@ -100,17 +100,17 @@ class Learner:
         return dict(self._model.named_weights())
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """The network has these weights; optimizer and recurrent state stay as they are."""
+        """Set the network's weights; keep optimizer and recurrent state."""
         self._model.set_named_weights(weights)
 
     def start_over(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """The network has these weights and its optimizer knows of no step; the recurrent state stays as it is."""
+        """Set the network's weights and reset the optimizer; keep the recurrent state."""
         self.set_weights(weights)
         for slot in self._optimizer.variables:
             slot.assign(tf.zeros_like(slot))
 
     def snapshot(self) -> Arrays:
-        """Return copies of all that training needs to go on: weights, optimizer slots, recurrent state."""
+        """Return copies of everything needed to resume: weights, optimizer slots, recurrent state."""
         slots = {
             f"optimizer.{index:03d}": np.array(slot.numpy()) for index, slot in enumerate(self._optimizer.variables)
         }
@@ -118,7 +118,7 @@ class Learner:
         return {f"weights.{name}": array for name, array in self.weights().items()} | slots | states
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Training goes on as from the moment of the snapshot; KeyError or ValueError where it does not fit."""
+        """Restore a snapshot to resume exactly there. Raises KeyError or ValueError if it doesn't fit."""
         names = [variable.name for variable in self._model.trainable_variables]
         self._model.set_named_weights({name: arrays[f"weights.{name}"] for name in names})
         for index, slot in enumerate(self._optimizer.variables):
@@ -164,12 +164,12 @@ class Learner:
 
 
 def microbatches(rows: int) -> list[slice]:
-    """Return the rows as two independent halves: their unrolled chains run side by side, one on each core."""
+    """Return the rows as two independent halves, so that their unrolled chains run in parallel, one per core."""
     return [slice(0, rows)] if rows < 8 else [slice(0, rows // 2), slice(rows // 2, rows)]
 
 
 def _joined(states: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Return the halves' states as that of all rows."""
+    """Return the states of the microbatches as one state of all rows."""
     return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
 
 
@@ -177,7 +177,7 @@ def _finite(loss: float) -> float:
     if math.isfinite(loss):
         return loss
     raise TrainingDiverged(
-        "The loss stopped being a number; start again with a smaller learning rate (half of it is a good try)."
+        "The loss is no longer a finite number. Start again with a lower learning rate; try half of it."
     )
 
 

@@ -1,4 +1,4 @@
-"""The losses of a base training on its way, as a table for everybody: a CSV file that survives a kill at any moment."""
+"""The loss history of a base training: a CSV file that survives a kill at any moment."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _BYTES: Final = HEAD.index("bytes")
 
 
 def begin(path: Path) -> None:
-    """The file holds the head alone on return."""
+    """Write a file with only the header."""
     _replace(path, [])
 
 
 def append(path: Path, row: Sequence[object]) -> None:
-    """The row is on the disk on return: a training state that is saved later never knows more than the table."""
+    """Append a row and flush it to the disk, so that a state saved later is never ahead of the table."""
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.writer(file).writerow(row)
         file.flush()
@@ -30,9 +30,10 @@ def append(path: Path, row: Sequence[object]) -> None:
 
 
 def forget_after(path: Path, seen: int) -> None:
-    """The file holds the rows of up to `seen` bytes read, as the training that goes on from there will write the rest.
+    """Delete the rows after `seen` bytes, since the resumed training writes them again.
 
-    A last line that a kill has torn is cut off; it came after the state. CheckpointError for a damaged line before.
+    Also drops an incomplete last line, which a kill left after the state was saved. Raises CheckpointError for a
+    damaged line before the last.
     """
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
@@ -41,7 +42,7 @@ def forget_after(path: Path, seen: int) -> None:
         if _is_whole(line):
             rows.append(line)
         elif number <= len(lines):
-            raise CheckpointError(f"Line {number} of {path} is damaged: correct or delete it, and go on with resume.")
+            raise CheckpointError(f"Line {number} of {path} is damaged. Correct or delete it, then resume.")
     _replace(path, [row for row in rows if int(row[_BYTES]) <= seen])
 
 
@@ -54,7 +55,7 @@ def _is_whole(line: Sequence[str]) -> bool:
 
 
 def _replace(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Not in place: a kill leaves the old table or the new one."""
+    """Replace the table atomically: a kill leaves the old or the new one."""
     table = io.StringIO(newline="")
     csv.writer(table).writerows([HEAD, *rows])
     staged = path.with_name(f".{path.name}.new")

@@ -1,4 +1,4 @@
-"""What a machine can do, as far as a few training steps show. Pure: no TensorFlow."""
+"""The training speed of a machine, estimated from a few training steps. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-#: What a training uses of two cores or more where nothing else runs, at least (docs/benchmarks.md).
+#: The minimum number of cores that training uses on an idle machine with two or more (docs/benchmarks.md).
 DEFAULT_CORES: Final = 1.6
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One training step: how many symbols it was of, how long it took, and how much of all cores together."""
+    """A training step: its number of symbols, its duration, and its CPU time over all cores."""
 
     symbols: float
     seconds: float
@@ -26,8 +26,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """symbols_per_core_second: what a core does; cores_used: how many a training keeps busy where nothing else runs;
-    cores_had: how many it had while this was measured; cores: of the machine."""
+    """The speed of a machine.
+
+    symbols_per_core_second: throughput of a core; cores_used: cores that training keeps busy on an idle machine;
+    cores_had: cores it got during the measurement; cores: cores available to the process.
+    """
 
     symbols_per_core_second: float
     cores_used: float
@@ -36,7 +39,7 @@ class Measured:
 
     @classmethod
     def of(cls, steps: Sequence[Step], cores: int) -> Measured:
-        """`steps` may have run beside other work: then they took longer, and hardly more of the cores."""
+        """Return the speed from these steps. Other work may run meanwhile: it slows steps but hardly adds CPU time."""
         had = [step.core_seconds / step.seconds for step in steps]
         return cls(
             symbols_per_core_second=median(step.symbols / step.core_seconds for step in steps),
@@ -47,8 +50,8 @@ class Measured:
 
 
 def quota() -> float:
-    """How many cores the container may use on average; as many as it likes where nobody has said."""
+    """Return the container's CPU quota in cores, or the number of cores if there is no quota."""
     with suppress(OSError, ValueError):
-        most, period = _QUOTA.read_text().split()
-        return int(most) / int(period)
+        limit, period = _QUOTA.read_text().split()
+        return int(limit) / int(period)
     return float(os.cpu_count() or 1)

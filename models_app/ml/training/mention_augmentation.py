@@ -1,8 +1,8 @@
-"""Augmentation of what a base model reads: other @names and #hashtags in the place of those that stand there.
+"""Augmentation for base training: replaces @names and #hashtags with others from the corpus.
 
-A corpus is the posts of some hundred people who name the same others again and again, so a network learns by heart whom
-they name. Whom the next person names is in no corpus: what helps there is to know how names are made. So some are drawn
-anew, evenly from all different ones of the corpus, most of which are rare (docs/base-model.md says what it is worth).
+The corpus comes from a few hundred people who mention the same accounts again and again, so a network memorizes these
+names. The next person mentions others, so it's more useful to learn how names are formed. Replacements are drawn
+uniformly from all distinct names of the corpus, most of them rare. docs/base-model.md has the measured gain.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Final
 
 from models_app.ml.words import HASHTAG, MENTION
 
-#: How many different names, and as many hashtags, a renaming draws from; of more a fair sample.
+#: The most distinct names, and the most hashtags, to draw from. With more, a uniform sample is kept.
 MAX_KEPT: Final = 400_000
 
 
 class Renaming:
-    """Draws @names and #hashtags anew, a share of each; the same posts and seed, the same text."""
+    """Replaces a fraction of @names and of #hashtags. The same posts and seed give the same text."""
 
     def __init__(self, posts: Iterable[str], *, names: float, tags: float, most: int = MAX_KEPT) -> None:
         mentions, hashtags = _Different(most), _Different(most)
@@ -30,7 +30,7 @@ class Renaming:
         self._parts = ((MENTION, names, mentions.kept()), (HASHTAG, tags, hashtags.kept()))
 
     def renamed(self, posts: Iterable[str], seed: str) -> list[str]:
-        """Return the posts, in their order, with names and hashtags drawn anew."""
+        """Return the posts, in order, with names and hashtags replaced."""
         rng = random.Random(seed)
         changed = list(posts)
         for pattern, share, kept in self._parts:
@@ -44,9 +44,9 @@ class Renaming:
 
 
 class _Different:
-    """A fair sample of the different strings that were added, in constant memory: those of the smallest hashes.
+    """A uniform sample of the distinct strings added, in constant memory: those with the smallest hashes.
 
-    Bottom-k sampling (Cohen and Kaplan 2007, doi:10.1145/1281100.1281133): how often a string comes does not count.
+    Bottom-k sampling (Cohen and Kaplan 2007, doi:10.1145/1281100.1281133): a string's frequency doesn't matter.
     """
 
     def __init__(self, most: int) -> None:
@@ -59,7 +59,7 @@ class _Different:
             self._found = set(self.kept())
 
     def kept(self) -> list[str]:
-        """Return them in an order that depends on nothing but which they are."""
+        """Return the sample in an order that depends only on its strings."""
         return sorted(self._found, key=lambda text: (_hash(text), text))[: self._most]
 
 

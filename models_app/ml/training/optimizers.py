@@ -1,4 +1,4 @@
-"""The optimizers by name: Keras' own, with what takes their time made faster. Imports TensorFlow."""
+"""The optimizers by name: Keras' own with their slow parts made faster. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from models_app.ml.networks.mixed_matmul import Tensor
 
 
 def optimizer(name: str, *, beta_2: float, clip_norm: float, products: str) -> Any:
-    """Return an optimizer whose learning rate is assigned before each step.
+    """Return the optimizer; assign its learning rate before each step. Raises ValueError for an unknown name.
 
-    "adam": Kingma and Ba 2015, arXiv:1412.6980. "muon": the matrices of products take orthogonalised steps, all other
-    weights those of Adam (Jordan et al. 2024; scaled after Liu et al. 2025, arXiv:2502.16982, so that one learning rate
-    serves both). The products that orthogonalise are of type `products`.
+    "adam": Kingma and Ba 2015, arXiv:1412.6980. "muon": orthogonalized steps for weight matrices, Adam for all other
+    weights (Jordan et al. 2024; scaled as in Liu et al. 2025, arXiv:2502.16982, so that one learning rate works for
+    both). The products of the orthogonalization have the dtype `products`.
     """
     if name == "adam":
         return FastAdam(0.001, beta_2=beta_2, global_clipnorm=clip_norm)
@@ -29,28 +29,28 @@ def optimizer(name: str, *, beta_2: float, clip_norm: float, products: str) -> A
             adam_weight_decay=None,
             exclude_layers=["output_kernel"],
         )
-    raise ValueError(f"This version has no optimizer {name!r}; it has: adam, muon.")
+    raise ValueError(f"There's no optimizer {name!r}. Choose adam or muon.")
 
 
 class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]
-    """Keras' own, each weight's step in one pass over memory."""
+    """Keras' Adam with one pass over memory per weight and step."""
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
-        """The variable, its momentum and its velocity have moved by one step."""
+        """Apply one Adam step to the variable, its momentum and its velocity in place."""
         index = self._get_variable_index(variable)
         slots = self._momentums[index], self._velocities[index]
         _adam_step(gradient, variable, *slots, learning_rate, self.iterations, self.beta_1, self.beta_2, self.epsilon)
 
 
 class FastMuon(keras.optimizers.Muon):  # type: ignore[misc]
-    """Keras' own, the iteration in the type that this machine multiplies fastest and Adam's step in one pass."""
+    """Keras' Muon, iterating in the dtype that this machine multiplies fastest, with Adam's step in one pass."""
 
     def __init__(self, learning_rate: float, *, products: str, **options: Any) -> None:
         super().__init__(learning_rate, **options)
         self._products = products
 
     def zeropower_via_newtonschulz5(self, x: Tensor, steps: int) -> Tensor:
-        """Return about the nearest matrix with orthonormal rows or columns, float32."""
+        """Return an approximation of the nearest matrix with orthonormal rows or columns, as float32."""
         tall = x.shape[0] > x.shape[1]
         x = tf.transpose(x) if tall else x
         x = tf.cast(x / (tf.norm(x) + 1e-7), self._products)
@@ -76,7 +76,7 @@ def _adam_step(
     beta_2: float,
     epsilon: float,
 ) -> None:
-    """The three have moved by the step of Kingma and Ba 2015, in the order of the end of its section 2."""
+    """Apply one Adam step in place, in the order at the end of section 2 of Kingma and Ba 2015."""
     count = tf.cast(iterations + 1, tf.float32)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,

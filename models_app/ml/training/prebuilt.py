@@ -1,4 +1,4 @@
-"""A learner whose graphs are built while nobody waits: that takes seconds of each training. Imports TensorFlow."""
+"""A learner with graphs built ahead, while nobody waits. Building takes seconds per training. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from .learner import Learner
 from .machine_speed import Measured, Step
 from .tf_threads import available, has_gpu
 
-#: Of the batches that `FineTuneConfig.auto` chooses, and of those that a fine-tune validates.
+#: The batch sizes that `FineTuneConfig.auto` chooses, and the batch size of validation.
 TRAINED_ROWS: Final = (16, 32)
 VALIDATED_ROWS: Final = 64
-#: Half a second on two cores that have nothing else to do.
+#: Takes half a second on two idle cores.
 TIMED_STEPS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a learner's graphs depend on, beside the shapes of batches."""
+    """The settings that a learner's graphs depend on, apart from the batch shapes."""
 
     network: NetworkConfig
     beta_2: float
     clip_norm: float
-    hides: bool
+    has_dropout: bool
     products: str
 
 
 _lock = Lock()
-_asked = Event()  # a training of this process has asked for its learner
+_asked = Event()  # a training in this process has requested its learner
 _spare: tuple[_Made, Learner] | None = None
 
 
 def prepare(start: Checkpoint) -> Measured | None:
-    """A training from a network of this shape finds its graphs built, if its settings are the usual ones.
+    """Build the graphs ahead for a training with this network and default settings; return the measured speed.
 
-    Returns how fast this machine trains, by a few steps of them. Once a training has begun in this process, no further
-    graph is built and no step made: it would take the cores from it. Nor on a GPU, whose memory is for those who train.
+    Stops once a training in this process has begun, so as not to take its cores. Does nothing on a GPU, whose memory
+    belongs to the trainings. Returns None if nothing was measured.
     """
     global _spare
     if _asked.is_set() or has_gpu():
         return None
     usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=start.network.kind)
     with _lock:
-        if _asked.is_set():  # in the meantime: nobody would ever take what is built now
+        if _asked.is_set():  # meanwhile: nobody would use the graphs
             return None
         made = _Made(start.network, usual.beta_2, usual.clip_norm, True, product_type())
         learner = Learner(
@@ -76,7 +76,7 @@ def prepare(start: Checkpoint) -> Measured | None:
 
 
 def _timed(learner: Learner, batch: Batch) -> Measured | None:
-    """The steps leave no trace: they move no weight, and whoever is given the learner starts over."""
+    """Return the measured speed. The steps don't change weights, and the learner starts over before its use."""
     steps = []
     for _ in range(TIMED_STEPS):
         if _asked.is_set():
@@ -90,9 +90,9 @@ def _timed(learner: Learner, batch: Batch) -> Measured | None:
 def learner(
     network: NetworkConfig, weights: Mapping[str, NDArray[Any]], *, beta_2: float, clip_norm: float, dropout: float
 ) -> Learner:
-    """Return a learner with these weights that knows of no step: the spare one where it fits, else a new one.
+    """Return a fresh learner with these weights: the prebuilt one if it fits, else a new one.
 
-    Where a graph is just being built, this waits for it.
+    Waits for a graph that is being built.
     """
     global _spare
     _asked.set()

@@ -1,7 +1,7 @@
-"""The base model: one long training over a corpus of any size that can be stopped and resumed.
+"""Base training: one long training on a corpus of any size that can be stopped and resumed.
 
-`directory` gets the checkpoint with the best validation loss; `directory/.training/` holds the state to go on from and
-the losses for TensorBoard, `directory/training.csv` the losses for everybody else.
+`directory` gets the checkpoint with the best validation loss. `directory/.training/` holds the state for resuming and
+the losses for TensorBoard; `directory/training.csv` holds the losses as a table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
 STATE: Final = Path(".training") / "state.safetensors"
 EVENTS: Final = Path(".training") / "events"
 LOSSES: Final = "training.csv"
-#: Weights are stored in float16 where that costs no more than this many bits a character.
+#: Weights are stored as float16 if that costs at most this many bits per character.
 HALF_COSTS: Final = 0.0005
 _VALIDATION_ROWS: Final = 128
 _POSTS_BETWEEN_LOOKS: Final = 4096
@@ -46,7 +46,7 @@ _POSTS_BETWEEN_LOOKS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Validation:
-    """Encoded validation posts and how many characters they are, one end mark a post included."""
+    """Encoded validation posts and their number of characters, including one end mark per post."""
 
     posts: list[NDArray[np.uint8]]
     characters: int
@@ -57,9 +57,10 @@ class _Validation:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a training lasts: minutes of training alone, or megabytes (10**6 bytes) read, whichever is given.
+    """The length of a training: minutes of pure training, or megabytes (10**6 bytes) read.
 
-    The learning rate follows it. Megabytes make the same model on a busy machine as on an idle one.
+    The learning rate schedule follows it. With megabytes, a busy machine trains the same model as an idle one. Raises
+    ValueError unless exactly one is given and positive.
     """
 
     minutes: float | None = None
@@ -68,16 +69,16 @@ class Budget:
     def __post_init__(self) -> None:
         given = [amount for amount in (self.minutes, self.megabytes) if amount is not None]
         if len(given) != 1 or not 0 < given[0] < math.inf:
-            raise ValueError("Say how long to train, in minutes or in megabytes: one of them, and more than 0.")
+            raise ValueError("Set how long to train: either minutes or megabytes, more than 0.")
 
     def spent(self, seconds: float, bytes_seen: int) -> float:
-        """Return the share that is spent, from 0 to 1 (or beyond)."""
+        """Return the fraction spent: 0 to 1, or more at the end."""
         return seconds / 60 / self.minutes if self.minutes else bytes_seen / 1e6 / (self.megabytes or 1)
 
 
 @dataclass(slots=True)
 class _Run:
-    """What changes while training; saved with the state."""
+    """The figures that change during training; saved with the state."""
 
     elapsed: float = 0.0  # seconds of training, without validation and start-up
     steps: int = 0
@@ -110,12 +111,12 @@ def pretrain(
     on_validation: Callable[[PretrainValidation], None] = lambda _: None,
     control: Control = lambda: "go",
 ) -> Checkpoint:
-    """The directory holds a base model trained for this long; returns it.
+    """Train a base model in the directory for this budget and return it.
 
-    With `resume` the training state in the directory is taken up, if there is one, within the same schedule; without
-    it the training starts anew, from the weights of `start` where that is given, else from first weights of `network`.
-    "stop" ends early with the best weights so far; "cancel", SIGINT and SIGTERM save the state first and raise
-    Cancelled. Raises CheckpointError for a training state that cannot be used.
+    With `resume`, continues from the training state in the directory, if there is one, with the same schedule. Without
+    it, starts over from the weights of `start` if given, else from initial weights of `network`. "stop" ends early with
+    the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. Raises CheckpointError for
+    an unusable training state.
     """
     network = start.network if start else network or NetworkConfig()
     with interruptible(control) as asked:
@@ -154,17 +155,17 @@ class _Pretraining:
         )
 
     def _every_post(self) -> Iterator[str]:
-        """The whole corpus, which takes a while; what was saved before stays as it is if this is cut short."""
+        """Yield the whole corpus. This takes a while; cancelling it leaves a saved state untouched."""
         for number, post in enumerate(stream_posts(self._corpus), start=1):
             if number % _POSTS_BETWEEN_LOOKS == 0 and self._control() == "cancel":
-                raise Cancelled("Training stopped before it began; run it with resume to go on.")
+                raise Cancelled("Training stopped before it began. Run it again with resume to continue.")
             yield post
 
     def start(self) -> None:
         self._packer = self._packed(None)
         self._learner.reset(self._config.batch_size)
         self._directory.mkdir(parents=True, exist_ok=True)
-        # First of all: what is killed before its first save must not go on as the training before it.
+        # First of all: a training killed before its first save must not resume from an earlier one's state.
         (self._directory / STATE).unlink(missing_ok=True)
         losses.begin(self._directory / LOSSES)
 
@@ -182,9 +183,9 @@ class _Pretraining:
             self._best = {name: arrays[f"best.{name}"] for name in self._best}
         except (StateError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
-                f"Training cannot go on from {path} ({error}); start without resume, which begins anew."
+                f"Training can't resume from {path} ({error}). Run it without resume to start over."
             ) from error
-        # Losses written after the state was saved will be written again: the curve must not run twice.
+        # The losses after the saved state will be written again; the curve must not have them twice.
         losses.forget_after(self._directory / LOSSES, self._run.bytes_seen)
 
     def run(
@@ -209,13 +210,14 @@ class _Pretraining:
             asked = self._control()
             if asked == "cancel":
                 self._save_state()
-                raise Cancelled(f"Training stopped after {run.elapsed / 60:.1f} minutes; run it with resume to go on.")
+                minutes = run.elapsed / 60
+                raise Cancelled(f"Training stopped after {minutes:.1f} minutes. Run it again with resume to continue.")
             if asked == "stop":
                 break
             begun = time.monotonic()
             rate = self._rate()
             loss, count = self._learner.train(next(self._packer), learning_rate=rate)
-            # The first step builds the graph, which is no training.
+            # The first step builds the graph, which doesn't count as training.
             run.elapsed += 0 if first else time.monotonic() - begun
             first = False
             run.steps += 1
@@ -255,7 +257,7 @@ class _Pretraining:
         return PretrainProgress(run.elapsed / 60, spent, run.bytes_seen, speed, rate, run.train_loss(), left)
 
     def _validated(self, events: EventLog) -> PretrainValidation:
-        """Validate on the sample, keeps the weights if they are the best, and writes checkpoint and losses."""
+        """Validate on the sample, keep the weights if they're the best, and write checkpoint and losses."""
         run, rate = self._run, self._rate()
         total, count = self._learner.validate(self._sample.batches(self._config.sequence_length))
         loss, train_loss = total / count, run.train_loss()
@@ -273,7 +275,7 @@ class _Pretraining:
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
     def _finished(self) -> Checkpoint:
-        """Measure the best weights on the whole validation file and writes them."""
+        """Measure the best weights on the whole validation file and write them."""
         config = self._config
         whole = _read_validation(self._validation_file, 1)
         self._learner.set_weights(self._best)
@@ -309,7 +311,7 @@ class _Pretraining:
         save_state(self._directory / STATE, arrays, facts)
 
     def _origin(self) -> dict[str, Any]:
-        """What must be the same for a saved state to be taken up; the budget may differ."""
+        """Return the settings that must match to resume from a saved state; the budget may differ."""
         files = [path.name for path in self._corpus]
         return {"corpus": files, "network": self._network.as_dict(), "config": self._config.as_dict()}
 
@@ -329,5 +331,5 @@ class _Pretraining:
 def _read_validation(path: Path, stride: int) -> _Validation:
     texts = [post for index, post in enumerate(stream_posts([path])) if index % stride == 0]
     if not texts:
-        raise TooFewPosts(f"The validation file {path} holds no post.")
+        raise TooFewPosts(f"The validation file {path} has no posts.")
     return _Validation([encode(text) for text in texts], sum(len(text) + 1 for text in texts))

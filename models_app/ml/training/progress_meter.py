@@ -1,4 +1,4 @@
-"""How far a job is, how fast it goes, and how long it will take."""
+"""The progress, speed and remaining time of a job."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Clock:
-    """Measures a job whose work is counted in symbols: `total` in all, `done` so far.
+    """Measures a job whose work is counted in symbols: `total` overall, `done` so far.
 
-    begun and base: when the measuring began and what was done then; told: when the person was last told;
-    characters and training_seconds: what was trained since then, to say a speed; core_seconds: of all cores together.
+    begun and base: time and `done` when measuring started; told: time of the last progress report; characters and
+    training_seconds: training since measuring started, for the speed; core_seconds: its CPU time over all cores.
     """
 
     total: float
@@ -26,7 +26,7 @@ class Clock:
     core_seconds: float = 0.0
 
     def start(self) -> None:
-        """Time counts from here: the first step builds the graph, which says nothing about speed."""
+        """Start measuring. Call it after the first step, which builds the graph and would distort the speed."""
         self.started, self.begun, self.base = True, time.monotonic(), self.done
 
     def speed(self) -> float:

@@ -1,4 +1,4 @@
-"""Rounds: how the epochs of a training are shared out among them, and the mean of what they have come to."""
+"""Rounds of training: how epochs are divided among them, and the mean of their weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Weights = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an epoch stands: in which round, and as which of that round's epochs, both counted from 0."""
+    """An epoch's place: its round and its index within the round, both from 0, and the round's number of epochs."""
 
     round: int
     epoch: int
@@ -22,22 +22,22 @@ class Place:
 
     @property
     def is_first(self) -> bool:
-        """Whether the round begins with it."""
+        """Whether it's the first epoch of its round."""
         return self.epoch == 0
 
     @property
     def is_last(self) -> bool:
-        """Whether the round ends with it."""
+        """Whether it's the last epoch of its round."""
         return self.epoch == self.epochs - 1
 
 
 def place_of(epoch: int, *, epochs: int, rounds: int) -> Place:
-    """Return where an epoch, 1 to `epochs`, stands in the rounds, of which each has as many epochs, to the nearest."""
+    """Return the place of an epoch, 1 to `epochs`, in rounds that differ by at most one epoch in length."""
     number = (epoch - 1) * rounds // epochs
     first, behind = (-(-each * epochs // rounds) for each in (number, number + 1))
     return Place(number, epoch - 1 - first, behind - first)
 
 
 def mean_with(weights: Mapping[str, NDArray[Any]], mean: Mapping[str, NDArray[Any]], count: int) -> Weights:
-    """Return the mean of `weights` and of `count` others whose mean is `mean`, name by name, in float32."""
+    """Return the mean of `weights` and `count` others whose mean is `mean`, by name, as float32."""
     return {name: (np.float32(count) * mean[name] + array) / np.float32(count + 1) for name, array in weights.items()}

@@ -1,4 +1,4 @@
-"""How TensorFlow shares out the cores of this machine. Imports TensorFlow."""
+"""TensorFlow's threads on the cores of this machine. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ FEW: Final = 2
 
 
 def available() -> int:
-    """Return how many cores this process may run on."""
+    """Return the number of cores that this process can use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def share_out() -> None:
-    """From here on, where there are one or two cores, an operation runs on one of them, two operations side by side.
+    """On one or two cores, run each operation on one core, and two operations in parallel.
 
-    A training step is two chains of many small operations (`Learner`). With an operation on each core, neither waits
-    for the other after every single one, and nothing is handed from one core's cache to the other's: a fifth to a
-    quarter of the time (docs/benchmarks.md). TensorFlow takes this only before its first operation, and not where
-    TF_NUM_INTRAOP_THREADS says something else; then all stays as it is. More cores keep what TensorFlow chooses.
+    A training step is two chains of many small operations (`Learner`). With one chain per core, no chain waits for the
+    other after each operation, and no data moves between the cores' caches. This saves a fifth to a quarter of the time
+    (docs/benchmarks.md). Does nothing after TensorFlow's first operation, with TF_NUM_INTRAOP_THREADS set, or with more
+    cores.
     """
     if available() > FEW or "TF_NUM_INTRAOP_THREADS" in os.environ:
         return
-    with suppress(RuntimeError):  # it has run an operation already
+    with suppress(RuntimeError):  # TensorFlow has already run an operation
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(FEW)
 

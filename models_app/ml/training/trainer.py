@@ -1,14 +1,14 @@
-"""The fine-tune: a base model learns one person's posts, epoch by epoch, and the best epoch is kept.
+"""The fine-tune: trains a base model on one person's posts, epoch by epoch, and keeps the best epoch.
 
-Where there are several rounds, each learns from the start anew, by other draws of chance, and what is validated, shown
-and kept after an epoch is the mean of its weights and those at the ends of the rounds before it.
+With several rounds, each restarts from the initial weights with different random numbers. Each epoch validates, samples
+and keeps the mean of its weights and those at the ends of the earlier rounds.
 
-In the end the weights go back some of the way to where they started, as far as that is better on validation: what a
-small corpus taught too well is undone, at the price of a few validations. (Weight-space ensembles of a model and its
-fine-tune: "Robust fine-tuning of zero-shot models", Wortsman et al. 2022, arXiv:2109.01903, section 3.)
+Finally, the weights are interpolated towards the initial weights as far as that improves validation. This reduces
+overfitting to a small corpus, at the price of a few validations. (Weight-space ensembles of a model and its fine-tune:
+"Robust fine-tuning of zero-shot models", Wortsman et al. 2022, arXiv:2109.01903, section 3.)
 
-After each epoch all that is needed to go on is saved in `work_dir`; a later call with the same arguments goes on from
-there and ends with the weights that an uninterrupted run would have ended with.
+After each epoch, the full state is saved in `work_dir`. A later call with the same arguments resumes from there and
+ends with the same weights as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -44,13 +44,12 @@ from .tf_threads import has_gpu
 __all__ = ["EpochResult", "FineTuneResult", "Progress", "fine_tune"]
 
 STATE: Final = "state.safetensors"
-#: How much of the way from the start to the best epoch is tried on validation when all epochs are done, as long as
-#: each is better than the one before.
+#: Positions between the initial weights (0) and the best epoch's (1) to validate at the end, as long as each improves.
 INTERPOLATIONS: Final = (0.8, 0.6, 0.4)
 
 
 class _Stop(Exception):
-    """The person asked to end now and keep the best."""
+    """The person asked to stop now and keep the best epoch."""
 
 
 def fine_tune(
@@ -67,16 +66,16 @@ def fine_tune(
     sample_filter: Callable[[str], bool] | None = None,
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
 ) -> FineTuneResult:
-    """Return the network fine-tuned on `train`, with the weights that were best on `validation`.
+    """Return the network fine-tuned on `train`, with the best weights on `validation`.
 
-    `control` is asked before each batch: "stop" ends with the best epoch so far (or, before the first is complete, with
-    the weights as they are), "cancel" raises Cancelled. `on_progress` is called at most about four times a second,
-    `on_epoch` once an epoch, but not again for epochs that an earlier call with this work_dir finished: `on_start` is
-    given those, before anything is trained. Raises
-    TooFewPosts without training or validation posts and TrainingDiverged where the loss is no number any more.
+    Asks `control` before each batch: "stop" ends with the best epoch so far (or with the current weights, before the
+    first epoch is complete); "cancel" raises Cancelled. Calls `on_progress` up to about four times a second and
+    `on_epoch` once per epoch. Epochs that an earlier call with this work_dir finished go to `on_start` instead, before
+    training begins. Raises TooFewPosts without training or validation posts, and TrainingDiverged if the loss isn't
+    finite.
     """
     if not train or not validation:
-        raise TooFewPosts("A fine-tune needs at least one post to learn from and one to check on; add more posts.")
+        raise TooFewPosts("A fine-tune needs at least one post for training and one for validation. Add more posts.")
     job = _FineTune(start, train, validation, config, work_dir, on_progress, control)
     job.take_up()
     if on_start is not None:
@@ -99,14 +98,14 @@ class _FineTune:
         self._train = [encode(post) for post in train]
         self._validation = [encode(post) for post in validation]
         self._validation_characters = sum(len(post) + 1 for post in validation)
-        # Of the symbols (bytes and end marks), how many are characters: to speak of speed in characters.
+        # Symbols are bytes and end marks; speed is reported in characters.
         self._symbols = sum(post.size + 1 for post in self._train)
         self._characters_per_symbol = sum(len(post) + 1 for post in train) / self._symbols
         self._on_progress, self._control = on_progress, control
         self._origin = _origin(start, train, validation, config)
         self._history: list[EpochResult] = []
         self._best: dict[str, NDArray[Any]] = dict(start.weights)
-        self._ended: dict[str, NDArray[Any]] = {}  # the mean of the weights at the ends of the rounds so far
+        self._ended: dict[str, NDArray[Any]] = {}  # mean of the weights at the ends of the finished rounds
         self._steps = 0  # trained in this round
         self._place = (0, 0, 0)  # epoch, step, steps
         self._epoch_loss = self._rate = math.nan
@@ -119,7 +118,7 @@ class _FineTune:
 
     @property
     def history(self) -> tuple[EpochResult, ...]:
-        """The epochs that are done."""
+        """The finished epochs."""
         return tuple(self._history)
 
     def _new_learner(self) -> Learner:
@@ -133,7 +132,7 @@ class _FineTune:
         )
 
     def take_up(self) -> None:
-        """Goes on from the saved state if it is of this very job; anything else in its place is discarded."""
+        """Resume from the saved state if it belongs to this job; ignore any other state."""
         try:
             arrays, facts = load_state(self._path)
             if facts["origin"] != self._origin:
@@ -146,12 +145,12 @@ class _FineTune:
         except FileNotFoundError:
             return
         except (StateError, KeyError, TypeError, ValueError):
-            # The restore may have got half-way.
+            # The restore may have been partial.
             self._learner = self._new_learner()
             return
         self._history, self._best, self._ended, self._start_bits = history, best, ended, start_bits
         self._steps = int(facts["steps"])
-        # Output as it is where no epoch is left to train.
+        # Reported if no epoch is left to train.
         self._place, self._epoch_loss = (len(history), 1, 1), history[-1].train_loss
         self._clock.done = len(history) * self._epoch_size
 
@@ -170,7 +169,7 @@ class _FineTune:
             try:
                 loss = self._learn(epoch)
                 kept, measured = self._measured(epoch)
-                self._tell(always=True)
+                self._report_progress(always=True)
             except _Stop:
                 stopped = True
                 if self._history:
@@ -186,7 +185,7 @@ class _FineTune:
                 self._best = kept
             if self._config.rounds > 1 and self._round(epoch).is_last:
                 self._ended = kept
-            # An epoch that was stopped in its middle must not be taken up as a whole one.
+            # An incomplete epoch must not be resumed as a complete one.
             if not stopped:
                 self._save()
             on_epoch(result)
@@ -204,13 +203,13 @@ class _FineTune:
             start_bits_per_character=self._start_bits,
             stopped_early=stopped,
             characters_per_second=self._clock.speed(),
-            # On a GPU the cores have next to nothing to do.
+            # On a GPU, the CPU cores are almost idle.
             cores_used=0.0 if has_gpu() else self._clock.cores_used(),
             seconds=time.monotonic() - begun,
         )
 
     def _part_of_the_way(self, best_epoch: int) -> tuple[dict[str, NDArray[Any]], float, float]:
-        """Return the best weights between the start and the best epoch, which share of the way, and their bits."""
+        """Return the best weights between the initial and the best epoch's, their interpolation, and their bits."""
         epoch = self._history[best_epoch - 1]
         found = self._best, 1.0, epoch.bits_per_character
         lowest = epoch.validation_loss
@@ -222,18 +221,18 @@ class _FineTune:
             self._learner.set_weights(weights)
             loss, bits = self._validated(stoppable=False)
             if loss >= lowest:
-                # Along a line the loss falls and then rises: further back it is higher still.
+                # Along the line, the loss falls and then rises: further back it's even higher.
                 break
             found, lowest = (weights, interpolation, bits), loss
         self._clock.done = self._clock.total
-        self._tell(always=True)
+        self._report_progress(always=True)
         return found
 
     def _round(self, epoch: int) -> Place:
         return place_of(epoch, epochs=self._config.epochs, rounds=self._config.rounds)
 
     def _measured(self, epoch: int, *, stoppable: bool = True) -> tuple[dict[str, NDArray[Any]], tuple[float, float]]:
-        """Return the weights that the epoch has come to, the rounds before it included, and what they validate at."""
+        """Return the epoch's weights, averaged with the earlier rounds, and their validation loss and bits."""
         own, ended = self._learner.weights(), self._round(epoch).round
         if not ended:
             return own, self._validated(stoppable=stoppable)
@@ -245,7 +244,7 @@ class _FineTune:
             self._learner.set_weights(own)
 
     def _learn(self, epoch: int) -> float:
-        """Train one epoch; returns its mean loss in nats a symbol."""
+        """Train one epoch and return its mean loss in nats per symbol."""
         config, clock, place = self._config, self._clock, self._round(epoch)
         if place.round and place.is_first:
             self._learner.start_over(self._start.weights)
@@ -260,7 +259,7 @@ class _FineTune:
         total = count = 0.0
         before = clock.done
         for step, batch in enumerate(batches):
-            # A stop needs something to keep: it is heard after the first step at the earliest.
+            # A stop needs weights to keep, so it takes effect after the first step at the earliest.
             ask = self._ask if self._steps else self._ask_cancel
             ask()
             if step == 0:
@@ -285,13 +284,13 @@ class _FineTune:
                 clock.training_seconds += time.monotonic() - begun
                 clock.core_seconds += time.process_time() - core_begun
                 clock.characters += symbols * self._characters_per_symbol
-                self._tell()
+                self._report_progress()
             else:
                 clock.start()
         return self._epoch_loss
 
     def _validated(self, *, stoppable: bool = True) -> tuple[float, float]:
-        """Return validation loss (nats a symbol) and bits a character over the whole validation split."""
+        """Return the loss (nats per symbol) and bits per character over the whole validation split."""
         config = self._config
         _, batches = epoch_batches(
             self._validation, batch_size=64, sequence_length=config.sequence_length, seed=config.seed, epoch=0
@@ -312,7 +311,7 @@ class _FineTune:
         if self._control() == "cancel":
             raise Cancelled("The fine-tune was cancelled.")
 
-    def _tell(self, *, always: bool = False) -> None:
+    def _report_progress(self, *, always: bool = False) -> None:
         now, clock = time.monotonic(), self._clock
         if now - clock.told < 0.25 and not always:
             return
@@ -353,7 +352,7 @@ class _FineTune:
 
 
 def _origin(start: Checkpoint, train: Sequence[str], validation: Sequence[str], config: FineTuneConfig) -> str:
-    """Return a fingerprint of all that the outcome depends on."""
+    """Return a fingerprint of everything that determines the result."""
     digest = hashlib.sha256()
     digest.update(json.dumps([start.network.as_dict(), config.as_dict(), len(train)], sort_keys=True).encode())
     for name in sorted(start.weights):

@@ -76,7 +76,7 @@ def test_adam_steps_as_keras_own() -> None:
 
 
 def test_an_unknown_optimizer_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="adam, muon"):
+    with pytest.raises(ValueError, match="adam or muon"):
         optimizer("sgd", beta_2=0.99, clip_norm=1.0, products="float32")
 
 

@@ -103,7 +103,7 @@ def test_base_training_writes_a_checkpoint_that_says_how_it_was_made(files: dict
 
 def test_a_cancelled_training_goes_on_as_if_it_had_not_been(files: dict[str, Any], tmp_path: Path) -> None:
     whole = train(files | {"directory": tmp_path / "whole"})
-    with pytest.raises(Cancelled, match="run it with resume"):
+    with pytest.raises(Cancelled, match="Run it again with resume"):
         train(files, control=cancel_after(31))
     # The step that builds the graph again is not counted as time, so the second part runs one step longer.
     again = train(files)
