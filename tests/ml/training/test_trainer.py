@@ -341,7 +341,7 @@ def test_a_loss_that_is_no_number_ends_with_a_sentence(
         return loss * float("nan"), state
 
     monkeypatch.setattr(Learner, "_train_step", broken)
-    with pytest.raises(TrainingDiverged, match="smaller learning rate"):
+    with pytest.raises(TrainingDiverged, match="lower learning rate"):
         tune(start, tmp_path)
 
 
