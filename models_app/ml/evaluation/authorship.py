@@ -1,8 +1,8 @@
-"""Whose post is it? A classifier that tells one person's posts from others by how they are spelled.
+"""A style detector: tells one person's posts from others by their spelling.
 
-Multinomial naive Bayes on runs of one to four characters, each counted once a post: what a person writes about, their
-words, spelling, capitals and signs. Taken out before, on both sides alike, since it would tell them apart and is no
-voice: links, @mentions, the mark of a repost, line breaks, and what goes beyond 280 characters.
+Multinomial naive Bayes on character n-grams of length 1 to 4, each counted once per post. They capture topics, words,
+spelling, capitals and punctuation. Links, @mentions, the repost prefix, line breaks and everything after 280 characters
+are removed from both sides first: they would give the author away but aren't style.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from models_app.ml.words import LINK, MENTION
 
 LONGEST_RUN: Final = 4
 MAX_CHARACTERS: Final = 280
-SMOOTHING: Final = 0.1  # added to each count, so that a run seen on one side only does not decide alone
-_BITS: Final = 18  # runs are hashed to this many bits: some 100,000 occur, so few share a place
+SMOOTHING: Final = 0.1  # added to each count, so that an n-gram seen on one side only doesn't decide alone
+_BITS: Final = 18  # n-grams are hashed to this many bits: about 100,000 occur, so there are few collisions
 _REPOST: Final = re.compile(r"^RT\b[\s:]*")
 _MASK: Final = re.compile("[@＠]…")
 _START, _END = "\x02", "\x03"
@@ -29,13 +29,13 @@ _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True, slots=True)
 class VoiceClassifier:
-    """weights (2 ** 18,): for each hashed run how much more often the person writes it, as a logarithm."""
+    """A style detector. weights (2**18,): log ratio of each hashed n-gram's frequencies, person over others."""
 
     weights: NDArray[np.float64]
 
     @classmethod
     def of(cls, person: Sequence[str], others: Sequence[str]) -> Self:
-        """Return the classifier that has learned both sides, which weigh the same: give about as many of each."""
+        """Return a classifier trained on both sides. They have equal priors, so pass about as many posts of each."""
         own, other = (
             np.bincount(_runs(posts)[1], minlength=1 << _BITS).astype(np.float64) for posts in (person, others)
         )
@@ -46,7 +46,7 @@ class VoiceClassifier:
         return cls(weights)
 
     def recognised(self, posts: Sequence[str]) -> NDArray[np.bool_]:
-        """Return for each post (P,) whether it passes for the person's; one of links and names alone does not."""
+        """Return whether each post (P,) passes for the person's. A post of only links and names doesn't."""
         owners, runs = _runs(posts)
         evidence = np.bincount(owners, weights=self.weights[runs], minlength=len(posts))
         return evidence > 0
@@ -57,19 +57,19 @@ class VoiceClassifier:
 
 
 def normalised(post: str) -> str:
-    """The post as the classifier reads it: empty where it is nothing but links, mentions and space."""
+    """Return the post as the classifier reads it: empty if it has only links, mentions and spaces."""
     text = MENTION.sub(" ", _MASK.sub(" ", LINK.sub(" ", post)))
     return " ".join(_REPOST.sub("", text.strip()).split())[:MAX_CHARACTERS]
 
 
 def _logarithms(counts: NDArray[np.float64], seen: int) -> NDArray[np.float64]:
-    """Return the logarithm of each run's share of all runs, smoothed over the number of runs that were seen at all."""
+    """Return the log frequency of each n-gram, smoothed over the `seen` n-grams that occur on either side."""
     shares: NDArray[np.float64] = np.log((counts + SMOOTHING) / (counts.sum() + SMOOTHING * seen))
     return shares
 
 
 def _runs(posts: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (post, hashed run) for each different run of 1 to 4 characters of each post, ends of posts included."""
+    """Return (post, hashed n-gram) for each distinct n-gram of each post, with marks for its start and end."""
     texts = [normalised(post) for post in posts]
     texts = [f"{_START}{text}{_END}" if text else "" for text in texts]
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)

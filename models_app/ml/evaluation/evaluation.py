@@ -1,4 +1,4 @@
-"""How well a checkpoint foresees posts, in bits a character: NumPy alone, nothing skipped."""
+"""How well a checkpoint predicts posts, in bits per character. NumPy only; every symbol counts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from models_app.ml.vocabulary import END, encode
 
 from .text_classes import KINDS, kinds_of
 
-CHUNK: Final = 4096  # posts in memory at a time, sorted by length so that a batch's posts end at about the same step
+CHUNK: Final = 4096  # posts in memory at once, sorted by length so that a batch's posts end at about the same step
 ROWS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Of what is of one kind: its characters (an end mark is one), and its code length over these."""
+    """One class of text: its number of characters (an end mark counts as one) and its bits per character."""
 
     characters: int
     bits_per_character: float
@@ -32,10 +32,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """bits_per_character: code length of all posts with their end marks, over Unicode characters plus one mark a post.
+    """The result of an evaluation.
 
-    characters: Unicode characters, end marks not counted; posts: how many were measured; parts: the same by kind of
-    text (`text_kinds`), of those that there are.
+    bits_per_character: code length of all posts, per Unicode character, with one end mark per post; characters: Unicode
+    characters without end marks; posts: number of posts; parts: the same for each class of text (`text_classes`) that
+    occurs.
     """
 
     bits_per_character: float
@@ -47,9 +48,9 @@ class Evaluation:
 def evaluate(
     checkpoint: Checkpoint, posts: Iterable[str], on_progress: Callable[[int], None] | None = None
 ) -> Evaluation:
-    """Return the evaluation on all posts, each read from zero state; constant memory for any number of posts.
+    """Return the evaluation on all posts, each from zero state, in constant memory.
 
-    `on_progress` gets the number of posts measured so far. Raises TooFewPosts where there is none.
+    Calls `on_progress` with the number of posts measured so far. Raises TooFewPosts if there are none.
     """
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
     nats, characters = np.zeros(len(KINDS)), np.zeros(len(KINDS), np.int64)
@@ -66,7 +67,7 @@ def evaluate(
             if on_progress is not None:
                 on_progress(count)
     if not count:
-        raise TooFewPosts("There is no post to evaluate the model on.")
+        raise TooFewPosts("There are no posts to evaluate the model on. Add some.")
     bits = nats / math.log(2)
     parts = {
         name: Part(int(characters[index]), float(bits[index] / characters[index]))
@@ -78,9 +79,9 @@ def evaluate(
 
 
 def _surprisals(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Return -ln of the probability of each symbol, end marks included, of posts given longest first.
+    """Return -ln of each symbol's probability, including end marks, (B, longest + 1); 0 after the end of a row.
 
-    (B, longest + 1); 0 after the end of a row.
+    The posts must be sorted, longest first.
     """
     lengths = np.array([row.size + 1 for row in rows])
     symbols = np.full((len(rows), lengths[0] + 1), END, np.uint8)  # END, the post, END
@@ -89,7 +90,7 @@ def _surprisals(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> NDArray[np.f
     state = stepper.start(len(rows))
     surprisals = np.zeros((len(rows), int(lengths[0])))
     for step in range(int(lengths[0])):
-        # Longest first: the rows that still run are always the first ones.
+        # Longest first: the unfinished rows are always the first ones.
         running = int(np.searchsorted(-lengths, -step, side="left"))
         state = tuple(part[:running] for part in state)
         logits, state = stepper.step(symbols[:running, step], state)

@@ -1,17 +1,17 @@
-"""The report card of a bot: how well it foresees its person, and what a hundred of its posts are like. NumPy alone.
+"""The report card of a bot: how well it predicts the person, and figures of a hundred of its posts. NumPy only.
 
-Bits per character are measured on posts that the bot did not learn from (they chose its best epoch, which flatters it a
-little). The other figures are shares of posts that it writes with the copy guard off, by one seed for all bots:
+Bits per character are measured on held-out posts. These posts also chose the best epoch, which flatters the bot a
+little. The other figures are fractions of posts generated with the copy guard off and the same seed for all bots:
 
-- novelty: posts that are no copies of a learned post, by the rule of `copies`;
-- voice: posts that `voice.VoiceClassifier` takes for the person's. It has learned the person's posts against as many of
-  the base model, since the posts that the base model has read are not here. Both bot and base model misspell, so that
-  is no way to tell them apart;
-- real words: words that occur in the learned posts, or twice or more often in the posts of the base model. What is made
-  up by chance is seldom made up twice. Real posts have words that are on neither list, too.
+- novelty: posts that don't copy a learned post, by the rules of `sampling.copy_guard`;
+- voice: posts that `authorship.VoiceClassifier` takes for the person's. It's trained on the person's posts against as
+  many of the base model's own, since the base model's training posts aren't available. Both the bot and the base model
+  make typos, so these don't tell them apart;
+- real words: words that occur in the learned posts, or at least twice in the base model's posts. Invented words rarely
+  occur twice. Real posts contain words on neither list, too.
 
-A share says little alone, so each stands beside the same share of real posts of the person that were held out and of
-posts of the base model that the classifier has not seen.
+A fraction alone says little. Each is compared with the same fraction for held-out posts of the person, and for posts of
+the base model that the classifier hasn't seen.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ from .evaluation import evaluate
 POSTS: Final = 100
 SEED: Final = 1
 TEMPERATURE: Final = DEFAULT_TEMPERATURE
-#: Posts of the person, and as many of the base model, that the classifier learns.
+#: The classifier is trained on this many posts of the person and as many of the base model.
 LEARNED_BY_CLASSIFIER = 500
-#: At most so many held-out posts are measured: seconds, whatever the corpus.
+#: The maximum number of held-out posts to measure, which takes seconds for any corpus.
 MAX_MEASURED: Final = 1000
-#: A word of the base model's posts is real when they have it so often.
+#: A word counts as real if it occurs this often in the base model's posts.
 OFTEN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class BaseSamples:
-    """Posts of a base model, which knows nobody: `unseen` are measured, `learned` are for the classifier to learn."""
+    """Posts of a base model: `unseen` ones to measure, `learned` ones to train the classifier on."""
 
     unseen: tuple[str, ...]
     learned: tuple[str, ...]
 
 
 def rules_of_base_samples() -> dict[str, Any]:
-    """Return all that `base_samples` depends on beside the base model, as plain JSON."""
+    """Return the settings that `base_samples` depends on, apart from the base model, as plain JSON."""
     return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
 
 
 def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -> BaseSamples:
-    """Return what `base` writes for report cards: the same for all that are made with it, so it can be kept.
+    """Return the posts of `base` for report cards. All report cards with this base share them, so cache them.
 
-    `between` is called now and then; what it raises ends the work.
+    Calls `between` now and then; if it raises, the work ends.
     """
     sampler = Sampler(base)
     seeds = range(SEED, SEED + 1 + -(-LEARNED_BY_CLASSIFIER // POSTS))
-    # NumPy's products let other threads run: two of them take about three fifths of the time of one.
+    # NumPy's products release the GIL: two threads take about three fifths of the time of one.
     with ThreadPoolExecutor(2) as pool:
         written = [pool.submit(_write, sampler, seed) for seed in seeds]
         try:
@@ -80,9 +80,9 @@ def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The same share, of 1, for the bot's posts, for held-out posts of the person and for posts of the base model.
+    """A fraction for the bot's posts, for held-out posts of the person, and for posts of the base model.
 
-    None where there is nothing to take a share of.
+    None if there are no posts to measure.
     """
 
     bot: float | None
@@ -92,8 +92,11 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A post that was written again. post: its index among the learned posts, None where a parent had learned it;
-    share: how much of the copy is in it, in order, of 1; run: words in a row."""
+    """A learned post that the bot copied.
+
+    post: its index among the learned posts, None if only a parent learned it; share: fraction of the copy's words that
+    are in it, in order; run: longest run of common words.
+    """
 
     post: int | None
     share: float
@@ -102,10 +105,11 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class ReportCard:
-    """Bits per character of the bot, of the model it started from and of the base model, on `measured` held-out posts,
-    of which the model it started from had learned `known_to_start`; then the shares of `written` posts of `asked`.
+    """The figures of a bot.
 
-    classifier_posts: how many posts of each side the classifier has learned.
+    Bits per character of the bot, of the model it started from, and of the base model; measured: number of held-out
+    posts; known_to_start: how many of these the starting model had learned; asked, written: number of posts requested
+    and generated for the other figures; classifier_posts: number of training posts of the classifier on each side.
     """
 
     bits_per_character: float
@@ -140,12 +144,12 @@ def report_card(
     others: BaseSamples | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> ReportCard:
-    """Return the card of `bot`, which came of `start` and has learned these posts; the same arguments, the same card.
+    """Return the report card of `bot`, fine-tuned from `start` on `learned`. The result is deterministic.
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
-    of `bot` and `start` on all of `held_out` as the training has measured them, which saves measuring again what it
-    knows; `others` are the `base_samples` of `base`, where they are at hand. `between` is called now and then; what it
-    raises ends the work. Raises TooFewPosts where no post is held out.
+    of `bot` and `start` on all of `held_out`, if the training has measured them already. `others` are the
+    `base_samples` of `base`, if available. Calls `between` now and then; if it raises, the work ends. Raises TooFewPosts if no posts
+    are held out.
     """
     rng = np.random.default_rng(SEED)
     measured = len(held_out)
@@ -206,7 +210,7 @@ def _write(sampler: Sampler, seed: int) -> list[str]:
 
 
 def _some(posts: Sequence[str], most: int, rng: np.random.Generator) -> list[str]:
-    """Return the posts, or as many as may be drawn from them by chance, in their order."""
+    """Return the posts, or a random sample of at most `most`, in their order."""
     if len(posts) <= most:
         return list(posts)
     return [posts[index] for index in sorted(rng.permutation(len(posts))[:most].tolist())]

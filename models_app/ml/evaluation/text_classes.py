@@ -1,4 +1,4 @@
-"""Kinds of text within a post: what is foreseen easily and what hardly at all are told apart in an evaluation."""
+"""Classes of text within a post, so that an evaluation can separate predictable from unpredictable parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.words import HASHTAG, LINK, MENTION
 
-#: The first that fits counts: what is in a link is no name.
+#: The first match wins: a name inside a link belongs to the link.
 _PATTERNS: Final = (
     ("links", LINK),
     ("names", MENTION),
@@ -24,7 +24,7 @@ KINDS: Final = (*(name for name, _ in _PATTERNS), REST, END_MARKS)
 
 
 def kinds_of(post: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return for each character of the post, and its end mark, an index of KINDS and the number of its bytes."""
+    """Return an index into KINDS and the number of bytes, for each character of the post and its end mark."""
     kinds = np.full(len(post) + 1, KINDS.index(REST))
     kinds[-1] = KINDS.index(END_MARKS)
     for index, (_, pattern) in reversed(list(enumerate(_PATTERNS))):

@@ -1,3 +1,3 @@
-"""Posts from weights: drawn, refused where they must not be shown, masked."""
+"""Sampling: draws posts, rejects the ones that must not be shown, and masks @names."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words that no post may hold."""
+"""Ban lists: words and phrases that no post may contain."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Final
 
 from models_app.ml.words import folded, in_word, without_space
 
-#: Signs that stand in for a letter.
+#: Characters used in place of a letter.
 _LETTERS: Final = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 _LOOKALIKE: Final = re.compile(r"[013457]|(?<=\w)[@$](?=\w)")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
-#: What may stand between two letters of a phrase; anything more parts them.
+#: Separators allowed between two letters of a phrase. Longer ones split it.
 _GAP: Final = re.compile(r"(?<=[^\W_])[\W_]{1,10}(?=[^\W_])")
 _RIFT: Final = re.compile(r"[\W_]{2,}|[^\w ]|_")
-#: A letter that stands at least so often is drawn out; more are not looked at.
-_DRAWN_OUT: Final = 3
-_MOST: Final = 120
+#: From this many repetitions on, a letter counts as stretched; patterns match up to the maximum.
+_MIN_STRETCHED: Final = 3
+_MAX_STRETCHED: Final = 120
 
 
 class BanList:
-    """Words and phrases, found as whole words in any case: `art` is in "Art!" and "#art", and not in "party"."""
+    """Words and phrases, matched as whole words in any case: `art` matches "Art!" and "#art", but not "party"."""
 
     def __init__(self, banned: Iterable[str]) -> None:
         self._phrases = [phrase for phrase in map(_plain, banned) if phrase]
 
     def finds(self, text: str) -> str | None:
-        """Return the first entry of the list that the text holds, folded; None where it holds none."""
+        """Return the first entry in the text, folded, or None."""
         text = _plain(text) if self._phrases else ""
         return next((phrase for phrase in self._phrases if _holds(text, phrase)), None)
 
@@ -50,7 +50,7 @@ def _holds(text: str, phrase: str) -> bool:
 
 
 def _parted(left: str, right: str) -> bool:
-    """True when a word can end between the two characters, of which one may be missing."""
+    """Return whether a word can end between these characters. Either can be empty, at the edge of the text."""
     if not left or not right or without_space(left) or without_space(right):
         return True
     return not (_joins(left) and _joins(right))
@@ -61,11 +61,11 @@ def _joins(character: str) -> bool:
 
 
 class HouseBanList:
-    """Phrases that are found however they are spelled, for a list that protects people from the worst.
+    """Phrases that match in any spelling, to protect people from the worst abuse.
 
-    Case, accents, punctuation, spaces, letters drawn out and signs in place of letters make no difference: “kill
-    yourself” is in “KILL  YOUR-SELF”, “k1lllll yourself” and “k.i.l.l yourself”. A phrase begins and ends where a word
-    does: it is not in “skill yourself”. What BanList finds is found too.
+    Ignores case, accents, punctuation, spaces, stretched letters and look-alike characters: “kill yourself” matches
+    “KILL  YOUR-SELF”, “k1lllll yourself” and “k.i.l.l yourself”. A phrase must begin and end at a word boundary: it
+    doesn't match “skill yourself”. Everything that BanList finds matches too.
     """
 
     def __init__(self, banned: Iterable[str]) -> None:
@@ -73,7 +73,7 @@ class HouseBanList:
         self._patterns = [(phrase, _pattern(phrase)) for phrase in phrases]
 
     def finds(self, text: str) -> str | None:
-        """Return the first phrase of the list that the text holds, folded; None where it holds none."""
+        """Return the first phrase in the text, folded, or None."""
         if not self._patterns:
             return None
         plain, bare = _plain(text), _bare(text)
@@ -85,12 +85,12 @@ class HouseBanList:
 
 @lru_cache(maxsize=4)
 def house_ban_list(phrases: tuple[str, ...]) -> HouseBanList:
-    """Return the list of these phrases, made once."""
+    """Return the list of these phrases, from a cache."""
     return HouseBanList(phrases)
 
 
 def _bare(text: str) -> str:
-    """Return letters and digits, folded; a blank for up to ten other signs between them, a line end for more."""
+    """Return the folded letters and digits, with a space for up to ten other characters and a line feed for more."""
     text = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded(text)))
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
     text = _LOOKALIKE.sub(lambda found: _LETTERS[found[0]], text)
@@ -98,15 +98,15 @@ def _bare(text: str) -> str:
 
 
 def _pattern(phrase: str) -> re.Pattern[str] | None:
-    """Return what finds the letters and digits of the phrase in a bare text; None where it has none.
+    """Return a pattern for the phrase's letters and digits in a bare text, or None if it has none.
 
-    Whatever part of it fits, the next sign decides: no text makes the search slow.
+    After each partial match, the next character decides, so there's no catastrophic backtracking.
     """
     letters = [character for character in _bare(phrase) if in_word(character)]
     parts = []
     for letter, run in groupby(letters):
         one, count = re.escape(letter), len(list(run))
-        # As often as in the phrase, or drawn out: “god” is in “goood”, and not in “good”.
-        least = max(_DRAWN_OUT, count + 1) - 1
-        parts.append(f"{one}(?:(?: ?{one}){{{least},{_MOST}}}|(?: ?{one}){{{count - 1}}})")
+        # Either as often as in the phrase, or stretched: “god” matches “goood”, but not “good”.
+        minimum = max(_MIN_STRETCHED, count + 1) - 1
+        parts.append(f"{one}(?:(?: ?{one}){{{minimum},{_MAX_STRETCHED}}}|(?: ?{one}){{{count - 1}}})")
     return re.compile(rf"(?<![^ \n]){' ?'.join(parts)}(?![^ \n])") if parts else None

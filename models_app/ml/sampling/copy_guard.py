@@ -1,15 +1,15 @@
-"""The copy guard: is a text too close to a post that was learned from?
+"""The copy guard: detects texts that are too close to a learned post.
 
-Compared is word by word (`words`): in any case, without punctuation and emoji; links and @mentions are nobody's words,
-so they neither count nor part a run. A text is a copy of a post
+It compares words (`words`), ignoring case, punctuation and emoji. Links and @mentions aren't anybody's words, so they
+neither count nor interrupt a run. A text is a copy of a post if
 
-- if it has more than 15 words in a row in common with it, or
-- if more than 70 % of its words stand in a row in it (both are markovify's rule), or
-- if more than 70 % of its words stand in it, in order, and it has at most half again as many words: else one word put
-  in the middle of a short post would make it new. In a longer post the same words may stand by chance.
+- it shares more than 15 consecutive words with the post, or
+- more than 70 % of its words are consecutive in the post (both are markovify's rules), or
+- more than 70 % of its words are in the post in the same order, and the post has at most 1.5 times as many words.
+  Without this rule, one inserted word would make a short post new. Longer posts can contain the same words by chance.
 
-Phrases of up to three words are everybody's: a text below four words is a copy only if it is the whole of a post. Where
-there are no words at all, as in a row of emoji, all other characters are compared.
+Anybody can write a phrase of up to three words, so a text with fewer than four words is a copy only if it equals a
+whole post. Texts without any words, such as a row of emoji, are compared by their other characters.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _NO_WORD: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The post that a text is closest to.
+    """The post closest to a text.
 
-    post: its index; share: how many of the text's words it has, in order, of 1; run: how many at most in a row;
-    is_copy: whether that is too much.
+    post: its index; share: fraction of the text's words that are in the post in order; run: longest run of common
+    words; is_copy: whether the text is too close.
     """
 
     post: int
@@ -54,10 +54,10 @@ class Nearest:
 
 
 class CopyGuard:
-    """Knows the posts that a model learned from by fingerprints of their words, not by their text.
+    """The posts that a model learned from, as fingerprints of their words instead of their text.
 
-    A fingerprint is a keyed hash of 64 bits; the key is random and lies beside the fingerprints. No text can be read
-    out of them, but whoever has them can try words, as whoever has the model can let it write.
+    A fingerprint is a 64-bit keyed hash; the random key is stored with the fingerprints. They don't reveal the text,
+    but anybody who has them can test words, just as anybody who has the model can generate posts.
     """
 
     def __init__(
@@ -68,15 +68,18 @@ class CopyGuard:
         ends: NDArray[np.int64],
         wordless: NDArray[np.uint64],
     ) -> None:
-        """key: of the hashes; vocabulary (V,): the fingerprints of all words, sorted; text (N,): the words of all posts
-        as places in it; ends (P,): where each post ends in `text`; wordless: of each post without words, in order, the
-        fingerprint of the whole."""
+        """Take the parts of a guard; use `of` to make one from posts.
+
+        key: of the hashes; vocabulary (V,): sorted fingerprints of all words; text (N,): the words of all posts as
+        indices into the vocabulary; ends (P,): end of each post in `text`; wordless: fingerprint of each post without
+        words, in order.
+        """
         self._key, self._vocabulary, self._text, self._ends, self._wordless = key, vocabulary, text, ends, wordless
         self._lengths = np.diff(ends, prepend=0)  # (P,)
 
     @classmethod
     def of(cls, posts: Iterable[str], *, beside: CopyGuard | None = None) -> CopyGuard:
-        """Return the guard of the posts, and of what `beside` knows that is not among them: that comes after them."""
+        """Return a guard of the posts, followed by the posts of `beside` that aren't among them."""
         key = beside._key if beside else secrets.token_bytes(16)
         numbers: dict[str, int] = {}
         text: list[int] = []
@@ -100,7 +103,7 @@ class CopyGuard:
         return own._joined(beside) if beside and len(beside) else own
 
     def _joined(self, other: CopyGuard) -> CopyGuard:
-        """Return the guard of these posts and, after them, of those of `other` that are not among them."""
+        """Return a guard of these posts, followed by the posts of `other` that aren't among them."""
         vocabulary = np.union1d(self._vocabulary, other._vocabulary)
         mine = np.searchsorted(vocabulary, self._vocabulary).astype(np.uint32)[self._text]
         theirs = np.searchsorted(vocabulary, other._vocabulary).astype(np.uint32)[other._text]
@@ -120,16 +123,16 @@ class CopyGuard:
         return len(self._ends)
 
     def is_copy(self, text: str) -> bool:
-        """Return whether the text is a copy of one of the posts."""
+        """Return whether the text is a copy of any post."""
         query = self._query(text)
         if not query.words:
             return bool((self._wordless == query.signs).any())
         return next(self._copies(query), None) is not None
 
     def nearest(self, text: str) -> Nearest | None:
-        """Return the post that the text is a copy of, else the one that has most of its words in order.
+        """Return the post that the text copies, else the one with the most of its words in order.
 
-        Among several the one with the longest run counts, then the first. None where no post has a word of the text.
+        Ties go to the longest run, then to the first post. Returns None if no post shares a word with the text.
         """
         query = self._query(text)
         if not query.words:
@@ -144,7 +147,7 @@ class CopyGuard:
         overlap = self._overlap(query)
         best: Nearest | None = None
         for post in np.argsort(-overlap, kind="stable").tolist():
-            # No post has more words in order than it has at all.
+            # The words in order can't outnumber the common words, so no later post is closer.
             if overlap[post] == 0 or (best and overlap[post] / len(query.words) < best.share):
                 break
             places = self._places(query, post)
@@ -156,7 +159,7 @@ class CopyGuard:
         return best
 
     def _copies(self, query: _Query) -> Iterator[Nearest]:
-        """Yield the posts that the text is a copy of."""
+        """Yield the posts that the text copies."""
         count = len(query.words)
         least = count if count < MIN_WORDS else _more_than_share(count)
         candidates = np.flatnonzero(self._overlap(query) >= least)
@@ -168,7 +171,7 @@ class CopyGuard:
                 yield found
 
     def _places(self, query: _Query, post: int) -> list[Sequence[int]]:
-        """Return for each word of the post where the text has it."""
+        """Return each word's positions in the text, for all words of the post."""
         end, length = self._ends[post], self._lengths[post]
         return [query.places.get(word, ()) for word in self._text[end - length : end].tolist()]
 
@@ -199,7 +202,7 @@ class CopyGuard:
         return _Query(numbers, where, -1)
 
     def _overlap(self, query: _Query) -> NDArray[Any]:
-        """Return for each post (P,) how many words of the text it has, in whatever order."""
+        """Return each post's number of words in common with the text, in any order, (P,)."""
         starts, posts, counts = self._index
         spans = [slice(starts[word], starts[word + 1]) for word in query.places]
         if not spans:
@@ -209,7 +212,7 @@ class CopyGuard:
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint16]]:
-        """Return starts (V + 1,), posts, counts: starts[w]:starts[w + 1] are the posts with word w, and how often."""
+        """Return (starts (V + 1,), posts, counts): starts[w]:starts[w + 1] selects the posts with word w."""
         total = max(1, len(self))
         pairs = self._text.astype(np.int64) * total + np.repeat(np.arange(len(self)), self._lengths)
         pairs, counts = np.unique(pairs, return_counts=True)
@@ -217,7 +220,7 @@ class CopyGuard:
         return starts, (pairs % total).astype(np.int32), counts.astype(np.uint16)
 
     def _sharing_a_gram(self, query: _Query) -> NDArray[np.int64]:
-        """Return the posts that have 16 words in a row in common with the text."""
+        """Return the posts that share 16 consecutive words with the text."""
         grams, posts = self._grams
         if not grams.size:
             return posts
@@ -241,7 +244,7 @@ class CopyGuard:
         return hashes[order], post[order]
 
     def save(self, path: Path) -> None:
-        """The file holds the fingerprints on return, and no text; a kill meanwhile leaves the old or the new file."""
+        """Save the fingerprints (no text) atomically: a kill leaves the old or the new file."""
         arrays: dict[str, NDArray[Any]] = {
             "key": np.frombuffer(self._key, np.uint8),
             "vocabulary": self._vocabulary,
@@ -253,22 +256,28 @@ class CopyGuard:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Return the guard in the file; FileNotFoundError without one, CheckpointError for a damaged one."""
+        """Return the guard in the file.
+
+        Raises FileNotFoundError without a file, and CheckpointError for a damaged one.
+        """
         try:
             arrays, facts = load_state(path)
         except StateError as error:
             raise CheckpointError(f"{error} Restore the model from a backup.") from error
         if facts.get("format") != FORMAT:
             raise CheckpointError(
-                f"{path} has format {facts.get('format')!r}, but this version reads {FORMAT}; update Bot Factory."
+                f"{path} has format {facts.get('format')!r}, but this version reads {FORMAT}. Update Bot Factory."
             )
         return cls(arrays["key"].tobytes(), arrays["vocabulary"], arrays["text"], arrays["ends"], arrays["wordless"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A text as a guard sees it: its words, by number; the places of each word that a post has too; of a text without
-    words the fingerprint of its signs, -1 where it has none."""
+    """A text as the guard compares it.
+
+    words: indices into the vocabulary; places: positions of each word that a post has too; signs: fingerprint of the
+    characters of a text without words, -1 if there are none.
+    """
 
     words: list[int]
     places: Mapping[int, Sequence[int]]
@@ -276,7 +285,7 @@ class _Query:
 
 
 def _more_than_share(count: int) -> int:
-    """Return the fewest words that are more than 70 % of `count`."""
+    """Return the smallest number of words above 70 % of `count`."""
     part, whole = LARGEST_SHARE
     return count * part // whole + 1
 
@@ -291,7 +300,7 @@ def _fingerprint(text: str, key: bytes) -> int:
 
 
 def _signs(text: str) -> str:
-    """The characters of a text without words: emoji and the like."""
+    """Return the characters of a text without words, such as emoji."""
     return own_text(text).replace(" ", "")
 
 
@@ -303,7 +312,7 @@ def _posts(text: NDArray[np.uint32], ends: NDArray[np.int64]) -> Iterator[NDArra
 
 
 def _gram_hashes(fingerprints: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return a hash of each run of 16 words: a polynomial of their fingerprints, modulo 2 ** 64."""
+    """Return a hash of each run of 16 words: a polynomial in their fingerprints, modulo 2**64."""
     count = len(fingerprints) - _GRAM + 1
     hashes = np.zeros(count, np.uint64)
     for place in range(_GRAM):

@@ -1,4 +1,4 @@
-"""What came of a request for posts: the posts, and what else was drawn and why it was refused."""
+"""The outcome of a request for posts: the posts, and the number of rejected ones by reason."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """How many posts were drawn and not given out, by reason; `copies` is None when nothing was there to compare with.
+    """The number of rejected posts by reason.
 
-    copies: too close to a post that was learned from; banned: with a word of the ban list; unfinished: not at its end
-    mark within the limit; empty: nothing but the prompt and space; house: with a phrase that the house bans.
+    copies: too close to a learned post, None if there was nothing to compare with; banned: contains a word on the ban
+    list; unfinished: no end mark within the limit; empty: only the prompt and spaces; house: contains a phrase banned
+    on this installation.
     """
 
     copies: int | None = None
@@ -32,20 +33,20 @@ class Refused:
         return cls(**values)
 
     def reasons(self, max_characters: int, *, has_prompt: bool = False) -> list[str]:
-        """Return for each reason that occurred how often it did, in words."""
+        """Return the reasons that occurred, with their counts, as phrases."""
         found = [
-            (self.copies, "too close to a post that was learned"),
+            (self.copies, "too close to a learned post"),
             (self.banned, "with a banned word"),
-            (self.unfinished, f"not at an end within {max_characters:,} character{'' if max_characters == 1 else 's'}"),
+            (self.unfinished, f"unfinished after {max_characters:,} character{'' if max_characters == 1 else 's'}"),
             (self.empty, "with nothing after the prompt" if has_prompt else "empty"),
-            (self.house, "with a phrase that is banned here"),
+            (self.house, "with a phrase banned here"),
         ]
         return [f"{count:,} {reason}" for count, reason in found if count]
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Posts, and how many were refused on the way to them."""
+    """Generated posts, and how many others were rejected."""
 
     posts: list[str]
     refused: Refused

@@ -1,4 +1,4 @@
-"""What two sequences of words have in common; `places` says for each word of one where it stands in the other."""
+"""The overlap of two word sequences. `places` has, for each word of one, its positions in the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def longest_run(places: Sequence[Sequence[int]]) -> int:
-    """Return how many words in a row they have in common."""
+    """Return the length of the longest run of consecutive common words."""
     longest = 0
     before: dict[int, int] = {}
     for found in places:
@@ -17,9 +17,9 @@ def longest_run(places: Sequence[Sequence[int]]) -> int:
 
 
 def in_order(places: Sequence[Sequence[int]], count: int) -> int:
-    """Return how many words they have in common in the same order: the length of their longest common subsequence.
+    """Return the length of the longest common subsequence; `count` is the length of the other sequence.
 
-    The dynamic programme with a whole row in the bits of one number (Hyyrö 2004); `count`: words of the other sequence.
+    Bit-parallel dynamic programming: one integer holds a whole row (Hyyrö 2004).
     """
     full = (1 << count) - 1
     row = full

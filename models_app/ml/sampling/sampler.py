@@ -1,7 +1,7 @@
-"""New posts from a checkpoint, in NumPy alone: no TensorFlow in the process that writes.
+"""Samples new posts from a checkpoint. NumPy only, so web processes don't need TensorFlow.
 
-All posts of a request run side by side as one batch. Which bytes may follow is asked of the vocabulary's automaton, so
-that a post is always valid UTF-8, whatever the network says.
+All posts of a request are sampled as one batch. The vocabulary's automaton restricts each next byte, so a post is
+always valid UTF-8, whatever the network predicts.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from .copy_guard import CopyGuard
 from .mentions import masked
 from .outcome import Refused, Writing
 
-#: How often a post is drawn until it is given up.
+#: The number of tries for each post.
 TRIES: Final = 10
-#: How many characters are drawn in vain at least, for one post that does not end and for all of a request at most.
+#: The characters to spend on unfinished posts: for each post, and at most for the whole request.
 WASTE, MAX_WASTE = 280 * TRIES, 100 * 280 * TRIES
-#: Once this many characters were drawn and no post has ended, the limit is out of reach.
+#: If no post has ended after this many characters, the length limit is too low.
 HOPELESS: Final = 5 * WASTE
-#: How often a post that does not end is drawn at least, however long it may be.
+#: The minimum number of tries for a post that doesn't end, whatever its length limit.
 MIN_TRIES: Final = 3
 
 
 def _barred_bytes() -> NDArray[np.float32]:
-    """Return (STATES, 256): 0 where a byte may be drawn, minus infinity where not (control characters but newline)."""
+    """Return (STATES, 256): 0 for allowed bytes, minus infinity for others (including control characters except LF)."""
     may = ALLOWED.copy()
     may[BOUNDARY, :0x20] = False
     may[BOUNDARY, ord("\n")] = True
@@ -51,21 +51,21 @@ _BARRED: Final = _barred_bytes()
 
 @dataclass(slots=True)
 class _Row:
-    """One post that is being written."""
+    """A post in progress."""
 
     symbols: bytearray
     characters: int
     is_ended: bool = False
-    # Where the network has given its end mark the best chance so far: length in bytes, and log probability
+    # The most likely end so far: length in bytes, and log probability of the end mark
     best_end: int = 0
     best_chance: float = -math.inf
-    # Once it has ended: the post as it is given out, or why it is refused
+    # Set at the end: the final post, or the reason for its rejection
     post: str = ""
     refused: str | None = None
 
 
 class Sampler:
-    """Writes posts with one checkpoint. It holds nothing but read-only weights: several threads may use it at once."""
+    """Generates posts from a checkpoint. Holds only read-only weights, so several threads can use it at once."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
@@ -80,18 +80,19 @@ class Sampler:
         on_post: Callable[[str], None] | None = None,
         proceed: Callable[[], None] | None = None,
     ) -> Writing:
-        """Return up to `config.count` posts, the prompt included in each, and what was refused on the way.
+        """Return up to `config.count` posts, each including the prompt, and the number of rejected ones.
 
-        The same seed gives the same posts. Each post ends at the end mark that the network has set, and has something
-        of the network's own behind the prompt. Refused and drawn again, up to 10 times in all, is one that has not come
-        to its end at max_characters (below 280 more often, above it less), that adds nothing but space, that is a copy
-        of a post that `guard` knows (or that `accept` rejects), or that holds a banned word, of `config.banned` or of
-        `house`.
-        Where `config.is_greedy` all posts would be the same, so there is one; if that finds no end, it gets it where
-        the network gave its end mark the best chance.
-        `on_post` gets each post as soon as it has ended and is not refused, the short ones of those side by side first;
-        `proceed` is called before each step and may raise, which ends the writing.
-        Raises BadSampling as `check` does.
+        The same seed gives the same posts. Each post ends at an end mark from the network and continues the prompt.
+
+        A post is rejected and drawn again, up to 10 tries in total, if it doesn't end within max_characters (more tries
+        below 280 characters, fewer above), adds only spaces, copies a post that `guard` knows (or `accept` returns
+        False), or contains a banned word of `config.banned` or `house`.
+
+        With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
+        end mark was most likely.
+
+        Calls `on_post` with each accepted post as soon as it ends, so shorter posts come first. Calls `proceed` before
+        each step; if it raises, generation ends. Raises BadSampling as `check` does.
         """
         check(config, house)
         prompt = encode(config.prompt)
@@ -101,7 +102,7 @@ class Sampler:
         refused = Counter[str]()
 
         def judge(row: _Row) -> None:
-            """The row has its post, or the reason why it is refused."""
+            """Set the row's post, or the reason for its rejection."""
             row.post = decode(row.symbols)
             if not row.is_ended:
                 row.refused = "unfinished"
@@ -110,7 +111,7 @@ class Sampler:
             elif (guard and guard.is_copy(row.post)) or (accept and not accept(row.post)):
                 row.refused = "copies"
             else:
-                # Names are masked last, so that no copy passes for another post.
+                # Masked after the copy check, so that a mask can't hide a copy.
                 row.post = masked(row.post, prompt=config.prompt) if config.mask_mentions else row.post
                 row.refused = "banned" if banned.finds(row.post) else None
                 if row.refused is None and house is not None and house.finds(row.post):
@@ -119,7 +120,7 @@ class Sampler:
                 on_post(row.post)
 
         def take(row: _Row) -> str | None:
-            """Adds the post, or returns why it is refused."""
+            """Add the post, or return the reason for its rejection."""
             if row.refused is None:
                 posts.append(row.post)
             return row.refused
@@ -129,7 +130,7 @@ class Sampler:
             row = self._draw(config, prompt, 1, rng, _given_an_end(judge), proceed)[0]
             refused.update(filter(None, [take(row)]))
         else:
-            # Within a low limit posts are cheap to draw, and fewer of them end.
+            # With a low limit, posts are cheap to draw and fewer of them end.
             unfinished = max(MIN_TRIES, WASTE // config.max_characters)
             missing = [Counter[str]() for _ in range(config.count)]
             while missing and (waste := refused["unfinished"] * config.max_characters) < MAX_WASTE:
@@ -157,7 +158,7 @@ class Sampler:
         judge: Callable[[_Row], None],
         proceed: Callable[[], None] | None,
     ) -> list[_Row]:
-        """Return `count` posts, drawn side by side, each judged as it ends; unfinished ones have max_characters."""
+        """Return `count` posts, drawn as a batch and judged as each ends. Unfinished ones have max_characters."""
         rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
         running = list(rows)
         logits, state = self._primed(prompt, count)
@@ -168,7 +169,7 @@ class Sampler:
             barred = _BARRED[automaton]  # (B, 256)
             if len(running[0].symbols) == prompt.size:
                 barred = barred.copy()
-                barred[:, END] = -np.inf  # a prompt alone is no post, nor is nothing
+                barred[:, END] = -np.inf  # the prompt alone isn't a post
             if config.is_greedy:
                 _note_chance_to_end(running[0], logits[0] + barred[0], len(config.prompt))
             temperature = 0 if config.is_greedy else config.temperature
@@ -191,7 +192,7 @@ class Sampler:
         return rows
 
     def _primed(self, prompt: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], State]:
-        """Return logits (B, 256) and state after the start mark and the prompt; computed once for all rows."""
+        """Return logits (B, 256) and state after the start mark and the prompt, computed once for all rows."""
         logits, state = self._stepper.step(np.array([END]), self._stepper.start(1))
         for symbol in prompt:
             logits, state = self._stepper.step(np.array([symbol]), state)
@@ -199,27 +200,24 @@ class Sampler:
 
 
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
-    """Return where posts can be drawn so.
-
-    Raises BadSampling for a prompt that leaves no room, that no text file can hold or that has a banned word.
-    """
+    """Raise BadSampling for a prompt that leaves no room, can't be encoded as UTF-8 or contains a banned word."""
     try:
         encode(config.prompt)
     except ValueError as error:
         raise BadSampling(str(error)) from error
     if len(config.prompt) >= config.max_characters:
         raise BadSampling(
-            f"The prompt leaves no room: it has {len(config.prompt)} of at most {config.max_characters} characters. "
-            "Shorten the prompt or raise the limit."
+            f"The prompt leaves no room: it has {len(config.prompt)} characters, and the limit is "
+            f"{config.max_characters}. Shorten the prompt or raise the limit."
         )
     if found := BanList(config.banned).finds(config.prompt):
-        raise BadSampling(f"The prompt holds “{found}”, which is banned; change the prompt or the ban list.")
+        raise BadSampling(f"The prompt contains “{found}”, which is banned. Change the prompt or the ban list.")
     if house is not None and (found := house.finds(config.prompt)):
         raise BadSampling(f"The prompt contains “{found}”, which no bot here may write. Change the prompt.")
 
 
 def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
-    """For a greedy post, which would be the same once more: it ends where it most likely would."""
+    """Wrap `judge` for a greedy post, which a retry wouldn't change: cut it where the end mark was most likely."""
 
     def ended(row: _Row) -> None:
         if not row.is_ended:
@@ -233,11 +231,11 @@ def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
 def choose(
     logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.Generator, *, top_p: float = 1.0
 ) -> NDArray[np.intp]:
-    """Return one symbol a row (B,), drawn from softmax(logits / temperature) of logits (B, 256).
+    """Return one symbol per row (B,), drawn from softmax(logits / temperature) of logits (B, 256).
 
-    Temperature 0 takes the likeliest. top_k > 0 draws among the k likeliest only; top_p < 1 among the fewest of these
-    that together have at least that share of their probability (Holtzman et al. 2020). Logits of minus infinity are
-    never drawn; each row needs a finite one.
+    Temperature 0 takes the most likely symbol. top_k > 0 draws only from the k most likely; top_p < 1 only from the
+    smallest set of these with at least that fraction of their probability (Holtzman et al. 2020). Never draws a logit
+    of minus infinity; each row needs a finite one.
     """
     if temperature == 0:
         likeliest: NDArray[np.intp] = logits.argmax(axis=1)
@@ -251,16 +249,16 @@ def choose(
         picks = order if picks is None else np.take_along_axis(picks, order, axis=1)
         logits = np.take_along_axis(logits, order, axis=1)
     best = logits.argmax(axis=1)
-    # Doubles, and the maximum taken off first: a tiny temperature must give the likeliest symbol, not an overflow.
+    # Doubles, and the maximum subtracted first: a tiny temperature must give the most likely symbol, not an overflow.
     scaled = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64) / temperature
     sums = np.exp(scaled).cumsum(axis=1)
     total, last = sums[:, -1], np.full(len(sums), sums.shape[1] - 1)
     if top_p < 1:
-        # The first sum that reaches the share is that of the last symbol to draw from.
+        # The first sum that reaches top_p belongs to the last symbol to draw from.
         last = (sums < top_p * total[:, None]).sum(axis=1)
         total = np.take_along_axis(sums, last[:, None], axis=1)[:, 0]
     drawn: NDArray[np.intp] = (sums <= (rng.random(len(sums)) * total)[:, None]).sum(axis=1)
-    # Rounding can put the draw on the very end of the sum, behind the last symbol.
+    # Rounding can put the draw at the very end of the sum, after the last symbol.
     drawn = np.where(drawn > last, best, drawn)
     if picks is not None:
         drawn = np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
@@ -268,8 +266,8 @@ def choose(
 
 
 def _extend(row: _Row, symbol: int, whole: bool, limit: int) -> bool:
-    """Takes in the symbol; returns whether the post goes on. `whole`: the symbol completes a character."""
-    # At the limit one more symbol is drawn, which tells whether the post ends just there.
+    """Append the symbol; return whether the post continues. `whole`: the symbol completes a character."""
+    # At the limit, one more symbol is drawn to find out whether the post ends exactly there.
     if symbol == END or row.characters == limit:
         row.is_ended = symbol == END
         return False
@@ -279,7 +277,7 @@ def _extend(row: _Row, symbol: int, whole: bool, limit: int) -> bool:
 
 
 def _note_chance_to_end(row: _Row, logits: NDArray[Any], prompt_characters: int) -> None:
-    """Keeps the place, behind the prompt, at which the network gives its end mark the highest probability."""
+    """Remember the place after the prompt with the highest probability of the end mark."""
     if row.characters > prompt_characters and logits[END] > -math.inf:
         chance = float(logits[END] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
         if chance > row.best_chance:

@@ -275,7 +275,7 @@ def test_a_damaged_state_is_named_and_never_silently_dropped(files: dict[str, An
     with pytest.raises(Cancelled):
         train(files, control=cancel_after(5))
     (files["directory"] / STATE).write_bytes(b"damaged")
-    with pytest.raises(CheckpointError, match="start without resume"):
+    with pytest.raises(CheckpointError, match="Run it without resume"):
         train(files)
 
 
