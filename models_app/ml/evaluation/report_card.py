@@ -148,8 +148,8 @@ def report_card(
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
     of `bot` and `start` on all of `held_out`, if the training has measured them already. `others` are the
-    `base_samples` of `base`, if available. Calls `between` now and then; if it raises, the work ends. Raises TooFewPosts if no posts
-    are held out.
+    `base_samples` of `base`, if available. Calls `between` now and then; if it raises, the work ends. Raises
+    TooFewPosts if no posts are held out.
     """
     rng = np.random.default_rng(SEED)
     measured = len(held_out)
