@@ -1,7 +1,7 @@
-"""Who may let a model compute in this web process now: a few at once, a few more wait a moment, the others come back.
+"""Admission control for generation in this web process: a few requests run, a few wait, the rest must try again.
 
-Pages, REST and streams all pass through `enter` before a model is loaded or writes, and through `require_size` before
-that. Writing takes a core, so more of it at once makes each slower and none faster.
+Pages, REST and streams all call `require_size` and then `enter` before they load or run a model. Generation takes a
+full core, so running more at once only slows each one down.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from botfactory.words import counted
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 
-#: How many requests may wait for each that computes.
+#: How many requests can wait for each running one.
 WAITING_FOR_EACH: Final = 4
-#: The most characters that one request may ask for: posts times the longest post.
+#: The most characters per request: number of posts times maximum length.
 MAX_CHARACTERS: Final = 40_000
-#: Seconds between two looks at whether the client of a waiting request is still there.
+#: Seconds between checks whether the client of a waiting request is still connected.
 _LOOK: Final = 0.1
-#: What a request takes until one has been measured.
+#: Assumed seconds per request until one has been measured.
 _FIRST_GUESS: Final = 2.0
 _SOONEST, _LATEST = 1, 60
 
 
 class Busy(Exception):
-    """Too many requests compute or wait already. `retry_after`: seconds."""
+    """Too many requests are running or waiting. `retry_after`: seconds."""
 
     code = "busy"
 
@@ -43,14 +43,14 @@ class Busy(Exception):
 
 
 class TooMuch(BadSampling):
-    """More characters than one request may ask for. `param`: the field to change."""
+    """The request asks for too many characters. `param`: the field to change."""
 
     code = "too_much_at_once"
     param = "n"
 
 
 class Ticket:
-    """A place among those that compute. Leaving the `with` block, or `release`, gives it back; once is enough."""
+    """A slot to run in. The end of the `with` block or `release` frees it; further calls do nothing."""
 
     def __init__(self, turnstile: Turnstile) -> None:
         self._turnstile: Turnstile | None = turnstile
@@ -73,7 +73,7 @@ class Ticket:
 
 
 class Turnstile:
-    """Lets GENERATIONS_AT_ONCE in at a time, in the order in which they came."""
+    """Lets GENERATIONS_AT_ONCE requests run at a time, first come, first served."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -84,8 +84,8 @@ class Turnstile:
     def enter(self, proceed: Callable[[], None] | None = None) -> Ticket:
         """Return a ticket, now or within GENERATION_WAIT_SECONDS.
 
-        `proceed` is called while waiting; what it raises ends the wait. Raises Busy when too many wait, or for too
-        long.
+        Calls `proceed` while waiting; if it raises, the wait ends. Raises Busy if too many requests wait, or this one
+        waits too long.
         """
         most, deadline = settings.GENERATIONS_AT_ONCE, time.monotonic() + settings.GENERATION_WAIT_SECONDS
         me = object()
@@ -117,7 +117,7 @@ class Turnstile:
             self._changed.notify_all()
 
     def _busy(self, most: int, waiting: int) -> Busy:
-        """Count a refusal, and return it with the seconds until those inside and so many that wait are likely done."""
+        """Count a rejection and return it with the estimated seconds until the requests ahead are done."""
         counters.generations_refused.inc()
         seconds = math.ceil((self._inside + waiting) * self._usual_seconds / most)
         return Busy(max(_SOONEST, min(_LATEST, seconds)))
@@ -127,12 +127,12 @@ _turnstile: Final = Turnstile()
 
 
 def enter(proceed: Callable[[], None] | None = None) -> Ticket:
-    """Return this process's permission to compute; see Turnstile.enter."""
+    """Return a ticket of this process's turnstile; see Turnstile.enter."""
     return _turnstile.enter(proceed)
 
 
 def require_size(sampling: SamplingConfig) -> None:
-    """Raise TooMuch for more characters than one request may ask for."""
+    """Raise TooMuch if the request asks for more than MAX_CHARACTERS."""
     asked = sampling.posts_to_write * sampling.max_characters
     if asked > MAX_CHARACTERS:
         posts, length = MAX_CHARACTERS // sampling.max_characters, MAX_CHARACTERS // sampling.posts_to_write

@@ -1,4 +1,4 @@
-"""The copy guard of a model: kept beside its weights, made again where it is missing, never left out unnoticed."""
+"""The copy guard of a model: stored beside its weights, rebuilt if missing, never skipped silently."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from tweets.models import Corpus
 
 logger = logging.getLogger(__name__)
 
-#: Of two requests for the same bot, the second finds what the first has made.
+#: Of two requests for the same bot, the second waits and uses the guard that the first has built.
 _making = Lock()
 
 
 class State(StrEnum):
-    """How it is with the copy guard of a model."""
+    """The state of a model's copy guard."""
 
-    #: Its file is there.
+    #: The file exists.
     KEPT = "kept"
-    #: Its file is missing, and the posts are here to make it again: a bot of an earlier version has none at first.
+    #: The file is missing but can be rebuilt from the posts. Bots of early versions start like this.
     TO_BE_MADE = "to_be_made"
-    #: It learned from nobody's posts, as far as anybody knows: a version of the base model.
+    #: A version of the base model without any known posts to protect.
     NOT_NEEDED = "not_needed"
-    #: Its file is missing, and so are the posts.
+    #: The file and the posts are missing.
     LOST = "lost"
 
 
 class GuardLost(LearningError):
-    """A bot can no longer tell whether it copies the posts that it learned."""
+    """A bot has lost its copy guard, so nobody can tell whether it copies learned posts."""
 
     code = "copy_guard_lost"
 
@@ -52,43 +52,43 @@ class GuardLost(LearningError):
 
 
 def state_of(model: TrainedModel) -> State:
-    """Looks for files and rows only; the file may still be damaged."""
+    """Return the guard's state by files and rows only; the file may still be damaged."""
     return State.KEPT if registry.has_guard(model) else state_without_file(model)
 
 
 def state_without_file(model: TrainedModel) -> State:
-    """Whether the guard could be made again if its file were gone."""
+    """Return the guard's state as if its file were missing."""
     if is_version(model):
         return State.TO_BE_MADE if _known(model) else State.NOT_NEEDED
     if model.corpus is None or model.corpus.posts.count() < max(1, model.posts):
         return State.LOST
     if model.parent is None:
-        # A name with a slash is a person's model, which is gone.
+        # A name with a slash was a person's model, which is deleted.
         return State.LOST if "/" in model.parent_name else State.TO_BE_MADE
     return State.LOST if state_of(model.parent) is State.LOST else State.TO_BE_MADE
 
 
 def is_version(model: TrainedModel) -> bool:
-    """Whether it is a version of the base model, also while it is not the base.
+    """Return whether this is a version of the base model, current or not.
 
-    What a version has read is everybody's (bases.py), so it works without a guard. A person's bot that was promoted is
-    no version: it keeps its guard.
+    Everybody here may see the posts that a version was trained on (base_models/services.py), so it works without a
+    guard. A person's bot that was promoted isn't a version: it keeps its guard.
     """
     return bool(model.origin) or (model.owner_id is None and model.directory == registry.BASE_DIRECTORY)
 
 
 def _known(version: TrainedModel) -> bool:
-    """Whether there is something that a version can be compared with."""
+    """Return whether there are known posts to compare a version's posts with."""
     if version.corpus is not None:
         return True
     return version.parent is not None and state_of(version.parent) in (State.KEPT, State.TO_BE_MADE)
 
 
 def guard_of(model: TrainedModel) -> CopyGuard | None:
-    """The posts that `model` and its parents learned from, by their fingerprints; None where it needs no guard.
+    """Return the guard of the posts that `model` and its parents learned from, or None if it needs none.
 
-    A guard that is missing is made again from the posts, and kept. GuardLost where these are gone too, CheckpointError
-    where the file is damaged.
+    Rebuilds a missing guard from the posts and saves it. Raises GuardLost if the posts are gone too, and
+    CheckpointError if the file is damaged.
     """
     kept = registry.load_guard(model)
     if kept is not None:
@@ -108,9 +108,12 @@ def guard_of(model: TrainedModel) -> CopyGuard | None:
 
 @lru_cache(maxsize=registry.KEPT_IN_MEMORY)
 def _made_again(model: TrainedModel) -> CopyGuard:
-    """Knows all posts of the corpora, also those that newer rules leave out: nobody knows which were learned."""
+    """Return a guard of all posts of the corpora.
+
+    Includes posts that newer cleaning rules drop, since nobody knows which ones the model learned.
+    """
     beside: CopyGuard | None = None
-    # The oldest first: what it and its parents know is beside what the next one has learned.
+    # Oldest first: each model adds its posts to the guard of its parents.
     for step in reversed(_line(model)):
         kept = registry.load_guard(step)
         if kept is not None:
@@ -118,7 +121,7 @@ def _made_again(model: TrainedModel) -> CopyGuard:
         elif step.corpus is not None:
             posts = corpora.all_posts(step.corpus)
             if len(posts) < max(1, step.posts):
-                # They were deleted a moment ago.
+                # They were deleted in the meantime.
                 raise GuardLost(model)
             beside = CopyGuard.of(posts, beside=beside)
     if beside is None:
@@ -127,7 +130,7 @@ def _made_again(model: TrainedModel) -> CopyGuard:
 
 
 def _line(model: TrainedModel) -> list[TrainedModel]:
-    """The model, its parent and so on, up to the first whose guard is kept: that one knows its parents' posts."""
+    """Return the model and its ancestors, up to the first with a stored guard, which covers its own ancestors."""
     line: list[TrainedModel] = []
     step: TrainedModel | None = model
     while step is not None:
@@ -137,11 +140,11 @@ def _line(model: TrainedModel) -> list[TrainedModel]:
 
 
 def _keep(model: TrainedModel, guard: CopyGuard) -> None:
-    """The guard is beside the weights. Where there is no room for it, the bot writes all the same, guarded by it."""
+    """Save the guard beside the weights. If the disk is full, the bot still writes, with the guard in memory."""
     path = registry.path_of(model)
     try:
         with tempfile.TemporaryDirectory(prefix=".guard-", dir=path) as folder:
-            # Another process may be at it too: each writes a file of its own.
+            # Another process may be doing the same, so each writes its own file.
             staged = Path(folder) / registry.FINGERPRINTS
             guard.save(staged)
             staged.replace(path / registry.FINGERPRINTS)
@@ -152,9 +155,9 @@ def _keep(model: TrainedModel, guard: CopyGuard) -> None:
 
 
 def make_again(model: TrainedModel) -> str:
-    """The guard is made from the posts, in the place of a file that is missing or damaged; what was done, in words.
+    """Rebuild a missing or damaged guard from the posts; return a phrase that says what was done.
 
-    GuardLost where the posts are gone: the file stays as it is then. OSError where there is no room for it.
+    Raises GuardLost if the posts are gone (and leaves the file as it is), and OSError if the disk is full.
     """
     state = state_without_file(model)
     if state is State.LOST or state is State.NOT_NEEDED:
@@ -169,9 +172,9 @@ def make_again(model: TrainedModel) -> str:
 
 
 def guard_of_version(corpus: Corpus | None, start: TrainedModel | None) -> CopyGuard | None:
-    """What a version of the base model is to know that learns this corpus, from this start; None where that is nothing.
+    """Return the guard for a version of the base model trained on this corpus from this start; None if it's empty.
 
-    A start whose guard is lost keeps nobody from training the base model: see `is_version`.
+    A start that has lost its guard doesn't prevent base training: see `is_version`.
     """
     beside: CopyGuard | None = None
     if start is not None:

@@ -1,4 +1,4 @@
-"""Checkpoints on disk and rows in the database, kept in step. Loaded models are kept for the next request."""
+"""Keeps checkpoints on disk and rows in the database in sync, and caches loaded models."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from models_app.ml.sampling.sampler import Sampler
 from models_app.models import BaseChange, TrainedModel
 from tweets.models import Corpus
 
-#: What the product ships, and what `manage.py train_base` writes; a version once it has been taken in.
+#: The shipped model, or one that `manage.py train_base` wrote; it becomes a version when first seen.
 BASE_DIRECTORY = "base"
-#: The versions of the base model, each in a folder named by its id.
+#: The folder of base model versions, each in a folder named by its id.
 VERSIONS_DIRECTORY = "bases"
-#: Beside the weights, where they were trained: the losses on the way.
+#: The loss history beside the weights, if they were trained here.
 LOSSES = "training.csv"
-#: Beside the weights: what the model learned from, for its copy guard.
+#: The copy guard's fingerprints of the learned posts, beside the weights.
 FINGERPRINTS = "posts.fingerprints"
-#: Loaded models in a process: about 30 MB each.
+#: Loaded models per process: about 30 MB each.
 KEPT_IN_MEMORY = 8
 LONGEST_NAME = 80
-#: The ids of shipped versions are made of this and their sha256: two processes that see one first make the same.
+#: The ids of shipped versions derive from this and their sha256, so that two processes create the same one.
 _VERSIONS = uuid.UUID("6f1e4f0e-5b0c-4c37-9d59-6f3f6a7b1c02")
 
 
 logger = logging.getLogger(__name__)
 
 Origin = TrainedModel.Origin
-#: Makes the transaction in which a job writes (JobHandle.fenced).
+#: Opens the transaction in which a job writes (JobHandle.fenced).
 Fence = Callable[[], AbstractContextManager[None]]
 
 
@@ -70,7 +70,7 @@ class BadName(NameTaken):
 
 
 def stored_bytes(path: Path) -> int:
-    """What the files of a model take."""
+    """Return the total size of a model's files in bytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
@@ -79,10 +79,10 @@ def path_of(model: TrainedModel) -> Path:
 
 
 def base_model() -> TrainedModel:
-    """What new bots start from; NoBaseModel where there is nothing.
+    """Return the model that new bots start from. Raises NoBaseModel if there is none.
 
-    What lies in `checkpoints/base/` is taken in as a version of its own when it is first seen, so that an update of the
-    product replaces no files that bots came from.
+    Copies the model in `checkpoints/base/` to a version of its own when first seen, so that an update of the product
+    doesn't replace files that bots started from.
     """
     trouble: CheckpointError | None = None
     try:
@@ -103,7 +103,7 @@ def shipped_directory() -> Path:
 
 
 def shipped_sha256() -> str:
-    """Of the weights that lie in `checkpoints/base/`; empty where nothing can be read there."""
+    """Return the sha256 of the weights in `checkpoints/base/`, or "" if they can't be read."""
     try:
         return str(checkpoint.describe(shipped_directory()).get("sha256", ""))
     except CheckpointError:
@@ -111,9 +111,9 @@ def shipped_sha256() -> str:
 
 
 def _take_in_shipped() -> None:
-    """The version in `checkpoints/base/` has a row and files of its own. CheckpointError where there is none.
+    """Give the model in `checkpoints/base/` its own row and files. Raises CheckpointError if there is none.
 
-    It is the base model from then on where nobody has chosen another than the last one that was shipped.
+    It also becomes the base model, unless somebody has chosen a base model other than the last shipped one.
     """
     source = shipped_directory()
     described = checkpoint.describe(source)
@@ -122,9 +122,9 @@ def _take_in_shipped() -> None:
     has_base = TrainedModel.objects.filter(is_base=True).exclude(directory=BASE_DIRECTORY).exists()
     if version is None:
         if has_base and described.get("meta", {}).get("sample"):
-            # What a training that still goes on there has saved on its way.
+            # An intermediate checkpoint of a training that is still running there.
             return
-        # Of installations whose base model lay in `checkpoints/base/` itself.
+        # In earlier versions, the base model's own files were in `checkpoints/base/`.
         earlier = rows.filter(directory=BASE_DIRECTORY).first()
         number = earlier.pk if earlier else uuid.uuid5(_VERSIONS, str(described["sha256"]))
         version = _add_version(number, source, name=free_version_name(BASE_DIRECTORY), origin=Origin.SHIPPED)
@@ -132,7 +132,7 @@ def _take_in_shipped() -> None:
         _restore(source, path_of(version))
     if not TrainedModel.objects.filter(is_base=True).exists():
         with transaction.atomic():
-            # Of two processes that see it first, the second waits and finds it done.
+            # If two processes see it first, the second waits and finds it done.
             TrainedModel.objects.select_for_update().get(pk=version.pk)
             if not TrainedModel.objects.filter(is_base=True).exists():
                 make_base(version, how=BaseChange.How.SHIPPED)
@@ -149,7 +149,7 @@ def add_version(
 ) -> TrainedModel:
     """Make the checkpoint in `source` a version of the base model, with its own copy of the files.
 
-    Nobody starts from it yet. `fenced` as in `register`. CheckpointError where it is not whole.
+    Nobody starts from it yet. `fenced` as in `register`. Raises CheckpointError if it's incomplete.
     """
     return _add_version(number or uuid.uuid4(), source, name=name, origin=origin, fenced=fenced, **values)
 
@@ -184,7 +184,7 @@ def _add_version(
 
 
 def _restore(source: Path, target: Path) -> None:
-    """Copy the checkpoint in `source` to `target`, whole or not at all, where nothing is there."""
+    """Copy the checkpoint in `source` to `target` atomically, unless `target` exists."""
     staged, _ = _copy(source, target, None)
     try:
         staged.rename(target)
@@ -213,15 +213,15 @@ def _copy(source: Path, target: Path, job: Job | None) -> tuple[Path, Checkpoint
 
 
 def free_version_name(wanted: str) -> str:
-    """`wanted`, or the first of `wanted 2`, `wanted 3`, ... that no version of the base model has."""
+    """Return `wanted`, or the first of `wanted 2`, `wanted 3`, ... that no version of the base model has."""
     taken = TrainedModel.objects.filter(owner=None, name__startswith=wanted)
     return _first_free(wanted, set(taken.values_list("name", flat=True)))
 
 
 def make_base(model: TrainedModel, *, how: BaseChange.How, by: User | None = None) -> None:
-    """`model` is what new bots start from; the one before stays as it is, without the flag."""
+    """Make `model` the base model for new bots; the previous one only loses the flag."""
     with transaction.atomic():
-        # Of two changes at once the second waits for the first.
+        # Of two concurrent changes, the second waits for the first.
         list(TrainedModel.objects.select_for_update().filter(is_base=True).values_list("pk"))
         TrainedModel.objects.filter(is_base=True).update(is_base=False)
         TrainedModel.objects.filter(pk=model.pk).update(is_base=True, retired_at=None)
@@ -237,17 +237,17 @@ def make_base(model: TrainedModel, *, how: BaseChange.How, by: User | None = Non
 
 
 def free_name(owner: User, wanted: str) -> str:
-    """`wanted`, or the first of `wanted 2`, `wanted 3`, ... that the owner has not used yet."""
+    """Return `wanted`, or the first of `wanted 2`, `wanted 3`, ... that the owner hasn't used yet."""
     wanted = on_one_line(wanted)[:LONGEST_NAME] or "Bot"
-    # All that may be among `wanted 2`, `wanted 3`, ..., of a long name also with its end cut off.
+    # Includes every possible `wanted 2`, `wanted 3`, ..., which cut off the end of a long name.
     taken = TrainedModel.objects.filter(owner=owner, name__startswith=wanted[: LONGEST_NAME - 8])
     return _first_free(wanted, set(taken.values_list("name", flat=True)))
 
 
 def create_with_free_name(*, owner: User, wanted: str, number: uuid.UUID, **values: Any) -> TrainedModel:
-    """The row of the model `number`, made or found there, under `wanted` or the next name that its owner has free.
+    """Return the row of the model `number`; create it as `wanted` or under its owner's next free name.
 
-    Of two that are made at once under one name, the one that comes second finds it taken and looks again.
+    Of two models created at once with the same name, the second finds it taken and tries the next.
     """
     while True:
         made = TrainedModel.objects.filter(pk=number).first()
@@ -260,7 +260,7 @@ def create_with_free_name(*, owner: User, wanted: str, number: uuid.UUID, **valu
         except IntegrityError:
             taken = TrainedModel.objects.filter(Q(pk=number) | Q(owner=owner, name=name))
             if not taken.exists():
-                # It was not the name.
+                # The name wasn't the reason.
                 raise
 
 
@@ -285,10 +285,10 @@ def register(
     values: dict[str, Any],
     fenced: Fence = transaction.atomic,
 ) -> TrainedModel:
-    """Put the files of a model in place together with its row; done twice for the same job, it is still one model.
+    """Save a model's files together with its row. Repeated for the same job, it's still one model.
 
-    Weights are stored in float16: half the space, and a code length that differs in the fifth digit. `fenced` makes
-    the transaction in which both appear (JobHandle.fenced); where it is not committed, the files are gone again.
+    Stores weights as float16: half the space, and bits per character change only in the fifth digit. `fenced` opens
+    the transaction for both (JobHandle.fenced); if it isn't committed, the files are removed again.
     """
     owner = job.owner
     model_id = uuid.uuid5(job.pk, "model")
@@ -320,24 +320,24 @@ def _taken(name: str) -> NameTaken:
 
 
 def _staging(path: Path, job: Job | None) -> Path:
-    """Return where the files for `path` are put together; no other process or attempt of the job writes there."""
+    """Return the staging folder for `path`. No other process or attempt of the job writes there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.name}.attempt-{job.attempt}" if job else f".{path.name}.new-{uuid.uuid4().hex}")
 
 
 @contextmanager
 def _in_place(staged: Path, path: Path, sha256: str, fenced: Fence, job: Job | None) -> Iterator[None]:
-    """Run a block that makes the row of the model at `path`, in a transaction of `fenced`, with its files in place.
+    """Run the block that creates the row of the model at `path` in a transaction of `fenced`, with its files in place.
 
-    They are those of `staged`, with this sha256, unless the row is there already. If the row is not committed, they
-    are gone again.
+    Moves the files from `staged`, with this sha256, unless the row exists already. Removes them again if the row isn't
+    committed.
     """
     rows = TrainedModel.objects.filter(directory=str(path.relative_to(settings.CHECKPOINTS_DIR)))
     moved = False
     try:
         with fenced():
             if not rows.exists() and _sha256_in(path) != sha256:
-                # What an attempt that was killed before its commit has left.
+                # Leftovers of an attempt that was killed before its commit.
                 shutil.rmtree(path, ignore_errors=True)
                 staged.rename(path)
                 moved = True
@@ -353,7 +353,7 @@ def _in_place(staged: Path, path: Path, sha256: str, fenced: Fence, job: Job | N
 
 
 def _sha256_in(path: Path) -> str:
-    """Return the sha256 of the weights in a folder that holds them whole; empty otherwise."""
+    """Return the sha256 of the weights in the folder, or "" unless they're complete."""
     try:
         return checkpoint.load(path).sha256 if path.is_dir() else ""
     except CheckpointError:
@@ -361,7 +361,7 @@ def _sha256_in(path: Path) -> str:
 
 
 def _take_back(path: Path, rows: QuerySet[TrainedModel], fenced: Fence, job: Job | None) -> None:
-    """Delete files whose row was not committed, unless another attempt may be placing its own by now."""
+    """Delete files whose row wasn't committed, unless another attempt may already be writing its own."""
     try:
         with fenced():
             if not rows.exists():
@@ -374,7 +374,7 @@ def _take_back(path: Path, rows: QuerySet[TrainedModel], fenced: Fence, job: Job
 
 
 def valid_name(name: str) -> str:
-    """Return the name of a bot as it is kept, on one line. BadName where none is left, or it is too long."""
+    """Return the name of a bot on one line. Raises BadName if it's empty or too long."""
     name = on_one_line(name)
     if not 1 <= len(name) <= LONGEST_NAME:
         raise BadName(f"A name has 1 to {LONGEST_NAME} characters, and this one has {len(name)}: choose another.")
@@ -390,12 +390,12 @@ def rename(model: TrainedModel, name: str) -> None:
         with transaction.atomic():
             model.save(update_fields=["name"])
     except IntegrityError:
-        # Another got it in the meantime.
+        # Another bot took the name in the meantime.
         raise _taken(name) from None
 
 
 def require_may_go(model: TrainedModel) -> None:
-    """Return for a model that can be deleted; NoBaseModel or KeptVersion for one that must not be lost."""
+    """Raise NoBaseModel or KeptVersion for a model that must not be deleted."""
     if model.is_base:
         raise NoBaseModel("New bots start from the base model, so it cannot be deleted: make another one that first.")
     if model.owner_id is not None:
@@ -418,9 +418,9 @@ def may_go(model: TrainedModel) -> bool:
 
 
 def delete(model: TrainedModel) -> None:
-    """The model is gone: first the row, so that nobody finds a model without files, then the files, after the commit.
+    """Delete the row and, after the commit, the files, so that nobody finds a model without files.
 
-    As require_may_go.
+    Raises the same errors as require_may_go.
     """
     require_may_go(model)
     path = path_of(model)
@@ -430,7 +430,7 @@ def delete(model: TrainedModel) -> None:
 
 
 def delete_models_of(user: User) -> dict[str, int]:
-    """The person's models are gone with their files; how many. One that is the base model is the installation's now."""
+    """Delete the person's models and return their number. A base model stays and belongs to the installation."""
     TrainedModel.objects.filter(owner=user, is_base=True).update(owner=None)
     models = list(TrainedModel.objects.filter(owner=user))
     for model in models:
@@ -439,12 +439,12 @@ def delete_models_of(user: User) -> dict[str, int]:
 
 
 def count_models_of(user: User) -> dict[str, int]:
-    """What delete_models_of would take."""
+    """Return the number of models that delete_models_of would delete."""
     return {"bot": TrainedModel.objects.filter(owner=user, is_base=False).count()}
 
 
 def load(model: TrainedModel) -> Checkpoint:
-    """The weights, checked against their digest; CheckpointError when the files are damaged or gone."""
+    """Return the verified weights. Raises CheckpointError if the files are damaged or missing."""
     return checkpoint.load(path_of(model))
 
 
@@ -458,9 +458,9 @@ def has_guard(model: TrainedModel) -> bool:
 
 
 def load_guard(model: TrainedModel) -> CopyGuard | None:
-    """What the model knows of the posts that it and its parents learned from; None where it has no such file.
+    """Return the guard of the posts that the model and its parents learned from, or None if it has no file.
 
-    CheckpointError when the file is damaged.
+    Raises CheckpointError if the file is damaged.
     """
     if not has_guard(model):
         return None
@@ -468,7 +468,7 @@ def load_guard(model: TrainedModel) -> CopyGuard | None:
         return _guard(str(path_of(model)), model.sha256)
 
 
-#: Of threads that want the same model at once one loads it; lru_cache alone would have each of them do it.
+#: Only one thread loads a model; with lru_cache alone, each thread that wants it would.
 _loading = threading.Lock()
 
 

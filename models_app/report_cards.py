@@ -1,4 +1,4 @@
-"""Report cards: one made anew as a job, of a model whose posts are as it learned them, and what all have in common."""
+"""Report cards: queues a job that remakes one, and caches the base samples that all of them share."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tweets import services as corpora
 from tweets.errors import CorpusError
 
 REPORT_CARD: Final = "report_card"
-#: Beside the weights of a base model: what it writes for report cards.
+#: The file beside a base model's weights with its posts for report cards.
 BASE_SAMPLES: Final = "strangers.json"
 
 
 def remake(model: TrainedModel, *, by: User) -> Job:
-    """A job of `by` is queued that measures `model` again. BadRequest where nobody knows any more what it learned.
+    """Queue a job of `by` that remakes the report card of `model`, and lock its posts until the job ends.
 
-    CorpusBusy while its posts are being cleaned; from now on they stay as they are until the job ends.
+    Raises BadRequest if the posts it learned are no longer known, and CorpusBusy while they're being cleaned.
     """
     with transaction.atomic():
         corpus = None if model.corpus is None else idle.lock_ready(model.corpus)
@@ -47,7 +47,7 @@ def remake(model: TrainedModel, *, by: User) -> Job:
 
 
 def may_start(job: Job) -> None:
-    """A report card that is tried again finds the posts as the model learned them. For JobKind."""
+    """Raise NotPossible unless the posts are still as the model learned them. JobKind calls this before a retry."""
     model = TrainedModel.objects.filter(pk=job.arguments["model"]).select_related("corpus").first()
     try:
         if model is not None and model.corpus is not None:
@@ -58,9 +58,9 @@ def may_start(job: Job) -> None:
 
 
 def learned_posts(model: TrainedModel) -> list[str]:
-    """The posts that the model learned and was checked on, in their order; BadRequest where they have changed.
+    """Return the model's training and validation posts in order. Raises BadRequest if they have changed.
 
-    Split by another order, posts that were learned would be taken for held-out ones.
+    In a different order, the split would count learned posts as held out.
     """
     if model.owner_id is None:
         raise services.BadRequest("This is a version of the base model: evaluate it side by side with others.")
@@ -76,9 +76,9 @@ def learned_posts(model: TrainedModel) -> list[str]:
 
 
 def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[], None]) -> BaseSamples:
-    """What `base` writes for report cards: written for the first of them, and kept beside its weights for all others.
+    """Return the posts of `base` for report cards, cached beside its weights.
 
-    A file that is damaged, or of other weights or rules, is written anew. `between` as in `base_samples`.
+    Replaces a file that is damaged or belongs to other weights or rules. `between` as in `base_samples`.
     """
     path = registry.path_of(base) / BASE_SAMPLES
     rules = {"sha256": base.sha256, **cards.rules_of_base_samples()}
@@ -88,7 +88,7 @@ def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[
             return BaseSamples(tuple(map(str, kept["unseen"])), tuple(map(str, kept["learned"])))
     made = cards.base_samples(weights, between)
     text = json.dumps({"rules": rules, "unseen": made.unseen, "learned": made.learned})
-    # Without room on the disk the card is made all the same.
+    # A full disk must not prevent the report card.
     with suppress(OSError):
         staged = path.with_name(f".{path.name}.{os.getpid()}")
         checkpoint.write_durably(staged, text.encode())

@@ -1,4 +1,4 @@
-"""The job that makes a report card anew."""
+"""The job that remakes a report card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tweets import idle
 
 
 def run_report_card(handle: JobHandle) -> dict[str, Any]:
-    """The model has its report card; the result tells the bits per character before and after."""
+    """Remake the model's report card; return its bits per character before and after."""
     model = TrainedModel.objects.filter(pk=handle.job.arguments["model"]).first()
     if model is None:
         raise JobFailed("model_deleted", "The model has been deleted.")
@@ -29,7 +29,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         base = registry.base_model()
         start = model.parent or base
         started_from = registry.load(start)
-        # The same object is measured once.
+        # Reuse the object: report_card measures each distinct checkpoint once.
         weights = started_from if start == base else registry.load(base)
         card = cards.report_card(
             bot=registry.load(model),

@@ -1,4 +1,4 @@
-"""Trainings: planned, queued, told about."""
+"""Trainings: planning, queueing and describing them."""
 
 from __future__ import annotations
 
@@ -30,17 +30,16 @@ FINE_TUNE = "fine_tune"
 #: The limit that trainings count against.
 TRAINING_MINUTES = "training_minutes_a_day"
 
-#: Building the graph, the first validation, writing samples, the report card and saving, in seconds, where nothing else
-#: runs.
+#: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
 STARTING_SECONDS = 15.0
-#: The same without the graph, where the process that trains has built it ahead.
+#: The same if the training process has built the graph ahead.
 PREPARED_SECONDS = 6.0
 VALIDATION_SHARE = 0.1
-#: What it takes to validate a character, beside learning it; and how often all are validated besides after each epoch:
-#: before the first, and with up to three shares of the way back.
+#: The cost of validating a character relative to training on it; and the number of validations besides those after each
+#: epoch: one before the first, and up to three interpolations at the end.
 VALIDATION_COST = 1 / 3
 VALIDATIONS = 4
-#: What a person may set of a training beside the epochs and the seed.
+#: The settings that a person can change, besides the epochs and the seed.
 SETTINGS = (
     "batch_size",
     "sequence_length",
@@ -59,14 +58,14 @@ class BadEpochs(ModelError):
 
 
 class StartUnguarded(ModelError):
-    """What it would learn from there, the new bot could copy."""
+    """The starting model has lost its copy guard, so the new bot could copy the posts that it learned."""
 
     code = guards.GuardLost.code
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A training that could be queued: how it learns, about how long it takes, and how many others come before it."""
+    """A training that could be queued: its settings, its estimated duration, and the number of jobs ahead of it."""
 
     start: TrainedModel
     config: FineTuneConfig
@@ -76,7 +75,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """About how long a training takes, in seconds: what each takes, however many epochs, and each epoch."""
+    """The estimated duration of a training in seconds: a fixed part, and a part for each epoch."""
 
     starting: float
     epoch: float
@@ -101,10 +100,9 @@ def fine_tune(
     settings: Mapping[str, Any] | None = None,
     run_here: bool = False,
 ) -> Job:
-    """A training is queued: `start` learns `corpus` for `epochs` epochs and becomes a new model of `owner`.
+    """Queue a training of `start` on `corpus` that makes a new model of `owner`.
 
-    Without `epochs` it is as many as `default_epochs` says.
-    `settings` are values of FineTuneConfig, by name, for those who know better than its `auto`.
+    `epochs` defaults to `default_epochs`. `settings` override fields of FineTuneConfig that `auto` would choose.
     """
     seed = secrets.randbelow(2**31) if seed is None else seed
     with transaction.atomic():
@@ -123,7 +121,7 @@ def fine_tune(
                 "epochs": config.epochs,
                 "seed": seed,
                 "settings": dict(settings or {}),
-                # What it will learn with, so that nobody is told anything else.
+                # Stored now, so that the page and the training always agree.
                 "chosen": config.as_dict(),
             },
             subject_id=corpus.pk,
@@ -132,7 +130,7 @@ def fine_tune(
 
 
 def may_start(job: Job) -> None:
-    """A training that is tried again finds posts that are ready, and enough. For JobKind."""
+    """Raise NotPossible unless there are enough posts and they're ready. JobKind calls this before a retry."""
     try:
         corpora.require_enough(idle.lock_ready(Corpus(pk=job.arguments["corpus"])))
     except CorpusError as error:
@@ -148,23 +146,23 @@ def plan(
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """What `fine_tune` would queue for the same words, which it refuses as that does. Nothing is queued."""
+    """Return what `fine_tune` would queue for these arguments, with the same errors. Queues nothing."""
     config = _chosen(corpus, start, epochs, seed or 0, settings or {})
     return Plan(start, config, estimate_seconds(corpus.characters, config.epochs), jobs_ahead(owner))
 
 
 def default_epochs(corpus: Corpus) -> int:
-    """How many epochs this corpus is trained for where nobody says: what its size asks for."""
+    """Return the default number of epochs for the size of this corpus."""
     return default_epochs_for(_learned(corpus))
 
 
 def automatic(corpus: Corpus) -> FineTuneConfig:
-    """How the base model learns this corpus where nobody says anything."""
+    """Return the default settings for training the base model on this corpus."""
     return training_config(_learned(corpus), default_epochs(corpus), 0, {})
 
 
 def _learned(corpus: Corpus) -> int:
-    """Of its characters, about how many are learned from."""
+    """Return about how many characters of the corpus are in the training split."""
     return round(corpus.characters * (1 - VALIDATION_SHARE))
 
 
@@ -183,7 +181,7 @@ def _chosen(
 
 
 def details(job: Job) -> dict[str, Any]:
-    """What was asked of a training, with the values that were chosen."""
+    """Return the arguments of a training and the settings chosen for it."""
     asked = job.arguments
     set_by_hand = {"epochs": asked.get("epochs"), "seed": asked.get("seed"), **asked.get("settings", {})}
     return {
@@ -197,7 +195,10 @@ def details(job: Job) -> dict[str, Any]:
 def training_config(
     characters: int, epochs: int, seed: int, settings: Mapping[str, Any], *, kind: str = "glr"
 ) -> FineTuneConfig:
-    """How a network of this kind learns so many characters: what fits them, but for what `settings` say."""
+    """Return the automatic settings for this kind of network and corpus size, overridden by `settings`.
+
+    Raises BadRequest for unknown or invalid settings.
+    """
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise BadRequest(f"{unknown[0]} cannot be set; these can: {', '.join(SETTINGS)}.")
@@ -208,7 +209,7 @@ def training_config(
 
 
 def estimate_seconds(characters: int, epochs: int) -> float:
-    """About how long a training takes that begins now, with what else this machine has to do."""
+    """Return the estimated seconds of a training that starts now, given the current load of this machine."""
     return estimate(characters).seconds(epochs)
 
 
@@ -223,20 +224,20 @@ def estimate(characters: int) -> Estimate:
 
 
 def needs(job: Job) -> dict[str, int]:
-    """What a training comes to, as it counts against the limits of its owner."""
+    """Return how much of its owner's limits a training uses."""
     corpus = Corpus.objects.filter(pk=job.arguments["corpus"]).first()
     start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
     if corpus is None or start is None:
-        return {}  # it will say so
+        return {}  # the job itself reports what's missing
     seconds = estimate_seconds(corpus.characters, job.arguments["epochs"])
     return {
         "models": 1,
         TRAINING_MINUTES: math.ceil(seconds / 60),
-        # The network of its parent.
+        # It has the same network as its parent.
         "stored_mb": max(1, limits.megabytes(start.stored_bytes)),
     }
 
 
 def jobs_ahead(user: User) -> int:
-    """How many trainings would come before one that the person submits now, those that run among them."""
+    """Return the number of running and waiting trainings ahead of one that the person submits now."""
     return turns.ahead_of_new(kind_of(FINE_TUNE).queue, user.pk)

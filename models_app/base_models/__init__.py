@@ -1,3 +1,3 @@
-"""Base models: added, trained, compared, chosen."""
+"""Base models: adding, training, comparing and choosing them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model that comes as a zip: its two files, checked before anything is kept. No pickle, and nothing that runs."""
+"""Unpacks an uploaded model: two files in a zip, checked before anything is kept. No pickle and no code."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from models_app.ml.networks.registry import kind_of
 
 LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000
-#: In front of the numbers in a file of safetensors: names and shapes.
+#: The header of a safetensors file: names and shapes.
 _LARGEST_HEADER: Final = 100_000
 _MAX_ENTRIES: Final = 1000
 _CHUNK: Final = 1 << 20
 
 
 class BadArchive(Exception):
-    """A sentence that says what is wrong with the zip; nothing of it was kept."""
+    """The zip is invalid; the message says why. Nothing of it was kept."""
 
     code = "bad_archive"
 
 
 def unpack(file: IO[bytes], folder: Path) -> str:
-    """`folder` holds a whole checkpoint on return; returns the sha256 of its weights. BadArchive otherwise."""
+    """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive."""
     try:
         with zipfile.ZipFile(file) as archive:
             config, weights = _entries(archive)
@@ -52,10 +52,10 @@ def unpack(file: IO[bytes], folder: Path) -> str:
             with (folder / checkpoint.WEIGHTS).open("wb") as kept:
                 _each(archive, weights, weights.file_size, take)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        # The last is what zipfile raises for a way of compressing that it does not know.
+        # zipfile raises NotImplementedError for an unknown compression method.
         raise BadArchive(f"This is not a zip that can be read: {error}.") from error
     except RuntimeError as error:
-        # What zipfile raises for an encrypted one.
+        # zipfile raises RuntimeError for an encrypted zip.
         raise BadArchive(f"This zip cannot be read: {error}.") from error
     if digest.hexdigest() != content["sha256"]:
         raise BadArchive(
@@ -72,7 +72,7 @@ def unpack(file: IO[bytes], folder: Path) -> str:
 
 
 def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
-    """The entries of config and weights: on top, or in the one folder that holds them. Others are not looked at."""
+    """Return the entries of config and weights, from the same folder of the zip. Ignores other entries."""
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
         raise BadArchive(f"This zip has {len(entries):,} entries, and a model is two files.")
@@ -97,7 +97,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
 
 
 def _each(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int, take: Callable[[bytes], object]) -> None:
-    """The entry chunk by chunk; what unpacks to more than it says or may is refused on the way."""
+    """Pass the entry to `take` chunk by chunk. Raises BadArchive as soon as it unpacks to more than `most` bytes."""
     if entry.file_size > most:
         raise BadArchive(f"{entry.filename[:100]} has {entry.file_size:,} bytes; {most:,} are the most.")
     size = 0
@@ -110,10 +110,10 @@ def _each(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int, take: Cal
 
 
 def _content(data: bytes) -> dict[str, Any]:
-    """What config.json says, of which everything can be kept in the database."""
+    """Return the content of config.json. Raises BadArchive for values that the database can't store."""
     try:
         content = json.loads(data)
-        # What the database cannot store: numbers that are none, halves of characters, NULs.
+        # The database can't store NaN, half surrogate pairs or NULs.
         text = json.dumps(content, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (ValueError, RecursionError) as error:
@@ -128,7 +128,7 @@ def _content(data: bytes) -> dict[str, Any]:
 
 
 def _require_floats(weights: Path) -> None:
-    """Return for a file of safetensors that holds numbers of 16 or 32 bits."""
+    """Raise BadArchive unless the file is safetensors with 16-bit or 32-bit floats."""
     with weights.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = file.read(size) if size <= _LARGEST_HEADER else b""
@@ -142,7 +142,7 @@ def _require_floats(weights: Path) -> None:
 
 
 def _parameters(content: dict[str, Any]) -> int:
-    """How many numbers the network has, by its shapes alone."""
+    """Return the network's number of parameters, computed from its shapes."""
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
     except ValueError as error:

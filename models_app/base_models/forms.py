@@ -33,7 +33,7 @@ class UploadForm(forms.Form):
 
 
 class TrainBaseForm(forms.Form):
-    """What a version of the base model is trained on, from what, and how long; blanks take the usual."""
+    """The data, start, length and settings of a base training; blank fields use the defaults."""
 
     name = forms.CharField(max_length=72, initial="base")
     learn_from = forms.MultipleChoiceField(
@@ -64,7 +64,7 @@ class TrainBaseForm(forms.Form):
         label="Or megabytes",
         help_text="To read in all: the same model on a busy machine.",
     )
-    # Blank: the recipe.
+    # Blank fields use the defaults for the kind of network.
     batch_size = forms.IntegerField(required=False, min_value=1, max_value=4096)
     sequence_length = forms.IntegerField(required=False, min_value=1, max_value=1024)
     learning_rate = forms.FloatField(required=False, min_value=0.000001, max_value=1)
@@ -107,7 +107,7 @@ class TrainBaseForm(forms.Form):
         field.choices = choices
 
     def asked(self) -> dict[str, Any]:
-        """What `bases.train` takes."""
+        """Return the keyword arguments for `bases.train`."""
         data = self.cleaned_data
         corpus: Corpus | None = self._corpora.get(data["corpus"])
         start: TrainedModel | None = self._starts.get(data["start"])
@@ -123,7 +123,7 @@ class TrainBaseForm(forms.Form):
         }
 
     def parts(self) -> list[tuple[str, list[BoundField]]]:
-        """The fields as the page groups them."""
+        """Return the fields in the groups of the page."""
         first = ("name", "start", "network", "learn_from", "validation", "corpus", "minutes", "megabytes")
         return [("", [self[name] for name in first]), ("How it learns", [self[name] for name in bases.SETTINGS])]
 

@@ -1,4 +1,4 @@
-"""The jobs on base models: one is trained, or several are measured on the same posts."""
+"""The jobs on base models: training one, and evaluating several on the same posts."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from tweets.models import Corpus
 if TYPE_CHECKING:
     from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
 
-#: Of a corpus: what is measured on.
+#: The fraction of a corpus to validate on.
 VALIDATION_SHARE: Final = 0.1
-#: In the job's folder: the model in training with its state, and the posts of a corpus as the files that it reads.
+#: In the job's folder: the model in training with its state, and the posts of a corpus as files.
 MODEL: Final = "model"
 LEARNED, HELD_OUT = "learned.txt", "held-out.txt"
-#: Why a job on base models waits again.
+#: The reason shown when a job on base models goes back to waiting.
 AWAITED: Final = "Trainings of bots go first."
-#: How often an evaluation says how far it is, in seconds.
+#: Seconds between progress reports of an evaluation.
 PAUSE: Final = 0.5
 
 
 def run_train_base(handle: JobHandle) -> dict[str, Any]:
-    """A version of the base model is trained, on disk and registered; the result names it."""
+    """Train and register a version of the base model; return its id and name."""
     arguments = handle.job.arguments
     number = uuid.uuid5(handle.job.pk, "model")
     done = TrainedModel.objects.filter(pk=number).first()
     if done is not None:
-        # The last attempt got as far as the row.
+        # An earlier attempt registered it already.
         return {"model": str(done.pk), "name": done.name}
     _require_administrator(handle)
     handle.progress({"phase": "starting", "fraction": handle.job.progress.get("fraction", 0.0)})
@@ -53,7 +53,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
     try:
         files, validation = _read(handle, corpus)
         start = _start(arguments)
-        # Hours later the posts may be gone.
+        # Made now, since the posts may be gone hours later.
         guard = guards.guard_of_version(corpus, start)
         trained = _train(handle, files, validation, None if start is None else registry.load(start))
         if guard is not None:
@@ -75,7 +75,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
     except Cancelled as cancelled:
         if handle.control() == "cancel":
             raise JobCancelled(str(cancelled)) from cancelled
-        # It has saved where it is.
+        # The training has saved its state.
         why = AWAITED if handle.should_yield() else "The worker stopped."
         raise ComeBackLater(timezone.now(), why) from cancelled
     except (LearningError, bases.BaseError) as error:
@@ -107,27 +107,27 @@ def _start(arguments: dict[str, Any]) -> TrainedModel | None:
 
 
 def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:
-    """The files to learn from and the one to measure on; those of a corpus are written once for all attempts."""
+    """Return the training files and the validation file. Files of a corpus are written once for all attempts."""
     arguments = handle.job.arguments
     if corpus is None:
         return [bases.file_named(name) for name in arguments["files"]], bases.file_named(arguments["validation"])
     learned, held_out = handle.work_dir / LEARNED, handle.work_dir / HELD_OUT
     if not (learned.exists() and held_out.exists()):
         with transaction.atomic():
-            # Written to files, and free again: this job may wait and train for days.
+            # Copied to files, so the corpus isn't locked while this job waits and trains for days.
             posts = corpora.training_posts(idle.lock_when_ready(corpus))
         seed = arguments["chosen"]["seed"]
         parts = dataset.split(posts, validation_share=VALIDATION_SHARE, seed=seed)
         for path, part in zip((learned, held_out), parts, strict=True):
             staged = path.with_suffix(".new")
-            # A line is a post.
+            # One post per line.
             staged.write_text("".join(" ".join(post.split("\n")) + "\n" for post in part), encoding="utf-8")
             os.replace(staged, path)  # noqa: PTH105
     return [learned], held_out
 
 
 def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkpoint | None) -> Checkpoint:
-    # Imported late: TensorFlow belongs in the process that trains, and in no other.
+    # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training.pretrain import Budget, pretrain
 
     arguments = handle.job.arguments
@@ -168,7 +168,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
         validation=validation,
         directory=handle.work_dir / MODEL,
         budget=Budget(**arguments["budget"]),
-        # What an earlier attempt has saved is taken up.
+        # Continue from the state that an earlier attempt has saved.
         resume=True,
         network=NetworkConfig.from_dict(arguments["network"]),
         config=PretrainConfig.from_dict(arguments["chosen"]),
@@ -180,7 +180,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
 
 
 def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
-    """Each model has been measured on the same posts; the result is the table, the best first."""
+    """Evaluate each model on the same posts; return the table, best first."""
     _require_administrator(handle)
     arguments = handle.job.arguments
     try:
@@ -191,7 +191,7 @@ def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
         before = len(rows)
         for place, (number, name) in enumerate(zip(arguments["models"], arguments["names"], strict=True)):
             if number not in rows:
-                # One model at least is measured each time: half a measurement is worth nothing.
+                # Evaluate at least one model per attempt, or the job would never make progress.
                 if len(rows) > before and handle.should_yield():
                     raise ComeBackLater(timezone.now(), AWAITED)
                 rows[number] = _measure(handle, number, name, path, posts, place)

@@ -1,4 +1,4 @@
-"""The versions of the base model: promoted, rolled back, uploaded, trained and measured side by side."""
+"""The versions of the base model: promoting, rolling back, uploading, training and comparing them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from tweets.models import Corpus
 
 TRAIN_BASE: Final = "train_base"
 EVALUATE_BASES: Final = "evaluate_bases"
-#: What files of posts, one a line, end with (ml/training/dataset.py).
+#: The suffixes of files with one post per line (ml/training/dataset.py).
 POST_FILES: Final = (".txt", ".txt.xz", ".txt.gz")
 MAX_FILES: Final = 1000
-#: Of a job: the share of its time that training alone may take, since validations and the start come on top.
+#: The fraction of a job's time limit for pure training; start-up and validations come on top.
 TRAINING_SHARE: Final = 0.8
-#: A network that has learned already begins with smaller steps, or it forgets first.
+#: A trained network continues with a lower learning rate, or it would forget first.
 CONTINUED_RATE: Final = 0.002
-#: Where the recipe of a kind of network is another than PretrainConfig's (docs/base-model.md).
+#: The settings by kind of network that differ from PretrainConfig's defaults (docs/base-model.md).
 RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {"lstm": {"optimizer": "adam", "final_learning_rate": 0.03}}
-#: What may be set of a training beside its length.
+#: The settings of a training that can be changed, besides its length.
 SETTINGS: Final = (
     "batch_size",
     "sequence_length",
@@ -52,7 +52,7 @@ SETTINGS: Final = (
     "seed",
 )
 MAX_COMPARED: Final = 8
-#: In the folder of an evaluation: the posts that were uploaded for it, under the ending of their file.
+#: The name, without suffix, of the uploaded posts in an evaluation's folder.
 UPLOADED: Final = "posts"
 
 
@@ -64,7 +64,7 @@ class BaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a training lasts, by one of the two: minutes of training, or megabytes read."""
+    """The length of a training: either minutes of training or megabytes read."""
 
     minutes: float | None = None
     megabytes: float | None = None
@@ -78,17 +78,17 @@ def may_see(user: Any) -> bool:
 
 
 def may_add(user: Any) -> bool:
-    """Whether the person may upload, train and measure versions."""
+    """Return whether the person may upload, train and evaluate versions."""
     return bool(may_see(user) and user.has_perm("models_app.add_trainedmodel"))
 
 
 def may_choose(user: Any) -> bool:
-    """Whether the person may say which version is the base model."""
+    """Return whether the person may choose the base model."""
     return bool(may_see(user) and user.has_perm("models_app.change_trainedmodel"))
 
 
 def versions() -> QuerySet[TrainedModel]:
-    """The base model first, then those that nobody owns, the newest first, each with how many `bots` came from it."""
+    """Return the base model and then its other versions, newest first, each with its number of `bots`."""
     rows = TrainedModel.objects.filter(Q(owner=None) | Q(is_base=True))
     return (
         rows.annotate(bots=Count("children")).select_related("owner", "job__owner").order_by("-is_base", "-created_at")
@@ -100,18 +100,18 @@ def version(model_id: uuid.UUID) -> TrainedModel:
 
 
 def promote(model: TrainedModel, *, by: User) -> None:
-    """New bots start from `model` from now on. BaseError where its files are not what was registered."""
+    """Make `model` the base model for new bots. Raises BaseError if its files differ from the registered ones."""
     _make_base(model, BaseChange.How.PROMOTED, by)
 
 
 def one_before() -> TrainedModel | None:
-    """The model that was the base before the one that is now; retired ones and those that are gone are passed over."""
+    """Return the previous base model, skipping retired and deleted ones."""
     change = BaseChange.objects.filter(model__is_base=False, model__retired_at=None).select_related("model").first()
     return change.model if change else None
 
 
 def roll_back(*, by: User) -> TrainedModel:
-    """The one before is the base model again; rolled back twice, it is as it was."""
+    """Make the previous base model the base again; a second roll-back undoes the first."""
     before = one_before()
     if before is None:
         raise BaseError(
@@ -130,9 +130,9 @@ def _make_base(model: TrainedModel, how: BaseChange.How, by: User) -> None:
 
 
 def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
-    """The model in the zip is a version of the base model; nobody starts from it before it is promoted.
+    """Add the model in the zip as a version of the base model. Nobody starts from it until it's promoted.
 
-    BadArchive says what is wrong with the zip, of which nothing is kept then.
+    Raises BadArchive for an invalid zip and keeps nothing of it.
     """
     place = Path(site.CHECKPOINTS_DIR) / registry.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
 
 
 def _named(wanted: str) -> str:
-    """Return `wanted`, or the next that is free. BaseError for one that reads as the name of a person's bot."""
+    """Return `wanted`, or the next free name. Raises BaseError for a name that looks like a person's bot."""
     if "/" in wanted:
         raise BaseError(
             "The name of a base model has no slash, since owner/name is how a person’s bot is called: choose another."
@@ -157,31 +157,31 @@ def _named(wanted: str) -> str:
 
 
 def post_files() -> list[str]:
-    """The files of posts on the server, by their paths under TRAINING_DIR."""
+    """Return the files of posts on the server, as paths relative to TRAINING_DIR."""
     root = Path(site.TRAINING_DIR)
     found = (path for path in root.rglob("*") if path.name.endswith(POST_FILES) and path.is_file())
     return sorted(path.relative_to(root).as_posix() for path in found)[:MAX_FILES]
 
 
 def file_named(name: str) -> Path:
-    """The file of posts of that name; BaseError for any other."""
+    """Return the path of a file of posts. Raises BaseError if there's no such file."""
     if name not in post_files():
         raise BaseError(f"There is no file {name} in {site.TRAINING_DIR}.")
     return Path(site.TRAINING_DIR) / name
 
 
 def corpora_of(user: User) -> QuerySet[Corpus]:
-    """What the person may train the base model on: their own, since what it has read is everybody's then."""
+    """Return the person's own corpora: everybody can use the base model, so they may train it only on these."""
     return Corpus.objects.filter(owner=user, state=Corpus.State.READY)
 
 
 def recipe(network: NetworkConfig, budget: Budget, values: Mapping[str, Any], *, continued: bool) -> PretrainConfig:
-    """How a training learns: the recipe of its kind of network, but for what `values` say. BaseError."""
+    """Return the default settings for this kind of network, overridden by `values`. Raises BaseError."""
     usual: dict[str, Any] = dict(RECIPES.get(network.kind, {}))
     if continued:
         usual["learning_rate"] = CONTINUED_RATE
     if budget.minutes is not None:
-        # Twenty points make a curve.
+        # Twenty points are enough for a curve.
         pause = max(0.1, min(PretrainConfig().validation_minutes, budget.minutes / 20))
         usual |= {"validation_minutes": pause, "save_minutes": pause}
     unknown = sorted(set(values) - set(SETTINGS))
@@ -205,17 +205,17 @@ def train(
     network: str = "glr",
     values: Mapping[str, Any] | None = None,
 ) -> Job:
-    """A training is queued that makes a version of the base model, from `start` or from nothing.
+    """Queue a training of a new version of the base model, from `start` or from initial weights.
 
-    It reads `files` and is measured on the file `validation`, or it reads nine tenths of `corpus` and is measured on
-    the rest. BaseError.
+    Trains on `files` and validates on the file `validation`, or trains on nine tenths of `corpus` and validates on the
+    rest. Raises BaseError for invalid arguments.
     """
     if not may_add(by):
         raise BaseError("Only an administrator may train base models.")
     if bool(files) == (corpus is not None):
         raise BaseError("Choose what to learn from: files of the server, or one of your corpora.")
     if corpus is not None:
-        # Its posts are read when the training starts, which waits if they are being cleaned then.
+        # The job reads the posts when it starts, and waits if they're being cleaned.
         corpora.require_enough(corpus)
     else:
         if not validation:
@@ -259,7 +259,7 @@ def train(
 def evaluate(
     *, by: User, models: Sequence[TrainedModel], file: str = "", uploaded: IO[bytes] | None = None, file_name: str = ""
 ) -> Job:
-    """A job is queued that measures each of the models on the same posts: a file of the server, or an uploaded one."""
+    """Queue a job that evaluates the models on the same posts: a file on the server or an uploaded one."""
     if not may_add(by):
         raise BaseError("Only an administrator may evaluate base models.")
     if not 1 <= len(models) <= MAX_COMPARED:
@@ -271,11 +271,11 @@ def evaluate(
     elif not file_name.endswith(POST_FILES):
         raise BaseError(f"The file {file_name} is not one of posts, a post a line: {', '.join(POST_FILES)}.")
     shown = file or Path(file_name).name[:200]
-    # Among the uploads, where one that is left behind is swept.
+    # In the uploads folder, where leftovers are swept.
     staged = Path(site.UPLOADS_DIR) / str(uuid.uuid4())
     try:
         if uploaded is not None:
-            # Before the transaction: SQLite has one writer, and a file may be large.
+            # Before the transaction: SQLite has only one writer, and the file can be large.
             staged.mkdir(parents=True)
             ending = next(ending for ending in reversed(POST_FILES) if file_name.endswith(ending))
             with (staged / f"{UPLOADED}{ending}").open("wb") as kept:
@@ -293,7 +293,7 @@ def evaluate(
                 },
             )
             if uploaded is not None:
-                # Before the commit, after which a worker may take it.
+                # Before the commit: after it, a worker can claim the job.
                 folder = work_dir(job)
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(staged, folder)

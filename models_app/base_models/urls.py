@@ -1,4 +1,4 @@
-"""Under /admin/base-models/. Who is not of the staff is asked to sign in, as everywhere in the administration."""
+"""URLs under /admin/base-models/. Anyone who isn't staff is asked to sign in, as everywhere in the administration."""
 
 from __future__ import annotations
 

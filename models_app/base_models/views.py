@@ -1,4 +1,4 @@
-"""The administrator's pages on base models. Each view asks for the permission that its service needs."""
+"""The administrator's pages on base models. Each view requires the permission that its service needs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def base_models(request: HttpRequest) -> HttpResponse:
 
 
 def _take_in() -> str:
-    """What lies in checkpoints/base is a version, also where nobody has used it yet; else a sentence says why not."""
+    """Register the shipped model in checkpoints/base as a version; return a sentence if that fails, else ""."""
     try:
         registry.base_model()
     except registry.NoBaseModel as error:
@@ -89,7 +89,7 @@ def _network(model: TrainedModel) -> dict[str, Any]:
 
 
 def _told(job: Job, user: User) -> dict[str, Any]:
-    """The job with its page, which is its owner's alone; others have it in the administration."""
+    """Return a job for the template. Only its owner gets a link to its page; others use the administration."""
     return {"job": job, "is_own": job.owner_id == user.pk, "measured": job.result.get("models", [])}
 
 
@@ -180,7 +180,7 @@ def evaluate_bases(request: HttpRequest) -> HttpResponse:
 
 
 def _sent(request: HttpRequest) -> tuple[Any, Any]:
-    """What a form is bound to: nothing, unless it was sent."""
+    """Return the data to bind a form to, or (None, None) unless it was submitted."""
     return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 

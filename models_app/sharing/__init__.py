@@ -1,3 +1,3 @@
-"""Who may see a bot and let it write: rights, the gallery, and both for programs."""
+"""Sharing bots: rights, the gallery, and the API for both."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pages of what people share: the gallery, and a model as others see it, from the gallery or by a link."""
+"""The pages for shared models: the gallery, and a model as others see it, from the gallery or by link."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models_app.views import guard_context, written
 
 @require_GET
 def gallery_page(request: HttpRequest) -> HttpResponse:
-    """The public models, the newest first, some at a time."""
+    """Show a page of the public models, newest first."""
     rules = house_rules()
     if not rules.public_sharing:
         raise Http404("There is no gallery here: the administrator has switched it off.")
@@ -36,7 +36,7 @@ def gallery_page(request: HttpRequest) -> HttpResponse:
 
 
 def shared_page(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
-    """A model as others see it. Who might see it signed in is asked to sign in."""
+    """Show a model as others see it. Redirects to the sign-in page if signing in could help."""
     model = _found(request, model_id, link)
     return redirect_to_login(request.get_full_path()) if model is None else _shared(request, model, link)
 
@@ -59,7 +59,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "generation": services.generations_for_user(request.user).filter(model=model).first() if may_write else None,
     }
     response = render(request, "models_app/shared.html", context)
-    # Whoever has a link decides whom to give it to, and no search engine does.
+    # People decide who gets a link; search engines must not spread it.
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
@@ -67,7 +67,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
 @login_required
 @require_POST
 def generate(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
-    """Posts by somebody's model, within the limits of who asks."""
+    """Generate posts with somebody's model, within the limits of the person who asks."""
     model = _found(request, model_id, link)
     if model is None or sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=link):
         raise Http404("There is no such model.")
@@ -75,13 +75,13 @@ def generate(request: HttpRequest, model_id: uuid.UUID | None = None, link: str 
 
 
 def _found(request: HttpRequest, model_id: uuid.UUID | None, link: str) -> TrainedModel | None:
-    """The model for who may see it; None where that cannot be told before they are signed in; else 404."""
+    """Return the model, or None if the person must sign in first. Raises Http404 if they may not see it."""
     try:
         if model_id is None:
             return sharing.shared_by_link(request.user, link)
         return sharing.shared_for_user(request.user, model_id)
     except TrainedModel.DoesNotExist:
-        # Ids tell nothing before one is signed in; links are for whoever has them.
+        # Before sign-in, an id must not reveal whether a model exists. A link works for anyone who has it.
         if model_id is not None and not request.user.is_authenticated:
             return None
         raise Http404("There is no such model.") from None

@@ -1,4 +1,4 @@
-"""Who may do what with a model: its owner everything, others what its visibility gives them (docs/sharing.md)."""
+"""Rights on a model: its owner has all of them, others have those that its visibility grants (docs/sharing.md)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Visibility = TrainedModel.Visibility
 
 
 class Right(StrEnum):
-    """What somebody may do with a model."""
+    """A right on a model."""
 
-    #: Its name, label, basis, the figures of its report card and posts of its best epoch.
+    #: See its name, label, basis, report card figures and the posts of its best epoch.
     SEE = "see"
     #: Let it write, within one's own limits.
     WRITE = "write"
@@ -34,9 +34,9 @@ class Right(StrEnum):
     LOOSEN = "loosen"
     #: Start a training from it.
     LEARN = "learn"
-    #: What it was trained on and with: corpus, parent, job, epochs, settings.
+    #: See its training: corpus, parent, job, epochs, settings.
     ORIGIN = "origin"
-    #: Have its files.
+    #: Download its files.
     DOWNLOAD = "download"
     #: Rename, share and delete it.
     CHANGE = "change"
@@ -46,7 +46,7 @@ NOTHING: Final[frozenset[Right]] = frozenset()
 EVERYTHING: Final = frozenset(Right)
 OF_GUESTS: Final = frozenset({Right.SEE, Right.WRITE})
 OF_PASSERS_BY: Final = frozenset({Right.SEE})
-#: Of the base model, for everybody who is signed in; of an earlier one for those whose models came from it.
+#: On the base model for everybody signed in, and on earlier ones for people whose models started from them.
 OF_BASE: Final = frozenset({Right.SEE, Right.WRITE, Right.LEARN, Right.ORIGIN})
 
 _LINK: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -54,7 +54,7 @@ _WEAKEST_FIRST: Final = (Corpus.Basis.PUBLIC, Corpus.Basis.PERMISSION, Corpus.Ba
 
 
 class SharingError(Exception):
-    """A sentence for the person; `code` for programs."""
+    """A model can't be shared like this; the message tells the person why."""
 
     code = "cannot_be_shared"
     param: str | None = "visibility"
@@ -74,12 +74,12 @@ class NotUnlisted(SharingError):
 
 
 def rights_of(user: Any, model: TrainedModel, *, link: str = "") -> frozenset[Right]:
-    """What `user`, signed in or not, may do with the model, having come by `link` or by its id."""
+    """Return the rights on the model of `user`, signed in or not, who opened it by `link` or by its id."""
     is_known = user.is_authenticated and user.is_active
     if is_known and model.owner_id == user.pk:
         return EVERYTHING
     if is_known and (model.is_base or _was_start_for(user, model)):
-        # What a base model that is a person's learned is guarded as that of any other.
+        # A person's bot that serves as the base model stays guarded like any other.
         return OF_BASE if model.owner_id else OF_BASE | {Right.LOOSEN}
     if not is_shared(model):
         return NOTHING
@@ -93,14 +93,15 @@ def rights_of(user: Any, model: TrainedModel, *, link: str = "") -> frozenset[Ri
 
 
 def _was_start_for(user: Any, model: TrainedModel) -> bool:
-    """Whether it is an earlier base model from which one of the person's own came."""
+    """Return whether this is an earlier base model that one of the person's models started from."""
     return model.owner_id is None and TrainedModel.objects.filter(owner=user, parent=model).exists()
 
 
 def is_shared(model: TrainedModel) -> bool:
-    """Whether it is for others as well: as long as its corpus is there, which knows whose posts these are.
+    """Return whether others may use the model.
 
-    Without the corpus nothing would say of whom it is a parody, and an opt-out would not find it.
+    It needs its corpus, which records the author of the posts: without it, the parody label couldn't name the person,
+    and an opt-out wouldn't find the model.
     """
     return (
         model.visibility != Visibility.PRIVATE
@@ -114,7 +115,7 @@ def is_shared(model: TrainedModel) -> bool:
 
 
 def gallery_for_user(user: Any) -> QuerySet[TrainedModel]:
-    """The public models that `user`, signed in or not, may see."""
+    """Return the public models that `user`, signed in or not, may see."""
     rules = house_rules()
     is_known = user.is_authenticated and user.is_active
     if not rules.public_sharing or not (is_known or rules.open_gallery):
@@ -124,17 +125,17 @@ def gallery_for_user(user: Any) -> QuerySet[TrainedModel]:
 
 
 def searched(models: QuerySet[TrainedModel], words: str) -> QuerySet[TrainedModel]:
-    """Those of the models whose name, or the account of whose label, has each of the words."""
+    """Return the models with each of the words in their name or in the account on their label."""
     return models.filter(holding(words.replace("@", " "), "name", "corpus__handle"))
 
 
 def shared_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
-    """The model in the gallery, or one of the person's own; TrainedModel.DoesNotExist for who may not see it."""
+    """Return a model in the gallery or one of the person's own. Raises TrainedModel.DoesNotExist for others."""
     return _visible(user, TrainedModel.objects.filter(pk=model_id))
 
 
 def shared_by_link(user: Any, link: str) -> TrainedModel:
-    """The model with this link; TrainedModel.DoesNotExist for one that opens nothing (any more)."""
+    """Return the model with this link. Raises TrainedModel.DoesNotExist for an invalid or expired link."""
     if not _LINK.fullmatch(link):
         raise TrainedModel.DoesNotExist
     return _visible(user, TrainedModel.objects.filter(link=link), link)
@@ -148,10 +149,10 @@ def _visible(user: Any, models: QuerySet[TrainedModel], link: str = "") -> Train
 
 
 def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> TrainedModel:
-    """The model has this visibility, and the audit log says who gave it: its owner where nobody else is named.
+    """Set the model's visibility and record in the audit log who did it, by default its owner.
 
-    An unlisted one has a link, which dies when it becomes another. SharingOff, BasisUnknown where it cannot be shared;
-    nothing has changed then.
+    An unlisted model gets a link, which stops working with any other visibility. Raises SharingOff or BasisUnknown if
+    the model can't be shared, and changes nothing then.
     """
     if visibility == Visibility.PUBLIC and not house_rules().public_sharing:
         raise SharingOff("The administrator has switched the gallery off: a bot can be private or shared by link.")
@@ -177,7 +178,7 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
 
 
 def renew_link(model: TrainedModel) -> TrainedModel:
-    """The model has another link; the one before opens nothing any more. NotUnlisted where it has none."""
+    """Give the model a new link; the old one stops working. Raises NotUnlisted if it has none."""
     if model.visibility != Visibility.UNLISTED:
         raise NotUnlisted("Only a bot that is shared by link has one: choose that first.")
     model.link = _new_link()
@@ -186,7 +187,7 @@ def renew_link(model: TrainedModel) -> TrainedModel:
 
 
 def require_basis(model: TrainedModel) -> None:
-    """Return where it is known, of all that is in the model, whose posts these are; BasisUnknown otherwise."""
+    """Raise BasisUnknown unless the basis of all posts in the model and its parents is known."""
     if not basis_of(model):
         raise BasisUnknown(
             "It is not known whose posts this bot and those that it started from have learned: a corpus is deleted or "
@@ -195,12 +196,12 @@ def require_basis(model: TrainedModel) -> None:
 
 
 def basis_of(model: TrainedModel) -> str:
-    """On what ground the posts are here that the model and its parents learned: the weakest; "" if one is unknown."""
+    """Return the weakest basis of the posts that the model and its parents learned, or "" if one is unknown."""
     found: set[str] = set()
     step: TrainedModel | None = model
     while step is not None and step.owner_id is not None:
         found.add(step.corpus.basis if step.corpus else "")
-        # A name with a slash is a person's model, which is gone.
+        # A name with a slash was a person's model, which is deleted.
         if step.parent is None and "/" in step.parent_name:
             found.add("")
         step = step.parent
@@ -208,15 +209,15 @@ def basis_of(model: TrainedModel) -> str:
 
 
 def figures_of(model: TrainedModel) -> dict[str, Any] | None:
-    """Of the report card what others may see: figures, and no learned post."""
+    """Return the report card figures that others may see, without any learned posts."""
     names = ("bits_per_character", "base_bits_per_character", "novelty", "voice", "real_words")
     return {name: model.report[name] for name in names if name in model.report} or None
 
 
 def samples_of(model: TrainedModel) -> list[str]:
-    """Posts that the model wrote after its best epoch, none a copy of a learned one, nobody named.
+    """Return sample posts of the best epoch, without copies, with @names masked.
 
-    What is banned here by now is left out.
+    Leaves out posts with phrases that have been banned since.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
     bans = house_bans()
