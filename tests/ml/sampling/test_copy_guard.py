@@ -158,5 +158,5 @@ def test_damage_is_noticed_and_told_with_what_to_do(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match="Restore the model from a backup"):
             CopyGuard.load(path)
     save_state(path, {"key": np.zeros(16, np.uint8)}, {"format": 2})
-    with pytest.raises(CheckpointError, match="update Bot Factory"):
+    with pytest.raises(CheckpointError, match="Update Bot Factory"):
         CopyGuard.load(path)

@@ -274,7 +274,7 @@ def test_a_greedy_post_that_finds_no_end_gets_it_where_the_model_gave_it_the_bes
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(checkpoint: Checkpoint) -> None:
-    with pytest.raises(BadSampling, match="it has 5 of at most"):
+    with pytest.raises(BadSampling, match="it has 5 characters, and the limit is 5"):
         Sampler(checkpoint).generate(SamplingConfig(prompt="hello", max_characters=5))
 
 
