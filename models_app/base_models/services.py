@@ -57,7 +57,7 @@ UPLOADED: Final = "posts"
 
 
 class BaseError(Exception):
-    """A sentence for the administrator; `code` for programs."""
+    """The request can't be met; the message tells the administrator why."""
 
     code = "base_error"
 

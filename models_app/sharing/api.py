@@ -1,4 +1,4 @@
-"""`/gallery` and `/shared`: models that others share, seen and written with. What is one's own is under `/models`."""
+"""The API under `/gallery` and `/shared`: models that others share. The person's own are under `/models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses as TensorBoard reads them: a file of events, written without the tensorboard package. Imports TensorFlow."""
+"""Losses for TensorBoard: an events file, written without the tensorboard package. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EventLog:
         self._write(_Event(wall_time=time.time(), step=step, session_log=start))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """The file holds these values of this step on return."""
+        """Write the values of this step to the file."""
         summary = _Summary(value=[_Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
         self._write(_Event(wall_time=time.time(), step=step, summary=summary))
 
