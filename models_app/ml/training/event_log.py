@@ -17,10 +17,9 @@ _SessionLog: Any = tf.compat.v1.SessionLog
 
 
 class EventLog:
-    """Append scalars to a new events file in `directory`; `tensorboard --logdir DIRECTORY` draws them.
+    """Appends scalars to a new events file in `directory`; view it with `tensorboard --logdir DIRECTORY`.
 
-    `step`, where there is one, is the step that training goes on from: what an earlier file holds from that step on
-    counts no more.
+    `step` is the step that training resumes from: TensorBoard drops what earlier files have from that step on.
     """
 
     def __init__(self, directory: Path, *, step: int = 0) -> None:
