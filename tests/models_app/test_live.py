@@ -134,7 +134,7 @@ async def test_copies_and_banned_words_are_shown_at_no_time(
 async def test_the_one_post_of_temperature_zero_comes_once(alice: User, base: TrainedModel) -> None:
     found = await asyncio.wait_for(read(await open_stream(base, alice, {"n": 3, "temperature": 0.0})), 60)
     assert [kind for kind, _ in found] == ["post", "generation"]
-    assert found[-1][1]["posts"] == [found[0][1]["post"]] and "would be the same" in found[-1][1]["note"]
+    assert found[-1][1]["posts"] == [found[0][1]["post"]] and "every post is the same" in found[-1][1]["note"]
 
 
 async def test_what_breaks_on_the_way_is_an_event_of_the_one_shape(
