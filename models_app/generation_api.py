@@ -45,7 +45,8 @@ class GenerateIn(Input):
         ge=0,
         le=2,
         strict=True,
-        description=f"At {DEFAULT_TEMPERATURE} posts are likest to the real ones; lower repeats, higher misspells.",
+        description=f"{DEFAULT_TEMPERATURE} sounds most like the real posts. Lower is repetitive; higher is wilder, "
+        "with typos.",
     )
     top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
     top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")

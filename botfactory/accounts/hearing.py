@@ -65,7 +65,7 @@ def _factor_added(sender: Any, user: User, request: HttpRequest, authenticator: 
 
 
 def _factor_removed(sender: Any, user: User, request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
-    # Its recovery codes go with the last factor, which is told of too.
+    # The recovery codes go with the last factor, and removing that one is logged already.
     if authenticator.type != _CODES:
         security_log.record(Action.TWO_FACTOR_OFF, who=user, request=request)
 

@@ -121,7 +121,7 @@ def create_token(
 
 
 def revoke_token(token: ApiToken, *, by: User | None = None) -> ApiToken:
-    """The token opens nothing from now on; one that was revoked before keeps its time. `by` is who isn't its owner."""
+    """Revoke the token; one that is revoked already keeps its time. `by` is the person, unless it's the owner."""
     if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
         security_log.record(Action.TOKEN_REVOKED, who=token.owner, by=by, token=token.prefix, name=token.name)
     token.refresh_from_db()

@@ -45,7 +45,7 @@ class WebhookIn(Input):
         json_schema_extra={"pattern": "^https?://"},
     )
     events: list[EventType] = Field(
-        default=["job.succeeded", "job.failed", "job.cancelled"], min_length=1, description="What it is told of."
+        default=["job.succeeded", "job.failed", "job.cancelled"], min_length=1, description="The events it receives."
     )
 
     model_config = examples(
@@ -57,9 +57,9 @@ class WebhookChangeIn(Input):
     """What is not sent stays as it is."""
 
     url: Text | None = Field(None, min_length=1, max_length=services.LONGEST_URL)
-    events: list[EventType] | None = Field(None, min_length=1, description="What it is told of.")
+    events: list[EventType] | None = Field(None, min_length=1, description="The events it receives.")
     active: bool | None = Field(
-        None, strict=True, description="false: it is told of nothing, and what waits is given up."
+        None, strict=True, description="false: it receives nothing, and pending messages are dropped."
     )
 
     model_config = examples({"active": True}, base=Input.model_config)
@@ -68,7 +68,7 @@ class WebhookChangeIn(Input):
 class WebhookOut(Output):
     id: uuid.UUID
     url: str
-    events: list[str] = Field(description="What it is told of.")
+    events: list[str] = Field(description="The events it receives.")
     active: bool
     trouble: str | None = Field(description="Why it was switched off, where you have not done it.")
     failing_since: datetime | None = Field(description="The first failure since the last message that arrived.")
@@ -185,7 +185,7 @@ def renew_webhook_secret(request: HttpRequest, webhook_id: uuid.UUID) -> NewWebh
 
 @router.delete("/{uuid:webhook_id}", response={204: None}, summary="Delete a webhook")
 def delete_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Status[None]:
-    """It is told of nothing more, and what is known of its messages is gone."""
+    """Delete the webhook with the log of its messages."""
     with _found(request, webhook_id) as webhook:
         services.delete(webhook)
     return Status(204, None)

@@ -14,7 +14,7 @@ class Webhook(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=2000)
-    # What it is told of: see happenings.py.
+    # The events it receives (event_types.py).
     events = models.JSONField(default=list)
     active = models.BooleanField(default=True)
     # Why it was switched off, where its owner has not done it.

@@ -195,5 +195,5 @@ def _checked_url(url: str) -> str:
 def _checked_events(events: Collection[str]) -> list[str]:
     chosen: list[str] = [name for name in EVENT_TYPES if name in events]
     if not chosen or len(chosen) < len(set(events)):
-        raise WebhookError(f"Choose what it is told of: one or more of {', '.join(EVENT_TYPES)}.", "events")
+        raise WebhookError(f"Choose one or more events: {', '.join(EVENT_TYPES)}.", "events")
     return chosen

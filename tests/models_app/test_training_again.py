@@ -49,7 +49,7 @@ def again(job: Job) -> Job:
 
 
 def told(job: Job) -> list[tuple[str, int]]:
-    """What its page is told of its epochs, in order."""
+    """Return the events of its epochs, in order."""
     events = job.events.filter(kind__in=["epoch", "resumed"]).order_by("sequence")
     return [(event.kind, event.payload.get("epoch", event.payload.get("epochs"))) for event in events]
 

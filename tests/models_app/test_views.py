@@ -34,7 +34,7 @@ def test_without_javascript_the_page_comes_back_with_the_posts(alice: User, base
 def test_the_page_offers_the_usual_temperature_and_says_why(alice: User, base: TrainedModel) -> None:
     page = signed_in(alice).get(f"/models/{base.pk}/").content.decode()
     assert f'name="temperature" id="id_temperature" min="0" max="2" step="0.05" value="{DEFAULT_TEMPERATURE}"' in page
-    assert f"At {DEFAULT_TEMPERATURE} posts are likest to the real ones" in page
+    assert f"{DEFAULT_TEMPERATURE} sounds most like the real posts" in page
 
 
 @pytest.mark.parametrize(
