@@ -7,7 +7,8 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
@@ -30,40 +31,55 @@ class BadArchive(Exception):
     code = "bad_archive"
 
 
-def unpack(file: IO[bytes], folder: Path) -> str:
-    """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive."""
+class NotKept(Exception):
+    """The zip may be fine, but the disk of this server couldn't take it; the message says what to do."""
+
+    code = "not_kept"
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raise BadArchive for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            config, weights = _entries(archive)
-            data = _read(archive, config, _LARGEST_CONFIG)
-            content = _content(data)
-            parameters = _parameters(content)
-            if parameters * 2 > weights.file_size or weights.file_size > parameters * 4 + _LARGEST_HEADER:
-                raise BadArchive(
-                    f"{checkpoint.WEIGHTS} has {weights.file_size:,} bytes, which are not the {parameters:,} numbers "
-                    f"of the network in {checkpoint.CONFIG} in 16 or 32 bits."
-                )
-            digest = hashlib.sha256()
+        yield
+    # NotImplementedError (a RuntimeError) is an unknown compression method; RuntimeError itself means encryption.
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise BadArchive(f"This isn't a ZIP that can be read: {error}.") from error
 
-            def take(chunk: bytes) -> None:
-                kept.write(chunk)
-                digest.update(chunk)
 
+def unpack(file: IO[bytes], folder: Path) -> str:
+    """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive and NotKept."""
+    with _reading():
+        archive = zipfile.ZipFile(file)
+    with archive:
+        config, weights = _entries(archive)
+        data = b"".join(_chunks(archive, config, _LARGEST_CONFIG))
+        content = _content(data)
+        parameters = _parameters(content)
+        if parameters * 2 > weights.file_size or weights.file_size > parameters * 4 + _LARGEST_HEADER:
+            raise BadArchive(
+                f"{checkpoint.WEIGHTS} has {weights.file_size:,} bytes, which are not the {parameters:,} numbers "
+                f"of the network in {checkpoint.CONFIG} in 16 or 32 bits."
+            )
+        digest = hashlib.sha256()
+        try:
             with (folder / checkpoint.WEIGHTS).open("wb") as kept:
-                _each(archive, weights, weights.file_size, take)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        # zipfile raises NotImplementedError for an unknown compression method.
-        raise BadArchive(f"This is not a zip that can be read: {error}.") from error
-    except RuntimeError as error:
-        # zipfile raises RuntimeError for an encrypted zip.
-        raise BadArchive(f"This zip cannot be read: {error}.") from error
+                for chunk in _chunks(archive, weights, weights.file_size):
+                    kept.write(chunk)
+                    digest.update(chunk)
+            (folder / checkpoint.CONFIG).write_bytes(data)
+        except OSError as error:
+            # Reading the zip raises none (_reading): it's our own disk.
+            raise NotKept(
+                f"This server couldn't store the model: {error.strerror}. Ask its operator to free some disk space, "
+                "then upload it again."
+            ) from error
     if digest.hexdigest() != content["sha256"]:
         raise BadArchive(
             f"The weights are not those that {checkpoint.CONFIG} describes: their sha256 is {digest.hexdigest()[:12]}, "
             f"and {content['sha256'][:12]!r} stands there. Bring the two files of one model."
         )
     _require_floats(folder / checkpoint.WEIGHTS)
-    (folder / checkpoint.CONFIG).write_bytes(data)
     try:
         checkpoint.load(folder)
     except CheckpointError as error:
@@ -90,23 +106,23 @@ def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo
     return config, weights
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
-    parts: list[bytes] = []
-    _each(archive, entry, most, parts.append)
-    return b"".join(parts)
-
-
-def _each(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int, take: Callable[[bytes], object]) -> None:
-    """Pass the entry to `take` chunk by chunk. Raises BadArchive as soon as it unpacks to more than `most` bytes."""
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iterator[bytes]:
+    """Yield the entry in chunks. Raises BadArchive as soon as it unpacks to more than `most` bytes."""
     if entry.file_size > most:
-        raise BadArchive(f"{entry.filename[:100]} has {entry.file_size:,} bytes; {most:,} are the most.")
+        raise BadArchive(f"{entry.filename[:100]} has {entry.file_size:,} bytes. The limit is {most:,}.")
     size = 0
-    with archive.open(entry) as source:
-        while chunk := source.read(_CHUNK):
+    with _reading():
+        source = archive.open(entry)
+    with source:
+        while True:
+            with _reading():
+                chunk = source.read(_CHUNK)
+            if not chunk:
+                return
             size += len(chunk)
             if size > most:
                 raise BadArchive(f"{entry.filename[:100]} unpacks to more than {most:,} bytes.")
-            take(chunk)
+            yield chunk
 
 
 def _content(data: bytes) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def upload_base(request: HttpRequest) -> HttpResponse:
         archive = form.cleaned_data["archive"]
         try:
             model = bases.upload(archive.file, name=form.cleaned_data["name"] or PurePath(name_of(archive)).stem)
-        except (base_archive.BadArchive, CheckpointError) as error:
+        except (base_archive.BadArchive, base_archive.NotKept, CheckpointError) as error:
             form.add_error("archive", str(error))
         except bases.BaseError as error:
             form.add_error("name", str(error))

@@ -20,7 +20,7 @@ from botfactory.accounts.models import User
 from models_app import registry
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
-from models_app.base_models.archive import BadArchive
+from models_app.base_models.archive import BadArchive, NotKept, unpack
 from models_app.ml import checkpoint
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
@@ -106,7 +106,7 @@ def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, byt
         ({**files, config: config_of(files, network={**network, "units": 25})}, "kernel has shape"),
         ({**files, weights: bytes(damaged)}, "not those that config.json describes"),
         ({**files, weights: b"PK" * 10}, "which are not the"),
-        ({**files, config: b" " * 1_000_001}, "1,000,000 are the most"),
+        ({**files, config: b" " * 1_000_001}, "The limit is 1,000,000"),
         (
             {weights: bfloat, config: config_of(files, sha256=hashlib.sha256(bfloat).hexdigest())},
             "holds BF16; F16 and F32",
@@ -121,6 +121,12 @@ def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, byt
         with pytest.raises(BadArchive, match=sentence):
             bases.upload(zipped(content), name="")
         assert nothing_kept(), sentence
+
+
+def test_a_full_disk_is_not_told_as_a_bad_zip(files: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").symlink_to("/dev/full")
+    with pytest.raises(NotKept, match=r"couldn't store the model: No space left .* upload it again"):
+        unpack(zipped(files), tmp_path)
 
 
 def test_damaged_and_lying_zips_are_told(files: dict[str, bytes]) -> None:
@@ -158,7 +164,7 @@ def test_the_page_takes_the_zip_and_tells_what_is_wrong(
         return desk.post(address, {"archive": SimpleUploadedFile("large.zip", data), "name": ""})
 
     answer = send(b"no zip")
-    assert answer.status_code == 400 and "not a zip that can be read" in answer.content.decode()
+    assert answer.status_code == 400 and "a ZIP that can be read" in answer.content.decode()
     assert desk.post(address, {}).status_code == 400
     assert send(zipped(files).getvalue()).status_code == 302
     assert "large" in desk.get("/admin/base-models/").content.decode()
