@@ -87,7 +87,7 @@ def checkpoints(report: Report) -> None:
     for folder in _left_behind():
         report.warning(
             f"{folder} was left behind by a save that was killed ({_size(folder)})",
-            "if no training is just saving it: delete the folder, where the one without .old or .new is there",
+            "if no training is just saving it: delete the folder, if the one without .old, .new or .attempt is there",
         )
 
 
@@ -106,8 +106,10 @@ def _folders() -> Iterator[Path]:
 
 def _left_behind() -> Iterator[Path]:
     root = Path(settings.CHECKPOINTS_DIR)
-    half_made = ("users/*/*/.guard-*", "bases/*/.guard-*")
-    for pattern in (".*.old", ".*.new-*", "users/*/.*.old", "users/*/.*.new-*", "bases/.*.new-*", *half_made):
+    for place in ("", "users/*/", "bases/"):
+        for kind in ("old", "new-*", "attempt-*"):
+            yield from sorted(root.glob(f"{place}.*.{kind}"))
+    for pattern in ("users/*/*/.guard-*", "bases/*/.guard-*"):
         yield from sorted(root.glob(pattern))
 
 

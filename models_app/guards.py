@@ -15,6 +15,7 @@ from botfactory.words import counted
 from models_app import registry
 from models_app.ml.errors import LearningError
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -46,7 +47,7 @@ class GuardLost(LearningError):
     def __init__(self, model: TrainedModel) -> None:
         super().__init__(
             f"{model.name} can't write: the file that keeps it from copying the posts that it learned "
-            f"({registry.FINGERPRINTS}) is missing, and the posts are deleted. Ask the administrator to restore the "
+            f"({FINGERPRINTS}) is missing, and the posts are deleted. Ask the administrator to restore the "
             "file from a backup, or train a new bot."
         )
 
@@ -145,9 +146,9 @@ def _keep(model: TrainedModel, guard: CopyGuard) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=".guard-", dir=path) as folder:
             # Another process may be doing the same, so each writes its own file.
-            staged = Path(folder) / registry.FINGERPRINTS
+            staged = Path(folder) / FINGERPRINTS
             guard.save(staged)
-            staged.replace(path / registry.FINGERPRINTS)
+            staged.replace(path / FINGERPRINTS)
     except OSError as error:
         logger.warning("the copy guard of %s (%s) cannot be kept: %s", model, model.pk, error)
     else:
@@ -162,7 +163,7 @@ def make_again(model: TrainedModel) -> str:
     state = state_without_file(model)
     if state is State.LOST or state is State.NOT_NEEDED:
         raise GuardLost(model)
-    path = registry.path_of(model) / registry.FINGERPRINTS
+    path = registry.path_of(model) / FINGERPRINTS
     path.unlink(missing_ok=True)
     guard = guard_of(model)
     assert guard is not None

@@ -11,6 +11,7 @@ from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
+from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 
 
@@ -45,7 +46,7 @@ def trouble_of(model: TrainedModel) -> Trouble | None:
 
 def _guard_trouble(model: TrainedModel) -> Trouble | None:
     """A guard that is missing is no trouble while the posts are here: it is made again when it is needed."""
-    file = registry.path_of(model) / registry.FINGERPRINTS
+    file = registry.path_of(model) / FINGERPRINTS
     state = guards.state_of(model)
     if state is guards.State.LOST:
         return Trouble(

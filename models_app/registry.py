@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
-from django.db.models import Q, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
-from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
 from botfactory.words import on_one_line
+from models_app import model_files
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
+from models_app.model_files import FINGERPRINTS, Fence
 from models_app.models import BaseChange, TrainedModel
 from tweets.models import Corpus
 
@@ -33,10 +30,6 @@ from tweets.models import Corpus
 BASE_DIRECTORY = "base"
 #: The folder of base model versions, each in a folder named by its id.
 VERSIONS_DIRECTORY = "bases"
-#: The loss history beside the weights, if they were trained here.
-LOSSES = "training.csv"
-#: The copy guard's fingerprints of the learned posts, beside the weights.
-FINGERPRINTS = "posts.fingerprints"
 #: Loaded models per process: about 30 MB each.
 KEPT_IN_MEMORY = 8
 LONGEST_NAME = 80
@@ -44,11 +37,7 @@ LONGEST_NAME = 80
 _VERSIONS = uuid.UUID("6f1e4f0e-5b0c-4c37-9d59-6f3f6a7b1c02")
 
 
-logger = logging.getLogger(__name__)
-
 Origin = TrainedModel.Origin
-#: Opens the transaction in which a job writes (JobHandle.fenced).
-Fence = Callable[[], AbstractContextManager[None]]
 
 
 class NoBaseModel(Exception):
@@ -67,11 +56,6 @@ class NameTaken(Exception):
 
 class BadName(NameTaken):
     code = "bad_name"
-
-
-def stored_bytes(path: Path) -> int:
-    """Return the total size of a model's files in bytes."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def path_of(model: TrainedModel) -> Path:
@@ -129,7 +113,7 @@ def _take_in_shipped() -> None:
         number = earlier.pk if earlier else uuid.uuid5(_VERSIONS, str(described["sha256"]))
         version = _add_version(number, source, name=free_version_name(BASE_DIRECTORY), origin=Origin.SHIPPED)
     elif version.origin == Origin.SHIPPED and not path_of(version).exists():
-        _restore(source, path_of(version))
+        model_files.restore(source, path_of(version))
     if not TrainedModel.objects.filter(is_base=True).exists():
         with transaction.atomic():
             # If two processes see it first, the second waits and finds it done.
@@ -160,56 +144,28 @@ def _add_version(
     directory = f"{VERSIONS_DIRECTORY}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
     job: Job | None = values.get("job")
-    staged, copied = _copy(source, path, job)
-    bits = copied.meta.get("bits_per_character")
-    known: dict[str, Any] = {
-        "directory": directory,
-        "sha256": copied.sha256,
-        "network": copied.network.as_dict(),
-        "training": copied.meta,
-        "bits_per_character": bits if isinstance(bits, int | float) and not isinstance(bits, bool) else None,
-        "stored_bytes": stored_bytes(staged),
-        "origin": origin,
-        **values,
-    }
-    with _in_place(staged, path, copied.sha256, fenced, job):
-        before = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED).order_by("-created_at").first()
-        version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})
-        if not made:
-            TrainedModel.objects.filter(pk=number, directory=BASE_DIRECTORY).update(**known)
-            version.refresh_from_db()
-        elif origin == Origin.SHIPPED and before is not None and before.is_base:
-            make_base(version, how=BaseChange.How.SHIPPED)
+    with model_files.staging(path, job) as staged:
+        copied = model_files.copy(source, staged)
+        bits = copied.meta.get("bits_per_character")
+        known: dict[str, Any] = {
+            "directory": directory,
+            "sha256": copied.sha256,
+            "network": copied.network.as_dict(),
+            "training": copied.meta,
+            "bits_per_character": bits if isinstance(bits, int | float) and not isinstance(bits, bool) else None,
+            "stored_bytes": model_files.stored_bytes(staged),
+            "origin": origin,
+            **values,
+        }
+        with model_files.in_place(staged, path, copied.sha256, fenced, job):
+            before = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED).order_by("-created_at").first()
+            version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})
+            if not made:
+                TrainedModel.objects.filter(pk=number, directory=BASE_DIRECTORY).update(**known)
+                version.refresh_from_db()
+            elif origin == Origin.SHIPPED and before is not None and before.is_base:
+                make_base(version, how=BaseChange.How.SHIPPED)
     return version
-
-
-def _restore(source: Path, target: Path) -> None:
-    """Copy the checkpoint in `source` to `target` atomically, unless `target` exists."""
-    staged, _ = _copy(source, target, None)
-    try:
-        staged.rename(target)
-    except OSError as error:
-        # Another process may have been faster.
-        if not target.exists():
-            raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-
-
-def _copy(source: Path, target: Path, job: Job | None) -> tuple[Path, Checkpoint]:
-    """Return a folder beside `target` with a verified copy of the checkpoint in `source`, and that checkpoint."""
-    staged = _staging(target, job)
-    try:
-        staged.mkdir(exist_ok=True)
-        for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
-            if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
-                checkpoint.write_durably(staged / name, (source / name).read_bytes())
-        return staged, checkpoint.load(staged)
-    except BaseException as error:
-        shutil.rmtree(staged, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
-        raise
 
 
 def free_version_name(wanted: str) -> str:
@@ -294,83 +250,29 @@ def register(
     model_id = uuid.uuid5(job.pk, "model")
     directory = f"users/{owner.pk}/{model_id}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
-    staged = _staging(path, job)
-    saved = checkpoint.save(staged, network=trained.network, weights=trained.weights, meta=meta, half=True)
-    guard.save(staged / FINGERPRINTS)
-    with _in_place(staged, path, saved.sha256, fenced, job):
-        return create_with_free_name(
-            owner=owner,
-            wanted=name,
-            number=model_id,
-            parent=parent,
-            parent_name=parent_name,
-            corpus=corpus,
-            corpus_name=corpus.name,
-            job=job,
-            directory=directory,
-            sha256=saved.sha256,
-            network=saved.network.as_dict(),
-            stored_bytes=stored_bytes(path),
-            **values,
-        )
+    with model_files.staging(path, job) as staged:
+        saved = checkpoint.save(staged, network=trained.network, weights=trained.weights, meta=meta, half=True)
+        guard.save(staged / FINGERPRINTS)
+        with model_files.in_place(staged, path, saved.sha256, fenced, job):
+            return create_with_free_name(
+                owner=owner,
+                wanted=name,
+                number=model_id,
+                parent=parent,
+                parent_name=parent_name,
+                corpus=corpus,
+                corpus_name=corpus.name,
+                job=job,
+                directory=directory,
+                sha256=saved.sha256,
+                network=saved.network.as_dict(),
+                stored_bytes=model_files.stored_bytes(path),
+                **values,
+            )
 
 
 def _taken(name: str) -> NameTaken:
     return NameTaken(f"You have another bot called {name}. Choose a different name.")
-
-
-def _staging(path: Path, job: Job | None) -> Path:
-    """Return the staging folder for `path`. No other process or attempt of the job writes there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.attempt-{job.attempt}" if job else f".{path.name}.new-{uuid.uuid4().hex}")
-
-
-@contextmanager
-def _in_place(staged: Path, path: Path, sha256: str, fenced: Fence, job: Job | None) -> Iterator[None]:
-    """Run the block that creates the row of the model at `path` in a transaction of `fenced`, with its files in place.
-
-    Moves the files from `staged`, with this sha256, unless the row exists already. Removes them again if the row isn't
-    committed.
-    """
-    rows = TrainedModel.objects.filter(directory=str(path.relative_to(settings.CHECKPOINTS_DIR)))
-    moved = False
-    try:
-        with fenced():
-            if not rows.exists() and _sha256_in(path) != sha256:
-                # Leftovers of an attempt that was killed before its commit.
-                shutil.rmtree(path, ignore_errors=True)
-                staged.rename(path)
-                moved = True
-            for left in path.parent.glob(f".{path.name}.attempt-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            yield
-    except BaseException:
-        if moved:
-            _take_back(path, rows, fenced, job)
-        raise
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-
-
-def _sha256_in(path: Path) -> str:
-    """Return the sha256 of the weights in the folder, or "" unless they're complete."""
-    try:
-        return checkpoint.load(path).sha256 if path.is_dir() else ""
-    except CheckpointError:
-        return ""
-
-
-def _take_back(path: Path, rows: QuerySet[TrainedModel], fenced: Fence, job: Job | None) -> None:
-    """Delete files whose row wasn't committed, unless another attempt may already be writing its own."""
-    try:
-        with fenced():
-            if not rows.exists():
-                shutil.rmtree(path, ignore_errors=True)
-    except LostClaim:
-        if job is None or not Job.objects.filter(pk=job.pk).exists():
-            shutil.rmtree(path, ignore_errors=True)
-    except (DatabaseError, InterfaceError):
-        logger.warning("%s: whether the model was registered is not known; the next attempt replaces its files", path)
 
 
 def valid_name(name: str) -> str:

@@ -20,6 +20,7 @@ from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, LearningError
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
+from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tweets import idle
 from tweets import services as corpora
@@ -57,7 +58,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         guard = guards.guard_of_version(corpus, start)
         trained = _train(handle, files, validation, None if start is None else registry.load(start))
         if guard is not None:
-            guard.save(handle.work_dir / MODEL / registry.FINGERPRINTS)
+            guard.save(handle.work_dir / MODEL / FINGERPRINTS)
         handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
         version = registry.add_version(
             handle.work_dir / MODEL,

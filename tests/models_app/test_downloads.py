@@ -17,6 +17,7 @@ from models_app.ml import checkpoint
 from models_app.ml.evaluation import evaluation
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
+from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
@@ -105,7 +106,7 @@ def test_the_card_says_what_it_is_and_nothing_of_the_posts_is_in_the_file(alice:
         assert bot.parody_label in card and "300 posts (12,000 characters)" in card and "| epochs | 3 |" in card
         assert "| new posts | 99% | 100% | – |" in card and "2.100 bits per character" in card and "Bot \\| One" in card
         assert not any(post.encode() in content for post in [*posts, LEARNED])
-        assert registry.FINGERPRINTS.encode() not in content
+        assert FINGERPRINTS.encode() not in content
 
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")

@@ -15,6 +15,7 @@ from models_app.guards import State
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.model_files import FINGERPRINTS
 from models_app.models import BaseChange, TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
@@ -30,7 +31,7 @@ ONE = SamplingConfig(count=1, seed=1, max_characters=20)
 
 
 def file_of(model: TrainedModel) -> Path:
-    return registry.path_of(model) / registry.FINGERPRINTS
+    return registry.path_of(model) / FINGERPRINTS
 
 
 def lose(*models: TrainedModel) -> None:
@@ -90,7 +91,7 @@ def test_pages_and_programs_are_told_what_to_do(alice: User, bot: TrainedModel, 
     for address in ("generate", "generate?stream=1"):
         told = client.post(f"/api/v1/models/{bot.pk}/{address}", {"n": 1}, content_type="application/json")
         assert (told.status_code, told.json()["error"]["code"]) == (409, "copy_guard_lost")
-        assert registry.FINGERPRINTS in told.json()["error"]["message"]
+        assert FINGERPRINTS in told.json()["error"]["message"]
 
 
 def test_nothing_is_trained_from_a_bot_whose_guard_is_lost(bot: TrainedModel, corpus: Corpus, alice: User) -> None:

@@ -32,7 +32,7 @@ def test_a_training_that_was_overtaken_writes_nothing(
     alice: User, corpus: Corpus, base: TrainedModel, settings: Any
 ) -> None:
     job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=1, seed=5, name="Bot")
-    with overtaken(job, "models_app.registry._in_place", settings):
+    with overtaken(job, "models_app.model_files.in_place", settings):
         model = TrainedModel.objects.get(owner=alice)
         # As a person would have used it since: nothing of this may be undone.
         TrainedModel.objects.filter(pk=model.pk).update(name="Mine", report={"mark": 1}, history=[])
@@ -48,7 +48,7 @@ def test_a_report_card_that_was_overtaken_writes_nothing(alice: User, model: Tra
     assert kept() == before
 
 
-@pytest.mark.parametrize("target", ["models_app.ml.training.pretrain.save_state", "models_app.registry._in_place"])
+@pytest.mark.parametrize("target", ["models_app.ml.training.pretrain.save_state", "models_app.model_files.in_place"])
 def test_a_training_of_the_base_model_that_was_overtaken_writes_nothing(
     admin: User, server: Path, small_network: None, settings: Any, target: str
 ) -> None:

@@ -17,7 +17,7 @@ from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, trainings
+from models_app import model_files, registry, trainings
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tests.at_once import at_once
@@ -53,7 +53,7 @@ def files_of(owner: User) -> list[Path]:
 def test_a_corpus_that_is_deleted_while_its_bot_is_saved_leaves_no_files(
     alice: User, corpus: Corpus, base: TrainedModel, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_place = registry._in_place
+    in_place = model_files.in_place
 
     @contextmanager
     def deleted_meanwhile(*arguments: Any) -> Iterator[None]:
@@ -61,7 +61,7 @@ def test_a_corpus_that_is_deleted_while_its_bot_is_saved_leaves_no_files(
         with in_place(*arguments):
             yield
 
-    monkeypatch.setattr(registry, "_in_place", deleted_meanwhile)
+    monkeypatch.setattr(model_files, "in_place", deleted_meanwhile)
     with pytest.raises(LostClaim):
         register(job, corpus, base, JobHandle(job).fenced)
     assert (files_of(alice), TrainedModel.objects.filter(owner=alice).count()) == ([], 0)
@@ -78,6 +78,19 @@ def test_files_whose_row_was_not_committed_are_gone(alice: User, corpus: Corpus,
     with pytest.raises(RuntimeError, match="the commit failed"):
         register(job, corpus, base, lambda: next(attempts)())
     assert (files_of(alice), TrainedModel.objects.filter(owner=alice).count()) == ([], 0)
+
+
+def test_an_attempt_that_cannot_save_its_files_leaves_none(
+    alice: User, corpus: Corpus, base: TrainedModel, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(guard: CopyGuard, path: Path) -> None:
+        path.write_bytes(b"half")
+        Path("/dev/full").write_bytes(b"x")
+
+    monkeypatch.setattr(CopyGuard, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        register(job, corpus, base, JobHandle(job).fenced)
+    assert files_of(alice) == []
 
 
 def test_two_attempts_that_save_at_once_make_one_whole_model(

@@ -20,6 +20,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.training.events import Progress
+from models_app.model_files import FINGERPRINTS
 from models_app.models import BaseChange, TrainedModel
 from models_app.runner import TRAIL_STEPS, Trail
 from tests.models_app.conftest import import_posts, train
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def learn(model: TrainedModel, posts: Sequence[str]) -> None:
     """The model counts as having learned these posts, and no others."""
-    CopyGuard.of(posts).save(registry.path_of(model) / registry.FINGERPRINTS)
+    CopyGuard.of(posts).save(registry.path_of(model) / FINGERPRINTS)
     registry._guard.cache_clear()
 
 

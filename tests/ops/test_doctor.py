@@ -25,6 +25,7 @@ from botfactory.ops.checks import Report
 from models_app import registry
 from models_app.ml import checkpoint
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 from tests.jobs.test_services import submit
@@ -78,7 +79,7 @@ def bot(base: TrainedModel, owner: User) -> TrainedModel:
     model.directory = f"users/{owner.pk}/{model.pk}"
     shutil.copytree(registry.path_of(base), registry.path_of(model))
     model.save()
-    CopyGuard.of(["a post that it learned"]).save(registry.path_of(model) / registry.FINGERPRINTS)
+    CopyGuard.of(["a post that it learned"]).save(registry.path_of(model) / FINGERPRINTS)
     return model
 
 
@@ -160,7 +161,7 @@ def test_changed_missing_and_foreign_files_are_told_apart(base: TrainedModel, al
 
 
 def test_a_copy_guard_that_is_lost_is_a_problem(base: TrainedModel, alice: User, examine: Examine) -> None:
-    file = registry.path_of(bot(base, alice)) / registry.FINGERPRINTS
+    file = registry.path_of(bot(base, alice)) / FINGERPRINTS
     file.unlink()
     text = told(examine("checkpoints"), "problem")
     assert f"it doesn't write: {file}" in text and "from your backup, or have its owner train a new bot" in text
@@ -245,7 +246,7 @@ def test_copy_guards_that_are_missing_or_damaged_are_made_again_where_the_posts_
 ) -> None:
     only("checkpoints")
     model = make_bot(pasted(alice, make_posts(200)), base)
-    file = registry.path_of(model) / registry.FINGERPRINTS
+    file = registry.path_of(model) / FINGERPRINTS
     whole = file.read_bytes()
     for level, damage in (("warning", file.unlink), ("problem", lambda: file.write_bytes(whole[:-8]))):
         damage()
@@ -258,11 +259,13 @@ def test_copy_guards_that_are_missing_or_damaged_are_made_again_where_the_posts_
 def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: Examine) -> None:
     model = bot(base, alice)
     path = registry.path_of(model)
-    killed = path.with_name(f".{path.name}.new-abc")
-    killed.mkdir()
+    killed = [path.with_name(f".{path.name}.{kind}") for kind in ("new-abc", "attempt-2")]
+    for folder in killed:
+        folder.mkdir()
     TrainedModel.objects.filter(pk=model.pk).delete()
     text = told(examine("checkpoints"), "warning")
-    assert f"{path} belongs to no model" in text and f"{killed} was left behind" in text
+    assert f"{path} belongs to no model" in text
+    assert [f"{folder} was left behind" in text for folder in killed] == [True, True]
 
 
 def test_a_base_model_that_is_damaged_is_a_problem(base: TrainedModel, examine: Examine) -> None:

@@ -1,0 +1,121 @@
+"""A model's files: put together in a staging folder, then moved into place in the transaction of their row."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.db.models import QuerySet
+
+from botfactory.jobs.errors import LostClaim
+from botfactory.jobs.models import Job
+from models_app.ml import checkpoint
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.errors import CheckpointError
+from models_app.models import TrainedModel
+
+#: The loss history beside the weights, if they were trained here.
+LOSSES = "training.csv"
+#: The copy guard's fingerprints of the learned posts, beside the weights.
+FINGERPRINTS = "posts.fingerprints"
+
+#: Opens the transaction in which a job writes (JobHandle.fenced).
+Fence = Callable[[], AbstractContextManager[None]]
+
+logger = logging.getLogger(__name__)
+
+
+def stored_bytes(path: Path) -> int:
+    """Return the total size of a model's files in bytes."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+@contextmanager
+def staging(path: Path, job: Job | None) -> Iterator[Path]:
+    """Make an empty folder beside `path` for the block, and delete what is left of it afterwards.
+
+    No other process, and no other attempt of the job, writes there. What a killed attempt leaves behind is deleted by
+    the next one (`in_place`), or found by the doctor.
+    """
+    name = f".{path.name}.attempt-{job.attempt}" if job else f".{path.name}.new-{uuid.uuid4().hex}"
+    folder = path.with_name(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy(source: Path, staged: Path) -> Checkpoint:
+    """Copy the checkpoint in `source` to `staged`; return it, verified. Raises CheckpointError."""
+    try:
+        for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
+            if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
+                checkpoint.write_durably(staged / name, (source / name).read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{source} cannot be copied to {staged.parent}: {error}.") from error
+    return checkpoint.load(staged)
+
+
+def restore(source: Path, target: Path) -> None:
+    """Copy the checkpoint in `source` to `target` atomically, unless `target` exists. Raises CheckpointError."""
+    with staging(target, None) as staged:
+        copy(source, staged)
+        try:
+            staged.rename(target)
+        except OSError as error:
+            # Another process may have been faster.
+            if not target.exists():
+                raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
+
+
+@contextmanager
+def in_place(staged: Path, path: Path, sha256: str, fenced: Fence, job: Job | None) -> Iterator[None]:
+    """Run the block that creates the row of the model at `path` in a transaction of `fenced`, with its files in place.
+
+    Moves the files from `staged`, with this sha256, unless the row exists already. Removes them again if the row isn't
+    committed.
+    """
+    rows = TrainedModel.objects.filter(directory=str(path.relative_to(settings.CHECKPOINTS_DIR)))
+    moved = False
+    try:
+        with fenced():
+            if not rows.exists() and _sha256_in(path) != sha256:
+                # Leftovers of an attempt that was killed before its commit.
+                shutil.rmtree(path, ignore_errors=True)
+                staged.rename(path)
+                moved = True
+            for left in path.parent.glob(f".{path.name}.attempt-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            yield
+    except BaseException:
+        if moved:
+            _take_back(path, rows, fenced, job)
+        raise
+
+
+def _sha256_in(path: Path) -> str:
+    """Return the sha256 of the weights in the folder, or "" unless they're complete."""
+    try:
+        return checkpoint.load(path).sha256 if path.is_dir() else ""
+    except CheckpointError:
+        return ""
+
+
+def _take_back(path: Path, rows: QuerySet[TrainedModel], fenced: Fence, job: Job | None) -> None:
+    """Delete files whose row wasn't committed, unless another attempt may already be writing its own."""
+    try:
+        with fenced():
+            if not rows.exists():
+                shutil.rmtree(path, ignore_errors=True)
+    except LostClaim:
+        if job is None or not Job.objects.filter(pk=job.pk).exists():
+            shutil.rmtree(path, ignore_errors=True)
+    except (DatabaseError, InterfaceError):
+        logger.warning("%s: can't tell whether the model was registered; the next attempt replaces its files", path)
