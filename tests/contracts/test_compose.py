@@ -42,6 +42,16 @@ def test_each_variable_that_it_sets_is_a_setting() -> None:
         assert not unknown, f"{name} sets {unknown}, which no setting reads"
 
 
+def test_what_an_operator_sets_in_env_reaches_each_container() -> None:
+    offered = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    # Folders and services are those of the containers; debugging and a processor's products aren't for a server.
+    own = {"BOTFACTORY_HOME", "CHECKPOINTS_DIR", "TRAINING_DIR", "DEBUG", "BOTFACTORY_ML_PRODUCTS", "COMPOSE_PROFILES"}
+    own |= {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD", "PORT"}
+    for name in OURS:
+        missing = offered - own - set(COMPOSE["services"][name]["environment"])
+        assert not missing, f"{name} doesn't get {missing}"
+
+
 def test_workers_listen_to_the_queues_that_jobs_are_put_in() -> None:
     from botfactory.jobs.kinds import kind_of
     from botfactory.webhooks.services import QUEUE
