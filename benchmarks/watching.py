@@ -172,7 +172,7 @@ def running(trees: dict[str, Path], jobs: int, events: int) -> Iterator[dict[str
                     "REDIS_URL": "",
                 }
                 home.mkdir()
-                command = [sys.executable, "manage.py", "run", "--port", str(port)]
+                command = [python_of(tree), "manage.py", "run", "--port", str(port)]
                 with (home / "run.out").open("wb") as output:
                     processes.append(
                         subprocess.Popen(command, cwd=tree, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -209,8 +209,14 @@ def until_open(output: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
+def python_of(tree: Path) -> str:
+    """Return the interpreter of a tree: its own environment has its own dependencies; else this one."""
+    own = tree / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
 def run_in(tree: Path, environment: dict[str, str], code: str, *arguments: str) -> str:
-    command = [sys.executable, "-c", code, *arguments]
+    command = [python_of(tree), "-c", code, *arguments]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
