@@ -6,6 +6,7 @@ import pytest
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
+from botfactory.webhooks import services as webhooks
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
@@ -28,6 +29,8 @@ WORK = [
     "/corpora/{corpus}/newer",
     "/models/{model}/generate",
     "/webhooks/",
+    "/webhooks/{webhook}/",
+    "/webhooks/{webhook}/test",
 ]
 
 
@@ -36,9 +39,10 @@ def test_what_makes_the_server_work_has_a_pace_and_what_only_shows_or_deletes_ha
 ) -> None:
     PersonalLimits.objects.create(user=alice, requests_a_minute=0)
     client, jobs = signed_in(alice), Job.objects.count()
+    webhook = webhooks.create(owner=alice, url="https://example.com/bots", events=["job.failed"]).webhook
     for route in WORK:
         method, _, path = route.rpartition(" ")
-        answer = client.generic(method or "POST", path.format(corpus=corpus.pk, model=base.pk))
+        answer = client.generic(method or "POST", path.format(corpus=corpus.pk, model=base.pk, webhook=webhook.pk))
         assert answer.status_code == 429, route
         assert 1 <= int(answer["Retry-After"]) <= 60, route
         assert "at most 0 requests a minute" in answer.content.decode(), route
