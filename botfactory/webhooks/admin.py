@@ -13,7 +13,7 @@ from botfactory.webhooks.models import Delivery, Webhook
 
 @admin.register(Webhook)
 class WebhookAdmin(ReadOnlyAdmin[Webhook]):
-    """Which webhooks there are and whether they work; what was sent is in the list of deliveries."""
+    """The webhooks and whether they work. Their messages are in the list of deliveries."""
 
     list_display = ["url", "owner", "active", "events", "failing_since", "trouble", "created_at"]
     list_filter = ["active", "failing_since", "created_at"]
@@ -42,7 +42,7 @@ class WebhookAdmin(ReadOnlyAdmin[Webhook]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
-    """What was sent to whom, and what came of it."""
+    """The messages and their results."""
 
     list_display = ["event", "webhook", "owner", "state", "attempts", "status", "error", "created_at", "due_at"]
     list_filter = ["state", "event", "status", "created_at"]

@@ -1,4 +1,4 @@
-"""`/webhooks`: made (the secret is shown once), changed, tried, deleted; and what came of each message."""
+"""`/webhooks`: create, change, test and delete webhooks; list the messages and their results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WebhookIn(Input):
     url: Text = Field(
         min_length=1,
         max_length=services.LONGEST_URL,
-        description="Where it is sent to, by POST: https or http.",
+        description="Where messages are sent, by POST: https or http.",
         json_schema_extra={"pattern": "^https?://"},
     )
     events: list[EventType] = Field(
@@ -54,12 +54,12 @@ class WebhookIn(Input):
 
 
 class WebhookChangeIn(Input):
-    """What is not sent stays as it is."""
+    """Fields that you leave out stay as they are."""
 
     url: Text | None = Field(None, min_length=1, max_length=services.LONGEST_URL)
     events: list[EventType] | None = Field(None, min_length=1, description="The events it receives.")
     active: bool | None = Field(
-        None, strict=True, description="false: it receives nothing, and pending messages are dropped."
+        None, strict=True, description="false: nothing is sent, and pending messages are dropped."
     )
 
     model_config = examples({"active": True}, base=Input.model_config)
@@ -70,15 +70,15 @@ class WebhookOut(Output):
     url: str
     events: list[str] = Field(description="The events it receives.")
     active: bool
-    trouble: str | None = Field(description="Why it was switched off, where you have not done it.")
-    failing_since: datetime | None = Field(description="The first failure since the last message that arrived.")
+    trouble: str | None = Field(description="Why it was switched off, if you didn't do it.")
+    failing_since: datetime | None = Field(description="When it first failed after the last message that arrived.")
     created_at: datetime
 
     model_config = examples(_EXAMPLE)
 
 
 class NewWebhookOut(WebhookOut):
-    secret: str = Field(description="What its receiver verifies signatures with. It is told now and never again.")
+    secret: str = Field(description="The receiver verifies signatures with it. It is shown only once.")
 
     model_config = examples({**_EXAMPLE, "secret": "whsec_bm90IGEgc2VjcmV0LCBvbmx5IGFuIGV4YW1wbGUhISE="})
 
@@ -86,12 +86,12 @@ class NewWebhookOut(WebhookOut):
 class DeliveryOut(Output):
     """A message to a webhook."""
 
-    id: uuid.UUID = Field(description="The header webhook-id: the same at each try.")
+    id: uuid.UUID = Field(description="The header webhook-id. It stays the same for every try.")
     event: str
-    subject: uuid.UUID = Field(description="What it happened to: the id of the job; of a test that of the webhook.")
+    subject: uuid.UUID = Field(description="The id of the job; for a test, the id of the webhook.")
     state: Literal["pending", "sending", "delivered", "failed"]
     attempts: int
-    status: int | None = Field(description="Of the last answer.")
+    status: int | None = Field(description="The status of the last answer.")
     error: str | None = Field(description="What went wrong at the last try.")
     seconds: float | None = Field(description="How long the last try took.")
     created_at: datetime
@@ -106,7 +106,7 @@ class DeliveryOut(Output):
             "state": "pending",
             "attempts": 1,
             "status": 503,
-            "error": "The answer was 503; any status from 200 to 299 says that it has arrived.",
+            "error": "The answer was 503. A receiver must answer with a status from 200 to 299.",
             "seconds": 0.12,
             "created_at": _MOMENT,
             "tried_at": _MOMENT,
@@ -145,7 +145,7 @@ def told_delivery(row: Delivery) -> DeliveryOut:
 
 @router.get("", response=Page[WebhookOut], summary="List your webhooks")
 def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
-    """Your webhooks, the newest first. What they sign with is not among it."""
+    """Your webhooks, newest first, without their secrets."""
     return page_of(services.webhooks_for_user(person(request)), query, lambda rows: map(told, rows))
 
 
@@ -153,8 +153,7 @@ def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 @idempotency.secret
 @idempotency.slow
 def create_webhook(request: HttpRequest, body: WebhookIn) -> Status[NewWebhookOut]:
-    """From now on the address is told. The secret that it verifies with is in this answer and in no other. 409 at the
-    limit."""
+    """Messages are sent to the address from now on. Only this answer contains the secret. 409 at the limit."""
     new = services.create(owner=person(request), url=body.url, events=body.events)
     return Status(201, NewWebhookOut(**_told(new.webhook), secret=new.secret))
 
@@ -168,7 +167,7 @@ def get_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> WebhookOut:
 
 @router.patch("/{uuid:webhook_id}", response=WebhookOut, summary="Change a webhook")
 def change_webhook(request: HttpRequest, webhook_id: uuid.UUID, body: WebhookChangeIn) -> WebhookOut:
-    """Another address, other happenings, off or on again. Its secret stays."""
+    """Change the address or the events, or switch it off or on. The secret stays the same."""
     with _found(request, webhook_id) as webhook:
         return told(services.change(webhook, url=body.url, events=body.events, active=body.active))
 
@@ -176,7 +175,7 @@ def change_webhook(request: HttpRequest, webhook_id: uuid.UUID, body: WebhookCha
 @router.post("/{uuid:webhook_id}/secret", response=NewWebhookOut, summary="Make a new secret for a webhook")
 @idempotency.secret
 def renew_webhook_secret(request: HttpRequest, webhook_id: uuid.UUID) -> NewWebhookOut:
-    """The secret is in this answer and in no other. For 24 hours messages are signed by the former one as well."""
+    """Only this answer contains the new secret. For 24 hours messages are signed with the old one as well."""
     with _found(request, webhook_id) as webhook:
         require_confirmed(request)
         new = services.renew_secret(webhook)
@@ -191,24 +190,24 @@ def delete_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/{uuid:webhook_id}/test", response=DeliveryOut, summary="Try a webhook")
+@router.post("/{uuid:webhook_id}/test", response=DeliveryOut, summary="Test a webhook")
 @idempotency.slow
 def test_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> DeliveryOut:
-    """A message of the type webhook.test is sent once, at once; the answer tells what came of it."""
+    """Send one message of the type webhook.test now, and return the result."""
     with _found(request, webhook_id) as webhook:
         return told_delivery(delivery.send_test(webhook))
 
 
-@router.get("/{uuid:webhook_id}/deliveries", response=Page[DeliveryOut], summary="What was sent to a webhook")
+@router.get("/{uuid:webhook_id}/deliveries", response=Page[DeliveryOut], summary="List the messages of a webhook")
 def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[PageQuery]) -> PageDict:
-    """Its messages of the last 30 days, the newest first."""
+    """Its messages of the last 30 days, newest first."""
     with _found(request, webhook_id) as webhook:
         return page_of(webhook.deliveries.all(), query, lambda found: map(told_delivery, found))
 
 
 @contextmanager
 def _found(request: HttpRequest, webhook_id: uuid.UUID) -> Iterator[Webhook]:
-    """The person's webhook; 404 where there is none, or where it is deleted while something is done with it."""
+    """Yield the person's webhook. 404 if there is none, or if it is deleted inside the block."""
     try:
         yield services.webhook_for_user(person(request), webhook_id)
     except Webhook.DoesNotExist:

@@ -1,4 +1,4 @@
-"""Sending: what is due is claimed by one conditional UPDATE and tried; it has arrived, waits again or is given up."""
+"""Send messages: claim one that is due by a conditional UPDATE, try it, and mark it delivered, waiting or failed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from botfactory.retry_after import moment_of
 from botfactory.webhooks import services, signing
 from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
+from botfactory.words import counted
 
 logger = logging.getLogger(__name__)
 
-#: Who has not written what came of a try for so long is taken for dead: a try ends long before.
+#: A sender that hasn't written its result after this time is presumed dead. A try takes far less.
 LEASE: Final = timedelta(seconds=60)
-#: How long it can be seen what came of a delivery.
+#: How long the results of deliveries are kept.
 KEPT_FOR: Final = timedelta(days=30)
 #: A receiver that asks for a longer pause (Retry-After) gets this one.
 LONGEST_PAUSE: Final = timedelta(days=1)
@@ -33,9 +34,9 @@ _USER_AGENT: Final = "BotFactory/0.1 (webhooks)"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a try: the status of the answer, if there was one, and a sentence on what went wrong, or "".
+    """The result of a try: the status of the answer, if there was one, and a sentence about the error, or "".
 
-    not_before: until when the receiver asks to be left alone.
+    not_before: the receiver asks for no messages until then.
     """
 
     status: int | None
@@ -44,7 +45,7 @@ class Outcome:
 
 
 def deliver_next() -> bool:
-    """The delivery whose turn it is has been tried, if one is due; a worker is called where another is."""
+    """Try the next delivery that is due, if there is one. If more are due, call another worker for them."""
     delivery = claim_next()
     if delivery is None:
         return False
@@ -55,7 +56,7 @@ def deliver_next() -> bool:
 
 
 def look() -> None:
-    """A worker is called for what is due, as nobody may have heard of it; what is long over is gone."""
+    """Call a worker for what is due, since an earlier call may be lost, and delete old results."""
     over = Delivery.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
     over.exclude(state__in=(Delivery.State.PENDING, Delivery.State.SENDING)).delete()
     if _due().exists():
@@ -63,10 +64,10 @@ def look() -> None:
 
 
 def claim_next() -> Delivery | None:
-    """The delivery whose turn it is, now being sent from here; None where none is due.
+    """Claim the next delivery and return it; None if none is due.
 
-    One at a time for each webhook, and those that work before those that fail: a receiver that hangs holds up nobody
-    but itself.
+    Each webhook has one at a time, and working webhooks go before failing ones, so a receiver that hangs holds up only
+    itself.
     """
     while True:
         order = F("webhook__failing_since").desc(nulls_first=True)
@@ -82,19 +83,19 @@ def claim_next() -> Delivery | None:
         mine = Delivery.objects.select_related("webhook").filter(pk=head[0]).first() if claimed else None
         if mine is not None:
             return mine
-        # Somebody was faster, and has changed what is due, or has just deleted it.
+        # Another worker was faster, or the delivery was deleted. Look again.
 
 
 def attempt(delivery: Delivery) -> Delivery:
-    """A claimed delivery has been tried once, and what came of it is noted."""
+    """Try a claimed delivery once and store the result."""
     started = time.perf_counter()
     try:
         outcome = send(delivery)
     except Exception:
-        # It counts as a failure: what breaks us must not be tried for ever.
+        # Counts as a failure, so that a message that breaks our code isn't tried forever.
         logger.exception("webhook %s: delivery %s could not be sent", delivery.webhook_id, delivery.pk)
         outcome = Outcome(
-            None, "It could not be sent, by a mistake on our side. Your administrator finds it in the log."
+            None, "It couldn't be sent because of an error on our side. Your administrator can find it in the log."
         )
     seconds = time.perf_counter() - started
     changed: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "seconds": seconds}
@@ -117,19 +118,19 @@ def attempt(delivery: Delivery) -> Delivery:
 
 
 def _next_try(pause: timedelta, not_before: datetime | None) -> datetime:
-    """After the pause, or when the receiver asks for it if that is later."""
+    """Return when to try again: after the pause, or later if the receiver asks for that."""
     now = timezone.now()
     usual = now + pause
     return usual if not_before is None else max(usual, min(not_before, now + LONGEST_PAUSE))
 
 
 def send(delivery: Delivery) -> Outcome:
-    """What came of sending it once; nothing is noted."""
+    """Send it once and return the result. Stores nothing."""
     webhook = delivery.webhook
     if not signing.is_known(webhook):
         return Outcome(
             None,
-            "The SECRET_KEY of this installation has changed, and with it the secret of this webhook: make a new one.",
+            "The SECRET_KEY of this installation has changed, so this webhook's secret is lost. Make a new one.",
         )
     body, timestamp = body_of(delivery), int(time.time())
     headers = {
@@ -147,23 +148,23 @@ def send(delivery: Delivery) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, "")
     if 300 <= status < 400:
-        error = f"The answer was {status}, and no redirect is followed: set the address to where it leads."
+        error = f"The answer was {status}. Redirects aren't followed: change the address to where it leads."
     else:
-        error = f"The answer was {status}; any status from 200 to 299 says that it has arrived."
+        error = f"The answer was {status}. A receiver must answer with a status from 200 to 299."
     return Outcome(status, error, not_before)
 
 
 def body_of(delivery: Delivery) -> bytes:
-    """What is sent: the same bytes at each try. What has happened is asked for by its id, with a token."""
+    """Return the message, the same bytes for every try. The receiver asks the API for the rest, by the id."""
     moment = delivery.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     content = {"type": delivery.event, "timestamp": moment, "data": {"id": str(delivery.subject_id)}}
     return json.dumps(content, separators=(",", ":")).encode()
 
 
 def send_test(webhook: Webhook) -> Delivery:
-    """A message that says nothing has been tried once; it is not sent again, and changes nothing of the webhook.
+    """Send a test message once. It isn't sent again, and it doesn't change the webhook's state.
 
-    Webhook.DoesNotExist where it was deleted before anything came of it.
+    Webhook.DoesNotExist if the webhook is deleted before the result is stored.
     """
     now = timezone.now()
     with services.held(webhook):
@@ -177,12 +178,12 @@ def send_test(webhook: Webhook) -> Delivery:
             tried_at=now,
         )
     if attempt(delivery).state == Delivery.State.SENDING:
-        raise Webhook.DoesNotExist("It was deleted while the test was on its way.")
+        raise Webhook.DoesNotExist("It was deleted while the test was being sent.")
     return delivery
 
 
 def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:
-    """A webhook that has failed for too long is switched off, and so is one whose receiver says that it is gone."""
+    """Switch the webhook off if it has failed for too long or its receiver says it is gone."""
     rows = Webhook.objects.filter(pk=webhook.pk)
     if not outcome.error:
         rows.exclude(failing_since=None).update(failing_since=None)
@@ -191,14 +192,14 @@ def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:
     rows.filter(failing_since=None).update(failing_since=now)
     days = settings.WEBHOOK_OFF_DAYS
     if outcome.status == _GONE:
-        services.switch_off(webhook, "Its address answered 410: it is gone.")
+        services.switch_off(webhook, "The address answered 410 (gone).")
     elif is_given_up and rows.filter(failing_since__lte=now - timedelta(days=days)).exists():
-        services.switch_off(webhook, f"Nothing has arrived for {days} days. The last try: {outcome.error}")
-        logger.info("webhook %s is switched off: nothing has arrived for %s days", webhook.pk, days)
+        services.switch_off(webhook, f"Nothing has arrived for {counted(days, 'day')}. The last try: {outcome.error}")
+        logger.info("webhook %s is switched off: nothing has arrived for %s", webhook.pk, counted(days, "day"))
 
 
 def _claimable() -> Q:
-    """What waits and is due, or was being sent by somebody who has died since."""
+    """Match what is due: pending, or being sent by a worker that has died."""
     return Q(
         state__in=(Delivery.State.PENDING, Delivery.State.SENDING),
         due_at__lte=timezone.now(),
@@ -208,6 +209,6 @@ def _claimable() -> Q:
 
 
 def _due() -> QuerySet[Delivery]:
-    """What may be sent now; nothing to whom something is being sent."""
+    """Return what may be sent now: nothing for webhooks that are being sent something."""
     busy = Delivery.objects.filter(state=Delivery.State.SENDING, due_at__gt=timezone.now())
     return Delivery.objects.filter(_claimable()).exclude(webhook__in=busy.values("webhook"))

@@ -1,4 +1,4 @@
-"""What webhooks can be told of: names and sentences, so that who tells and who listens need not know each other."""
+"""The names of the events that webhooks send. Apps that cause events and apps that send them share only these."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Final, Literal, get_args
 
 EventType = Literal["job.succeeded", "job.failed", "job.cancelled"]
 EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
-#: Sent when its owner tries a webhook, whatever that is told of.
+#: Sent when the owner presses "Send a test", whichever events the webhook sends.
 TEST: Final = "webhook.test"

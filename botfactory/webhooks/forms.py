@@ -8,26 +8,26 @@ from django import forms
 from botfactory.webhooks.event_types import EVENT_TYPES, EventType
 from botfactory.webhooks.services import LONGEST_URL
 
-#: Each happening in words, as the end of "It is told of".
+#: The event of each message, as the end of "Sends a message when".
 IN_WORDS: Final[Mapping[EventType, str]] = {
-    "job.succeeded": "jobs that are done",
-    "job.failed": "jobs that fail",
-    "job.cancelled": "jobs that are cancelled",
+    "job.succeeded": "a job succeeds",
+    "job.failed": "a job fails",
+    "job.cancelled": "a job is cancelled",
 }
 
 
 class WebhookForm(forms.Form):
-    """Where a webhook is and what it is told of. Whether the address may be asked, services say."""
+    """The address and the events of a webhook. services.py checks whether the address is allowed."""
 
     url = forms.CharField(
         label="Address",
         max_length=LONGEST_URL,
-        error_messages={"required": "Fill in where it is sent to, such as https://example.com/bots."},
-        help_text="It is sent a POST: https or http, on the public internet.",
+        error_messages={"required": "Enter the address to send messages to, such as https://example.com/bots."},
+        help_text="Messages are sent here by POST. Use https or http, on the public internet.",
         widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://example.com/bots"}),
     )
     events = forms.MultipleChoiceField(
-        label="It is told of",
+        label="Send a message when",
         choices=[(name, IN_WORDS[name]) for name in EVENT_TYPES],
         initial=list(EVENT_TYPES),
         widget=forms.CheckboxSelectMultiple,

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 
 class Webhook(models.Model):
-    """An address that is told of what happens to a person's things. Its secret is nowhere: see signing.py."""
+    """An address that gets a message when one of the owner's jobs ends. The secret isn't stored: see signing.py."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
@@ -17,13 +17,13 @@ class Webhook(models.Model):
     # The events it receives (event_types.py).
     events = models.JSONField(default=list)
     active = models.BooleanField(default=True)
-    # Why it was switched off, where its owner has not done it.
+    # Why it was switched off, if the owner didn't do it.
     trouble = models.TextField(blank=True)
     salt = models.CharField(max_length=64, editable=False)
-    # Those before, the newest first, as [salt, until when messages are signed by it too (seconds since 1970)]: the
-    # receiver may not have the new one yet.
+    # Earlier salts, newest first, as [salt, seconds since 1970]. Until then messages are signed with it too, because
+    # the receiver may not have the new secret yet.
     former_salts = models.JSONField(default=list, editable=False)
-    # By which it is known that the secret is still the one that its owner was shown.
+    # Tells whether the secret is still the one that the owner was shown.
     secret_check = models.CharField(max_length=16, editable=False)
     # The first failure since the last success.
     failing_since = models.DateTimeField(null=True, blank=True)
@@ -37,7 +37,7 @@ class Webhook(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to a webhook, until it has arrived or is given up. The row is the truth; the broker only rings."""
+    """One message to a webhook, until it arrives or is given up. The row is the truth; the broker only rings."""
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -48,15 +48,15 @@ class Delivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=64)
-    # What it happened to: the id of a job.
+    # The id of the job it is about.
     subject_id = models.UUIDField()
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
-    # Counts the tries; whoever holds an older number has lost the delivery and may no longer write to it.
+    # Counts the tries. A sender with an older number has lost the delivery and must not write to it.
     attempts = models.PositiveIntegerField(default=0)
-    # When it is tried next; of one that is being sent, when whoever sends it is taken for dead.
+    # When to try next. While it is being sent: when to presume the sender dead.
     due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     tried_at = models.DateTimeField(null=True, blank=True)
-    # Of the last try: what the server answered, or why there is no answer. Of the answer's body nothing is kept.
+    # The last try: the status, or why there was no answer. The body of the answer is never kept.
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     error = models.TextField(blank=True)
     seconds = models.FloatField(null=True, blank=True)

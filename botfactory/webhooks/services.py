@@ -1,4 +1,4 @@
-"""Webhooks: made, changed, deleted; and what happened is noted for those that are to be told of it."""
+"""Create, change and delete webhooks, and queue a message for each webhook that sends an event."""
 
 from __future__ import annotations
 
@@ -23,20 +23,18 @@ from botfactory.webhooks.models import Delivery, Webhook
 logger = logging.getLogger(__name__)
 
 LONGEST_URL: Final = 2000
-#: The queue of the workers that deliver: slow receivers hold up no import.
+#: The delivery workers' own queue, so that a slow receiver can't hold up an import.
 QUEUE: Final = "webhooks"
-#: The task that its messages are for (webhooks/tasks.py).
+#: The task that takes the messages of that queue (webhooks/tasks.py).
 DELIVER: Final = "botfactory.webhooks.tasks.deliver"
-#: For one try, from looking up the name to the answer's first line.
+#: Limits of one try, from the name lookup to the first line of the answer.
 _PATIENCE: Final = net.Patience(timeout_seconds=5.0, total_seconds=10.0, max_answer_bytes=0)
-
-
-#: For looking up the name in a new address: somebody waits for the answer.
+#: Limit of the name lookup for a new address: somebody is waiting for the answer.
 _LOOKUP_SECONDS: Final = 3.0
 
 
 class WebhookError(Exception):
-    """A sentence for the person; `code` for programs, and in `param` what was wrong."""
+    """The message is a sentence for the person. `code` is for programs; `param` names the wrong field."""
 
     code = "webhook_error"
 
@@ -51,31 +49,31 @@ class BadUrl(WebhookError):
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """`secret` is what its receiver verifies with. It is told now and never again, hence kept out of the repr."""
+    """`secret` is what the receiver verifies with. It is shown only once, so the repr leaves it out."""
 
     webhook: Webhook
     secret: str = field(repr=False)
 
 
 def webhooks_for_user(user: Any) -> QuerySet[Webhook]:
-    """The webhooks that `user` may see: their own."""
+    """Return the webhooks that `user` may see: their own."""
     if not (user.is_authenticated and user.is_active):
         return Webhook.objects.none()
     return Webhook.objects.filter(owner=user)
 
 
 def webhook_for_user(user: Any, webhook_id: uuid.UUID) -> Webhook:
-    """The webhook; Webhook.DoesNotExist for a stranger as for an id that was never given out."""
+    """Return the webhook. Webhook.DoesNotExist if it belongs to someone else or doesn't exist."""
     return webhooks_for_user(user).get(pk=webhook_id)
 
 
 def client() -> net.Client:
-    """How webhooks are reached: on the public internet, and where the operator has named a server of their own."""
+    """Return the client for webhooks. It reaches the public internet and WEBHOOK_PRIVATE_SERVERS only."""
     return net.Client(_PATIENCE, trusted=settings.WEBHOOK_PRIVATE_SERVERS, also_http=True)
 
 
 def create(*, owner: User, url: str, events: Collection[str]) -> NewWebhook:
-    """The person has one more webhook. BadUrl for an address that may not be asked, LimitReached above the limit."""
+    """Create a webhook. BadUrl if the address is not allowed, LimitReached at the limit."""
     webhook = Webhook(owner=owner, url=_checked_url(url), events=_checked_events(events))
     secret = signing.give_secret(webhook)
     with transaction.atomic():
@@ -87,9 +85,9 @@ def create(*, owner: User, url: str, events: Collection[str]) -> NewWebhook:
 def change(
     webhook: Webhook, *, url: str | None = None, events: Collection[str] | None = None, active: bool | None = None
 ) -> Webhook:
-    """The webhook is as asked; what is None stays. Switched off, it is sent nothing more; what waits is given up.
+    """Change what is not None. Switching it off also drops its pending messages.
 
-    Webhook.DoesNotExist where it was deleted meanwhile.
+    Webhook.DoesNotExist if it has been deleted meanwhile.
     """
     changed: dict[str, Any] = {}
     if url is not None and url != webhook.url:
@@ -97,11 +95,11 @@ def change(
     if events is not None:
         changed["events"] = _checked_events(events)
     with held(webhook):
-        # Only what is asked for: the rest may have been changed since the row was read.
+        # Only the changed columns: the others may have changed since the row was read.
         if changed:
             Webhook.objects.filter(pk=webhook.pk).update(**changed)
         if active is True:
-            # A new chance: what failed before does not count.
+            # A fresh start: earlier failures don't count.
             Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", failing_since=None)
         elif active is False:
             switch_off(webhook)
@@ -110,12 +108,12 @@ def change(
 
 
 def renew_secret(webhook: Webhook) -> NewWebhook:
-    """Messages are signed by a new secret, and for a day by those before too, if they are known.
+    """Give the webhook a new secret. For a day messages are signed with the earlier ones too, if they are known.
 
-    Webhook.DoesNotExist where it was deleted meanwhile.
+    Webhook.DoesNotExist if it has been deleted meanwhile.
     """
     with held(webhook):
-        # Of two that are renewed at once, each has the one that the other has made as its former.
+        # Of two renewals at once, the second must keep the first one's secret as a former one.
         webhook.refresh_from_db()
         secret = signing.give_secret(webhook)
         webhook.save(update_fields=["salt", "secret_check", "former_salts"])
@@ -123,70 +121,67 @@ def renew_secret(webhook: Webhook) -> NewWebhook:
 
 
 def delete(webhook: Webhook) -> None:
-    """It is told of nothing more, and what is known of its messages is gone.
-
-    Webhook.DoesNotExist where it was gone already.
-    """
+    """Delete the webhook and the log of its messages. Webhook.DoesNotExist if it is gone already."""
     with held(webhook):
         webhook.delete()
 
 
 @contextmanager
 def held(webhook: Webhook) -> Iterator[None]:
-    """A transaction in which nobody else deletes or changes the webhook; Webhook.DoesNotExist where it is gone."""
+    """Run a block in a transaction with the webhook's row locked. Webhook.DoesNotExist if it is gone."""
     with transaction.atomic():
         Webhook.objects.select_for_update(no_key=True).only("pk").get(pk=webhook.pk)
         yield
 
 
 def switch_off(webhook: Webhook, trouble: str = "") -> None:
-    """The webhook is told of nothing more until its owner switches it on; what waits is given up."""
+    """Switch the webhook off and drop its pending messages. Only its owner can switch it on again."""
     with transaction.atomic():
         Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False, trouble=trouble)
         waiting = Delivery.objects.filter(webhook=webhook, state=Delivery.State.PENDING)
         waiting.update(state=Delivery.State.FAILED, due_at=None, error="The webhook was switched off.")
 
 
-def note(owner: int, happening: EventType, subject_id: uuid.UUID) -> None:
-    """Each webhook of the person that is to be told of it will be, once the transaction is committed and not else.
+def note(owner: int, event: EventType, subject_id: uuid.UUID) -> None:
+    """Queue a message for each of the owner's webhooks that sends this event.
 
-    Inside the transaction in which it happens.
+    Call it in the transaction that causes the event, so that both are committed or neither.
     """
-    assert connection.in_atomic_block, "what has happened and who is to be told are committed together"
-    # Held, so that none is deleted before the commit, which would undo whatever has happened.
+    assert connection.in_atomic_block, "the event and its messages are committed together"
+    # Locked: a webhook deleted before the commit would roll back the event itself.
     active = Webhook.objects.filter(owner=owner, owner__is_active=True, active=True)
-    told = [webhook for webhook in active.select_for_update(of=("self",), no_key=True) if happening in webhook.events]
-    if not told:
+    senders = [webhook for webhook in active.select_for_update(of=("self",), no_key=True) if event in webhook.events]
+    if not senders:
         return
-    Delivery.objects.bulk_create(Delivery(webhook=webhook, event=happening, subject_id=subject_id) for webhook in told)
+    Delivery.objects.bulk_create(Delivery(webhook=webhook, event=event, subject_id=subject_id) for webhook in senders)
     transaction.on_commit(ring)
 
 
 def ring() -> None:
-    """A worker will look for what is due, if the broker can be reached; else the next look of the clock finds it."""
+    """Call a worker for what is due. If the broker can't be reached, the scheduler's next look finds it."""
     try:
         doorbell.ring(DELIVER, queue=QUEUE)
     except Exception as error:
-        logger.warning("webhooks: the broker cannot be reached (%s); what is due is sent later", error)
+        logger.warning("webhooks: the broker can't be reached (%s); messages are sent later", error)
 
 
 def register() -> None:
-    """What webhooks count is registered with the limits. For AppConfig.ready."""
+    """Register the count of webhooks with the limits. For AppConfig.ready."""
     limits.register_counter("webhooks", lambda user: Webhook.objects.filter(owner=user).count())
 
 
 def _checked_url(url: str) -> str:
     url = url.strip()
     if not 0 < len(url) <= LONGEST_URL or any(character <= " " for character in url):
-        raise BadUrl(f"An address has 1 to {LONGEST_URL:,} characters, and no space.", "url")
+        raise BadUrl(f"An address must have 1 to {LONGEST_URL:,} characters and no spaces.", "url")
     try:
         client().check(url)
     except net.Refused as refusal:
         raise BadUrl(str(refusal), "url") from None
     if client().leads_inside(url, lookup_seconds=_LOOKUP_SECONDS):
         raise BadUrl(
-            "This address is in a private network, so nothing can be sent there. Use one on the public internet, or "
-            "ask your administrator to allow this server (WEBHOOK_PRIVATE_SERVERS).",
+            "This address is in a private network, so messages can't be sent there. Use one on the public internet, "
+            "or ask your administrator to allow this server (WEBHOOK_PRIVATE_SERVERS).",
             "url",
         )
     return url

@@ -1,9 +1,9 @@
-"""Secrets of webhooks, and signatures by them as Standard Webhooks (standardwebhooks.com) has it.
+"""Secrets of webhooks, and signatures according to Standard Webhooks (standardwebhooks.com).
 
-A digest would do to recognize a secret, as for API tokens, but to sign it has to be known. It is therefore derived,
-from SECRET_KEY and a random salt in the row: who reads the database, or a backup of it, without SECRET_KEY can sign
-nothing; there is no second key to keep, and nothing to decrypt that might have been altered. With another SECRET_KEY
-all secrets are others, of which their owners know nothing: `is_known` tells, and nothing is signed with them.
+API tokens are stored as digests, but to sign a message the secret itself is needed. It is derived from SECRET_KEY and
+a random salt in the row. Someone who reads the database or a backup, but not SECRET_KEY, can't sign anything. There is
+no second key to keep, and no ciphertext that could be altered. A new SECRET_KEY changes all secrets, and their owners
+don't know the new ones. `is_known` detects that, and such a webhook signs nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from botfactory.webhooks.models import Webhook
 
 MARK: Final = "whsec_"
 _SALT_BYTES: Final = 32
-#: For how long messages are signed by a former secret too; and by how many, so that headers stay short.
+#: How long messages are also signed with a former secret, and with how many, so that the header stays short.
 OVERLAP: Final = timedelta(hours=24)
 _MAX_FORMER: Final = 8
 
 
 def give_secret(webhook: Webhook) -> str:
-    """The webhook, which is yet to be saved, has a new secret; its text, to be shown once.
+    """Give the webhook a new secret and return it, to be shown once. The caller saves the webhook.
 
-    Messages are signed by those that it had, as far as they are known, for OVERLAP from when each was renewed: whoever
-    renews twice in a row may have put in none of the new ones yet.
+    For OVERLAP after each renewal, messages are also signed with the secret it replaced, if that is known: someone who
+    renews twice in a row may not have installed any of the new ones yet.
     """
     had_one = bool(webhook.salt) and is_known(webhook)
     former = [[webhook.salt, time.time() + OVERLAP.total_seconds()], *_former(webhook)] if had_one else []
@@ -43,23 +43,23 @@ def give_secret(webhook: Webhook) -> str:
 
 
 def secret_of(webhook: Webhook) -> str:
-    """What its receiver verifies with: `whsec_` and 32 bytes in base64."""
+    """Return the secret that the receiver verifies with: `whsec_` and 32 bytes in base64."""
     return _derived(webhook, webhook.salt)
 
 
 def is_known(webhook: Webhook) -> bool:
-    """Whether the secret is the one that was shown: it is another one under another SECRET_KEY."""
+    """Return whether the secret is still the one that was shown. It isn't after SECRET_KEY has changed."""
     return constant_time_compare(_check(secret_of(webhook)), webhook.secret_check)
 
 
 def signatures(webhook: Webhook, message_id: str, timestamp: int, body: bytes) -> str:
-    """The header `webhook-signature` of a message: one for each secret of the webhook, the newest first."""
+    """Return the header `webhook-signature`: one signature for each secret, newest first."""
     salts = [webhook.salt, *(salt for salt, _ in _former(webhook))]
     return " ".join(signature(_derived(webhook, salt), message_id, timestamp, body) for salt in salts)
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """By one secret: over the message's id, the time of this try and its body."""
+    """Sign the message's id, the time of this try and the body with one secret."""
     key = base64.b64decode(secret.removeprefix(MARK))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"

@@ -1,4 +1,4 @@
-"""Pages of webhooks: made, changed, tried, switched, deleted; a secret is shown once; and what was sent to each."""
+"""Pages of webhooks: create, change, test, switch and delete them; see a new secret once, and the messages sent."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Made = TypeVar("Made")
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def webhook_list(request: HttpRequest) -> HttpResponse:
-    """One's own webhooks. The page of a new one shows its secret the first time that it is opened."""
+    """List the person's webhooks and create one. A new one's page shows its secret the first time it is opened."""
     form = WebhookForm(request.POST if request.method == "POST" else None)
     new = _saved(form, lambda **asked: services.create(owner=cast(User, request.user), **asked))
     if new is not None:
-        # Not in this answer: reloading it would make another webhook.
+        # Redirect: reloading a page with the secret would create another webhook.
         request.session[_NEW] = str(new.webhook.pk)
         return redirect("webhook", webhook_id=new.webhook.pk)
-    webhooks = [(webhook, _told_of(webhook)) for webhook in services.webhooks_for_user(request.user)]
+    webhooks = [(webhook, _in_words(webhook)) for webhook in services.webhooks_for_user(request.user)]
     context = {"form": form, "webhooks": webhooks}
     return render(request, "webhooks/list.html", context, status=400 if form.is_bound else 200)
 
@@ -50,12 +50,12 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """One webhook: how it does, what was sent to it, and its address and happenings to change."""
+    """Show one webhook: its state and its messages, with a form for its address and events."""
     with _found_or_404(request, webhook_id) as webhook:
         kept = {"url": webhook.url, "events": webhook.events}
         form = WebhookForm(request.POST) if request.method == "POST" else WebhookForm(initial=kept)
         if _saved(form, lambda **asked: services.change(webhook, **asked)) is not None:
-            messages.success(request, "It is saved.")
+            messages.success(request, "Saved.")
             return redirect("webhook", webhook_id=webhook.pk)
         webhook.refresh_from_db()
     is_new = request.session.get(_NEW) == str(webhook.pk)
@@ -64,7 +64,7 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     listing = Listing(webhook.deliveries.all(), ListForm(request.GET), size=DELIVERIES_ON_A_PAGE)
     context = {
         "webhook": webhook,
-        "told_of": _told_of(webhook),
+        "events": _in_words(webhook),
         "new_secret": signing.secret_of(webhook) if is_new else None,
         "has_secret": signing.is_known(webhook),
         "form": form,
@@ -78,20 +78,20 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @paced("POST")
 def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """A message that says nothing is sent at once."""
+    """Send a test message now."""
     with _found_or_404(request, webhook_id) as webhook:
         tried = delivery.send_test(webhook)
     if tried.error:
         messages.error(request, f"The test did not arrive. {tried.error}")
     else:
-        messages.success(request, f"The test has arrived: the answer was {tried.status}, after {tried.seconds:.1f} s.")
+        messages.success(request, f"The test arrived. The server answered {tried.status} after {tried.seconds:.1f} s.")
     return redirect("webhook", webhook_id=webhook_id)
 
 
 @login_required
 @require_POST
 def renew_secret(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """It signs by a new secret, which its page shows the first time that it is opened."""
+    """Make a new secret. The webhook's page shows it the first time it is opened."""
     with _found_or_404(request, webhook_id) as webhook:
         confirming.require(request)
         services.renew_secret(webhook)
@@ -102,25 +102,25 @@ def renew_secret(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def switch(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """It is on where the form says so, else off."""
+    """Switch it on if the form says so, else off."""
     with _found_or_404(request, webhook_id) as found:
         webhook = services.change(found, active=request.POST.get("active") == "on")
-    messages.success(request, "It is told again." if webhook.active else "It is told of nothing more.")
+    messages.success(request, "The webhook is on." if webhook.active else "The webhook is off.")
     return redirect("webhook", webhook_id=webhook_id)
 
 
 @login_required
 @require_POST
 def delete(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """It is gone, with what is known of its messages."""
+    """Delete it with the log of its messages."""
     with _found_or_404(request, webhook_id) as webhook:
         services.delete(webhook)
-    messages.success(request, "The webhook is deleted.")
+    messages.success(request, "Webhook deleted.")
     return redirect("webhooks")
 
 
 def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
-    """Returns what came of saving what a valid form asks for; else None, and the form says what is wrong."""
+    """Return the saved webhook; None if the form isn't valid, with the errors in the form."""
     if not form.is_valid():
         return None
     try:
@@ -132,13 +132,13 @@ def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
     return None
 
 
-def _told_of(webhook: Webhook) -> str:
+def _in_words(webhook: Webhook) -> str:
     return ", ".join(words for name, words in IN_WORDS.items() if name in webhook.events)
 
 
 @contextmanager
 def _found_or_404(request: HttpRequest, webhook_id: uuid.UUID) -> Iterator[Webhook]:
-    """The person's webhook; 404 where there is none, or where it is deleted while something is done with it."""
+    """Yield the person's webhook. 404 if there is none, or if it is deleted inside the block."""
     try:
         yield services.webhook_for_user(request.user, webhook_id)
     except Webhook.DoesNotExist:
