@@ -52,6 +52,16 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     return gone
 
 
+def delete_failed(corpus: Corpus, *, by: User | None) -> None:
+    """Delete the corpus to make room for other posts, unless its import has been tried again or it is gone."""
+    with transaction.atomic():
+        # Whoever tries the import again locks its job first.
+        list(Job.objects.select_for_update().filter(subject_id=corpus.pk))
+        now = Corpus.objects.filter(pk=corpus.pk).first()
+        if now is not None and now.can_be_replaced:
+            delete_corpus(now, by=by)
+
+
 def _count_files(corpus: Corpus) -> int:
     folder = uploads.folder_of(corpus)
     return sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0

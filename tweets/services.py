@@ -136,7 +136,7 @@ def import_file(
 
     `column` names the text column of a table, or the field of objects, where it is not to be found. `account` is whose
     posts these are, such as `@name`: a public figure's has to be named, unless the file is an archive that names it.
-    `instead` is a corpus whose import failed: it is deleted as this one begins.
+    `instead` is a corpus whose import failed: it is deleted as this one begins, unless it has been tried again.
     Raises AccountNeeded, BadHandle and OptedOut.
     """
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
@@ -260,7 +260,7 @@ def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool 
     try:
         with transaction.atomic():
             if instead is not None:
-                deletion.delete_corpus(instead, by=corpus.owner)
+                deletion.delete_failed(instead, by=corpus.owner)
             if not run_here:
                 room = {"corpora": 1, "stored_mb": max(1, limits.megabytes(corpus.stored_bytes))}
                 limits.require_room(corpus.owner, room | _bought(corpus))

@@ -135,3 +135,10 @@ def test_posts_that_are_here_are_not_replaced(client: Client, alice: User) -> No
     assert "Choose another" not in page(client, f"/corpora/{corpus.pk}/")
     send(client, GOOD, "better.txt", instead=str(corpus.pk))
     assert Corpus.objects.filter(pk=corpus.pk).exists() and Corpus.objects.count() == 2
+
+
+def test_what_has_been_tried_again_in_the_meantime_is_not_replaced(alice: User, failed: Corpus) -> None:
+    job = jobs.retry(Job.objects.get())
+    services.import_text(owner=alice, text="one\ntwo", instead=failed)
+    assert Corpus.objects.filter(pk=failed.pk).exists() and Corpus.objects.count() == 2
+    assert Job.objects.get(pk=job.pk).state == State.QUEUED

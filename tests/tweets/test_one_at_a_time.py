@@ -88,6 +88,21 @@ def test_an_import_is_not_tried_again_while_the_posts_are_cleaned(account: Corpu
         assert Corpus.objects.get(pk=held.pk).state == Corpus.State.IMPORTING
 
 
+def test_a_failed_import_is_either_tried_again_or_replaced(alice: User) -> None:
+    for _ in range(ROUNDS):
+        job = services.import_text(owner=alice, text="one\ntwo")
+        failed(job)
+        corpus = Corpus.objects.get(pk=job.arguments["corpus"])
+        came = in_turn(
+            lambda: jobs.retry(job),  # noqa: B023
+            lambda: services.import_text(owner=alice, text="three\nfour", instead=corpus),  # noqa: B023
+        )
+        again = sum(isinstance(one, Job) and one.pk == job.pk for one in came)
+        assert all(isinstance(one, Job | Job.DoesNotExist) for one in came), came
+        assert Corpus.objects.filter(pk=corpus.pk).count() == idle.busy_jobs(corpus).count() == again
+        deletion.delete_corpora_of(alice)
+
+
 def test_nothing_begins_with_posts_that_are_being_deleted(alice: User) -> None:
     for _ in range(ROUNDS):
         corpus = pasted(alice, make_posts(5))
