@@ -24,7 +24,7 @@ from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, re
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import VISIBLE, Input, Output, Page, Text, examples
 from botfactory.uploaded import name_of
-from tweets import costs, deletion, errors, services
+from tweets import costs, deletion, errors, services, whose
 from tweets.models import Corpus
 from tweets.sources.handles import Network
 
@@ -291,7 +291,7 @@ def _bring_text(owner: User, asked: CorpusIn) -> Job:
 def _bring_account(owner: User, asked: CorpusIn) -> Job:
     assert asked.source is not None and asked.handle is not None
     with _about("handle"):
-        account = services.account_to_bring(asked.handle, network=asked.source)
+        account = whose.account_to_bring(asked.handle, network=asked.source)
         cursor = ""
         # The address of a profile says by itself whose network it is.
         if account.network == "x":

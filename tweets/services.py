@@ -20,25 +20,20 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
 from botfactory.words import counted, on_one_line
-from tweets import audit, deletion, idle, uploads
+from tweets import audit, deletion, idle, uploads, whose
 from tweets.budget import X_POSTS, MonthlyBudget, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
-    AccountNeeded,
-    BadHandle,
     BadName,
     CorpusTooSmall,
     NotAsked,
     NothingGiven,
     NothingNewer,
-    NotOffered,
-    OptedOut,
 )
-from tweets.models import AuditEntry, Corpus, OptOut
+from tweets.models import AuditEntry, Corpus
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
-from tweets.sources.archive_owner import owner_of_archive
-from tweets.sources.handles import NETWORKS, Account, Network, account_of
+from tweets.sources.handles import NETWORKS, Network
 from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
 
 IMPORT = idle.IMPORT
@@ -88,10 +83,6 @@ def corpus_for_user(user: Any, corpus_id: uuid.UUID) -> Corpus:
     return corpora_for_user(user).get(pk=corpus_id)
 
 
-def x_is_offered() -> bool:
-    return bool(settings.X_BEARER_TOKEN)
-
-
 def most_that_x_costs() -> Decimal:
     """Dollars for the import of an X account that has posted as much as can be brought."""
     prices = SourceSettings(x_post_price=settings.X_POST_PRICE, x_user_price=settings.X_USER_PRICE)
@@ -114,7 +105,7 @@ def import_text(
         raise NothingGiven("There is no text yet: paste your posts, one on each line.")
     corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
     corpus.name = corpus_name(name, "Pasted posts")
-    _say_whose(corpus, _account_named(account))
+    whose.attribute(corpus, whose.account_named(account))
     uploads.keep(corpus, BytesIO(text.encode("utf-8", "ignore")), "pasted.txt")
     return submit_new(corpus, instead=instead, run_here=run_here)
 
@@ -140,7 +131,7 @@ def import_file(
     Raises AccountNeeded, BadHandle and OptedOut.
     """
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
-    typed = _account_named(account)
+    typed = whose.account_named(account)
     head = file.read(HEAD_BYTES)
     if not head.strip():
         raise NothingGiven(f"{base_name} is empty: choose the file that holds your posts.")
@@ -148,7 +139,7 @@ def import_file(
     corpus.name = corpus_name(name, Path(base_name).name.split(".")[0])
     uploads.keep(corpus, file, base_name, head=head)
     try:
-        _say_whose(corpus, typed)
+        whose.attribute(corpus, typed)
     except BaseException:
         uploads.remove(corpus)
         raise
@@ -171,49 +162,11 @@ def import_handle(
 
     With the `cursor` of an account of X that has been looked up it is not looked up (and paid for) again.
     """
-    account = account_to_bring(handle, network=network)
+    account = whose.account_to_bring(handle, network=network)
     corpus = Corpus(owner=owner, basis=basis, source=account.network, cursor=cursor, **rules)
     corpus.handle, corpus.network = account.handle, account.network
     corpus.name = corpus_name(name, corpus.account)
     return submit_new(corpus, instead=instead, run_here=run_here)
-
-
-def _account_named(typed: str) -> Account | None:
-    """The account that was typed beside a text or file; BadHandle, OptedOut."""
-    if not typed.strip():
-        return None
-    try:
-        account = account_of(typed)
-    except ValueError as error:
-        raise BadHandle(str(error)) from None
-    require_not_opted_out(account.network, account.handle)
-    return account
-
-
-def _say_whose(corpus: Corpus, typed: Account | None) -> None:
-    """The corpus knows whose posts it has: its archive goes before what was typed. AccountNeeded, OptedOut."""
-    account, upload = typed, uploads.file_of(corpus)
-    if corpus.source == "x_archive" and upload is not None and (owner := owner_of_archive(upload)):
-        account = Account("x", owner)
-        require_not_opted_out(account.network, account.handle)
-    if account is not None:
-        corpus.handle, corpus.network = account.handle, account.network
-    elif corpus.basis == Corpus.Basis.PUBLIC:
-        raise AccountNeeded(
-            "Name the account that these posts come from, such as @name. Every bot made of them is labeled as a parody "
-            "of it."
-        )
-
-
-def account_to_bring(handle: str, *, network: Network = "x") -> Account:
-    """The account that is meant; a CorpusError where there is none, or its posts are not brought here."""
-    try:
-        account = account_of(handle, network=network)
-    except ValueError as error:
-        raise BadHandle(str(error)) from None
-    require_offered(account.network)
-    require_not_opted_out(account.network, account.handle)
-    return account
 
 
 def bring_newer(corpus: Corpus) -> Job:
@@ -232,26 +185,9 @@ def require_newer(corpus: Corpus) -> None:
     """Returns where newer posts can be brought now; else says what is in the way."""
     if corpus.source not in NETWORKS:
         raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
-    require_offered(corpus.source)
-    require_not_opted_out(corpus.source, corpus.handle)
+    whose.require_offered(corpus.source)
+    whose.require_not_opted_out(corpus.source, corpus.handle)
     idle.require_idle(corpus)
-
-
-def require_offered(network: str) -> None:
-    if network == "x" and not x_is_offered():
-        raise NotOffered(
-            "Importing by X handle is not set up here: the operator has to set X_BEARER_TOKEN. "
-            "Your own X archive works without it, and is complete."
-        )
-
-
-def require_not_opted_out(network: str, handle: str) -> None:
-    entry = OptOut.objects.filter(network=network, handle=handle.lower()).first()
-    if entry is not None:
-        raise OptedOut(
-            f"{entry.account} has asked that no bot be made of this account, so its posts are not brought here. "
-            "Choose another account."
-        )
 
 
 def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool = False, column: str = "") -> Job:

@@ -14,7 +14,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.words import counted
-from tweets import costs, services
+from tweets import costs, services, whose
 from tweets.models import Corpus
 from tweets.sources.handles import Account
 
@@ -72,7 +72,7 @@ def import_named(
                 **rules,
             )
     elif what.startswith(("@", "did:")) or "://" in what:
-        account = services.account_to_bring(what)
+        account = whose.account_to_bring(what)
         cursor = confirmed_cursor(account, yes=options["yes"], tell=tell) if account.network == "x" else ""
         job = services.import_handle(owner=owner, handle=what, basis=basis, cursor=cursor, run_here=True, **rules)
     else:

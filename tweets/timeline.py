@@ -9,7 +9,7 @@ from django.db.models import F
 
 from botfactory.accounts.models import User
 from botfactory.words import counted
-from tweets import audit, errors, live_reads, services
+from tweets import audit, errors, live_reads, services, whose
 from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus, OptOut
 from tweets.sources import open_source
@@ -32,10 +32,10 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
         account = account_of(handle)
     except ValueError as error:
         raise errors.BadHandle(str(error)) from None
-    services.require_not_opted_out(account.network, account.handle)
+    whose.require_not_opted_out(account.network, account.handle)
     corpus = _corpus_of(user, account)
     if corpus is None:
-        services.require_offered(account.network)
+        whose.require_offered(account.network)
         texts = live_reads.shared(account, MAX_LIVE, lambda: _read(user, account))
     else:
         texts = _held(corpus)

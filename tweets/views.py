@@ -22,7 +22,7 @@ from botfactory.listing import Listing
 from botfactory.rest.rate_limit import paced
 from botfactory.uploaded import name_of
 from botfactory.words import counted
-from tweets import blend, costs, deletion, errors, examples, export, posts, services
+from tweets import blend, costs, deletion, errors, examples, export, posts, services, whose
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.handles import NETWORKS
@@ -54,7 +54,7 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "instead": services.replaceable(request.user, _number(form["instead"].value())),
-        "x_is_offered": services.x_is_offered(),
+        "x_is_offered": whose.x_is_offered(),
         "x_cost": services.most_that_x_costs(),
     }
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
@@ -81,7 +81,7 @@ def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
     data, owner = form.cleaned_data, cast(User, request.user)
     cursor = ""
     # The address of a profile says by itself whose network it is.
-    account = services.account_to_bring(data[data["way"]], network=data["way"]) if data["way"] in NETWORKS else None
+    account = whose.account_to_bring(data[data["way"]], network=data["way"]) if data["way"] in NETWORKS else None
     if account is not None and account.network == "x":
         confirmed = costs.confirmed_cursor(data["confirmed"], owner=owner, account=account)
         if confirmed is None:

@@ -19,11 +19,10 @@ from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.server import Answer, Replay
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import live_reads, opt_out, posts, services, tweet_server
+from tweets import opt_out, posts, services, tweet_server
 from tweets.budget import XMonth
 from tweets.models import AuditEntry, Corpus
 from tweets.sources import base
-from tweets.sources.handles import Account
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -276,32 +275,6 @@ def test_of_several_who_ask_at_once_one_reads(client: TutorialClient, bluesky: B
     asked = len(bluesky.requests)
     cache.clear()
     assert client.tweets("prolific.bsky.social") == found[0] and len(bluesky.requests) == 2 * asked
-
-
-def test_a_reader_who_failed_or_died_does_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    account = Account("bluesky", "someone.example")
-
-    def broken() -> list[str]:
-        raise RuntimeError("out of memory")
-
-    with pytest.raises(RuntimeError):
-        live_reads.shared(account, 1, broken)
-    assert live_reads.shared(account, 1, lambda: ["a post"]) == ["a post"]
-    monkeypatch.setattr(live_reads, "WAIT_SECONDS", 0.1)
-    died = Account("bluesky", "other.example")
-    cache.add(f"{live_reads._key(died, 1)}:claim", "one who died", 60)
-    with pytest.raises(base.SourceUnavailable, match="Ask again in a minute"):
-        live_reads.shared(died, 1, lambda: ["a post"])
-
-
-def test_what_is_one_persons_own_is_not_shared(bob: User) -> None:
-    def spent() -> list[str]:
-        raise base.BudgetSpent("The 100 posts of X that you may buy are used up.")
-
-    account = Account("x", "someone")
-    with pytest.raises(base.BudgetSpent):
-        live_reads.shared(account, 1, spent)
-    assert live_reads.shared(account, 1, lambda: ["a post"]) == ["a post"]
 
 
 def test_every_error_of_a_source_has_a_status() -> None:
