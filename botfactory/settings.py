@@ -59,7 +59,31 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DEFAULT_EXCEPTION_REPORTER = "botfactory.debug_page.QuietReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "botfactory.debug_page.HiddenSettings"
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
-API_CORS_ORIGINS = env_origins("API_CORS_ORIGINS")
+# Pages of other sites that may call the API, always with a token: the session's cookie is never sent along.
+cors_origins = env_origins("API_CORS_ORIGINS")
+CORS_ALLOW_ALL_ORIGINS = "*" in cors_origins
+CORS_ALLOWED_ORIGINS = [origin for origin in cors_origins if origin != "*"]
+CORS_URLS_REGEX = r"^/api/(?!docs$)"
+CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "Allow",
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+]
+CORS_PREFLIGHT_MAX_AGE = 600
 # Who may read /metrics: these addresses, and who shows the token from wherever
 METRICS_ADDRESSES = env_networks("METRICS_ADDRESSES", ["127.0.0.0/8", "::1"])
 METRICS_TOKEN = env_secret("METRICS_TOKEN")
@@ -75,6 +99,7 @@ INSTALLED_APPS = [
     "tweets",
     "models_app",
     "channels",
+    "corsheaders",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -94,6 +119,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "botfactory.rest.middleware.request_id",
     "botfactory.ops.middleware.probes_and_counts",
+    "corsheaders.middleware.CorsMiddleware",
     "botfactory.rest.middleware.one_shape",
     "django.middleware.security.SecurityMiddleware",
     "botfactory.edge.files.static_files",

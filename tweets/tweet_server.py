@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from botfactory.accounts import tokens
-from botfactory.cors import cross_origin
 from botfactory.rest.errors import ApiError
 from botfactory.rest.rate_limit import require_pace
 from tweets import timeline
@@ -38,7 +37,6 @@ STATUS: Final = {
 
 # Nothing here looks at a cookie, so there is nothing that a foreign form could misuse.
 @csrf_exempt
-@cross_origin
 def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
     if request.method != "GET":
         return _refused(405, "Only GET is answered here.", Allow="GET")

@@ -35,7 +35,7 @@ def safety(report: Report) -> None:
             "others reach the pages without HTTPS: passwords and posts travel readable",
             "put a proxy that speaks HTTPS in front and set HTTPS=true (docs/install.md)",
         )
-    if "*" in settings.API_CORS_ORIGINS:
+    if settings.CORS_ALLOW_ALL_ORIGINS:
         report.warning(
             "API_CORS_ORIGINS is *: every web page may use the API with a token that its visitor gave it",
             "name the sites that need it",

@@ -6,22 +6,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from botfactory.cors import add_cors
 from botfactory.rest import request_id as request_ids
 from botfactory.rest.errors import error_response
 
 PREFIX: Final = "/api/v1/"
 _HELP: Final = '</api/docs>; rel="help", </api/v1/openapi.json>; rel="service-desc"'
-# What pages of other sites may send and read (API_CORS_ORIGINS).
-_METHODS: Final = "GET, POST, PATCH, PUT, DELETE"
-_TAKEN: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id"
-_EXPOSED: Final = (
-    "Allow, Content-Disposition, ETag, Idempotency-Replayed, Link, Retry-After, WWW-Authenticate, X-Request-Id"
-)
 
 
 @sync_and_async_middleware
@@ -62,26 +55,18 @@ def one_shape(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            preflight = _preflight(request)
-            return _shaped(request, preflight if preflight is not None else await get_response(request))
+            return _shaped(request, await get_response(request))
 
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        preflight = _preflight(request)
-        return _shaped(request, preflight if preflight is not None else get_response(request))
+        return _shaped(request, get_response(request))
 
     return answer
 
 
 def _is_api(request: HttpRequest) -> bool:
     return request.path_info.startswith(PREFIX) or request.path_info == PREFIX.rstrip("/")
-
-
-def _preflight(request: HttpRequest) -> HttpResponse | None:
-    """What a browser asks before a page of another site may ask; without that OPTIONS is a method like any other."""
-    is_asking = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-    return HttpResponse(status=204) if is_asking and _is_api(request) else None
 
 
 def _shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -92,4 +77,4 @@ def _shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
         response = error_response(response.status_code, headers=kept)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("Link", _HELP)
-    return add_cors(request, response, methods=_METHODS, headers=_TAKEN, exposed=_EXPOSED)
+    return response

@@ -155,7 +155,7 @@ async def test_a_page_shows_its_token_as_a_subprotocol(alice: User, settings: An
     assert await line.connect() == (True, "botfactory")
     await line.disconnect()
     assert not (await bearer(text, job.pk, origin="https://a.example", protocols=protocols).connect())[0]
-    settings.API_CORS_ORIGINS = ["https://a.example"]
+    settings.CORS_ALLOWED_ORIGINS = ["https://a.example"]
     line = bearer(text, job.pk, origin="https://a.example", protocols=protocols)
     assert await line.connect() == (True, "botfactory")
     await line.disconnect()

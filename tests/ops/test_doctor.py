@@ -356,7 +356,7 @@ def test_settings_that_are_unsafe_in_public_are_told(examine: Examine, settings:
     settings.ALLOWED_HOSTS = ["*"]
     settings.DEBUG = True
     settings.SECRET_KEY = "django-insecure-short"
-    settings.API_CORS_ORIGINS = ["*"]
+    settings.CORS_ALLOW_ALL_ORIGINS = True
     settings.METRICS_TOKEN = "short"
     settings.METRICS_ADDRESSES = [ip_network("0.0.0.0/0")]
     findings = examine("settings")

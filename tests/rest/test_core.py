@@ -250,18 +250,6 @@ def test_a_token_is_its_owners_to_see_and_revoke(alice: User, bob: User, admin: 
     require_error(program.get(path), 401, "bad_token")
 
 
-def test_a_page_of_another_site_is_let_in_by_the_setting_only(alice: User, settings: Any) -> None:
-    program = Program(alice)
-    asking = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
-    assert "Access-Control-Allow-Origin" not in program.client.options(f"{V1}/tokens", headers=asking).headers
-    settings.API_CORS_ORIGINS = ["https://a.example"]
-    preflight = program.client.options(f"{V1}/tokens", headers=asking)
-    assert preflight.status_code == 204 and "Idempotency-Key" in preflight["Access-Control-Allow-Headers"]
-    answer = program.get("/me", Origin="https://a.example")
-    assert answer["Access-Control-Allow-Origin"] == "https://a.example"
-    assert "Access-Control-Allow-Credentials" not in answer.headers
-
-
 def test_the_document_is_valid_openapi_3_1_and_every_operation_speaks_for_itself(client: Client) -> None:
     document = json.loads(client.get(f"{V1}/openapi.json").content)
     validate(document)

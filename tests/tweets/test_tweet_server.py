@@ -362,27 +362,27 @@ def preflight(client: TutorialClient, origin: str) -> httpx.Response:
 def test_a_configured_page_may_ask_and_read_errors_too(
     client: TutorialClient, bluesky: BlueskyServer, settings: Any
 ) -> None:
-    settings.API_CORS_ORIGINS = [PAGE, "http://localhost:5173"]
+    settings.CORS_ALLOWED_ORIGINS = [PAGE, "http://localhost:5173"]
     asked = preflight(client, PAGE)
-    assert asked.status_code == 204 and asked.headers["Access-Control-Allow-Origin"] == PAGE
-    assert asked.headers["Access-Control-Allow-Methods"] == "GET"
-    assert asked.headers["Access-Control-Allow-Headers"] == "Authorization"
+    assert asked.status_code == 200 and asked.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "GET" in asked.headers["Access-Control-Allow-Methods"]
+    assert "authorization" in asked.headers["Access-Control-Allow-Headers"]
     for handle, status in (("prolific.bsky.social", 200), ("nobody.bsky.social", 404)):
         answer = client.get(handle, Origin=PAGE)
         assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, PAGE)
-        assert "Origin" in answer.headers["Vary"] and "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+        assert "origin" in answer.headers["Vary"] and "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 @pytest.mark.parametrize("origins", [[], [PAGE]])
 def test_no_other_page_may(client: TutorialClient, bluesky: BlueskyServer, settings: Any, origins: list[str]) -> None:
-    settings.API_CORS_ORIGINS = origins
+    settings.CORS_ALLOWED_ORIGINS = origins
     for origin in ("https://evil.example", f"{PAGE}.evil.example", "null"):
         for answer in (preflight(client, origin), client.get("nobody.bsky.social", Origin=origin)):
             assert not any(name.startswith("access-control-") for name in answer.headers)
 
 
 def test_a_star_is_every_page(client: TutorialClient, bluesky: BlueskyServer, settings: Any) -> None:
-    settings.API_CORS_ORIGINS = ["*"]
+    settings.CORS_ALLOW_ALL_ORIGINS = True
     for answer in (preflight(client, "null"), client.get("nobody.bsky.social", Origin="null")):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
