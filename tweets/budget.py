@@ -11,7 +11,7 @@ from django.utils import timezone
 from botfactory.accounts import limits, meters
 from botfactory.accounts.models import User
 from botfactory.words import counted
-from tweets.sources.x_budget import spent_sentence
+from tweets.sources.x.budget import spent_sentence
 
 #: The limit of a person that posts of X count against.
 X_POSTS = "x_posts_a_month"
@@ -34,7 +34,7 @@ class XMonth(models.Model):
 
 
 class MonthlyBudget:
-    """`sources.x_budget.Budget` in the database. Each step is one conditional UPDATE, whoever else takes.
+    """`sources.budget.Budget` in the database. Each step is one conditional UPDATE, whoever else takes.
 
     What is bought for `owner` counts for that person as well, and ends at their own limit, but for `is_limited`.
     """

@@ -17,7 +17,7 @@ from tweets.models import Corpus
 from tweets.sources import SourceError, SourceSettings, look_up
 from tweets.sources.base import RateLimited
 from tweets.sources.handles import Account
-from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
+from tweets.sources.x.costs import SMALLEST_PAGE, estimated_cost
 
 #: How long a Yes may take; then the account is looked up, and asked about, again.
 SECONDS_TO_CONFIRM = 3600

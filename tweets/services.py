@@ -34,7 +34,7 @@ from tweets.models import AuditEntry, Corpus
 from tweets.rows import insert
 from tweets.sources import SourceSettings, base, detect_kind
 from tweets.sources.handles import NETWORKS, Network
-from tweets.sources.x_costs import SMALLEST_PAGE, estimated_cost
+from tweets.sources.x.costs import SMALLEST_PAGE, estimated_cost
 
 IMPORT = idle.IMPORT
 #: The source of a corpus that is made of others.

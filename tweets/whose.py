@@ -7,8 +7,8 @@ from django.conf import settings
 from tweets import uploads
 from tweets.errors import AccountNeeded, BadHandle, NotOffered, OptedOut
 from tweets.models import Corpus, OptOut
-from tweets.sources.archive_owner import owner_of_archive
 from tweets.sources.handles import Account, Network, account_of
+from tweets.sources.x_archive.owner import owner_of_archive
 
 
 def account_to_bring(handle: str, *, network: Network = "x") -> Account:

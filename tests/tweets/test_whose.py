@@ -24,7 +24,7 @@ from tests.rest.helpers import Program, require_error
 from tests.tweets.helpers import pasted, run
 from tweets import blend, errors, opt_out, services
 from tweets.models import Corpus, OptOut
-from tweets.sources.archive_owner import owner_of_archive
+from tweets.sources.x_archive.owner import owner_of_archive
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

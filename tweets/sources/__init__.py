@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tweets.sources.base import Page, Post, Source, SourceError, SourceSettings
 
 if TYPE_CHECKING:
-    from tweets.sources.x_api import XAccount
+    from tweets.sources.x.reader import XAccount
 
 __all__ = [
     "SOURCES",
@@ -28,37 +28,37 @@ Opener = Callable[[Path | None, str | None, SourceSettings], Source]
 
 # The imports are late: a web process that only lists the kinds loads neither tweepy nor a parser.
 def _text(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
-    from tweets.sources.upload import UploadSource
+    from tweets.sources.file.reader import UploadSource
 
     return UploadSource(_given(path), settings, plain=True)
 
 
 def _file(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
-    from tweets.sources.upload import UploadSource
+    from tweets.sources.file.reader import UploadSource
 
     return UploadSource(_given(path), settings)
 
 
 def _x_archive(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
-    from tweets.sources.x_archive import XArchiveSource
+    from tweets.sources.x_archive.reader import XArchiveSource
 
     return XArchiveSource(_given(path), settings)
 
 
 def _bluesky(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
-    from tweets.sources.bluesky import BlueskySource
+    from tweets.sources.bluesky.reader import BlueskySource
 
     return BlueskySource(_named(handle), settings)
 
 
 def _mastodon(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
-    from tweets.sources.mastodon import MastodonSource
+    from tweets.sources.mastodon.reader import MastodonSource
 
     return MastodonSource(_named(handle), settings)
 
 
 def _x(path: Path | None, handle: str | None, settings: SourceSettings) -> Source:
-    from tweets.sources.x_api import XApiSource
+    from tweets.sources.x.reader import XApiSource
 
     return XApiSource(_named(handle), settings)
 
@@ -85,7 +85,7 @@ def open_source(kind: str, *, path: Path | None = None, handle: str | None = Non
 
 def look_up(handle: str, settings: SourceSettings) -> XAccount:
     """An account of X, looked up before any of its posts is bought; that alone costs `settings.x_user_price`."""
-    from tweets.sources.x_api import XApiSource
+    from tweets.sources.x.reader import XApiSource
 
     return XApiSource(handle, settings).look_up()
 

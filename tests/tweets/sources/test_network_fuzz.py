@@ -22,10 +22,10 @@ from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.sources.helpers import DATA
 from tweets.sources.base import Page, Post, SourceError, SourceSettings, storable
-from tweets.sources.bluesky import BlueskySource
-from tweets.sources.mastodon import MastodonSource
-from tweets.sources.net import Client
-from tweets.sources.x_api import XApiSource
+from tweets.sources.bluesky.reader import BlueskySource
+from tweets.sources.mastodon.reader import MastodonSource
+from tweets.sources.web.client import Client
+from tweets.sources.x.reader import XApiSource
 
 ROUNDS = int(os.environ.get("SOURCE_FUZZ_ROUNDS", "150"))
 SETTINGS = SourceSettings(retry_delays=(), max_posts=60, page_size=20, x_bearer_token=TOKEN)

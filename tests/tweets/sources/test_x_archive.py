@@ -20,7 +20,7 @@ from tests.fakes.posts import make_long_post, make_posts
 from tests.tweets.sources.helpers import DATA, assert_resumes_everywhere, needs_data, posts_of
 from tweets.sources import Post, SourceSettings, open_source
 from tweets.sources.base import BadFile, FileTooLarge, NoPosts
-from tweets.sources.zip_files import Member, ZipFolder
+from tweets.sources.reading.zip_files import Member, ZipFolder
 
 SETTINGS = SourceSettings(page_size=7)
 TEXTS = make_posts(30, seed=9)

@@ -1,0 +1,156 @@
+"""Posts in a file of one's own: .txt, .csv, .jsonl or .json, plain or gzipped."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tweets.sources.base import BadFile, Page, Post, SourceSettings, WhichColumn
+from tweets.sources.reading import json_stream, tables
+from tweets.sources.reading.encodings import open_text
+from tweets.sources.reading.paging import in_pages
+from tweets.sources.reading.records import TEXT_NAMES, field_name, post_of, text_of
+from tweets.sources.reading.shapes import NOT_POSTS, fields_of
+from tweets.sources.reading.streams import LONGEST_LINE, lines
+
+_HEAD = 1 << 16  # characters looked at to tell the formats apart
+_LOOKED_FOR = ", ".join(TEXT_NAMES)
+_NO_LIST = (
+    "No list of posts was found in the JSON. Upload an array of strings or objects, or an object with such an "
+    'array in it, like {"tweets": [{"text": "…"}]}.'
+)
+
+
+class UploadSource:
+    """The posts of one file. With `plain` each line is a post, whatever the file's name says.
+
+    Records without a text after a first one that has it come as posts with an empty text, so that cleaning counts them.
+    """
+
+    def __init__(self, path: Path, settings: SourceSettings, *, plain: bool = False) -> None:
+        self._path = path
+        self._settings = settings
+        self._plain = plain
+
+    def pages(self, cursor: str | None = None) -> Iterator[Page]:
+        """Yields the posts in the file's order; a cursor is the number of posts before it.
+
+        Raises BadFile for what cannot be read or holds no post, FileTooLarge beyond the size limit.
+        """
+        start = int(cursor) if cursor else 0
+        placed = itertools.islice(enumerate(self._posts()), start, None)
+        empty = True
+        for page in in_pages(placed, self._settings.page_size, str):
+            empty = False
+            yield page
+        if empty:
+            raise BadFile(
+                "The file holds no posts. Upload one with a post on each line, or a table with a text column."
+            )
+
+    def _posts(self) -> Iterator[Post]:
+        limit = self._settings.max_file_bytes
+        kind = "txt" if self._plain else _format_of(self._path, limit)
+        with open_text(self._path, limit, newline="" if kind == "csv" else None) as source:
+            seen: set[str] = set()
+            if kind == "txt":
+                for number, line in enumerate(lines(source, LONGEST_LINE), 1):
+                    if line.strip():
+                        yield post_of({}, line.strip(), f"line-{number:09}")
+            elif kind == "csv":
+                plain_lines = (line.replace("\x00", "") for line in lines(source, LONGEST_LINE))
+                for number, row, text in tables.rows(plain_lines, self._settings.text_column):
+                    yield post_of(row, text, f"line-{number:09}", seen=seen)
+            else:
+                records = _json_lines(lines(source, LONGEST_LINE)) if kind == "jsonl" else self._json_items(source)
+                yield from _posts_of(records, seen, field_name(self._settings.text_column))
+
+    def _json_items(self, source: Any) -> Iterator[tuple[str, Any]]:
+        number = 0
+        try:
+            for number, item in enumerate(json_stream.items_of_first_list(source, NOT_POSTS), 1):
+                yield f"item-{number:09}", item
+        except json_stream.NoList as none:
+            if text_of(fields_of(none.rest) or {}) is None:
+                raise BadFile(_NO_LIST) from None
+            yield "item-000000001", none.rest
+        except json_stream.JSON_ERRORS:
+            if number == 0:
+                raise BadFile(_NO_LIST) from None
+            raise BadFile(
+                f"The JSON breaks off or is malformed after item {number}. Export the file again and upload all of it."
+            ) from None
+
+
+def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str], text_field: str) -> Iterator[Post]:
+    any_text = False
+    for place, record in records:
+        if isinstance(record, str):
+            yield post_of({}, record, place)
+            continue
+        fields = fields_of(record)
+        text = _text_in(fields, text_field)
+        if text is None and not any_text:
+            name, number = place.split("-")
+            message = (
+                f"{name.capitalize()} {int(number)} has no text in its field “{text_field[:40]}”. Name another field."
+                if text_field
+                else f"{name.capitalize()} {int(number)} has no text. Name its field under “Text column”, or give each "
+                f"post as a string, or as an object with its text in one of these fields: {_LOOKED_FOR}."
+            )
+            raise WhichColumn(message, tuple(fields)) if fields else BadFile(message)
+        any_text = True
+        yield post_of(fields or {}, text or "", place, seen=seen)
+
+
+def _text_in(fields: Mapping[str, Any] | None, text_field: str) -> str | None:
+    if fields is None:
+        return None
+    if not text_field:
+        return text_of(fields)
+    text = fields.get(text_field)
+    return text if isinstance(text, str) else None
+
+
+def _json_lines(source: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(source, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            raise BadFile(
+                f"Line {number} is not valid JSON. Correct or remove that line and upload the file again."
+            ) from None
+        yield f"line-{number:09}", record
+
+
+def _format_of(path: Path, limit: int) -> str:
+    """The format by the file's name, or by its beginning where the name is no help."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix in (".txt", ".text"):
+        return "txt"
+    if suffix in (".csv", ".tsv"):
+        return "csv"
+    with open_text(path, limit) as source:
+        head = source.read(_HEAD).lstrip()
+    first_line = head.partition("\n")[0]
+    is_json = suffix in (".json", ".jsonl", ".ndjson") or head.startswith(("{", "["))
+    if not is_json:
+        return "txt"
+    try:
+        whole = json.loads(first_line)
+    except (ValueError, RecursionError):
+        # A first line of its own that is no JSON: a pretty-printed document, or JSON Lines with a broken first line.
+        return "jsonl" if suffix in (".jsonl", ".ndjson") and not head.startswith("[") else "json"
+    if isinstance(whole, list):
+        return "json"
+    if isinstance(whole, dict) and suffix not in (".jsonl", ".ndjson") and "\n" not in head.rstrip():
+        return (
+            "json" if any(isinstance(value, list) for value in whole.values()) and text_of(whole) is None else "jsonl"
+        )
+    return "jsonl"

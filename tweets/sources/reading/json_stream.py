@@ -1,0 +1,202 @@
+"""JSON from strangers, read one item of a long list at a time: no hostile file may fill the memory or hang us."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Container, Iterator
+from typing import Any, Protocol
+
+from tweets.sources.base import BadFile
+from tweets.sources.reading.streams import Readable
+
+# What a malformed document raises here; a number of over 4,300 digits and bytes that are no UTF-8 are ValueErrors too.
+JSON_ERRORS = (ValueError,)
+
+_CHUNK = 1 << 18  # characters
+_LARGEST_ITEM = 4_000_000  # characters, about a thousand times a real post with all its fields
+_SPACE = re.compile(r"[ \t\r\n]*")
+_END = re.compile(r"[ \t\r\n;]*")  # JavaScript ends with a semicolon, JSON does not
+_BORDER = 32  # characters: no escape, number or literal that the end of a chunk cuts is longer in a real document
+_decode = json.JSONDecoder().raw_decode
+
+
+class TextReader(Protocol):
+    """All that is needed of a text file here."""
+
+    def read(self, size: int = -1, /) -> str: ...
+
+
+class NoList(ValueError):
+    """There is no list of strings or objects in the document; `rest` is what there is in it, if it is an object."""
+
+    def __init__(self, rest: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.rest = rest or {}
+
+
+class Decoded:
+    """Bytes in UTF-8 read as text; UnicodeDecodeError where they are none."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+
+    def read(self, size: int = -1, /) -> str:
+        while chunk := self._source.read(size):
+            text = self._decoder.decode(chunk)
+            if text:  # a few bytes may be but the beginning of a character
+                return text
+        return self._decoder.decode(b"", True)
+
+
+def items(source: TextReader) -> Iterator[Any]:
+    """Yields the items of the array that the document is.
+
+    Raises one of `JSON_ERRORS` at malformed JSON, BadFile at what is nested or large beyond all reason.
+    """
+    document = _Document(source)
+    document.expect("[")
+    yield from document.items()
+    document.require_end()
+
+
+def items_of_first_list(source: TextReader, passed_over: Container[str] = ()) -> Iterator[Any]:
+    """Yields the items of the first list of strings or objects: the document itself, or under a key of its object.
+
+    Lists under a key of `passed_over`, or under one that begins with @ (a context of JSON-LD), do not count. Raises
+    NoList before the first item where there is none, else like `items`.
+    """
+    document = _Document(source)
+    if document.take("["):
+        if document.peek() not in ("{", '"'):
+            raise NoList
+        yield from document.items()
+    elif document.take("{"):
+        found = False
+        rest: dict[str, Any] = {}
+        for key in document.each_key():
+            if not document.take("["):
+                value = document.value()
+                if not found and document.size <= _LARGEST_ITEM:
+                    rest[key] = value
+            elif not found and key not in passed_over and key[:1] != "@" and document.peek() in ("{", '"'):
+                found = True
+                yield from document.items()
+            else:
+                for _ in document.items():
+                    pass
+        if not found:
+            document.require_end()
+            raise NoList(rest)
+    else:
+        raise NoList
+    document.require_end()
+
+
+class _Document:
+    """A place in a document of which a part is in memory."""
+
+    def __init__(self, source: TextReader) -> None:
+        self._source = source
+        self._text = ""
+        self._at = 0
+        self.size = 0  # characters that have been in memory so far
+
+    def peek(self) -> str:
+        """The next character that is no space, "" at the end."""
+        while True:
+            space = _SPACE.match(self._text, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._read_on():
+                return ""
+
+    def take(self, character: str) -> bool:
+        """True when that was the next character; it is then behind us."""
+        if self.peek() != character:
+            return False
+        self._at += 1
+        return True
+
+    def expect(self, character: str) -> None:
+        if not self.take(character):
+            raise ValueError(f"Expected {character}")
+
+    def items(self) -> Iterator[Any]:
+        """Yields what is in the array whose bracket is behind us."""
+        if self.take("]"):
+            return
+        while True:
+            yield self.value()
+            if self.take("]"):
+                return
+            self.expect(",")
+
+    def each_key(self) -> Iterator[str]:
+        """Yields the keys of the object whose brace is behind us; each value has to be read before the next."""
+        if self.take("}"):
+            return
+        while True:
+            key = self.value()
+            if not isinstance(key, str):
+                raise ValueError("Expected a key")
+            self.expect(":")
+            yield key
+            if self.take("}"):
+                return
+            self.expect(",")
+
+    def value(self) -> Any:
+        """The value that comes next."""
+        self.peek()
+        while True:
+            error: ValueError | None = None
+            end = 0
+            try:
+                value, end = _decode(self._text, self._at)
+            except json.JSONDecodeError as malformed:
+                if not _may_be_cut(malformed):
+                    raise
+                error = malformed
+            except RecursionError:
+                raise BadFile(
+                    "The JSON is nested deeper than any list of posts. Upload an array of strings or of objects."
+                ) from None
+            size = (end or len(self._text)) - self._at
+            if size > _LARGEST_ITEM:
+                raise BadFile(
+                    "One post in the JSON is larger than 4 MB, which no post is. Remove it and upload the file again."
+                )
+            # A number at the very end of what has been read may go on.
+            if error is None and (end < len(self._text) or not self._read_on()):
+                self._at += size
+                return value
+            if error is not None and not self._read_on():
+                raise error
+
+    def require_end(self) -> None:
+        """Returns where nothing but spaces follows."""
+        while True:
+            end = _END.match(self._text, self._at)
+            self._at = end.end() if end else self._at
+            if self._at < len(self._text):
+                raise ValueError("Something follows the end")
+            if not self._read_on():
+                return
+
+    def _read_on(self) -> bool:
+        """More of the document is in memory; False when there is no more. What is behind us is let go."""
+        # As much again as there is of an unfinished item: however long it is, it is not gone over again and again.
+        chunk = self._source.read(max(_CHUNK, len(self._text) - self._at))
+        self._text = self._text[self._at :] + chunk
+        self._at = 0
+        self.size += len(chunk)
+        return bool(chunk)
+
+
+def _may_be_cut(error: json.JSONDecodeError) -> bool:
+    """True where the error may come of the end of what has been read, and not of the document."""
+    return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc) - _BORDER

@@ -1,0 +1,83 @@
+"""Bytes and text of files that people give us: counted while reading, gzip undone."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from tweets.sources.base import BadFile, FileTooLarge
+from tweets.sources.reading.zip_files import BadZip
+
+CHUNK = 1 << 16
+LONGEST_LINE = 1_000_000  # characters
+_GZIP = b"\x1f\x8b"
+
+
+class Readable(Protocol):
+    """All that is needed of a file here."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Closable(Readable, Protocol):
+    def close(self) -> None: ...
+
+
+class Counted(io.RawIOBase):
+    """Reads like `source` until `limit` bytes have come out, then raises FileTooLarge: a bomb goes off no further."""
+
+    def __init__(self, source: Closable, limit: int) -> None:
+        super().__init__()
+        self._source = source
+        self._left = limit
+        self._limit = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        try:
+            data = self._source.read(min(len(buffer), CHUNK))
+        except (EOFError, OSError, zlib.error, BadZip):
+            raise BadFile(
+                "The compressed file is cut short or damaged. Pack it again and upload it once more."
+            ) from None
+        self._left -= len(data)
+        if self._left < 0:
+            raise FileTooLarge(
+                f"The file holds more than {self._limit / 1_000_000:,.0f} MB. Upload only the newest posts."
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.close()
+        super().close()
+
+
+def open_bytes(path: Path, limit: int) -> io.BufferedReader:
+    """The content of the file, gzip undone. Reading raises FileTooLarge after `limit` bytes of content."""
+    try:
+        source: IO[bytes] = path.open("rb")
+    except OSError:
+        raise BadFile("The uploaded file is no longer there. Upload it again.") from None
+    if source.read(2) == _GZIP:
+        source.seek(0)
+        return io.BufferedReader(Counted(gzip.GzipFile(fileobj=source), limit), CHUNK)
+    source.seek(0)
+    return io.BufferedReader(Counted(source, limit), CHUNK)
+
+
+def lines(source: io.TextIOBase, longest: int) -> Iterator[str]:
+    """Yields the lines with their ends. Raises BadFile at a line of over `longest` characters: memory stays flat."""
+    number = 0
+    while line := source.readline(longest + 1):
+        number += 1
+        if len(line) > longest:
+            raise BadFile(f"Line {number} is longer than {longest:,} characters. Put each post on a line of its own.")
+        yield line

@@ -1,0 +1,58 @@
+"""The full texts of long posts, which an X archive keeps in a file of their own, cut in the post file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from tweets.sources.base import Post
+from tweets.sources.reading.records import parse_date
+
+_PREFIX = 200  # characters of the post that have to agree with the note
+_SECONDS = 2  # the note carries no id of its post, only a time; a thread sent at once drifts by up to two seconds
+_MENTIONS = re.compile(r"\A(?:@\w+\s+)+")
+_CUT = re.compile(r"(?:…|\s*https?://t\.co/\w+)+\s*\Z")
+
+
+class Notes:
+    """Finds the full text of a post by its creation time and the first 200 characters that are left of it."""
+
+    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
+        self._by_second: dict[int, list[str]] = {}
+        for record in records:
+            note = record.get("noteTweet", record)
+            core = note.get("core") if isinstance(note, Mapping) else None
+            text = core.get("text") if isinstance(core, Mapping) else None
+            created_at = parse_date(note.get("createdAt")) if isinstance(note, Mapping) else None
+            if isinstance(text, str) and created_at:
+                self._by_second.setdefault(int(created_at.timestamp()), []).append(text)
+
+    def full_text(self, post: Post) -> str | None:
+        """The text of the post's note with the people it answers kept in front, or None where it has no longer note."""
+        if post.created_at is None or not self._by_second:
+            return None
+        mentions = _MENTIONS.match(post.text)
+        lead = mentions.group() if mentions else ""
+        shown = _CUT.sub("", post.text[len(lead) :])
+        start = _squeezed(shown)[:_PREFIX]
+        if not start:
+            return None
+        for note in self._near(post.created_at):
+            if len(note) <= len(shown):
+                continue
+            if _squeezed(note).startswith(start):
+                return lead + note
+            if _squeezed(note).startswith(_squeezed(_CUT.sub("", post.text))[:_PREFIX]):
+                return note
+        return None
+
+    def _near(self, moment: datetime) -> Iterable[str]:
+        # The same second first: two notes of one thread may begin alike.
+        for drift in sorted(range(-_SECONDS, _SECONDS + 1), key=abs):
+            yield from self._by_second.get(int((moment + timedelta(seconds=drift)).timestamp()), ())
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())

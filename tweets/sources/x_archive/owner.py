@@ -1,0 +1,70 @@
+"""Whose an X archive is: the @name that it gives, and nothing else of what stands beside it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tweets.sources.base import SourceError
+from tweets.sources.handles import parse_x_handle
+from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
+from tweets.sources.x_archive.files import open_member
+
+#: account.js of an archive of today, user_details.js of one before 2019, and of those the files of posts as well.
+_OWNER = re.compile(r"(?:[^/]+/)*(?:account\.js|data/js/user_details\.js|data/js/tweets/\d{4}_\d{2}\.js)\Z")
+_LITTER = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
+_LARGEST: Final = 5_000_000
+#: Entries of the directory that are looked at.
+_MAX_ENTRIES: Final = 500_000
+#: Files that are looked into, the shallowest first.
+_MOST: Final = 3
+
+
+def owner_of_archive(path: Path) -> str | None:
+    """Return the @name, without the @, of the account whose archive this is; None where it gives none.
+
+    Of the file that names it, which also holds the e-mail address, nothing else is kept. An archive that cannot be
+    read gives none: whoever reads its posts says what is wrong with it.
+    """
+    try:
+        with ZipFolder(path) as archive:
+            return next(_names_in(archive), None)
+    except (BadZip, OSError):
+        return None
+
+
+def _names_in(archive: ZipFolder) -> Iterator[str]:
+    found: list[Member] = []
+    for member in itertools.islice(archive.members(), _MAX_ENTRIES):
+        if _OWNER.match(member.name) and not _LITTER.search(member.name) and member.size <= _LARGEST:
+            # However many there are, only some are kept.
+            found = sorted([*found, member], key=_depth)[:_MOST]
+    for member in found:
+        try:
+            with open_member(archive, member) as file:
+                name = _name(file.read(_LARGEST))
+        except (SourceError, BadZip, OSError):
+            continue
+        if name is not None:
+            yield name
+
+
+def _depth(member: Member) -> tuple[int, str]:
+    # Of one archive the file about the account comes before those of posts.
+    return member.name.count("/") + ("/tweets/" in member.name), member.name
+
+
+def _name(content: bytes) -> str | None:
+    """The name that the JSON assigned in such a file gives."""
+    try:
+        value = json.loads(content.decode("utf-8-sig").partition("=")[2])
+        record = value[0] if isinstance(value, list) else value
+        fields: Any = record.get("account") or record.get("user") or record
+        name = fields.get("username") or fields.get("screen_name") if isinstance(fields, Mapping) else None
+        return parse_x_handle(name) if isinstance(name, str) else None
+    except (ValueError, AttributeError, LookupError, RecursionError):
+        return None

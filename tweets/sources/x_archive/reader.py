@@ -1,0 +1,161 @@
+"""The archive that X lets people download of their own account: the zip, or a post file taken out of it.
+
+Of the zip only the post files are ever opened: not the e-mail address in account.js, not the messages, not the media.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tweets.sources.base import BadFile, NoPosts, Page, Post, SourceSettings, storable
+from tweets.sources.reading import json_stream, tables
+from tweets.sources.reading.paging import in_pages
+from tweets.sources.reading.records import post_of, text_of, unescaped
+from tweets.sources.reading.streams import CHUNK, LONGEST_LINE, lines, open_bytes
+from tweets.sources.reading.zip_files import BadZip, ZipFolder
+from tweets.sources.x_archive.files import PostFile, open_member, post_files
+from tweets.sources.x_archive.notes import Notes
+
+_BEGINNING = re.compile(rb"[^\[]{0,4096}\[")
+_YTD = re.compile(rb"\s*window\.YTD\.(\w+)\.part\d+\s*=\s*\[")
+_GRAILBIRD = re.compile(rb"\s*Grailbird\.data\.\w+\s*=\s*\[")
+_POSTS = (b"tweet", b"tweets")
+_NOTES = (b"note_tweet", b"note_tweets")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    file: str
+    index: int
+
+    def cursor(self) -> str:
+        return json.dumps({"file": self.file, "index": self.index})
+
+    @classmethod
+    def of(cls, cursor: str) -> _Place:
+        match json.loads(cursor):
+            case {"file": str(file), "index": int(index)}:
+                return cls(file, index)
+        raise ValueError("The cursor is not one of an X archive.")
+
+
+class XArchiveSource:
+    """The posts of an archive in the order of its files. A cursor is one of these files and a number of posts in it."""
+
+    def __init__(self, path: Path, settings: SourceSettings) -> None:
+        self._path = path
+        self._settings = settings
+
+    def pages(self, cursor: str | None = None) -> Iterator[Page]:
+        """Yields the posts, long ones in full.
+
+        Raises BadFile for what is not an archive or is damaged, NoPosts where the account never posted, FileTooLarge
+        where the post files are beyond the size limit.
+        """
+        start = _Place.of(cursor) if cursor else None
+        archive = self._as_zip()
+        placed = self._from_zip(archive, start) if archive else self._from_file(start)
+        empty = True
+        for page in in_pages(placed, self._settings.page_size, _Place.cursor):
+            empty = False
+            yield page
+        if empty:
+            raise NoPosts("The archive holds no posts: this account has not posted anything.")
+
+    def _as_zip(self) -> ZipFolder | None:
+        try:
+            return ZipFolder(self._path)
+        except (BadZip, OSError):
+            return None
+
+    def _from_file(self, start: _Place | None) -> Iterator[tuple[_Place, Post]]:
+        with open_bytes(self._path, self._settings.max_archive_bytes) as source:
+            if source.peek(4)[:4] == b"PK\x03\x04":
+                raise BadFile("The zip is cut short or damaged. Download it from X again and upload it once more.")
+            for index, post in _posts(source, "", Notes(())):
+                if start is None or index >= start.index:
+                    yield _Place("", index), post
+
+    def _from_zip(self, archive: ZipFolder, start: _Place | None) -> Iterator[tuple[_Place, Post]]:
+        with archive:
+            files, note_files = post_files(archive, self._settings.max_archive_bytes)
+            if start is not None:
+                files = list(itertools.dropwhile(lambda file: file.name != start.file, files))
+                if not files:
+                    raise BadFile("This is not the archive that the import began with. Start a new import with it.")
+            notes = self._notes(archive, note_files)
+            for file in files:
+                with open_member(archive, file.member) as source:
+                    posts = _table_posts(source) if file.is_table else _posts(source, file.name, notes)
+                    for index, post in posts:
+                        if start is None or file.name != start.file or index >= start.index:
+                            yield _Place(file.name, index), post
+
+    def _notes(self, archive: ZipFolder, files: list[PostFile]) -> Notes:
+        # These are held in memory: the limit of an upload is far beyond all that one person writes.
+        if sum(file.member.size for file in files) > self._settings.max_file_bytes:
+            raise BadFile("The file note-tweet.js in the zip is far too large to be real, so the zip was not read.")
+        return Notes(record for file in files for record in self._records_of(archive, file))
+
+    def _records_of(self, archive: ZipFolder, file: PostFile) -> Iterator[Mapping[str, Any]]:
+        with open_member(archive, file.member) as source:
+            for _, record in _records(source, file.name, _NOTES):
+                yield record
+
+
+def _posts(source: io.BufferedReader, name: str, notes: Notes) -> Iterator[tuple[int, Post]]:
+    seen: set[str] = set()
+    stem = PurePosixPath(name).stem[:40] or "tweets"
+    for index, record in _records(source, name):
+        tweet = record.get("tweet", record)
+        if not isinstance(tweet, Mapping):
+            tweet = {}
+        post = post_of(tweet, text_of(tweet) or "", f"{stem}-{index:09}", seen=seen, threads=True)
+        full = notes.full_text(post)
+        if full is not None:
+            post = Post(post.key, storable(unescaped(full)), post.created_at, post.is_repost, post.is_reply)
+        yield index, post
+
+
+def _table_posts(source: io.BufferedReader) -> Iterator[tuple[int, Post]]:
+    seen: set[str] = set()
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="replace", newline="")
+    rows = tables.rows(line.replace("\x00", "") for line in lines(text, LONGEST_LINE))
+    for index, (number, row, full_text) in enumerate(rows):
+        yield index, post_of(row, full_text, f"tweets-{number:09}", seen=seen, threads=True)
+
+
+def _records(
+    source: io.BufferedReader, name: str, parts: tuple[bytes, ...] = _POSTS
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yields the objects of a file that assigns an array to a JavaScript variable; `name` is its path in a zip."""
+    called = PurePosixPath(name).name or "The file"
+    head = source.peek(CHUNK)[:CHUNK]
+    beginning = _BEGINNING.match(head)
+    variable = _YTD.match(head)
+    if variable and variable.group(1) not in parts:
+        what = variable.group(1).decode(errors="replace").replace("_", " ")
+        raise BadFile(f"The file holds the part “{what}” of an X archive, not posts. Upload data/tweets.js of it.")
+    if beginning is None or not (variable or _GRAILBIRD.match(head)):
+        begins = "like a file of an X archive (window.YTD.tweets.part0 = [)"
+        what = f"{called} does not begin" if name else "The file is no zip, whatever its name, and does not begin"
+        raise BadFile(f"{what} {begins}. Upload the whole zip that X sent you, or data/tweets.js as it stands in it.")
+    source.read(beginning.end() - 1)
+    index = -1
+    try:
+        for index, record in enumerate(json_stream.items(json_stream.Decoded(source))):
+            yield index, record if isinstance(record, dict) else {}
+    except UnicodeDecodeError:
+        raise BadFile(
+            f"{called} is not the UTF-8 text that X wrote: it was damaged, or saved anew in another "
+            "encoding. Get the archive again."
+        ) from None
+    except json_stream.JSON_ERRORS:
+        raise BadFile(f"{called} breaks off or is malformed after post {index + 1:,}. Get the archive again.") from None
