@@ -22,6 +22,7 @@ COPY botfactory botfactory
 COPY tweets tweets
 COPY models_app models_app
 COPY templates templates
+COPY locale locale
 COPY static static
 RUN python -m compileall -q botfactory tweets models_app
 COPY checkpoints/base checkpoints/base

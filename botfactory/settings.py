@@ -124,6 +124,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "botfactory.edge.files.static_files",
     "csp.middleware.CSPMiddleware",
+    # Before whatever answers in words.
+    "django.middleware.locale.LocaleMiddleware",
     "botfactory.accounts.middleware.kept_nowhere",
     "botfactory.edge.refusals.refused_bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -149,6 +151,7 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
+                "django.template.context_processors.i18n",
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
@@ -303,9 +306,11 @@ LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "dashboard"
 # Pages
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
 STATIC_URL = "/static/"
 # Installed by npm from package-lock.json: prefix under STATIC_URL -> folder
 PAGE_LIBRARIES = {

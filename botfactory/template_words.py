@@ -1,4 +1,4 @@
-"""Filters for every template, without a load tag."""
+"""Filters and tags for every template, without a load tag."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.template import Library
 
-from botfactory import words
+from botfactory import script_words, words
 
 register = Library()
 
@@ -16,3 +16,9 @@ def counted(number: Any, nouns: str) -> str:
     """`{{ count|counted:"post" }}`, or `|counted:"reply,replies"`; what isn't a number counts as 0."""
     noun, _, plural = nouns.partition(",")
     return words.counted(int(number or 0), noun, plural)
+
+
+@register.simple_tag
+def address_of_script_words() -> str:
+    """Return the address of the scripts' texts in the active language, or "" for English."""
+    return script_words.address()

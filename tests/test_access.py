@@ -100,6 +100,7 @@ FOR_NOBODY = {"/": 200, "/accounts/logout/": 302}
 #: For whoever comes -> what nobody gets for GET. Nothing of a person is on them.
 OPEN_PAGES: dict[str, int] = {
     "/api/docs": 200,
+    "/words/{language}.{digest}.js": 404,
     "/shared/{link}/": 404,
     "/accounts/login/": 200,
     "/accounts/signup/": 200,
@@ -119,7 +120,7 @@ OPEN_PAGES: dict[str, int] = {
 #: For programs, by token: tests/tweets/test_tweet_server.py.
 BY_TOKEN = {"/api/{handle}"}
 #: In place of names that are nobody's.
-NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1"}
+NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1", "language": "xx", "digest": "0"}
 #: Sockets, all of a thing of somebody's.
 SOCKETS = {"/ws/jobs/{job}/"}
 
