@@ -80,9 +80,11 @@ class EndsAt:
         """Returns the network's state, and that no character has begun in any row."""
         return (*self._network.start(rows), np.zeros(rows, np.intp))
 
-    def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Any, tuple[NDArray[Any], ...]]:
+    def step(
+        self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...], sizes: Sequence[int] = ()
+    ) -> tuple[Any, tuple[NDArray[Any], ...]]:
         """Returns the network's logits but for END's, which says whether the last character has begun."""
-        logits, after = self._network.step(symbols, state[:-1])
+        logits, after = self._network.step(symbols, state[:-1], sizes)
         # Every byte that does not continue a character begins one. The sampler bars END from the middle of one.
         begun = state[-1] + ((symbols != END) & (symbols & 0xC0 != 0x80))
         logits[:, END] = np.where(begun >= self._characters, 1e9, -1e9)

@@ -15,7 +15,7 @@ machine's peak; the rest of the recurrence is element-wise. Related to SRU (Lei 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +25,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.vocabulary import END, SIZE
 
 from .hashed_ngrams import next_keys, rows_of, start_keys
-from .small_matmul import product
+from .small_matmul import by_batch, product
 
 Floats = NDArray[np.float32]
 EPSILON: Final = 1e-6  # added to the mean square
@@ -107,20 +107,23 @@ class Stepper:
         keys = np.repeat(start_keys(self._contexts)[None], rows, axis=0)
         return (*(np.zeros((rows, self._units), np.float32) for _ in self._layers), keys)
 
-    def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state."""
+    def step(
+        self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...], sizes: Sequence[int] = ()
+    ) -> tuple[Floats, tuple[NDArray[Any], ...]]:
+        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; `sizes` as in `product`."""
         h = self._units
         keys = next_keys(self._contexts, state[-1], symbols) if self._contexts else state[-1]
         x = self._table[symbols]  # (B, H)
         if self._contexts:
             table_rows = rows_of(keys, self._rows)
             embedded = [table[table_rows[:, place]] for place, table in enumerate(self._context_embeddings)]
-            x += np.concatenate(embedded, axis=1, dtype=np.float32) @ self._context_kernel
+            contexts = np.concatenate(embedded, axis=1, dtype=np.float32)
+            x += by_batch(np.matmul, contexts, self._context_kernel, sizes)
         keep = _KEEPS[symbols]  # (B, 1)
         new_state: list[NDArray[Any]] = []
         for (kernel, bias, projection), c in zip(self._layers, state[:-1], strict=True):
             # sigmoid(x) = (1 + tanh(x / 2)) / 2. With the halves folded into the weights, one tanh computes both gates.
-            z = product(_unit(x), kernel)
+            z = product(_unit(x), kernel, sizes)
             z += bias
             candidate, forget, output = z[:, :h], z[:, h : 2 * h], z[:, 2 * h :]
             gates = z[:, h:]
@@ -137,8 +140,8 @@ class Stepper:
             gated += 1
             gated *= half  # silu(c)
             gated *= output
-            x = x + product(gated, projection)
-        logits = product(_unit(x), self._output_kernel)
+            x = x + product(gated, projection, sizes)
+        logits = product(_unit(x), self._output_kernel, sizes)
         logits += self._output_bias
         return logits, (*new_state, keys)
 

@@ -5,7 +5,7 @@ embedding -> one LSTM -> softmax over the 256 symbols. The gates are in Keras' o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,13 @@ class Stepper:
         """Return the zero state: h and c, each (rows, H)."""
         return np.zeros((rows, self._units), np.float32), np.zeros((rows, self._units), np.float32)
 
-    def step(self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...]) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state."""
+    def step(
+        self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...], sizes: Sequence[int] = ()
+    ) -> tuple[Floats, tuple[NDArray[Any], ...]]:
+        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; `sizes` as in `product`."""
         h, c = state
         n = self._units
-        z = product(h, self._recurrent)  # (B, 4H)
+        z = product(h, self._recurrent, sizes)  # (B, 4H)
         z += self._table[symbols]
         np.tanh(z, out=z)
         candidate = z[:, 2 * n : 3 * n].copy()
@@ -89,6 +91,6 @@ class Stepper:
         c += candidate
         h = np.tanh(c)
         h *= z[:, 3 * n :]
-        logits = product(h, self._output_kernel)
+        logits = product(h, self._output_kernel, sizes)
         logits += self._output_bias
         return logits, (h, c)

@@ -6,7 +6,7 @@ The Keras model is given by module and attribute and imported only when needed, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -28,8 +28,11 @@ class Stepper(Protocol):
         """Return the zero state for this many texts."""
         ...
 
-    def step(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; leave the old one as is."""
+    def step(self, symbols: NDArray[Any], state: State, sizes: Sequence[int] = ()) -> tuple[NDArray[np.float32], State]:
+        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; leave the old one as is.
+
+        With `sizes`, the texts are several batches of these sizes: each gets exactly what it would get alone.
+        """
         ...
 
 

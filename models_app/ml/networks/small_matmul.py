@@ -8,6 +8,8 @@ of that size. On others, parts would only be repacked one by one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -33,8 +35,10 @@ def _has_avx_512() -> bool:
 IN_PARTS: Final = _has_avx_512()
 
 
-def product(rows: Floats, matrix: Floats) -> Floats:
-    """Return rows (B, A) @ matrix (A, N)."""
+def product(rows: Floats, matrix: Floats, sizes: Sequence[int] = ()) -> Floats:
+    """Return rows (B, A) @ matrix (A, N); with `sizes` as `by_batch` does."""
+    if len(sizes) > 1:
+        return by_batch(product, rows, matrix, sizes)
     width = SMALL // rows.size // _VECTOR * _VECTOR
     columns = matrix.shape[1]
     if not IN_PARTS or not MIN_ROWS <= len(rows) <= MAX_ROWS or not 0 < width < columns:
@@ -44,3 +48,19 @@ def product(rows: Floats, matrix: Floats) -> Floats:
         part = slice(begin, begin + width)
         np.matmul(rows, matrix[:, part], out=out[:, part])
     return out
+
+
+def by_batch(
+    multiply: Callable[[Floats, Floats], Floats], rows: Floats, matrix: Floats, sizes: Sequence[int]
+) -> Floats:
+    """Return rows (B, A) @ matrix (A, N), multiplied in batches of these sizes.
+
+    Each row's result is exactly that of its batch alone: kernels for another number of rows round differently. The
+    matrix is read from memory once, and from the cache for the other batches.
+    """
+    if len(sizes) < 2:
+        return multiply(rows, matrix)
+    begins = accumulate(sizes, initial=0)
+    return np.concatenate(
+        [multiply(rows[begin : begin + size], matrix) for begin, size in zip(begins, sizes, strict=False)]
+    )

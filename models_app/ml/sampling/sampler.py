@@ -2,13 +2,16 @@
 
 All posts of a request are sampled as one batch. The vocabulary's automaton restricts each next byte, so a post is
 always valid UTF-8, whatever the network predicts.
+
+A request is a generator that yields each step it needs from the network, so whoever runs it decides when, and beside
+which others of the same model (models_app/writing/engine.py).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +50,20 @@ def _barred_bytes() -> NDArray[np.float32]:
 
 
 _BARRED: Final = _barred_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that a request needs: after `symbols` (B,), from `state`; None is the state before a post."""
+
+    symbols: NDArray[Any]
+    state: State | None
+
+
+#: Logits (B, 256) and the new state.
+Stepped = tuple[NDArray[np.float32], State]
+#: A request under way: yields each step that it needs and is sent its result.
+Drawing = Generator[Step, Stepped, Writing]
 
 
 @dataclass(slots=True)
@@ -94,6 +111,44 @@ class Sampler:
         Calls `on_post` with each accepted post as soon as it ends, so shorter posts come first. Calls `proceed` before
         each step; if it raises, generation ends. Raises BadSampling as `check` does.
         """
+        drawing = self.draw(config, guard=guard, house=house, accept=accept, on_post=on_post)
+        try:
+            step = next(drawing)
+            while True:
+                if proceed is not None:
+                    proceed()
+                step = drawing.send(self.step(step))
+        except StopIteration as end:
+            writing: Writing = end.value
+            return writing
+
+    def step(self, step: Step) -> Stepped:
+        """Return the result of a step."""
+        state = self._stepper.start(len(step.symbols)) if step.state is None else step.state
+        return self._stepper.step(step.symbols, state)
+
+    def steps(self, steps: Sequence[Step]) -> list[Stepped]:
+        """Return the result of each step, in one pass over the weights: exactly what `step` returns for each."""
+        if len(steps) == 1:
+            return [self.step(steps[0])]
+        sizes = [len(step.symbols) for step in steps]
+        states = [self._stepper.start(len(step.symbols)) if step.state is None else step.state for step in steps]
+        joined = tuple(np.concatenate(parts) for parts in zip(*states, strict=True))
+        logits, state = self._stepper.step(np.concatenate([step.symbols for step in steps]), joined, sizes)
+        ends = np.cumsum(sizes).tolist()
+        spans = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+        return [(logits[span], tuple(part[span] for part in state)) for span in spans]
+
+    def draw(
+        self,
+        config: SamplingConfig,
+        *,
+        guard: CopyGuard | None = None,
+        house: HouseBanList | None = None,
+        accept: Callable[[str], bool] | None = None,
+        on_post: Callable[[str], None] | None = None,
+    ) -> Drawing:
+        """Yield each step that `generate` needs, and return what it returns."""
         check(config, house)
         prompt = encode(config.prompt)
         banned = BanList(config.banned)
@@ -127,7 +182,7 @@ class Sampler:
 
         rng = np.random.default_rng(config.seed)
         if config.is_greedy:
-            row = self._draw(config, prompt, 1, rng, _given_an_end(judge), proceed)[0]
+            row = (yield from _draw(config, prompt, 1, rng, _given_an_end(judge)))[0]
             refused.update(filter(None, [take(row)]))
         else:
             # With a low limit, posts are cheap to draw and fewer of them end.
@@ -137,7 +192,7 @@ class Sampler:
                 if not posts and waste >= HOPELESS:
                     break
                 open_posts, missing = missing, []
-                rows = self._draw(config, prompt, len(open_posts), rng, judge, proceed)
+                rows = yield from _draw(config, prompt, len(open_posts), rng, judge)
                 for row, tries in zip(rows, open_posts, strict=True):
                     if reason := take(row):
                         refused[reason] += 1
@@ -149,54 +204,52 @@ class Sampler:
             posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"], refused["house"])
         )
 
-    def _draw(
-        self,
-        config: SamplingConfig,
-        prompt: NDArray[np.uint8],
-        count: int,
-        rng: np.random.Generator,
-        judge: Callable[[_Row], None],
-        proceed: Callable[[], None] | None,
-    ) -> list[_Row]:
-        """Return `count` posts, drawn as a batch and judged as each ends. Unfinished ones have max_characters."""
-        rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
-        running = list(rows)
-        logits, state = self._primed(prompt, count)
-        automaton = np.full(count, BOUNDARY)
-        while running:
-            if proceed is not None:
-                proceed()
-            barred = _BARRED[automaton]  # (B, 256)
-            if len(running[0].symbols) == prompt.size:
-                barred = barred.copy()
-                barred[:, END] = -np.inf  # the prompt alone isn't a post
-            if config.is_greedy:
-                _note_chance_to_end(running[0], logits[0] + barred[0], len(config.prompt))
-            temperature = 0 if config.is_greedy else config.temperature
-            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
-            automaton = NEXT_STATE[automaton, symbols]
-            drawn = zip(running, symbols.tolist(), (automaton == BOUNDARY).tolist(), strict=True)
-            keep = [
-                place
-                for place, (row, symbol, whole) in enumerate(drawn)
-                if _extend(row, symbol, whole, config.max_characters)
-            ]
-            if len(keep) < len(running):
-                for place in sorted(set(range(len(running))) - set(keep)):
-                    judge(running[place])
-                running = [running[place] for place in keep]
-                symbols, automaton = symbols[keep], automaton[keep]
-                state = tuple(part[keep] for part in state)
-            if running:
-                logits, state = self._stepper.step(symbols, state)
-        return rows
 
-    def _primed(self, prompt: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], State]:
-        """Return logits (B, 256) and state after the start mark and the prompt, computed once for all rows."""
-        logits, state = self._stepper.step(np.array([END]), self._stepper.start(1))
-        for symbol in prompt:
-            logits, state = self._stepper.step(np.array([symbol]), state)
-        return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
+def _draw(
+    config: SamplingConfig,
+    prompt: NDArray[np.uint8],
+    count: int,
+    rng: np.random.Generator,
+    judge: Callable[[_Row], None],
+) -> Generator[Step, Stepped, list[_Row]]:
+    """Return `count` posts, drawn as a batch and judged as each ends. Unfinished ones have max_characters."""
+    rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
+    running = list(rows)
+    logits, state = yield from _primed(prompt, count)
+    automaton = np.full(count, BOUNDARY)
+    while running:
+        barred = _BARRED[automaton]  # (B, 256)
+        if len(running[0].symbols) == prompt.size:
+            barred = barred.copy()
+            barred[:, END] = -np.inf  # the prompt alone isn't a post
+        if config.is_greedy:
+            _note_chance_to_end(running[0], logits[0] + barred[0], len(config.prompt))
+        temperature = 0 if config.is_greedy else config.temperature
+        symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
+        automaton = NEXT_STATE[automaton, symbols]
+        drawn = zip(running, symbols.tolist(), (automaton == BOUNDARY).tolist(), strict=True)
+        keep = [
+            place
+            for place, (row, symbol, whole) in enumerate(drawn)
+            if _extend(row, symbol, whole, config.max_characters)
+        ]
+        if len(keep) < len(running):
+            for place in sorted(set(range(len(running))) - set(keep)):
+                judge(running[place])
+            running = [running[place] for place in keep]
+            symbols, automaton = symbols[keep], automaton[keep]
+            state = tuple(part[keep] for part in state)
+        if running:
+            logits, state = yield Step(symbols, state)
+    return rows
+
+
+def _primed(prompt: NDArray[np.uint8], count: int) -> Generator[Step, Stepped, Stepped]:
+    """Return logits (B, 256) and state after the start mark and the prompt, computed once for all rows."""
+    logits, state = yield Step(np.array([END]), None)
+    for symbol in prompt:
+        logits, state = yield Step(np.array([symbol]), state)
+    return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
 
 
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
