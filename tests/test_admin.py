@@ -164,8 +164,8 @@ def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
     running = trainings.fine_tune(owner=alice, corpus=corpus, start=base)
     assert worker.claim(running.pk) is not None
     page = act(desk, "accounts/user", "deactivate", alice)
-    assert "Deactivated alice; what was ended: " in page
-    assert all(part in page for part in ("2 sessions", "1 token", "2 jobs"))
+    assert "Deactivated alice. Ended: " in page
+    assert all(part in page for part in ("2 sessions", "1 API token", "2 jobs"))
     assert [Job.objects.get(pk=job.pk).state for job in (waiting, running)] == [State.CANCELLED, State.CANCELLING]
     act(desk, "accounts/user", "activate", alice)
     alice.refresh_from_db()
@@ -174,7 +174,7 @@ def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
     assert {client.get("/models/").status_code for client in (phone, laptop)} == {302}
     assert other.get("/models/").status_code == 200
     assert tokens.token_of_header(f"Bearer {token}") is None
-    assert "Deactivated; ended" in desk.get(f"/admin/accounts/user/{alice.pk}/history/").content.decode()
+    assert "Deactivated. Ended" in desk.get(f"/admin/accounts/user/{alice.pk}/history/").content.decode()
 
 
 def test_the_box_of_an_account_does_the_same_and_spares_the_last_administrator(
@@ -220,6 +220,6 @@ def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, mode
     path = registry.path_of(model)
     posts, jobs = alice.corpora.get().posts.count(), alice.jobs.count()
     page = desk.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}, follow=True).content.decode()
-    assert f"With alice went 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page
+    assert f"Deleted with alice: 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page
     assert not User.objects.filter(pk=alice.pk).exists()
     assert not TrainedModel.objects.filter(owner=alice.pk).exists() and not path.exists()

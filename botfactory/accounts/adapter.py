@@ -8,6 +8,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts import attempts, services, signup
 from botfactory.accounts.models import User
@@ -19,11 +20,28 @@ logger = logging.getLogger(__name__)
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "too_many_login_attempts": "Too many failed attempts. Wait five minutes, then try again.",
+        "account_inactive": _("This account has been deactivated. Ask the administrator."),
+        "cannot_remove_primary_email": _(
+            "You can’t remove your main address. Make another one the main address first."
+        ),
+        "duplicate_email": _("This address is already in your account."),
+        "email_password_mismatch": _("Wrong email address or password."),
+        "email_taken": _("Another account uses this email address."),
+        "enter_current_password": _("Enter your current password."),
+        "incorrect_code": _("Wrong code."),
+        "incorrect_password": _("Wrong password."),
+        "invalid_password_reset": _("This link doesn’t work. Ask for a new one."),
+        "rate_limited": _("Too many requests. Wait a minute, then try again."),
+        "unknown_email": _("No account uses this email address."),
+        "unverified_primary_email": _("Confirm this address first. Then you can make it the main address."),
+        "username_blacklisted": _("You can’t use this name. Choose another one."),
+        "username_password_mismatch": _("Wrong username or password."),
+        "username_taken": _("This username is taken. Choose another one."),
+        "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Whether the sign-up page is for who asks; else they are told why not."""
+        """Return True, or answer with the reason why this visitor can't sign up."""
         try:
             signup.require_way_in(request.GET.get(signup.PARAMETER, ""))
         except signup.SignupRefused as error:
@@ -42,7 +60,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """What the lock after wrong passwords is for: the account from this address, not from everywhere."""
+        """Return the key of the lock after wrong passwords: this account, from this address only."""
         return attempts.key_here(request, credentials)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
@@ -59,11 +77,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return [own if stage.endswith(".EmailVerificationStage") else stage for stage in super().get_login_stages()]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """The mail is sent, or the person is told that it could not be."""
+        """Send the mail, or answer with a page that says it couldn't be sent."""
         try:
             super().send_mail(template_prefix, email, context)
         except OSError as error:
-            logger.error("mail cannot be sent by EMAIL_URL: %s", error)
+            logger.error("can't send mail through EMAIL_URL: %s", error)
             page = render(self.request, "account/mail_failed.html", status=503)
             raise ImmediateHttpResponse(page) from error
 

@@ -1,4 +1,4 @@
-"""Where a request comes from, as limits and the security log see it."""
+"""The address that a request comes from, for limits and the security log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from allauth.account.adapter import get_adapter
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-#: One person has at least as much of IPv6 to themselves.
+#: Providers give each customer at least an IPv6 network of this size.
 _IPV6_PREFIX = 64
 
 
 def address_of(request: HttpRequest | None) -> str | None:
-    """The address that the request came from; None where it came from none, as in a command."""
+    """Return the address that the request came from, or None if there is none, as in a command."""
     if request is None:
         return None
     try:
@@ -23,7 +23,7 @@ def address_of(request: HttpRequest | None) -> str | None:
 
 
 def place_of(address: str | None) -> str:
-    """The address, or for IPv6 the network: whoever has one address there has all."""
+    """Return the address, or for IPv6 its network, because one customer has all addresses of it."""
     try:
         known = ipaddress.ip_address(address or "")
     except ValueError:

@@ -18,6 +18,8 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from botfactory.accounts import limits, passwords, rules, security_log, services, signup, tokens, two_factor
 from botfactory.accounts.forms import InvitationForm
@@ -25,12 +27,12 @@ from botfactory.accounts.models import ApiToken, HouseRules, Invitation, Persona
 from botfactory.accounts.security_log import Action
 from botfactory.desk import ReadOnlyAdmin
 
-#: Fields of a person that say what they may.
+#: Fields of a person that decide what they can do.
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
 
 
 class LimitsInline(admin.StackedInline[PersonalLimits, User]):
-    """Empty fields are at the default; `now` is what counts against each."""
+    """The limits of a person. Empty fields mean the default, and `now` shows what counts against each."""
 
     model = PersonalLimits
     can_delete = False
@@ -50,19 +52,19 @@ class LimitsInline(admin.StackedInline[PersonalLimits, User]):
         "webhooks",
     ]
 
-    @admin.display(description="uses now")
+    @admin.display(description=gettext_lazy("in use"))
     def now(self, row: PersonalLimits) -> str:
         return _in_words(limits.usage_of(row.user).as_dict()) if row.user_id else ""
 
-    @admin.display(description="defaults")
+    @admin.display(description=gettext_lazy("defaults"))
     def usual(self, row: PersonalLimits) -> str:
         return _in_words(limits.defaults().as_dict())
 
 
 def _in_words(numbers: Mapping[str, int | None]) -> str:
-    """ "queued jobs 3, running jobs no limit"."""
+    """Return "Waiting jobs: 3, Running jobs: no limit"."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {'no limit' if number is None else format(number, ',')}"
+        f"{limits.NAMES[name]}: {_('no limit') if number is None else format(number, ',')}"
         for name, number in numbers.items()
     )
 
@@ -79,22 +81,24 @@ class AccountAdmin(UserAdmin[User]):
     actions = ["deactivate", "activate", "make_reset_link"]
 
     @admin.action(
-        description="Deactivate the selected people: sessions, tokens and jobs end, what they made stays",
+        description=gettext_lazy(
+            "Deactivate the selected people (ends their sessions, tokens and jobs; deletes nothing)"
+        ),
         permissions=["change"],
     )
     def deactivate(self, request: HttpRequest, people: QuerySet[User]) -> None:
         for user in people:
             self._deactivate(request, user)
 
-    @admin.action(description="Let the selected people sign in again", permissions=["change"])
+    @admin.action(description=gettext_lazy("Let the selected people sign in again"), permissions=["change"])
     def activate(self, request: HttpRequest, people: QuerySet[User]) -> None:
         for user in people:
             services.activate(user, by=_person(request))
-            self.log_change(request, user, "Activated.")
-            self.message_user(request, f"Activated {user}.", messages.SUCCESS)
+            self.log_change(request, user, _("Activated."))
+            self.message_user(request, _("Activated %(person)s.") % {"person": user}, messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """The box "active" does what the actions do."""
+        """Save the person. The checkbox "active" does the same as the actions."""
         ends = change and "is_active" in form.changed_data and not obj.is_active
         if ends:
             obj.is_active = True
@@ -109,7 +113,7 @@ class AccountAdmin(UserAdmin[User]):
             security_log.record(Action.ROLES_CHANGED, who=obj, by=_person(request), **details)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Django's page on which an administrator sets somebody's password."""
+        """Log when an administrator sets somebody's password on Django's page for it."""
         before = User.objects.filter(pk=id).first() if id.isdecimal() else None
         answer = super().user_change_password(request, id, form_url)
         after = User.objects.filter(pk=before.pk).first() if before else None
@@ -123,35 +127,43 @@ class AccountAdmin(UserAdmin[User]):
         except services.LastAdministrator as error:
             self.message_user(request, str(error), messages.WARNING)
             return
-        self.log_change(request, user, f"Deactivated; ended: {ended}.")
-        self.message_user(request, f"Deactivated {user}; what was ended: {ended}.", messages.SUCCESS)
+        self.log_change(request, user, _("Deactivated. Ended: %(things)s.") % {"things": ended})
+        told = _("Deactivated %(person)s. Ended: %(things)s.") % {"person": user, "things": ended}
+        self.message_user(request, told, messages.SUCCESS)
 
     def get_deleted_objects(
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """What goes with the people, as the services that take it along count it; posts are not listed one by one."""
+        """Return what would be deleted with the people, as the services count it. Posts aren't listed one by one."""
         people = list(objs)
         names, counts = [], Counter[str]()
         for user in people:
             belongings = services.belongings(user)
-            counts.update({services.plural(noun): number for noun, number in belongings.items() if number})
-            names.append(f"{user}, with {services.counted(belongings)}")
+            counts.update({str(services.PLURALS[noun]): number for noun, number in belongings.items() if number})
+            things = services.counted(belongings)
+            names.append(_("%(person)s, with %(things)s") % {"person": user, "things": things})
         allowed = self.has_delete_permission(request)
-        kept = [f"{user}: the only administrator here" for user in people if services.is_last_administrator(user)]
-        return names, {"people": len(people), **counts}, set() if allowed else {"people"}, kept
+        last = _("%(person)s: the only administrator here")
+        kept = [last % {"person": user} for user in people if services.is_last_administrator(user)]
+        return names, {_("people"): len(people), **counts}, set() if allowed else {_("people")}, kept
 
-    @admin.action(description="Make a link with which the selected person sets a new password", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Create a password reset link for the selected person"), permissions=["change"]
+    )
     def make_reset_link(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        if people.count() != 1 or not cast(User, request.user).is_superuser:
-            message = "Choose exactly one person; only administrators make such a link."
-            self.message_user(request, message, messages.WARNING)
+        if not cast(User, request.user).is_superuser:
+            self.message_user(request, _("Only administrators can create a reset link."), messages.WARNING)
+            return
+        if people.count() != 1:
+            self.message_user(request, _("Select one person."), messages.WARNING)
             return
         user = people.get()
         link = request.build_absolute_uri(passwords.reset_path(user, by=_person(request)))
-        self.message_user(request, f"Give {user} this link, it works once within three days: {link}", messages.WARNING)
+        told = _("Give %(person)s this link. It works once, within three days: %(link)s")
+        self.message_user(request, told % {"person": user, "link": link}, messages.WARNING)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[InlineModelAdmin[Any, Any]]]:
-        """A person who is only just being added has the defaults."""
+        """Show limits only for an existing person. A new one starts with the defaults."""
         return [] if obj is None else [LimitsInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -167,9 +179,10 @@ class AccountAdmin(UserAdmin[User]):
 
     def _delete(self, request: HttpRequest, user: User) -> None:
         gone = services.counted(services.delete_account(user, by=_person(request)))
-        self.message_user(request, f"With {user.username} went {gone}.", messages.SUCCESS)
+        told = _("Deleted with %(person)s: %(things)s.") % {"person": user.username, "things": gone}
+        self.message_user(request, told, messages.SUCCESS)
 
-    @admin.display(ordering="job_count")
+    @admin.display(ordering="job_count", description=gettext_lazy("jobs"))
     def jobs(self, user: User) -> int:
         count: int = user.job_count  # type: ignore[attr-defined]
         return count
@@ -177,7 +190,7 @@ class AccountAdmin(UserAdmin[User]):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin[ApiToken]):
-    """Whose tokens there are, and when they were used. Nobody makes one for somebody else."""
+    """Everybody's tokens and their last use. Administrators can revoke them but can't create them for others."""
 
     list_display = ["name", "owner", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"]
     list_filter = ["created_at", "last_used_at", "expires_at", "revoked_at"]
@@ -187,16 +200,17 @@ class ApiTokenAdmin(ReadOnlyAdmin[ApiToken]):
     fields = ["owner", "name", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"]
     actions = ["revoke"]
 
-    @admin.action(description="Revoke the selected tokens", permissions=["change"])
+    @admin.action(description=gettext_lazy("Revoke the selected tokens"), permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
         for token in chosen:
             tokens.revoke_token(token, by=_person(request))
-            self.message_user(request, f"{token} of {token.owner} is revoked.", messages.SUCCESS)
+            told = _("Revoked “%(token)s” of %(person)s.") % {"token": token, "person": token.owner}
+            self.message_user(request, told, messages.SUCCESS)
 
 
 @admin.register(HouseRules)
 class HouseRulesAdmin(ReadOnlyAdmin[HouseRules]):
-    """One row: its list is its page."""
+    """The house rules. There is one row, so the list redirects to its page."""
 
     editable = frozenset(
         {"signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor", "banned_phrases"}
@@ -204,14 +218,16 @@ class HouseRulesAdmin(ReadOnlyAdmin[HouseRules]):
     fields = ["signup_mode", "public_sharing", "open_gallery", "administrators_need_two_factor", "banned_phrases"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A rule that is not decided says what holds instead."""
+        """Return the field. Its empty choice shows the value from the settings."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        from_settings = _("From the settings: %(value)s")
         if isinstance(field, forms.NullBooleanField):
-            usual = "yes" if getattr(settings, db_field.name.upper()) else "no"
-            field.widget.choices = [("unknown", f"as the settings say: {usual}"), ("true", "yes"), ("false", "no")]
+            usual = _("yes") if getattr(settings, db_field.name.upper()) else _("no")
+            unknown = from_settings % {"value": usual}
+            field.widget.choices = [("unknown", unknown), ("true", _("Yes")), ("false", _("No"))]
         if isinstance(field, forms.ChoiceField):
-            usual = HouseRules.Signup(settings.SIGNUP_MODE).label.lower()
-            field.choices = [("", f"As the settings say: {usual}"), *HouseRules.Signup.choices]
+            usual = str(HouseRules.Signup(settings.SIGNUP_MODE).label).lower()
+            field.choices = [("", from_settings % {"value": usual}), *HouseRules.Signup.choices]
         return field
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -223,7 +239,7 @@ class HouseRulesAdmin(ReadOnlyAdmin[HouseRules]):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin[Invitation]):
-    """Made here; the link is shown once. Those that are used up or past stay, to tell who came with them."""
+    """Invitations. The link is shown once. Used and expired ones stay, to show who signed up with them."""
 
     editable = frozenset({"note", "expires_at"})
     list_display = ["__str__", "standing", "used", "uses", "by", "created_at", "expires_at", "revoked_at"]
@@ -255,30 +271,32 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         new = signup.invite(by=cast(User, request.user), note=obj.note, uses=obj.uses, expires_at=obj.expires_at)
         obj.__dict__.update(new.invitation.__dict__)
         link = request.build_absolute_uri(signup.path_of(new))
-        self.message_user(request, f"Copy the link now, it is shown this once: {link}", messages.WARNING)
+        told = _("Copy the link now. We won’t show it again: %(link)s") % {"link": link}
+        self.message_user(request, told, messages.WARNING)
 
-    @admin.display(description="who came with it")
+    @admin.display(description=gettext_lazy("people who signed up with it"))
     def guests(self, invitation: Invitation) -> str:
-        return ", ".join(invitation.guests.order_by("date_joined").values_list("username", flat=True)) or "nobody yet"
+        names = invitation.guests.order_by("date_joined").values_list("username", flat=True)
+        return ", ".join(names) or _("nobody yet")
 
-    @admin.display(description="is")
+    @admin.display(description=gettext_lazy("state"))
     def standing(self, invitation: Invitation) -> str:
-        return signup.standing(invitation)
+        return str(signup.STANDINGS[signup.standing(invitation)])
 
-    @admin.action(description="Revoke: nobody signs up with the selected invitations", permissions=["change"])
+    @admin.action(description=gettext_lazy("Revoke the selected invitations"), permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
         for invitation in chosen:
             signup.revoke(invitation)
-            self.message_user(request, f"{invitation} is revoked.", messages.SUCCESS)
+            self.message_user(request, _("Revoked “%(invitation)s”.") % {"invitation": invitation}, messages.SUCCESS)
 
 
-# Theirs are registered by importing them; ours show neither the key of a session nor the secret of a second factor.
+# Importing allauth's modules registers their classes. Ours hide the session keys and the secrets of second factors.
 admin.site.unregister([Authenticator, UserSession])
 
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
-    """Who has a second factor. Deleting one switches two-factor off, for somebody who has lost it."""
+    """Second factors. Deleting one turns two-factor off, for somebody who lost their device."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
     list_filter = ["type", "created_at", "last_used_at"]
@@ -292,7 +310,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
 
 @admin.register(UserSession)
 class UserSessionAdmin(ReadOnlyAdmin[UserSession]):
-    """Where people are signed in. Deleting a row signs that browser out."""
+    """Sessions of people. Deleting a row signs that browser out."""
 
     list_display = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
     list_filter = ["created_at", "last_seen_at"]
@@ -306,7 +324,7 @@ class UserSessionAdmin(ReadOnlyAdmin[UserSession]):
 
 @admin.register(SecurityEntry)
 class SecurityEntryAdmin(ReadOnlyAdmin[SecurityEntry]):
-    """Written by the product alone; read here."""
+    """The security log, read-only."""
 
     list_display = ["at", "action", "who_name", "by_name", "address", "times"]
     list_display_links = ["at", "action"]

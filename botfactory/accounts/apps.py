@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     name = "botfactory.accounts"
-    verbose_name = "People"
+    verbose_name = _("People")
 
     def ready(self) -> None:
         from botfactory.accounts import hearing
@@ -15,7 +16,7 @@ class AccountsConfig(AppConfig):
 
 
 class HouseAdminConfig(admin.AdminConfig):
-    """Django's administration, with our site: it has no sign-in of its own."""
+    """Django's administration with our site, which has no sign-in of its own."""
 
     default = False
     default_site = "botfactory.accounts.site.HouseSite"

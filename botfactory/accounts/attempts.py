@@ -1,7 +1,8 @@
-"""How often a password may be tried: for an account from one address, from one address at all, for an account at all.
+"""Limits on wrong passwords: per account and address, per address, and per account.
 
-The first two lock for minutes (`login_failed` of ACCOUNT_RATE_LIMITS, by allauth). The last only slows, and not at an
-address from which the person has signed in before: else whoever knows a name could keep its owner out.
+allauth enforces the first two, which lock for minutes (`login_failed` in ACCOUNT_RATE_LIMITS). The third only slows
+attempts down, and doesn't apply to an address from which the person has signed in before. Otherwise, anyone who knows
+a name could lock its owner out.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from botfactory.accounts import security_log
 from botfactory.accounts.addresses import address_of, place_of
 from botfactory.accounts.models import User
 
-#: Actions of ACCOUNT_RATE_LIMITS beside allauth's own.
+#: Actions that we add to those of allauth in ACCOUNT_RATE_LIMITS.
 FAILED_ANYWHERE: Final = "login_failed_anywhere"
 SLOWED: Final = "login_slowed"
 
 
 def account_of(credentials: dict[str, Any]) -> User | None:
-    """Whose password is tried: by their name, else by their email address; None where nobody has it."""
+    """Return the account with this name or else this email address, or None if there is none."""
     name, email = credentials.get("username") or "", credentials.get("email") or ""
     found: User | None = filter_users_by_username(name).first() if name else None
     if found is None and (email or name):
@@ -31,19 +32,19 @@ def account_of(credentials: dict[str, Any]) -> User | None:
 
 
 def key_of(credentials: dict[str, Any]) -> str:
-    """The account, whether its name or its email address was typed."""
+    """Return the same key for an account whether its name or its email address was typed."""
     account = account_of(credentials)
     typed = credentials.get("email") or credentials.get("username") or ""
     return f"account {account.pk}" if account else f"nobody {str(typed).lower()}"
 
 
 def key_here(request: HttpRequest, credentials: dict[str, Any]) -> str:
-    """The account, and the address from which it is tried."""
+    """Return the key of the account together with the address of the request."""
     return f"{key_of(credentials)} from {place_of(address_of(request))}"
 
 
 def is_too_soon(request: HttpRequest, credentials: dict[str, Any]) -> bool:
-    """Whether so many others have tried this account that strangers to it have to wait for their turn."""
+    """Return whether this attempt has to wait: the account has many failures, and this address isn't its own."""
     key = key_of(credentials)
     if ratelimit.consume(request, action=FAILED_ANYWHERE, key=key, dry_run=True):
         return False

@@ -1,16 +1,18 @@
-"""Phrases that no bot here may write, as the administrator lists them: one on each line."""
+"""Phrases that no bot here may write. The administrator lists them, one on each line."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 MAX: Final = 500
 LONGEST: Final = 100
 
-#: What an installation begins with: what tells somebody to hurt or kill themselves. Written for Bot Factory. Spelling,
-#: spaces and punctuation are not listed, since the comparison overlooks them.
+#: The list of a new installation: phrases that tell people to hurt or kill themselves. Written for Bot Factory.
+#: Variants in case, spaces and punctuation aren't listed, since the comparison ignores them.
 SHIPPED: Final = """\
 kill yourself
 kill yourselves
@@ -62,20 +64,26 @@ no one would miss you
 
 
 def shipped() -> str:
-    """Return the list that an installation begins with. Migrations call it."""
+    """Return the list of a new installation. Migrations call this function."""
     return SHIPPED
 
 
 def phrases_in(text: str) -> tuple[str, ...]:
-    """Return the phrases of a list, without empty lines and repeated ones."""
+    """Return the phrases of a list, without empty lines and duplicates."""
     lines = (" ".join(line.split()) for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def require_sane(text: str) -> None:
-    """Raise ValidationError with what to do for a list that is too long."""
+    """Raise ValidationError if the list or one of its phrases is too long."""
     phrases = phrases_in(text)
     if len(phrases) > MAX:
-        raise ValidationError(f"These are {len(phrases):,} phrases. Keep at most {MAX:,}.")
+        message = _("The list has %(count)s phrases. Keep at most %(most)s.")
+        raise ValidationError(message % {"count": f"{len(phrases):,}", "most": f"{MAX:,}"})
     if too_long := next((phrase for phrase in phrases if len(phrase) > LONGEST), None):
-        raise ValidationError(f"“{too_long[:30]}…” is longer than {LONGEST} characters. Shorten it.")
+        message = ngettext(
+            "“%(start)s…” is longer than %(most)s character. Shorten it.",
+            "“%(start)s…” is longer than %(most)s characters. Shorten it.",
+            LONGEST,
+        )
+        raise ValidationError(message % {"start": too_long[:30], "most": LONGEST})

@@ -1,11 +1,13 @@
-"""The browser and system that a User-Agent header names, in words that people use."""
+"""Names of browsers and systems, from User-Agent headers."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-#: The first that fits counts: each names itself, and nearly all of them name those below as well.
+from django.utils.translation import gettext as _
+
+#: The first match counts. Nearly every browser also names those further down the list.
 _BROWSERS: Final = (
     ("Edge", r"Edg(?:e|A|iOS)?/"),
     ("Opera", r"OPR/|Opera"),
@@ -29,10 +31,10 @@ _SYSTEMS: Final = (
 
 
 def name_of(user_agent: str) -> str:
-    """ "Firefox on Linux"; of what isn't known nothing is made up: "Firefox", "Unknown browser on Linux"."""
-    browser = _first(_BROWSERS, user_agent)
+    """Return "Firefox on Linux", or what is known of it: "Firefox", "Unknown browser on Linux"."""
+    browser = _first(_BROWSERS, user_agent) or _("Unknown browser")
     system = _first(_SYSTEMS, user_agent)
-    return f"{browser or 'Unknown browser'} on {system}" if system else browser or "Unknown browser"
+    return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if system else browser
 
 
 def _first(known: tuple[tuple[str, str], ...], user_agent: str) -> str:

@@ -1,4 +1,4 @@
-"""What asks a signed-in person for their password (or code) again, so that an open browser is not enough."""
+"""Ask a signed-in person for their password or code again, so that finding an open browser isn't enough."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
 def confirmed(view: View) -> View:
-    """Around a view: whoever sends something confirms it, and what they sent is then done. Looking needs none."""
+    """Decorate a view so that a POST waits for the person's confirmation, then continues. A GET needs none."""
     guarded: View = reauthentication_required(allow_get=True)(view)
     return guarded
 
 
 def require(request: HttpRequest) -> None:
-    """In a view: raises what sends the person to confirm, unless they did (ACCOUNT_REAUTHENTICATION_TIMEOUT)."""
+    """Raise the exception that asks for confirmation, unless it was given in ACCOUNT_REAUTHENTICATION_TIMEOUT."""
     reauthentication_required(lambda request: None)(request)
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Whether the person has confirmed it's them in the last five minutes."""
+    """Return whether the person has confirmed in the last five minutes that it's them."""
     try:
         require(request)
     except ReauthenticationRequired:

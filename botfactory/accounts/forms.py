@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import Invitation, User
 from botfactory.accounts.signup import MAX_USES
@@ -12,40 +14,41 @@ from botfactory.accounts.tokens import DEFAULT_SCOPES, LONGEST_NAME
 
 
 class DeleteAccountForm(forms.Form):
-    """One's password, so that nobody who finds a page open deletes what is somebody else's."""
+    """Ask for the password, so that nobody can delete an account in a browser left open."""
 
     password = forms.CharField(
-        label="Your password",
+        label=gettext_lazy("Your password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
 
 class TokenForm(forms.Form):
-    """What a token is for, what it may, and how long it is to work."""
+    """The name, permissions and lifetime of a new token."""
 
     MAY = [
-        ("read write", "read and change what is yours"),
-        ("read", "only read what is yours"),
+        ("read write", gettext_lazy("Read and change your things")),
+        ("read", gettext_lazy("Only read your things")),
     ]
-    MAY_OF_ADMINISTRATORS = [("read write admin", "also do what only administrators may")]
+    MAY_OF_ADMINISTRATORS = [("read write admin", gettext_lazy("Everything, including administration"))]
 
     LASTS = [
-        ("", "until it is revoked"),
-        ("7", "for 7 days"),
-        ("30", "for 30 days"),
-        ("90", "for 90 days"),
-        ("365", "for a year"),
+        ("", gettext_lazy("Never")),
+        ("7", gettext_lazy("In 7 days")),
+        ("30", gettext_lazy("In 30 days")),
+        ("90", gettext_lazy("In 90 days")),
+        ("365", gettext_lazy("In a year")),
     ]
 
     name = forms.CharField(
         max_length=LONGEST_NAME,
         strip=True,
-        help_text="What will use it, such as: the script on my laptop.",
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("What will use it, for example “Script on my laptop”."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    may = forms.ChoiceField(choices=MAY, required=False, label="It may")
-    days = forms.ChoiceField(choices=LASTS, required=False, label="It works")
+    may = forms.ChoiceField(choices=MAY, required=False, label=gettext_lazy("Permissions"))
+    days = forms.ChoiceField(choices=LASTS, required=False, label=gettext_lazy("Expires"))
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,13 +67,13 @@ class TokenForm(forms.Form):
 
 
 class InvitationForm(forms.ModelForm[Invitation]):
-    """For how many people an invitation is, and how long."""
+    """Check how many people an invitation admits, and until when."""
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         uses, expires_at = data.get("uses", 1), data.get("expires_at")
         if not 1 <= (uses or 0) <= MAX_USES:
-            self.add_error("uses", f"An invitation is for 1 to {MAX_USES:,} people.")
+            self.add_error("uses", _("Choose between 1 and %(most)s people.") % {"most": f"{MAX_USES:,}"})
         if expires_at and expires_at <= timezone.now() and "expires_at" in self.changed_data:
-            self.add_error("expires_at", "Choose a time in the future, or none.")
+            self.add_error("expires_at", _("Choose a time in the future, or leave it empty."))
         return data

@@ -1,6 +1,6 @@
-"""What Django and allauth tell of sign-ins, passwords and second factors goes into the security log.
+"""Write sign-ins, passwords and second factors to the security log, from the signals of Django and allauth.
 
-They tell by signals, whichever page or command it was, so that nothing passes by the log. Nothing of ours sends any.
+The signals arrive from every page and command, so the log misses nothing. We send no signals ourselves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from botfactory.accounts import attempts, security_log
 from botfactory.accounts.models import User
 from botfactory.accounts.security_log import Action
 
-#: What is written as it is told: a person, and that it was they.
+#: Signals about a person that need no other handling than an entry.
 _TOLD: dict[Signal, Action] = {
     auth_signals.user_logged_in: Action.SIGNED_IN,
     account_signals.password_changed: Action.PASSWORD_CHANGED,
@@ -32,7 +32,7 @@ _CODES = Authenticator.Type.RECOVERY_CODES
 
 
 def begin() -> None:
-    """For AppConfig.ready."""
+    """Connect the signals. Called in AppConfig.ready."""
     for signal, action in _TOLD.items():
         signal.connect(_hear(action), weak=False, dispatch_uid=f"security log: {action}")
     auth_signals.user_login_failed.connect(_password_failed)
@@ -65,7 +65,7 @@ def _factor_added(sender: Any, user: User, request: HttpRequest, authenticator: 
 
 
 def _factor_removed(sender: Any, user: User, request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
-    # The recovery codes go with the last factor, and removing that one is logged already.
+    # The recovery codes are removed with the last factor, which is logged already.
     if authenticator.type != _CODES:
         security_log.record(Action.TWO_FACTOR_OFF, who=user, request=request)
 

@@ -1,4 +1,4 @@
-"""Who somebody is outside of a request: by the header of a token, or by the key of a session."""
+"""Find the person outside of a request, by the header with a token or by the key of a session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botfactory.accounts.models import User
 
 
 def user_of_session(session_key: str | None) -> User | None:
-    """Return the active person whose session it is, None where it has ended or belongs to nobody."""
+    """Return the active person whose session it is, or None if it has ended or belongs to nobody."""
     if not session_key:
         return None
     store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
@@ -22,7 +22,7 @@ def user_of_session(session_key: str | None) -> User | None:
 
 
 def user_of(authorization: str, session_key: str | None) -> User | None:
-    """Return who shows this. No session makes up for a token that doesn't work."""
+    """Return the person by token or else by session. A session doesn't make up for an invalid token."""
     if not authorization:
         return user_of_session(session_key)
     token = tokens.token_of_header(authorization)
@@ -30,7 +30,7 @@ def user_of(authorization: str, session_key: str | None) -> User | None:
 
 
 class _SessionRequest:
-    """As much of a request as django.contrib.auth.get_user reads."""
+    """The part of a request that django.contrib.auth.get_user reads."""
 
     def __init__(self, session: Any) -> None:
         self.session = session

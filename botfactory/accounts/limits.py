@@ -1,6 +1,6 @@
-"""What one person may have here: limits with defaults in the settings, and the usage that is counted against them.
+"""Limits for each person, with defaults in the settings, and what counts against them.
 
-Apps above register how to count what is theirs in AppConfig.ready, so that accounts knows neither jobs nor posts.
+Apps above register in AppConfig.ready how to count their things, so accounts depends on neither jobs nor posts.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.words import counted
 
 #: Name of a limit -> its setting.
 SETTINGS: Final = {
@@ -29,69 +30,81 @@ SETTINGS: Final = {
     "webhooks": "LIMIT_WEBHOOKS",
 }
 
-#: Name of a limit -> what a person reads.
+#: Name of a limit -> its name on pages.
 NAMES: Final = {
-    "queued_jobs": "waiting jobs",
-    "running_jobs": "running jobs",
-    "training_minutes_a_day": "minutes of training today",
-    "corpora": "corpora",
-    "models": "bots",
-    "stored_mb": "megabytes kept",
-    "x_posts_a_month": "posts bought of X this month",
-    "requests_a_minute": "API requests a minute",
-    "webhooks": "webhooks",
+    "queued_jobs": _("Waiting jobs"),
+    "running_jobs": _("Running jobs"),
+    "training_minutes_a_day": _("Minutes of training today"),
+    "corpora": _("Corpora"),
+    "models": _("Bots"),
+    "stored_mb": _("Storage (MB)"),
+    "x_posts_a_month": _("Posts bought from X this month"),
+    "requests_a_minute": _("API requests per minute"),
+    "webhooks": _("Webhooks"),
 }
 
-#: Name of a limit -> what it counts, one of it and several; megabytes are the same in both.
-NOUNS: Final = {
-    "queued_jobs": ("waiting job", "waiting jobs"),
-    "running_jobs": ("running job", "running jobs"),
-    "training_minutes_a_day": ("minute", "minutes"),
-    "corpora": ("corpus", "corpora"),
-    "models": ("bot", "bots"),
-    "stored_mb": ("MB", "MB"),
-    "x_posts_a_month": ("post", "posts"),
-    "webhooks": ("webhook", "webhooks"),
-}
-
-#: Name of a limit -> what a person who has met it reads, and can do.
+#: Name of a limit -> what a person who reaches it reads. The number of the limit decides on singular or plural.
 SENTENCES: Final = {
-    "queued_jobs": (
-        "You can have at most {limit} here, and you have {used:,}. Running jobs don’t count. Wait until some have "
-        "started, or cancel those you no longer need."
+    "queued_jobs": ngettext_lazy(
+        "You can have at most %(limit)s waiting job here, and you have %(used)s. Running jobs don’t count. Wait until "
+        "some have started, or cancel those you no longer need.",
+        "You can have at most %(limit)s waiting jobs here, and you have %(used)s. Running jobs don’t count. Wait "
+        "until some have started, or cancel those you no longer need.",
+        "allowed",
     ),
-    "running_jobs": (
-        "You can have at most {limit} here, and you have {used:,}. Wait until one has ended, or cancel one."
+    "running_jobs": ngettext_lazy(
+        "You can have at most %(limit)s running job here, and you have %(used)s. Wait until one has ended, or cancel "
+        "one.",
+        "You can have at most %(limit)s running jobs here, and you have %(used)s. Wait until one has ended, or cancel "
+        "one.",
+        "allowed",
     ),
-    "training_minutes_a_day": (
-        "You can train for at most {limit} a day (UTC). Yours count {used:,}, including the estimates of trainings "
-        "that wait or run, and this one would take about {wanted:,}. Choose fewer epochs or a smaller corpus, cancel "
-        "a training that waits, or come back tomorrow."
+    "training_minutes_a_day": ngettext_lazy(
+        "You can train for at most %(limit)s minute a day (UTC). You have used %(used)s, including estimates for "
+        "trainings that wait or run, and this one would take about %(wanted)s. Choose fewer epochs or a smaller "
+        "corpus, cancel a waiting training, or come back tomorrow.",
+        "You can train for at most %(limit)s minutes a day (UTC). You have used %(used)s, including estimates for "
+        "trainings that wait or run, and this one would take about %(wanted)s. Choose fewer epochs or a smaller "
+        "corpus, cancel a waiting training, or come back tomorrow.",
+        "allowed",
     ),
-    "corpora": (
-        "You can have at most {limit} here, and you have {used:,}. Delete one that you no longer need: bots that "
-        "learned from it stay."
+    "corpora": ngettext_lazy(
+        "You can have at most %(limit)s corpus here, and you have %(used)s. Delete one that you no longer need. Bots "
+        "that learned from it stay.",
+        "You can have at most %(limit)s corpora here, and you have %(used)s. Delete one that you no longer need. Bots "
+        "that learned from it stay.",
+        "allowed",
     ),
-    "models": (
-        "You can have at most {limit} here, and you have {used:,}, including those in training. Delete one that you "
-        "no longer need."
+    "models": ngettext_lazy(
+        "You can have at most %(limit)s bot here, and you have %(used)s, including those in training. Delete one that "
+        "you no longer need.",
+        "You can have at most %(limit)s bots here, and you have %(used)s, including those in training. Delete one "
+        "that you no longer need.",
+        "allowed",
     ),
-    "stored_mb": (
-        "You can keep at most {limit} here. Your posts, uploads and bots take {used:,} MB, and this needs {wanted:,} "
-        "MB more. Delete corpora or bots that you no longer need, or bring a smaller file."
+    "stored_mb": _(
+        "You can store at most %(limit)s MB here. Your posts, uploads and bots take %(used)s MB, and this needs "
+        "%(wanted)s MB more. Delete corpora or bots that you no longer need, or import a smaller file."
     ),
-    "x_posts_a_month": (
-        "You can buy at most {limit} from X a month (UTC), and you have bought {used:,}. Come back next month. Your "
-        "own X archive needs none of them."
+    "x_posts_a_month": ngettext_lazy(
+        "You can buy at most %(limit)s post from X a month (UTC), and you have bought %(used)s. Come back next month, "
+        "or import your own X archive, which is free.",
+        "You can buy at most %(limit)s posts from X a month (UTC), and you have bought %(used)s. Come back next "
+        "month, or import your own X archive, which is free.",
+        "allowed",
     ),
-    "webhooks": ("You can have at most {limit} here, and you have {used:,}. Delete one that you no longer need."),
+    "webhooks": ngettext_lazy(
+        "You can have at most %(limit)s webhook here, and you have %(used)s. Delete one that you no longer need.",
+        "You can have at most %(limit)s webhooks here, and you have %(used)s. Delete one that you no longer need.",
+        "allowed",
+    ),
 }
-_ASK = " Your administrator can raise this limit."
+_ASK: Final = _("Your administrator can raise this limit.")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one person may have; null (None) where there is no limit, 0 where there may be nothing."""
+    """The limits of a person. None means no limit, and 0 means that nothing is allowed."""
 
     queued_jobs: int | None
     running_jobs: int | None
@@ -109,7 +122,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What counts against the limits of the same names now."""
+    """What currently counts against the limits of the same names."""
 
     queued_jobs: int
     running_jobs: int
@@ -125,23 +138,23 @@ class Usage:
 
 
 class LimitReached(Exception):
-    """A sentence for the person; for programs `code`, and in `limit` which one, with its numbers."""
+    """A sentence for the person. Programs get `code`, the name of the limit and its numbers."""
 
     code = "limit_reached"
 
     def __init__(self, limit: str, *, allowed: int, used: int, wanted: int) -> None:
-        most = counted(allowed, *NOUNS[limit])
-        super().__init__(SENTENCES[limit].format(limit=most, used=used, wanted=wanted) + _ASK)
+        numbers = {"limit": f"{allowed:,}", "used": f"{used:,}", "wanted": f"{wanted:,}", "allowed": allowed}
+        super().__init__(f"{SENTENCES[limit] % numbers} {_ASK}")
         self.limit, self.allowed, self.used, self.wanted = limit, allowed, used, wanted
 
 
-#: How much of it a person has.
+#: Returns how much of something a person has.
 Counter = Callable[[User], int]
 _counters: dict[str, list[Counter]] = {field.name: [] for field in fields(Usage)}
 
 
 def register_counter(limit: str, counter: Counter) -> None:
-    """What `counter` tells counts against the limit, beside what others tell. For AppConfig.ready."""
+    """Add what `counter` returns to what counts against the limit. Called in AppConfig.ready."""
     _counters[limit].append(counter)
 
 
@@ -150,27 +163,27 @@ def defaults() -> Limits:
 
 
 def limits_of(user: User) -> Limits:
-    """The person's limits: the administrator's word on them, else the defaults. Administrators have limits as well."""
+    """Return the person's limits: those that the administrator set, else the defaults. Administrators have them too."""
     return limits_of_all([user.pk])[user.pk]
 
 
 def limits_of_all(people: Collection[int]) -> dict[int, Limits]:
-    """The limits of each of the people, by their keys."""
+    """Return the limits of several people by their primary keys."""
     usual = defaults()
     own = {row.user_id: row for row in PersonalLimits.objects.filter(user__in=people)}
     return {number: _limits(own.get(number), usual) for number in people}
 
 
 def usage_of(user: User) -> Usage:
-    """What the person has now, as counted from rows."""
+    """Return what the person has now, counted from rows."""
     return Usage(**{name: _used(user, name) for name in _counters})
 
 
 def require_room(user: User, wanted: Mapping[str, int]) -> None:
-    """Returns while the person may have so much more of each (limit -> amount); LimitReached where not.
+    """Raise LimitReached unless the person may have this much more (limit -> amount).
 
-    To be called inside the transaction that makes it: until that ends, nobody else passes here for the same person, so
-    that of two requests at once the second sees what the first has made. What is not wanted any of is not asked.
+    Call it inside the transaction that creates the thing. Until that ends, other requests of the same person wait
+    here, so the second of two requests sees what the first has created. A limit with an amount of 0 isn't checked.
     """
     lock(user.pk)
     limits = limits_of(user).as_dict()
@@ -184,17 +197,17 @@ def require_room(user: User, wanted: Mapping[str, int]) -> None:
 
 
 def lock(person: int) -> None:
-    """Until the end of the transaction nobody else counts for this person.
+    """Make others who count for this person wait until the transaction ends.
 
-    SQLite needs no lock: its transactions are IMMEDIATE, one after another. On Postgres the lock is one that lets rows
-    be made that point to the person.
+    SQLite needs no lock, because its transactions are IMMEDIATE and so run one after another. On Postgres, the lock
+    still allows new rows that point to the person.
     """
-    assert connection.in_atomic_block, "a lock holds until the end of a transaction, and there is none"
+    assert connection.in_atomic_block, "lock() must be called inside a transaction"
     list(User.objects.select_for_update(no_key=True).filter(pk=person).values_list("pk"))
 
 
 def megabytes(stored: int) -> int:
-    """So many bytes as they count against `stored_mb`."""
+    """Return a number of bytes as it counts against `stored_mb`."""
     return math.ceil(stored / 1_000_000)
 
 

@@ -1,4 +1,4 @@
-"""What people have used up in a day or a month. It outlives what it was used for: deleting that gives nothing back."""
+"""Amounts that people have used in a day or a month. Deleting what was made with them doesn't give them back."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def add(person: int, name: str, period: str, amount: int) -> None:
 
 
 def take(person: int, name: str, period: str, wanted: int, *, limit: int | None) -> int:
-    """Up to `wanted`, as far as `limit` allows, is used up; how much. One conditional UPDATE, whoever else takes."""
+    """Use up to `wanted`, as far as `limit` allows, and return how much. Safe beside others: one conditional UPDATE."""
     while True:
         amount = Meter.objects.get_or_create(user_id=person, name=name, period=period)[0].amount
         granted = wanted if limit is None else min(wanted, max(0, limit - amount))
         meter = Meter.objects.filter(user=person, name=name, period=period, amount=amount)
-        # Zero rows where somebody else was faster: then there is less to be had.
+        # Zero rows mean that somebody else was faster, so less is left.
         if not granted or meter.update(amount=amount + granted):
             return granted
 
 
 def give_back(person: int, name: str, period: str, amount: int) -> None:
-    """So much of what was taken was not used."""
+    """Give back an amount that was taken and not used."""
     meter = Meter.objects.filter(user=person, name=name, period=period, amount__gte=amount)
     meter.update(amount=F("amount") - amount)

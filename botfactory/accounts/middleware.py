@@ -1,4 +1,4 @@
-"""What a browser keeps of pages that are for one person: nothing."""
+"""Keep browsers from storing pages that are for one person."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from django.utils.decorators import sync_and_async_middleware
 
 @sync_and_async_middleware
 def kept_nowhere(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Answers to browsers with a session aren't stored, unless the view says otherwise: nobody else finds them there.
+    """Forbid storing answers to browsers with a session, unless the view says otherwise.
 
-    Goes by the cookie, so that it asks no database. Static files are answered before.
+    It looks only at the cookie, so it needs no query. Static files are answered earlier.
     """
     if iscoroutinefunction(get_response):
 

@@ -7,22 +7,24 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from botfactory.accounts import banned_phrases
 
 
 class User(AbstractUser):
-    """A person. The founder is the first who signed up: the administrator of this installation."""
+    """A person. The founder is the first person who signed up, and an administrator."""
 
     is_founder = models.BooleanField(default=False, editable=False)
-    #: With which they signed up, where one was needed.
+    #: The invitation with which they signed up, if one was needed.
     invitation = models.ForeignKey(
         "accounts.Invitation", on_delete=models.SET_NULL, related_name="guests", null=True, editable=False
     )
 
     class Meta(AbstractUser.Meta):
         constraints = [
-            # One founder, also when two people sign up at the same moment.
+            # There is one founder, even if two people sign up at the same moment.
             models.UniqueConstraint(fields=["is_founder"], condition=Q(is_founder=True), name="one_founder")
         ]
 
@@ -32,24 +34,30 @@ def usual_scopes() -> list[str]:
 
 
 class ApiToken(models.Model):
-    """What a program shows instead of a password. Of its secret only a keyed digest is kept."""
+    """What a program sends instead of a password. Only a keyed digest of its secret is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=80)
-    # The part of the token by which it is found, and by which people tell theirs apart.
-    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="api_tokens",
+        verbose_name=gettext_lazy("owner"),
+    )
+    name = models.CharField(max_length=80, verbose_name=gettext_lazy("name"))
+    # The part of the token by which we find it, and by which people tell their tokens apart.
+    prefix = models.CharField(max_length=16, unique=True, editable=False, verbose_name=gettext_lazy("prefix"))
     digest = models.CharField(max_length=64, editable=False)
-    # What it may: see tokens.SCOPES.
-    scopes = models.JSONField(default=usual_scopes, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What it may do: see tokens.SCOPES.
+    scopes = models.JSONField(default=usual_scopes, editable=False, verbose_name=gettext_lazy("scopes"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created"))
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=gettext_lazy("last used"))
+    expires_at = models.DateTimeField(null=True, blank=True, verbose_name=gettext_lazy("expires"))
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=gettext_lazy("revoked"))
 
     class Meta:
         ordering = ["-created_at"]
-        verbose_name = "API token"
+        verbose_name = gettext_lazy("API token")
+        verbose_name_plural = gettext_lazy("API tokens")
 
     def __str__(self) -> str:
         return self.name
@@ -60,139 +68,179 @@ class ApiToken(models.Model):
 
 
 class Invitation(models.Model):
-    """Lets people sign up where that is by invitation. Of its link only a keyed digest is kept."""
+    """Lets people sign up if that needs an invitation. Only a keyed digest of its link is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    note = models.CharField(max_length=200, blank=True, help_text="For whom it is; only administrators see it.")
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, editable=False
+    note = models.CharField(
+        max_length=200,
+        blank=True,
+        verbose_name=gettext_lazy("note"),
+        help_text=gettext_lazy("Who it is for. Only administrators see this."),
     )
-    uses = models.PositiveIntegerField(default=1, help_text="How many people may sign up with it.")
-    # Also of accounts that are deleted by now.
-    used = models.PositiveIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        editable=False,
+        verbose_name=gettext_lazy("created by"),
+    )
+    uses = models.PositiveIntegerField(
+        default=1, verbose_name=gettext_lazy("people"), help_text=gettext_lazy("How many people can sign up with it.")
+    )
+    # Includes accounts that have since been deleted.
+    used = models.PositiveIntegerField(default=0, editable=False, verbose_name=gettext_lazy("signed up"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created"))
+    expires_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        verbose_name=gettext_lazy("expires"),
+        help_text=gettext_lazy("Leave empty if it should never expire."),
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=gettext_lazy("revoked"))
 
     class Meta:
         ordering = ["-created_at"]
+        verbose_name = gettext_lazy("invitation")
+        verbose_name_plural = gettext_lazy("invitations")
 
     def __str__(self) -> str:
-        return self.note or f"Invitation of {self.created_at:%Y-%m-%d %H:%M}"
+        return self.note or _("Invitation of %(time)s") % {"time": f"{self.created_at:%Y-%m-%d %H:%M}"}
 
 
 class PersonalLimits(models.Model):
-    """The limits of one person where they are not the default (`limits.py`); empty fields are."""
+    """The limits of one person that differ from the defaults (`limits.py`). An empty field means the default."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits")
-    unlimited = models.BooleanField(default=False, help_text="No limit at all, whatever stands below.")
-    queued_jobs = models.PositiveIntegerField(null=True, blank=True)
-    running_jobs = models.PositiveIntegerField(null=True, blank=True)
-    training_minutes_a_day = models.PositiveIntegerField(null=True, blank=True)
-    corpora = models.PositiveIntegerField(null=True, blank=True)
+    unlimited = models.BooleanField(
+        default=False,
+        verbose_name=gettext_lazy("no limits"),
+        help_text=gettext_lazy("This person has no limits, whatever the fields below say."),
+    )
+    queued_jobs = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("waiting jobs"))
+    running_jobs = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("running jobs"))
+    training_minutes_a_day = models.PositiveIntegerField(
+        null=True, blank=True, verbose_name=gettext_lazy("minutes of training per day")
+    )
+    corpora = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("corpora"))
     # The limit is called `models`, which is the name of a module here.
-    trained_models = models.PositiveIntegerField(null=True, blank=True, verbose_name="models")
-    stored_mb = models.PositiveIntegerField(null=True, blank=True, verbose_name="stored MB")
-    x_posts_a_month = models.PositiveIntegerField(null=True, blank=True, verbose_name="posts bought from X a month")
-    requests_a_minute = models.PositiveIntegerField(null=True, blank=True)
-    webhooks = models.PositiveIntegerField(null=True, blank=True)
+    trained_models = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("bots"))
+    stored_mb = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("storage (MB)"))
+    x_posts_a_month = models.PositiveIntegerField(
+        null=True, blank=True, verbose_name=gettext_lazy("posts bought from X per month")
+    )
+    requests_a_minute = models.PositiveIntegerField(
+        null=True, blank=True, verbose_name=gettext_lazy("API requests per minute")
+    )
+    webhooks = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("webhooks"))
 
     class Meta:
-        verbose_name = verbose_name_plural = "limits"
+        verbose_name = verbose_name_plural = gettext_lazy("limits")
 
     def __str__(self) -> str:
-        return f"Limits of {self.user}"
+        return _("Limits of %(person)s") % {"person": self.user}
 
     def chosen(self, limit: str) -> int | None:
-        """What stands here for the limit of that name; None where it is the default."""
+        """Return the value that is set for the limit of that name, or None for the default."""
         value: int | None = getattr(self, "trained_models" if limit == "models" else limit)
         return value
 
 
 class HouseRules(models.Model):
-    """What the administrator has decided for the whole house: one row. What is empty is as the settings have it."""
+    """What the administrator has decided for this installation, in one row. Empty fields follow the settings."""
 
     class Signup(models.TextChoices):
-        OPEN = "open", "Everybody"
-        INVITATION = "invitation", "Who has an invitation"
-        CLOSED = "closed", "Nobody"
+        OPEN = "open", gettext_lazy("Everybody")
+        INVITATION = "invitation", gettext_lazy("People with an invitation")
+        CLOSED = "closed", gettext_lazy("Nobody")
 
     THE_ROW = 1
 
-    signup_mode = models.CharField(max_length=16, choices=Signup.choices, blank=True, verbose_name="who may sign up")
+    signup_mode = models.CharField(
+        max_length=16, choices=Signup.choices, blank=True, verbose_name=gettext_lazy("who can sign up")
+    )
     public_sharing = models.BooleanField(
-        null=True, blank=True, help_text="Whether people may put their bots into the gallery."
+        null=True,
+        blank=True,
+        verbose_name=gettext_lazy("public sharing"),
+        help_text=gettext_lazy("People can show their bots in the gallery."),
     )
     open_gallery = models.BooleanField(
-        null=True, blank=True, help_text="Whether those who are not signed in may look at the gallery."
+        null=True,
+        blank=True,
+        verbose_name=gettext_lazy("open gallery"),
+        help_text=gettext_lazy("Visitors can see the gallery without signing in."),
     )
     administrators_need_two_factor = models.BooleanField(
         default=False,
-        verbose_name="administrators need two-factor",
-        help_text="An administrator without two-factor sign-in is asked to set it up before they can administer.",
+        verbose_name=gettext_lazy("administrators need two-factor sign-in"),
+        help_text=gettext_lazy("Administrators must set up two-factor sign-in before they can open these pages."),
     )
     banned_phrases = models.TextField(
         blank=True,
         default=banned_phrases.shipped,
         validators=[banned_phrases.require_sane],
-        help_text="No bot writes these, whoever asks. One word or phrase on each line. Case, accents, spaces, "
-        "punctuation, and drawn-out letters make no difference: “kill yourself” also finds “KILL  your-self”. The list "
-        "that you start with holds phrases that tell people to harm themselves. Empty: nothing is banned for all.",
+        verbose_name=gettext_lazy("banned phrases"),
+        help_text=gettext_lazy(
+            "No bot here writes these words and phrases. Put each on its own line. Case, accents, spaces, punctuation "
+            "and repeated letters make no difference: “kill yourself” also finds “KILL  your-self”. The list contains "
+            "phrases that tell people to harm themselves, until you change it."
+        ),
     )
 
     class Meta:
-        verbose_name = verbose_name_plural = "house rules"
+        verbose_name = verbose_name_plural = gettext_lazy("house rules")
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_row_of_house_rules")]
 
     def __str__(self) -> str:
-        return "House rules"
+        return _("House rules")
 
 
 class SecurityEntry(models.Model):
-    """Something that happened to an account. Written by `security_log`, never changed by hand."""
+    """Something that happened to an account. `security_log` writes these rows, and nobody edits them."""
 
     class Action(models.TextChoices):
-        SIGNED_IN = "signed_in", "Signed in"
-        SIGN_IN_FAILED = "sign_in_failed", "Wrong password"
-        CODE_FAILED = "code_failed", "Wrong two-factor code"
-        PASSWORD_CHANGED = "password_changed", "Password changed"
-        PASSWORD_RESET = "password_reset", "Password reset by a link"
-        RESET_LINK_MADE = "reset_link_made", "Link for a new password made"
-        TOKEN_MADE = "token_made", "API token made"
-        TOKEN_REVOKED = "token_revoked", "API token revoked"
-        TWO_FACTOR_ON = "two_factor_on", "Two-factor switched on"
-        TWO_FACTOR_OFF = "two_factor_off", "Two-factor switched off"
-        CODES_MADE = "codes_made", "Recovery codes made"
-        ADDRESS_CHANGED = "address_changed", "Email address changed"
-        ROLES_CHANGED = "roles_changed", "Roles changed"
-        DEACTIVATED = "deactivated", "Deactivated"
-        ACTIVATED = "activated", "Activated"
-        DELETED = "deleted", "Account deleted"
+        SIGNED_IN = "signed_in", gettext_lazy("Signed in")
+        SIGN_IN_FAILED = "sign_in_failed", gettext_lazy("Wrong password")
+        CODE_FAILED = "code_failed", gettext_lazy("Wrong two-factor code")
+        PASSWORD_CHANGED = "password_changed", gettext_lazy("Password changed")
+        PASSWORD_RESET = "password_reset", gettext_lazy("Password reset with a link")
+        RESET_LINK_MADE = "reset_link_made", gettext_lazy("Reset link created")
+        TOKEN_MADE = "token_made", gettext_lazy("API token created")
+        TOKEN_REVOKED = "token_revoked", gettext_lazy("API token revoked")
+        TWO_FACTOR_ON = "two_factor_on", gettext_lazy("Two-factor turned on")
+        TWO_FACTOR_OFF = "two_factor_off", gettext_lazy("Two-factor turned off")
+        CODES_MADE = "codes_made", gettext_lazy("Recovery codes created")
+        ADDRESS_CHANGED = "address_changed", gettext_lazy("Email address changed")
+        ROLES_CHANGED = "roles_changed", gettext_lazy("Roles changed")
+        DEACTIVATED = "deactivated", gettext_lazy("Deactivated")
+        ACTIVATED = "activated", gettext_lazy("Activated")
+        DELETED = "deleted", gettext_lazy("Account deleted")
 
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-    action = models.CharField(max_length=24, choices=Action.choices)
-    #: Whose account; None where nobody has the name that was typed, or has it no longer.
+    at = models.DateTimeField(default=timezone.now, db_index=True, verbose_name=gettext_lazy("time"))
+    action = models.CharField(max_length=24, choices=Action.choices, verbose_name=gettext_lazy("action"))
+    #: The account; None if nobody has the name that was typed, or nobody has it any more.
     who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True)
-    who_name = models.CharField(max_length=150, blank=True, verbose_name="account")
-    by_name = models.CharField(max_length=150, blank=True, verbose_name="by")
-    address = models.GenericIPAddressField(null=True, blank=True)
-    #: How often, of failures.
-    times = models.PositiveIntegerField(default=1)
-    details = models.JSONField(default=dict)
+    who_name = models.CharField(max_length=150, blank=True, verbose_name=gettext_lazy("account"))
+    by_name = models.CharField(max_length=150, blank=True, verbose_name=gettext_lazy("by"))
+    address = models.GenericIPAddressField(null=True, blank=True, verbose_name=gettext_lazy("address"))
+    #: The number of failures in this entry.
+    times = models.PositiveIntegerField(default=1, verbose_name=gettext_lazy("times"))
+    details = models.JSONField(default=dict, verbose_name=gettext_lazy("details"))
 
     class Meta:
         ordering = ["-at", "-pk"]
-        verbose_name = "security log entry"
-        verbose_name_plural = "security log"
+        verbose_name = gettext_lazy("security log entry")
+        verbose_name_plural = gettext_lazy("security log")
         indexes = [models.Index(fields=["who", "action", "at"], name="security_of_an_account")]
 
     def __str__(self) -> str:
-        return f"{self.get_action_display()}: {self.who_name or 'unknown account'}"
+        return f"{self.get_action_display()}: {self.who_name or _('unknown account')}"
 
 
 class Meter(models.Model):
-    """How much of something a person has used up in a day ("2026-11-25") or a month ("2026-11"), in UTC."""
+    """How much of something a person has used in a day ("2026-11-25") or a month ("2026-11"), in UTC."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="meters")
     name = models.CharField(max_length=32)

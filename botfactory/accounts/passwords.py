@@ -1,4 +1,4 @@
-"""Links by which people whose password is forgotten set another: by mail from allauth, or made by the administrator."""
+"""Links to set a new password, which the administrator creates. Those by mail come from allauth."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from botfactory.accounts.models import User
 
 
 def reset_path(user: User, *, by: User | None = None) -> str:
-    """The path of a page on which whoever has it sets the person's password: once, within three days.
+    """Return the path of a page that sets the person's password. It works once, within three days.
 
-    Who makes it knows whom they give it to, so the addresses of the person need no mail to confirm them any more.
+    The administrator knows who gets the link, so it also confirms the person's addresses without a mail.
     """
     EmailAddress.objects.filter(user=user).update(verified=True)
     security_log.record(security_log.Action.RESET_LINK_MADE, who=user, by=by)

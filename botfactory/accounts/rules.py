@@ -1,4 +1,4 @@
-"""The house rules: what the administrator has decided for everybody, else what the settings say."""
+"""The house rules: the administrator's decisions for everybody, with defaults in the settings."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from botfactory.accounts.models import HouseRules, User
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules that hold now."""
+    """The rules that apply now."""
 
-    #: Who may sign up; whoever is the first may in any case.
+    #: Who can sign up. The first person always can.
     signup_mode: HouseRules.Signup
-    #: Whether bots may be in the gallery; without it there is none.
+    #: Whether people can show bots in the gallery. Without it there is no gallery.
     public_sharing: bool
-    #: Whether those who are not signed in may look at the gallery.
+    #: Whether visitors can see the gallery without signing in.
     open_gallery: bool
     #: Whether the administration is closed to administrators without two-factor sign-in.
     administrators_need_two_factor: bool
-    #: What no bot writes.
+    #: Phrases that no bot writes.
     banned_phrases: tuple[str, ...]
 
     @property
     def is_signup_open(self) -> bool:
-        """Whether everybody may sign up now: also where nobody has, for the first is the administrator."""
+        """Return whether everybody can sign up now. The first person can in any case, to become administrator."""
         return self.signup_mode == HouseRules.Signup.OPEN or not is_founded()
 
 
@@ -46,15 +46,15 @@ def house_rules() -> Rules:
 
 
 def is_founded() -> bool:
-    """Whether this installation has an administrator."""
+    """Return whether this installation has an administrator."""
     return User.objects.filter(is_superuser=True).exists()
 
 
 def row() -> HouseRules:
-    """The row, which the administrator changes."""
+    """Return the row that the administrator changes."""
     return HouseRules.objects.get_or_create(pk=HouseRules.THE_ROW)[0]
 
 
 def for_pages(request: HttpRequest) -> dict[str, Any]:
-    """In templates `house`, asked for where a page looks at it, and whether mail is sent."""
+    """Give templates `house`, which queries only when a page reads it, and `has_mail`."""
     return {"house": SimpleLazyObject(house_rules), "has_mail": settings.MAIL_SERVER is not None}

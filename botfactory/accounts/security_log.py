@@ -1,7 +1,8 @@
-"""What happened to accounts: who signed in and who couldn't, passwords, tokens, roles, two-factor.
+"""The log of what happened to accounts: sign-ins, failures, passwords, tokens, roles, two-factor.
 
-Entries hold names, addresses and numbers: no password, no token, no code, and no name that nobody here has, since
-people type their password into the wrong field. They are kept for KEPT_DAYS, and no more than MAX_ENTRIES.
+Entries contain names, addresses and numbers, but no password, token or code. They don't contain unknown names either,
+because people sometimes type their password into the wrong field. Entries older than KEPT_DAYS or beyond MAX_ENTRIES
+are deleted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 from allauth.core import context
 from django.db.models import F, Q
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from botfactory.accounts import browsers
 from botfactory.accounts.addresses import address_of, place_of
@@ -25,9 +26,9 @@ Action = SecurityEntry.Action
 
 KEPT_DAYS: Final = 365
 MAX_ENTRIES: Final = 100_000
-#: Failures of one account from one address within this time are one entry that counts them.
+#: Failures for one account from one address within this time are counted in one entry.
 COUNTED_TOGETHER: Final = timedelta(hours=1)
-#: How long ago an account may have been signed in from an address that counts as its own.
+#: How many days an address counts as an account's own after a sign-in.
 _KNOWN_DAYS: Final = 90
 _TIDIED_EVERY: Final = 500
 
@@ -40,13 +41,15 @@ def record(
     request: HttpRequest | None = None,
     **details: Any,
 ) -> SecurityEntry:
-    """Writes an entry. `who` is whose account it is about, `by` who did it where that is somebody else.
+    """Write an entry about the account `who`. `by` is the person who did it, if that is somebody else.
 
-    Without `request` the one that is being answered tells the address, if there is any.
+    Without `request`, the address is that of the request being answered, if there is one.
     """
     request = request or context.request
     if request is not None and (agent := request.headers.get("User-Agent")):
-        details["browser"] = browsers.name_of(agent)
+        # Stored in English, because its readers may use another language than the person.
+        with translation.override("en"):
+            details["browser"] = browsers.name_of(agent)
     entry = SecurityEntry.objects.create(
         action=action,
         who=who,
@@ -61,10 +64,12 @@ def record(
 
 
 def record_failure(action: SecurityEntry.Action, *, who: User | None, request: HttpRequest | None) -> None:
-    """Writes or counts up an entry for a wrong password or code."""
+    """Write an entry for a wrong password or code, or count it in an existing one."""
     request = request or context.request
     address = address_of(request)
-    logger.warning("%s: %s from %s", action.label.lower(), who or "an unknown account", address or "nowhere")
+    with translation.override("en"):
+        failure = str(action.label).lower()
+    logger.warning("%s: %s from %s", failure, who or "an unknown account", address or "an unknown address")
     since = timezone.now() - COUNTED_TOGETHER
     same = SecurityEntry.objects.filter(action=action, who=who, address=address, at__gte=since).order_by("-pk").first()
     if same is None:
@@ -74,7 +79,7 @@ def record_failure(action: SecurityEntry.Action, *, who: User | None, request: H
 
 
 def is_known_place(user: User, address: str | None) -> bool:
-    """Whether the person has signed in from this address in the last 90 days."""
+    """Return whether the person has signed in from this address in the last 90 days."""
     since = timezone.now() - timedelta(days=_KNOWN_DAYS)
     sign_ins = SecurityEntry.objects.filter(action=Action.SIGNED_IN, who=user, at__gte=since)
     known = sign_ins.order_by().values_list("address", flat=True).distinct()[:1000]
@@ -83,7 +88,7 @@ def is_known_place(user: User, address: str | None) -> bool:
 
 
 def tidy() -> int:
-    """Deletes entries that are too old or too many; returns how many."""
+    """Delete entries that are too old or too many, and return how many."""
     newest = SecurityEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     old = Q(at__lt=timezone.now() - timedelta(days=KEPT_DAYS)) | Q(pk__lte=newest - MAX_ENTRIES)
     return SecurityEntry.objects.filter(old).delete()[0]

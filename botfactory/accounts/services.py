@@ -2,25 +2,48 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from botfactory.accounts import security_log
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.security_log import Action
 
-#: The owner of what is made from the terminal before anybody has signed up.
+#: The owner of what commands create before anybody has signed up.
 LOCAL_ACCOUNT = "local"
 
+#: What farewells and suspensions count, with a number.
+NOUNS: Final = {
+    "corpus": ngettext_lazy("%(count)s corpus", "%(count)s corpora", "number"),
+    "post": ngettext_lazy("%(count)s post", "%(count)s posts", "number"),
+    "file": ngettext_lazy("%(count)s file", "%(count)s files", "number"),
+    "bot": ngettext_lazy("%(count)s bot", "%(count)s bots", "number"),
+    "job": ngettext_lazy("%(count)s job", "%(count)s jobs", "number"),
+    "session": ngettext_lazy("%(count)s session", "%(count)s sessions", "number"),
+    "token": ngettext_lazy("%(count)s API token", "%(count)s API tokens", "number"),
+}
+#: The same without a number, as headings.
+PLURALS: Final = {
+    "corpus": gettext_lazy("corpora"),
+    "post": gettext_lazy("posts"),
+    "file": gettext_lazy("files"),
+    "bot": gettext_lazy("bots"),
+    "job": gettext_lazy("jobs"),
+    "session": gettext_lazy("sessions"),
+    "token": gettext_lazy("API tokens"),
+}
 
-#: Tells how many of what, having done with a person what it is registered for: {"post": 12}.
+#: Does something for a person and returns how many things it was about: {"post": 12}.
 Counted = Callable[[User], Mapping[str, int]]
-#: What takes along what a person has, and what tells beforehand what that will be.
+#: Functions that delete what a person has, each with one that counts the same beforehand.
 _farewells: list[tuple[Counted, Counted]] = []
-#: What ends what goes on in a person's name.
+#: Functions that end what is running for a person.
 _suspensions: list[Counted] = []
 
 
@@ -43,7 +66,7 @@ class LastAdministrator(AccountError):
 
 
 def make_founder_if_first(user: User) -> bool:
-    """The person is this installation's administrator if it had none so far. Returns whether that is so."""
+    """Make the person the administrator if there is none yet. Return whether that happened."""
     if User.objects.filter(is_superuser=True).exclude(pk=user.pk).exists():
         return False
     try:
@@ -57,32 +80,32 @@ def make_founder_if_first(user: User) -> bool:
 
 
 def register_farewell(farewell: Counted, *, count: Counted) -> None:
-    """`farewell` is called for each account that is deleted, to take along what is not a row. For AppConfig.ready.
+    """Have `farewell` called when an account is deleted, to delete more than rows. Called in AppConfig.ready.
 
-    `count` tells what it would take.
+    `count` returns what it would delete.
     """
     _farewells.append((farewell, count))
 
 
 def register_suspension(end: Counted) -> None:
-    """`end` is called for each account that is deactivated. For AppConfig.ready."""
+    """Have `end` called when an account is deactivated. Called in AppConfig.ready."""
     _suspensions.append(end)
 
 
 def belongings(user: User) -> dict[str, int]:
-    """How many of what `delete_account` would take along."""
+    """Return what `delete_account` would delete, as numbers by noun."""
     there = Counter[str]()
-    for _, count in reversed(_farewells):
+    for _farewell, count in reversed(_farewells):
         there.update(count(user))
     return dict(there)
 
 
 def delete_account(user: User, *, by: User | None = None) -> dict[str, int]:
-    """The person is gone, with everything that was theirs: rows and files. Returns how many of what."""
+    """Delete the person with all their rows and files. Return what was deleted, as numbers by noun."""
     security_log.record(Action.DELETED, who=user, by=by)
     gone = Counter[str]()
-    # What was registered last builds on what was registered first.
-    for farewell, _ in reversed(_farewells):
+    # Apps that registered later build on those that registered earlier.
+    for farewell, _count in reversed(_farewells):
         gone.update(farewell(user))
     User.objects.filter(pk=user.pk).delete()
     return dict(gone)
@@ -94,12 +117,13 @@ def is_last_administrator(user: User) -> bool:
 
 
 def deactivate(user: User, *, by: User | None = None) -> dict[str, int]:
-    """The person can no longer sign in, and nothing goes on in their name. Returns what was ended; LastAdministrator.
+    """Keep the person from signing in, and end their sessions, tokens and jobs. Return what ended, by noun.
 
-    Sessions and tokens are ended for good, and what they have made stays as it is.
+    Sessions and tokens end for good. What the person has made stays. Raises LastAdministrator.
     """
     if is_last_administrator(user):
-        raise LastAdministrator(f"{user} is the only administrator here: make somebody else one first.")
+        message = _("%(person)s is the only administrator here. Make somebody else an administrator first.")
+        raise LastAdministrator(message % {"person": user})
     ended = Counter[str]()
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(is_active=False)
@@ -113,14 +137,14 @@ def deactivate(user: User, *, by: User | None = None) -> dict[str, int]:
 
 
 def activate(user: User, *, by: User | None = None) -> None:
-    """The person can sign in again, with the password that they had."""
+    """Let the person sign in again, with the same password as before."""
     User.objects.filter(pk=user.pk).update(is_active=True)
     security_log.record(Action.ACTIVATED, who=user, by=by)
     user.refresh_from_db()
 
 
 def _end_sessions(user: User) -> int:
-    """Their sessions are over; how many. Whose a session is stands only in what it holds."""
+    """End the person's sessions and return how many. Only the content of a session says whose it is."""
     theirs = [
         session.pk
         for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
@@ -132,33 +156,33 @@ def _end_sessions(user: User) -> int:
 
 
 def delete_own_account(user: User, *, password: str) -> dict[str, int]:
-    """The person has deleted themselves, as `delete_account` does; WrongPassword, LastAdministrator."""
+    """Delete the person's own account after checking the password. Raises WrongPassword, LastAdministrator."""
     if not user.check_password(password):
-        raise WrongPassword("That is not your password; nothing was deleted.")
+        raise WrongPassword(_("Wrong password. Nothing was deleted."))
     if is_last_administrator(user):
         raise LastAdministrator(
-            "You are the only administrator here: make somebody else one first (Admin, Users); nothing was deleted."
+            _(
+                "You are the only administrator here. Make somebody else an administrator first (Admin, Users). "
+                "Nothing was deleted."
+            )
         )
     return delete_account(user)
 
 
-def plural(noun: str) -> str:
-    return {"corpus": "corpora"}.get(noun, noun + "s")
-
-
 def counted(things: Mapping[str, int]) -> str:
-    """In words: "2 corpora, 1,200 posts and 1 bot", of what there is any of; "nothing" where there is none."""
-    there = [(noun, number) for noun, number in things.items() if number]
-    parts = [f"{number:,} {noun if number == 1 else plural(noun)}" for noun, number in there]
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts) or "nothing"
+    """Return "2 corpora, 1,200 posts and 1 bot", leaving out zeros, or "nothing"."""
+    parts = [str(NOUNS[noun] % {"number": number, "count": f"{number:,}"}) for noun, number in things.items() if number]
+    if len(parts) < 2:
+        return "".join(parts) or _("nothing")
+    return _("%(first)s and %(last)s") % {"first": ", ".join(parts[:-1]), "last": parts[-1]}
 
 
 def terminal_account(username: str | None = None) -> User:
-    """The account for which a command works: the one named, else the first administrator, else `local`."""
+    """Return the account for which a command works: the one named, else the first administrator, else `local`."""
     if username:
         user = User.objects.filter(username=username).first()
         if user is None:
-            raise UnknownAccount(f"There is no account named {username!r}. Sign up on the page first, or leave it out.")
+            raise UnknownAccount(f"There is no account named {username!r}. Sign up in the browser first.")
         return user
     administrator = User.objects.filter(is_superuser=True, is_active=True).order_by("-is_founder", "pk").first()
     if administrator is not None:

@@ -1,4 +1,4 @@
-"""Where a person is signed in: seen, and ended."""
+"""List and end the sessions of a person."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from botfactory.accounts.models import User
 
 
 def sessions_of(user: User) -> list[UserSession]:
-    """The person's sessions that are still alive, the newest first; those that are over are forgotten."""
+    """Return the person's live sessions, newest first, and delete the records of ended ones."""
     found: list[UserSession] = UserSession.objects.purge_and_list(user)
     return sorted(found, key=lambda session: session.created_at, reverse=True)
 
 
 def end_others(user: User, *, keep: str | None, number: int | None = None) -> int:
-    """Of the person's sessions but that with the key `keep` the one with this number is over, or without one all."""
+    """End the session with this number, or else all of the person's sessions, except the one with the key `keep`.
+
+    Return how many ended.
+    """
     ended = 0
     for session in sessions_of(user):
         if session.session_key != keep and number in (None, session.pk):

@@ -1,4 +1,4 @@
-"""Who may sign up: everybody, who has an invitation, or nobody; the very first person in any case."""
+"""Sign-up: open to everybody, to people with an invitation, or to nobody. The first person always can."""
 
 from __future__ import annotations
 
@@ -12,28 +12,39 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import HouseRules, Invitation, User
 from botfactory.accounts.rules import house_rules
 
-#: In the address of the sign-up page.
+#: The parameter in the address of the sign-up page.
 PARAMETER: Final = "invitation"
 MAX_USES: Final = 10_000
 _LONGEST: Final = 100
 
-#: Why somebody cannot sign up -> what they are told.
+#: The reason why somebody can't sign up -> the sentence that they read.
 SENTENCES: Final = {
-    "closed": "Nobody can sign up here now. Ask the administrator of this Bot Factory.",
-    "invitation_needed": "Here one signs up by invitation: ask the administrator for a link.",
-    "invitation_unknown": "This link is not one of ours: check that all of it is in the address, or ask for another.",
-    "invitation_revoked": "This invitation was taken back. Ask whoever gave it to you for another.",
-    "invitation_expired": "This invitation is no longer valid: it had a last day. Ask for another.",
-    "invitation_used": "This invitation has been used by as many people as it was for. Ask for another.",
+    "closed": gettext_lazy("This Bot Factory accepts no new accounts. Ask its administrator."),
+    "invitation_needed": gettext_lazy("You need an invitation to sign up. Ask the administrator for a link."),
+    "invitation_unknown": gettext_lazy(
+        "We don’t know this invitation. Check that you copied the whole link, or ask for another one."
+    ),
+    "invitation_revoked": gettext_lazy("This invitation was withdrawn. Ask the person who gave it to you for another."),
+    "invitation_expired": gettext_lazy("This invitation has expired. Ask for another one."),
+    "invitation_used": gettext_lazy("This invitation has already been used. Ask for another one."),
+}
+#: What `standing` returns -> how the administration shows it.
+STANDINGS: Final = {
+    "open": gettext_lazy("open"),
+    "revoked": gettext_lazy("revoked"),
+    "expired": gettext_lazy("expired"),
+    "used": gettext_lazy("used"),
 }
 
 
 class SignupRefused(Exception):
-    """A sentence for the person; `code` for programs."""
+    """A sentence for the person, and a `code` for programs."""
 
     def __init__(self, code: str) -> None:
         super().__init__(SENTENCES[code])
@@ -46,14 +57,14 @@ class BadInvitation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewInvitation:
-    """`text` goes into the link. It is known now and never again, hence kept out of the repr."""
+    """An invitation with the secret `text` of its link, which is only known now. The repr leaves it out."""
 
     invitation: Invitation
     text: str = field(repr=False)
 
 
 def require_way_in(text: str) -> None:
-    """Returns where somebody who shows this invitation, or none (""), may sign up; SignupRefused otherwise."""
+    """Raise SignupRefused unless somebody with this invitation, or with none (""), can sign up."""
     rules = house_rules()
     if rules.is_signup_open:
         return
@@ -69,7 +80,7 @@ def require_way_in(text: str) -> None:
 
 
 def standing(invitation: Invitation) -> str:
-    """`open`, `revoked`, `expired` or `used`."""
+    """Return `open`, `revoked`, `expired` or `used`."""
     if invitation.revoked_at is not None:
         return "revoked"
     if invitation.expires_at is not None and invitation.expires_at <= timezone.now():
@@ -78,9 +89,9 @@ def standing(invitation: Invitation) -> str:
 
 
 def claim(text: str) -> Invitation | None:
-    """One use of the invitation is taken, where one is needed; SignupRefused where none is left.
+    """Take one use of the invitation, if one is needed. Raises SignupRefused if none is left.
 
-    To be called in the transaction that makes the account: of two at once who want the last use one is refused.
+    Call it in the transaction that creates the account. If two people want the last use at once, one is refused.
     """
     require_way_in(text)
     if house_rules().is_signup_open:
@@ -93,11 +104,11 @@ def claim(text: str) -> Invitation | None:
 
 
 def invite(*, by: User | None, note: str = "", uses: int = 1, expires_at: datetime | None = None) -> NewInvitation:
-    """There is one more invitation; BadInvitation for numbers and dates that do not do."""
+    """Create an invitation. Raises BadInvitation for an invalid number or date."""
     if not 1 <= uses <= MAX_USES:
-        raise BadInvitation(f"An invitation is for 1 to {MAX_USES:,} people.")
+        raise BadInvitation(_("An invitation is for 1 to %(most)s people.") % {"most": f"{MAX_USES:,}"})
     if expires_at is not None and expires_at <= timezone.now():
-        raise BadInvitation("An invitation has to end in the future: choose a later time, or none.")
+        raise BadInvitation(_("An invitation must expire in the future. Choose a later time, or none."))
     text = secrets.token_urlsafe(24)
     invitation = Invitation.objects.create(
         digest=_digest(text), by=by, note=note.strip()[:200], uses=uses, expires_at=expires_at
@@ -106,12 +117,12 @@ def invite(*, by: User | None, note: str = "", uses: int = 1, expires_at: dateti
 
 
 def path_of(new: NewInvitation) -> str:
-    """The path of the link, for behind the address of this installation."""
+    """Return the path of the link, without the address of this installation."""
     return f"{reverse('account_signup')}?{urlencode({PARAMETER: new.text})}"
 
 
 def revoke(invitation: Invitation) -> Invitation:
-    """Nobody signs up with it any more; who has stays."""
+    """Revoke the invitation. People who signed up with it stay."""
     Invitation.objects.filter(pk=invitation.pk, revoked_at=None).update(revoked_at=timezone.now())
     invitation.refresh_from_db()
     return invitation
@@ -122,5 +133,5 @@ def _find(text: str) -> Invitation | None:
 
 
 def _digest(text: str) -> str:
-    """Keyed with SECRET_KEY, of which the database knows nothing. The text is random: one round is enough."""
+    """Return the digest, keyed with SECRET_KEY, which isn't in the database. The text is random: one round does."""
     return salted_hmac("botfactory.accounts.signup", text, algorithm="sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The administration's site. Nobody signs in, signs out or changes a password in it: the product has pages for that."""
+"""The site of the administration. People sign in and change passwords on the product's own pages instead."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts import two_factor
 
-NOT_YOURS: Final = "This page is for administrators. If you need it, ask one to give you access."
-SET_UP_TWO_FACTOR: Final = "Administrators here need two-factor sign-in. Set it up to open the administration."
+NOT_YOURS: Final = _("This page is for administrators. If you need it, ask one to give you access.")
+SET_UP_TWO_FACTOR: Final = _("Administrators here need two-factor sign-in. Set it up to open the administration.")
 
 
 class HouseSite(AdminSite):
-    site_header = site_title = "Bot Factory administration"
+    site_header = site_title = _("Bot Factory administration")
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and not two_factor.is_missing(request.user)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Django's own, which would send whoever may not look to a sign-in form of the administration."""
+        """Turn strangers away ourselves. Django would show them a sign-in form of the administration."""
         guarded = super().admin_view(view, cacheable)
 
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -34,7 +35,7 @@ class HouseSite(AdminSite):
         return update_wrapper(inner, guarded)
 
     def turn_away(self, request: HttpRequest) -> HttpResponse:
-        """Sends the person where they can get in: to the sign-in page, or to set up two-factor; 403 for all others."""
+        """Redirect to the sign-in page or to setting up two-factor, whichever lets the person in, or answer 403."""
         if not request.user.is_authenticated:
             response: HttpResponse = secure_admin_login(self.index)(request)
             return response
@@ -44,7 +45,7 @@ class HouseSite(AdminSite):
         return redirect("mfa_index")
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Accepts no password, whoever asks: not even an administrator becomes somebody else here."""
+        """Accept no password. Not even an administrator can become somebody else here."""
         return redirect("admin:index") if self.has_permission(request) else self.turn_away(request)
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""What stands between a right password and being signed in, where it is not as allauth has it."""
+"""The steps between a correct password and being signed in that differ from those of allauth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from allauth.account.stages import EmailVerificationStage
 
 
 class ConfirmAddress(EmailVerificationStage):  # type: ignore[misc]
-    """An address has to be confirmed; who signed up before there was mail, and gave none, comes in without."""
+    """Require a confirmed address, except from people who signed up without one before mail was set up."""
 
     def handle(self) -> Any:
         if not self.login.signup and not EmailAddress.objects.filter(user=self.login.user).exists():

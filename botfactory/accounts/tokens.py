@@ -1,4 +1,4 @@
-"""API tokens: made for a program, shown once, revoked. What is stored of one opens nothing."""
+"""API tokens: created for a program, shown once, revoked. What we store of a token gives no access."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from typing import Any, Final, Literal, get_args
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.accounts import security_log, two_factor
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.security_log import Action
 
-#: In front of each token, so that people and secret scanners see what it is.
+#: The start of each token, so that people and secret scanners recognise it.
 MARK = "bf"
-#: What a token may: read what its owner sees, change it, and what only administrators may.
+#: What a token may do: read what its owner sees, change it, and administer.
 Scope = Literal["read", "write", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 DEFAULT_SCOPES: Final[tuple[Scope, ...]] = ("read", "write")
-#: Of one person, revoked and expired ones not counted.
+#: The most tokens of one person, not counting revoked and expired ones.
 MAX_TOKENS = 50
 LONGEST_NAME = 80
-#: A write for each request would be many.
+#: How often `last_used_at` is written, because writing it for each request would be too much.
 _USED_EVERY = timedelta(minutes=1)
 _PREFIX_BYTES = 6
 _SECRET_BYTES = 32
@@ -35,7 +37,7 @@ _SHAPE = re.compile(rf"{MARK}_([0-9a-f]{{{2 * _PREFIX_BYTES}}})_([0-9a-f]{{{2 * 
 
 
 class TokenError(Exception):
-    """A sentence for the person; `code` for programs, and in `param` what was wrong."""
+    """A sentence for the person. Programs get `code`, and in `param` the field that was wrong."""
 
     code = "token_error"
 
@@ -50,32 +52,32 @@ class TooManyTokens(TokenError):
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """`text` is what the program sends. It is known now and never again, hence kept out of the repr."""
+    """A token with the secret `text` that the program sends, which is only known now. The repr leaves it out."""
 
     token: ApiToken
     text: str = field(repr=False)
 
 
 def tokens_for_user(user: Any) -> QuerySet[ApiToken]:
-    """The tokens that `user` may see: their own that are not revoked."""
+    """Return the tokens that `user` may see: their own ones that aren't revoked."""
     if not user.is_authenticated or not user.is_active:
         return ApiToken.objects.none()
     return ApiToken.objects.filter(owner=user, revoked_at=None)
 
 
 def token_for_user(user: Any, token_id: uuid.UUID) -> ApiToken:
-    """The token; ApiToken.DoesNotExist for a stranger as for an id that was never given out."""
+    """Return the token. Raises ApiToken.DoesNotExist for a stranger's token as for an unknown id."""
     return tokens_for_user(user).get(pk=token_id)
 
 
 def scopes_for(user: User) -> frozenset[Scope]:
-    """All that a token of the person can have; see `two_factor.is_missing` for administrators who have no `admin`."""
+    """Return the scopes that a token of the person can have. Without two-factor, `admin` may be missing."""
     may_administer = user.is_superuser and not two_factor.is_missing(user)
     return frozenset(scope for scope in SCOPES if scope != "admin" or may_administer)
 
 
 def scopes_of(token: ApiToken) -> frozenset[Scope]:
-    """What the token may now: who is an administrator no longer has none that are for administrators."""
+    """Return the scopes that the token has now. `admin` goes when its owner stops being an administrator."""
     return scopes_for(token.owner) & frozenset(token.scopes)
 
 
@@ -87,26 +89,37 @@ def create_token(
     scopes: Collection[str] = DEFAULT_SCOPES,
     within: Collection[Scope] = SCOPES,
 ) -> NewToken:
-    """The person has one more token. TokenError for a name, a date or scopes that do not do, and above MAX_TOKENS.
+    """Create a token. Raises TokenError for an invalid name, date or scope, and TooManyTokens above MAX_TOKENS.
 
-    `within` are the scopes of what makes it: no token makes one that may more than itself.
+    `within` are the scopes of the session or token that asks. A token can't create one with more scopes than its own.
     """
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME:
-        raise TokenError(f"Give the token a name of at most {LONGEST_NAME} characters: what will use it.", "name")
+        message = ngettext(
+            "Give the token a name of at most %(most)s character. Say what will use it.",
+            "Give the token a name of at most %(most)s characters. Say what will use it.",
+            LONGEST_NAME,
+        )
+        raise TokenError(message % {"most": LONGEST_NAME}, "name")
     if expires_at is not None and expires_at <= timezone.now():
-        raise TokenError("A token has to expire in the future: choose a later time, or none.", "expires_at")
+        raise TokenError(_("A token must expire in the future. Choose a later time, or none."), "expires_at")
     chosen = [scope for scope in SCOPES if scope in scopes]
     if not chosen or len(chosen) < len(set(scopes)):
-        raise TokenError(f"Choose what the token may: one or more of {', '.join(SCOPES)}.", "scopes")
+        message = _("Choose what the token can do: one or more of %(scopes)s.")
+        raise TokenError(message % {"scopes": ", ".join(SCOPES)}, "scopes")
     if "admin" in chosen and not owner.is_superuser:
-        raise TokenError("Only an administrator's token can have the scope admin.", "scopes")
+        raise TokenError(_("Only an administrator’s token can have the scope admin."), "scopes")
     if "admin" in chosen and two_factor.is_missing(owner):
-        raise TokenError(f"{two_factor.NEEDED} Then make the token.", "scopes")
+        raise TokenError(f"{two_factor.NEEDED} {_('Then create the token.')}", "scopes")
     if not set(chosen) <= set(within):
-        raise TokenError("A token can only make tokens that may no more than itself.", "scopes")
+        raise TokenError(_("A token can’t create a token with more scopes than its own."), "scopes")
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MAX_TOKENS:
-        raise TooManyTokens(f"You have {MAX_TOKENS} tokens, which is the most: revoke one that is no longer used.")
+        message = ngettext(
+            "You can have at most %(most)s token. Revoke one that you no longer use.",
+            "You can have at most %(most)s tokens. Revoke one that you no longer use.",
+            MAX_TOKENS,
+        )
+        raise TooManyTokens(message % {"most": MAX_TOKENS})
     prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_hex(_SECRET_BYTES)
     token = ApiToken.objects.create(
         owner=owner,
@@ -129,13 +142,13 @@ def revoke_token(token: ApiToken, *, by: User | None = None) -> ApiToken:
 
 
 def find_token(text: str) -> ApiToken | None:
-    """The token; None for an unknown, expired or revoked one, or where its owner was deactivated."""
+    """Return the token, or None if it is unknown, expired or revoked, or if its owner is deactivated."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         return None
     prefix, secret = shape.groups()
     token = usable(ApiToken.objects.filter(prefix=prefix)).select_related("owner").first()
-    # Also computed where there is none, so that the time of the answer tells nothing.
+    # Computed even for an unknown token, so that the time of the answer gives nothing away.
     matches = constant_time_compare(_digest(prefix, secret), token.digest if token else "")
     if token is None or not matches:
         return None
@@ -146,23 +159,23 @@ def find_token(text: str) -> ApiToken | None:
 
 
 def token_of_header(authorization: str) -> ApiToken | None:
-    """The token that the header `Authorization: Bearer TOKEN` holds, None for anything else."""
+    """Return the token in a header `Authorization: Bearer TOKEN`, or None for anything else."""
     scheme, _, text = authorization.strip().partition(" ")
     return find_token(text.strip()) if scheme.lower() == "bearer" else None
 
 
 def user_of_token(text: str) -> User | None:
-    """Whose token it is, whatever it may."""
+    """Return the owner of the token, whatever its scopes."""
     token = find_token(text)
     return token.owner if token else None
 
 
 def usable(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
-    """Those of the tokens that open something now."""
+    """Return those of the tokens that work now."""
     unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return tokens.filter(unexpired, revoked_at=None, owner__is_active=True)
 
 
 def _digest(prefix: str, secret: str) -> str:
-    """Keyed with SECRET_KEY, of which the database knows nothing. The secret is random: one round is enough."""
+    """Return the digest, keyed with SECRET_KEY, which isn't in the database. The secret is random: one round does."""
     return salted_hmac(f"botfactory.accounts.tokens.{prefix}", secret, algorithm="sha256").hexdigest()

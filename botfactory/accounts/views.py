@@ -15,6 +15,8 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -29,7 +31,7 @@ from botfactory.accounts.models import ApiToken, User
 @require_http_methods(["GET", "POST"])
 @confirmed
 def token_list(request: HttpRequest) -> HttpResponse:
-    """One's own tokens. A new one is in the answer to its making and in no other: it is kept nowhere."""
+    """List the person's tokens, and create one. Only this answer contains the new token, and nothing stores it."""
     owner = cast(User, request.user)
     form = TokenForm(request.POST if request.method == "POST" else None, owner=owner)
     context: dict[str, Any] = {}
@@ -52,7 +54,7 @@ def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
         token = tokens.revoke_token(tokens.token_for_user(request.user, token_id))
     except ApiToken.DoesNotExist:
         raise Http404("There is no such token.") from None
-    messages.success(request, f"{token.name} is revoked: what used it has no access any more.")
+    messages.success(request, _("Revoked “%(token)s”. Programs that use it no longer have access.") % {"token": token})
     return redirect("tokens")
 
 
@@ -60,7 +62,7 @@ def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """All that one can look after in one's account, with how it stands."""
+    """Show what the person can manage in their account, with its current state."""
     user = cast(User, request.user)
     codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
     most, used = limits.limits_of(user).as_dict(), limits.usage_of(user).as_dict()
@@ -81,17 +83,21 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def end_sessions(request: HttpRequest, number: int | None = None) -> HttpResponse:
-    """One other session of the person, or all others."""
+    """End one other session of the person, or all others."""
     ended = sessions.end_others(cast(User, request.user), keep=request.session.session_key, number=number)
     if number is not None and not ended:
         raise Http404("There is no such session.")
-    messages.success(request, f"{ended} session{'s' if ended != 1 else ''} ended." if ended else "There is no other.")
+    if ended:
+        told = ngettext("Ended %(count)s session.", "Ended %(count)s sessions.", ended) % {"count": ended}
+    else:
+        told = _("You aren’t signed in anywhere else.")
+    messages.success(request, told)
     return redirect("usersessions_list")
 
 
 @never_cache
 def password_reset(request: HttpRequest) -> HttpResponse:
-    """By mail; where none is sent, whom to ask."""
+    """Send a reset link by mail, or say who to ask if this installation sends no mail."""
     if settings.MAIL_SERVER is None:
         return render(request, "accounts/ask_for_password.html")
     response: HttpResponse = allauth_views.password_reset(request)
@@ -106,13 +112,16 @@ def delete_account(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         user = cast(User, request.user)
         try:
-            # Counts wrong passwords as signing in does.
+            # Count wrong passwords, as signing in does.
             get_adapter(request).reauthenticate(user, form.cleaned_data["password"])
             gone = services.delete_own_account(user, password=form.cleaned_data["password"])
         except (ValidationError, services.AccountError) as error:
             form.add_error(None, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
         else:
             logout(request)
-            messages.success(request, f"Your account is deleted. With it went {services.counted(gone)}.")
+            told = (
+                _("Your account is deleted, with %(things)s.") if any(gone.values()) else _("Your account is deleted.")
+            )
+            messages.success(request, told % {"things": services.counted(gone)})
             return redirect("dashboard")
     return render(request, "accounts/delete.html", {"form": form}, status=400 if form.is_bound else 200)

@@ -141,7 +141,7 @@ def _challenge(scope: str = "") -> dict[str, str]:
 
 def _missing(scope: Scope, access: Access) -> str:
     if scope == "admin" and access.user.is_superuser and two_factor.is_missing(access.user):
-        return two_factor.NEEDED
+        return str(two_factor.NEEDED)
     if access.token is None or (scope == "admin" and not access.user.is_superuser):
         return "This is for administrators."
     return f"This token lacks the scope {scope}: make one with it under /tokens/."

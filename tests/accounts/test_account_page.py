@@ -50,8 +50,8 @@ def test_the_page_gathers_what_there_is_to_look_after(alice: User) -> None:
     for path in ("email/", "password/change/", "2fa/", "sessions/"):
         assert f'href="/accounts/{path}"' in page
     assert 'href="/tokens/"' in page and 'href="/account/delete"' in page
-    assert "alice@example.org" in page and "signed in at 1 place" in page and "12,345" in page
-    row = re.search(r"corpora</th><td class=\"num\">(\d+)</td><td class=\"num\">(\d+)</td>", page)
+    assert "alice@example.org" in page and "Signed in on 1 browser" in page and "12,345" in page
+    row = re.search(r"Corpora</th><td class=\"num\">(\d+)</td><td class=\"num\">(\d+)</td>", page)
     assert row and row.groups() == ("0", "7")
     assert 'href="/account/"' in client.get("/").content.decode()
     assert Client().get("/account/")["Location"].startswith("/accounts/login/")
@@ -61,7 +61,7 @@ def test_a_person_sees_and_ends_their_own_sessions(alice: User, bob: User) -> No
     here, phone, other = sign_in("alice", "Here"), sign_in("alice", "Phone <b>"), sign_in("alice", "Other")
     theirs = sign_in("bob", "Of bob")
     page = here.get("/accounts/sessions/").content.decode()
-    assert "This one" in page and "Phone &lt;b&gt;" in page and "Other" in page and "Of bob" not in page
+    assert "This browser" in page and "Phone &lt;b&gt;" in page and "Other" in page and "Of bob" not in page
     numbers = {session.user_agent: session.pk for session in UserSession.objects.all()}
     for nobodys in (numbers["Of bob"], numbers["Here"], 999_999):
         assert here.post(f"/account/sessions/{nobodys}/end").status_code == 404
@@ -69,9 +69,9 @@ def test_a_person_sees_and_ends_their_own_sessions(alice: User, bob: User) -> No
     assert here.post(f"/account/sessions/{numbers['Phone <b>']}/end").status_code == 302
     assert (is_in(phone), is_in(other), is_in(here)) == (False, True, True)
     page = here.post("/account/sessions/end", follow=True).content.decode()
-    assert "1 session ended" in page and "There is no other session" in page
+    assert "Ended 1 session." in page and "You aren’t signed in anywhere else." in page
     assert (is_in(other), is_in(here), is_in(theirs)) == (False, True, True)
-    assert "There is no other." in here.post("/account/sessions/end", follow=True).content.decode()
+    assert "You aren’t signed in anywhere else." in here.post("/account/sessions/end", follow=True).content.decode()
     assert here.get("/account/sessions/end").status_code == 405
     assert Client().post("/account/sessions/end")["Location"].startswith("/accounts/login/")
 
@@ -95,7 +95,7 @@ def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes
     page = client.post("/accounts/2fa/totp/activate/", {"code": code(secret[1])}, follow=True).content.decode()
     codes = re.findall(r"\b[0-9a-z]{8}\b", client.get("/accounts/2fa/recovery-codes/download/").content.decode())
     assert len(codes) == 10
-    assert "on, 10 recovery codes left" in client.get("/account/").content.decode()
+    assert "On, 10 recovery codes left" in client.get("/account/").content.decode()
     second = Client()
     asked = second.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, follow=True)
     assert 'name="code"' in asked.content.decode() and not is_in(second)
@@ -103,7 +103,7 @@ def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes
     assert not is_in(second)
     second.post("/accounts/2fa/authenticate/", {"code": codes[0]})
     assert is_in(second)
-    assert "on, 9 recovery codes left" in second.get("/account/").content.decode()
+    assert "On, 9 recovery codes left" in second.get("/account/").content.decode()
 
 
 def test_addresses_are_added_put_first_and_removed(alice: User) -> None:

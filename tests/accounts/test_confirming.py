@@ -84,7 +84,7 @@ def test_two_factor_is_switched_off_and_its_codes_are_shown_only_once_it_is_conf
 def test_guessing_the_password_to_delete_the_account_is_limited(alice: User) -> None:
     client = signed_in(alice)
     pages = [client.post("/account/delete", {"password": "not it"}).content.decode() for _ in range(6)]
-    assert ["That is not your password" in page for page in pages] == [True] * 5 + [False]
+    assert ["Wrong password" in page for page in pages] == [True] * 5 + [False]
     assert "Too many failed attempts" in pages[-1]
     assert "Too many failed attempts" in client.post("/account/delete", {"password": PASSWORD}).content.decode()
     assert User.objects.filter(pk=alice.pk).exists()

@@ -240,7 +240,7 @@ def test_waiting_trainings_count_as_they_are_estimated(alice: User, settings: An
 
     came = all_at_once(train, times=5)
     assert refusals(came) == 3
-    with pytest.raises(LimitReached, match=r"Yours count 10.*would take about 5"):
+    with pytest.raises(LimitReached, match=r"You have used 10.*would take about 5"):
         train()
     services.cancel(Job.objects.filter(state=State.QUEUED)[0])
     train()
@@ -304,7 +304,7 @@ def test_the_administrator_sees_what_counts_and_changes_it(admin: User, alice: U
     desk = signed_in(admin)
     address = f"/admin/accounts/user/{alice.pk}/change/"
     page = desk.get(address)
-    assert "queued jobs 1" in page.content.decode()
+    assert "Waiting jobs: 1" in page.content.decode()
     form = {name: value for name, value in page.context["adminform"].form.initial.items() if value is not None}
     form |= {"date_joined_0": f"{alice.date_joined:%Y-%m-%d}", "date_joined_1": "00:00:00", "limits-TOTAL_FORMS": "1"}
     form |= {"limits-INITIAL_FORMS": "0", "limits-0-user": str(alice.pk), "limits-0-queued_jobs": "1"}

@@ -1,4 +1,4 @@
-"""`{{ user_agent|browser }}`: "Firefox on Linux"."""
+"""The filter `{{ user_agent|browser }}`, which gives "Firefox on Linux"."""
 
 from __future__ import annotations
 
