@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,8 +35,21 @@ def access_of(request: HttpRequest) -> Access:
 
 
 def person(request: HttpRequest) -> User:
-    """Who asks: signed in or with a token, and active."""
+    """Return who asks: signed in or with a token, and active."""
     return access_of(request).user
+
+
+def identify(request: HttpRequest, ways: Iterable[Callable[[HttpRequest], Any]]) -> Access | None:
+    """Return the access by the first way that the caller uses, None if none; ApiError if it isn't allowed.
+
+    It's remembered for this request, so that asking the same way again counts no second request.
+    """
+    for way in ways:
+        access: Access | None = way(request)
+        if access is not None:
+            request.identified = (way, access)  # type: ignore[attr-defined]
+            return access
+    return None
 
 
 def require_confirmed(request: HttpRequest) -> None:
@@ -60,6 +74,9 @@ class _Way(AuthBase, ABC):
         return self.scope or ("read" if method in READING else "write")
 
     def __call__(self, request: HttpRequest) -> Access | None:
+        way, known = getattr(request, "identified", (None, None))
+        if way is self:
+            return known
         access = self.identify(request)
         if access is None:
             return None

@@ -58,8 +58,8 @@ def answer_once(
 ) -> HttpResponseBase:
     """The answer of `work`, or the one that was kept where the same key did it before.
 
-    With `in_one_transaction` the work and its kept answer are committed together or not at all. ApiError 422 for the
-    key of another request, 409 for one that is still being answered.
+    With `in_one_transaction` the work and its kept answer are committed together or not at all; an answer that is an
+    error commits nothing. ApiError 422 for the key of another request, 409 for one that is still being answered.
     """
     key = request.headers[HEADER]
     if not _SANE.fullmatch(key):
@@ -78,6 +78,8 @@ def answer_once(
                 if not mine.update(status=answer.status_code, body=text) and in_one_transaction:
                     raise _busy()
                 return answer
+            if in_one_transaction and answer.status_code >= 400:
+                transaction.set_rollback(True)
     except BaseException:
         mine.delete()
         raise

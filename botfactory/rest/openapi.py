@@ -27,7 +27,6 @@ WHAT: Final = {
     500: "Something went wrong here.",
     503: "The server is busy; `Retry-After` says for how many seconds to wait.",
 }
-_BODY = ("body", "form", "file")
 
 
 class Document(OpenAPISchema):
@@ -50,7 +49,7 @@ class Document(OpenAPISchema):
 
     def operation_details(self, operation: Operation) -> dict[str, Any]:
         details: dict[str, Any] = super().operation_details(operation)
-        body = any(model.__ninja_param_source__ in _BODY for model in operation.models)
+        body = "requestBody" in details
         writes = "POST" in operation.methods
         statuses = {401, 403, 422, 429, 500}
         statuses |= {404} if "{" in operation.path else set()
@@ -74,10 +73,10 @@ class Document(OpenAPISchema):
             entry[type(way).__name__] = [way.scope_for(operation.methods[0])]
         return security
 
-    def _extract_parameters(self, model: Any) -> list[dict[str, Any]]:
-        parameters: list[dict[str, Any]] = super()._extract_parameters(model)
+    def operation_parameters(self, operation: Operation) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().operation_parameters(operation)
         for parameter in parameters:
-            # Of a schema examples are a list, of a parameter an object.
+            # In a schema, examples are a list; in a parameter, an object.
             parameter.pop("examples", None)
         return parameters
 

@@ -287,6 +287,40 @@ def test_the_interactive_page_runs_nothing_inline_and_nothing_of_others(client: 
     assert "script-src 'self'" in page["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("wrong", [{"name": "late", "expires_at": "2000-01-01T00:00:00Z"}, {"name": 5}, {}])
+def test_a_refused_request_leaves_its_key_free(alice: User, wrong: dict[str, str]) -> None:
+    program = Program(alice)
+    assert program.post("/tokens", wrong, Idempotency_Key="once").status_code == 422
+    assert not KeptAnswer.objects.exists()
+    assert program.post("/tokens", NEW, Idempotency_Key="once").status_code == 201
+
+
+@pytest.mark.parametrize("error", [tokens.TooManyTokens("You have enough."), RuntimeError("broken")])
+def test_a_request_that_fails_after_it_wrote_leaves_nothing(
+    alice: User, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    program, create = Program(alice), tokens.create_token
+
+    def create_and_fail(**values: Any) -> None:
+        create(**values)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "create_token", create_and_fail)
+        assert program.post("/tokens", NEW, Idempotency_Key="once").status_code in (409, 500)
+    assert [token.name for token in ApiToken.objects.all()] == ["program"] and not KeptAnswer.objects.exists()
+    assert program.post("/tokens", NEW, Idempotency_Key="once").status_code == 201
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "once"}])
+def test_each_request_counts_once(alice: User, headers: dict[str, str]) -> None:
+    forget_pace(alice)
+    program, cache = Program(alice), caches[rate_limit.CACHE]
+    minutes = [int(timezone.now().timestamp() // 60) + later for later in (0, 1)]
+    assert program.post("/tokens", NEW, **headers).status_code == 201
+    assert sum(cache.get(f"requests:{alice.pk}:{minute}", 0) for minute in minutes) == 1
+
+
 def test_expired_answers_are_removed(alice: User) -> None:
     program = Program(alice)
     program.post("/tokens", NEW, Idempotency_Key="old")
