@@ -235,7 +235,7 @@ def test_the_text_of_a_token_is_told_once_and_kept_nowhere(alice: User) -> None:
 def test_above_the_most_tokens_there_is_none_more(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "MAX_TOKENS", 1)
     program = Program(alice)
-    assert "revoke one" in require_error(program.post("/tokens", NEW), 409, "limit_reached")
+    assert "Revoke one" in require_error(program.post("/tokens", NEW), 409, "limit_reached")
     assert ApiToken.objects.count() == 1
 
 
