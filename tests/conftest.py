@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -19,23 +20,22 @@ from pytest_django import DjangoDbBlocker
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
-from tests import kept_learners, shortcuts
+from tests import groups, kept_learners, shortcuts
 
 # On a busy machine an example may take long; what hangs is found by the tests that say so.
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
 PASSWORD = "correct horse battery"
-#: Folders whose tests share one product, and last longest.
-TOGETHER = ("e2e", "whole")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the tests, a file's are in one of them, as are those of one product, which come first."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
-    items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
+    items.sort(key=lambda item: groups.place_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Groups:
+    return groups.Groups(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
