@@ -14,6 +14,7 @@ from botfactory.desk import ReadOnlyAdmin
 from tweets import deletion, opt_out
 from tweets.forms import OptOutForm
 from tweets.models import AuditEntry, Corpus, OptOut
+from tweets.sources.registry import network_of
 
 
 @admin.register(Corpus)
@@ -102,7 +103,7 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
                 return redirect("admin:tweets_optout_changelist")
             context |= {
                 "account": account.handle,
-                "network_name": OptOut.Network(account.network).label,
+                "network_name": network_of(account.network).label,
                 "losses": opt_out.losses(account.network, account.handle),
             }
         return render(request, "admin/tweets/optout/add.html", context)

@@ -1,4 +1,4 @@
-"""`/corpora`: brought as text, by a handle or as a file; listed, got, deleted. What is in them is in reading_api."""
+"""`/corpora`: import text, an account or a file; list, get and delete corpora. reading_api shows what is in them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, BinaryIO, Final, Literal, TypeVar, cast, get_args
+from typing import Any, BinaryIO, TypeVar, cast
 
 import pydantic
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 from ninja.errors import ValidationError
-from pydantic import Field
 
 from botfactory.accounts.models import User
-from botfactory.jobs.api import JobOut, queued, told_one
+from botfactory.jobs.api import JobOut, told_one
 from botfactory.jobs.models import Job
 from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
-from botfactory.rest.schemas import VISIBLE, Input, Output, Page, Text, examples
+from botfactory.rest.schemas import Input, Page
 from botfactory.uploaded import name_of
-from tweets import costs, deletion, errors, services, whose
+from tweets import costs, deletion, errors, offered, schemas, services, whose
 from tweets.models import Corpus
-from tweets.sources.handles import Network
+from tweets.schemas import About, ColumnIn, CorpusFileIn, CorpusIn, CorpusOut, GoneOut, NewCorpusOut
 
 router = Router(tags=["corpora"])
 register_errors(
@@ -39,183 +37,11 @@ register_errors(
     }
 )
 
-Basis = Literal["own", "permission", "public"]
 AskedSchema = TypeVar("AskedSchema", bound=Input)
-
-_ID: Final = "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0"
-_EXAMPLE: Final = {
-    "id": _ID,
-    "name": "dril",
-    "state": "ready",
-    "source": "bluesky",
-    "account": "@dril.bsky.social",
-    "file_name": None,
-    "basis": "public",
-    "rules": {"keep_replies": False, "keep_reposts": False},
-    "posts_found": 2400,
-    "posts_kept": 2100,
-    "characters": 190000,
-    "dropped": {"reply": 250, "too_short": 50},
-    "stored_bytes": 410000,
-    "created_at": "2026-11-25T12:00:00.000Z",
-}
-
-
-class _About(Input):
-    """What is said of posts, however they are brought."""
-
-    basis: Basis = Field(description="Whose posts these are: your own, of somebody who permits it, a public figure's.")
-    name: Text = Field("", max_length=80, description="What the corpus is called; else by the account or the file.")
-    account: Text | None = Field(
-        None,
-        max_length=500,
-        description="Of text and files: whose posts these are, as @name of X, @name.bsky.social, @name@server or the "
-        "address of the profile. Bots are labeled as a parody of it. Needed with basis public, unless the file is an X "
-        "archive that names it.",
-    )
-    keep_replies: bool = Field(False, strict=True, description="Whether replies to others are learned from.")
-    keep_reposts: bool = Field(False, strict=True, description="Whether other people's posts that were passed on are.")
-
-
-class CorpusIn(_About):
-    """Either `text`, or `source` and `handle`."""
-
-    text: Text | None = Field(None, description="Posts, one on each line.", json_schema_extra=VISIBLE)
-    source: Network | None = Field(None, description="The network of the account.")
-    handle: Text | None = Field(None, max_length=500, description="The account: its handle, or its profile's address.")
-    confirm_cost: bool = Field(
-        False,
-        strict=True,
-        description="Of an account of X, whose posts are bought: true says Yes to what they cost. Without it you get "
-        "the error cost_not_confirmed, which names posts and dollars, and nothing is bought.",
-    )
-
-
-class CorpusFileIn(_About):
-    """The fields beside `file` in a form."""
-
-    column: Text = Field(
-        "", max_length=80, description="Of a table the column that holds the posts, of objects the field; else found."
-    )
-
-
-class ColumnIn(Input):
-    column: Text = Field(
-        min_length=1,
-        max_length=80,
-        description="The column that holds the posts, or its number.",
-        json_schema_extra=VISIBLE,
-    )
-
-    model_config = examples({"column": "text"}, base=Input.model_config)
-
-
-class CorpusOut(Output):
-    """The posts of one voice."""
-
-    id: uuid.UUID
-    name: str
-    state: Literal["importing", "ready", "failed"]
-    source: str = Field(description="text, file, x_archive, bluesky, mastodon, x, or blend (made of others).")
-    account: str | None = Field(description="Whose posts these are, where that is known.")
-    file_name: str | None
-    basis: Basis | None = Field(description="Null for what was brought before it was asked.")
-    rules: dict[str, Any] = Field(description="How the posts are cleaned.")
-    posts_found: int
-    posts_kept: int = Field(description="What is learned from, after cleaning.")
-    characters: int = Field(description="Of the kept posts.")
-    dropped: dict[str, int] = Field(description="How many posts are left out, by reason.")
-    stored_bytes: int
-    created_at: datetime
-
-    model_config = examples(_EXAMPLE)
-
-
-class NewCorpusOut(Output):
-    """The corpus, and the job that fills it."""
-
-    corpus: CorpusOut
-    job: JobOut
-
-    model_config = examples(
-        {
-            "corpus": {
-                **_EXAMPLE,
-                "state": "importing",
-                "posts_found": 0,
-                "posts_kept": 0,
-                "characters": 0,
-                "dropped": {},
-                "stored_bytes": 0,
-            },
-            "job": queued(kind="import", title="Import dril", corpus=_ID),
-        }
-    )
-
-
-class GoneOut(Output):
-    """What went with a corpus."""
-
-    posts: int
-    files: int
-    jobs: int
-
-    model_config = examples({"posts": 2400, "files": 0, "jobs": 1})
-
-
-def _json_schema() -> dict[str, Any]:
-    """Of the fields that say what is brought, those of one of the two ways are there; an account is of a network."""
-    nothing, given = {"type": "null"}, {"type": "string"}
-    text = {"text": given, "source": nothing, "handle": nothing}
-    own = {"enum": [basis for basis in get_args(Basis) if basis != "public"]}
-    return CorpusIn.model_json_schema() | {
-        "oneOf": [
-            {"required": ["text"], "properties": {**text, "basis": own}},
-            {
-                "required": ["text", "account"],
-                "properties": {**text, "basis": {"const": "public"}, "account": {**given, **VISIBLE}},
-            },
-            {
-                "required": ["source", "handle"],
-                "properties": {"text": nothing, "source": given, "handle": given, "account": nothing},
-            },
-        ]
-    }
-
-
-def _form_schema() -> dict[str, Any]:
-    schema = CorpusFileIn.model_json_schema()
-    file = {
-        "type": "string",
-        "format": "binary",
-        "minLength": 1,
-        "description": "A .txt, .csv, .json or .jsonl file or an X archive.",
-    }
-    return {**schema, "properties": {"file": file, **schema["properties"]}, "required": ["file", *schema["required"]]}
-
-
-_BODY: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": _json_schema(),
-                "examples": {
-                    "handle": {"value": {"source": "bluesky", "handle": "@dril.bsky.social", "basis": "public"}},
-                    "text": {"value": {"text": "my first post\nmy second post", "basis": "own", "name": "My posts"}},
-                    "parody": {"value": {"text": "a post\nanother post", "basis": "public", "account": "@name"}},
-                },
-            },
-            "multipart/form-data": {"schema": _form_schema()},
-        },
-    },
-    # What can be wrong with any body; the document has the rest.
-    "responses": {400: {}, 413: {}, 415: {}},
-}
 
 
 def told(corpus: Corpus) -> CorpusOut:
-    """The corpus as the API shows it."""
+    """Return the corpus as the API shows it."""
     return CorpusOut.model_validate(
         {
             "id": corpus.pk,
@@ -238,16 +64,16 @@ def told(corpus: Corpus) -> CorpusOut:
 
 @router.get("", response=Page[CorpusOut], summary="List your corpora")
 def list_corpora(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
-    """Your corpora, the newest first."""
+    """Return your corpora, newest first."""
     return page_of(services.corpora_for_user(person(request)), query, lambda rows: map(told, rows))
 
 
-@router.post("", response={202: NewCorpusOut}, summary="Bring posts", openapi_extra=_BODY)
+@router.post("", response={202: NewCorpusOut}, summary="Import posts", openapi_extra=schemas.body())
 @idempotency.slow
 def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
-    """A new corpus, whose import is queued: of `text` or of an account as JSON, or of a `file` as multipart/form-data.
+    """Create a corpus and queue its import. Send `text` or an account as JSON, or a `file` as multipart/form-data.
 
-    Posts of X cost money: without `confirm_cost` the answer is the error `cost_not_confirmed`, which says how much.
+    Posts from X cost money. Without `confirm_cost`, the answer is the error `cost_not_confirmed`, which says how much.
     """
     owner = person(request)
     if request.content_type == "multipart/form-data":
@@ -261,15 +87,15 @@ def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
 
 @router.get("/{uuid:corpus_id}", response=CorpusOut, summary="Get a corpus")
 def get_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> CorpusOut:
-    """The corpus as it is now. How far its import is, its job tells: `GET /jobs/{id}`."""
+    """Return the corpus as it is now. `GET /jobs/{id}` shows the progress of its import."""
     return told(corpus_or_404(request, corpus_id))
 
 
 @router.post("/{uuid:corpus_id}/column", response={202: JobOut}, summary="Name the column of a file")
 def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> Status[JobOut]:
-    """The import that failed with `which_column` is queued again and reads this column; the file is still here.
+    """Queue an import that failed with `which_column` again. It reads this column of the same file.
 
-    409 where no import asks for one.
+    Answers 409 if no import asks for a column.
     """
     corpus = corpus_or_404(request, corpus_id)
     with _about("column"):
@@ -278,7 +104,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> S
 
 @router.delete("/{uuid:corpus_id}", response=GoneOut, summary="Delete a corpus")
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> GoneOut:
-    """The corpus is gone with its posts, files and jobs; how many. Models that learned from it stay."""
+    """Delete the corpus with its posts, files and jobs, and return how many. Models that learned from it stay."""
     gone = deletion.delete_corpus(corpus_or_404(request, corpus_id), by=person(request))
     return GoneOut(posts=gone.posts, files=gone.files, jobs=gone.jobs)
 
@@ -293,12 +119,12 @@ def _bring_account(owner: User, asked: CorpusIn) -> Job:
     with _about("handle"):
         account = whose.account_to_bring(asked.handle, network=asked.source)
         cursor = ""
-        # The address of a profile says by itself whose network it is.
-        if account.network == "x":
+        # The address of a profile names its network, whatever `source` says.
+        if offered.is_paid(account.network):
             if not asked.confirm_cost:
                 estimate = costs.of_account(account, owner=owner)
                 costs.remember(estimate, owner)
-                message = f"{estimate} No post is bought yet: send the same again with confirm_cost true."
+                message = f"{estimate} Nothing is bought yet. To accept, send the same request with confirm_cost true."
                 raise bad_value("confirm_cost", message, code="cost_not_confirmed")
             cursor = costs.remembered_cursor(owner=owner, account=account)
         return services.import_handle(
@@ -314,7 +140,7 @@ def _bring_file(owner: User, request: HttpRequest) -> Job:
     asked = _checked(CorpusFileIn, request.POST.dict() | answers | dict.fromkeys(more))
     file = request.FILES.get("file")
     if file is None or file.file is None:
-        raise bad_value("file", "file is missing in the form: it is the file that holds the posts.", code="missing")
+        raise bad_value("file", "file is missing in the form. Send the file that contains the posts.", code="missing")
     with _about("file"):
         return services.import_file(
             owner=owner,
@@ -326,7 +152,7 @@ def _bring_file(owner: User, request: HttpRequest) -> Job:
         )
 
 
-def _rest(asked: _About) -> dict[str, Any]:
+def _rest(asked: About) -> dict[str, Any]:
     return {
         "basis": asked.basis,
         "name": asked.name,
@@ -336,21 +162,21 @@ def _rest(asked: _About) -> dict[str, Any]:
 
 
 def _is_account(asked: CorpusIn) -> bool:
-    """Whether an account is asked for, False for text. ApiError where it is neither, or both."""
+    """Return whether the request names an account; False for text. Raises ApiError for neither, or both."""
     is_account = asked.source is not None or asked.handle is not None
     if asked.text is not None:
         if is_account:
-            raise bad_value("text", "Send either text, or source and handle: they are different corpora.")
+            raise bad_value("text", "Send either text, or source and handle, but not both.")
         return False
     if not is_account:
-        message = "There are no posts in this: send text, or source and handle, or a file as multipart/form-data."
+        message = "This request has no posts. Send text, or source and handle, or a file as multipart/form-data."
         raise bad_value("text", message, code="missing")
     if asked.account is not None:
-        raise bad_value("account", "source and handle name the account already: leave account out.")
+        raise bad_value("account", "source and handle already name the account. Leave account out.")
     for name in ("source", "handle"):
         if getattr(asked, name) is None:
             raise bad_value(
-                name, f"{name} is missing in the body: an account has a source and a handle.", code="missing"
+                name, f"{name} is missing in the body. An account has a source and a handle.", code="missing"
             )
     return True
 
@@ -365,7 +191,7 @@ def _json_of(request: HttpRequest) -> Any:
 
 
 def _checked(schema: type[AskedSchema], values: Any) -> AskedSchema:
-    """What was sent as the schema has it; errors are those of any other operation."""
+    """Return the values as the schema has them; errors look like those of any other operation."""
     if not isinstance(values, dict):
         raise ApiError(422, "missing", "Send a JSON object as the body of this request, or a form with a file.")
     try:
@@ -377,7 +203,7 @@ def _checked(schema: type[AskedSchema], values: Any) -> AskedSchema:
 
 @contextmanager
 def _about(param: str) -> Iterator[None]:
-    """What a service says against it is said of this field, or of the account that was named beside it."""
+    """Turn an error of a service into one about this field, or about the account that was named beside it."""
     try:
         yield
     except errors.CorpusError as error:

@@ -14,7 +14,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.models import Job
 from tweets import errors, idle, services
 from tweets.cleaning import CleaningRules, Form, Links
-from tweets.models import Corpus
+from tweets.models import BLEND, Corpus
 from tweets.rows import insert
 from tweets.sources import base
 
@@ -45,7 +45,7 @@ class BadBlend(errors.CorpusError):
 def parts_for_user(user: Any) -> QuerySet[Corpus]:
     """What `user` may blend: their own corpora that are ready, but no blends."""
     ready = services.corpora_for_user(user).filter(state=Corpus.State.READY, posts_kept__gt=0)
-    return ready.exclude(source=services.BLEND)
+    return ready.exclude(source=BLEND)
 
 
 def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_here: bool = False) -> Job:
@@ -59,7 +59,7 @@ def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_
     if len(parts) != len(wanted):
         raise BadBlend("One of these corpora is not here, or not ready. Reload the page and choose again.")
     numbers = shares({part.pk: part.posts_kept for part in parts}, wanted)
-    corpus = Corpus(owner=owner, source=services.BLEND, basis=_basis(parts))
+    corpus = Corpus(owner=owner, source=BLEND, basis=_basis(parts))
     corpus.cleaning_rules = RULES
     corpus.name = services.corpus_name(name, " + ".join(part.name for part in parts))
     corpus.parts = [

@@ -11,13 +11,15 @@ from django.core.cache import cache
 
 from botfactory.accounts.models import User
 from botfactory.words import counted
-from tweets import errors, services
+from tweets import errors, offered, services
 from tweets.budget import MonthlyBudget
 from tweets.models import Corpus
-from tweets.sources import SourceError, SourceSettings, look_up
+from tweets.sources import SourceError, SourceSettings
 from tweets.sources.base import RateLimited
-from tweets.sources.handles import Account
+from tweets.sources.kinds import Account
+from tweets.sources.x import KIND, look_up
 from tweets.sources.x.costs import SMALLEST_PAGE, estimated_cost
+from tweets.sources.x.settings import XSettings
 
 #: How long a Yes may take; then the account is looked up, and asked about, again.
 SECONDS_TO_CONFIRM = 3600
@@ -54,7 +56,7 @@ class Estimate:
     @property
     def is_cut_by_budget(self) -> bool:
         """Whether more could be bought if the operator's budget of this month allowed it."""
-        return self.bought == self.budget_left < min(services.MAX_POSTS_OF_X, self.posts or services.MAX_POSTS_OF_X)
+        return self.bought == self.budget_left < min(KIND.max_posts, self.posts or KIND.max_posts)
 
     def __str__(self) -> str:
         """Sentences for the terminal."""
@@ -73,9 +75,9 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
 
     Raises the CorpusError that says why nothing can be brought of it.
     """
-    corpus = Corpus(source="x", handle=account.handle, owner=owner)
+    corpus = Corpus(source=KIND.name, handle=account.handle, owner=owner)
     settings = replace(
-        services.source_settings(corpus), retry_delays=_RETRY_DELAYS, timeout_seconds=_ANSWER_SECONDS, newer_than=None
+        offered.settings_for(corpus), retry_delays=_RETRY_DELAYS, timeout_seconds=_ANSWER_SECONDS, newer_than=None
     )
     left, monthly, is_personal = _budget(settings)
     try:
@@ -94,7 +96,7 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
         posts=found.posts,
         bought=bought,
         cost=estimated_cost(bought, settings),
-        look_up=settings.x_user_price,
+        look_up=settings.of(XSettings).user_price,
         budget_left=left,
         monthly_posts=monthly,
         is_personal=is_personal,
@@ -105,7 +107,7 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
 def of_newer(corpus: Corpus) -> Estimate:
     """The most that the newer posts of a corpus of X may cost. X tells how many there are only as they are bought."""
     services.require_newer(corpus)
-    settings = services.source_settings(corpus)
+    settings = offered.settings_for(corpus)
     left, monthly, is_personal = _budget(settings)
     bought = min(settings.max_posts, left)
     return Estimate(
@@ -113,7 +115,7 @@ def of_newer(corpus: Corpus) -> Estimate:
         posts=None,
         bought=bought,
         cost=estimated_cost(bought, settings),
-        look_up=settings.x_user_price,
+        look_up=settings.of(XSettings).user_price,
         budget_left=left,
         monthly_posts=monthly,
         is_personal=is_personal,
@@ -153,7 +155,7 @@ def _budget(settings: SourceSettings) -> tuple[int, int, bool]:
 
     CannotLookUp where they are too few for a single page.
     """
-    budget = settings.x_budget
+    budget = settings.budget
     assert isinstance(budget, MonthlyBudget)
     left = budget.left()
     if left < SMALLEST_PAGE:

@@ -6,54 +6,56 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.listing import ListForm
 from tweets.blend import MAX_WEIGHT
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.cleaning.rules import LONGEST_WORD, MAX_MINIMUM_CHARACTERS, MAX_WORDS
-from tweets.models import Corpus, OptOut
-from tweets.sources.handles import account_of
+from tweets.models import UPLOAD, Corpus, OptOut, network_choices
+from tweets.sources.accounts import account_of
+from tweets.sources.registry import kinds, networks
+from tweets.ways import LONGEST_TYPED, Way, ways
 
 
 class NewCorpusForm(forms.Form):
-    """One of the ways to bring posts; the page sends `way` with the field of that way."""
+    """One of the ways to import posts. The page sends `way` with the field of that way; each network has a field."""
 
-    WAYS = [
-        ("file", "A file or X archive"),
-        ("bluesky", "A Bluesky handle"),
-        ("mastodon", "A Mastodon handle"),
-        ("x", "An X handle"),
-        ("text", "Pasted text"),
-    ]
-
-    way = forms.ChoiceField(choices=WAYS)
-    name = forms.CharField(max_length=80, required=False, strip=True)
-    file = forms.FileField(required=False)
-    column = forms.CharField(max_length=80, required=False, strip=True, label="Text column")
-    text = forms.CharField(required=False, strip=False, widget=forms.Textarea)
-    bluesky = forms.CharField(max_length=500, required=False, label="Bluesky handle")
-    mastodon = forms.CharField(max_length=500, required=False, label="Mastodon handle")
-    x = forms.CharField(max_length=500, required=False, label="X handle")
-    # Of text and files: networks name the account themselves.
-    account = forms.CharField(max_length=500, required=False, label="Whose account?")
-    keep_replies = forms.BooleanField(required=False)
-    keep_reposts = forms.BooleanField(required=False)
-    # The corpus whose import failed, in whose place this one is brought.
+    way = forms.ChoiceField()
+    name = forms.CharField(max_length=80, required=False, strip=True, label=_("Name"))
+    file = forms.FileField(required=False, label=_("Your file"))
+    column = forms.CharField(max_length=80, required=False, strip=True, label=_("Text column"))
+    text = forms.CharField(required=False, strip=False, widget=forms.Textarea, label=_("Posts, one on each line"))
+    # For text and files. Networks name the account themselves.
+    account = forms.CharField(max_length=LONGEST_TYPED, required=False, label=_("Whose account?"))
+    keep_replies = forms.BooleanField(required=False, label=_("Keep replies"))
+    keep_reposts = forms.BooleanField(required=False, label=_("Keep reposts"))
+    # The corpus whose import failed and which this one replaces.
     instead = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    # Of an X handle: the estimate that was said Yes to, as `costs.signed` gives it.
+    # Of a paid network: the estimate that the person accepted, from `costs.signed`.
     confirmed = forms.CharField(max_length=4000, required=False, widget=forms.HiddenInput)
     basis = forms.ChoiceField(
         choices=Corpus.Basis.choices,
-        label="Whose posts are these?",
+        label=_("Whose posts are these?"),
         error_messages={
-            "required": "Choose whose posts you bring: it is kept with them.",
-            "invalid_choice": "Choose one of the answers on the page: it is kept with the posts.",
+            "required": _("Choose whose posts these are. Your answer is stored with them."),
+            "invalid_choice": _("Choose one of the answers on the page. Your answer is stored with the posts."),
         },
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = dict.fromkeys(Corpus(source=kind.name).way for kind in kinds())
+        self.fields["way"] = forms.ChoiceField(choices=[(name, name) for name in names], label=gettext("Source"))
+        for kind in networks().values():
+            self.fields[kind.name] = forms.CharField(
+                max_length=LONGEST_TYPED, required=False, label=gettext(kind.field)
+            )
+
     @classmethod
     def in_place_of(cls, corpus: Corpus, column: str) -> NewCorpusForm:
-        """The form with what was said of a corpus whose import failed."""
+        """Return the form with the answers for a corpus whose import failed."""
         named = {corpus.way: corpus.account} if corpus.comes_from_network else {"account": corpus.account}
         return cls(
             initial={
@@ -68,22 +70,30 @@ class NewCorpusForm(forms.Form):
             }
         )
 
+    @property
+    def ways(self) -> list[tuple[Way, bool, Any]]:
+        """The choices on the page: each with whether it's chosen, and what was typed into its field for a handle."""
+        chosen = self["way"].value() or UPLOAD
+        return [(way, way.name == chosen, self[way.name].value() or "" if way.names_account else "") for way in ways()]
+
 
 class ColumnForm(forms.Form):
-    """The answer to an import that asked which column holds the posts."""
+    """The answer to an import that asked which column contains the posts."""
 
-    column = forms.CharField(max_length=80, strip=True, label="Text column")
+    column = forms.CharField(max_length=80, strip=True, label=_("Text column"))
 
 
 class OptOutForm(forms.Form):
     """An account for the operator's list of opt-outs."""
 
-    network = forms.ChoiceField(choices=OptOut.Network.choices)
-    handle = forms.CharField(max_length=500, help_text="Such as @name, or the address of the profile.")
-    note = forms.CharField(max_length=200, required=False, help_text="Who asked, and when.")
+    network = forms.ChoiceField(choices=network_choices, label=_("Network"))
+    handle = forms.CharField(
+        max_length=LONGEST_TYPED, label=_("Handle"), help_text=_("Such as @name, or the address of the profile.")
+    )
+    note = forms.CharField(max_length=200, required=False, label=_("Note"), help_text=_("Who asked, and when."))
 
     def clean(self) -> dict[str, Any]:
-        """Adds `account`, the Account that is meant."""
+        """Add `account`, the Account that is meant."""
         data: dict[str, Any] = super().clean() or {}
         if self.errors:
             return data
@@ -93,7 +103,7 @@ class OptOutForm(forms.Form):
             self.add_error("handle", str(error))
             return data
         if OptOut.objects.filter(network=account.network, handle=account.handle.lower()).exists():
-            self.add_error("handle", "This account is on the list already.")
+            self.add_error("handle", gettext("This account is already on the list."))
         data["account"] = account
         return data
 
@@ -102,28 +112,28 @@ class CorporaForm(ListForm):
     """Which corpora the list shows."""
 
     SHOW = [
-        ("", "All posts"),
-        (Corpus.State.READY.value, "Ready"),
-        (Corpus.State.IMPORTING.value, "Importing"),
-        (Corpus.State.FAILED.value, "Import failed"),
+        ("", _("All posts")),
+        (Corpus.State.READY.value, _("Ready")),
+        (Corpus.State.IMPORTING.value, _("Importing")),
+        (Corpus.State.FAILED.value, _("Import failed")),
     ]
 
-    q = forms.CharField(max_length=200, required=False, label="Name or account")
-    state = forms.ChoiceField(choices=SHOW, required=False, label="State")
+    q = forms.CharField(max_length=200, required=False, label=_("Name or account"))
+    state = forms.ChoiceField(choices=SHOW, required=False, label=_("State"))
 
 
 class FindForm(ListForm):
-    """Which posts of a corpus are shown, and taken out or put back."""
+    """Which posts of a corpus the page shows, removes or puts back."""
 
     SHOW = [
-        ("kept", "Kept posts"),
-        ("removed", "Posts you took out"),
-        ("dropped", "Posts that cleaning dropped"),
-        ("all", "All posts"),
+        ("kept", _("Kept posts")),
+        ("removed", _("Posts you removed")),
+        ("dropped", _("Posts that cleaning dropped")),
+        ("all", _("All posts")),
     ]
 
-    q = forms.CharField(max_length=200, required=False, label="Words")
-    show = forms.ChoiceField(choices=SHOW, required=False, label="Among")
+    q = forms.CharField(max_length=200, required=False, label=_("Words"))
+    show = forms.ChoiceField(choices=SHOW, required=False, label=_("Show"))
 
     def clean_show(self) -> str:
         return str(self.cleaned_data["show"]) or "kept"
@@ -132,7 +142,9 @@ class FindForm(ListForm):
 class BlendForm(forms.Form):
     """A weight for each corpus that may be a part."""
 
-    name = forms.CharField(max_length=80, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    name = forms.CharField(
+        max_length=80, required=False, label=_("Name"), widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
 
     def __init__(self, *args: Any, corpora: Sequence[Corpus], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -151,61 +163,61 @@ class BlendForm(forms.Form):
 
 
 class RulesForm(forms.Form):
-    """Every rule of cleaning, under its own name."""
+    """Every cleaning rule, under its own name."""
 
-    keep_replies = forms.BooleanField(required=False, label="Keep replies")
-    keep_reposts = forms.BooleanField(required=False, label="Keep reposts")
-    keep_quotes = forms.BooleanField(required=False, label="Keep quotes")
-    keep_warnings = forms.BooleanField(required=False, label="Keep posts behind a content warning")
-    drop_cut = forms.BooleanField(required=False, label="Drop posts that were cut off")
-    drop_auto = forms.BooleanField(required=False, label="Drop posts that apps wrote")
+    keep_replies = forms.BooleanField(required=False, label=_("Keep replies"))
+    keep_reposts = forms.BooleanField(required=False, label=_("Keep reposts"))
+    keep_quotes = forms.BooleanField(required=False, label=_("Keep quotes"))
+    keep_warnings = forms.BooleanField(required=False, label=_("Keep posts behind a content warning"))
+    drop_cut = forms.BooleanField(required=False, label=_("Drop posts that were cut off"))
+    drop_auto = forms.BooleanField(required=False, label=_("Drop posts that apps wrote"))
     duplicates = forms.ChoiceField(
         choices=[
-            ("near", "Drop what says nearly the same"),
-            ("same", "Drop only what is equal"),
-            ("keep", "Keep them"),
+            ("near", _("Drop near-duplicates too")),
+            ("same", _("Drop only exact duplicates")),
+            ("keep", _("Keep them")),
         ],
-        label="Posts that come again",
+        label=_("Repeated posts"),
     )
     language = forms.ChoiceField(
-        choices=[("all", "Keep all languages"), ("main", "Keep the one most posts are in")], label="Languages"
+        choices=[("all", _("Keep all languages")), ("main", _("Keep only the main language"))], label=_("Languages")
     )
     minimum_characters = forms.IntegerField(
-        min_value=1, max_value=MAX_MINIMUM_CHARACTERS, label="Fewest characters of a post", widget=forms.NumberInput
+        min_value=1, max_value=MAX_MINIMUM_CHARACTERS, label=_("Minimum characters in a post"), widget=forms.NumberInput
     )
     links = forms.ChoiceField(
-        choices=[("drop", "Take them out"), ("placeholder", "Write [link] in their place"), ("keep", "Keep them")],
-        label="Links",
+        choices=[("drop", _("Remove them")), ("placeholder", _("Replace them with [link]")), ("keep", _("Keep them"))],
+        label=_("Links"),
     )
     newlines = forms.ChoiceField(
-        choices=[("keep", "Keep them"), ("space", "Put a space in their place")], label="Line breaks"
+        choices=[("keep", _("Keep them")), ("space", _("Replace them with a space"))], label=_("Line breaks")
     )
     unicode = forms.ChoiceField(
         choices=[
-            ("nfc", "Write the same letter the same way"),
-            ("nfkc", "Also make plain letters of fancy ones"),
-            ("keep", "Leave them as they are"),
+            ("nfc", _("Encode equal letters the same way")),
+            ("nfkc", _("Also turn fancy letters into plain ones")),
+            ("keep", _("Leave them as they are")),
         ],
-        label="Letters",
+        label=_("Letters"),
     )
-    unescape = forms.BooleanField(required=False, label="Turn &amp; back into &")
-    cut_quotes = forms.BooleanField(required=False, label="Cut off what is quoted after RT")
-    drop_via = forms.BooleanField(required=False, label="Cut off “via @name” at the end")
+    unescape = forms.BooleanField(required=False, label=_("Turn &amp; back into &"))
+    cut_quotes = forms.BooleanField(required=False, label=_("Remove the quoted post after “RT @name”"))
+    drop_via = forms.BooleanField(required=False, label=_("Remove “via @name” at the end"))
     banned_words = forms.CharField(
         required=False,
         max_length=MAX_WORDS * (LONGEST_WORD + 2),
-        label="Banned words",
+        label=_("Banned words"),
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "none"}),
-        help_text="One on each line. A post that holds one of them as a whole word is dropped.",
+        help_text=_("One on each line. Posts that contain one of them as a whole word are dropped."),
     )
 
     @classmethod
     def of(cls, rules: CleaningRules) -> RulesForm:
-        """The form that shows these rules."""
+        """Return the form that shows these rules."""
         return cls(initial={**rules.as_dict(), "banned_words": "\n".join(rules.banned_words)})
 
     def clean(self) -> dict[str, Any]:
-        """Adds `rules`, the CleaningRules of it all."""
+        """Add `rules`, the CleaningRules of all fields."""
         data: dict[str, Any] = super().clean() or {}
         if self.errors:
             return data

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from tweets.sources import base
 from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
-from tweets.sources.handles import Account
+from tweets.sources.kinds import Account
+from tweets.sources.registry import network_of
 
 #: For how long a read is shared.
 FRESH_SECONDS: Final = 60
@@ -80,7 +81,7 @@ def _read(key: str, account: Account, read: Callable[[], list[str]]) -> list[str
         if type(error) in ERROR_SECONDS:
             cache.set(key, {"error": error.code, "message": error.message}, ERROR_SECONDS[type(error)])
         raise
-    cache.set(key, {"texts": texts}, BOUGHT_SECONDS if account.network == "x" else FRESH_SECONDS)
+    cache.set(key, {"texts": texts}, BOUGHT_SECONDS if network_of(account.network).is_paid else FRESH_SECONDS)
     return texts
 
 
@@ -112,5 +113,5 @@ def _key(account: Account, most: int) -> str:
 
 
 def _pause_key(account: Account) -> str:
-    server = account.handle.lower().rpartition("@")[2] if account.network == "mastodon" else ""
+    server = network_of(account.network).server_of(account.handle)
     return f"live:pause:{account.network}:{hashlib.sha256(server.encode()).hexdigest()}"

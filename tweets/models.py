@@ -7,7 +7,13 @@ from django.db import models
 from django.utils import timezone
 
 from tweets.cleaning import CleaningRules
-from tweets.sources.handles import NETWORKS
+from tweets.sources.kinds import FileKind
+from tweets.sources.registry import SOURCES, is_network, kind_of, networks
+
+#: The source of a corpus that is made from others.
+BLEND = "blend"
+#: How the form calls all uploaded files, whatever source they are.
+UPLOAD = "file"
 
 
 class Corpus(models.Model):
@@ -73,15 +79,16 @@ class Corpus(models.Model):
 
     @property
     def comes_from_network(self) -> bool:
-        """Whether the posts were read from the account itself, so that newer ones can be brought."""
-        return self.source in NETWORKS
+        """Whether the posts were read from the account itself, so that newer ones can be imported."""
+        return is_network(self.source)
 
     @property
     def way(self) -> str:
-        """How its posts were brought: "file", "text", a network, "" for a blend."""
-        if self.source == "x_archive":
-            return "file"
-        return "" if self.source == "blend" else self.source
+        """The choice in the form that imports posts: "file", "text", a network, "" for a blend."""
+        if self.source not in SOURCES:
+            return ""
+        kind = kind_of(self.source)
+        return UPLOAD if isinstance(kind, FileKind) and not kind.is_pasted else kind.name
 
     @property
     def can_be_replaced(self) -> bool:
@@ -174,15 +181,15 @@ class AuditEntry(models.Model):
         return f"{self.get_action_display()}: {self.about}"
 
 
+def network_choices() -> list[tuple[str, str]]:
+    """Return the networks of the registry, for forms. Migrations hold this function and not the networks."""
+    return [(kind.name, kind.label) for kind in networks().values()]
+
+
 class OptOut(models.Model):
-    """An account that asked that no bot be made of it here: nobody can bring its posts."""
+    """An account that asked not to be made into a bot here: nobody can import its posts."""
 
-    class Network(models.TextChoices):
-        BLUESKY = "bluesky", "Bluesky"
-        MASTODON = "mastodon", "Mastodon"
-        X = "x", "X"
-
-    network = models.CharField(max_length=16, choices=Network.choices)
+    network = models.CharField(max_length=16, choices=network_choices)
     # In lower case, without @ in front, as in Corpus.
     handle = models.CharField(max_length=320)
     note = models.CharField(max_length=200, blank=True)

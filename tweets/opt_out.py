@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet, Sum
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import audit, deletion, made_from, services
-from tweets.models import AuditEntry, Corpus, OptOut
+from tweets import audit, deletion, made_from
+from tweets.models import BLEND, AuditEntry, Corpus, OptOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
     """Everybody's corpora of the account, and the blends that have posts of it."""
     blends = [
         number
-        for number, parts in Corpus.objects.filter(source=services.BLEND).values_list("pk", "parts")
+        for number, parts in Corpus.objects.filter(source=BLEND).values_list("pk", "parts")
         if any(_network_of(part) == network and part["handle"].lower() == handle.lower() for part in parts)
     ]
     of_account = Q(Q(network=network) | Q(source=network), handle__iexact=handle)

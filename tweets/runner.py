@@ -16,13 +16,12 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.interruptions import Cause, setbacks
 from botfactory.jobs.models import Job
 from botfactory.rest.schemas import Output
-from tweets import blend, idle, services, uploads
+from tweets import blend, idle, offered, services, uploads
 from tweets.clean_corpus import clean
 from tweets.errors import CorpusError
-from tweets.models import Corpus
+from tweets.models import BLEND, Corpus
 from tweets.sources import open_source
 from tweets.sources.base import RateLimited, SourceError
-from tweets.sources.handles import NETWORKS
 
 #: A source that did not answer so many times in a row is given up. The pauses grow.
 ATTEMPTS = 5
@@ -36,7 +35,7 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
     corpus = corpus_of(handle)
     with handle.fenced():
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
-    if corpus.source == services.BLEND and not corpus.is_complete:
+    if corpus.source == BLEND and not corpus.is_complete:
         try:
             with handle.fenced():
                 blend.fill(corpus)
@@ -117,7 +116,7 @@ def _wants_newer(handle: JobHandle) -> bool:
 
 def _read(handle: JobHandle, corpus: Corpus) -> None:
     path = uploads.file_of(corpus)
-    if path is None and corpus.source not in NETWORKS:
+    if path is None and not corpus.comes_from_network:
         raise JobFailed("upload_gone", "The uploaded file is no longer there: bring it once more.")
     # What an earlier job left of the newer posts comes first, then what has been posted since.
     goes_on = corpus.is_complete and corpus.cursor and not handle.job.events.filter(kind="page").exists()
@@ -134,7 +133,7 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
         path=path,
         handle=corpus.handle or None,
         settings=replace(
-            services.source_settings(corpus, at_terminal=handle.job.at_terminal),
+            offered.settings_for(corpus, at_terminal=handle.job.at_terminal),
             text_column=handle.job.arguments.get("column", ""),
         ),
     )

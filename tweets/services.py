@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Length
@@ -20,8 +18,8 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
 from botfactory.words import counted, on_one_line
-from tweets import audit, deletion, idle, uploads, whose
-from tweets.budget import X_POSTS, MonthlyBudget, bought_for
+from tweets import audit, deletion, idle, offered, uploads, whose
+from tweets.budget import X_POSTS, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
     BadName,
@@ -30,15 +28,13 @@ from tweets.errors import (
     NothingGiven,
     NothingNewer,
 )
-from tweets.models import AuditEntry, Corpus
+from tweets.models import BLEND, AuditEntry, Corpus
 from tweets.rows import insert
-from tweets.sources import SourceSettings, base, detect_kind
-from tweets.sources.handles import NETWORKS, Network
-from tweets.sources.x.costs import SMALLEST_PAGE, estimated_cost
+from tweets.sources import base, detect_kind
+from tweets.sources.accounts import OF_BARE_NAMES
+from tweets.sources.x.costs import SMALLEST_PAGE
 
 IMPORT = idle.IMPORT
-#: The source of a corpus that is made of others.
-BLEND = "blend"
 
 LONGEST_NAME = 80
 #: Below this a model can only learn by heart: refused.
@@ -46,12 +42,6 @@ MIN_CHARACTERS = 6_000
 #: Below this a model learns little of a voice: a warning.
 FEW_CHARACTERS = 40_000
 
-FILE_PAGE = 2_000
-#: The most that the APIs of the networks give at once.
-NETWORK_PAGE = 100
-#: The newest posts that are brought of an account; X gives no more of any.
-MAX_POSTS_OF_AN_ACCOUNT = 20_000
-MAX_POSTS_OF_X = 3_200
 HEAD_BYTES = 4_096
 
 
@@ -81,12 +71,6 @@ def replaceable(user: Any, corpus_id: uuid.UUID | None) -> Corpus | None:
 def corpus_for_user(user: Any, corpus_id: uuid.UUID) -> Corpus:
     """The corpus; Corpus.DoesNotExist for a stranger as for an id that was never given out."""
     return corpora_for_user(user).get(pk=corpus_id)
-
-
-def most_that_x_costs() -> Decimal:
-    """Dollars for the import of an X account that has posted as much as can be brought."""
-    prices = SourceSettings(x_post_price=settings.X_POST_PRICE, x_user_price=settings.X_USER_PRICE)
-    return estimated_cost(MAX_POSTS_OF_X, prices)
 
 
 def import_text(
@@ -150,7 +134,7 @@ def import_handle(
     *,
     owner: User,
     handle: str,
-    network: Network = "x",
+    network: str = OF_BARE_NAMES,
     basis: str = Corpus.Basis.OWN,
     name: str = "",
     cursor: str = "",
@@ -183,9 +167,9 @@ def bring_newer(corpus: Corpus) -> Job:
 
 def require_newer(corpus: Corpus) -> None:
     """Returns where newer posts can be brought now; else says what is in the way."""
-    if corpus.source not in NETWORKS:
+    if not corpus.comes_from_network:
         raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
-    whose.require_offered(corpus.source)
+    offered.require_offered(corpus.source)
     whose.require_not_opted_out(corpus.source, corpus.handle)
     idle.require_idle(corpus)
 
@@ -212,7 +196,7 @@ def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool 
 
 def _bought(corpus: Corpus) -> dict[str, int]:
     """What an import buys at least, as it counts against the limits of its owner."""
-    return {X_POSTS: SMALLEST_PAGE} if corpus.source == "x" else {}
+    return {X_POSTS: SMALLEST_PAGE} if offered.is_paid(corpus.source) else {}
 
 
 def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "") -> Job:
@@ -257,33 +241,6 @@ def reclean(corpus: Corpus, rules: CleaningRules) -> Job:
         corpus.save(update_fields=["state", "rules"])
         audit.record_corpus(AuditEntry.Action.RECLEAN, corpus, by=corpus.owner, rules=rules.as_dict())
         return submit_import(corpus)
-
-
-def source_settings(corpus: Corpus, *, at_terminal: bool = False) -> SourceSettings:
-    """How the posts are read. What is bought counts for the owner, and ends at their limit but for `at_terminal`."""
-    owner = corpus.owner if corpus.owner_id is not None else None
-    return SourceSettings(
-        x_bearer_token=settings.X_BEARER_TOKEN,
-        x_api_url=settings.X_API_URL,
-        x_post_price=settings.X_POST_PRICE,
-        x_user_price=settings.X_USER_PRICE,
-        x_budget=MonthlyBudget(settings.X_MONTHLY_POSTS, owner, is_limited=not at_terminal),
-        bluesky_api_url=settings.BLUESKY_API_URL,
-        private_servers=tuple(settings.PRIVATE_SERVERS),
-        newer_than=newest_key(corpus),
-        # Of X each post costs: other people's words are bought only where they are to be learned from.
-        include_reposts=corpus.source != "x" or corpus.keep_reposts,
-        page_size=NETWORK_PAGE if corpus.source in NETWORKS else FILE_PAGE,
-        max_posts=MAX_POSTS_OF_X if corpus.source == "x" else MAX_POSTS_OF_AN_ACCOUNT,
-    )
-
-
-def newest_key(corpus: Corpus) -> str | None:
-    """The key of the newest own post of an account whose posts are all here, None while they are not."""
-    if corpus.source not in NETWORKS or not corpus.is_complete:
-        return None
-    own = corpus.posts.filter(is_repost=False, posted_at__isnull=False)
-    return own.order_by("-posted_at", "pk").values_list("key", flat=True).first()
 
 
 def add_page(corpus: Corpus, page: base.Page) -> int:

@@ -1,4 +1,4 @@
-"""What the commands share: a file or a handle named at the terminal becomes a corpus, imported in this process."""
+"""What the commands share: they import a file or an account in this process."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.words import counted
-from tweets import costs, services, whose
+from tweets import costs, offered, services, whose
 from tweets.models import Corpus
-from tweets.sources.handles import Account
+from tweets.sources.accounts import Account, is_certain
+from tweets.sources.registry import kinds
 
 
 def add_import_arguments(parser: CommandParser) -> None:
+    ways = ", ".join(kind.at_terminal for kind in kinds() if kind.at_terminal)
     parser.add_argument(
-        "what",
-        metavar="FILE_OR_@HANDLE",
-        help="posts: a file, an X archive (zip or tweets.js), @name.bsky.social, @name@mastodon.server, @name of X, or "
-        "the address of a profile",
+        "what", metavar="FILE_OR_@HANDLE", help=f"the posts: {ways}, or the address of a profile".replace("%", "%%")
     )
     parser.add_argument(
         "--basis",
         choices=Corpus.Basis.values,
         default=Corpus.Basis.OWN.value,
-        help="whose posts these are: your own (the default), somebody's who gave permission, a public figure's",
+        help="whose posts these are: your own (the default), somebody's who gave permission, or a public figure's",
     )
     parser.add_argument(
         "--account",
         default="",
         metavar="@HANDLE",
-        help="whose posts a file holds, for the label of its bots; needed with --basis public, unless an X archive "
-        "names it",
+        help="who wrote the posts in a file, for the label of its bots; needed with --basis public, unless the file "
+        "names the account",
     )
-    parser.add_argument("--column", default="", help="the text column of a table, by its name or number")
+    parser.add_argument("--column", default="", help="the name or number of the column of a table that has the posts")
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
-    parser.add_argument("--yes", action="store_true", help="buy the posts of an X handle without asking")
+    parser.add_argument("--yes", action="store_true", help="buy the posts of a paid network without asking")
 
 
 def import_named(
     what: str, *, owner: User, options: dict[str, Any], tell: Callable[[str], None]
 ) -> tuple[Corpus, dict[str, Any]]:
-    """The corpus and the counts of its import; CommandError with the sentence for the person when it failed."""
+    """Import the file or account into a new corpus, and return it with the counts of the import.
+
+    Raises CommandError with a sentence if the import fails.
+    """
     rules = {"keep_replies": options["keep_replies"], "keep_reposts": options["keep_reposts"]}
     basis: str = options["basis"]
 
@@ -71,39 +73,40 @@ def import_named(
                 run_here=True,
                 **rules,
             )
-    elif what.startswith(("@", "did:")) or "://" in what:
+    elif what.startswith("@") or "://" in what or is_certain(what):
         account = whose.account_to_bring(what)
-        cursor = confirmed_cursor(account, yes=options["yes"], tell=tell) if account.network == "x" else ""
+        cursor = confirmed_cursor(account, yes=options["yes"], tell=tell) if offered.is_paid(account.network) else ""
         job = services.import_handle(owner=owner, handle=what, basis=basis, cursor=cursor, run_here=True, **rules)
     else:
-        raise CommandError(f"There is no file {what}. An account is named with an @ in front: @{path.name}")
+        raise CommandError(f"There is no file {what}. Write an account with an @ in front: @{path.name}")
     return imported(worker.run_claimed(job, listener=listener))
 
 
 def confirmed_cursor(account: Account, *, yes: bool, tell: Callable[[str], None]) -> str:
-    """Where the import of an account of X begins, after its cost was told and the person said Yes.
+    """Show what the account costs, ask, and return the cursor with which its import begins.
 
-    Without `yes` there has to be somebody to ask: else CommandError, before anything is bought.
+    With `yes` nobody is asked. Raises CommandError if there is no terminal to ask at, before anything is bought.
     """
     if not yes and not sys.stdin.isatty():
         raise CommandError(
-            f"Importing @{account.handle} costs money, since X charges for each post, and there is no terminal to ask "
-            "at. Give --yes to buy the posts without being asked."
+            f"Importing @{account.handle} costs money, because X charges for each post, and there is no terminal to "
+            "ask at. Add --yes to buy the posts without being asked."
         )
     estimate = costs.of_account(account)
     tell(str(estimate))
     if not yes:
         tell("Buy them? [y/N]")
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            raise CommandError(f"Nothing was imported. The look-up has cost ${estimate.look_up:.2f}.")
+            raise CommandError(f"Nothing was imported. Looking up the account cost ${estimate.look_up:.2f}.")
     return estimate.cursor
 
 
 def imported(job: Job) -> tuple[Corpus, dict[str, Any]]:
+    """Return the corpus and the counts of an import that has run. Raises CommandError unless it succeeded."""
     if job.state == State.QUEUED:
         raise CommandError(
-            f"{job.progress.get('message', 'The source asked to come back later.')} What has come is kept; the workers "
-            f"of `manage.py run` go on at {job.available_at:%H:%M} UTC."
+            f"{job.progress.get('message', 'The source asks for a pause.')} The posts so far are kept. The workers of "
+            f"`manage.py run` continue at {job.available_at:%H:%M} UTC."
         )
     if job.state != State.SUCCEEDED:
         raise CommandError(job.error_message or "The import was cancelled.")

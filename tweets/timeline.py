@@ -9,17 +9,18 @@ from django.db.models import F
 
 from botfactory.accounts.models import User
 from botfactory.words import counted
-from tweets import audit, errors, live_reads, services, whose
+from tweets import audit, errors, live_reads, offered, services, whose
 from tweets.budget import MonthlyBudget
-from tweets.models import AuditEntry, Corpus, OptOut
+from tweets.models import AuditEntry, Corpus
 from tweets.sources import open_source
+from tweets.sources.accounts import Account, account_of
 from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
-from tweets.sources.handles import Account, account_of
+from tweets.sources.registry import network_of
 
 #: Of a live account: two pages of X, a dollar at its price of 2026.
 MAX_LIVE = 200
-#: Of a corpus: as many as X gives out of any account.
-MAX_HELD = services.MAX_POSTS_OF_X
+#: From a corpus.
+MAX_HELD = 3_200
 
 
 def newest_posts(*, user: User, handle: str) -> list[str]:
@@ -35,7 +36,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     whose.require_not_opted_out(account.network, account.handle)
     corpus = _corpus_of(user, account)
     if corpus is None:
-        whose.require_offered(account.network)
+        offered.require_offered(account.network)
         texts = live_reads.shared(account, MAX_LIVE, lambda: _read(user, account))
     else:
         texts = _held(corpus)
@@ -43,7 +44,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     audit.record(
         AuditEntry.Action.EXPORT,
         by=user,
-        about=f"{about} ({OptOut.Network(account.network).label})",
+        about=f"{about} ({network_of(account.network).label})",
         subject_id=corpus.pk if corpus else None,
         posts=len(texts),
         through="API",
@@ -68,7 +69,7 @@ def _read(user: User, account: Account) -> list[str]:
         account.network,
         handle=account.handle,
         settings=replace(
-            services.source_settings(Corpus(owner=user, source=account.network, handle=account.handle)),
+            offered.settings_for(Corpus(owner=user, source=account.network, handle=account.handle)),
             include_reposts=False,
             max_posts=MAX_LIVE,
             # Somebody waits for the answer.
@@ -95,7 +96,7 @@ def _read(user: User, account: Account) -> list[str]:
 def _said_of_an_answer(error: SourceError, account: Account, user: User) -> SourceError:
     """The error in the words of a question and its answer, where those of an import would mislead."""
     if isinstance(error, RateLimited):
-        network = OptOut.Network(account.network).label
+        network = network_of(account.network).label
         return RateLimited(f"{network} asks for a pause: ask again from {error.retry_at:%H:%M} UTC on.", error.retry_at)
     if isinstance(error, BudgetSpent) and not MonthlyBudget(settings.X_MONTHLY_POSTS, user).is_personal:
         return BudgetSpent(

@@ -22,10 +22,10 @@ from botfactory.listing import Listing
 from botfactory.rest.rate_limit import paced
 from botfactory.uploaded import name_of
 from botfactory.words import counted
-from tweets import blend, costs, deletion, errors, examples, export, posts, services, whose
+from tweets import blend, costs, deletion, errors, examples, export, offered, posts, services, ways, whose
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
-from tweets.sources.handles import NETWORKS
+from tweets.sources.registry import is_network, network_of
 
 POSTS_ON_A_PAGE = 50
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -54,8 +54,8 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "instead": services.replaceable(request.user, _number(form["instead"].value())),
-        "x_is_offered": whose.x_is_offered(),
-        "x_cost": services.most_that_x_costs(),
+        "not_offered": ways.not_offered(),
+        "handles": ways.examples_of_handles(),
     }
     return render(request, "tweets/new.html", context, status=400 if form.is_bound else 200)
 
@@ -81,12 +81,17 @@ def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
     data, owner = form.cleaned_data, cast(User, request.user)
     cursor = ""
     # The address of a profile says by itself whose network it is.
-    account = whose.account_to_bring(data[data["way"]], network=data["way"]) if data["way"] in NETWORKS else None
-    if account is not None and account.network == "x":
+    account = whose.account_to_bring(data[data["way"]], network=data["way"]) if is_network(data["way"]) else None
+    if account is not None and network_of(account.network).is_paid:
         confirmed = costs.confirmed_cursor(data["confirmed"], owner=owner, account=account)
         if confirmed is None:
             estimate = costs.of_account(account, owner=owner)
-            context = {"estimate": estimate, "data": data, "confirmed": costs.signed(estimate, owner)}
+            context = {
+                "estimate": estimate,
+                "data": data,
+                "network": account.network,
+                "confirmed": costs.signed(estimate, owner),
+            }
             return render(request, "tweets/confirm.html", context)
         cursor = confirmed
     return redirect("job", job_id=_submit(request, form, cursor).pk)
@@ -105,7 +110,7 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
         return services.import_text(
             owner=owner, text=data["text"], basis=basis, account=data["account"], name=name, **rules
         )
-    if data["way"] in NETWORKS:
+    if is_network(data["way"]):
         way = data["way"]
         return services.import_handle(
             owner=owner, handle=data[way], network=way, basis=basis, name=name, cursor=cursor, **rules
@@ -259,7 +264,7 @@ def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpRe
 def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
     try:
-        if corpus.source == "x" and "confirmed" not in request.POST:
+        if offered.is_paid(corpus.source) and "confirmed" not in request.POST:
             context = {"estimate": costs.of_newer(corpus), "corpus": corpus}
             return render(request, "tweets/confirm.html", context)
         return redirect("job", job_id=services.bring_newer(corpus).pk)

@@ -1,17 +1,19 @@
-"""Whose posts these are: the account that a corpus names, and whether its posts may be brought here."""
+"""Whose posts these are: the account that a corpus names, and whether its posts may be imported here."""
 
 from __future__ import annotations
 
-from django.conf import settings
+from django.utils.translation import gettext as _
 
 from tweets import uploads
-from tweets.errors import AccountNeeded, BadHandle, NotOffered, OptedOut
+from tweets.errors import AccountNeeded, BadHandle, OptedOut
 from tweets.models import Corpus, OptOut
-from tweets.sources.handles import Account, Network, account_of
-from tweets.sources.x_archive.owner import owner_of_archive
+from tweets.offered import require_offered
+from tweets.sources.accounts import OF_BARE_NAMES, Account, account_of
+from tweets.sources.kinds import FileKind
+from tweets.sources.registry import kind_of
 
 
-def account_to_bring(handle: str, *, network: Network = "x") -> Account:
+def account_to_bring(handle: str, *, network: str = OF_BARE_NAMES) -> Account:
     """Return the account that is meant, whose posts can be read here. Raises BadHandle, NotOffered and OptedOut."""
     account = _parsed(handle, network)
     require_offered(account.network)
@@ -23,51 +25,50 @@ def account_named(typed: str) -> Account | None:
     """Return the account that was typed beside a text or file, None for none. Raises BadHandle and OptedOut."""
     if not typed.strip():
         return None
-    account = _parsed(typed, "x")
+    account = _parsed(typed, OF_BARE_NAMES)
     require_not_opted_out(account.network, account.handle)
     return account
 
 
 def attribute(corpus: Corpus, typed: Account | None) -> None:
-    """Name the account whose posts a new corpus holds: the one its archive gives, else the one that was typed.
+    """Name the account whose posts a new corpus holds: the one that its file names, else the one that was typed.
 
-    Raises AccountNeeded for a public figure's without either, and OptedOut.
+    Raises AccountNeeded for a public figure's posts without either, and OptedOut.
     """
-    account, upload = typed, uploads.file_of(corpus)
-    if corpus.source == "x_archive" and upload is not None and (owner := owner_of_archive(upload)):
-        account = Account("x", owner)
-        require_not_opted_out(account.network, account.handle)
+    account = _named_in_file(corpus) or typed
     if account is not None:
+        require_not_opted_out(account.network, account.handle)
         corpus.handle, corpus.network = account.handle, account.network
     elif corpus.basis == Corpus.Basis.PUBLIC:
         raise AccountNeeded(
-            "Name the account that these posts come from, such as @name. Every bot made of them is labeled as a parody "
-            "of it."
-        )
-
-
-def x_is_offered() -> bool:
-    return bool(settings.X_BEARER_TOKEN)
-
-
-def require_offered(network: str) -> None:
-    if network == "x" and not x_is_offered():
-        raise NotOffered(
-            "Importing by X handle is not set up here: the operator has to set X_BEARER_TOKEN. "
-            "Your own X archive works without it, and is complete."
+            _(
+                "Name the account that wrote these posts, such as @name. Every bot that learns from them is labeled as "
+                "a parody of it."
+            )
         )
 
 
 def require_not_opted_out(network: str, handle: str) -> None:
+    """Return if posts of the account may be imported here; raise OptedOut if it asked not to be made into a bot."""
     entry = OptOut.objects.filter(network=network, handle=handle.lower()).first()
     if entry is not None:
         raise OptedOut(
-            f"{entry.account} has asked that no bot be made of this account, so its posts are not brought here. "
-            "Choose another account."
+            _(
+                "%(account)s has asked not to be made into a bot, so you can’t import its posts here. Choose another "
+                "account."
+            )
+            % {"account": entry.account}
         )
 
 
-def _parsed(handle: str, network: Network) -> Account:
+def _named_in_file(corpus: Corpus) -> Account | None:
+    kind, upload = kind_of(corpus.source), uploads.file_of(corpus)
+    if not isinstance(kind, FileKind) or kind.owner_of is None or upload is None:
+        return None
+    return kind.owner_of(upload)
+
+
+def _parsed(handle: str, network: str) -> Account:
     try:
         return account_of(handle, network=network)
     except ValueError as error:

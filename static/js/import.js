@@ -56,7 +56,7 @@ function renderWaysOn(job) {
   // Answering a question comes first.
   another?.classList.toggle("outline", job.error?.code === "which_column");
   show(byId("give-up"), isOver);
-  const isHopeless = isReplaceable && ["file", "text"].includes(page.dataset.way) && OF_THE_FILE.includes(job.error?.code);
+  const isHopeless = isReplaceable && "ofFile" in page.dataset && OF_THE_FILE.includes(job.error?.code);
   const again = document.querySelector('form[data-job-action="retry"]');
   if (isHopeless) show(again, false);
   again.querySelector("button").classList.toggle("outline", isReplaceable);

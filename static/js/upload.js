@@ -7,7 +7,7 @@ import { count, plural } from "./format.js";
 const form = /** @type {HTMLFormElement} */ (byId("new-corpus"));
 const file = inputById("id_file");
 const text = inputById("id_text");
-const READABLE = /\.(zip|js|txt|csv|json|jsonl|ndjson)(\.gz)?$/i;
+const READABLE = file.accept.split(",");
 
 function size(bytes) {
   if (bytes < 1024 * 1024) return `${count(Math.max(1, bytes / 1024))} KB`;
@@ -35,7 +35,7 @@ function nameOwner(chosen, name) {
 file.addEventListener("change", async () => {
   const chosen = file.files[0];
   if (!chosen) return setText(byId("file-chosen"), "");
-  const doubt = READABLE.test(chosen.name) ? "" : " We may not be able to read that kind of file.";
+  const doubt = READABLE.some((ending) => chosen.name.toLowerCase().endsWith(ending)) ? "" : " We may not be able to read that kind of file.";
   setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}.${doubt}`);
   const owner = await ownerOf(chosen);
   nameOwner(chosen, owner);

@@ -10,6 +10,9 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command, get_commands
 
+from tweets.sources.kinds import SourceKind
+from tweets.sources.registry import kinds
+
 ROOT = Path(settings.BASE_DIR)
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -45,6 +48,12 @@ def test_every_command_of_ours_is_documented() -> None:
         "two_factor_off",
     }
     assert all(f"| `{name} " in text for name in ours)
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
+def test_each_source_of_posts_has_a_section_in_the_docs(kind: SourceKind) -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "sources.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [heading for heading in headings if re.search(rf"\b{kind.label}\b", heading, re.IGNORECASE)]
 
 
 @pytest.mark.django_db

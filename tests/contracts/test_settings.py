@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 from tests.contracts.test_compose import known_settings
+from tweets.sources.kinds import Network
+from tweets.sources.registry import networks
 
 ROOT = Path(settings.BASE_DIR)
 COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PORT", "COMPOSE_PROFILES"}
@@ -16,6 +20,13 @@ COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PORT", "COMPOSE_PROFILES"}
 def test_each_setting_has_its_heading_in_the_docs_and_no_other_has() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)) == known_settings()
+
+
+@pytest.mark.parametrize("network", networks().values(), ids=lambda network: network.name)
+def test_each_setting_of_a_network_is_one_of_ours(network: Network) -> None:
+    own = fields(network.settings) if network.settings else ()
+    assert {network.setting_of(field.name) for field in own} <= known_settings()
+    assert network.needs in ("", *(field.name for field in own))
 
 
 def test_each_setting_stands_in_the_example_and_no_other_does() -> None:

@@ -27,7 +27,7 @@ def client(alice: User) -> Client:
 @pytest.mark.parametrize("basis", ["", "stolen"])
 def test_posts_are_not_taken_without_an_answer(client: Client, basis: str) -> None:
     answer = client.post("/corpora/new", {"way": "text", "text": TEXT, "basis": basis})
-    assert answer.status_code == 400 and "it is kept with" in answer.content.decode()
+    assert answer.status_code == 400 and "is stored with" in answer.content.decode()
     assert make_posts(1)[0] in answer.content.decode(), "the text is still in its field"
     assert not Corpus.objects.exists()
 

@@ -219,7 +219,7 @@ def test_at_a_terminal_everything_but_yes_is_no(
     admin: User, x_api: XApiServer, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(f"{word}\n"))
-    with pytest.raises(CommandError, match=r"Nothing was imported. The look-up has cost \$0.01"):
+    with pytest.raises(CommandError, match=r"Nothing was imported. Looking up the account cost \$0.01"):
         imported("@chatty")
     assert not Job.objects.exists() and not x_api.pages_sold()
 

@@ -22,7 +22,7 @@ from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import deletion, errors, runner, services, summary, uploads
+from tweets import deletion, errors, offered, runner, services, summary, uploads
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 from tweets.sources import base
@@ -133,7 +133,7 @@ class Killed(BaseException):
 def test_an_import_killed_after_any_page_ends_complete_and_reads_no_page_twice(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "FILE_PAGE", 10)
+    monkeypatch.setattr(offered, "FILE_PAGE", 10)
     posts = make_posts(95)
     job = services.import_text(owner=alice, text="\n".join(posts))
     add_page, progress = services.add_page, JobHandle.progress
@@ -166,7 +166,7 @@ def test_an_import_killed_after_any_page_ends_complete_and_reads_no_page_twice(
 def test_an_import_killed_within_a_page_ends_complete_with_the_posts_counted_once(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "FILE_PAGE", 10)
+    monkeypatch.setattr(offered, "FILE_PAGE", 10)
     posts = make_posts(95)
     job = services.import_text(owner=alice, text="\n".join(posts))
     add_page, pages = services.add_page, []
@@ -271,12 +271,12 @@ def test_an_unreliable_line_loses_nothing_and_buys_nothing_twice(alice: User, x_
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that fails once is asked again by the next attempt of the job only."""
-    settings = services.source_settings
+    settings = offered.settings_for
 
     def impatiently(corpus: Corpus, *, at_terminal: bool) -> base.SourceSettings:
         return replace(settings(corpus, at_terminal=at_terminal), retry_delays=())
 
-    monkeypatch.setattr(services, "source_settings", impatiently)
+    monkeypatch.setattr(offered, "settings_for", impatiently)
 
 
 def test_a_source_is_given_up_for_failures_in_a_row_and_not_for_all_of_them(

@@ -9,7 +9,7 @@ from django.core.cache import cache
 
 from tweets import live_reads
 from tweets.sources import base
-from tweets.sources.handles import Account
+from tweets.sources.kinds import Account
 
 
 @pytest.fixture(autouse=True)

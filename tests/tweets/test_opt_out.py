@@ -54,7 +54,7 @@ def test_a_handle_on_the_list_is_refused_with_a_sentence(
     settings.X_BEARER_TOKEN = "a token"
     opt_out.add(network=network, handle=listed, by=admin)
     page = signed_in(alice).post("/corpora/new", {"way": network, network: typed, "basis": "public"})
-    assert page.status_code == 400 and "has asked that no bot be made of this account" in page.content.decode()
+    assert page.status_code == 400 and "has asked not to be made into a bot" in page.content.decode()
     assert not Corpus.objects.exists() and not Job.objects.exists()
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_account_is_told(desk: Client, changed: dict[str, str], words
 
 def test_a_handle_is_listed_once_and_taken_off_again(desk: Client, alice: User) -> None:
     desk.post(ADDRESS, {**SENT, "confirmed": "yes"})
-    assert "on the list already" in desk.post(ADDRESS, {**SENT, "confirmed": "yes"}).content.decode()
+    assert "already on the list" in desk.post(ADDRESS, {**SENT, "confirmed": "yes"}).content.decode()
     desk.post(f"/admin/tweets/optout/{OptOut.objects.get().pk}/delete/", {"post": "yes"})
     assert not OptOut.objects.exists()
     assert AuditEntry.objects.filter(action="opt_out", details__taken_off=True).count() == 1

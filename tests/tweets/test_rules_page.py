@@ -58,7 +58,7 @@ def test_other_rules_are_applied_without_another_import(alice: User) -> None:
     ("changed", "words"),
     [
         ({"links": "eat"}, "Links"),
-        ({"minimum_characters": "0"}, "Fewest characters"),
+        ({"minimum_characters": "0"}, "Minimum characters"),
         ({"banned_words": "x" * 81}, "at most 80 characters"),
     ],
 )

@@ -180,7 +180,7 @@ def test_who_opted_out_is_refused_live_and_held(
     run(services.import_handle(owner=alice, handle="prolific.bsky.social"))
     asked = len(bluesky.requests)
     opt_out.add(network="bluesky", handle="prolific.bsky.social", by=admin)
-    require_error(client.get("@Prolific.bsky.social"), 403, "has asked that no bot be made")
+    require_error(client.get("@Prolific.bsky.social"), 403, "has asked not to be made into a bot")
     assert len(bluesky.requests) == asked
 
 
@@ -189,7 +189,7 @@ def test_who_opted_out_is_refused_although_it_was_bought_before(
 ) -> None:
     client.tweets("chatty")
     opt_out.add(network="x", handle="chatty", by=admin)
-    require_error(client.get("chatty"), 403, "has asked that no bot be made")
+    require_error(client.get("chatty"), 403, "has asked not to be made into a bot")
 
 
 def test_an_account_without_posts_has_none_which_is_no_error(client: TutorialClient, bluesky: BlueskyServer) -> None:
@@ -200,7 +200,7 @@ def test_an_account_without_posts_has_none_which_is_no_error(client: TutorialCli
     ("handle", "status", "words"),
     [
         ("two%20words", 400, "An X handle has"),
-        ("https%3A%2F%2Fexample.com%2F", 400, "not the address of a profile"),
+        ("https%3A%2F%2Fexample.com%2F", 400, "the address of a profile"),
         ("nobody.bsky.social", 404, "knows no account"),
         ("takendown.bsky.social", 403, "taken down"),
         ("hidden.bsky.social", 403, "not signed in"),

@@ -102,7 +102,7 @@ def test_posts_of_a_public_figure_are_not_taken_before_their_account_is_named(
     client: Client, way: str, sent: Callable[[], dict[str, Any]]
 ) -> None:
     answer = client.post("/corpora/new", {"way": way, "basis": "public", **sent()})
-    assert answer.status_code == 400 and "Name the account that these posts come from" in answer.content.decode()
+    assert answer.status_code == 400 and "Name the account that wrote these posts" in answer.content.decode()
     assert nothing_is_kept()
 
 
@@ -126,7 +126,7 @@ def test_a_file_of_an_account_that_opted_out_is_refused(
     alice: User, admin: User, content: bytes, name: str, account: str, basis: str
 ) -> None:
     OptOut.objects.create(network="x", handle="someone", by=admin)
-    with pytest.raises(errors.OptedOut, match="has asked that no bot be made"):
+    with pytest.raises(errors.OptedOut, match="has asked not to be made into a bot"):
         services.import_file(owner=alice, file=io.BytesIO(content), file_name=name, basis=basis, account=account)
     assert nothing_is_kept()
 
@@ -158,7 +158,7 @@ def test_a_program_names_the_account_of_text_and_files(alice: User) -> None:
 def test_the_terminal_names_the_account_of_a_file(admin: User, tmp_path: Path) -> None:
     file = tmp_path / "posts.txt"
     file.write_text(TEXT)
-    with pytest.raises(CommandError, match="Name the account that these posts come from"):
+    with pytest.raises(CommandError, match="Name the account that wrote these posts"):
         call_command("import_posts", str(file), "--basis", "public")
     call_command("import_posts", str(file), "--basis", "public", "--account", "@jane", "--json")
     assert Corpus.objects.get().account == "@jane"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from tweets.sources.budget import Budget
 
@@ -44,20 +43,19 @@ class Page:
     note: str = ""
 
 
+Own = TypeVar("Own")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What an operator may set. The token is kept out of the repr, hence out of logs and error pages.
+    """How posts are read.
 
-    The networks leave out what `include_...` says No to; with `newer_than`, the key of a post, they bring what came
-    after that post and nothing else.
+    Networks leave out posts whose `include_...` is False. With `newer_than`, the key of a post, they read only posts
+    after that one. `own` has the settings that only one source reads, such as XSettings.
     """
 
-    x_bearer_token: str = field(default="", repr=False)
-    x_api_url: str = "https://api.x.com"
-    x_post_price: Decimal = Decimal("0.005")  # dollars for each post read
-    x_user_price: Decimal = Decimal("0.01")  # dollars for each account looked up
-    x_budget: Budget | None = None  # None: as many posts as `max_posts` says
-    bluesky_api_url: str = "https://public.api.bsky.app"
+    own: object = None
+    budget: Budget | None = None  # of a source that costs money; None: as many posts as `max_posts` says
     private_servers: tuple[str, ...] = ()  # "http://social.lan:3000": reached although they are in a private network
     newer_than: str | None = None
     include_replies: bool = True
@@ -76,6 +74,10 @@ class SourceSettings:
     def __post_init__(self) -> None:
         if self.page_size < 1 or self.max_posts < 1:
             raise ValueError("page_size and max_posts must be at least 1.")
+
+    def of(self, kind: type[Own]) -> Own:
+        """Return the settings of one source: those that were given, or its defaults."""
+        return self.own if isinstance(self.own, kind) else kind()
 
     def wants(self, post: Post) -> bool:
         """False for a post that one of the `include_...` says No to."""

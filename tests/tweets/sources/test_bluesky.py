@@ -13,6 +13,7 @@ from tests.fakes.server import Answer, Replay
 from tests.tweets.sources.helpers import DATA, needs_data, posts_of
 from tweets.sources import Source, SourceError, SourceSettings, open_source
 from tweets.sources.base import RateLimited
+from tweets.sources.bluesky.settings import BlueskySettings
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,7 +32,8 @@ def api(server: BlueskyServer) -> BlueskyServer:
 
 def source_at(url: str, handle: str, **options: Any) -> Source:
     defaults: dict[str, Any] = {"retry_delays": (0.01, 0.01), "timeout_seconds": 10, "max_posts": 20_000}
-    return open_source("bluesky", handle=handle, settings=SourceSettings(bluesky_api_url=url, **defaults | options))
+    settings = SourceSettings(own=BlueskySettings(api_url=url), **defaults | options)
+    return open_source("bluesky", handle=handle, settings=settings)
 
 
 def replayed(*bodies: Any, handle: str = "chatty.bsky.social", **options: Any) -> list[Any]:

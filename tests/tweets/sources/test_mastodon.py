@@ -13,7 +13,7 @@ from tests.fakes.server import Answer, Replay
 from tests.tweets.sources.helpers import DATA, needs_data, posts_of
 from tweets.sources import Source, SourceError, SourceSettings, open_source
 from tweets.sources.base import RateLimited
-from tweets.sources.handles import parse_mastodon_handle
+from tweets.sources.mastodon.handles import parse as parse_mastodon_handle
 
 ACCOUNT = {"id": "7", "acct": "someone", "statuses_count": 3}
 

@@ -26,9 +26,10 @@ from tweets.sources.bluesky.reader import BlueskySource
 from tweets.sources.mastodon.reader import MastodonSource
 from tweets.sources.web.client import Client
 from tweets.sources.x.reader import XApiSource
+from tweets.sources.x.settings import XSettings
 
 ROUNDS = int(os.environ.get("SOURCE_FUZZ_ROUNDS", "150"))
-SETTINGS = SourceSettings(retry_delays=(), max_posts=60, page_size=20, x_bearer_token=TOKEN)
+SETTINGS = SourceSettings(retry_delays=(), max_posts=60, page_size=20, own=XSettings(bearer_token=TOKEN))
 MAX_PAGES = 80
 ODD: list[Any] = [
     None,

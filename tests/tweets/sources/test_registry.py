@@ -7,17 +7,38 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.archives import archive_2022, ytd
-from tweets.sources import SOURCES, SourceSettings, detect_kind, open_source
+from tweets.sources import SourceSettings, detect_kind, open_source
+from tweets.sources.accounts import account_of
 from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
+from tweets.sources.kinds import Claim, Network, SourceKind
+from tweets.sources.registry import SOURCES, kinds, networks
+from tweets.sources.x.settings import XSettings
 
 
 def test_it_knows_the_six_kinds() -> None:
-    assert list(SOURCES) == ["text", "file", "x_archive", "bluesky", "mastodon", "x"]
+    assert list(SOURCES) == ["file", "x_archive", "bluesky", "mastodon", "x", "text"]
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
+def test_each_describes_itself(kind: SourceKind) -> None:
+    assert SOURCES[kind.name] == f"tweets.sources.{kind.name}" and len(kind.name) <= 16
+    words = {"account": "@name", "file": "posts.txt"}
+    assert kind.label and kind.offer and kind.origin % words
+    assert kind.name not in {"account", "basis", "column", "confirmed", "instead", "name", "way"}, "a field of the form"
+
+
+@pytest.mark.parametrize("network", networks().values(), ids=lambda network: network.name)
+def test_each_network_understands_its_own_example(network: Network) -> None:
+    assert network.field and network.hint % {"max_posts": "1", "cost": "1"}
+    assert network.claim(network.example) in (Claim.HANDLE, Claim.NO)
+    assert account_of(network.example, network=network.name).network == network.name
+    assert bool(network.needs) == bool(network.not_offered)
 
 
 def test_listing_the_kinds_loads_no_library() -> None:
-    code = "import sys, tweets.sources; sys.exit(bool({'tweepy', 'requests', 'ssl', 'django'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = "import sys; from tweets.sources.registry import kinds; kinds()"
+    loaded = "sys.exit(bool({'tweepy', 'requests', 'ssl', 'django'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", f"{code}; {loaded}"], check=False).returncode == 0
 
 
 def test_it_refuses_what_it_cannot_open(tmp_path: Path) -> None:
@@ -58,4 +79,4 @@ def test_errors_have_a_stable_code_and_only_two_are_worth_another_try() -> None:
 
 
 def test_the_token_is_not_in_the_repr_of_the_settings() -> None:
-    assert "geheim" not in repr(SourceSettings(x_bearer_token="geheim"))
+    assert "geheim" not in repr(SourceSettings(own=XSettings(bearer_token="geheim")))

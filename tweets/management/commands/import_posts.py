@@ -10,7 +10,7 @@ from tweets import errors, summary, terminal
 
 
 class Command(OwnerCommand):
-    help = "Import posts from a file, an X archive or an X handle into a new corpus."
+    help = "Import posts from a file or an account into a new corpus."
     sentences = (errors.CorpusError,)
 
     def add_arguments(self, parser: CommandParser) -> None:

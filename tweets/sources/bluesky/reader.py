@@ -24,6 +24,7 @@ from tweets.sources.base import (
     UnknownHandle,
     storable,
 )
+from tweets.sources.bluesky.settings import BlueskySettings
 from tweets.sources.reading.links import whole_link
 from tweets.sources.reading.paging import MAX_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.reading.records import parse_date
@@ -56,8 +57,9 @@ class BlueskySource:
         self._shown = handle if handle.startswith("did:") else f"@{handle}"
         self._settings = settings
         # What the operator has set may be a proxy in their own network.
-        client = client or Client(settings, trusted=[settings.bluesky_api_url])
-        self._api = JsonApi("Bluesky", settings.bluesky_api_url, settings, client)
+        api_url = settings.of(BlueskySettings).api_url
+        client = client or Client(settings, trusted=[api_url])
+        self._api = JsonApi("Bluesky", api_url, settings, client)
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
         """Yields the pages. The first is empty: its cursor keeps the account's look-up, `total` is known from there on.

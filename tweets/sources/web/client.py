@@ -17,6 +17,7 @@ from tweets.sources.base import (
     SourceUnavailable,
     UnknownServer,
 )
+from tweets.sources.registry import networks
 
 _SENT: Final = {
     "Accept": "application/json",
@@ -27,10 +28,6 @@ _ERRORS: Final[dict[type[net.NetError], type[SourceError]]] = {
     net.Unavailable: SourceUnavailable,
     net.BadAnswer: BadAnswer,
 }
-
-
-#: Names that are there as long as the networks are. A machine that finds none of them can look up no name.
-KNOWN_NAMES: Final = ("public.api.bsky.app", "mastodon.social")
 
 
 class Client:
@@ -63,7 +60,11 @@ class Client:
         """Whose fault it is that there is no server of this name: the network's, the operator's, or a misspelling."""
         host = trouble.host
         is_of_operator = host in self._of_operator
-        if trouble.is_possible and (host in KNOWN_NAMES or not is_of_operator) and not self._finds_names(besides=host):
+        if (
+            trouble.is_possible
+            and (host in _known_servers() or not is_of_operator)
+            and not self._finds_names(besides=host)
+        ):
             return SourceUnavailable(
                 "This machine can't look up names on the internet at the moment. If that stays so, ask the "
                 "administrator to check its network."
@@ -79,12 +80,17 @@ class Client:
         return UnknownServer(str(trouble))
 
     def _finds_names(self, *, besides: str) -> bool:
-        for name in KNOWN_NAMES:
+        for name in _known_servers():
             # Finding out that there is no such name takes no time; another failure says nothing against the name.
             with contextlib.suppress(OSError):
                 if name != besides and self._wire.resolve(name, 443):
                     return True
         return False
+
+
+def _known_servers() -> list[str]:
+    """Return names that exist as long as the networks do. A machine that finds none of them can't look up any name."""
+    return [kind.known_server for kind in networks().values() if kind.known_server]
 
 
 def _host_of(url: str) -> str:

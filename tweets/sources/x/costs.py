@@ -5,24 +5,27 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tweets.sources.base import SourceSettings
+from tweets.sources.x.settings import XSettings
 
 SMALLEST_PAGE, LARGEST_PAGE = 5, 100  # posts that the API gives at once
 
 
 def estimated_cost(posts: int, settings: SourceSettings) -> Decimal:
-    """Dollars for an import of so many posts, with the one look-up of the account: what it costs at most."""
-    return settings.x_user_price + _bought(min(posts, settings.max_posts)) * settings.x_post_price
+    """Return the dollars that an import of this many posts costs at most, including one lookup of the account."""
+    prices = settings.of(XSettings)
+    return prices.user_price + _bought(min(posts, settings.max_posts)) * prices.post_price
 
 
 def affordable_posts(budget: Decimal, settings: SourceSettings) -> int:
-    """The most posts, up to `max_posts`, whose import costs at most `budget` dollars: what to set `max_posts` to."""
-    left = budget - settings.x_user_price
+    """Return the number of posts, up to `max_posts`, whose import costs at most `budget` dollars."""
+    prices = settings.of(XSettings)
+    left = budget - prices.user_price
     if left < 0:
         return 0
-    if settings.x_post_price <= 0:
+    if prices.post_price <= 0:
         return settings.max_posts
-    posts = min(settings.max_posts, int(left / settings.x_post_price))
-    return posts if _bought(posts) * settings.x_post_price <= left else posts - posts % LARGEST_PAGE
+    posts = min(settings.max_posts, int(left / prices.post_price))
+    return posts if _bought(posts) * prices.post_price <= left else posts - posts % LARGEST_PAGE
 
 
 def _bought(posts: int) -> int:

@@ -36,6 +36,7 @@ from tweets.sources.reading.records import id_of, post_of, text_of
 from tweets.sources.web.json_api import count_in, pause_sentence, retry_at
 from tweets.sources.x.budget import take_page
 from tweets.sources.x.costs import LARGEST_PAGE, SMALLEST_PAGE
+from tweets.sources.x.settings import XSettings
 
 _TWEEPY_HOST = "https://api.twitter.com"
 _TWEET_FIELDS = ["created_at", "note_tweet", "referenced_tweets", "in_reply_to_user_id", "lang"]
@@ -53,9 +54,10 @@ class _Session(requests.Session):
 
     def __init__(self, settings: SourceSettings) -> None:
         super().__init__()
-        self._base = settings.x_api_url.rstrip("/")
+        own = settings.of(XSettings)
+        self._base = own.api_url.rstrip("/")
         self._timeout = settings.timeout_seconds
-        self._authorization = f"Bearer {settings.x_bearer_token}"
+        self._authorization = f"Bearer {own.bearer_token}"
 
     def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         options["headers"] = {**(options.get("headers") or {}), "Authorization": self._authorization}
@@ -66,7 +68,7 @@ class _Session(requests.Session):
 
 @dataclass(frozen=True, slots=True)
 class XAccount:
-    """An account that was looked up, which costs as much as `x_user_price` says.
+    """An account that was looked up, which costs as much as `XSettings.user_price` says.
 
     `reachable` of its `posts` can be brought, None where X does not say. An import from `cursor` on does not look the
     account up (and pay for that) again.
@@ -124,13 +126,13 @@ class XApiSource:
         """How many posts the account has, for an estimate of what they cost before any is bought."""
         self._require_token()
         position, posts = self._look_up()
-        budget = self._settings.x_budget
+        budget = self._settings.budget
         most = self._settings.max_posts if budget is None else min(self._settings.max_posts, budget.left())
         reachable = None if posts is None else min(posts, most)
         return XAccount(posts=posts, reachable=reachable, cursor=cursor_of(position))
 
     def _require_token(self) -> None:
-        if not self._settings.x_bearer_token:
+        if not self._settings.of(XSettings).bearer_token:
             raise BadCredentials("No X API token is configured on this server. Ask its administrator to set one.")
 
     def _look_up(self) -> tuple[_Position, int | None]:
@@ -148,7 +150,7 @@ class XApiSource:
     def _page_at(self, position: _Position) -> tuple[Page, _Position | None]:
         left = self._settings.max_posts - position.count
         wanted = max(SMALLEST_PAGE, min(LARGEST_PAGE, self._settings.page_size, left))
-        size = take_page(self._settings.x_budget, wanted, datetime.now(UTC).date())
+        size = take_page(self._settings.budget, wanted, datetime.now(UTC).date())
         asked: dict[str, Any] = {"max_results": size, "tweet_fields": _TWEET_FIELDS}
         if position.token:
             asked["pagination_token"] = position.token
@@ -210,11 +212,11 @@ class XApiSource:
         raise AssertionError("unreachable: the last attempt raises or returns")
 
     def _settle(self, posts: int, sold: int) -> None:
-        if self._settings.x_budget is not None and posts > sold:
-            self._settings.x_budget.give_back(posts - sold)
+        if self._settings.budget is not None and posts > sold:
+            self._settings.budget.give_back(posts - sold)
 
     def _set_aside_again(self, posts: int) -> None:
-        budget = self._settings.x_budget
+        budget = self._settings.budget
         if budget is None or not posts:
             return
         taken = budget.take(posts)

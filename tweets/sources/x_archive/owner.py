@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tweets.sources.base import SourceError
-from tweets.sources.handles import parse_x_handle
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
+from tweets.sources.x.handles import parse
 from tweets.sources.x_archive.files import open_member
 
 #: account.js of an archive of today, user_details.js of one before 2019, and of those the files of posts as well.
@@ -65,6 +65,6 @@ def _name(content: bytes) -> str | None:
         record = value[0] if isinstance(value, list) else value
         fields: Any = record.get("account") or record.get("user") or record
         name = fields.get("username") or fields.get("screen_name") if isinstance(fields, Mapping) else None
-        return parse_x_handle(name) if isinstance(name, str) else None
+        return parse(name) if isinstance(name, str) else None
     except (ValueError, AttributeError, LookupError, RecursionError):
         return None

@@ -19,6 +19,7 @@ from tweets.sources.base import (
     UnknownServer,
 )
 from tweets.sources.web.client import Client
+from tweets.sources.x.settings import XSettings
 
 # Where a request may go
 
@@ -213,7 +214,7 @@ def test_no_cookie_and_no_secret_is_sent(authority: trustme.CA, trusting: ssl.SS
     answers = {"/": Answer(302, "", kept)}
     with SecureServer(serving(authority, "fine.example"), answers) as server:
         network.port = server.port
-        client = Client(settings(x_bearer_token="geheim"), wire=network.wire())
+        client = Client(settings(own=XSettings(bearer_token="geheim")), wire=network.wire())
         client.get("https://fine.example/")
         client.get("https://fine.example/")
     assert len(server.requests) == 4

@@ -14,6 +14,7 @@ from botfactory.net import Wire
 from tests.tweets.sources.networks import PUBLIC, Network, SecureServer, moved, serving
 from tweets.sources.base import BadAnswer, SourceError, SourceSettings, SourceUnavailable, UnknownServer
 from tweets.sources.bluesky.reader import BlueskySource
+from tweets.sources.bluesky.settings import BlueskySettings
 from tweets.sources.mastodon.reader import MastodonSource
 from tweets.sources.web.client import Client
 
@@ -23,7 +24,7 @@ BLUESKY = "https://public.api.bsky.app"
 def asked(wire: Wire, source: str, **options: Any) -> SourceError:
     """The error of the first page of an account, on a machine with this network."""
     settings = SourceSettings(**{"retry_delays": (), **options})
-    of_operator = [settings.bluesky_api_url] if source == "bluesky" else []
+    of_operator = [settings.of(BlueskySettings).api_url] if source == "bluesky" else []
     client = Client(settings, trusted=of_operator, wire=wire)
     made = (
         BlueskySource("name.bsky.social", settings, client=client)
@@ -74,7 +75,7 @@ def test_a_machine_without_a_network_is_told_from_a_server_that_does_not_answer(
 
 def test_a_server_that_the_operator_has_set_is_nobodys_misspelling() -> None:
     online = Network(public_api_bsky_app=[PUBLIC], mastodon_social=[PUBLIC]).wire()
-    error = asked(online, "bluesky", bluesky_api_url="https://proxy.example")
+    error = asked(online, "bluesky", own=BlueskySettings(api_url="https://proxy.example"))
     assert isinstance(error, SourceUnavailable) and error.transient
     assert "proxy.example can't be found, which Bot Factory is set up to ask" in error.message
     # A network without the internet is no trouble for a server inside it.
@@ -83,7 +84,7 @@ def test_a_server_that_the_operator_has_set_is_nobodys_misspelling() -> None:
 
 
 def test_blueskys_own_server_may_be_missing_alone() -> None:
-    error = asked(Network(mastodon_social=[PUBLIC]).wire(), "bluesky", bluesky_api_url=BLUESKY)
+    error = asked(Network(mastodon_social=[PUBLIC]).wire(), "bluesky", own=BlueskySettings(api_url=BLUESKY))
     assert isinstance(error, SourceUnavailable) and "public.api.bsky.app can't be found, which" in error.message
 
 

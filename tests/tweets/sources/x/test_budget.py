@@ -16,6 +16,7 @@ from tweets.sources import Source, SourceSettings, open_source
 from tweets.sources.base import BudgetSpent, RateLimited
 from tweets.sources.x.budget import spent_sentence, take_page
 from tweets.sources.x.reader import XApiSource
+from tweets.sources.x.settings import XSettings
 
 TODAY = date(2026, 11, 25)
 
@@ -51,8 +52,9 @@ def api() -> Iterator[XApiServer]:
 
 
 def source_at(url: str, handle: str, purse: Purse, **options: Any) -> Source:
-    defaults: dict[str, Any] = {"x_bearer_token": TOKEN, "retry_delays": (0.01, 0.01), "timeout_seconds": 10}
-    return open_source("x", handle=handle, settings=SourceSettings(x_api_url=url, x_budget=purse, **defaults | options))
+    defaults: dict[str, Any] = {"retry_delays": (0.01, 0.01), "timeout_seconds": 10}
+    own = XSettings(bearer_token=TOKEN, api_url=url)
+    return open_source("x", handle=handle, settings=SourceSettings(own=own, budget=purse, **defaults | options))
 
 
 def sold_by(api: XApiServer) -> int:
@@ -133,7 +135,7 @@ def test_a_second_try_is_not_made_with_posts_that_are_not_there() -> None:
 
 
 def test_an_estimate_counts_no_more_than_is_left(api: XApiServer) -> None:
-    settings = SourceSettings(x_bearer_token=TOKEN, x_api_url=api.url, x_budget=Purse(700))
+    settings = SourceSettings(own=XSettings(bearer_token=TOKEN, api_url=api.url), budget=Purse(700))
     account = XApiSource("prolific", settings).look_up()
     assert (account.posts, account.reachable) == (4000, 700)
 

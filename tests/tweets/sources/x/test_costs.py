@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tweets.sources import SourceSettings
 from tweets.sources.x.costs import affordable_posts, estimated_cost
+from tweets.sources.x.settings import XSettings
 
 SETTINGS = SourceSettings()
 
@@ -21,10 +22,10 @@ def test_posts_and_one_look_up_are_paid_for(posts: int, cost: str) -> None:
 
 
 def test_prices_are_settings() -> None:
-    dear = SourceSettings(x_post_price=Decimal("0.05"), x_user_price=Decimal("1"), max_posts=10_000)
+    dear = SourceSettings(own=XSettings(post_price=Decimal("0.05"), user_price=Decimal("1")), max_posts=10_000)
     assert estimated_cost(10_000, dear) == Decimal("501")
     assert affordable_posts(Decimal("501"), dear) == 10_000
-    free = SourceSettings(x_post_price=Decimal(0), x_user_price=Decimal(0))
+    free = SourceSettings(own=XSettings(post_price=Decimal(0), user_price=Decimal(0)))
     assert estimated_cost(3200, free) == 0 and affordable_posts(Decimal(0), free) == 3200
 
 
@@ -37,7 +38,7 @@ def test_a_budget_buys_so_many_posts(budget: str, posts: int) -> None:
 
 @given(st.integers(0, 3000), st.sampled_from(["0.0049", "0.005", "0.0101", "0.37"]))
 def test_what_is_affordable_keeps_to_the_budget_and_leaves_little_of_it(cents: int, price: str) -> None:
-    settings = SourceSettings(x_post_price=Decimal(price))
+    settings = SourceSettings(own=XSettings(post_price=Decimal(price)))
     budget = Decimal(cents) / 100
     posts = affordable_posts(budget, settings)
     assert 0 <= posts <= 3200

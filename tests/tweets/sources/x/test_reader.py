@@ -16,6 +16,7 @@ from tweets.sources import Source, SourceError, SourceSettings, open_source
 from tweets.sources.base import RateLimited, SourceUnavailable
 from tweets.sources.x.costs import estimated_cost
 from tweets.sources.x.reader import XApiSource
+from tweets.sources.x.settings import XSettings
 
 
 @pytest.fixture
@@ -25,8 +26,13 @@ def api() -> Iterator[XApiServer]:
 
 
 def source_at(api: XApiServer, handle: str, **options: Any) -> Source:
-    defaults: dict[str, Any] = {"x_bearer_token": TOKEN, "retry_delays": (0.01, 0.01), "timeout_seconds": 10}
-    return open_source("x", handle=handle, settings=SourceSettings(x_api_url=api.url, **{**defaults, **options}))
+    defaults: dict[str, Any] = {"retry_delays": (0.01, 0.01), "timeout_seconds": 10}
+    own = at(api.url, options.pop("token", TOKEN))
+    return open_source("x", handle=handle, settings=SourceSettings(own=own, **{**defaults, **options}))
+
+
+def at(url: str, token: str = TOKEN) -> XSettings:
+    return XSettings(bearer_token=token, api_url=url)
 
 
 def assert_nothing_bought_twice(api: XApiServer) -> None:
@@ -106,10 +112,10 @@ def test_a_look_up_says_what_an_import_would_cost_and_is_not_paid_for_again(api:
     assert len(posts_of(source_at(api, "prolific", max_posts=300).pages(account.cursor))) == 300
     assert sum("/by/username/" in request.path for request in api.requests) == 1
     with pytest.raises(SourceError) as raised:
-        XApiSource("nobody", SourceSettings(x_bearer_token=TOKEN, x_api_url=api.url)).look_up()
+        XApiSource("nobody", SourceSettings(own=at(api.url))).look_up()
     assert raised.value.code == "unknown_handle"
     with pytest.raises(SourceError) as raised:
-        XApiSource("prolific", SourceSettings(x_api_url=api.url)).look_up()
+        XApiSource("prolific", SourceSettings(own=at(api.url, ""))).look_up()
     assert raised.value.code == "bad_credentials"
 
 
@@ -140,7 +146,7 @@ def test_each_trouble_has_its_sentence(api: XApiServer, handle: str, code: str, 
 @pytest.mark.parametrize("token", ["wrong", ""])
 def test_a_wrong_or_missing_token_is_told(api: XApiServer, token: str) -> None:
     with pytest.raises(SourceError) as raised:
-        list(source_at(api, "prolific", x_bearer_token=token).pages())
+        list(source_at(api, "prolific", token=token).pages())
     assert raised.value.code == "bad_credentials"
     assert len(api.requests) == (1 if token else 0)
 
@@ -182,7 +188,7 @@ def test_from_every_cursor_the_rest_is_bought_and_no_more(api: XApiServer) -> No
 
 
 def test_nobody_answering_is_unavailable() -> None:
-    settings = SourceSettings(x_bearer_token=TOKEN, x_api_url="http://127.0.0.1:9", retry_delays=(0.01,))
+    settings = SourceSettings(own=at("http://127.0.0.1:9"), retry_delays=(0.01,))
     with pytest.raises(SourceUnavailable):
         list(open_source("x", handle="a", settings=settings).pages())
 
@@ -203,7 +209,7 @@ def replayed(*answers: tuple[int, dict[str, str], Any]) -> list[Any]:
         for status, headers, body in answers
     ]
     with Replay(*kept) as server:
-        settings = SourceSettings(x_bearer_token=TOKEN, x_api_url=server.url, retry_delays=())
+        settings = SourceSettings(own=at(server.url), retry_delays=())
         return list(open_source("x", handle="Twitter", settings=settings).pages())
 
 

@@ -1,0 +1,49 @@
+"""Handles of Mastodon: a name and its server."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from tweets.sources.handles import LONGEST, domain, visible
+from tweets.sources.kinds import Claim
+
+# A profile, a post or, in older versions, the web client: /@name, /@name@elsewhere, /users/name, /web/@name.
+_ADDRESS = re.compile(r"https?://([^/?#@\s]+)/(?:web/)?(?:@|users/)([^/?#]+)(?:[/?#].*)?\Z", re.IGNORECASE | re.DOTALL)
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?\Z")
+_SERVER = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z")
+
+
+def claim(text: str) -> Claim:
+    """Return how surely the text names an account on a Mastodon server."""
+    if "://" in text:
+        return Claim.ADDRESS if _ADDRESS.match(text) else Claim.NO
+    return Claim.HANDLE if "@" in text.removeprefix("acct:").removeprefix("@") else Claim.NO
+
+
+def parse(text: str) -> str:
+    """Return the handle as "name@server", from `@name@server`, `name@server` or the address of a profile or post.
+
+    Raises ValueError with a sentence for anything else.
+    """
+    typed = visible(text).removeprefix("acct:")
+    if not typed:
+        raise ValueError("Type the handle of an account with its server, such as @name@mastodon.social.")
+    address = _ADDRESS.match(typed)
+    if address:
+        name, _, server = unquote(address.group(2)).partition("@")
+        server = server or address.group(1)
+    else:
+        name, _, server = typed.removeprefix("@").partition("@")
+    server = domain(server)
+    if not (_NAME.match(name) and _SERVER.match(server)) or len(name) + len(server) >= LONGEST:
+        raise ValueError(
+            "A Mastodon handle names its server too, such as @name@mastodon.social. The address of a profile, "
+            "https://mastodon.social/@name, works too."
+        )
+    return f"{name}@{server}"
+
+
+def server_of(handle: str) -> str:
+    """Return the server of a handle "name@server"."""
+    return handle.rpartition("@")[2].lower()

@@ -1,0 +1,116 @@
+"""The sources in words: the choices of the form that imports posts, and where a corpus comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.text import capfirst, get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tweets import offered
+from tweets.models import BLEND, UPLOAD, Corpus
+from tweets.sources.kinds import FileKind, HowTo, Network
+from tweets.sources.registry import SOURCES, kind_of, networks, uploads
+
+#: Longest handle or address that somebody can type.
+LONGEST_TYPED: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A choice of the form. Files share one: the server sees which source a file is.
+
+    `hints` explain the field below it. `endings` and `how_tos` are those of files, `field` and `example` those of a
+    handle.
+    """
+
+    name: str
+    label: str
+    hints: tuple[str, ...] = ()
+    is_upload: bool = False
+    is_pasted: bool = False
+    endings: str = ""
+    how_tos: tuple[HowTo, ...] = ()
+    field: str = ""
+    example: str = ""
+
+    @property
+    def names_account(self) -> bool:
+        """Whether the posts come with the account that wrote them."""
+        return not self.is_upload and not self.is_pasted
+
+
+def ways() -> list[Way]:
+    """Return the choices that this installation offers, in the order of the registry."""
+    found = {}
+    for kind in offered.offered():
+        if isinstance(kind, Network):
+            found[kind.name] = _account(kind)
+        elif isinstance(kind, FileKind) and kind.is_pasted:
+            found[kind.name] = Way(kind.name, capfirst(_(kind.label)), is_pasted=True)
+        else:
+            found[UPLOAD] = found.get(UPLOAD) or _upload()
+    return list(found.values())
+
+
+def not_offered() -> list[str]:
+    """Return a sentence for each source that the operator has not set up."""
+    return [_(kind.not_offered) for kind in networks().values() if not offered.is_offered(kind)]
+
+
+def offers() -> str:
+    """Return all that can be imported here, such as "a text, CSV or JSON file, an X archive or pasted text"."""
+    return get_text_list([_(kind.offer) for kind in offered.offered()], _("or"))
+
+
+def examples_of_handles() -> str:
+    """Return a handle of each network, such as "@name.bsky.social (Bluesky)"."""
+    return get_text_list([f"{kind.example} ({kind.label})" for kind in networks().values()], _("or"))
+
+
+def origin(corpus: Corpus) -> str:
+    """Return where the posts of a corpus come from, and whose they are if that is known."""
+    if corpus.source == BLEND:
+        said = _("A blend of %(parts)s") % {"parts": ", ".join(_part(part) for part in corpus.parts)}
+    elif corpus.source in SOURCES:
+        said = _(kind_of(corpus.source).origin) % {"account": corpus.account, "file": corpus.file_name}
+    else:
+        said = corpus.file_name
+    if corpus.account and not corpus.comes_from_network:
+        return _("%(origin)s, posts of %(account)s") % {"origin": said, "account": corpus.account}
+    return said
+
+
+def _part(part: dict[str, object]) -> str:
+    number = int(str(part["posts"]))
+    said = ngettext("%(name)s (%(number)s post)", "%(name)s (%(number)s posts)", number)
+    return said % {"name": part["name"], "number": intcomma(number, use_l10n=False)}
+
+
+def _upload() -> Way:
+    kinds = uploads()
+    return Way(
+        UPLOAD,
+        capfirst(get_text_list([_(kind.label) for kind in kinds], _("or"))),
+        hints=tuple(_(kind.hint) for kind in kinds),
+        is_upload=True,
+        endings=",".join(dict.fromkeys(ending for kind in kinds for ending in kind.endings)),
+        how_tos=tuple(_translated(kind.how_to) for kind in kinds if kind.how_to is not None),
+    )
+
+
+def _translated(how_to: HowTo) -> HowTo:
+    # gettext("") is the header of the catalog.
+    without_script = _(how_to.without_script) if how_to.without_script else ""
+    return HowTo(_(how_to.question), tuple(_(step) for step in how_to.steps), without_script)
+
+
+def _account(kind: Network) -> Way:
+    facts = {"max_posts": intcomma(kind.max_posts, use_l10n=False)}
+    if kind.is_paid:
+        facts["cost"] = f"{offered.highest_cost(kind):.2f}"
+    hint = _(kind.hint) % facts
+    return Way(kind.name, _(kind.label), hints=(hint,), field=_(kind.field), example=kind.example)
