@@ -91,7 +91,7 @@ class Person:
     def bring(self) -> None:
         """The form that brings posts is sent, as their author."""
         self.page.get_by_label("My own account").check()
-        self.page.get_by_role("button", name="Bring posts").click()
+        self.page.get_by_role("button", name="Import posts").click()
 
     def wait_for_corpus(self) -> str:
         self.page.wait_for_url(CORPUS, timeout=60 * SECONDS)

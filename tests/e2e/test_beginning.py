@@ -21,7 +21,7 @@ def test_the_first_account_is_administrator_and_is_told_what_to_do_next(alice: P
     expect(main.get_by_role("listitem")).to_have_count(3)
     expect(main.get_by_text("you are the administrator")).to_be_visible()
     main.get_by_role("link", name="Bring posts").click()
-    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Bring posts")
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Import posts")
     alice.page.get_by_role("link", name="Admin").click()
     expect(alice.page.get_by_text("Site administration")).to_be_visible()
 

@@ -75,7 +75,7 @@ def test_an_unreadable_upload_is_told_on_the_same_page(alice: Person, tmp_path: 
     alice.page.get_by_label("Your file").set_input_files(file)
     alice.bring()
     expect(alice.page.get_by_role("alert")).to_contain_text("empty.txt is empty")
-    expect(alice.page.get_by_role("button", name="Bring posts")).to_be_enabled()
+    expect(alice.page.get_by_role("button", name="Import posts")).to_be_enabled()
 
 
 def test_an_x_handle_is_imported_page_by_page(alice: Person) -> None:
@@ -98,7 +98,7 @@ def test_the_cost_of_an_x_handle_is_asked_about_on_a_small_phone_without_javascr
         phone.page.get_by_role("radio", name="X", exact=True).check()
         phone.page.get_by_label("X handle", exact=True).fill("@prolific")
         phone.bring()
-        expect(phone.page.get_by_role("heading", level=1)).to_have_text("Bring the posts of @prolific?")
+        expect(phone.page.get_by_role("heading", level=1)).to_have_text("Import the posts of @prolific?")
         expect(phone.figure("bought")).to_have_text("3,200")
         expect(phone.figure("cost")).to_have_text("$16.01")
         phone.page.get_by_role("link", name="Not now").click()
@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_read_is_replaced_by_another(alice: Person, tmp_pa
     expect(page.get_by_label("Keep replies")).to_be_checked()
     expect(page.get_by_label("My own account")).to_be_checked()
     page.get_by_label("Your file").set_input_files(good)
-    page.get_by_role("button", name="Bring posts").click()
+    page.get_by_role("button", name="Import posts").click()
     alice.wait_for_corpus()
     expect(alice.figure("kept")).to_have_text("200")
     alice.open("/corpora/?q=Replaced")
