@@ -20,7 +20,7 @@ def test_the_first_account_is_administrator_and_is_told_what_to_do_next(alice: P
     main = alice.page.get_by_role("main")
     expect(main.get_by_role("listitem")).to_have_count(3)
     expect(main.get_by_text("you are the administrator")).to_be_visible()
-    main.get_by_role("link", name="Bring posts").click()
+    main.get_by_role("link", name="Import posts").click()
     expect(alice.page.get_by_role("heading", level=1)).to_have_text("Import posts")
     alice.page.get_by_role("link", name="Admin").click()
     expect(alice.page.get_by_text("Site administration")).to_be_visible()
@@ -28,11 +28,11 @@ def test_the_first_account_is_administrator_and_is_told_what_to_do_next(alice: P
 
 def test_the_second_account_is_an_ordinary_one(bob: Person) -> None:
     expect(bob.page.get_by_role("link", name="Admin")).to_have_count(0)
-    expect(bob.page.get_by_role("main").get_by_role("link", name="Bring posts")).to_be_visible()
+    expect(bob.page.get_by_role("main").get_by_role("link", name="Import posts")).to_be_visible()
     bob.require_no_complaints()
 
 
 def test_logging_out_is_a_button_in_the_menu(bob: Person) -> None:
     bob.page.locator("summary", has_text="bob").click()
-    bob.page.get_by_role("button", name="Log out").click()
+    bob.page.get_by_role("button", name="Sign out").click()
     expect(bob.page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()

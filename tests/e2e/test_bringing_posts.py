@@ -20,14 +20,14 @@ def test_pasted_text_becomes_a_corpus_with_a_report(alice: Person) -> None:
     expect(alice.figure("found")).to_have_text("602")
     rows = alice.page.get_by_role("table", name="Kept and dropped posts, by reason").get_by_role("row")
     expect(rows.filter(has_text="only links")).to_contain_text("1")
-    expect(rows.filter(has_text="the same text again")).to_contain_text("1")
-    expect(alice.page.get_by_text("Enough.")).to_be_visible()
+    expect(rows.filter(has_text="duplicates")).to_contain_text("1")
+    expect(alice.page.get_by_text("Enough posts.")).to_be_visible()
     expect(alice.page.locator(".post")).to_have_count(12)
 
 
 def test_a_few_posts_are_enough_with_a_warning(alice: Person) -> None:
     alice.paste(make_posts(150, seed=2), "A few")
-    expect(alice.page.get_by_text("Few, but it works.")).to_be_visible()
+    expect(alice.page.get_by_text("Few posts, but it works.")).to_be_visible()
     expect(alice.page.get_by_role("button", name="Train")).to_be_enabled()
 
 

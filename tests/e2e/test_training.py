@@ -134,7 +134,7 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
     alice.open(corpus)
     page = alice.page
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     for _ in range(12):
         page.keyboard.press("Tab")

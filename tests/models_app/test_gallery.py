@@ -47,7 +47,7 @@ def test_the_gallery_is_searched_and_paged(alice: User, bob: User, bot: TrainedM
 
 def test_an_empty_gallery_says_how_to_fill_it(bob: User) -> None:
     page = signed_in(bob).get("/gallery/").content.decode()
-    assert "Nobody shows a bot yet" in page and 'href="/gallery/" aria-current="page"' in page
+    assert "Nobody has shared a bot yet" in page and 'href="/gallery/" aria-current="page"' in page
 
 
 def test_the_administrator_decides_on_the_gallery(alice: User, admin: User, settings: LazySettings) -> None:

@@ -97,7 +97,7 @@ def _the_pages(ask: Ask, place: str, may: frozenset[Right], by_link: bool) -> No
     page = answer.content.decode()
     if Right.SEE in may:
         assert "Crier" in page and escape("AI parody of @town.example, not by @town.example.") in page
-        assert "a sample of the best epoch by @…" in page and "2.125" in page and "A parody of a public figure" in page
+        assert "a sample of the best epoch by @…" in page and "2.125" in page and "a parody of a public figure" in page
         assert SECRET not in page and "alice" not in page.replace(">alice<", "", 1) and "of another epoch" not in page
         assert answer["X-Robots-Tag"] == "noindex"
     assert ('name="count"' in page) is (Right.WRITE in may)

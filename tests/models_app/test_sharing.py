@@ -196,7 +196,7 @@ def test_what_ends_sharing_ends_it_at_once(
     assert not sharing.gallery_for_user(bob).exists()
     # The owner is told; one who was shut out is sent to sign in.
     pages = {path: signed_in(alice).get(f"/{path}/{bot.pk}/") for path in ("models", "gallery")}
-    told = {"models": "Nobody but you finds it now", "gallery": "It is not shared now"}
+    told = {"models": "Only you can find it now", "gallery": "It isn’t shared now"}
     found = {path for path, answer in pages.items() if told[path] in answer.content.decode()}
     assert found == (set() if what == "owner inactive" else set(told))
 
