@@ -80,7 +80,7 @@ def test_a_file_that_only_lacks_the_name_of_its_column_is_asked_for_that_first(c
     job, corpus = run(Job.objects.get())
     text = page(client, f"/corpora/{corpus.pk}/")
     assert job.error_code == "which_column"
-    assert f'<a class="button" href="{job.get_absolute_url()}">Name the column</a>' in text
+    assert f'<a class="button" href="{job.get_absolute_url()}">Choose the column</a>' in text
     assert "Choose another file" in text
 
 
