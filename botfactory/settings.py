@@ -231,9 +231,12 @@ LIMIT_X_POSTS = env_limit("LIMIT_X_POSTS", 10_000)
 LIMIT_REQUESTS = env_limit("LIMIT_REQUESTS", 300)
 LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
 
-# Writing in a web process: how many requests at once, and how long others wait before they are told that it is busy
+# Writing: the threads of a writer, how long requests wait before others are told that it's busy, and the models kept
 GENERATIONS_AT_ONCE = env_int("GENERATIONS_AT_ONCE", 2, minimum=1)
 GENERATION_WAIT_SECONDS = env_int("GENERATION_WAIT_SECONDS", 10, minimum=0)
+WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 1000, minimum=50)
+# Trainings give way to pages and writers: 0 to 19, as for the command `nice`
+TRAINER_NICE = env_int("TRAINER_NICE", 10)
 
 # Webhooks: pauses before each further try in seconds, and after how many days of nothing but failure they are off
 WEBHOOK_PAUSES = env_pauses("WEBHOOK_PAUSES", "5,300,1800,7200,18000,36000,50400,72000,86400")

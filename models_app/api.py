@@ -25,6 +25,7 @@ from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODE
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
+from models_app.writing import asking
 
 router = Router(tags=["models"])
 
@@ -266,7 +267,8 @@ class EvaluationOut(Output):
 @idempotency.slow
 def evaluate_model(request: HttpRequest, model_id: uuid.UUID, body: EvaluateIn) -> EvaluationOut:
     """Bits per character of your posts, by one of your models and by the base model that it comes from."""
-    found = services.evaluate(_model(request, model_id), body.checked(), proceed=require_client(request))
+    model, posts = _model(request, model_id), body.checked()
+    found = asking.evaluate(model=model, owner=person(request), posts=posts, proceed=require_client(request))
     return EvaluationOut(
         model=model_id,
         posts=found.model.posts,

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botfactory.rest.errors import ApiError, register_errors, status_of
-from models_app import admission, guards, registry, services
+from models_app import guards, registry, services
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.sharing import rights as sharing
+from models_app.writing.admission import NotNow
 from tweets.errors import CorpusError
 
 register_errors(
@@ -25,7 +26,7 @@ register_errors(
         LearningError: 500,
         BadSampling: 422,
         guards.GuardLost: 409,
-        admission.Busy: 503,
+        NotNow: 503,
     }
 )
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-import weakref
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -21,10 +18,11 @@ from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, Text, examples
 from models_app import live, services
-from models_app.admission import MAX_CHARACTERS
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
 from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, SamplingConfig
 from models_app.models import Generation, TrainedModel
+from models_app.writing import asking
+from models_app.writing.admission import MAX_CHARACTERS
 
 router = Router(tags=["generations"])
 
@@ -141,7 +139,9 @@ class PostOut(Output):
 
 class GenerateQuery(Input):
     stream: Literal["0", "1"] = Field(
-        "0", description="1: server-sent events, a `post` as each is written, then the `generation` with all of them."
+        "0",
+        description="1: server-sent events, a `post` as each is written, then the `generation` with all of them. With "
+        "the header `Accept: application/x-ndjson` the same comes as one JSON object a line.",
     )
 
 
@@ -154,7 +154,12 @@ STREAM: Final[dict[str, Any]] = {
                     "schema": SERVER_SENT,
                     "example": 'event: post\ndata: {"post": "I love coffee", "label": "AI parody of @dril.bsky.social, '
                     'not by @dril.bsky.social."}\n\n',
-                }
+                },
+                "application/x-ndjson": {
+                    "schema": {"type": "string", "description": "One JSON object a line, last the generation."},
+                    "example": '{"post": "I love coffee", "label": "AI parody of @dril.bsky.social, not by '
+                    '@dril.bsky.social."}\n{"generation": {"id": "c5b3f7f0-93b1-4f0b-8f0c-6f2f8f4f2c70"}}\n',
+                },
             }
         },
     }
@@ -166,46 +171,36 @@ def written(
 ) -> GenerationOut | StreamingHttpResponse:
     """What the model writes for who asks: all of it, or a stream of posts."""
     owner, sampling = person(request), body.sampling()
+    form = _form(request, query)
     with about("prompt"):
-        if query.stream == "1":
-            return _stream(request, model, owner, sampling)
+        if form is not None:
+            return _stream(request, model, owner, services.seeded(sampling), form)
         proceed = require_client(request)
-        return told_generation(services.generate(model=model, owner=owner, sampling=sampling, proceed=proceed))
+        return told_generation(asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed))
 
 
-def _stream(request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig) -> StreamingHttpResponse:
+def _form(request: HttpRequest, query: GenerateQuery) -> live.Form | None:
+    """The form of the stream that is asked for, if any."""
+    if request.headers.get("Accept", "").partition(";")[0].strip().lower() == live.NDJSON.content_type:
+        return live.NDJSON
+    return live.SERVER_SENT_EVENTS if query.stream == "1" else None
+
+
+def _stream(
+    request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig, form: live.Form
+) -> StreamingHttpResponse:
     if idempotency.HEADER in request.headers:
         message = (
             f"A stream is not kept, so it cannot be had again by its key: leave out {idempotency.HEADER}, or stream."
         )
         raise ApiError(422, "stream_not_kept", message, param=idempotency.HEADER)
-    ticket = services.admit(owner, model, sampling, require_client(request))
     label = model.parody_label
-
-    def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
-        begun.set()
-        return services.generate(
-            model=model, owner=owner, sampling=sampling, on_post=on_post, proceed=proceed, ticket=ticket
-        )
-
-    def unused() -> None:
-        if not begun.is_set():
-            ticket.release()
-
-    begun = threading.Event()
-    response = StreamingHttpResponse(
-        live.follow(
-            write,
-            post_data=lambda post: PostOut(post=post, label=label).model_dump_json(),
-            generation_data=lambda generation: told_generation(generation).model_dump_json(),
-            error_data=lambda error: answer_to(request, error).content.decode(),
-        ),
-        content_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    words = live.Words(
+        post=lambda post: PostOut(post=post, label=label).model_dump_json(),
+        generation=lambda generation: told_generation(generation).model_dump_json(),
+        error=lambda error: answer_to(request, error).content.decode(),
     )
-    # A client that leaves before the stream begins never starts the writing that would give the ticket back.
-    weakref.finalize(response, unused)
-    return response
+    return live.response(form, words, model=model, owner=owner, sampling=sampling)
 
 
 class GenerationFilters(PageQuery):

@@ -107,6 +107,11 @@ def guard_of(model: TrainedModel) -> CopyGuard | None:
     return kept
 
 
+def forget() -> None:
+    """Drop what this process keeps in memory."""
+    _made_again.cache_clear()
+
+
 @lru_cache(maxsize=registry.KEPT_IN_MEMORY)
 def _made_again(model: TrainedModel) -> CopyGuard:
     """Return a guard of all posts of the corpora.

@@ -1,75 +1,81 @@
-"""Posts while they are written, as server-sent events: each as it ends, last all of them as they are kept."""
+"""Posts while they are written: each as it ends, last all of them as they are kept."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
+import weakref
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final
 
-from django.db import connections
+from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
 
-from models_app.models import Generation
+from botfactory.accounts.models import User
+from models_app.ml.config import SamplingConfig
+from models_app.models import Generation, TrainedModel
+from models_app.writing import asking
+from models_app.writing.asking import Asked
 
-#: A line without news is kept open by a comment.
+#: A stream without news is kept open by a blank line or a comment.
 PING_SECONDS = 15.0
 
-#: Writes, given what to call with each post and what to call before each step.
-Write = Callable[[Callable[[str], None], Callable[[], None]], Generation]
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a stream is written. `piece`: makes one of a kind (post, generation or error) and its JSON."""
+
+    content_type: str
+    piece: Callable[[str, str], str]
+    ping: str
 
 
-class NobodyListens(Exception):
-    """Whoever asked has gone: what was written so far is not kept."""
+SERVER_SENT_EVENTS: Final = Form(
+    "text/event-stream", lambda kind, data: f"event: {kind}\ndata: {data}\n\n", ": still here\n\n"
+)
+#: One JSON object a line. Its key says what it is.
+NDJSON: Final = Form(
+    "application/x-ndjson",
+    lambda kind, data: f'{{"generation":{data}}}\n' if kind == "generation" else f"{data}\n",
+    "\n",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a stream says, as JSON on one line. Those of generations and errors may read the database."""
+
+    post: Callable[[str], str]
+    generation: Callable[[Generation], str]
+    error: Callable[[Exception], str]
+
+
+def response(
+    form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
+) -> StreamingHttpResponse:
+    """Ask for posts, and return the stream of them. `sampling` needs a seed. Raises what `asking.ask` raises."""
+    asked = asking.ask(owner, model, sampling)
+    stream = follow(asked, form, words, model=model, owner=owner, sampling=sampling)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    answer = StreamingHttpResponse(stream, content_type=form.content_type, headers=headers)
+    # A client that leaves before the stream begins never reads what would end the writing.
+    weakref.finalize(answer, asked.cancel)
+    return answer
 
 
 async def follow(
-    write: Write,
-    post_data: Callable[[str], str],
-    generation_data: Callable[[Generation], str],
-    error_data: Callable[[Exception], str],
+    asked: Asked, form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
 ) -> AsyncIterator[str]:
-    """Each post, then the generation; an error in its place. Who stops listening stops the writing."""
-    loop = asyncio.get_running_loop()
-    news: asyncio.Queue[str | None] = asyncio.Queue()
-    is_gone = threading.Event()
-
-    def tell(text: str | None) -> None:
-        # The loop may have ended with whoever listened.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(news.put_nowait, text)
-
-    def proceed() -> None:
-        if is_gone.is_set():
-            raise NobodyListens
-
-    def work() -> None:
-        try:
-            generation = write(lambda post: tell(_event("post", post_data(post))), proceed)
-            tell(_event("generation", generation_data(generation)))
-        except NobodyListens:
-            pass
-        except Exception as error:
-            tell(_event("error", error_data(error)))
-        finally:
-            connections.close_all()
-            tell(None)
-
-    # A thread of its own: the one that reads the database for all requests must not wait for it.
-    writing = asyncio.create_task(asyncio.to_thread(work))
+    """Yield each post, then the generation; an error in its place. Who stops listening stops the writing."""
+    told = asking.follow(asked, model=model, owner=owner, sampling=sampling, ping_seconds=PING_SECONDS)
     try:
-        while True:
-            try:
-                text = await asyncio.wait_for(news.get(), PING_SECONDS)
-            except TimeoutError:
-                yield ": still here\n\n"
-                continue
-            if text is None:
-                await writing
-                return
-            yield text
+        async for news in told:
+            if news is None:
+                yield form.ping
+            elif isinstance(news, str):
+                yield form.piece("post", words.post(news))
+            else:
+                yield form.piece("generation", await sync_to_async(words.generation)(news))
+    except Exception as error:
+        yield form.piece("error", await sync_to_async(words.error)(error))
     finally:
-        is_gone.set()
-
-
-def _event(kind: str, data: str) -> str:
-    return f"event: {kind}\ndata: {data}\n\n"
+        await told.aclose()

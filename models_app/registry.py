@@ -350,6 +350,17 @@ def load(model: TrainedModel) -> Checkpoint:
     return checkpoint.load(path_of(model))
 
 
+def open_sampler(model: TrainedModel) -> Sampler:
+    """Return a sampler that nobody else has. Raises CheckpointError."""
+    return Sampler(checkpoint.load(path_of(model), as_stored=True))
+
+
+def forget() -> None:
+    """Drop what this process keeps in memory."""
+    _sampler.cache_clear()
+    _guard.cache_clear()
+
+
 def sampler_of(model: TrainedModel) -> Sampler:
     with _loading:
         return _sampler(str(path_of(model)), model.sha256)

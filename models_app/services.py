@@ -6,8 +6,8 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
@@ -15,8 +15,7 @@ from django.utils import timezone
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.listing import holding
-from botfactory.ops import counters
-from models_app import admission, guards, registry
+from models_app import guards, registry
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import evaluation
@@ -66,6 +65,19 @@ class Evaluated:
     model: Evaluation
     base: TrainedModel | None
     by_base: Evaluation | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures, without the base model's row."""
+        return {"model": asdict(self.model), "by_base": None if self.by_base is None else asdict(self.by_base)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, base: TrainedModel | None) -> Self:
+        by_base = values["by_base"]
+        return cls(
+            model=Evaluation.from_dict(values["model"]),
+            base=base if by_base else None,
+            by_base=Evaluation.from_dict(by_base) if by_base else None,
+        )
 
 
 def models_for_user(user: Any) -> QuerySet[TrainedModel]:
@@ -151,29 +163,20 @@ def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
     return generations_for_user(user).get(pk=generation_id)
 
 
-def generate(
-    *,
-    model: TrainedModel,
-    owner: User,
-    sampling: SamplingConfig,
-    on_post: Callable[[str], None] | None = None,
-    proceed: Callable[[], None] | None = None,
-    ticket: admission.Ticket | None = None,
-) -> Generation:
-    """Let `model` write posts, and keep them with what was refused on the way.
+def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
+    """Let `model` write posts in this process, and keep them with what was refused on the way.
 
-    `on_post` gets each post as it ends. `proceed` is called often; what it raises ends the writing, and nothing is
-    kept. `ticket` is the admission, where the caller has one already; it is used up. Raises GuardKept where `owner`
-    can't let it write unguarded, TooMuch, BadSampling, Busy.
+    For commands; web processes ask a writer (writing/asking.py). Raises GuardKept where `owner` can't let it write
+    unguarded, BadSampling.
     """
-    try:
-        require_askable(owner, model, sampling)
-        ticket = ticket or admission.enter(proceed)
-        sampling = seeded(sampling)
-        writing, seconds = write(model, sampling, on_post=on_post, proceed=proceed)
-    finally:
-        if ticket is not None:
-            ticket.release()
+    require_guards(owner, model, sampling)
+    sampling = seeded(sampling)
+    writing, seconds = write(model, sampling)
+    return keep(model, owner, sampling, writing, seconds)
+
+
+def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Writing, seconds: float) -> Generation:
+    """Keep what `model` has written for `owner`."""
     return Generation.objects.create(
         model=model,
         owner=owner,
@@ -184,30 +187,9 @@ def generate(
     )
 
 
-def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
-    """Return if `owner` can ask for this. It costs nothing. Raises GuardKept, TooMuch, BadSampling."""
-    require_guards(owner, model, sampling)
-    admission.require_size(sampling)
+def require_possible(sampling: SamplingConfig) -> None:
+    """Return if posts can be written like this. It costs nothing. Raises BadSampling."""
     sampler.check(sampling, house_bans())
-
-
-def admit(
-    owner: User, model: TrainedModel, sampling: SamplingConfig, proceed: Callable[[], None] | None = None
-) -> admission.Ticket:
-    """Return the ticket for a `generate` that is about to begin, with the model in memory.
-
-    Raises what `generate` would raise before the first post.
-    """
-    require_askable(owner, model, sampling)
-    ticket = admission.enter(proceed)
-    try:
-        registry.sampler_of(model)
-        if sampling.copy_guard:
-            guards.guard_of(model)
-    except BaseException:
-        ticket.release()
-        raise
-    return ticket
 
 
 def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
@@ -223,23 +205,12 @@ def seeded(sampling: SamplingConfig) -> SamplingConfig:
     return replace(sampling, seed=secrets.randbelow(2**31)) if sampling.seed is None else sampling
 
 
-def write(
-    model: TrainedModel,
-    sampling: SamplingConfig,
-    *,
-    on_post: Callable[[str], None] | None = None,
-    proceed: Callable[[], None] | None = None,
-) -> tuple[Writing, float]:
-    """Posts by `model`, and the seconds that it took. `on_post` and `proceed` as of Sampler.generate."""
+def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float]:
+    """Return posts by `model`, written in this process, and the seconds that it took."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    writing = registry.sampler_of(model).generate(
-        sampling, guard=guard, house=house_bans(), on_post=on_post, proceed=proceed
-    )
-    seconds = time.perf_counter() - started
-    counters.generation_seconds.observe(seconds)
-    counters.generated_posts.inc(len(writing.posts))
-    return writing, seconds
+    writing = registry.sampler_of(model).generate(sampling, guard=guard, house=house_bans())
+    return writing, time.perf_counter() - started
 
 
 def base_of(model: TrainedModel) -> TrainedModel | None:
@@ -260,15 +231,14 @@ def _is_version(model: TrainedModel) -> bool:
 def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], None] | None = None) -> Evaluated:
     """Measure how well `model` predicts the posts, and how well the model that it comes from does.
 
-    `proceed` is called now and then; what it raises ends the work. Raises Busy.
+    `proceed` is called now and then; what it raises ends the work.
     """
     base = base_of(model)
 
     def measured(by: TrainedModel) -> Evaluation:
         return evaluation.evaluate(registry.load(by), posts, None if proceed is None else lambda _: proceed())
 
-    with admission.enter(proceed):
-        return Evaluated(model=measured(model), base=base, by_base=None if base is None else measured(base))
+    return Evaluated(model=measured(model), base=base, by_base=None if base is None else measured(base))
 
 
 def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:

@@ -17,11 +17,12 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
 from models_app import downloads, guards, registry, services, trainings
-from models_app.admission import Busy
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
 from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
+from models_app.writing import asking
+from models_app.writing.admission import NotNow
 from tweets import idle, summary
 from tweets.errors import CorpusError
 from tweets.models import Corpus
@@ -159,7 +160,7 @@ def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResp
     try:
         require_pace(owner)
         if form.is_valid():
-            generation = services.generate(
+            generation = asking.generate(
                 model=model, owner=owner, sampling=form.sampling(), proceed=require_client(request)
             )
             status = 200
@@ -168,7 +169,7 @@ def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResp
     except ApiError as error:
         form.add_error(None, str(error))
         status, headers = error.status, error.headers
-    except Busy as error:
+    except NotNow as error:
         form.add_error(None, str(error))
         status, headers = 503, {"Retry-After": str(error.retry_after)}
     if generation is not None and not getattr(request, "htmx", False):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -20,6 +21,7 @@ from pytest_django import DjangoDbBlocker
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
+from models_app.writing.writer import Writer
 from tests import groups, kept_learners, shortcuts
 
 # On a busy machine an example may take long; what hangs is found by the tests that say so.
@@ -80,6 +82,17 @@ def broker() -> Iterator[str]:
     if server is not None:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def writer(broker: str) -> Iterator[Writer]:
+    """A writer in threads of this process: pages and programs let bots write."""
+    writer = Writer(threads=2, megabytes=200)
+    thread = threading.Thread(target=writer.run, name="writer", daemon=True)
+    thread.start()
+    yield writer
+    writer.stop()
+    thread.join()
 
 
 @pytest.fixture

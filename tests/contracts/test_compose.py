@@ -13,7 +13,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-OURS = {"web", "importer", "postman", "trainer", "trainer-gpu"}
+OURS = {"web", "importer", "postman", "writer", "trainer", "trainer-gpu"}
 
 
 def known_settings() -> set[str]:
@@ -47,6 +47,8 @@ def test_what_an_operator_sets_in_env_reaches_each_container() -> None:
     # Folders and services are those of the containers; debugging and a processor's products aren't for a server.
     own = {"BOTFACTORY_HOME", "CHECKPOINTS_DIR", "TRAINING_DIR", "DEBUG", "BOTFACTORY_ML_PRODUCTS", "COMPOSE_PROFILES"}
     own |= {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD", "PORT"}
+    # Containers share the processor by cpu_shares.
+    own |= {"TRAINER_NICE"}
     for name in OURS:
         missing = offered - own - set(COMPOSE["services"][name]["environment"])
         assert not missing, f"{name} doesn't get {missing}"

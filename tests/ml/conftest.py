@@ -29,6 +29,11 @@ def broker() -> None:
     """Nothing here needs the broker of the other tests."""
 
 
+@pytest.fixture(scope="session")
+def writer() -> None:
+    """Nor the writer."""
+
+
 @pytest.fixture
 def network() -> NetworkConfig:
     return TINY

@@ -17,6 +17,7 @@ from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
 from models_app.models import BaseChange, TrainedModel
+from models_app.writing import asking
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
@@ -66,7 +67,7 @@ def test_a_bot_whose_guard_is_lost_with_its_posts_does_not_write(bot: TrainedMod
         services.write(lost, ONE)
     assert lost.owner is not None
     with pytest.raises(guards.GuardLost):
-        services.admit(lost.owner, lost, ONE)
+        asking.ask(lost.owner, lost, ONE)
 
 
 def test_a_guard_that_is_back_from_the_backup_lets_the_bot_write_again(bot: TrainedModel, corpus: Corpus) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,9 +15,12 @@ from django.test import AsyncClient
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
-from models_app import live, registry, services
+from models_app import registry
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.outcome import Writing
+from models_app.ml.sampling.sampler import Drawing, Sampler
+from models_app.model_files import FINGERPRINTS
 from models_app.models import Generation, TrainedModel
 from tests.rest.helpers import V1, Program, require_error
 
@@ -32,10 +36,12 @@ async def close_connections() -> AsyncIterator[None]:
     await sync_to_async(connections.close_all)()
 
 
-async def open_stream(model: TrainedModel, owner: User, body: Any) -> Any:
+async def open_stream(
+    model: TrainedModel, owner: User, body: Any, *, query: str = "?stream=1", accept: str = "*/*"
+) -> Any:
     text = (await sync_to_async(tokens.create_token)(owner=owner, name="stream")).text
-    path = f"{V1}/models/{model.pk}/generate?stream=1"
-    headers = {"Authorization": f"Bearer {text}"}
+    path = f"{V1}/models/{model.pk}/generate{query}"
+    headers = {"Authorization": f"Bearer {text}", "Accept": accept}
     return await AsyncClient().post(path, body, content_type="application/json", headers=headers)
 
 
@@ -70,60 +76,56 @@ async def test_each_post_comes_and_then_all_as_they_are_kept(alice: User, base: 
     assert (await sync_to_async(whole)())["posts"] == kept.posts
 
 
-async def test_a_post_is_shown_before_the_last_is_written(alice: User, base: TrainedModel) -> None:
-    steps: list[str] = []
-
-    def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
-        def told(post: str) -> None:
-            steps.append("post")
-            on_post(post)
-
-        def step() -> None:
-            steps.append("step")
-            proceed()
-
-        sampling = SamplingConfig(count=5, temperature=1.0, seed=1)
-        return services.generate(model=base, owner=alice, sampling=sampling, on_post=told, proceed=step)
-
-    lines = live.follow(write, str, lambda generation: "", str)
-    async for line in lines:
-        assert line.startswith(("event: post", "event: generation"))
-    first = steps.index("post")
-    assert steps.count("post") == 5 and 0 < first < len(steps) - 50
+async def test_the_same_comes_as_a_json_object_a_line(alice: User, base: TrainedModel) -> None:
+    answer = await open_stream(base, alice, WANTED, query="", accept="application/x-ndjson")
+    assert answer.status_code == 200 and answer["Content-Type"] == "application/x-ndjson"
+    text = "".join([piece.decode() async for piece in answer.streaming_content])
+    *posts, last = [json.loads(line) for line in text.splitlines() if line]
+    kept = await Generation.objects.aget()
+    assert sorted(post["post"] for post in posts) == sorted(kept.posts) and len(posts) == 12
+    assert last["generation"]["posts"] == kept.posts and posts[0]["label"] == last["generation"]["label"]
 
 
-async def test_who_has_gone_has_nothing_written_and_nothing_kept(alice: User, base: TrainedModel) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    steps = 0
-
-    def write(on_post: Callable[[str], None], proceed: Callable[[], None]) -> Generation:
-        nonlocal steps
-
-        def step() -> None:
-            nonlocal steps
-            steps += 1
-            proceed()
-
-        try:
-            sampling = SamplingConfig(count=100, temperature=1.0, seed=1, max_characters=400)
-            return services.generate(model=base, owner=alice, sampling=sampling, on_post=on_post, proceed=step)
-        finally:
-            loop.call_soon_threadsafe(ended.set)
-
-    lines: Any = live.follow(write, str, lambda generation: "", str)
-    assert (await anext(lines)).startswith("event: post")
-    await lines.aclose()
-    await asyncio.wait_for(ended.wait(), 30)
-    assert 0 < steps < 1000 and await Generation.objects.acount() == 0
-
-
-async def test_copies_and_banned_words_are_shown_at_no_time(
+async def test_a_post_is_shown_before_the_last_is_written(
     alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    go_on = threading.Event()
+    draw = Sampler.draw
+
+    def halting(self: Sampler, config: SamplingConfig, *, on_post: Callable[[str], None], **values: Any) -> Drawing:
+        shown: list[str] = []
+
+        def told(post: str) -> None:
+            on_post(post)
+            shown.append(post)
+
+        drawing = draw(self, config, on_post=told, **values)
+        step = next(drawing)
+        while True:
+            if shown:
+                assert go_on.wait(30)
+            result = yield step
+            try:
+                step = drawing.send(result)
+            except StopIteration as end:
+                writing: Writing = end.value
+                return writing
+
+    monkeypatch.setattr(Sampler, "draw", halting)
+    answer = await open_stream(base, alice, WANTED)
+    pieces = aiter(answer.streaming_content)
+    assert (await asyncio.wait_for(anext(pieces), 60)).startswith(b"event: post")
+    assert await Generation.objects.acount() == 0
+    go_on.set()
+    more = [piece.decode() async for piece in pieces]
+    assert len(more) == 12 and more[-1].startswith("event: generation")
+
+
+async def test_copies_and_banned_words_are_shown_at_no_time(alice: User, base: TrainedModel) -> None:
     free = await asyncio.wait_for(read(await open_stream(base, alice, WANTED)), 120)
     copied, banned = free[0][1]["post"], max(free[1][1]["post"].split(), key=len)
-    monkeypatch.setattr(registry, "load_guard", lambda model: CopyGuard.of([copied]))
+    # The writer has the bot in memory, and finds that its guard is another.
+    CopyGuard.of([copied]).save(registry.path_of(base) / FINGERPRINTS)
     found = await asyncio.wait_for(read(await open_stream(base, alice, {**WANTED, "banned": [banned]})), 120)
     shown = [data["post"] for kind, data in found if kind == "post"]
     assert shown and sorted(shown) == sorted(found[-1][1]["posts"])
@@ -140,10 +142,10 @@ async def test_the_one_post_of_temperature_zero_comes_once(alice: User, base: Tr
 async def test_what_breaks_on_the_way_is_an_event_of_the_one_shape(
     alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(**values: Any) -> None:
+    def broken(*values: Any, **more: Any) -> None:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr(services, "generate", broken)
+    monkeypatch.setattr(Sampler, "draw", broken)
     ((kind, data),) = await asyncio.wait_for(read(await open_stream(base, alice, WANTED)), 60)
     assert kind == "error" and data["error"]["code"] == "server_error" and "secret" not in str(data)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class Evaluation:
     characters: int
     posts: int
     parts: dict[str, Part] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return what `dataclasses.asdict` has taken apart."""
+        return cls(**{**values, "parts": {name: Part(**part) for name, part in values["parts"].items()}})
 
 
 def evaluate(

@@ -122,6 +122,13 @@ class CopyGuard:
     def __len__(self) -> int:
         return len(self._ends)
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes that it takes once it has made its indices, at most."""
+        arrays = (self._vocabulary, self._text, self._ends, self._lengths, self._wordless)
+        index = 8 * len(self._vocabulary) + 6 * len(self._text)
+        return sum(array.nbytes for array in arrays) + index + 16 * len(self._text)
+
     def is_copy(self, text: str) -> bool:
         """Return whether the text is a copy of any post."""
         query = self._query(text)

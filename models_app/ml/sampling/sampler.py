@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -121,6 +121,11 @@ class Sampler:
         except StopIteration as end:
             writing: Writing = end.value
             return writing
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of its weights."""
+        return _bytes_of(vars(self._stepper).values())
 
     def step(self, step: Step) -> Stepped:
         """Return the result of a step."""
@@ -250,6 +255,17 @@ def _primed(prompt: NDArray[np.uint8], count: int) -> Generator[Step, Stepped, S
     for symbol in prompt:
         logits, state = yield Step(np.array([symbol]), state)
     return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
+
+
+def _bytes_of(values: Iterable[Any]) -> int:
+    """Return the bytes of the arrays among the values, and in lists and tuples among them."""
+    total = 0
+    for value in values:
+        if isinstance(value, np.ndarray):
+            total += value.nbytes
+        elif isinstance(value, list | tuple):
+            total += _bytes_of(value)
+    return total
 
 
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:

@@ -19,8 +19,6 @@ from botfactory.ops import valkey
 from botfactory.ops.commands import ProductCommand
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
 
-#: The worker that trains gives way to the pages.
-TRAINER_NICE = 5
 START_SECONDS = 60
 
 
@@ -94,13 +92,15 @@ class Command(ProductCommand):
         importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]
         # Threads: it waits for other servers most of its time.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
+        writer = [sys.executable, str(settings.BASE_DIR / "manage.py"), "writer"]
         trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
         return [
             *processes,
+            Process("writer", writer, logs / "writer.log"),
             Process("web", web, logs / "web.log"),
             Process("importer", importer, logs / "importer.log", stop_signal=SIGQUIT),
             Process("postman", postman, logs / "postman.log", stop_signal=SIGQUIT),
-            Process("trainer", trainer, logs / "trainer.log", stop_signal=SIGQUIT, nice=TRAINER_NICE),
+            Process("trainer", trainer, logs / "trainer.log", stop_signal=SIGQUIT, nice=settings.TRAINER_NICE),
         ]
 
     def _announce(self, url: str, host: str, port: int) -> None:

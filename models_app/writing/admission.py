@@ -1,0 +1,134 @@
+"""Admission: a request waits for a few seconds at most, so what would wait longer must try again.
+
+The bound holds for all web processes together, and is computed from the pace that the writers have measured.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import Final
+
+from django.conf import settings
+
+from botfactory.ops import counters
+from botfactory.words import counted
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import BadSampling
+from models_app.writing.board import Board, Bounds
+from models_app.writing.requests import MEASURING, USUAL_LENGTH, Facts, Request
+
+#: The most characters per request: number of posts times maximum length.
+MAX_CHARACTERS: Final = 40_000
+#: The most requests that wait or are written: each costs the web process a thread.
+MAX_REQUESTS: Final = 200
+#: How long an answer to "who writes?" is used again, in seconds.
+_FRESH: Final = 0.5
+_SOONEST, _LATEST = 1, 60
+
+
+class NotNow(Exception):
+    """Nothing can be written now; the same request may succeed later. `retry_after`: in how many seconds."""
+
+    code = "not_now"
+    retry_after = 10
+
+
+class Busy(NotNow):
+    """Too much is being written."""
+
+    code = "busy"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Busy. Try again in about {retry_after} s.")
+        self.retry_after = retry_after
+
+
+class WriterMissing(NotNow):
+    """No writer runs, or none can be reached."""
+
+    code = "writer_missing"
+
+    def __init__(self) -> None:
+        super().__init__("The writer isn't running, so no bot can write. Try again in a moment.")
+
+
+class WritingInterrupted(NotNow):
+    """The writer stopped several times while it wrote this."""
+
+    code = "writing_interrupted"
+
+    def __init__(self) -> None:
+        super().__init__("The writer stopped several times while it wrote this. Ask for fewer or shorter posts.")
+
+
+class TooMuch(BadSampling):
+    """The request asks for too many characters. `param`: the field to change."""
+
+    code = "too_much_at_once"
+    param = "n"
+
+
+class Writers:
+    """Those who write now, as they were a moment ago."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Facts] = {}
+        self._asked_at = -math.inf
+
+    def known(self, board: Board) -> dict[str, Facts]:
+        """Return what each writer says of itself, by id. Raises RedisError."""
+        with self._lock:
+            if time.monotonic() - self._asked_at > _FRESH:
+                self._known = board.writers()
+                self._asked_at = time.monotonic()
+            return self._known
+
+    def forget(self) -> None:
+        self._asked_at = -math.inf
+
+
+writers: Final = Writers()
+
+
+def admit(board: Board, request: Request) -> None:
+    """Put the request into the queue. Raises Busy, WriterMissing, RedisError."""
+    known = writers.known(board).values()
+    rate = sum(facts["rate"] for facts in known)
+    if not known or rate <= 0:
+        writers.forget()
+        raise WriterMissing
+    bounds = Bounds(
+        weight=rate * settings.GENERATION_WAIT_SECONDS,
+        slots=sum(facts["threads"] for facts in known),
+        requests=MAX_REQUESTS,
+    )
+    is_in, ahead = board.admit(request, bounds)
+    if not is_in:
+        counters.generations_refused.inc()
+        raise Busy(max(_SOONEST, min(_LATEST, math.ceil(ahead / rate))))
+
+
+def weight_of(sampling: SamplingConfig) -> int:
+    """Return what the request is expected to cost: about the characters to be written."""
+    return len(sampling.prompt) + sampling.posts_to_write * min(sampling.max_characters, USUAL_LENGTH)
+
+
+def weight_to_measure(posts: list[str], models: int) -> int:
+    """Return what it's expected to cost to measure this number of models by the posts."""
+    return math.ceil(MEASURING * models * sum(map(len, posts)))
+
+
+def require_size(sampling: SamplingConfig) -> None:
+    """Raise TooMuch if the request asks for more than MAX_CHARACTERS."""
+    asked = sampling.posts_to_write * sampling.max_characters
+    if asked > MAX_CHARACTERS:
+        posts, length = MAX_CHARACTERS // sampling.max_characters, MAX_CHARACTERS // sampling.posts_to_write
+        longest = counted(sampling.max_characters, "character")
+        raise TooMuch(
+            f"{counted(sampling.count, 'post')} of up to {longest} are {counted(asked, 'character')}. One request can "
+            f"ask for {MAX_CHARACTERS:,}. Choose at most {counted(posts, 'post')} of this length, or at most "
+            f"{counted(length, 'character')} for each post."
+        )

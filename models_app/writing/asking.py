@@ -1,0 +1,268 @@
+"""What web processes call to let a bot write or to measure it: they ask a writer, and load no model themselves.
+
+Whoever waits holds nothing but a place in the queue. If they leave, the writer stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connection
+from redis.exceptions import RedisError
+
+from botfactory import doorbell
+from botfactory.accounts.models import User
+from botfactory.ops import counters
+from models_app import guards, services
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import BadSampling, CheckpointError, TooFewPosts
+from models_app.ml.sampling.outcome import Refused, Writing
+from models_app.models import Generation, TrainedModel
+from models_app.writing import admission
+from models_app.writing.admission import WriterMissing, WritingInterrupted
+from models_app.writing.answers import Inbox, listener
+from models_app.writing.board import LEASE, LONGEST, Board, client
+from models_app.writing.requests import Event, Request
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at who still waits for the answer.
+_LOOK: Final = 0.25
+#: Seconds between looks at the board: whether it still has the request, and whether anybody writes.
+_CHECK: Final = 1.0
+#: Without a writer for so many seconds, the request is given up. One that was killed is started again sooner.
+GIVE_UP: Final = LEASE + 16.0
+#: Who waits longer gives back the connection to the database meanwhile.
+_SOON: Final = 1.0
+
+#: What a writer may answer with, by code. Each needs only its message.
+_ERRORS: Final[dict[str, type[Exception]]] = {
+    error.code: error for error in (services.UnknownModel, guards.GuardLost, BadSampling, CheckpointError, TooFewPosts)
+}
+
+
+class WriterFailed(Exception):
+    """Something went wrong in the writer, whose log says what."""
+
+
+@cache
+def _board(url: str) -> Board:
+    return Board(client())
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request that a writer has or will have. `cancel` it where its answer isn't wanted any more."""
+
+    request: Request
+    inbox: Inbox
+    _board: Board
+    _posts: int = 0
+    is_over: bool = False
+    _begun: float = field(default_factory=time.monotonic)
+    _checked_at: float = field(default_factory=time.monotonic)
+    _alone_since: float | None = None
+    _missing: int = 0
+
+    def cancel(self) -> None:
+        """Nobody waits any more. Does nothing once the answer is there."""
+        if self.is_over:
+            return
+        self._close()
+        try:
+            with doorbell.waiting():
+                self._board.cancel(self.request)
+        except (RedisError, OSError) as error:
+            # The writer notices late that nobody listens.
+            logger.warning("a request can't be cancelled: %s", error)
+
+    def posts_of(self, event: Event) -> list[str]:
+        """Return the post of this event, unless it came before: a request that is taken twice begins again."""
+        if event["kind"] != "post" or event["number"] != self._posts:
+            return []
+        self._posts += 1
+        return [event["post"]]
+
+    def result_of(self, event: Event) -> dict[str, Any] | None:
+        """Return the result if this event has it. Raises what the writer failed with."""
+        if event["kind"] == "post":
+            return None
+        self._close()
+        if event["kind"] == "done":
+            return event["result"]
+        raise _error_of(event["code"], event["message"])
+
+    def check(self) -> None:
+        """Return if there is still hope of an answer. Raises WriterMissing."""
+        now = time.monotonic()
+        if now - self._checked_at < _CHECK:
+            return
+        self._checked_at = now
+        try:
+            with doorbell.waiting():
+                is_pending = self._board.is_pending(self.request)
+                is_alone = not admission.writers.known(self._board)
+                # A server that was restarted has forgotten what waited in it. Twice: an answer may be on its way.
+                self._missing = 0 if is_pending else self._missing + 1
+                if self._missing > 2:
+                    self._missing = 0
+                    self._board.put_again(self.request)
+        except (RedisError, OSError) as error:
+            logger.warning("the broker doesn't answer who waits for posts: %s", error)
+            is_alone = True
+        self._alone_since = (self._alone_since or now) if is_alone else None
+        if (self._alone_since and now - self._alone_since > GIVE_UP) or now - self._begun > LONGEST:
+            self.cancel()
+            raise WriterMissing
+
+    def _close(self) -> None:
+        self.is_over = True
+        listener().close(self.request.id)
+        counters.generations_running.dec()
+
+
+def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> Asked:
+    """Put a request into the queue. Raises Busy, WriterMissing."""
+    heard = listener()
+    request = Request(
+        id=uuid.uuid4().hex,
+        model=str(model.pk),
+        sha256=model.sha256,
+        person=str(owner.pk),
+        answers=heard.process,
+        weight=weight,
+        **what,
+    )
+    board = _board(settings.REDIS_URL)
+    inbox = heard.open(request.id)
+    try:
+        with doorbell.waiting():
+            admission.admit(board, request)
+    except (RedisError, OSError) as error:
+        heard.close(request.id)
+        logger.warning("a writer can't be asked: %s", error)
+        raise WriterMissing from None
+    except BaseException:
+        heard.close(request.id)
+        raise
+    counters.generations_running.inc()
+    return Asked(request, inbox, board)
+
+
+def ask(owner: User, model: TrainedModel, sampling: SamplingConfig) -> Asked:
+    """Ask for posts. `sampling` needs a seed (services.seeded). Raises what `services.require_askable` does, TooMuch,
+    GuardLost, Busy, WriterMissing.
+    """
+    require_askable(owner, model, sampling)
+    if sampling.copy_guard and guards.state_of(model) is guards.State.LOST:
+        raise guards.GuardLost(model)
+    return _ask(model, owner, admission.weight_of(sampling), sampling=sampling.as_dict())
+
+
+def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
+    services.require_guards(owner, model, sampling)
+    admission.require_size(sampling)
+    services.require_possible(sampling)
+
+
+def generate(
+    *, model: TrainedModel, owner: User, sampling: SamplingConfig, proceed: Callable[[], None] | None = None
+) -> Generation:
+    """Let a writer write posts by `model`, and keep them with what was refused on the way.
+
+    Calls `proceed` while it waits; what it raises ends the writing, and nothing is kept. Raises what `ask` raises, and
+    what a writer fails with.
+    """
+    sampling = services.seeded(sampling)
+    asked = ask(owner, model, sampling)
+    return keep(model, owner, sampling, _waited(asked, proceed))
+
+
+def evaluate(
+    *, model: TrainedModel, owner: User, posts: list[str], proceed: Callable[[], None] | None = None
+) -> services.Evaluated:
+    """Let a writer measure how well `model` predicts the posts (services.evaluate)."""
+    weight = admission.weight_to_measure(posts, models=2)
+    result = _waited(_ask(model, owner, weight, posts=posts), proceed)
+    return services.Evaluated.from_dict(result, base=services.base_of(model))
+
+
+def _waited(asked: Asked, proceed: Callable[[], None] | None) -> dict[str, Any]:
+    begun = time.monotonic()
+    try:
+        while True:
+            event = asked.inbox.get(_LOOK)
+            if event is not None:
+                result = asked.result_of(event)
+                if result is not None:
+                    return result
+                continue
+            if proceed is not None:
+                proceed()
+            asked.check()
+            if time.monotonic() - begun > _SOON and not connection.in_atomic_block:
+                connection.close()
+    finally:
+        asked.cancel()
+
+
+#: A post as it ends; last, all of them as they are kept.
+Told = str | Generation
+
+
+async def follow(
+    asked: Asked, *, model: TrainedModel, owner: User, sampling: SamplingConfig, ping_seconds: float
+) -> AsyncGenerator[Told | None]:
+    """Yield each post, then what is kept; None where nothing has come for a while. No thread waits.
+
+    Who stops listening stops the writing. Raises what a writer fails with.
+    """
+    quiet_since = time.monotonic()
+    try:
+        while True:
+            event = await asked.inbox.wait(_CHECK)
+            if event is None:
+                await sync_to_async(asked.check)()
+                if time.monotonic() - quiet_since >= ping_seconds:
+                    quiet_since = time.monotonic()
+                    yield None
+                continue
+            quiet_since = time.monotonic()
+            for post in asked.posts_of(event):
+                yield post
+            result = asked.result_of(event)
+            if result is not None:
+                yield await sync_to_async(keep)(model, owner, sampling, result)
+                return
+    finally:
+        if not asked.is_over:
+            await asyncio.shield(asyncio.to_thread(asked.cancel))
+
+
+def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, result: dict[str, Any]) -> Generation:
+    """Keep what a writer has written."""
+    writing = Writing(result["posts"], Refused.from_dict(result["refused"]))
+    counters.generation_seconds.observe(result["seconds"])
+    counters.generated_posts.inc(len(writing.posts))
+    return services.keep(model, owner, sampling, writing, result["seconds"])
+
+
+def _error_of(code: str, message: str) -> Exception:
+    if code == WritingInterrupted.code:
+        return WritingInterrupted()
+    kind = _ERRORS.get(code)
+    if kind is None:
+        return WriterFailed("The writer's log says what went wrong.")
+    # Their own constructors take what only the writer has.
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    return error

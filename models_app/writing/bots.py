@@ -1,0 +1,69 @@
+"""Bots in a writer's memory: the sampler and the copy guard of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models_app import guards, registry
+from models_app.ml.checkpoint import WEIGHTS
+from models_app.ml.errors import LearningError
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.sampler import Sampler
+from models_app.model_files import FINGERPRINTS
+from models_app.models import TrainedModel
+from models_app.writing.shelf import Key, Shelf
+
+#: Of a file of float16: what is multiplied is kept as float32.
+_GROWS = 2
+
+
+@dataclass(slots=True)
+class Bot:
+    """A model that can write. `guard`: None if it needs none, or the reason why there is none."""
+
+    sampler: Sampler
+    guard: CopyGuard | LearningError | None
+
+    def guard_of(self, model: TrainedModel) -> CopyGuard | None:
+        """Return the guard. Raises GuardLost or CheckpointError."""
+        if isinstance(self.guard, LearningError):
+            # It may have been restored since.
+            self.guard = guards.guard_of(model)
+        return self.guard
+
+
+def key_of(model: TrainedModel) -> Key:
+    """Return the key of the model's files: other weights or another guard are another bot."""
+    path = registry.path_of(model)
+    try:
+        guard = (path / FINGERPRINTS).stat()
+        stamp = f"{guard.st_mtime_ns}.{guard.st_size}"
+    except OSError:
+        stamp = ""
+    return str(path), f"{model.sha256}.{stamp}"
+
+
+def expected_bytes(model: TrainedModel) -> int:
+    try:
+        return _GROWS * (registry.path_of(model) / WEIGHTS).stat().st_size
+    except OSError:
+        return 0
+
+
+def take(shelf: Shelf[Bot], model: TrainedModel) -> tuple[Key, Bot]:
+    """Return the bot and its key on the shelf, loaded if it isn't there. Raises CheckpointError."""
+
+    def load() -> tuple[Bot, int]:
+        sampler = registry.open_sampler(model)
+        guard: CopyGuard | LearningError | None
+        try:
+            guard = guards.guard_of(model)
+        except LearningError as error:
+            guard = error
+        # What else this process remembers of it would not count.
+        registry.forget()
+        guards.forget()
+        return Bot(sampler, guard), sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
+
+    key = key_of(model)
+    return key, shelf.take(key, expected_bytes(model), load)

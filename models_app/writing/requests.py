@@ -1,0 +1,64 @@
+"""What web processes and writers say to each other, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, NotRequired, Self, TypedDict
+
+#: Characters that a post is expected to have, if its limit is higher.
+USUAL_LENGTH: Final = 140
+#: Measuring a character of a post takes less than writing one.
+MEASURING: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to write, or to measure posts where `posts` is given.
+
+    model, sha256: the row and its weights; person: who asks; answers: the web process that waits; weight: the expected
+    cost, about the characters to be written; sampling: SamplingConfig as a dictionary.
+    """
+
+    id: str
+    model: str
+    sha256: str
+    person: str
+    answers: str
+    weight: int
+    sampling: dict[str, Any] | None = None
+    posts: list[str] | None = None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        return cls(**json.loads(text))
+
+
+class Event(TypedDict):
+    """What a writer says to the process that waits.
+
+    post: one is written, the `number`th of this request; done: the result; failed: why there is none.
+    """
+
+    request: str
+    kind: Literal["post", "done", "failed"]
+    number: NotRequired[int]
+    post: NotRequired[str]
+    result: NotRequired[dict[str, Any]]
+    code: NotRequired[str]
+    message: NotRequired[str]
+
+
+class Facts(TypedDict):
+    """What a writer says of itself. rate: weight that it does in a second; megabytes: of the models in memory."""
+
+    host: str
+    pid: int
+    threads: int
+    rate: float
+    requests: int
+    models: int
+    megabytes: float

@@ -1,0 +1,307 @@
+"""A writer: takes requests from the board, writes with the bots in its memory, and sends what it has written."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from django.db import connections
+from redis.exceptions import RedisError
+
+from models_app import services
+from models_app.house_bans import house_bans
+from models_app.ml.config import SamplingConfig
+from models_app.ml.sampling.outcome import Writing
+from models_app.models import TrainedModel
+from models_app.writing import bots
+from models_app.writing.admission import WritingInterrupted
+from models_app.writing.board import PREFIX, Board, client
+from models_app.writing.bots import Bot
+from models_app.writing.engine import Engine, Stopped, Work
+from models_app.writing.requests import Event, Facts, Request
+from models_app.writing.shelf import Key, Shelf
+
+logger = logging.getLogger(__name__)
+
+#: Requests in a writer for each of its threads; others stay in the queue, where any writer can take them.
+HELD_BY_THREAD: Final = 8
+LOADERS: Final = 2
+#: Weight a second for each thread, until it's measured.
+FIRST_RATE: Final = 1_000.0
+#: Seconds between looks at who still waits, and between signs of life.
+LOOK: Final = 0.2
+BEAT: Final = 1.0
+#: Seconds that a writer that is stopped has for what it has begun; the rest goes back to the queue.
+GRACE: Final = 5.0
+_WAIT: Final = 1.0
+_PAUSE: Final = 0.5
+
+SERVER_ERROR: Final = "server_error"
+
+
+class _Held:
+    """A request that this writer has taken."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.begun = time.perf_counter()
+        self.posts = 0
+        self.work: Work | None = None
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        self.is_stopped = True
+        if self.work is not None:
+            self.work.stop()
+
+    def require_wanted(self) -> None:
+        if self.is_stopped:
+            raise Stopped
+
+
+class Writer:
+    """Call `run` in a thread that has nothing else to do; it returns some time after `stop`."""
+
+    def __init__(self, *, threads: int, megabytes: int, prefix: str = PREFIX) -> None:
+        """`megabytes`: of the models in memory; `prefix`: of the board."""
+        self._prefix = prefix
+        self.id = uuid.uuid4().hex
+        self.shelf: Shelf[Bot] = Shelf(megabytes * 10**6)
+        self._threads = threads
+        self._engine = Engine(threads, rate=FIRST_RATE * threads)
+        self._board = Board(client(), self._prefix)
+        self._loaders = ThreadPoolExecutor(LOADERS, "loader")
+        self._measuring = ThreadPoolExecutor(1, "measuring")
+        self._outgoing: SimpleQueue[tuple[Request, Event | None] | None] = SimpleQueue()
+        self._held: dict[str, _Held] = {}
+        self._changed = threading.Condition()
+        self._is_stopping = threading.Event()
+        self._is_ended = threading.Event()
+
+    def stop(self) -> None:
+        """End what it has begun, if that takes a few seconds, and hand back the rest. Can be called by a signal."""
+        self._is_stopping.set()
+
+    def run(self) -> None:
+        sending = threading.Thread(target=self._send, name="outgoing", daemon=True)
+        looking = threading.Thread(target=self._look, name="looking", daemon=True)
+        sending.start()
+        looking.start()
+        self._take()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held, GRACE)
+        self._loaders.shutdown(wait=False, cancel_futures=True)
+        self._measuring.shutdown(wait=False, cancel_futures=True)
+        self._is_ended.set()
+        for held in self._all():
+            held.stop()
+        self._engine.close()
+        looking.join()
+        self._outgoing.put(None)
+        sending.join(GRACE)
+        try:
+            self._board.hand_back(self.id)
+        except RedisError as error:
+            logger.warning("what was begun can't be handed back now: %s", error)
+
+    def facts(self) -> Facts:
+        return Facts(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            threads=self._threads,
+            rate=round(self._engine.rate, 1),
+            requests=len(self._held),
+            models=len(self.shelf),
+            megabytes=round(self.shelf.bytes / 1e6, 1),
+        )
+
+    def _all(self) -> list[_Held]:
+        with self._changed:
+            return list(self._held.values())
+
+    # What it takes
+
+    def _take(self) -> None:
+        board = Board(client(waits=True), self._prefix)
+        most = HELD_BY_THREAD * self._threads
+        while not self._is_stopping.is_set():
+            with self._changed:
+                if not self._changed.wait_for(lambda: len(self._held) < most, _WAIT):
+                    continue
+            try:
+                request = board.take(self.id, _WAIT)
+                if request is None:
+                    continue
+                if board.is_worn(request):
+                    self._tell(request, _failed(request, WritingInterrupted()))
+                    self._outgoing.put((request, None))
+                    continue
+            except (RedisError, OSError) as error:
+                logger.warning("no requests can be taken: %s", error)
+                self._is_stopping.wait(_PAUSE)
+                continue
+            held = _Held(request)
+            with self._changed:
+                self._held[request.id] = held
+            self._loaders.submit(self._prepare, held)
+
+    def _prepare(self, held: _Held) -> None:
+        """Load what the request needs, and give it to those who do the work."""
+        try:
+            held.require_wanted()
+            request = held.request
+            if request.posts is None:
+                self._begin(held)
+            else:
+                self._measuring.submit(self._measure, held, request.posts)
+        except BaseException as error:
+            self._end(held, error)
+        finally:
+            connections.close_all()
+
+    def _begin(self, held: _Held) -> None:
+        request = held.request
+        model = _model_of(request)
+        sampling = SamplingConfig.from_dict(request.sampling or {})
+        key, bot = bots.take(self.shelf, model)
+        try:
+            guard = bot.guard_of(model) if sampling.copy_guard else None
+            drawing = bot.sampler.draw(
+                sampling, guard=guard, house=house_bans(), on_post=lambda post: self._tell_post(held, post)
+            )
+        except BaseException:
+            self.shelf.give_back(key)
+            raise
+        held.work = Work(bot.sampler, drawing, weight=request.weight, done=self._back(held, key))
+        if held.is_stopped:
+            held.work.stop()
+        self._engine.submit(held.work)
+
+    def _back(self, held: _Held, key: Key) -> Callable[[Writing | BaseException], None]:
+        def done(outcome: Writing | BaseException) -> None:
+            self.shelf.give_back(key)
+            if isinstance(outcome, Writing):
+                self._end(held, {"posts": outcome.posts, "refused": outcome.refused.as_dict()})
+            else:
+                self._end(held, outcome)
+
+        return done
+
+    def _measure(self, held: _Held, posts: list[str]) -> None:
+        try:
+            found = services.evaluate(_model_of(held.request), posts, proceed=held.require_wanted)
+            self._end(held, found.as_dict())
+        except BaseException as error:
+            self._end(held, error)
+        finally:
+            connections.close_all()
+
+    # What it sends
+
+    def _tell(self, request: Request, event: Event) -> None:
+        self._outgoing.put((request, event))
+
+    def _tell_post(self, held: _Held, post: str) -> None:
+        self._tell(held.request, Event(request=held.request.id, kind="post", number=held.posts, post=post))
+        held.posts += 1
+
+    def _end(self, held: _Held, outcome: dict[str, Any] | BaseException) -> None:
+        """The request has ended, by its result or by an error; nobody hears of one that is handed back or unwanted."""
+        request = held.request
+        if isinstance(outcome, dict):
+            result = outcome | {"seconds": time.perf_counter() - held.begun}
+            self._tell(request, Event(request=request.id, kind="done", result=result))
+        elif not isinstance(outcome, Stopped):
+            self._tell(request, _failed(request, outcome))
+        elif self._is_ended.is_set():
+            return
+        self._outgoing.put((request, None))
+        with self._changed:
+            self._held.pop(request.id, None)
+            self._changed.notify_all()
+
+    def _send(self) -> None:
+        """Send what there is, in its order, until there is None; without a broker try again for a while."""
+        board = Board(client(), self._prefix)
+        is_over = False
+        while not is_over:
+            items = [self._outgoing.get()]
+            try:
+                while True:
+                    items.append(self._outgoing.get_nowait())
+            except Empty:
+                pass
+            is_over = None in items
+            told: dict[str, list[Event]] = defaultdict(list)
+            ended: list[Request] = []
+            for item in items:
+                if item is None:
+                    continue
+                request, event = item
+                if event is None:
+                    ended.append(request)
+                else:
+                    told[request.answers].append(event)
+            deadline = time.monotonic() + GRACE
+            while True:
+                try:
+                    if told:
+                        board.send(told)
+                    told = {}
+                    while ended:
+                        board.finish(self.id, ended[-1])
+                        ended.pop()
+                    break
+                except (RedisError, OSError) as error:
+                    logger.warning("what was written can't be sent: %s", error)
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(_PAUSE)
+
+    # What it looks after
+
+    def _look(self) -> None:
+        """Say that it's alive, drop what nobody waits for, and hand back what dead writers have taken."""
+        beat_at = -BEAT
+        while not self._is_ended.is_set():
+            try:
+                held = {each.request.id: each for each in self._all()}
+                for request in self._board.unwanted([each.request for each in held.values()]):
+                    held[request.id].stop()
+                if time.monotonic() - beat_at >= BEAT:
+                    self._beat()
+                    for writer in self._board.bury():
+                        logger.warning("writer %s is gone, and others take over what it had begun", writer)
+                    beat_at = time.monotonic()
+            except (RedisError, OSError) as error:
+                logger.warning("the broker doesn't answer the writer: %s", error)
+            self._is_ended.wait(LOOK)
+
+    def _beat(self) -> None:
+        self._board.beat(self.id, self.facts(), [each.request for each in self._all()])
+
+
+def _model_of(request: Request) -> TrainedModel:
+    """Return the model that was asked, unless it's deleted. Rights were checked before the request was made."""
+    rows = TrainedModel.objects.select_related("owner", "corpus", "parent")
+    model = rows.filter(pk=request.model, sha256=request.sha256).first()
+    if model is None:
+        raise services.UnknownModel("This bot has just been deleted.")
+    return model
+
+
+def _failed(request: Request, error: BaseException) -> Event:
+    """Return the event for an error, whose message is for the person if it has a code."""
+    code = getattr(error, "code", None)
+    if code is None:
+        logger.error("request %s failed", request.id, exc_info=error)
+    return Event(request=request.id, kind="failed", code=code or SERVER_ERROR, message=str(error) if code else "")

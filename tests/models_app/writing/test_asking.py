@@ -1,0 +1,302 @@
+"""Asking a writer: admission within bounds, nothing for those who have gone, and the same posts as without a writer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from botfactory.accounts import tokens
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.asgi import application
+from models_app import registry, services
+from models_app.ml.config import SamplingConfig
+from models_app.ml.sampling.sampler import Sampler
+from models_app.models import Generation, TrainedModel
+from models_app.writing import admission, asking
+from models_app.writing.board import Board, Bounds, client
+from models_app.writing.requests import Facts, Request
+from tests.conftest import signed_in
+from tests.product import wait_for
+from tests.rest.helpers import V1, Program, require_error
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FORM = {"count": "2", "temperature": "0.8"}
+BODY = {"n": 2, "temperature": 0.8}
+MUCH = 40_000
+
+
+@pytest.fixture
+def full(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Somebody's requests are ahead, and writers need 20 seconds for them."""
+    told = Facts(host="here", pid=1, threads=1, rate=MUCH / 20, requests=1, models=1, megabytes=1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(admission.Writers, "known", lambda self, board: {"w": told})
+        board.server.zadd("botfactory.write.pending", {f"ahead|{MUCH}|somebody": time.time() + 600})
+        yield
+        board.server.zrem("botfactory.write.pending", f"ahead|{MUCH}|somebody")
+
+
+def request(number: int, weight: int, person: str) -> Request:
+    return Request(id=f"r{number}", model="m", sha256="", person=person, answers="nobody", weight=weight)
+
+
+def test_who_comes_while_it_is_busy_is_told_when_to_come_back(
+    alice: User, base: TrainedModel, full: None, board: Board
+) -> None:
+    page, program = signed_in(alice), Program(alice)
+    shown = page.post(f"/models/{base.pk}/generate", FORM, headers={"HX-Request": "true"})
+    answers = [
+        program.post(f"/models/{base.pk}/generate", BODY),
+        program.post(f"/models/{base.pk}/generate?stream=1", BODY),
+        program.post(f"/models/{base.pk}/generate", BODY, Accept="application/x-ndjson"),
+        program.post(f"/models/{base.pk}/evaluate", {"posts": ["hello"]}),
+    ]
+    assert shown.status_code == 503 and "Busy. Try again in about 20 s." in shown.content.decode()
+    assert shown["Retry-After"] == "20"
+    for answer in answers:
+        assert "Busy. Try again in about 20 s." in require_error(answer, 503, "busy")
+        assert answer["Retry-After"] == "20"
+    assert not Generation.objects.exists() and board.pending() == 1
+
+
+def test_when_it_is_no_longer_busy_they_get_in(alice: User, base: TrainedModel, board: Board) -> None:
+    assert signed_in(alice).post(f"/models/{base.pk}/generate", FORM).status_code == 302
+    assert Program(alice).post(f"/models/{base.pk}/generate", BODY).status_code == 200
+
+
+@pytest.mark.parametrize("gone", ["writer", "broker"])
+def test_without_a_writer_they_are_told_at_once(
+    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    def known(*values: Any) -> dict[str, Facts]:
+        if gone == "broker":
+            raise ConnectionError
+        return {}
+
+    monkeypatch.setattr(admission.Writers, "known", known)
+    begun = time.monotonic()
+    answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
+    assert "The writer isn't running" in require_error(answer, 503, "writer_missing")
+    assert answer["Retry-After"] == "10"
+    shown = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers={"HX-Request": "true"})
+    assert shown.status_code == 503 and "The writer isn&#x27;t running" in shown.content.decode()
+    assert time.monotonic() - begun < 5
+
+
+@pytest.fixture
+def quiet() -> Board:
+    """A board from which no writer takes anything."""
+    return Board(client(), f"test-{uuid.uuid4()}")
+
+
+def test_nobody_gets_in_behind_more_than_the_writers_can_do_in_time(quiet: Board) -> None:
+    bounds = Bounds(weight=1000, slots=1, requests=100)
+    let_in = [quiet.admit(request(number, 300, f"person {number}"), bounds) for number in range(5)]
+    assert let_in == [(True, 0), (True, 300), (True, 600), (True, 900), (False, 1200)]
+    quiet.cancel(request(1, 300, "person 1"))
+    assert quiet.admit(request(9, 300, "person 9"), bounds) == (True, 900)
+
+
+def test_one_person_leaves_room_for_others(quiet: Board) -> None:
+    bounds = Bounds(weight=1000, slots=1, requests=100)
+    hers = [quiet.admit(request(number, 200, "alice"), bounds)[0] for number in range(6)]
+    assert hers == [True, True, True, False, False, False]
+    assert quiet.admit(request(7, 200, "bob"), bounds) == (True, 600)
+
+
+def test_there_are_only_so_many_requests_and_as_many_as_run_at_once_always_get_in(quiet: Board) -> None:
+    for number in range(4):
+        is_in, _ = quiet.admit(request(number, 1, f"person {number}"), Bounds(weight=1000, slots=1, requests=3))
+        assert is_in == (number < 3)
+    assert quiet.admit(request(5, 1, "somebody"), Bounds(weight=0, slots=4, requests=3))[0]
+    assert not quiet.admit(request(6, 1, "somebody"), Bounds(weight=0, slots=4, requests=3))[0]
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def draw(*values: Any, **more: Any) -> Any:
+        raise RuntimeError("secret inside")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sampler, "draw", draw)
+        yield
+
+
+def test_what_fails_in_the_writer_is_told_to_a_program(alice: User, base: TrainedModel, broken: None) -> None:
+    answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
+    assert "secret" not in require_error(answer, 500, "server_error")
+
+
+def test_what_fails_in_the_writer_is_told_on_a_page(alice: User, base: TrainedModel, broken: None) -> None:
+    browser = signed_in(alice)
+    browser.raise_request_exception = False
+    shown = browser.post(f"/models/{base.pk}/generate", FORM)
+    assert shown.status_code == 500 and "secret" not in shown.content.decode()
+
+
+def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedModel, board: Board) -> None:
+    weights = registry.path_of(base) / "weights.safetensors"
+    whole = weights.read_bytes()
+    TrainedModel.objects.filter(pk=base.pk).update(sha256="0" * 64)
+    weights.write_bytes(whole[:-1])
+    answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
+    require_error(answer, 500, "checkpoint_damaged")
+
+
+def test_a_bot_that_is_deleted_meanwhile_is_told(alice: User, base: TrainedModel, board: Board) -> None:
+    gone = TrainedModel(owner=alice, name="Gone", sha256=base.sha256, directory=base.directory, network=base.network)
+    with pytest.raises(services.UnknownModel, match="has just been deleted"):
+        asking.generate(model=gone, owner=alice, sampling=SamplingConfig(copy_guard=False))
+
+
+def test_a_stream_that_nobody_begins_to_read_is_not_written(
+    alice: User, base: TrainedModel, endless: list[int], board: Board
+) -> None:
+    answer = Program(alice).post(f"/models/{base.pk}/generate?stream=1", BODY)
+    assert answer.status_code == 200
+    wait_for("it to begin", lambda: endless, pause=0.01)
+    del answer
+    gc.collect()
+    wait_for("it to end", lambda: not endless and not board.pending(), 10)
+    assert not Generation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("posts", "length", "words"),
+    [(100, 4000, "at most 10 posts of this length, or at most 400 characters"), (11, 4000, "at most 10 posts")],
+)
+def test_more_than_one_request_may_ask_for_is_told_with_what_to_choose(
+    alice: User, base: TrainedModel, posts: int, length: int, words: str
+) -> None:
+    program = Program(alice)
+    for stream in ("", "?stream=1"):
+        answer = program.post(f"/models/{base.pk}/generate{stream}", {"n": posts, "max_characters": length})
+        assert words in require_error(answer, 422, "too_much_at_once", "n")
+    form = {**FORM, "count": str(posts), "max_characters": str(length)}
+    shown = signed_in(alice).post(f"/models/{base.pk}/generate", form)
+    assert shown.status_code == 400 and words in shown.content.decode()
+    assert not Generation.objects.exists()
+
+
+def test_as_much_as_one_request_may_ask_for_is_written(alice: User, base: TrainedModel) -> None:
+    program = Program(alice)
+    for asked in ({"n": 100, "max_characters": 400}, {"n": 100, "max_characters": 4000, "top_k": 1}):
+        answer = program.post(f"/models/{base.pk}/generate", asked)
+        assert answer.status_code == 200, answer.content
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        SamplingConfig(count=5, seed=7),
+        SamplingConfig(count=3, seed=1, prompt="Olá 👋 \N{COMBINING ACUTE ACCENT}", top_k=40, top_p=0.9),
+        SamplingConfig(count=4, temperature=0.0),
+        SamplingConfig(count=5, seed=2, banned=("the", "a"), mask_mentions=False, max_characters=30),
+    ],
+)
+def test_the_writer_writes_what_is_written_without_it(
+    alice: User, bot: TrainedModel, sampling: SamplingConfig, board: Board
+) -> None:
+    alone, _ = services.write(bot, sampling)
+    kept = asking.generate(model=bot, owner=alice, sampling=sampling)
+    assert (kept.posts, kept.refused) == (alone.posts, alone.refused.as_dict())
+    assert SamplingConfig.from_dict(kept.sampling) == services.seeded(sampling) or sampling.seed is None
+    assert kept.refused["copies"] is not None and kept.seconds > 0
+
+
+def test_a_model_is_measured_as_without_a_writer(alice: User, bot: TrainedModel, board: Board) -> None:
+    posts = ["just had the best coffee of my life", "día 1"]
+    assert asking.evaluate(model=bot, owner=alice, posts=posts) == services.evaluate(bot, posts)
+
+
+def test_the_page_counts_towards_the_pace_as_programs_do(alice: User, base: TrainedModel) -> None:
+    PersonalLimits.objects.create(user=alice, requests_a_minute=0)
+    for headers in ({"HX-Request": "true"}, {}):
+        answer = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers=headers)
+        assert answer.status_code == 429 and 1 <= int(answer["Retry-After"]) <= 60
+        assert "requests a minute" in answer.content.decode()
+    assert not Generation.objects.exists()
+
+
+class Caller:
+    """A client of the ASGI application that can hang up."""
+
+    def __init__(self, path: str, headers: dict[str, str], body: bytes, content_type: str) -> None:
+        path, _, query = path.partition("?")
+        sent = {"host": "localhost", "content-type": content_type, **headers}
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("localhost", 80),
+        }
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
+        self.answers: list[Mapping[str, Any]] = []
+        self.running = asyncio.create_task(application(self.scope, self.incoming.get, self._take))
+
+    async def _take(self, message: Mapping[str, Any]) -> None:
+        self.answers.append(message)
+
+    async def hang_up(self) -> None:
+        self.incoming.put_nowait({"type": "http.disconnect"})
+        ended, _ = await asyncio.wait({self.running}, timeout=5)
+        assert ended
+
+
+@pytest.mark.parametrize("way", ["page", "program", "stream", "ndjson"])
+async def test_who_hangs_up_ends_the_computation(
+    alice: User, base: TrainedModel, endless: list[int], board: Board, way: str
+) -> None:
+    if way == "page":
+        browser: Any = await sync_to_async(signed_in)(alice)
+        session = browser.cookies["sessionid"].value
+        headers = {"cookie": f"sessionid={session}; csrftoken={'a' * 32}", "x-csrftoken": "a" * 32}
+        form = b"count=2&temperature=0.8"
+        caller = Caller(f"/models/{base.pk}/generate", headers, form, "application/x-www-form-urlencoded")
+    else:
+        text = (await sync_to_async(tokens.create_token)(owner=alice, name="program")).text
+        path = f"{V1}/models/{base.pk}/generate{'?stream=1' if way == 'stream' else ''}"
+        headers = {"authorization": f"Bearer {text}"}
+        if way == "ndjson":
+            headers["accept"] = "application/x-ndjson"
+        caller = Caller(path, headers, b'{"n": 2}', "application/json")
+    deadline = time.monotonic() + 30
+    while not endless:
+        assert time.monotonic() < deadline and not caller.running.done(), caller.answers
+        await asyncio.sleep(0.01)
+    hung_up = time.monotonic()
+    await caller.hang_up()
+    while endless or await sync_to_async(board.pending)():
+        assert time.monotonic() < hung_up + 5
+        await asyncio.sleep(0.01)
+    assert not any(message.get("status", 200) >= 400 for message in caller.answers)
+    assert await Generation.objects.acount() == 0
+    await sync_to_async(connections.close_all)()
+
+
+def test_a_sampler_is_loaded_once_for_several_who_ask_at_once(base: TrainedModel) -> None:
+    from tests.at_once import at_once
+
+    registry._sampler.cache_clear()
+    assert len({id(sampler) for sampler in at_once(4, lambda: registry.sampler_of(base))}) == 1
+
+
+def test_services_need_neither_writer_nor_web_process(alice: User, base: TrainedModel) -> None:
+    generation = services.generate(model=base, owner=alice, sampling=SamplingConfig(count=2))
+    assert len(generation.posts) == 2

@@ -1,0 +1,221 @@
+"""Writers: what becomes of requests when one is killed or stopped, and what they keep in memory."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from botfactory.accounts.models import User
+from models_app import registry, services
+from models_app.ml.config import SamplingConfig
+from models_app.models import TrainedModel
+from models_app.writing import writer as writers
+from models_app.writing.board import TRIES, Board, Bounds, client
+from models_app.writing.requests import Event, Facts, Request
+from models_app.writing.writer import Writer
+from tests.product import save_small_base, wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FACTS = Facts(host="here", pid=1, threads=1, rate=1000.0, requests=0, models=0, megabytes=0.0)
+FREE = Bounds(weight=10**6, slots=100, requests=100)
+
+
+class Desk:
+    """A web process of its own with a board of its own."""
+
+    def __init__(self) -> None:
+        self.prefix = f"test-{uuid.uuid4()}"
+        self.board = Board(client(waits=True), self.prefix)
+        self.board.present("desk")
+
+    def ask(self, model: TrainedModel, **values: object) -> Request:
+        sampling = services.seeded(SamplingConfig(**values))  # type: ignore[arg-type]
+        request = Request(
+            id=uuid.uuid4().hex,
+            model=str(model.pk),
+            sha256=model.sha256,
+            person="1",
+            answers="desk",
+            weight=100,
+            sampling=sampling.as_dict(),
+        )
+        assert self.board.admit(request, FREE)[0]
+        return request
+
+    def events(self, *requests: Request, seconds: float = 60) -> list[Event]:
+        """All that is told until each of these has ended."""
+        waiting, found = {request.id for request in requests}, []
+        deadline = time.monotonic() + seconds
+        while waiting:
+            assert time.monotonic() < deadline, f"no end of {waiting}"
+            self.board.present("desk")
+            for event in self.board.answers("desk", 0.2):
+                found.append(event)
+                if event["kind"] != "post":
+                    waiting.discard(event["request"])
+        return found
+
+    @contextmanager
+    def writer(self, *, megabytes: int = 200) -> Iterator[Writer]:
+        writer = Writer(threads=1, megabytes=megabytes, prefix=self.prefix)
+        thread = threading.Thread(target=writer.run)
+        thread.start()
+        try:
+            yield writer
+        finally:
+            writer.stop()
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def posts_in(events: list[Event], request: Request) -> list[str]:
+    return [event["post"] for event in events if event["kind"] == "post" and event["request"] == request.id]
+
+
+def test_what_a_killed_writer_had_begun_is_written_by_another(base: TrainedModel, desk: Desk) -> None:
+    request = desk.ask(base, count=3, seed=5)
+    desk.board.beat("killed", FACTS, [])
+    assert desk.board.take("killed", 1) == request
+    desk.board.server.delete(f"{desk.prefix}.writer.killed")
+    with desk.writer():
+        events = desk.events(request)
+    assert sorted(posts_in(events, request)) == sorted(services.write(base, SamplingConfig(count=3, seed=5))[0].posts)
+    assert desk.board.pending() == 0 and desk.board.writers() == {}
+
+
+def test_one_that_is_alive_keeps_what_it_has(base: TrainedModel, desk: Desk) -> None:
+    kept = desk.ask(base)
+    desk.board.beat("alive", FACTS, [])
+    assert desk.board.take("alive", 1) == kept
+    with desk.writer():
+        other = desk.ask(base)
+        events = desk.events(other)
+        time.sleep(1.5)
+        assert {event["request"] for event in events} == {other.id}
+        assert desk.board.pending() == 1
+
+
+def test_a_request_that_its_writers_die_of_is_given_up(base: TrainedModel, desk: Desk) -> None:
+    request = desk.ask(base)
+    for number in range(TRIES):
+        writer = f"killed {number}"
+        desk.board.beat(writer, FACTS, [])
+        taken = desk.board.take(writer, 1)
+        assert taken == request and not desk.board.is_worn(taken)
+        desk.board.server.delete(f"{desk.prefix}.writer.{writer}")
+        assert desk.board.bury() == [writer]
+    with desk.writer():
+        (event,) = desk.events(request)
+    assert event["kind"] == "failed" and event["code"] == "writing_interrupted"
+    assert desk.board.pending() == 0
+
+
+def test_one_that_is_stopped_finishes_what_is_short_and_hands_back_the_rest(
+    base: TrainedModel, desk: Desk, endless: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "GRACE", 0.3)
+    with desk.writer():
+        request = desk.ask(base, count=2, seed=1)
+        wait_for("it to begin", lambda: endless, pause=0.01)
+    assert not endless
+    assert desk.board.pending() == 1 and desk.board.writers() == {}
+    monkeypatch.undo()
+    with desk.writer():
+        assert len(posts_in(desk.events(request), request)) == 2
+
+
+def test_it_stops_for_a_web_process_that_is_gone(base: TrainedModel, desk: Desk, endless: list[int]) -> None:
+    with desk.writer():
+        desk.ask(base)
+        wait_for("it to begin", lambda: endless, pause=0.01)
+        desk.board.server.delete(f"{desk.prefix}.present.desk")
+        wait_for("it to end", lambda: not endless and not desk.board.pending(), 10)
+
+
+def test_what_is_cancelled_before_anybody_takes_it_is_never_begun(base: TrainedModel, desk: Desk) -> None:
+    cancelled, wanted = desk.ask(base), desk.ask(base)
+    desk.board.cancel(cancelled)
+    with desk.writer():
+        assert {event["request"] for event in desk.events(wanted)} == {wanted.id}
+
+
+def copies_of(base: TrainedModel, owner: User, count: int) -> list[TrainedModel]:
+    """Bots with files of their own."""
+    made = []
+    for number in range(count):
+        bot = TrainedModel(owner=owner, name=f"Bot {number}", sha256=base.sha256, network=base.network)
+        bot.directory = f"users/{owner.pk}/{bot.pk}"
+        shutil.copytree(registry.path_of(base), registry.path_of(bot))
+        bot.save()
+        made.append(bot)
+    return made
+
+
+def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: User, desk: Desk) -> None:
+    found = copies_of(base, alice, 8)
+    one = registry.open_sampler(base).nbytes
+    with desk.writer() as writer:
+        writer.shelf._most = 3 * one
+        asked = [desk.ask(bot, count=2, copy_guard=False, seed=place) for place, bot in enumerate(found * 2)]
+        most = 0
+
+        def watch() -> None:
+            nonlocal most
+            while not ended.wait(0.002):
+                most = max(most, writer.shelf.bytes)
+
+        ended = threading.Event()
+        watching = threading.Thread(target=watch)
+        watching.start()
+        events = desk.events(*asked)
+        ended.set()
+        watching.join()
+        assert 0 < most <= 3 * one and len(writer.shelf) <= 3
+    for place, request in enumerate(asked):
+        alone, _ = services.write(base, SamplingConfig(count=2, seed=place, copy_guard=False))
+        assert sorted(posts_in(events, request)) == sorted(alone.posts)
+
+
+def test_bots_of_the_other_kind_of_network_write_too(alice: User, base: TrainedModel, desk: Desk) -> None:
+    folder = Path(settings.CHECKPOINTS_DIR)
+    shutil.rmtree(folder / "base")
+    save_small_base(folder, kind="lstm")
+    lstm = registry.add_version(folder / "base", name="lstm", origin=TrainedModel.Origin.UPLOADED)
+    asked = [desk.ask(lstm, count=5, seed=1), desk.ask(base, count=5, seed=1), desk.ask(lstm, count=1, seed=2)]
+    with desk.writer():
+        events = desk.events(*asked)
+    for request, model in zip(asked, (lstm, base, lstm), strict=True):
+        alone, _ = services.write(model, SamplingConfig.from_dict(request.sampling or {}))
+        assert sorted(posts_in(events, request)) == sorted(alone.posts)
+
+
+def test_it_says_of_itself_what_it_does(base: TrainedModel, desk: Desk) -> None:
+    with desk.writer() as writer:
+        desk.events(desk.ask(base))
+        facts = wait_for("a sign of life", lambda: desk.board.writers().get(writer.id))
+        assert facts["threads"] == 1 and facts["rate"] > 0
+        assert wait_for("news", lambda: desk.board.writers()[writer.id]["models"] == 1)
+
+
+def test_requests_that_the_server_has_forgotten_are_asked_again(base: TrainedModel, desk: Desk) -> None:
+    request = desk.ask(base)
+    desk.board.server.delete(f"{desk.prefix}.queue", f"{desk.prefix}.pending")
+    assert not desk.board.is_pending(request)
+    desk.board.put_again(request)
+    assert desk.board.is_pending(request)
+    with desk.writer():
+        assert desk.events(request)[-1]["kind"] == "done"
