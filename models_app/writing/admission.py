@@ -11,6 +11,7 @@ import time
 from typing import Final
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from botfactory.ops import counters
 from botfactory.words import counted
@@ -41,7 +42,7 @@ class Busy(NotNow):
     code = "busy"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Busy. Try again in about {retry_after} s.")
+        super().__init__(_("Busy. Try again in about %(seconds)s s.") % {"seconds": retry_after})
         self.retry_after = retry_after
 
 
@@ -51,7 +52,7 @@ class WriterMissing(NotNow):
     code = "writer_missing"
 
     def __init__(self) -> None:
-        super().__init__("The writer isn't running, so no bot can write. Try again in a moment.")
+        super().__init__(_("The writer isn't running, so no bot can write. Try again in a moment."))
 
 
 class WritingInterrupted(NotNow):
@@ -60,7 +61,7 @@ class WritingInterrupted(NotNow):
     code = "writing_interrupted"
 
     def __init__(self) -> None:
-        super().__init__("The writer stopped several times while it wrote this. Ask for fewer or shorter posts.")
+        super().__init__(_("The writer stopped several times while it wrote this. Ask for fewer or shorter posts."))
 
 
 class TooMuch(BadSampling):
