@@ -35,10 +35,13 @@ Tiny = Callable[[NetworkConfig], Path]
 SMALL_LSTM = ["--embedding", "4", "--units", "8"]
 
 
-#: PyTorch, where it is installed, does not bear to be loaded after all that the tests have loaded before.
+#: In a process of its own, because PyTorch fails if it's loaded after everything that the tests have loaded. The
+#: contenders' own processes are forked from one that has TensorFlow, which takes 3 s to load in each of them otherwise.
 TRAINING_IN_SMALL = """
-import sys
-from benchmarks import peak, training
+import multiprocessing, sys
+from benchmarks import common, peak, stock, training
+multiprocessing.set_forkserver_preload([stock.__name__, training.__name__])
+common.get_context = lambda _: multiprocessing.get_context("forkserver")
 peak.SIZES = ((64, 64, 64),)
 training.main(sys.argv[1:])
 """
