@@ -9,6 +9,7 @@ class ModelsAppConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
+        from botfactory.jobs import kinds
         from botfactory.ops import checks, components
         from models_app import checks as model_checks
         from models_app import made_from, registry, report_runner, runner, services
@@ -16,9 +17,7 @@ class ModelsAppConfig(AppConfig):
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 
-        runner.register()
-        base_runner.register()
-        report_runner.register()
+        kinds.register(runner.KIND, base_runner.TRAINING, base_runner.EVALUATION, report_runner.KIND)
         services.register_limits()
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.kinds import JobKind
 from models_app import guards, registry, report_cards, runner, services, trainings
 from models_app.ml.errors import LearningError
 from models_app.ml.evaluation import report_card as cards
@@ -51,17 +52,11 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     return {"model": str(model.pk), "name": model.full_name, "before": before, "after": report["bits_per_character"]}
 
 
-def register() -> None:
-    from botfactory.jobs.kinds import JobKind
-    from botfactory.jobs.kinds import register as register_kind
-
-    page = "models_app/report_job.html"
-    register_kind(
-        JobKind(
-            name=report_cards.REPORT_CARD,
-            queue="train",
-            template=page,
-            run=run_report_card,
-            may_start=report_cards.may_start,
-        )
-    )
+KIND: Final = JobKind(
+    name=report_cards.REPORT_CARD,
+    queue="train",
+    template="models_app/report_job.html",
+    subject="corpus",
+    run=run_report_card,
+    may_start=report_cards.may_start,
+)

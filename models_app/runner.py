@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.kinds import JobKind, KeepsTheBest
 from models_app import epochs, guards, machines, registry, report_cards, trainings
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
@@ -296,25 +298,27 @@ def _register(run: Run, result: FineTuneResult, report: dict[str, Any]) -> Train
     )
 
 
-def register() -> None:
-    from botfactory.jobs.kinds import JobKind
-    from botfactory.jobs.kinds import register as register_kind
-
-    register_kind(
-        JobKind(
-            name=trainings.FINE_TUNE,
-            queue="train",
-            template="models_app/training.html",
-            run=run_fine_tune,
-            may_start=trainings.may_start,
-            needs=trainings.needs,
-            details=trainings.details,
-            describe=epochs.FINE_TUNE,
-            meter=trainings.TRAINING_MINUTES,
-            keeps_the_best=True,
-            cancel_template="models_app/cancel_training.html",
-            to_take_less="Choose fewer epochs or fewer posts.",
-            kept="What was learned is kept: Try again goes on from the last epoch.",
-            prepare=prepare,
-        )
-    )
+KIND: Final = JobKind(
+    name=trainings.FINE_TUNE,
+    queue="train",
+    template="models_app/training.html",
+    subject="corpus",
+    run=run_fine_tune,
+    may_start=trainings.may_start,
+    needs=trainings.needs,
+    details=trainings.details,
+    describe=epochs.FINE_TUNE,
+    meter=trainings.TRAINING_MINUTES,
+    keeps_the_best=KeepsTheBest(
+        question=_("Cancel this training?"),
+        loses=_(
+            "You get no bot, and the current epoch is lost. Finished epochs are kept for %(hours)s hours; “Try again” "
+            "continues from there. To get a bot from what it has learned so far, choose “Stop and keep the best”."
+        ),
+        go_on=_("Keep training"),
+        cancel=_("Cancel the training"),
+    ),
+    to_take_less=_("Choose fewer epochs or fewer posts."),
+    kept=_("Finished epochs are kept. “Try again” continues from there."),
+    prepare=prepare,
+)

@@ -9,11 +9,12 @@ class TweetsConfig(AppConfig):
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
+        from botfactory.jobs import kinds
         from botfactory.ops.checks import register as register_check
         from botfactory.ops.metrics import register as register_metrics
         from tweets import checks, deletion, metrics, runner, services
 
-        runner.register()
+        kinds.register(runner.KIND)
         services.register_limits()
         register_farewell(deletion.delete_corpora_of, count=deletion.count_corpora_of)
         register_metrics(metrics.collect)

@@ -6,14 +6,16 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed, NotPossible
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.interruptions import Cause, setbacks
+from botfactory.jobs.kinds import Beginning, Description, JobKind
 from botfactory.jobs.models import Job
 from botfactory.rest.schemas import Output
 from tweets import blend, idle, offered, services, uploads
@@ -157,22 +159,17 @@ class ImportProgress(Output):
     posts: int | None = Field(None, validation_alias="total", description="Of an import: found so far.")
 
 
-def register() -> None:
-    from botfactory.jobs.kinds import Description, JobKind
-    from botfactory.jobs.kinds import register as register_kind
-
-    register_kind(
-        JobKind(
-            name=services.IMPORT,
-            queue="default",
-            template="tweets/import.html",
-            context=page_context,
-            describe=Description(progress=ImportProgress),
-            run=run_import,
-            prepare=uploads.sweep,
-            may_start=may_start,
-            ended=import_ended,
-            to_take_less="Bring fewer posts at a time.",
-            kept="The posts found so far are kept: Try again goes on from there.",
-        )
-    )
+KIND: Final = JobKind(
+    name=services.IMPORT,
+    template="tweets/import.html",
+    context=page_context,
+    begins=Beginning(url="new_corpus", button=_("Import posts")),
+    subject="corpus",
+    describe=Description(progress=ImportProgress),
+    run=run_import,
+    prepare=uploads.sweep,
+    may_start=may_start,
+    ended=import_ended,
+    to_take_less=_("Import fewer posts at a time."),
+    kept=_("The posts found so far are kept. “Try again” continues from there."),
+)

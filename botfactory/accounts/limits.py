@@ -151,6 +151,8 @@ class LimitReached(Exception):
 #: Returns how much of something a person has.
 Counter = Callable[[User], int]
 _counters: dict[str, list[Counter]] = {field.name: [] for field in fields(Usage)}
+#: The names of the limits that counters can be registered for.
+COUNTED: Final = tuple(_counters)
 
 
 def register_counter(limit: str, counter: Counter) -> None:

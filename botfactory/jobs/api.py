@@ -15,7 +15,7 @@ from pydantic import Field, create_model
 
 from botfactory.jobs import services, stream, turns
 from botfactory.jobs.errors import NotPossible
-from botfactory.jobs.kinds import descriptions, kind_of
+from botfactory.jobs.kinds import descriptions, kind_of, names
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import CLAIMABLE, HELD, State
 from botfactory.jobs.watching import Watcher, lines
@@ -92,7 +92,7 @@ class JobOut(Output):
     """A piece of long work."""
 
     id: uuid.UUID
-    kind: str = Field(description="What is done, such as import or fine_tune.")
+    kind: str = Field(description=f"What it does: {', '.join(names())}.")
     title: str
     state: State
     corpus: uuid.UUID | None = Field(description="The corpus that it is about.")
@@ -167,7 +167,7 @@ def told_one(job: Job) -> JobOut:
 
 
 def _told(job: Job, line: turns.Line | None, best: Output | None) -> JobOut:
-    details = kind_of(job.kind).details
+    kind = kind_of(job.kind)
     place = line.place_of(job.pk) if line is not None and job.state in CLAIMABLE else None
     left = job.progress.get("seconds_left")
     ends = timezone.now() + timedelta(seconds=left) if job.state in HELD and left is not None else None
@@ -176,8 +176,8 @@ def _told(job: Job, line: turns.Line | None, best: Output | None) -> JobOut:
         kind=job.kind,
         title=job.title,
         state=State(job.state),
-        corpus=job.subject_id,
-        details=dict(details(job)) if details is not None else {},
+        corpus=job.subject_id if kind.subject == "corpus" else None,
+        details=dict(kind.details(job)) if kind.details is not None else {},
         created_at=job.created_at,
         available_at=job.available_at,
         started_at=job.started_at,
@@ -252,15 +252,18 @@ def cancel_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
 
 @router.post("/{uuid:job_id}/stop", response=JobOut, summary="Stop a job and keep the best")
 def stop_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
-    """A running training ends as succeeded, with the best epoch so far. 409 if it does not run."""
+    """The running job ends as succeeded, with the best that it has so far, such as the best epoch of a training.
+
+    409 if it isn't running, or if its kind has nothing to keep.
+    """
     return _act(request, job_id, services.stop)
 
 
 @router.post("/{uuid:job_id}/retry", response=JobOut, summary="Try a job again")
 def retry_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
-    """A failed or cancelled job is queued again and goes on from what it has kept.
+    """A failed or cancelled job is queued again and continues from what it has kept.
 
-    409 for another, at a limit, or while something is in its way, such as a cleaning of the posts that it learns from.
+    409 for any other job, at a limit, or while something is in the way, such as a job that changes what this one reads.
     """
     return _act(request, job_id, services.retry)
 

@@ -84,7 +84,11 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await self._send_snapshot(min(after, LARGEST))
 
     async def job_message(self, event: dict[str, Any]) -> None:
-        # As it was written by who published it: of a thousand pages that watch, none makes it anew.
+        if "text" not in event:
+            # From a worker of an earlier version, which sent something else: the row says the same.
+            await self._send_job_as_it_is()
+            return
+        # As its sender wrote it, so that a thousand pages that watch don't each make it anew.
         await self.send(text_data=event["text"])
 
     def _after(self) -> int:
@@ -97,11 +101,17 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def _ping(self) -> None:
         while True:
             await asyncio.sleep(PING_SECONDS)
-            try:
-                await self.send_json(await self._job_as_it_is())
-            except Job.DoesNotExist:
-                await self.close(code=NOT_FOUND)
+            if not await self._send_job_as_it_is():
                 return
+
+    async def _send_job_as_it_is(self) -> bool:
+        """Return whether the page may still watch; it then learns from the job's number if it has missed events."""
+        try:
+            await self.send_json(await self._job_as_it_is())
+        except Job.DoesNotExist:
+            await self.close(code=NOT_FOUND)
+            return False
+        return True
 
     @sync_to_async
     def _job_as_it_is(self) -> events.Message:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.handle import JobHandle
-from botfactory.jobs.models import Job, JobEvent
+from botfactory.jobs.models import KEEP_WORK_HOURS, Job, JobEvent
 from botfactory.rest.schemas import Output
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+    Words = str | StrPromise
+
+
+TRY_AGAIN: Final = _("Try again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +46,68 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a person begins a job of a kind: the name of the page's URL, and the words on the button."""
+
+    url: str
+    button: Words
+
+
+@dataclass(frozen=True, slots=True)
+class KeepsTheBest:
+    """A running job of the kind can end early with the best that it has, so its owner is asked before a cancel."""
+
+    # "Cancel this training?"
+    question: Words
+    # What a cancel throws away and what remains for a retry. `%(hours)s` is how long.
+    loses: Words
+    go_on: Words
+    cancel: Words
+
+
+@dataclass(frozen=True, slots=True)
 class JobKind:
-    """`run` does the work and returns the job's result; `template` is the page on which the owner watches it."""
+    """All that jobs, their pages and the API know of a kind. `run` does the work and returns the job's result."""
 
     name: str
-    queue: str
-    template: str
     run: Callable[[JobHandle], dict[str, Any]]
+    queue: str = "default"
+    # The page on which the owner watches it, and what it needs beside the job itself.
+    template: str = "jobs/job.html"
+    context: Callable[[Job], Mapping[str, Any]] | None = None
+    # What the button for a new job says and opens, on the page of all jobs.
+    begins: Beginning | None = None
+    # What `Job.subject_id` is the id of, such as "corpus".
+    subject: str = ""
     # Called before the job is tried again, in the same transaction and with its row locked: raises NotPossible with a
-    # sentence where something is in the way, such as another job that changes what this one reads.
+    # sentence if something is in the way, such as another job that changes what this one reads.
     may_start: Callable[[Job], None] | None = None
     # Called in the transaction in which the job ends without success, to bring the rows it was about in line.
     ended: Callable[[Job], None] | None = None
-    # What a job of this kind comes to, limit -> amount (accounts/limits.py): asked for before it is queued.
+    # What a job of this kind will use, limit -> amount (accounts/limits.py): checked before it is queued.
     needs: Callable[[Job], Mapping[str, int]] | None = None
-    # What its page needs beside the job itself.
-    context: Callable[[Job], Mapping[str, Any]] | None = None
+    # The limit whose minutes a day it uses up while it runs.
+    meter: str = ""
     # What the API tells of what was asked for, with the values that were chosen for `auto`.
     details: Callable[[Job], Mapping[str, Any]] | None = None
     # What else the API tells of it.
     describe: Description = field(default_factory=Description)
-    # The limit whose minutes a day it uses up while it runs.
-    meter: str = ""
     # Long and in no hurry: it waits behind everybody else, and stops for whoever waits (JobHandle.should_yield).
     preemptible: bool = False
-    # A running one can end early with the best that it has: whoever cancels it instead is asked first.
-    keeps_the_best: bool = False
-    # The page that asks them where no script does.
-    cancel_template: str = ""
+    # Whether "Stop and keep the best" is possible, and what the owner is asked before a cancel.
+    keeps_the_best: KeepsTheBest | None = None
+    # The words of the button that tries it again, and what that goes on from, as a sentence.
+    again: Words = TRY_AGAIN
+    kept: Words = ""
     # What its owner can change so that a job of this kind takes less time and memory, as a sentence.
-    to_take_less: str = ""
-    # What a retry of this kind goes on from, as a sentence.
-    kept: str = ""
-    # What a process does while it waits for a job of this kind, so that the job need not: no more than some seconds.
+    to_take_less: Words = ""
+    # What a process does while it waits for a job of this kind, so that the job need not: some seconds at most.
     prepare: Callable[[], None] | None = None
+
+    @property
+    def cancel_loses(self) -> str:
+        """What the owner reads before a cancel; empty if it throws nothing away."""
+        return str(self.keeps_the_best.loses) % {"hours": KEEP_WORK_HOURS} if self.keeps_the_best else ""
 
 
 logger = logging.getLogger(__name__)
@@ -78,12 +115,27 @@ logger = logging.getLogger(__name__)
 _kinds: dict[str, JobKind] = {}
 
 
-def register(kind: JobKind) -> None:
-    _kinds[kind.name] = kind
+def register(*kinds: JobKind) -> None:
+    """Add kinds to those that there are. Called in AppConfig.ready."""
+    _kinds.update({kind.name: kind for kind in kinds})
 
 
 def kind_of(name: str) -> JobKind:
     return _kinds[name]
+
+
+def names() -> list[str]:
+    return sorted(_kinds)
+
+
+def beginnings() -> list[Beginning]:
+    """Return what a person can begin, in the order of registration."""
+    return [kind.begins for kind in _kinds.values() if kind.begins is not None]
+
+
+def kinds_metered_by(limit: str) -> set[str]:
+    """Return the names of the kinds that use up minutes of this limit."""
+    return {kind.name for kind in _kinds.values() if kind.meter == limit}
 
 
 def descriptions() -> Iterator[Description]:
@@ -92,12 +144,12 @@ def descriptions() -> Iterator[Description]:
 
 
 def queues() -> list[str]:
-    """The queues that workers have to listen to, so that each kind of job is done."""
+    """Return the queues that workers have to listen to, so that each kind of job is done."""
     return sorted({kind.queue for kind in _kinds.values()})
 
 
 def prepare(listened_to: Collection[str]) -> None:
-    """What jobs of these queues need is at hand, as far as it can be; a job does for itself what went wrong here."""
+    """Prepare what jobs of these queues need. What fails here, the job does for itself."""
     for kind in _kinds.values():
         if kind.prepare is None or kind.queue not in listened_to:
             continue

@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Case, Max, QuerySet, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from botfactory import doorbell
 from botfactory.accounts.models import User
@@ -118,7 +119,7 @@ def cancel(job: Job) -> Job:
 
 def asks_before_cancel(job: Job) -> bool:
     """Whether a cancel throws away what the job could keep (`stop`), so that its owner is asked first."""
-    return job.state == State.RUNNING and not job.stop_requested and kind_of(job.kind).keeps_the_best
+    return job.state == State.RUNNING and not job.stop_requested and kind_of(job.kind).keeps_the_best is not None
 
 
 def cancel_all(jobs: QuerySet[Job]) -> int:
@@ -134,6 +135,8 @@ def cancel_all(jobs: QuerySet[Job]) -> int:
 
 def stop(job: Job) -> Job:
     """The job's worker will stop at its next look and keep the best that it has; it then ends as succeeded."""
+    if kind_of(job.kind).keeps_the_best is None:
+        raise NotPossible(_("This job has nothing to keep when it stops early. You can cancel it."))
     if not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(stop_requested=True):
         job.refresh_from_db()
         raise NotPossible(f"Only a running job can be stopped; this one is {job.state}.")

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from botfactory.accounts import limits, meters
 from botfactory.accounts.models import User
-from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.kinds import kind_of, kinds_metered_by
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, CLAIMABLE, HELD
 
-#: Limits of which jobs may reserve something by what their kind says they need.
-RESERVED = ("training_minutes_a_day", "models", "stored_mb")
+#: Counted by their number; jobs can reserve amounts of every other limit (JobKind.needs), or use up minutes (`meter`).
+_BY_NUMBER = ("queued_jobs", "running_jobs")
 
 
 def require_room(job: Job) -> None:
@@ -40,25 +40,24 @@ def charge(job: Job, until: datetime) -> None:
 
 
 def register() -> None:
-    """What jobs count is registered with the limits."""
+    """Register what jobs count with the limits."""
     limits.register_counter("queued_jobs", lambda user: Job.objects.filter(owner=user, state__in=CLAIMABLE).count())
     limits.register_counter("running_jobs", lambda user: Job.objects.filter(owner=user, state__in=HELD).count())
-    limits.register_counter("training_minutes_a_day", _training_minutes)
-    for name in RESERVED[1:]:
-        limits.register_counter(name, partial(_reserved, limit=name))
+    for name in limits.COUNTED:
+        if name not in _BY_NUMBER:
+            limits.register_counter(name, partial(_used, limit=name))
 
 
-def _reserved(user: User, limit: str) -> int:
-    active = Job.objects.filter(owner=user, state__in=ACTIVE).values_list("reserved", flat=True)
-    return sum(reserved.get(limit, 0) for reserved in active)
-
-
-def _training_minutes(user: User) -> int:
-    """What was trained today (UTC), with what waiting and running trainings are estimated to take."""
-    name, now = RESERVED[0], timezone.now()
-    seconds = float(meters.used(user.pk, name, f"{now:%Y-%m-%d}"))
-    for job in Job.objects.filter(owner=user, state__in=ACTIVE).only("kind", "state", "reserved", "claimed_at"):
-        expected = 60.0 * job.reserved.get(name, 0)
-        so_far = job.state in HELD and kind_of(job.kind).meter == name and job.claimed_at
-        seconds += max(expected, (now - job.claimed_at).total_seconds()) if so_far and job.claimed_at else expected
+def _used(user: User, limit: str) -> int:
+    """Return what active jobs reserve, or for a limit in minutes what jobs have used today (UTC) and are to use."""
+    active = Job.objects.filter(owner=user, state__in=ACTIVE).only("kind", "state", "reserved", "claimed_at")
+    metered = kinds_metered_by(limit)
+    if not metered:
+        return sum(job.reserved.get(limit, 0) for job in active)
+    now = timezone.now()
+    seconds = float(meters.used(user.pk, limit, f"{now:%Y-%m-%d}"))
+    for job in active:
+        expected = 60.0 * job.reserved.get(limit, 0)
+        so_far = (now - job.claimed_at).total_seconds() if job.kind in metered and job.claimed_at else 0.0
+        seconds += max(expected, so_far) if job.state in HELD else expected
     return math.ceil(seconds / 60)

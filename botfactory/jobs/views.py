@@ -10,10 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.limits import LimitReached
-from botfactory.jobs import events, services
+from botfactory.jobs import events, kinds, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.forms import JobsForm
-from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.listing import Listing
 from botfactory.numbers import whole_number
@@ -33,7 +32,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     form = JobsForm(request.GET)
     found = services.find(services.jobs_for_user(request.user), words=form.asked("q"), state=form.asked("state"))
     listing = Listing(found, form)
-    context = {"form": form, "listing": listing, "jobs": events.placed(listing.rows)}
+    context = {"form": form, "listing": listing, "jobs": events.placed(listing.rows), "beginnings": kinds.beginnings()}
     return render(request, "jobs/list.html", context, status=listing.status)
 
 
@@ -41,9 +40,9 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = job_or_404(request, job_id)
-    kind = kind_of(job.kind)
+    kind = kinds.kind_of(job.kind)
     more = kind.context(job) if kind.context is not None else {}
-    return render(request, kind.template, {"job": job, "snapshot": events.snapshot(job), **more})
+    return render(request, kind.template, {"job": job, "kind": kind, "snapshot": events.snapshot(job), **more})
 
 
 @login_required
@@ -67,7 +66,7 @@ def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResp
     job = job_or_404(request, job_id)
     by_script = request.headers.get("Accept", "").startswith("application/json")
     if action == "cancel" and services.asks_before_cancel(job) and not by_script and "confirmed" not in request.POST:
-        return render(request, kind_of(job.kind).cancel_template, {"job": job})
+        return render(request, "jobs/cancel.html", {"job": job, "kind": kinds.kind_of(job.kind)})
     act = {"cancel": services.cancel, "stop": services.stop, "retry": services.retry}[action]
     error: dict[str, Any] | None = None
     try:

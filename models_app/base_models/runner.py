@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
+from botfactory.jobs.kinds import JobKind, KeepsTheBest
 from models_app import epochs, guards, registry
 from models_app.base_models import services as bases
 from models_app.ml.checkpoint import Checkpoint
@@ -238,30 +240,30 @@ def _uploaded(handle: JobHandle) -> Path:
     return found[0]
 
 
-def register() -> None:
-    from botfactory.jobs.kinds import JobKind
-    from botfactory.jobs.kinds import register as register_kind
-
-    register_kind(
-        JobKind(
-            name=bases.TRAIN_BASE,
-            queue="train",
-            template="models_app/base_training.html",
-            run=run_train_base,
-            describe=epochs.TRAIN_BASE,
-            preemptible=True,
-            keeps_the_best=True,
-            cancel_template="models_app/cancel_training.html",
-            to_take_less="Choose a smaller network.",
-            kept="What was learned is kept: Try again goes on from there.",
-        )
-    )
-    register_kind(
-        JobKind(
-            name=bases.EVALUATE_BASES,
-            queue="train",
-            template="models_app/base_evaluation.html",
-            run=run_evaluate_bases,
-            preemptible=True,
-        )
-    )
+TRAINING: Final = JobKind(
+    name=bases.TRAIN_BASE,
+    queue="train",
+    template="models_app/base_training.html",
+    run=run_train_base,
+    describe=epochs.TRAIN_BASE,
+    preemptible=True,
+    keeps_the_best=KeepsTheBest(
+        question=_("Cancel this training?"),
+        loses=_(
+            "You get no model. Its last saved state is kept for %(hours)s hours; “Continue” starts from there. To get "
+            "a model from what it has learned so far, choose “Stop and keep the best”."
+        ),
+        go_on=_("Keep training"),
+        cancel=_("Cancel the training"),
+    ),
+    again=_("Continue"),
+    to_take_less=_("Choose a smaller network."),
+    kept=_("What it has learned is kept. “Continue” starts from there."),
+)
+EVALUATION: Final = JobKind(
+    name=bases.EVALUATE_BASES,
+    queue="train",
+    template="models_app/base_evaluation.html",
+    run=run_evaluate_bases,
+    preemptible=True,
+)

@@ -8,10 +8,12 @@ import { JobSocket } from "./job-socket.js";
 const MOST = 12;
 
 function line(job) {
-  const { phase, epoch, epochs, total, seconds_left: left } = job.progress;
+  const { phase, epoch, epochs, total, message, seconds_left: left } = job.progress;
   if (hasEnded(job.state)) return job.error?.message ?? "";
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
+  // A kind of job that has no line of its own here sends one.
+  if (message && phase !== "waiting") return message;
   if (phase === "training" && !epochs) return `${duration(left)} left`;
   if (phase === "training") return `Epoch ${epoch} of ${epochs}, ${duration(left)} left`;
   if (phase === "reporting") return "Writing the report card";

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from botfactory.jobs.handle import JobHandle
-from botfactory.jobs.kinds import JobKind, register
+from botfactory.jobs.kinds import JobKind, KeepsTheBest, register
+
+KEEPS_THE_BEST = KeepsTheBest(
+    question="Cancel?", loses="It is kept for %(hours)s hours.", go_on="Go on", cancel="Cancel it"
+)
 
 
 def kind(name: str, run: Any, **values: Any) -> JobKind:
-    made = JobKind(**{"name": name, "queue": "default", "template": "jobs/list.html", "run": run, **values})
+    made = JobKind(**{"name": name, "run": run, **values})
     register(made)
     return made
 

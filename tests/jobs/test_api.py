@@ -25,7 +25,7 @@ from botfactory.jobs.states import State
 from models_app import epochs
 from tests.at_once import at_once
 from tests.conftest import signed_in
-from tests.jobs.kinds import count_to_three, kind
+from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind
 from tests.rest.helpers import V1, Program, require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -148,6 +148,8 @@ def test_two_at_once_with_the_same_key_do_the_work_once(alice: User) -> None:
 
 def test_cancel_and_stop(alice: User) -> None:
     program, job, running = Program(alice), submit(alice), submit(alice)
+    require_error(program.post(f"/jobs/{running.pk}/stop"), 409, "not_possible")
+    kind("test", count_to_three, keeps_the_best=KEEPS_THE_BEST)
     assert program.post(f"/jobs/{job.pk}/cancel").json()["state"] == "cancelled"
     Job.objects.filter(pk=running.pk).update(state=State.RUNNING)
     assert program.post(f"/jobs/{running.pk}/stop").json()["stop_requested"] is True

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.db import connections
 from django.test import Client
@@ -73,6 +74,19 @@ async def test_a_page_that_comes_back_gets_what_it_has_missed(alice: User) -> No
     assert [event["sequence"] for event in message["events"]] == [4, 5, 6]
     await line.send_json_to({"after": 5})
     assert [event["sequence"] for event in (await line.receive_json_from(timeout=5))["events"]] == [6]
+    await line.disconnect()
+
+
+async def test_a_message_of_an_earlier_version_still_brings_the_news(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    await line.connect()
+    assert (await line.receive_json_from(timeout=5))["job"]["state"] == "queued"
+    await sync_to_async(Job.objects.filter(pk=job.pk).update)(state="running")
+    old = {"type": "job.message", "message": {"type": "update", "job": {}, "events": []}}
+    await get_channel_layer().group_send(events.group_of(job), old)
+    message = await line.receive_json_from(timeout=5)
+    assert (message["type"], message["job"]["state"], message["events"]) == ("ping", "running", [])
     await line.disconnect()
 
 

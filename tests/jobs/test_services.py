@@ -19,13 +19,13 @@ from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.at_once import at_once
-from tests.jobs.kinds import count_to_three, kind
+from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def submit(owner: User, run: Any = count_to_three, **values: Any) -> Job:
-    kind("test", run)
+    kind("test", run, keeps_the_best=KEEPS_THE_BEST)
     return services.submit(owner=owner, kind="test", title="A test", arguments={}, **values)
 
 

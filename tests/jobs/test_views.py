@@ -12,7 +12,7 @@ from botfactory.jobs import services, worker
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
-from tests.jobs.kinds import count_to_three, kind
+from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,7 +79,7 @@ def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
     answer = client.post(f"/jobs/{job.pk}/cancel", headers={"accept": "application/json"})
     assert (answer.status_code, answer.json()["error"]) == (200, None), "pressed twice is no error"
     answer = client.post(f"/jobs/{job.pk}/stop", headers={"accept": "application/json"})
-    assert answer.status_code == 409 and "Only a running job" in answer.json()["error"]["message"]
+    assert answer.status_code == 409 and "has nothing to keep" in answer.json()["error"]["message"]
     answer = client.post(f"/jobs/{job.pk}/retry", headers={"accept": "application/json"})
     assert answer.json()["job"]["state"] == "queued"
 
@@ -87,7 +87,7 @@ def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
 @pytest.fixture
 def training(alice: User) -> Job:
     """A job that runs and could keep what it has."""
-    kind("test", count_to_three, keeps_the_best=True, cancel_template="models_app/cancel_training.html")
+    kind("test", count_to_three, keeps_the_best=KEEPS_THE_BEST)
     job = services.submit(owner=alice, kind="test", title="A test", arguments={})
     claimed = worker.claim(job.pk)
     assert claimed is not None

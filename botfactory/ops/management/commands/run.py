@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
-from botfactory.jobs import reaper
+from botfactory.jobs import kinds, reaper
 from botfactory.ops import valkey
 from botfactory.ops.commands import ProductCommand
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
@@ -89,7 +89,9 @@ class Command(ProductCommand):
         web += ["--ws-max-size", "65536"]
         # Compressing takes more time than sending, and some 300 kB for each page that watches.
         web += ["--ws-per-message-deflate", "false"]
-        importer = [*celery, "-Q", "default", "-n", "importer@%h", "-c", str(importers), "-B"]
+        # All queues of jobs that have no worker of their own.
+        queues = ",".join(queue for queue in kinds.queues() if queue != "train")
+        importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers), "-B"]
         # Threads: it waits for other servers most of its time.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
         writer = [sys.executable, str(settings.BASE_DIR / "manage.py"), "writer"]
