@@ -10,10 +10,11 @@ class ModelsAppConfig(AppConfig):
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell
         from botfactory.jobs import kinds
-        from botfactory.ops import checks, components
+        from botfactory.ops import checks, components, metrics
         from models_app import checks as model_checks
         from models_app import made_from, registry, report_runner, runner, services
         from models_app.base_models import runner as base_runner
+        from models_app.writing import checks as writing_checks
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 
@@ -22,5 +23,8 @@ class ModelsAppConfig(AppConfig):
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))
         components.register("base_model", model_checks.base_is_readable)
+        components.register("writer", writing_checks.require_writer)
+        metrics.register(writing_checks.collect)
+        checks.register("writer", writing_checks.writers)
         checks.register("base model", model_checks.base_model)
         checks.register("checkpoints", model_checks.checkpoints)

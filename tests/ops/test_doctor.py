@@ -27,6 +27,7 @@ from models_app.ml import checkpoint
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
+from models_app.writing.board import Board
 from tests.fakes.posts import make_posts
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base
@@ -93,6 +94,17 @@ def test_a_machine_without_workers_has_a_problem_and_the_rest_is_well(
     assert all(finding["advice"] for finding in findings if finding["level"] != "ok")
     assert "all migrations are applied" in found(findings, "database", "ok")
     assert "a message came back" in found(findings, "channel layer", "ok")
+
+
+def test_the_writer_is_told_and_a_missing_one_is_a_problem(
+    base: TrainedModel, examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alive,) = examine("writer")
+    assert alive.level == "ok" and "characters a second on 2 threads" in alive.what
+    monkeypatch.setattr(Board, "writers", lambda board: {})
+    (missing,) = examine("writer")
+    assert missing.level == "problem" and "the writer isn't running" in missing.what
+    assert "manage.py writer" in missing.advice
 
 
 def test_people_read_lines_with_what_to_do(base: TrainedModel, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,6 +131,14 @@ def test_a_scrape_makes_the_same_queries_however_many_jobs_there_are(
     assert value(text, "botfactory_jobs", kind="kind 0", state="queued") is not None
 
 
+def test_writers_tell_what_they_do(base: TrainedModel, page: Callable[[], str]) -> None:
+    text = page()
+    assert value(text, "botfactory_writers") == 1
+    assert value(text, "botfactory_writing_requests") == 0
+    assert (value(text, "botfactory_writing_characters_per_second") or 0) > 0
+    assert value(text, "botfactory_writer_bytes") is not None
+
+
 def test_without_the_database_the_counts_of_the_process_are_told(page: Callable[[], str]) -> None:
     def gone(*args: Any) -> None:
         raise DatabaseError("could not connect to server at 10.0.0.1")

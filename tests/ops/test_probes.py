@@ -13,13 +13,14 @@ from django.test import AsyncClient, Client
 
 from botfactory.accounts.models import User
 from models_app.models import TrainedModel
+from models_app.writing.board import Board
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.ops.helpers import NOWHERE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COMPONENTS = {"database", "broker", "channel_layer", "base_model"}
+COMPONENTS = {"database", "broker", "channel_layer", "base_model", "writer"}
 TOKEN = "a token that nobody guesses"
 
 
@@ -63,7 +64,7 @@ def test_a_broker_that_is_gone_is_named_and_nothing_else_is_told(
     settings.REDIS_URL = "redis://:the-secret@127.0.0.1:1/0"
     answer = charlie.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["failing"] == ["broker", "channel_layer"]
+    assert answer.json()["failing"] == ["broker", "channel_layer", "writer"]
     assert "secret" not in answer.content.decode() and "127.0.0.1" not in answer.content.decode()
 
 
@@ -75,6 +76,12 @@ def test_a_base_model_that_is_gone_is_named(charlie: Client, base: TrainedModel,
     answer = charlie.get("/readyz")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["base_model"])
     assert str(folder) not in answer.content.decode()
+
+
+def test_a_missing_writer_is_named(charlie: Client, base: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Board, "writers", lambda board: {})
+    answer = charlie.get("/readyz")
+    assert (answer.status_code, answer.json()["failing"]) == (503, ["writer"])
 
 
 def test_a_database_that_is_gone_is_named(charlie: Client, base: TrainedModel) -> None:

@@ -13,10 +13,12 @@ import signal
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.fakes.archives import archive_2022
@@ -68,6 +70,25 @@ def trained(alice: Person, job: str) -> dict[str, Any]:
 def test_a_process_that_waits_for_trainings_has_loaded_and_written_what_each_needs(product: Product) -> None:
     wait_for("what report cards need", lambda: list(product.checkpoints.glob("bases/*/strangers.json")), 120)
     assert "libtensorflow" in Path(f"/proc/{product.processes('-Q train')[-1]}/maps").read_text()
+
+
+def test_a_killed_writer_loses_no_request(product: Product, alice: Person, corpus: str) -> None:
+    base = alice.start_of(corpus)
+    # Posts as long as they may be, which takes a while.
+    asked = {"count": "100", "max_characters": "400", "temperature": "2", "seed": "7"}
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(alice.post, f"/models/{base}/generate", asked)
+        wait_for("the writer to begin", lambda: _requests_of(product) == 1, pause=0.02)
+        os.kill(product.processes("manage.py writer")[-1], signal.SIGKILL)
+        answer = writing.result(120)
+    assert answer.status_code == 200 and 'class="post"' in answer.text
+    assert "writer has stopped" in product.output()
+    assert _requests_of(product) == 0
+
+
+def _requests_of(product: Product) -> float:
+    page = httpx.get(f"{product.url}/metrics").text
+    return float(re.findall(r"^botfactory_writing_requests (\S+)$", page, re.MULTILINE)[0])
 
 
 def test_a_killed_training_process_loses_the_running_epoch_at_most(
