@@ -1,0 +1,199 @@
+"""The product as far as it writes: Valkey, a web process and a writer with bots, for `benchmarks.writing_load`.
+
+Everything is in a folder of its own and reachable on this machine only. Figures of processes come from /proc.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from . import common
+from .common import say
+from .posts import made_posts
+
+#: As settings.TRAINER_NICE.
+TRAINER_NICE: Final = 10
+#: Posts that the training beside learns, and seconds until it trains.
+TRAINING_POSTS: Final = 4000
+TRAINING_STARTS: Final = 90.0
+
+MAKE_BOTS: Final = """
+import shutil
+from botfactory.accounts.models import User
+from models_app import registry
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.model_files import FINGERPRINTS
+from models_app.models import TrainedModel
+from benchmarks.posts import made_posts
+base, owner = registry.base_model(), User.objects.get(username="bench")
+for number in range(BOTS):
+    bot = TrainedModel(owner=owner, name=f"Bot {number}", sha256=base.sha256, network=base.network)
+    bot.directory = f"users/{owner.pk}/{bot.pk}"
+    shutil.copytree(registry.path_of(base), registry.path_of(bot))
+    CopyGuard.of(made_posts(3000, seed=number)).save(registry.path_of(bot) / FINGERPRINTS)
+    bot.save()
+    print(bot.pk)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of the product that runs."""
+
+    pid: int
+
+    def _status(self, name: str) -> int:
+        lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+    def megabytes(self) -> float:
+        return self._status("VmRSS") * 1024 / 1e6
+
+    def most_megabytes(self) -> float:
+        return self._status("VmHWM") * 1024 / 1e6
+
+    def threads(self) -> int:
+        return self._status("Threads")
+
+    def processor_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product that runs: the address of its pages, a token, and the ids of bots."""
+
+    web: Process
+    writer: Process
+    url: str
+    token: str
+    bots: list[str]
+
+
+class Folder:
+    """The product's folder, and how its commands are run."""
+
+    def __init__(self, folder: Path, base: Path) -> None:
+        self.folder = folder
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints" / "base").symlink_to(base.resolve())
+        self.environment = {
+            **os.environ,
+            "BOTFACTORY_HOME": str(folder / "var"),
+            "CHECKPOINTS_DIR": str(folder / "checkpoints"),
+            "DATABASE_URL": "",
+            "REDIS_URL": "",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "LIMIT_REQUESTS": "",
+            "DJANGO_SUPERUSER_PASSWORD": secrets.token_urlsafe(16),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=common.ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        return done.stdout.strip()
+
+    def shell(self, code: str) -> list[str]:
+        """Return what the code prints."""
+        return self.manage("shell", "--no-imports", "-c", code).splitlines()
+
+    def start(self, name: str, *command: str, nice: int = 0) -> subprocess.Popen[bytes]:
+        with self.log(name).open("wb") as log:
+            return subprocess.Popen(
+                ["nice", "-n", str(nice), *command] if nice else command,
+                cwd=common.ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+@contextmanager
+def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
+    """A product with so many bots, nothing else in its home, and no limit of requests a minute."""
+    home, port = Folder(folder, base), _free_port()
+    say("starting")
+    home.manage("migrate", "--verbosity", "0")
+    home.manage("createsuperuser", "--noinput", "--username", "bench", "--email", "bench@example.org")
+    token = home.manage("token", "bench", "--owner", "bench").split()[-1]
+    found = home.shell(MAKE_BOTS.replace("BOTS", str(bots)))[-bots:]
+    server = home.shell(
+        "from django.conf import settings; from botfactory.ops import valkey; "
+        "print('\\n'.join(valkey.server_command(valkey.socket_of(settings.REDIS_URL))))"
+    )
+    processes = [home.start("valkey", *server)]
+    try:
+        writer = home.start("writer", sys.executable, "manage.py", "writer")
+        command = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "error"]
+        web = home.start("web", *command)
+        processes += [writer, web]
+        product = Product(Process(web.pid), Process(writer.pid), f"http://127.0.0.1:{port}", token, found)
+        _wait_for(product, web, writer, home)
+        yield product
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def training(folder: Path, base: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A training beside, as the trainer of `manage.py run` does it: in a home of its own, at its priority."""
+    folder.mkdir()
+    home = Folder(folder, base)
+    posts = folder / "posts.txt"
+    posts.write_text("\n".join(made_posts(TRAINING_POSTS)) + "\n", encoding="utf-8")
+    command = [sys.executable, "manage.py", "fine_tune", str(posts), "--epochs", "10", "--yes"]
+    process = home.start("training", *command, nice=TRAINER_NICE)
+    try:
+        deadline = time.monotonic() + TRAINING_STARTS
+        say("starting a training")
+        while time.monotonic() < deadline and Process(process.pid).processor_seconds() < 15:
+            if process.poll() is not None:
+                raise SystemExit(f"The training has ended: {home.log('training').read_text(encoding='utf-8')}")
+            time.sleep(0.5)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(product: Product, web: subprocess.Popen[bytes], writer: subprocess.Popen[bytes], home: Folder) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and web.poll() is None and writer.poll() is None:
+        try:
+            httpx.get(f"{product.url}/readyz").raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    logs = "\n".join(home.log(name).read_text(encoding="utf-8") for name in ("web", "writer"))
+    raise SystemExit(f"The product does not answer: {logs}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
