@@ -23,7 +23,8 @@ from . import common
 from .common import say
 from .posts import made_posts
 
-#: As settings.TRAINER_NICE.
+#: As settings.GENERATIONS_AT_ONCE and settings.TRAINER_NICE.
+WRITERS: Final = 2
 TRAINER_NICE: Final = 10
 #: Posts that the training beside learns, and seconds until it trains.
 TRAINING_POSTS: Final = 4000
@@ -77,7 +78,7 @@ class Product:
     """A product that runs: the address of its pages, a token, and the ids of bots."""
 
     web: Process
-    writer: Process
+    writers: list[Process]
     url: str
     token: str
     bots: list[str]
@@ -144,13 +145,19 @@ def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
     )
     processes = [home.start("valkey", *server)]
     try:
-        writer = home.start("writer", sys.executable, "manage.py", "writer")
+        writers = [home.start(f"writer-{number}", sys.executable, "manage.py", "writer") for number in range(WRITERS)]
         command = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", "127.0.0.1"]
         command += ["--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "error"]
         web = home.start("web", *command)
-        processes += [writer, web]
-        product = Product(Process(web.pid), Process(writer.pid), f"http://127.0.0.1:{port}", token, found)
-        _wait_for(product, web, writer, home)
+        processes += [*writers, web]
+        product = Product(
+            web=Process(web.pid),
+            writers=[Process(writer.pid) for writer in writers],
+            url=f"http://127.0.0.1:{port}",
+            token=token,
+            bots=found,
+        )
+        _wait_for(product, [web, *writers], home)
         yield product
     finally:
         for process in reversed(processes):
@@ -180,15 +187,15 @@ def training(folder: Path, base: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _wait_for(product: Product, web: subprocess.Popen[bytes], writer: subprocess.Popen[bytes], home: Folder) -> None:
+def _wait_for(product: Product, processes: list[subprocess.Popen[bytes]], home: Folder) -> None:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and web.poll() is None and writer.poll() is None:
+    while time.monotonic() < deadline and not any(process.poll() for process in processes):
         try:
             httpx.get(f"{product.url}/readyz").raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.1)
-    logs = "\n".join(home.log(name).read_text(encoding="utf-8") for name in ("web", "writer"))
+    logs = "\n".join(home.log(name).read_text(encoding="utf-8") for name in ("web", "writer-0"))
     raise SystemExit(f"The product does not answer: {logs}")
 
 

@@ -3,9 +3,9 @@
     python -m benchmarks.writing_load --json
     python -m benchmarks.writing_load --rate 10 --posts 5 --bots 20 --training --json
 
-Starts a web process and a writer with a home of their own (benchmarks/served.py). Requests come at a steady rate,
+Starts a web process and two writers with a home of their own (benchmarks/served.py). Requests come at a steady rate,
 whether or not earlier ones have been answered; then many are given up after half a second; then comes one for as much
-as the API's fields allow. Memory, threads and processor time are those of the two processes, from /proc, so this needs
+as the API's fields allow. Memory, threads and processor time are those of these processes, from /proc, so this needs
 Linux.
 """
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def measured(product: Product, options: argparse.Namespace) -> dict[str, Any]:
-    web, writer = product.web, product.writer
+    web, writers = product.web, product.writers
     usual = {"n": options.posts, "max_characters": options.characters, "temperature": 0.9}
     headers = {"Authorization": f"Bearer {product.token}"}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -73,9 +73,10 @@ async def measured(product: Product, options: argparse.Namespace) -> dict[str, A
         path = paths[0]
         say("warming up")
         for each in paths:
-            await ask(http, each, usual, PATIENCE)
+            # At once, so that each writer has the bot in memory.
+            await asyncio.gather(*(ask(http, each, usual, PATIENCE) for _ in range(4)))
         alone = [await ask(http, path, usual, PATIENCE) for _ in range(3)]
-        before, writer_before = web.megabytes(), writer.megabytes()
+        before, writers_before = web.megabytes(), sum(writer.megabytes() for writer in writers)
         say(f"{options.rate:g} requests a second for {options.seconds:g} s")
         begun = time.perf_counter()
         watch = asyncio.create_task(_watched(http, web))
@@ -83,6 +84,7 @@ async def measured(product: Product, options: argparse.Namespace) -> dict[str, A
         took = time.perf_counter() - begun
         watch.cancel()
         pages, threads = await watch
+        after, writers_after = web.megabytes(), sum(writer.megabytes() for writer in writers)
         say(f"{options.given_up} requests that are given up after {GIVES_UP_AFTER} s")
         left, threads_left = await _given_up(http, product, path, options)
         say("one that asks for very much")
@@ -107,11 +109,11 @@ async def measured(product: Product, options: argparse.Namespace) -> dict[str, A
         "much_ended": much.ended,
         "much_seconds": much.seconds,
         "memory_before_mb": before,
-        "memory_after_mb": web.megabytes(),
+        "memory_after_mb": after,
         "memory_most_mb": web.most_megabytes(),
-        "writer_memory_before_mb": writer_before,
-        "writer_memory_after_mb": writer.megabytes(),
-        "writer_memory_most_mb": writer.most_megabytes(),
+        "writers_memory_before_mb": writers_before,
+        "writers_memory_after_mb": writers_after,
+        "writers_memory_most_mb": sum(writer.most_megabytes() for writer in writers),
     }
 
 
@@ -158,18 +160,22 @@ async def _watched(http: httpx.AsyncClient, web: Process) -> tuple[list[float], 
 async def _given_up(
     http: httpx.AsyncClient, product: Product, path: str, options: argparse.Namespace
 ) -> tuple[float, int]:
-    """Returns for how many seconds the writer goes on computing for people who have gone, and the most threads."""
-    web, writer = product.web, product.writer
+    """Returns for how many seconds the product goes on computing for people who have gone, and the most threads."""
+    web = product.web
     body = {"n": 100, "max_characters": 280, "temperature": 1.0}
     await asyncio.gather(*(ask(http, path, body, GIVES_UP_AFTER) for _ in range(options.given_up)))
     begun, threads = time.perf_counter(), web.threads()
     while (waited := time.perf_counter() - begun) < 2 * PATIENCE:
-        used = writer.processor_seconds()
+        used = _used(product)
         await asyncio.sleep(0.5)
         threads = max(threads, web.threads())
-        if writer.processor_seconds() - used < IDLE * 0.5:
+        if _used(product) - used < IDLE * 0.5:
             break
     return waited, threads
+
+
+def _used(product: Product) -> float:
+    return sum(process.processor_seconds() for process in (product.web, *product.writers))
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

@@ -231,10 +231,10 @@ LIMIT_X_POSTS = env_limit("LIMIT_X_POSTS", 10_000)
 LIMIT_REQUESTS = env_limit("LIMIT_REQUESTS", 300)
 LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
 
-# Writing: the threads of a writer, how long requests wait before others are told that it's busy, and the models kept
+# Writing: how many writers, how long requests wait before others are told that it's busy, and memory of each writer
 GENERATIONS_AT_ONCE = env_int("GENERATIONS_AT_ONCE", 2, minimum=1)
 GENERATION_WAIT_SECONDS = env_int("GENERATION_WAIT_SECONDS", 10, minimum=0)
-WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 1000, minimum=50)
+WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 500, minimum=50)
 # Trainings give way to pages and writers: 0 to 19, as for the command `nice`
 TRAINER_NICE = env_int("TRAINER_NICE", 10)
 

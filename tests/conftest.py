@@ -87,7 +87,7 @@ def broker() -> Iterator[str]:
 @pytest.fixture(scope="session", autouse=True)
 def writer(broker: str) -> Iterator[Writer]:
     """A writer in threads of this process: pages and programs let bots write."""
-    writer = Writer(threads=2, megabytes=200)
+    writer = Writer(threads=1, megabytes=200)
     thread = threading.Thread(target=writer.run, name="writer", daemon=True)
     thread.start()
     yield writer

@@ -65,6 +65,9 @@ class Process:
     def _prepare(self) -> None:
         if self.nice:
             os.nice(self.nice)
+            # Linux may share the processor among sessions first, and this process has one of its own.
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text(str(self.nice), encoding="ascii")
         die_with_parent(signal.SIGKILL)
 
     @property

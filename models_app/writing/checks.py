@@ -37,7 +37,7 @@ def writers(report: Report) -> None:
         report.problem(
             "the writer isn't running, so no bot can write",
             f"start the product (`make run`), or `manage.py writer`; if it ends at once, its log says why "
-            f"({settings.LOGS_DIR / 'writer.log'})",
+            f"({settings.LOGS_DIR / 'writer-1.log'})",
         )
 
 

@@ -67,7 +67,11 @@ class Work:
 
 
 class Engine:
-    """Runs requests on `threads` threads. Products release Python's lock, so threads use as many cores."""
+    """Runs requests on `threads` threads.
+
+    Threads pay off for models with large products. Those of small models are so short that threads mostly wait for each
+    other's turn in Python: there, use more processes.
+    """
 
     def __init__(self, threads: int, *, rate: float) -> None:
         """Start the threads. `rate`: a guess at how much weight they do in a second, until it's measured."""

@@ -33,10 +33,10 @@ from models_app.writing.shelf import Key, Shelf
 logger = logging.getLogger(__name__)
 
 #: Requests in a writer for each of its threads; others stay in the queue, where any writer can take them.
-HELD_BY_THREAD: Final = 8
+HELD_BY_THREAD: Final = 4
 LOADERS: Final = 2
 #: Weight a second for each thread, until it's measured.
-FIRST_RATE: Final = 1_000.0
+FIRST_RATE: Final = 3_000.0
 #: Seconds between looks at who still waits, and between signs of life.
 LOOK: Final = 0.2
 BEAT: Final = 1.0

@@ -100,7 +100,7 @@ def test_the_writer_is_told_and_a_missing_one_is_a_problem(
     base: TrainedModel, examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (alive,) = examine("writer")
-    assert alive.level == "ok" and "characters a second on 2 threads" in alive.what
+    assert alive.level == "ok" and "characters a second on 1 thread" in alive.what
     monkeypatch.setattr(Board, "writers", lambda board: {})
     (missing,) = examine("writer")
     assert missing.level == "problem" and "the writer isn't running" in missing.what

@@ -36,6 +36,19 @@ print("ended", flush=True)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="Only Linux shares among sessions first.")
+def test_what_gives_way_does_so_among_sessions_too(tmp_path: Path) -> None:
+    process = Process("trainer", ["sleep", "60"], tmp_path / "log", nice=7)
+    process.start()
+    assert process.popen is not None
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, process.popen.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+        assert Path(f"/proc/{process.popen.pid}/autogroup").read_text().split()[-1] == "7"
+    finally:
+        process.signal_group(signal.SIGKILL)
+        process.popen.wait()
+
+
 class Product:
     def __init__(self, folder: Path, patience: float, commands: dict[str, str]) -> None:
         self.folder = folder

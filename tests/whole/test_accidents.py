@@ -79,10 +79,11 @@ def test_a_killed_writer_loses_no_request(product: Product, alice: Person, corpu
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(alice.post, f"/models/{base}/generate", asked)
         wait_for("the writer to begin", lambda: _requests_of(product) == 1, pause=0.02)
-        os.kill(product.processes("manage.py writer")[-1], signal.SIGKILL)
+        for writer in product.processes("manage.py writer"):
+            os.kill(writer, signal.SIGKILL)
         answer = writing.result(120)
     assert answer.status_code == 200 and 'class="post"' in answer.text
-    assert "writer has stopped" in product.output()
+    assert "writer 1 has stopped" in product.output() and "writer 2 has stopped" in product.output()
     assert _requests_of(product) == 0
 
 

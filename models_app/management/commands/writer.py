@@ -17,8 +17,8 @@ class Command(ProductCommand):
         parser.add_argument(
             "--threads",
             type=int,
-            default=settings.GENERATIONS_AT_ONCE,
-            help="cores to write with (default: GENERATIONS_AT_ONCE)",
+            default=1,
+            help="threads that write (default: 1; more wait for each other, so start more writers instead)",
         )
         parser.add_argument(
             "--memory",

@@ -98,7 +98,10 @@ class Command(ProductCommand):
         trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
         return [
             *processes,
-            Process("writer", writer, logs / "writer.log"),
+            *(
+                Process(f"writer {number}", writer, logs / f"writer-{number}.log")
+                for number in range(1, settings.GENERATIONS_AT_ONCE + 1)
+            ),
             Process("web", web, logs / "web.log"),
             Process("importer", importer, logs / "importer.log", stop_signal=SIGQUIT),
             Process("postman", postman, logs / "postman.log", stop_signal=SIGQUIT),
