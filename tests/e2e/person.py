@@ -57,7 +57,7 @@ class Person:
             self.complaints.append(f"{message.location.get('url')}: {message.text}")
 
     def require_no_complaints(self) -> None:
-        assert self.complaints == []
+        assert self.complaints == [], self.complaints
 
     def open(self, path: str) -> Response:
         response = self.page.goto(path)
