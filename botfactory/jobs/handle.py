@@ -39,20 +39,15 @@ def work_dir(job: Job) -> Path:
     return Path(settings.JOBS_DIR) / str(job.pk)
 
 
-def kept_dir(job: Job) -> Path:
-    """Return the folder that the next attempt goes on from: the newest attempt's, else the job's own."""
-    return _newest_attempt(work_dir(job)) or work_dir(job)
-
-
 def discard_work_dir(job: Job) -> None:
     """Delete the folder of a job, with those of all its attempts, once the transaction is committed."""
     remove_when_committed(work_dir(job))
 
 
-def _newest_attempt(folder: Path, before: int | None = None) -> Path | None:
-    """Return the folder of the newest attempt, of those before attempt `before`; None where there is none."""
+def _newest_attempt(folder: Path, *, before: int) -> Path | None:
+    """Return the folder of the newest attempt before attempt `before`; None if there is none."""
     found = [(int(path.name.removeprefix(ATTEMPT)), path) for path in folder.glob(f"{ATTEMPT}*")]
-    earlier = [(number, path) for number, path in found if before is None or number < before]
+    earlier = [(number, path) for number, path in found if number < before]
     return max(earlier)[1] if earlier else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,10 @@ from django.db import InterfaceError, transaction
 from botfactory.accounts.models import User
 from botfactory.jobs import events, handle, services, worker
 from botfactory.jobs.errors import JobFailed, LostClaim
-from botfactory.jobs.handle import JobHandle, kept_dir, work_dir
+from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.states import State
+from tests.jobs.folders import kept_dir
 from tests.jobs.kinds import count_to_three, kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,8 +180,10 @@ def test_a_fence_inside_another_is_one_transaction(alice: User) -> None:
 
 
 def test_folders_of_attempts_are_told_apart_by_number_not_by_letter(alice: User) -> None:
-    mine = held(alice)
-    folder: Path = work_dir(mine.job)
+    job = held(alice).job
     for number in (2, 10):
-        (folder / f"attempt-{number}").mkdir(parents=True)
-    assert kept_dir(mine.job).name == "attempt-10"
+        kept = work_dir(job) / f"attempt-{number}" / f"of-{number}"
+        kept.mkdir(parents=True)
+    Job.objects.filter(pk=job.pk).update(attempt=11)
+    job.refresh_from_db()
+    assert [path.name for path in JobHandle(job).work_dir.iterdir()] == ["of-10"]

@@ -18,7 +18,7 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import turns, worker
-from botfactory.jobs.handle import kept_dir, work_dir
+from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import guards, registry, trainings
@@ -28,6 +28,7 @@ from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
+from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import QUICK, ask, done
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network

@@ -12,12 +12,13 @@ from django.utils import timezone
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
 from botfactory.jobs.errors import JobCancelled
-from botfactory.jobs.handle import kept_dir, work_dir
+from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import State
 from models_app import trainings
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
+from tests.jobs.folders import kept_dir
 from tests.rest.helpers import Program
 from tweets.models import Corpus, Post
 

@@ -68,10 +68,10 @@ def test_a_new_one_shows_its_secret_once_and_signs_by_it(alice: User, receiver: 
         ({"url": "", "events": ["job.failed"]}, "Enter the address"),
         ({"url": ANYWHERE}, "at least one"),
         ({"url": ANYWHERE, "events": ["job.began"]}, "job.began"),
-        ({"url": "ftp://example.com/", "events": ["job.failed"]}, "HTTPS or HTTP only"),
+        ({"url": "ftp://example.com/", "events": ["job.failed"]}, "only over HTTPS or HTTP"),
         ({"url": "http://127.0.0.1:8000/", "events": ["job.failed"]}, "private network"),
         ({"url": f"{ANYWHERE}?{'x' * 2000}", "events": ["job.failed"]}, "2000"),
-        ({"url": "nonsense", "events": ["job.failed"]}, "not the address of a server"),
+        ({"url": "nonsense", "events": ["job.failed"]}, "the address of a server"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_made_or_changed(alice: User, sent: dict[str, Any], told: str) -> None:

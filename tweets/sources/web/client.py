@@ -52,7 +52,7 @@ class Client:
         except net.UnknownHost as trouble:
             error = self._not_found(trouble, url)
         except net.NetError as trouble:
-            error = _ERRORS[type(trouble)](str(trouble))
+            error = _ERRORS[type(trouble)](trouble.message)
         # Outside of `except`, so that the sentence is all that is left of it.
         raise error
 
@@ -77,7 +77,7 @@ class Client:
         asked = _host_of(url)
         if host != asked:
             return BadAnswer(f"{asked} sends us on to {host}, and there is no such server.")
-        return UnknownServer(str(trouble))
+        return UnknownServer(trouble.message)
 
     def _finds_names(self, *, besides: str) -> bool:
         for name in _known_servers():

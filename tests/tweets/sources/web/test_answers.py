@@ -14,8 +14,8 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botfactory import net
 from botfactory.net import Wire, is_public
+from botfactory.net.exchange import gunzipped
 from tests.fakes.server import Answer, FakeServer, Replay
 from tests.tweets.sources.networks import PUBLIC, Network, moved, raw_server, settings
 from tweets.sources.base import (
@@ -139,7 +139,7 @@ def test_a_packed_answer_may_have_several_parts_and_padding_after_them() -> None
 def test_parts_are_found_wherever_the_blocks_break(parts: list[bytes], size: int) -> None:
     packed = b"".join(gzip.compress(part) for part in parts)
     blocks = [packed[start : start + size] for start in range(0, len(packed), size)]
-    assert b"".join(net._gunzipped(blocks, 10_000, "server.example")) == b"".join(parts)
+    assert b"".join(gunzipped(blocks, 10_000, "server.example")) == b"".join(parts)
 
 
 def drip(beginning: bytes, drop: bytes) -> Callable[[socket.socket], None]:
@@ -219,7 +219,7 @@ def test_an_unknown_name_and_a_dead_port_are_told_apart() -> None:
     network = Network(mastodon_social=[PUBLIC])
     with pytest.raises(UnknownServer, match="nowhere"):
         Client(settings(), wire=network.wire()).get("https://nowhere.example/")
-    with pytest.raises(SourceUnavailable, match="does not answer"):
+    with pytest.raises(SourceUnavailable, match="doesn't answer"):
         Client(settings(), trusted=["http://127.0.0.1:9"]).get("http://127.0.0.1:9/")
 
     def no_dns(host: str, port: int) -> list[str]:

@@ -70,7 +70,7 @@ def test_a_machine_without_a_network_is_told_from_a_server_that_does_not_answer(
     gone = asked(Wire(everywhere, connect_fails(errno.ENETUNREACH)), "name@social.example")
     assert gone.message == "social.example can't be reached: this machine has no network." and gone.transient
     refused = asked(Wire(everywhere, connect_fails(errno.ECONNREFUSED)), "bluesky")
-    assert refused.message == "Bluesky can't be reached. public.api.bsky.app does not answer." and refused.transient
+    assert refused.message == "Bluesky can't be reached. public.api.bsky.app doesn't answer." and refused.transient
 
 
 def test_a_server_that_the_operator_has_set_is_nobodys_misspelling() -> None:
