@@ -70,7 +70,8 @@ class Person:
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_label("Password (again)").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign up").click()
-        dashboard, taken = self.page.get_by_role("link", name="Dashboard"), self.page.get_by_text("already exists")
+        dashboard = self.page.get_by_role("link", name="Dashboard")
+        taken = self.page.get_by_text("This username is taken.")
         expect(dashboard.or_(taken)).to_be_visible()
         if taken.count():
             self.open("/accounts/login/")
