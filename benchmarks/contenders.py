@@ -24,7 +24,7 @@ from models_app.ml.training.dataset import epoch_batches
 from models_app.ml.training.events import FineTuneResult
 from models_app.ml.training.learner import Learner
 from models_app.ml.training.trainer import fine_tune
-from models_app.ml.vocabulary import encode
+from models_app.ml.vocabulary import UTF8_BYTES
 
 from . import stock
 from .common import say
@@ -169,12 +169,17 @@ class Tutorial:
         network = self.base.network
         begun = time.perf_counter()
         learner = Learner(network, self.base.weights, beta_2=KERAS_BETA_2, clip_norm=UNCLIPPED)
-        posts, by_epoch = [encode(post) for post in persona.train], []
+        posts, by_epoch = [UTF8_BYTES.encode(post) for post in persona.train], []
         seconds = time.perf_counter() - begun
         for _ in range(self.epochs):
             begun = time.perf_counter()
             _, batches = epoch_batches(
-                posts, batch_size=TUTORIAL_BATCH, sequence_length=TUTORIAL_LENGTH, seed=seed, epoch=0
+                posts,
+                vocabulary=UTF8_BYTES,
+                batch_size=TUTORIAL_BATCH,
+                sequence_length=TUTORIAL_LENGTH,
+                seed=seed,
+                epoch=0,
             )
             for number, batch in enumerate(batches):
                 if number == 0:

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import NetworkConfig, SamplingConfig
 from models_app.ml.networks.registry import Stepper, kind_of
+from models_app.ml.networks.states import Arrays, Recurrent
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.vocabulary import END
+from models_app.ml.vocabulary.utf8_bytes import END
 
 from . import common, stock
 from .common import Rates, Spread, say
@@ -70,25 +71,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         common.json_line(result | headline | {"characters_per_second": characters} | spreads)
 
 
-class EndsAt:
+class EndsAt(Recurrent):
     """A network that foresees the end mark behind so many characters, and nowhere else."""
 
     def __init__(self, network: Stepper, characters: int) -> None:
+        if not isinstance(network, Recurrent):
+            raise TypeError("Only a recurrent network can be made to end.")
         self._network, self._characters = network, characters
 
-    def start(self, rows: int) -> tuple[NDArray[Any], ...]:
+    def start(self, rows: int) -> Arrays:
         """Returns the network's state, and that no character has begun in any row."""
-        return (*self._network.start(rows), np.zeros(rows, np.intp))
+        return Arrays((*self._network.start(rows), np.zeros(rows, np.intp)))
 
-    def step(
-        self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...], sizes: Sequence[int] = ()
-    ) -> tuple[Any, tuple[NDArray[Any], ...]]:
+    def step(self, symbols: NDArray[Any], state: Any, sizes: Sequence[int] = ()) -> tuple[Any, Arrays]:
         """Returns the network's logits but for END's, which says whether the last character has begun."""
         logits, after = self._network.step(symbols, state[:-1], sizes)
         # Every byte that does not continue a character begins one. The sampler bars END from the middle of one.
         begun = state[-1] + ((symbols != END) & (symbols & 0xC0 != 0x80))
         logits[:, END] = np.where(begun >= self._characters, 1e9, -1e9)
-        return logits, (*after, begun)
+        return logits, Arrays((*after, begun))
 
 
 class ExactSampler(Sampler):

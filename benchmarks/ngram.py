@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.vocabulary import END, SIZE
+from models_app.ml.vocabulary.utf8_bytes import END, SIZE
 
 HIGHEST: Final = 8  # symbols in a uint64
 Keys = NDArray[np.uint64]

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from models_app.ml.training.dataset import stream_posts
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 from tweets.cleaning import Cleaner, CleaningRules, Survey
 from tweets.sources import Post, SourceSettings, open_source
 
@@ -99,7 +100,7 @@ def characters_and_marks(posts: Sequence[str]) -> int:
 def joined(posts: Iterator[str] | Sequence[str]) -> bytes:
     """Returns the posts as symbols, each with its end mark behind it."""
     mark = bytes([END])
-    return b"".join(encode(post).tobytes() + mark for post in posts)
+    return b"".join(UTF8_BYTES.encode(post).tobytes() + mark for post in posts)
 
 
 def data_folder() -> Path:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from models_app.ml.training.dataset import Batch
-from models_app.ml.vocabulary import SIZE
+from models_app.ml.vocabulary.utf8_bytes import SIZE
 
 
 def installed() -> bool:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models_app.ml.training.dataset import Batch
-from models_app.ml.vocabulary import END, SIZE
+from models_app.ml.vocabulary.utf8_bytes import END, SIZE
 
 from .common import say
 from .personas import Persona, characters_and_marks, joined

@@ -20,7 +20,7 @@ from models_app.ml.networks.mixed_matmul import product_type
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training.dataset import Batch, epoch_batches
 from models_app.ml.training.learner import Learner
-from models_app.ml.vocabulary import encode
+from models_app.ml.vocabulary import UTF8_BYTES
 
 from . import common, pytorch, stock
 from .common import Contender, Rates, Spread, say
@@ -110,8 +110,8 @@ def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str
 
 def made_batches(rows: int, length: int, count: int) -> list[Batch]:
     """Returns so many full batches of posts."""
-    posts = [encode(post) for post in some_posts(max(rows, rows * length * (count + 1) // 60))]
-    _, batches = epoch_batches(posts, batch_size=rows, sequence_length=length, seed=0, epoch=0)
+    posts = [UTF8_BYTES.encode(post) for post in some_posts(max(rows, rows * length * (count + 1) // 60))]
+    _, batches = epoch_batches(posts, vocabulary=UTF8_BYTES, batch_size=rows, sequence_length=length, seed=0, epoch=0)
     return list(islice(cycle(list(batches)[:-1]), count))
 
 
@@ -135,8 +135,10 @@ def losses(network: NetworkConfig, options: argparse.Namespace) -> dict[str, flo
     How far the last is from the first says what the noise is; all are validated in float32.
     """
     rows, length, steps = options.batches[0], options.length, options.loss_steps
-    posts = [encode(post) for post in some_posts(rows * length * steps // 60 + 400)]
-    _, batches = epoch_batches(posts[400:], batch_size=rows, sequence_length=length, seed=0, epoch=0)
+    posts = [UTF8_BYTES.encode(post) for post in some_posts(rows * length * steps // 60 + 400)]
+    _, batches = epoch_batches(
+        posts[400:], vocabulary=UTF8_BYTES, batch_size=rows, sequence_length=length, seed=0, epoch=0
+    )
     train = list(islice(batches, steps))
     found = {}
     for key, kind, seed in (("float32", "float32", 0), ("bfloat16", "bfloat16", 0), ("other_start", "float32", 1)):
@@ -146,7 +148,9 @@ def losses(network: NetworkConfig, options: argparse.Namespace) -> dict[str, flo
         learner.reset(rows)
         for batch in train:
             learner.train(batch, learning_rate=0.002)
-        _, check = epoch_batches(posts[:400], batch_size=rows, sequence_length=length, seed=0, epoch=0)
+        _, check = epoch_batches(
+            posts[:400], vocabulary=UTF8_BYTES, batch_size=rows, sequence_length=length, seed=0, epoch=0
+        )
         total, count = learner.validate(check)
         found[f"loss_{key}"] = total / count
     return found | {"loss_steps": len(train), "loss_untrained": math.log(256)}

@@ -12,6 +12,7 @@ from models_app.ml.config import (
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_EPOCHS,
+    MAX_TOP_K,
     MIN_EPOCHS,
     SamplingConfig,
 )
@@ -76,7 +77,7 @@ class GenerateForm(forms.Form):
 
     count = forms.IntegerField(min_value=1, max_value=100, initial=10, label="How many")
     temperature = forms.FloatField(min_value=0, max_value=2, initial=DEFAULT_TEMPERATURE)
-    top_k = forms.IntegerField(min_value=0, max_value=256, initial=0, required=False, label="Top k (0: all)")
+    top_k = forms.IntegerField(min_value=0, max_value=MAX_TOP_K, initial=0, required=False, label="Top k (0: all)")
     prompt = forms.CharField(max_length=280, required=False, strip=False, label="Begins with")
     top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label="Top p")
     max_characters = forms.IntegerField(min_value=1, max_value=4000, initial=280, required=False, label="Longest post")

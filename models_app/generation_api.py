@@ -19,7 +19,7 @@ from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, Text, examples
 from models_app import live, services
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
-from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, SamplingConfig
+from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, MAX_TOP_K, SamplingConfig
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking
 from models_app.writing.admission import MAX_CHARACTERS
@@ -46,7 +46,7 @@ class GenerateIn(Input):
         description=f"{DEFAULT_TEMPERATURE} sounds most like the real posts. Lower is repetitive; higher is wilder, "
         "with typos.",
     )
-    top_k: int = Field(0, ge=0, le=256, strict=True, description="Draw among the k likeliest only; 0: all.")
+    top_k: int = Field(0, ge=0, le=MAX_TOP_K, strict=True, description="Draw among the k likeliest only; 0: all.")
     top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
     prompt: Text = Field("", max_length=280, description="How each post begins.")
     seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")

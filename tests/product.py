@@ -24,7 +24,7 @@ from django.conf import settings
 from models_app.ml import checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks import registry as networks
-from models_app.ml.vocabulary import END
+from models_app.ml.vocabulary.utf8_bytes import END
 from tests.environment import PRODUCT_DATABASE, of_redis
 
 ROOT = Path(settings.BASE_DIR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, Self
@@ -11,6 +12,11 @@ from typing import Any, Final, Literal, Self
 MAX_BANNED, LONGEST_BANNED = 200, 100
 #: Sounds most like the person's own posts (measured in docs/benchmarks.md).
 DEFAULT_TEMPERATURE: Final = 0.9
+#: The largest top-k; no vocabulary is larger.
+MAX_TOP_K: Final = 2**18
+#: The vocabulary of the small networks, and the names of all (`vocabulary`).
+BYTES: Final = "utf8-bytes"
+_VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}")
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
@@ -53,7 +59,7 @@ class _Values:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig(_Values):
-    """The architecture of a network; `kind` is a key of `networks.registry.KINDS`.
+    """The architecture of a network; `kind` is a key of `networks.registry.KINDS`, `vocabulary` a vocabulary's name.
 
     embedding: width of a symbol's embedding; units: width of the recurrent state. For "glr" only: layers; contexts, the
     lengths in bytes of the hashed contexts (0: the word so far), each with an embedding table of context_rows (a power
@@ -61,7 +67,7 @@ class NetworkConfig(_Values):
     """
 
     kind: Literal["lstm", "glr"] = "lstm"
-    vocabulary: Literal["utf8-bytes"] = "utf8-bytes"
+    vocabulary: str = BYTES
     embedding: int = 64
     units: int = 512
     layers: int = 1
@@ -72,8 +78,8 @@ class NetworkConfig(_Values):
     def __post_init__(self) -> None:
         if self.kind not in ("lstm", "glr"):
             raise ValueError(f"There's no network of kind {self.kind!r}. Choose lstm or glr.")
-        if self.vocabulary != "utf8-bytes":
-            raise ValueError(f"There's no vocabulary {self.vocabulary!r}. The only one is utf8-bytes.")
+        if not isinstance(self.vocabulary, str) or not _VOCABULARY.fullmatch(self.vocabulary):
+            raise ValueError(f"There's no vocabulary {self.vocabulary!r}. The small networks have {BYTES}.")
         _whole("embedding", self.embedding, 1, 4096)
         _whole("units", self.units, 1, 8192)
         _whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
@@ -82,6 +88,8 @@ class NetworkConfig(_Values):
         object.__setattr__(self, "contexts", tuple(self.contexts))  # JSON has lists only
         if self.kind == "lstm" and self.contexts:
             raise ValueError("A network of kind 'lstm' has no contexts.")
+        if self.vocabulary != BYTES and self.contexts:
+            raise ValueError(f"Contexts are made of bytes, so they need the vocabulary {BYTES}.")
         for order in self.contexts:
             _whole("A context", order, 0, 6)
         if len(set(self.contexts)) < len(self.contexts):
@@ -122,7 +130,7 @@ def default_epochs_for(characters: int) -> int:
 class FineTuneConfig(_Values):
     """The settings of a fine-tune. Use `auto` for settings that fit the size of the corpus.
 
-    sequence_length: bytes in a window; learning_rate: Adam's peak step size, reached after warmup_steps;
+    sequence_length: symbols in a window; learning_rate: Adam's peak step size, reached after warmup_steps;
     final_learning_rate: the rate at the end, as a fraction of the peak; dropout: fraction of the layer outputs that
     each training step sets to zero; clip_norm: maximum norm of the whole gradient; rounds: number of restarts from the
     initial weights, each with a different seed; the epochs are divided evenly among them. The weights of the rounds are
@@ -257,9 +265,10 @@ class SamplingConfig(_Values):
     """The settings for sampling new posts.
 
     temperature: 0 always takes the most likely symbol, 1 follows the model, above 1 is wilder; top_k: sample only from
-    the k most likely symbols, 0 means all; top_p: among these, sample only from the smallest set with at least this
-    probability; max_characters: Unicode characters of a post, including the prompt; banned: words and phrases that no
-    post may contain; copy_guard: reject posts that are too close to a learned one; mask_mentions: hide @names.
+    the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
+    from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
+    prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
+    one; mask_mentions: hide @names.
     """
 
     count: int = 1
@@ -276,7 +285,7 @@ class SamplingConfig(_Values):
     def __post_init__(self) -> None:
         _whole("count", self.count, 1, 100)
         _number("temperature", self.temperature, 0, 2)
-        _whole("top_k", self.top_k, 0, 256)
+        _whole("top_k", self.top_k, 0, MAX_TOP_K)
         if not isinstance(self.prompt, str):
             raise ValueError(f"prompt must be text, not {type(self.prompt).__name__}.")
         if self.seed is not None:

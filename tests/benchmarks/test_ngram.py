@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.ngram import KneserNey, mixed
 from benchmarks.personas import joined
-from models_app.ml.vocabulary import END
+from models_app.ml.vocabulary.utf8_bytes import END
 
 Gram = tuple[int, ...]
 

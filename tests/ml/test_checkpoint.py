@@ -16,7 +16,8 @@ from models_app.ml import checkpoint as module
 from models_app.ml.checkpoint import CONFIG, WEIGHTS, Checkpoint, describe, load, recover, save
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
-from models_app.ml.networks.registry import State, kind_of
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.states import Arrays
 
 from .conftest import TINY, TINY_GLR, random_checkpoint
 
@@ -212,12 +213,13 @@ def test_what_is_loaded_as_stored_is_half_as_large_and_writes_the_same(tmp_path:
     save(tmp_path / "half", network=network, weights=made.weights, meta={}, half=True)
     whole, stored = load(tmp_path / "half"), load(tmp_path / "half", as_stored=True)
     assert {array.dtype for array in stored.weights.values()} == {np.dtype(np.float16)}
-    state: list[State] = []
+    state: list[tuple[Any, ...]] = []
     for loaded in (whole, stored):
         stepper = kind_of(network).stepper(network, loaded.weights)
         after = stepper.start(3)
         for symbols in ([1, 2, 255], [7, 255, 9], [65, 32, 66]):
             logits, after = stepper.step(np.array(symbols), after)
+        assert isinstance(after, Arrays)
         state.append((logits, *after))
     for one, other in zip(*state, strict=True):
         assert one.dtype == other.dtype

@@ -14,7 +14,8 @@ from models_app.ml.networks.mixed_matmul import PRODUCTS_VARIABLE, has_fast_bflo
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 
 from .conftest import TINY, random_checkpoint
 
@@ -76,7 +77,7 @@ def test_the_forward_pass_equals_keras_own_lstm(checkpoint: Checkpoint) -> None:
 
 
 def test_the_forward_pass_equals_the_numpy_step(checkpoint: Checkpoint) -> None:
-    post = encode("Hé 👋")
+    post = UTF8_BYTES.encode("Hé 👋")
     symbols = np.concatenate([[END], post]).astype(np.uint8)
     assert len(symbols) == 9
     logits, _ = built(checkpoint)(tf.constant(symbols[None]), built(checkpoint).zero_state(1))
@@ -119,7 +120,7 @@ def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbo
 
 def test_a_reset_in_mid_window_equals_separate_posts(checkpoint: Checkpoint) -> None:
     model = built(checkpoint)
-    first, second = encode("one post"), encode("and another")
+    first, second = UTF8_BYTES.encode("one post"), UTF8_BYTES.encode("and another")
     marks = [np.array([END], np.uint8)] * 2
     joined, _ = model(
         tf.constant(np.concatenate([marks[0], first, marks[1], second])[None]), random_state(1, TINY.units)

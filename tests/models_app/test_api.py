@@ -10,7 +10,7 @@ import pytest
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
 from models_app import registry, services, trainings
-from models_app.ml.config import FineTuneConfig
+from models_app.ml.config import MAX_TOP_K, FineTuneConfig
 from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.runner import _config
 from tests.conftest import signed_in
@@ -187,7 +187,7 @@ def test_what_an_earlier_version_wrote_three_times_is_told_as_it_is(alice: User,
         ({"n": "3"}, "bad_value", "n"),
         ({"temperature": -0.1}, "bad_value", "temperature"),
         ({"temperature": 2.1}, "bad_value", "temperature"),
-        ({"top_k": 257}, "bad_value", "top_k"),
+        ({"top_k": MAX_TOP_K + 1}, "bad_value", "top_k"),
         ({"top_p": 0}, "bad_value", "top_p"),
         ({"seed": -1}, "bad_value", "seed"),
         ({"max_characters": 0}, "bad_value", "max_characters"),

@@ -6,7 +6,7 @@ from django.utils.html import escape
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app import registry, trainings
-from models_app.ml.config import DEFAULT_TEMPERATURE
+from models_app.ml.config import DEFAULT_TEMPERATURE, MAX_TOP_K
 from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
@@ -49,7 +49,7 @@ def test_the_page_offers_the_usual_temperature_and_says_why(alice: User, base: T
         {"temperature": "inf"},
         {"temperature": "2.1"},
         {"top_k": "-3"},
-        {"top_k": "257"},
+        {"top_k": str(MAX_TOP_K + 1)},
         {"seed": "-1"},
         {"seed": "x"},
         {"prompt": "x" * 281},

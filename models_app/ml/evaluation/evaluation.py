@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import TooFewPosts
 from models_app.ml.networks.registry import Stepper, kind_of
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
 
 from .text_classes import KINDS, kinds_of
 
 CHUNK: Final = 4096  # posts in memory at once, sorted by length so that a batch's posts end at about the same step
 ROWS: Final = 256
+#: The most logits at once: fewer rows for large vocabularies.
+LOGITS: Final = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,20 @@ def evaluate(
 
     Calls `on_progress` with the number of posts measured so far. Raises TooFewPosts if there are none.
     """
+    vocabulary = vocabulary_of(checkpoint.network)
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
+    at_once = max(1, min(ROWS, LOGITS // vocabulary.size))
     nats, characters = np.zeros(len(KINDS)), np.zeros(len(KINDS), np.int64)
     count = 0
     for chunk in _chunks(posts):
-        ordered = sorted(((encode(post), post) for post in chunk), key=lambda pair: len(pair[0]), reverse=True)
-        for start in range(0, len(ordered), ROWS):
-            rows = ordered[start : start + ROWS]
-            for (_, post), surprisal in zip(rows, _surprisals(stepper, [row for row, _ in rows]), strict=True):
+        encoded = ((vocabulary.encode(post), post) for post in chunk)
+        ordered = sorted(encoded, key=lambda pair: len(pair[0]), reverse=True)
+        for start in range(0, len(ordered), at_once):
+            rows = ordered[start : start + at_once]
+            surprisals = _surprisals(stepper, [row for row, _ in rows], vocabulary)
+            for (row, post), surprisal in zip(rows, surprisals, strict=True):
                 kinds, sizes = kinds_of(post)
-                nats += np.bincount(np.repeat(kinds, sizes), surprisal[: sizes.sum()], len(KINDS))
+                nats += np.bincount(np.repeat(kinds, sizes), _by_byte(surprisal, row, vocabulary), len(KINDS))
                 characters += np.bincount(kinds, minlength=len(KINDS))
             count += len(rows)
             if on_progress is not None:
@@ -83,21 +89,29 @@ def evaluate(
     return Evaluation(float(bits.sum() / whole), whole - count, count, parts)
 
 
-def _surprisals(stepper: Stepper, rows: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+def _by_byte(surprisal: NDArray[np.float64], row: Symbols, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """Return the surprisal of each byte of a post and of its end mark: that of a symbol, spread over its bytes."""
+    lengths = np.append(vocabulary.byte_lengths[row], 1)
+    return np.repeat(surprisal[: lengths.size] / lengths, lengths)
+
+
+def _surprisals(stepper: Stepper, rows: list[Symbols], vocabulary: Vocabulary) -> NDArray[np.float64]:
     """Return -ln of each symbol's probability, including end marks, (B, longest + 1); 0 after the end of a row.
 
     The posts must be sorted, longest first.
     """
     lengths = np.array([row.size + 1 for row in rows])
-    symbols = np.full((len(rows), lengths[0] + 1), END, np.uint8)  # END, the post, END
+    # The end mark, the post, the end mark
+    symbols = np.full((len(rows), lengths[0] + 1), vocabulary.end, vocabulary.dtype)
     for index, row in enumerate(rows):
         symbols[index, 1 : row.size + 1] = row
-    state = stepper.start(len(rows))
+    state, running = stepper.start(len(rows)), len(rows)
     surprisals = np.zeros((len(rows), int(lengths[0])))
     for step in range(int(lengths[0])):
         # Longest first: the unfinished rows are always the first ones.
-        running = int(np.searchsorted(-lengths, -step, side="left"))
-        state = tuple(part[:running] for part in state)
+        running, before = int(np.searchsorted(-lengths, -step, side="left")), running
+        if running < before:
+            state = state.pick(np.arange(running))
         logits, state = stepper.step(symbols[:running, step], state)
         logits -= logits.max(axis=1, keepdims=True)
         wanted = logits[np.arange(running), symbols[:running, step + 1]]

@@ -1,6 +1,6 @@
 """The "glr" network in NumPy: stacked gated linear recurrences, their weights and one step.
 
-    x   = [embedding of the byte, embeddings of its contexts] @ input_kernel
+    x   = [embedding of the symbol, embeddings of its contexts] @ input_kernel
     for each layer:
         u, f, o = rms_norm(x) @ kernel + bias                candidate, forget gate, output gate
         c       = sigmoid(f) * c + (1 - sigmoid(f)) * u      element-wise
@@ -22,20 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
-from models_app.ml.vocabulary import END, SIZE
+from models_app.ml.vocabulary import vocabulary_of
 
 from .hashed_ngrams import next_keys, rows_of, start_keys
 from .small_matmul import by_batch, product
+from .states import Arrays, Recurrent
 
 Floats = NDArray[np.float32]
 EPSILON: Final = 1e-6  # added to the mean square
-_KEEPS: Final = (np.arange(SIZE) != END).astype(np.float32)[:, None]  # (256, 1): 0 where the symbol resets c
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of each weight by name. Names of matrices for products end in `kernel` or `projection`."""
-    h = config.units
-    shapes: dict[str, tuple[int, ...]] = {"embedding": (SIZE, config.embedding)}
+    h, size = config.units, vocabulary_of(config).size
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (size, config.embedding)}
     for place in range(len(config.contexts)):
         shapes[f"context_{place}_embedding"] = (config.context_rows, config.context_width)
     shapes["input_kernel"] = (config.embedding + len(config.contexts) * config.context_width, h)
@@ -44,7 +44,7 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
         shapes[f"layer_{layer}_kernel"] = (h, 3 * h)
         shapes[f"layer_{layer}_bias"] = (3 * h,)
         shapes[f"layer_{layer}_projection"] = (h, h)
-    return shapes | {"output_scale": (h,), "output_kernel": (h, SIZE), "output_bias": (SIZE,)}
+    return shapes | {"output_scale": (h,), "output_kernel": (h, size), "output_bias": (size,)}
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
@@ -71,10 +71,13 @@ def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
     return weights
 
 
-class Stepper:
+class Stepper(Recurrent):
     """Steps a batch of texts, one symbol at a time. Holds only read-only weights, so threads can share it."""
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
+        vocabulary = vocabulary_of(config)
+        # (size, 1): 0 where the symbol resets c
+        self._keeps: Floats = (np.arange(vocabulary.size) != vocabulary.end).astype(np.float32)[:, None]
         self._contexts = config.contexts
         self._rows = config.context_rows
         self._units = config.units
@@ -83,7 +86,7 @@ class Stepper:
         weights = {
             name: np.asarray(array, np.float32) for name, array in weights.items() if not name.startswith("context_")
         }
-        # A byte has only 256 values, so its part of the input product is a precomputed table.
+        # There are only a few symbols, so their part of the input product is a precomputed table.
         kernel = weights["input_kernel"]
         split = [config.embedding + place * config.context_width for place in range(len(config.contexts) + 1)]
         self._table: Floats = weights["embedding"] @ kernel[: config.embedding]
@@ -102,15 +105,16 @@ class Stepper:
         kernel *= halves
         return kernel, weights[f"layer_{layer}_bias"] * halves, weights[f"layer_{layer}_projection"] * np.float32(0.5)
 
-    def start(self, rows: int) -> tuple[NDArray[Any], ...]:
+    def start(self, rows: int) -> Arrays:
         """Return the state before a post: c of each layer (rows, H), then the context keys (rows, contexts)."""
         keys = np.repeat(start_keys(self._contexts)[None], rows, axis=0)
-        return (*(np.zeros((rows, self._units), np.float32) for _ in self._layers), keys)
+        return Arrays((*(np.zeros((rows, self._units), np.float32) for _ in self._layers), keys))
 
-    def step(
-        self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...], sizes: Sequence[int] = ()
-    ) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; `sizes` as in `product`."""
+    def step(self, symbols: NDArray[Any], state: Any, sizes: Sequence[int] = ()) -> tuple[Floats, Arrays]:
+        """Return the logits (B, size) of the symbol after `symbols` (B,), and the new state.
+
+        `sizes` as in `product`.
+        """
         h = self._units
         keys = next_keys(self._contexts, state[-1], symbols) if self._contexts else state[-1]
         x = self._table[symbols]  # (B, H)
@@ -119,7 +123,7 @@ class Stepper:
             embedded = [table[table_rows[:, place]] for place, table in enumerate(self._context_embeddings)]
             contexts = np.concatenate(embedded, axis=1, dtype=np.float32)
             x += by_batch(np.matmul, contexts, self._context_kernel, sizes)
-        keep = _KEEPS[symbols]  # (B, 1)
+        keep = self._keeps[symbols]  # (B, 1)
         new_state: list[NDArray[Any]] = []
         for (kernel, bias, projection), c in zip(self._layers, state[:-1], strict=True):
             # sigmoid(x) = (1 + tanh(x / 2)) / 2. With the halves folded into the weights, one tanh computes both gates.
@@ -143,7 +147,7 @@ class Stepper:
             x = x + product(gated, projection, sizes)
         logits = product(_unit(x), self._output_kernel, sizes)
         logits += self._output_bias
-        return logits, (*new_state, keys)
+        return logits, Arrays((*new_state, keys))
 
 
 def _fold_norm(scale: NDArray[Any], kernel: NDArray[Any]) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models_app.ml.vocabulary import END, SIZE
+from models_app.ml.vocabulary import vocabulary_of
 
 from .fused_ops import sigmoid_gradient
 from .gated_linear_rnn import EPSILON
@@ -22,10 +22,10 @@ from .mixed_matmul import Tensor, affine_parts, product
 
 
 class GlrNetwork(NamedModel):
-    """Maps bytes to logits of the next byte, and a recurrent state to the next state.
+    """Maps symbols to logits of the next symbol, and a recurrent state to the next state.
 
     Called with inputs (B, T) and the state (c of each layer (B, H), then the context keys (B, contexts)), it returns
-    logits (T, B, 256) and the new state. `dropout_mask`, (layers, T, B, H) or None, multiplies the layers' outputs
+    logits (T, B, size) and the new state. `dropout_mask`, (layers, T, B, H) or None, multiplies the layers' outputs
     before their projection.
     """
 
@@ -42,12 +42,13 @@ class GlrNetwork(NamedModel):
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return logits (T, B, 256) and the new state. `products` overrides the model's dtype of matrix products."""
+        """Return logits (T, B, size) and the new state. `products` overrides the model's dtype of matrix products."""
         config, weights = self.config, self.tensors()
+        vocabulary = vocabulary_of(config)
         dtype = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         steps, rows = inputs.shape[1], tf.shape(inputs)[0]
-        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, END), tf.float32)[:, :, None], axis=0)  # T x (B, 1)
+        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, vocabulary.end), tf.float32)[:, :, None], axis=0)  # T x (B, 1)
         parts = [tf.gather(weights["embedding"], symbols)]
         keys = state[-1]
         if config.contexts:
@@ -68,7 +69,7 @@ class GlrNetwork(NamedModel):
             x = x + product(dtype, gated, weights[f"layer_{layer}_projection"])
         kernel = weights["output_scale"][:, None] * weights["output_kernel"]
         logits = product(dtype, rms_norm(x), kernel) + weights["output_bias"]
-        return tf.reshape(logits, (steps, rows, SIZE)), (*new_state, keys)
+        return tf.reshape(logits, (steps, rows, vocabulary.size)), (*new_state, keys)
 
     def _places(self, symbols: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Return the table rows (T, B, contexts) of the contexts after each of `symbols` (T, B), and the last keys.

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.vocabulary import END, SIZE
+from models_app.ml.vocabulary.utf8_bytes import END, SIZE
 
 WORD: Final = 0
 

@@ -1,6 +1,6 @@
 """The "lstm" network in NumPy: the shapes of its weights, its initial weights and one step.
 
-embedding -> one LSTM -> softmax over the 256 symbols. The gates are in Keras' order: i, f, c, o.
+embedding -> one LSTM -> softmax over the symbols of any vocabulary. The gates are in Keras' order: i, f, c, o.
 """
 
 from __future__ import annotations
@@ -12,30 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
-from models_app.ml.vocabulary import SIZE
+from models_app.ml.vocabulary import vocabulary_of
 
 from .small_matmul import product
+from .states import Arrays, Recurrent
 
 Floats = NDArray[np.float32]
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of each weight by name."""
-    e, h = config.embedding, config.units
+    e, h, size = config.embedding, config.units, vocabulary_of(config).size
     return {
-        "embedding": (SIZE, e),
+        "embedding": (size, e),
         "kernel": (e, 4 * h),
         "recurrent": (h, 4 * h),
         "bias": (4 * h,),
-        "output_kernel": (h, SIZE),
-        "output_bias": (SIZE,),
+        "output_kernel": (h, size),
+        "output_bias": (size,),
     }
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
     """Return seeded initial weights, as Keras does: Glorot, orthogonal recurrence, forget bias 1."""
     rng = np.random.default_rng(seed)
-    e, h = config.embedding, config.units
+    e, h, size = config.embedding, config.units, vocabulary_of(config).size
 
     def glorot(rows: int, columns: int) -> Floats:
         limit = np.sqrt(6 / (rows + columns))
@@ -45,16 +46,16 @@ def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
     bias = np.zeros(4 * h, np.float32)
     bias[h : 2 * h] = 1
     return {
-        "embedding": rng.normal(0, 0.5, (SIZE, e)).astype(np.float32),
+        "embedding": rng.normal(0, 0.5, (size, e)).astype(np.float32),
         "kernel": glorot(e, 4 * h),
         "recurrent": np.ascontiguousarray((q * np.sign(np.diag(r))).T, np.float32),
         "bias": bias,
-        "output_kernel": glorot(h, SIZE),
-        "output_bias": np.zeros(SIZE, np.float32),
+        "output_kernel": glorot(h, size),
+        "output_bias": np.zeros(size, np.float32),
     }
 
 
-class Stepper:
+class Stepper(Recurrent):
     """Steps a batch of texts, one symbol at a time. Holds only read-only weights, so threads can share it."""
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, NDArray[Any]]) -> None:
@@ -64,20 +65,21 @@ class Stepper:
         scale = np.full(4 * units, 0.5, np.float32)
         scale[2 * units : 3 * units] = 1
         self._units = units
-        # The input has only 256 values, so its projection is a precomputed table, (256, 4H).
+        # The input is one of a few symbols, so its projection is a precomputed table, (size, 4H).
         self._table: Floats = (weights["embedding"] @ weights["kernel"] + weights["bias"]) * scale
         self._recurrent: Floats = weights["recurrent"] * scale
         self._output_kernel: Floats = np.ascontiguousarray(weights["output_kernel"])
         self._output_bias: Floats = weights["output_bias"]
 
-    def start(self, rows: int) -> tuple[Floats, ...]:
+    def start(self, rows: int) -> Arrays:
         """Return the zero state: h and c, each (rows, H)."""
-        return np.zeros((rows, self._units), np.float32), np.zeros((rows, self._units), np.float32)
+        return Arrays(np.zeros((rows, self._units), np.float32) for _ in range(2))
 
-    def step(
-        self, symbols: NDArray[Any], state: tuple[NDArray[Any], ...], sizes: Sequence[int] = ()
-    ) -> tuple[Floats, tuple[NDArray[Any], ...]]:
-        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; `sizes` as in `product`."""
+    def step(self, symbols: NDArray[Any], state: Any, sizes: Sequence[int] = ()) -> tuple[Floats, Arrays]:
+        """Return the logits (B, size) of the symbol after `symbols` (B,), and the new state.
+
+        `sizes` as in `product`.
+        """
         h, c = state
         n = self._units
         z = product(h, self._recurrent, sizes)  # (B, 4H)
@@ -93,4 +95,4 @@ class Stepper:
         h *= z[:, 3 * n :]
         logits = product(h, self._output_kernel, sizes)
         logits += self._output_bias
-        return logits, (h, c)
+        return logits, Arrays((h, c))

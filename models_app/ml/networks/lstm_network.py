@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-from models_app.ml.vocabulary import END, SIZE
+from models_app.ml.vocabulary import vocabulary_of
 
 from .fused_ops import sigmoid_gradient, tanh_gradient
 from .keras_network import NamedModel
@@ -28,9 +28,9 @@ _CLOSED: Final = -1e9  # a gate's input for which the sigmoid is exactly 0
 
 
 class LstmNetwork(NamedModel):
-    """Maps bytes to logits of the next byte, and a recurrent state to the next state.
+    """Maps symbols to logits of the next symbol, and a recurrent state to the next state.
 
-    Called with inputs (B, T) and the state (h, c), each (B, H), it returns logits (T, B, 256) and the new state. Time
+    Called with inputs (B, T) and the state (h, c), each (B, H), it returns logits (T, B, size) and the new state. Time
     is the first axis of the logits because steps are computed one by one. `dropout_mask`, (T, H, B) or None, multiplies
     the outputs of the LSTM.
     """
@@ -46,14 +46,14 @@ class LstmNetwork(NamedModel):
     def call(
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return logits (T, B, 256) and the new state. `products` overrides the model's dtype of matrix products."""
-        weights = self.tensors()
+        """Return logits (T, B, size) and the new state. `products` overrides the model's dtype of matrix products."""
+        weights, vocabulary = self.tensors(), vocabulary_of(self.config)
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         h, c = state
-        logits, h, c = lstm(kind, symbols, weights, h, c, dropout_mask)
+        logits, h, c = lstm(kind, symbols, weights, h, c, dropout_mask, end=vocabulary.end)
         logits += weights["output_bias"]
-        return tf.reshape(logits, (inputs.shape[1], -1, SIZE)), (h, c)
+        return tf.reshape(logits, (inputs.shape[1], -1, vocabulary.size)), (h, c)
 
 
 def lstm(
@@ -63,15 +63,18 @@ def lstm(
     h_first: Tensor,
     c_first: Tensor,
     dropout_mask: Tensor = None,
+    *,
+    end: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return outputs @ output_kernel, (T * B, 256), and the last h and c, each (B, H).
+    """Return outputs @ output_kernel, (T * B, size), and the last h and c, each (B, H).
 
     Takes the dtype `kind` of products, symbols (T, B), the weights by name (lstm.weight_shapes), the initial h and c,
     each (B, H), and the dropout mask of the outputs, (T, H, B) or None. Resets the state to zero before each step whose
-    symbol is END. T must be known when the graph is built.
+    symbol is `end`. T must be known when the graph is built.
     """
-    steps, (units, embedded) = symbols.shape[0], (weights["recurrent"].shape[0], weights["embedding"].shape[1])
-    down, read = _joined(kind, weights)
+    steps, units = symbols.shape[0], weights["recurrent"].shape[0]
+    size, embedded = weights["embedding"].shape
+    down, read = _joined(kind, weights, end)
     rows, recurrent, kernel = down.shape[0], down[:units], down[units : units + embedded]
     # Transposed via three dimensions: TensorFlow would fold a plain transposition into each step's product.
     across = tf.reshape(tf.transpose(tf.reshape(down, (rows, 4, units)), (1, 2, 0)), (4 * units, rows))
@@ -84,7 +87,7 @@ def lstm(
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(*trained_and_state: Tensor) -> Any:
         h, c = (tf.transpose(part) for part in trained_and_state[-2:])
-        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, END), tf.float32)[:, None, :], axis=0)  # T x (1, B)
+        keeps = tf.unstack(tf.cast(tf.not_equal(symbols, end), tf.float32)[:, None, :], axis=0)  # T x (1, B)
         given = tf.unstack(tf.transpose(tf.gather(read, symbols), (0, 2, 1)), axis=0)  # T x (rows - H, B)
         outputs, trail = [], []
         for step in range(steps):
@@ -124,7 +127,7 @@ def lstm(
             d_recurrent, d_kernel, d_bias, _ = tf.split(d_down, [units, embedded, 1, -1], axis=0)
             d_given = tf.matmul(kernel, d_all)  # (E, T*B)
             # A product with one-hot rows is much faster on a CPU than adding the gradients row by row.
-            one_hot = tf.one_hot(tf.reshape(symbols, (-1,)), SIZE, axis=0, dtype=kind)  # (256, T*B)
+            one_hot = tf.one_hot(tf.reshape(symbols, (-1,)), size, axis=0, dtype=kind)  # (size, T*B)
             d_embedding = tf.cast(tf.matmul(one_hot, d_given, transpose_b=True), tf.float32)
             d_output_kernel = tf.cast(tf.matmul(all_outputs, d_logits), tf.float32)
             return d_embedding, d_kernel, d_recurrent, d_bias[0], d_output_kernel, tf.transpose(d_h), tf.transpose(d_c)
@@ -137,16 +140,16 @@ def lstm(
     return run(*trained, h_first, c_first)  # type: ignore[no-any-return]
 
 
-def _joined(kind: Any, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the stacked weights, (rows, 4H), and each symbol's input to the rows below the first H, (256, rows - H).
+def _joined(kind: Any, weights: Mapping[str, Tensor], end: int) -> tuple[Tensor, Tensor]:
+    """Return the stacked weights, (rows, 4H), and each symbol's input to the rows below the first H, (size, rows - H).
 
-    A symbol's input is its embedding for the kernel, 1 for the bias, and 1 for END to close the forget gate. Zeros pad
-    the rows to a multiple of 16: oneDNN takes a fifth longer otherwise.
+    A symbol's input is its embedding for the kernel, 1 for the bias, and 1 for `end` to close the forget gate. Zeros
+    pad the rows to a multiple of 16: oneDNN takes a fifth longer otherwise.
     """
-    units, embedded = weights["recurrent"].shape[0], weights["embedding"].shape[1]
+    units, (size, embedded) = weights["recurrent"].shape[0], weights["embedding"].shape
     padding = -(units + embedded + 2) % 16
     closed = tf.repeat(tf.constant([[0.0, _CLOSED, 0.0, 0.0]]), units, axis=1)
     below = weights["kernel"], weights["bias"][None], closed, tf.zeros((padding, 4 * units))
-    beside = weights["embedding"], tf.ones((SIZE, 1)), tf.one_hot([END], SIZE, axis=0), tf.zeros((SIZE, padding))
+    beside = weights["embedding"], tf.ones((size, 1)), tf.one_hot([end], size, axis=0), tf.zeros((size, padding))
     down = tf.concat([weights["recurrent"], *below], axis=0)
     return tf.cast(down, kind), tf.cast(tf.concat(beside, axis=1), kind)

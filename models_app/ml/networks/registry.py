@@ -17,22 +17,32 @@ from numpy.typing import NDArray
 from models_app.ml.config import NetworkConfig
 
 from . import gated_linear_rnn, lstm
-
-State = tuple[NDArray[Any], ...]
+from .states import State
 
 
 class Stepper(Protocol):
-    """A network in NumPy that steps a batch of texts. The first axis of every state array is the batch."""
+    """A network in NumPy that steps a batch of texts. It takes only states that it made itself.
+
+    reads_at_once: how many symbols of a prompt to give `read` at most.
+    """
+
+    @property
+    def reads_at_once(self) -> int: ...
 
     def start(self, rows: int) -> State:
-        """Return the zero state for this many texts."""
+        """Return the state of this many texts before their start mark."""
         ...
 
-    def step(self, symbols: NDArray[Any], state: State, sizes: Sequence[int] = ()) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, 256) of the symbol after `symbols` (B,), and the new state; leave the old one as is.
+    def step(self, symbols: NDArray[Any], state: Any) -> tuple[NDArray[np.float32], State]:
+        """Return the logits (B, size) of the symbol after `symbols` (B,), and the new state."""
+        ...
 
-        With `sizes`, the texts are several batches of these sizes: each gets exactly what it would get alone.
-        """
+    def steps(self, steps: Sequence[tuple[NDArray[Any], Any]]) -> Sequence[tuple[NDArray[np.float32], State]]:
+        """Return what `step` returns for each batch's symbols and state, in one pass over the weights."""
+        ...
+
+    def read(self, symbols: NDArray[Any], state: Any) -> tuple[NDArray[np.float32], State]:
+        """Return the logits (B, size) of the symbol after the last of `symbols` (B, T), and the new state."""
         ...
 
 

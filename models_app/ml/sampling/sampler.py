@@ -1,7 +1,7 @@
 """Samples new posts from a checkpoint. NumPy only, so web processes don't need TensorFlow.
 
-All posts of a request are sampled as one batch. The vocabulary's automaton restricts each next byte, so a post is
-always valid UTF-8, whatever the network predicts.
+All posts of a request are sampled as one batch. The vocabulary restricts each next symbol, so a post is always valid
+UTF-8, whatever the network predicts.
 
 A request is a generator that yields each step it needs from the network, so whoever runs it decides when, and beside
 which others of the same model (models_app/writing/engine.py).
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
-from models_app.ml.networks.registry import State, kind_of
-from models_app.ml.vocabulary import AFTER_C2, ALLOWED, BOUNDARY, END, NEXT_STATE, decode, encode
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.states import State
+from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
+from models_app.ml.vocabulary.utf8 import BOUNDARY, utf8
 
 from .banned_words import BanList, HouseBanList
 from .copy_guard import CopyGuard
@@ -39,28 +41,18 @@ HOPELESS: Final = 5 * WASTE
 MIN_TRIES: Final = 3
 
 
-def _barred_bytes() -> NDArray[np.float32]:
-    """Return (STATES, 256): 0 for allowed bytes, minus infinity for others (including control characters except LF)."""
-    may = ALLOWED.copy()
-    may[BOUNDARY, :0x20] = False
-    may[BOUNDARY, ord("\n")] = True
-    may[BOUNDARY, 0x7F] = False
-    may[AFTER_C2, 0x80:0xA0] = False
-    return np.where(may, 0, -np.inf).astype(np.float32)
-
-
-_BARRED: Final = _barred_bytes()
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that a request needs: after `symbols` (B,), from `state`; None is the state before a post."""
+    """A step that a request needs: after `symbols` (B,), from `state`; None is the state before a post.
+
+    Symbols (B, T) are a part of the prompt.
+    """
 
     symbols: NDArray[Any]
     state: State | None
 
 
-#: Logits (B, 256) and the new state.
+#: Logits (B, size) and the new state.
 Stepped = tuple[NDArray[np.float32], State]
 #: A request under way: yields each step that it needs and is sent its result.
 Drawing = Generator[Step, Stepped, Writing]
@@ -68,9 +60,9 @@ Drawing = Generator[Step, Stepped, Writing]
 
 @dataclass(slots=True)
 class _Row:
-    """A post in progress."""
+    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones."""
 
-    symbols: bytearray
+    text: bytearray
     characters: int
     is_ended: bool = False
     # The most likely end so far: length in bytes, and log probability of the end mark
@@ -85,6 +77,7 @@ class Sampler:
     """Generates posts from a checkpoint. Holds only read-only weights, so several threads can use it at once."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
+        self._vocabulary = vocabulary_of(checkpoint.network)
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
 
     def generate(
@@ -129,20 +122,19 @@ class Sampler:
 
     def step(self, step: Step) -> Stepped:
         """Return the result of a step."""
-        state = self._stepper.start(len(step.symbols)) if step.state is None else step.state
-        return self._stepper.step(step.symbols, state)
+        symbols, state = step.symbols, self._state(step)
+        return self._stepper.step(symbols, state) if symbols.ndim == 1 else self._stepper.read(symbols, state)
 
     def steps(self, steps: Sequence[Step]) -> list[Stepped]:
         """Return the result of each step, in one pass over the weights: exactly what `step` returns for each."""
-        if len(steps) == 1:
-            return [self.step(steps[0])]
-        sizes = [len(step.symbols) for step in steps]
-        states = [self._stepper.start(len(step.symbols)) if step.state is None else step.state for step in steps]
-        joined = tuple(np.concatenate(parts) for parts in zip(*states, strict=True))
-        logits, state = self._stepper.step(np.concatenate([step.symbols for step in steps]), joined, sizes)
-        ends = np.cumsum(sizes).tolist()
-        spans = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-        return [(logits[span], tuple(part[span] for part in state)) for span in spans]
+        single = [step for step in steps if step.symbols.ndim == 1]
+        if len(single) < 2:
+            return [self.step(step) for step in steps]
+        found = iter(self._stepper.steps([(step.symbols, self._state(step)) for step in single]))
+        return [next(found) if step.symbols.ndim == 1 else self.step(step) for step in steps]
+
+    def _state(self, step: Step) -> State:
+        return self._stepper.start(len(step.symbols)) if step.state is None else step.state
 
     def draw(
         self,
@@ -155,7 +147,7 @@ class Sampler:
     ) -> Drawing:
         """Yield each step that `generate` needs, and return what it returns."""
         check(config, house)
-        prompt = encode(config.prompt)
+        prompt = _Prompt.of(config.prompt, self._vocabulary)
         banned = BanList(config.banned)
         guard = guard if config.copy_guard else None
         posts: list[str] = []
@@ -163,7 +155,7 @@ class Sampler:
 
         def judge(row: _Row) -> None:
             """Set the row's post, or the reason for its rejection."""
-            row.post = decode(row.symbols)
+            row.post = row.text.decode()
             if not row.is_ended:
                 row.refused = "unfinished"
             elif row.post.strip() == config.prompt.strip():
@@ -187,7 +179,7 @@ class Sampler:
 
         rng = np.random.default_rng(config.seed)
         if config.is_greedy:
-            row = (yield from _draw(config, prompt, 1, rng, _given_an_end(judge)))[0]
+            row = (yield from self._draw(config, prompt, 1, rng, _given_an_end(judge)))[0]
             refused.update(filter(None, [take(row)]))
         else:
             # With a low limit, posts are cheap to draw and fewer of them end.
@@ -197,7 +189,7 @@ class Sampler:
                 if not posts and waste >= HOPELESS:
                     break
                 open_posts, missing = missing, []
-                rows = yield from _draw(config, prompt, len(open_posts), rng, judge)
+                rows = yield from self._draw(config, prompt, len(open_posts), rng, judge)
                 for row, tries in zip(rows, open_posts, strict=True):
                     if reason := take(row):
                         refused[reason] += 1
@@ -209,52 +201,99 @@ class Sampler:
             posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"], refused["house"])
         )
 
+    def _draw(
+        self,
+        config: SamplingConfig,
+        prompt: _Prompt,
+        count: int,
+        rng: np.random.Generator,
+        judge: Callable[[_Row], None],
+    ) -> Generator[Step, Stepped, list[_Row]]:
+        """Return `count` posts, drawn as a batch and judged as each ends. Unfinished ones have max_characters."""
+        vocabulary, tables = self._vocabulary, self._vocabulary.tables
+        rows = [_Row(bytearray(prompt.begun), prompt.characters) for _ in range(count)]
+        running = list(rows)
+        logits, state = yield from self._primed(prompt, count)
+        automaton = np.full(count, prompt.state)
+        in_prompt = True
+        while running:
+            barred = tables.barred[automaton]  # (B, size)
+            in_prompt = in_prompt and _hold_to(prompt, running, barred, vocabulary)
+            if config.is_greedy:
+                _note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
+            temperature = 0 if config.is_greedy else config.temperature
+            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
+            completed = tables.completed[automaton, symbols].tolist()
+            automaton = tables.next_state[automaton, symbols]
+            drawn = zip(running, symbols.tolist(), completed, strict=True)
+            keep = [
+                place
+                for place, (row, symbol, characters) in enumerate(drawn)
+                if _extend(row, vocabulary.symbol_bytes[symbol], characters, symbol == vocabulary.end, config)
+            ]
+            if len(keep) < len(running):
+                for place in sorted(set(range(len(running))) - set(keep)):
+                    judge(running[place])
+                running = [running[place] for place in keep]
+                symbols, automaton = symbols[keep], automaton[keep]
+                state = state.pick(np.array(keep, np.intp))
+            if running:
+                logits, state = yield Step(symbols, state)
+        return rows
 
-def _draw(
-    config: SamplingConfig,
-    prompt: NDArray[np.uint8],
-    count: int,
-    rng: np.random.Generator,
-    judge: Callable[[_Row], None],
-) -> Generator[Step, Stepped, list[_Row]]:
-    """Return `count` posts, drawn as a batch and judged as each ends. Unfinished ones have max_characters."""
-    rows = [_Row(bytearray(prompt.tobytes()), len(config.prompt)) for _ in range(count)]
-    running = list(rows)
-    logits, state = yield from _primed(prompt, count)
-    automaton = np.full(count, BOUNDARY)
-    while running:
-        barred = _BARRED[automaton]  # (B, 256)
-        if len(running[0].symbols) == prompt.size:
-            barred = barred.copy()
-            barred[:, END] = -np.inf  # the prompt alone isn't a post
-        if config.is_greedy:
-            _note_chance_to_end(running[0], logits[0] + barred[0], len(config.prompt))
-        temperature = 0 if config.is_greedy else config.temperature
-        symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
-        automaton = NEXT_STATE[automaton, symbols]
-        drawn = zip(running, symbols.tolist(), (automaton == BOUNDARY).tolist(), strict=True)
-        keep = [
-            place
-            for place, (row, symbol, whole) in enumerate(drawn)
-            if _extend(row, symbol, whole, config.max_characters)
-        ]
-        if len(keep) < len(running):
-            for place in sorted(set(range(len(running))) - set(keep)):
-                judge(running[place])
-            running = [running[place] for place in keep]
-            symbols, automaton = symbols[keep], automaton[keep]
-            state = tuple(part[keep] for part in state)
-        if running:
-            logits, state = yield Step(symbols, state)
-    return rows
+    def _primed(self, prompt: _Prompt, count: int) -> Generator[Step, Stepped, Stepped]:
+        """Return logits (B, size) and state after the start mark and the prompt, computed once for all rows."""
+        symbols = np.append(np.array(self._vocabulary.end, self._vocabulary.dtype), prompt.symbols)
+        at_once = self._stepper.reads_at_once
+        parts = [symbols[begin : begin + at_once] for begin in range(0, len(symbols), at_once)]
+        first, *others = [part if len(part) == 1 else part[None] for part in parts]
+        logits, state = yield Step(first, None)
+        for part in others:
+            logits, state = yield Step(part, state)
+        return np.repeat(logits, count, axis=0), state.pick(np.zeros(count, np.intp))
 
 
-def _primed(prompt: NDArray[np.uint8], count: int) -> Generator[Step, Stepped, Stepped]:
-    """Return logits (B, 256) and state after the start mark and the prompt, computed once for all rows."""
-    logits, state = yield Step(np.array([END]), None)
-    for symbol in prompt:
-        logits, state = yield Step(np.array([symbol]), state)
-    return np.repeat(logits, count, axis=0), tuple(np.repeat(part, count, axis=0) for part in state)
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """How posts begin.
+
+    whole: the prompt in UTF-8; begun: the part of it that the network reads, as `symbols`; characters: the complete
+    ones in `begun`; state: of the automaton after `begun`. The rest of the prompt is drawn, from the symbols that
+    continue it, because the symbols of a whole word can be others than those of its beginning.
+    """
+
+    whole: bytes
+    begun: bytes
+    symbols: Symbols
+    characters: int
+    state: int
+
+    @classmethod
+    def of(cls, text: str, vocabulary: Vocabulary) -> _Prompt:
+        symbols, pending = vocabulary.heal(vocabulary.encode(text))
+        tables, whole = vocabulary.tables, utf8(text)
+        state, characters = BOUNDARY, 0
+        for symbol in symbols.tolist():
+            characters += int(tables.completed[state, symbol])
+            state = int(tables.next_state[state, symbol])
+        return cls(whole, whole[: len(whole) - len(pending)], symbols, characters, state)
+
+
+def _hold_to(prompt: _Prompt, rows: list[_Row], barred: NDArray[np.float32], vocabulary: Vocabulary) -> bool:
+    """Bar the symbols (B, size) that don't continue the prompt; return whether any row hasn't got past it."""
+    held = False
+    for row, line in zip(rows, barred, strict=True):
+        if len(row.text) < len(prompt.whole):
+            possible = vocabulary.continuing(prompt.whole[len(row.text) :])
+            kept = line[possible]
+            line[:] = -np.inf
+            line[possible] = kept
+        elif len(row.text) == len(prompt.whole):
+            line[vocabulary.end] = -np.inf  # the prompt alone isn't a post
+        else:
+            continue
+        held = True
+    return held
 
 
 def _bytes_of(values: Iterable[Any]) -> int:
@@ -271,7 +310,7 @@ def _bytes_of(values: Iterable[Any]) -> int:
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
     """Raise BadSampling for a prompt that leaves no room, can't be encoded as UTF-8 or contains a banned word."""
     try:
-        encode(config.prompt)
+        utf8(config.prompt)
     except ValueError as error:
         raise BadSampling(str(error)) from error
     if len(config.prompt) >= config.max_characters:
@@ -290,7 +329,7 @@ def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
 
     def ended(row: _Row) -> None:
         if not row.is_ended:
-            del row.symbols[row.best_end :]
+            del row.text[row.best_end :]
             row.is_ended = True
         judge(row)
 
@@ -300,7 +339,7 @@ def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
 def choose(
     logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.Generator, *, top_p: float = 1.0
 ) -> NDArray[np.intp]:
-    """Return one symbol per row (B,), drawn from softmax(logits / temperature) of logits (B, 256).
+    """Return one symbol per row (B,), drawn from softmax(logits / temperature) of logits (B, size).
 
     Temperature 0 takes the most likely symbol. top_k > 0 draws only from the k most likely; top_p < 1 only from the
     smallest set of these with at least that fraction of their probability (Holtzman et al. 2020). Never draws a logit
@@ -334,20 +373,21 @@ def choose(
     return drawn
 
 
-def _extend(row: _Row, symbol: int, whole: bool, limit: int) -> bool:
-    """Append the symbol; return whether the post continues. `whole`: the symbol completes a character."""
+def _extend(row: _Row, data: bytes, characters: int, is_end: bool, config: SamplingConfig) -> bool:
+    """Append a symbol, its bytes and the characters it completes; return whether the post continues."""
+    room = config.max_characters - row.characters
     # At the limit, one more symbol is drawn to find out whether the post ends exactly there.
-    if symbol == END or row.characters == limit:
-        row.is_ended = symbol == END
+    if is_end or room == 0 or characters > room:
+        row.is_ended = is_end
         return False
-    row.symbols.append(symbol)
-    row.characters += whole
+    row.text += data
+    row.characters += characters
     return True
 
 
-def _note_chance_to_end(row: _Row, logits: NDArray[Any], prompt_characters: int) -> None:
+def _note_chance_to_end(row: _Row, logits: NDArray[Any], end: int, prompt_characters: int) -> None:
     """Remember the place after the prompt with the highest probability of the end mark."""
-    if row.characters > prompt_characters and logits[END] > -math.inf:
-        chance = float(logits[END] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
+    if row.characters > prompt_characters and logits[end] > -math.inf:
+        chance = float(logits[end] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
         if chance > row.best_chance:
-            row.best_chance, row.best_end = chance, len(row.symbols)
+            row.best_chance, row.best_end = chance, len(row.text)

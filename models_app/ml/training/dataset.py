@@ -1,8 +1,8 @@
 """Posts to batches: reading, splitting, and packing into windows that predict each symbol exactly once per epoch.
 
-A post `b1..bn` becomes the inputs END b1..bn and the targets b1..bn END. Posts are concatenated in B parallel rows,
-which are cut into windows of T symbols. One post's end mark is the next one's start mark: the network resets its state
-where the input is END. The state carries over from window to window.
+A post `s1..sn` becomes the inputs END s1..sn and the targets s1..sn END, where END is the vocabulary's end mark. Posts
+are concatenated in B parallel rows, which are cut into windows of T symbols. One post's end mark is the next one's
+start mark: the network resets its state where the input is END. The state carries over from window to window.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.errors import LearningError, TooFewPosts
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import Symbols, Vocabulary
 
 from .mention_augmentation import Renaming
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One window of B rows: inputs and targets (B, T) uint8, weights (B, T) float32 with 0 for padding."""
+    """One window of B rows: inputs and targets (B, T), weights (B, T) float32 with 0 for padding."""
 
-    inputs: NDArray[np.uint8]
-    targets: NDArray[np.uint8]
+    inputs: Symbols
+    targets: Symbols
     weights: NDArray[np.float32]
 
 
@@ -80,7 +80,13 @@ def _open_text(path: Path) -> IO[str]:
 
 
 def epoch_batches(
-    posts: Sequence[NDArray[np.uint8]], *, batch_size: int, sequence_length: int, seed: int, epoch: int
+    posts: Sequence[Symbols],
+    *,
+    vocabulary: Vocabulary,
+    batch_size: int,
+    sequence_length: int,
+    seed: int,
+    epoch: int,
 ) -> tuple[int, Iterator[Batch]]:
     """Return the number of batches and the batches of one epoch. The order of posts depends only on seed and epoch.
 
@@ -90,10 +96,10 @@ def epoch_batches(
     rows = _balanced_rows(posts, min(batch_size, len(posts)), rng)
     lengths = [sum(posts[index].size + 1 for index in row) for row in rows]
     windows = -(-max(lengths) // sequence_length)
-    return windows, _windows([_laid_out(posts, row) for row in rows], windows, sequence_length)
+    return windows, _windows([_laid_out(posts, row, vocabulary) for row in rows], windows, sequence_length, vocabulary)
 
 
-def _balanced_rows(posts: Sequence[NDArray[np.uint8]], count: int, rng: np.random.Generator) -> list[list[int]]:
+def _balanced_rows(posts: Sequence[Symbols], count: int, rng: np.random.Generator) -> list[list[int]]:
     """Return the posts' indices for each row: longest posts first, each to the shortest row, then shuffle the rows."""
     order = rng.permutation(len(posts))
     order = order[np.argsort([-posts[index].size for index in order], kind="stable")]
@@ -108,20 +114,20 @@ def _balanced_rows(posts: Sequence[NDArray[np.uint8]], count: int, rng: np.rando
     return rows
 
 
-def _laid_out(posts: Sequence[NDArray[np.uint8]], members: Sequence[int]) -> NDArray[np.uint8]:
-    """Return the targets of a row: each post's bytes and END."""
-    mark = np.array([END], np.uint8)
+def _laid_out(posts: Sequence[Symbols], members: Sequence[int], vocabulary: Vocabulary) -> Symbols:
+    """Return the targets of a row: each post's symbols and END."""
+    mark = np.array([vocabulary.end], vocabulary.dtype)
     return np.concatenate([part for index in members for part in (posts[index], mark)])
 
 
-def _windows(rows: Sequence[NDArray[np.uint8]], windows: int, length: int) -> Iterator[Batch]:
+def _windows(rows: Sequence[Symbols], windows: int, length: int, vocabulary: Vocabulary) -> Iterator[Batch]:
     shape = (len(rows), windows * length)
-    targets = np.full(shape, END, np.uint8)
+    targets = np.full(shape, vocabulary.end, vocabulary.dtype)
     weights = np.zeros(shape, np.float32)
     for index, row in enumerate(rows):
         targets[index, : row.size] = row
         weights[index, : row.size] = 1
-    inputs = np.full(shape, END, np.uint8)
+    inputs = np.full_like(targets, vocabulary.end)
     inputs[:, 1:] = targets[:, :-1]
     for start in range(0, shape[1], length):
         part = slice(start, start + length)
@@ -139,6 +145,7 @@ class StreamPacker:
         self,
         paths: Sequence[Path],
         *,
+        vocabulary: Vocabulary,
         batch_size: int,
         sequence_length: int,
         seed: int,
@@ -147,14 +154,19 @@ class StreamPacker:
         position: dict[str, Any] | None = None,
     ) -> None:
         self._paths = list(paths)
+        self._vocabulary = vocabulary
+        # As in files: the same on every machine.
+        self._dtype = vocabulary.dtype.newbyteorder("<")
+        self._end = np.array(vocabulary.end, self._dtype).tobytes()
         self._length = sequence_length
         self._seed = seed
         self._shuffle_posts = shuffle_posts
         self._renaming = renaming
-        start = position or {"pass": 0, "chunk": 0, "offset": 0, "rows": [""] * batch_size, "last": [END] * batch_size}
+        ends = [vocabulary.end] * batch_size
+        start = position or {"pass": 0, "chunk": 0, "offset": 0, "rows": [""] * batch_size, "last": ends}
         self._pass, self._chunk, self._offset = int(start["pass"]), int(start["chunk"]), int(start["offset"])
         self._rows = [bytearray.fromhex(row) for row in start["rows"]]
-        self._last = np.array(start["last"], np.uint8)
+        self._last = np.array(start["last"], vocabulary.dtype)
         if len(self._rows) != batch_size:
             raise ValueError(f"The saved position has {len(self._rows)} rows, but the batch size is {batch_size}.")
         self._posts = self._shuffled(self._pass, self._chunk, self._offset)
@@ -173,13 +185,13 @@ class StreamPacker:
         return self
 
     def __next__(self) -> Batch:
-        length = self._length
-        targets = np.empty((len(self._rows), length), np.uint8)
+        length = self._length * self._dtype.itemsize  # in bytes
+        targets = np.empty((len(self._rows), self._length), self._vocabulary.dtype)
         for index, row in enumerate(self._rows):
             while len(row) < length:
                 row += next(self._posts)
-                row.append(END)
-            targets[index] = np.frombuffer(bytes(row[:length]), np.uint8)
+                row += self._end
+            targets[index] = np.frombuffer(bytes(row[:length]), self._dtype)
             del row[:length]
         inputs = np.empty_like(targets)
         inputs[:, 0] = self._last
@@ -188,7 +200,7 @@ class StreamPacker:
         return Batch(inputs, targets, np.ones(targets.shape, np.float32))
 
     def _shuffled(self, number: int, chunk: int, offset: int) -> Iterator[bytes]:
-        """Yield posts endlessly from this pass, chunk and offset on, and keep the position up to date."""
+        """Yield encoded posts endlessly from this pass, chunk and offset on, and keep the position up to date."""
         while True:
             order = np.random.default_rng([self._seed, number]).permutation(len(self._paths))
             posts = stream_posts([self._paths[index] for index in order])
@@ -203,7 +215,7 @@ class StreamPacker:
                 for index in picks[offset:].tolist():
                     offset += 1
                     self._pass, self._chunk, self._offset = number, chunk, offset
-                    yield encode(batch[index]).tobytes()
+                    yield self._vocabulary.encode(batch[index]).astype(self._dtype, copy=False).tobytes()
                 chunk, offset = chunk + 1, 0
             if not found:
                 raise TooFewPosts("The corpus has no posts to learn from.")

@@ -182,7 +182,7 @@ def _finite(loss: float) -> float:
 
 
 def _loss(logits: Any, targets: Any, weights: Any) -> Any:
-    """Return the summed weighted cross-entropy in nats of logits (T, B, 256) and targets (B, T)."""
+    """Return the summed weighted cross-entropy in nats of logits (T, B, size) and targets (B, T)."""
     labels = tf.reshape(tf.transpose(tf.cast(targets, tf.int32)), (-1,))
     each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), labels)  # (T * B,)
     return tf.reduce_sum(each * tf.reshape(tf.transpose(weights), (-1,)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, NetworkConfig
 from models_app.ml.networks.mixed_matmul import product_type
+from models_app.ml.vocabulary import vocabulary_of
 
 from .dataset import Batch
 from .learner import Learner
@@ -66,13 +67,13 @@ def prepare(start: Checkpoint) -> Measured | None:
             products=made.products,
         )
         _spare = made, learner
-        learner.validate(iter([_blank(VALIDATED_ROWS, usual.sequence_length)]), exact=False)
+        learner.validate(iter([_blank(start.network, VALIDATED_ROWS, usual.sequence_length)]), exact=False)
         for rows in TRAINED_ROWS:
             if _asked.is_set():
                 break
             learner.reset(rows)
-            learner.train(_blank(rows, usual.sequence_length), learning_rate=0.0)
-        return _timed(learner, _blank(TRAINED_ROWS[-1], usual.sequence_length)) if TRAINED_ROWS else None
+            learner.train(_blank(start.network, rows, usual.sequence_length), learning_rate=0.0)
+        return _timed(learner, _blank(start.network, TRAINED_ROWS[-1], usual.sequence_length)) if TRAINED_ROWS else None
 
 
 def _timed(learner: Learner, batch: Batch) -> Measured | None:
@@ -107,6 +108,6 @@ def learner(
     return Learner(network, weights, beta_2=beta_2, clip_norm=clip_norm, dropout=dropout, products=products)
 
 
-def _blank(rows: int, length: int) -> Batch:
-    symbols = np.zeros((rows, length), np.uint8)
+def _blank(network: NetworkConfig, rows: int, length: int) -> Batch:
+    symbols = np.zeros((rows, length), vocabulary_of(network).dtype)
     return Batch(symbols, symbols, np.ones((rows, length), np.float32))

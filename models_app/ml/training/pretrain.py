@@ -22,7 +22,7 @@ from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.state_file import StateError, load_state, save_state
-from models_app.ml.vocabulary import encode
+from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
 
 from . import losses
 from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
@@ -48,11 +48,13 @@ _POSTS_BETWEEN_LOOKS: Final = 4096
 class _Validation:
     """Encoded validation posts and their number of characters, including one end mark per post."""
 
-    posts: list[NDArray[np.uint8]]
+    posts: list[Symbols]
     characters: int
+    vocabulary: Vocabulary
 
     def batches(self, length: int) -> Iterator[Batch]:
-        return epoch_batches(self.posts, batch_size=_VALIDATION_ROWS, sequence_length=length, seed=0, epoch=0)[1]
+        rows = {"batch_size": _VALIDATION_ROWS, "sequence_length": length}
+        return epoch_batches(self.posts, vocabulary=self.vocabulary, **rows, seed=0, epoch=0)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ class _Pretraining:
     ) -> None:
         self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
         self._budget, self._begin, self._control = budget, begin, control
-        self._sample = _read_validation(validation, config.validation_stride)
+        self._vocabulary = vocabulary_of(network)
+        self._sample = _read_validation(validation, config.validation_stride, self._vocabulary)
         self._validation_file = validation
         self._run = _Run()
         self._renaming = Renaming(self._every_post(), names=config.new_names, tags=config.new_tags)
@@ -216,12 +219,13 @@ class _Pretraining:
                 break
             begun = time.monotonic()
             rate = self._rate()
-            loss, count = self._learner.train(next(self._packer), learning_rate=rate)
+            batch = next(self._packer)
+            loss, count = self._learner.train(batch, learning_rate=rate)
             # The first step builds the graph, which doesn't count as training.
             run.elapsed += 0 if first else time.monotonic() - begun
             first = False
             run.steps += 1
-            run.bytes_seen += int(count)
+            run.bytes_seen += self._vocabulary.bytes_of(batch.targets)
             run.loss_sum, run.loss_count = run.loss_sum + loss, run.loss_count + count
             if run.elapsed - told >= 5:
                 on_progress(self._progress(rate, since))
@@ -277,7 +281,7 @@ class _Pretraining:
     def _finished(self) -> Checkpoint:
         """Measure the best weights on the whole validation file and write them."""
         config = self._config
-        whole = _read_validation(self._validation_file, 1)
+        whole = _read_validation(self._validation_file, 1, self._vocabulary)
         self._learner.set_weights(self._best)
         total, count = self._learner.validate(whole.batches(config.sequence_length))
         bits = total / math.log(2) / whole.characters
@@ -319,6 +323,7 @@ class _Pretraining:
         config = self._config
         return StreamPacker(
             self._corpus,
+            vocabulary=self._vocabulary,
             batch_size=config.batch_size,
             sequence_length=config.sequence_length,
             seed=config.seed,
@@ -328,8 +333,9 @@ class _Pretraining:
         )
 
 
-def _read_validation(path: Path, stride: int) -> _Validation:
+def _read_validation(path: Path, stride: int, vocabulary: Vocabulary) -> _Validation:
     texts = [post for index, post in enumerate(stream_posts([path])) if index % stride == 0]
     if not texts:
         raise TooFewPosts(f"The validation file {path} has no posts.")
-    return _Validation([encode(text) for text in texts], sum(len(text) + 1 for text in texts))
+    characters = sum(len(text) + 1 for text in texts)
+    return _Validation([vocabulary.encode(text) for text in texts], characters, vocabulary)

@@ -30,7 +30,7 @@ from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
-from models_app.ml.vocabulary import encode
+from models_app.ml.vocabulary import vocabulary_of
 
 from . import prebuilt
 from .dataset import epoch_batches
@@ -95,10 +95,11 @@ class _FineTune:
         control: Control,
     ) -> None:
         self._start, self._config, self._path = start, config, work_dir / STATE
-        self._train = [encode(post) for post in train]
-        self._validation = [encode(post) for post in validation]
+        self._vocabulary = vocabulary_of(start.network)
+        self._train = [self._vocabulary.encode(post) for post in train]
+        self._validation = [self._vocabulary.encode(post) for post in validation]
         self._validation_characters = sum(len(post) + 1 for post in validation)
-        # Symbols are bytes and end marks; speed is reported in characters.
+        # End marks are symbols too; speed is reported in characters.
         self._symbols = sum(post.size + 1 for post in self._train)
         self._characters_per_symbol = sum(len(post) + 1 for post in train) / self._symbols
         self._on_progress, self._control = on_progress, control
@@ -251,6 +252,7 @@ class _FineTune:
             self._steps = 0
         steps, batches = epoch_batches(
             self._train,
+            vocabulary=self._vocabulary,
             batch_size=config.batch_size,
             sequence_length=config.sequence_length,
             seed=config.seed,
@@ -293,7 +295,12 @@ class _FineTune:
         """Return the loss (nats per symbol) and bits per character over the whole validation split."""
         config = self._config
         _, batches = epoch_batches(
-            self._validation, batch_size=64, sequence_length=config.sequence_length, seed=config.seed, epoch=0
+            self._validation,
+            vocabulary=self._vocabulary,
+            batch_size=64,
+            sequence_length=config.sequence_length,
+            seed=config.seed,
+            epoch=0,
         )
         between = self._ask if stoppable else self._ask_cancel
         total, count = self._learner.validate(batches, between, exact=False)
@@ -353,10 +360,11 @@ class _FineTune:
 
 def _origin(start: Checkpoint, train: Sequence[str], validation: Sequence[str], config: FineTuneConfig) -> str:
     """Return a fingerprint of everything that determines the result."""
-    digest = hashlib.sha256()
+    vocabulary, digest = vocabulary_of(start.network), hashlib.sha256()
+    end = np.array([vocabulary.end], vocabulary.dtype).tobytes()
     digest.update(json.dumps([start.network.as_dict(), config.as_dict(), len(train)], sort_keys=True).encode())
     for name in sorted(start.weights):
         digest.update(np.ascontiguousarray(start.weights[name]).tobytes())
     for post in (*train, *validation):
-        digest.update(encode(post).tobytes() + b"\xff")
+        digest.update(vocabulary.encode(post).tobytes() + end)
     return digest.hexdigest()

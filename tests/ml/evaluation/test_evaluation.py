@@ -12,7 +12,8 @@ from models_app.ml.errors import TooFewPosts
 from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 from tests.ml.conftest import TINY, random_checkpoint
 
 POSTS = ["short", "a somewhat longer post 👋", "é", "", "one\nmore", "x" * 300, "the last"]
@@ -65,7 +66,7 @@ def test_parts_are_measured_as_by_hand_and_make_up_the_whole() -> None:
 def bits_alone(checkpoint: Checkpoint, post: str) -> float:
     stepper = kind_of(TINY).stepper(TINY, checkpoint.weights)
     state = stepper.start(1)
-    symbols = [END, *encode(post).tolist(), END]
+    symbols = [END, *UTF8_BYTES.encode(post).tolist(), END]
     bits = 0.0
     for symbol, wanted in itertools.pairwise(symbols):
         logits, state = stepper.step(np.array([symbol]), state)

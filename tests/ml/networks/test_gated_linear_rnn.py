@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from models_app.ml.config import NETWORKS, NetworkConfig
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.states import Arrays
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 from tests.ml.conftest import random_checkpoint
 
 ROWS, STEPS = 3, 9
@@ -121,6 +123,7 @@ def test_the_forward_pass_equals_the_numpy_step(network: NetworkConfig, symbols:
         written, state = stepper.step(symbols[:, step], state)
         ours.append(written)
     np.testing.assert_allclose(ours, logits, atol=3e-5)
+    assert isinstance(state, Arrays)
     for mine, theirs in zip(state, after, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
@@ -157,7 +160,7 @@ def test_gradients_equal_automatic_differentiation(network: NetworkConfig, symbo
 
 def test_a_reset_in_mid_window_equals_separate_posts(network: NetworkConfig) -> None:
     model = built(network)
-    first, second = encode("one post"), encode("and another")
+    first, second = UTF8_BYTES.encode("one post"), UTF8_BYTES.encode("and another")
     mark = np.array([END], np.uint8)
     *parts, keys = model.zero_state(1)
     dirty = (*(part + 0.3 for part in parts), keys)

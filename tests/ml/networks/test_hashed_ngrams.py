@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models_app.ml.networks.hashed_ngrams import next_keys, rows_of, start_keys
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 
 CONTEXTS = (1, 2, 3, 4, 5, 6, 0)
 ROWS = 2**14
@@ -24,8 +25,8 @@ def keys_after(symbols: Any) -> Any:
 
 @given(before=st.binary(max_size=9), post=st.text(max_size=9))
 def test_contexts_start_anew_at_a_post(before: bytes, post: str) -> None:
-    after_others = keys_after([*before, END, *encode(post)])
-    np.testing.assert_array_equal(after_others, keys_after(encode(post)))
+    after_others = keys_after([*before, END, *UTF8_BYTES.encode(post)])
+    np.testing.assert_array_equal(after_others, keys_after(UTF8_BYTES.encode(post)))
 
 
 def test_a_context_is_its_last_bytes_and_nothing_before_them() -> None:

@@ -16,7 +16,8 @@ from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler, choose
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 from tests.ml.conftest import TINY, random_checkpoint
 
 
@@ -33,7 +34,7 @@ def follow(checkpoint: Checkpoint, text: str) -> Any:
     """Returns the logits (256,) after the start mark and the text."""
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
     state = stepper.start(1)
-    for symbol in [END, *encode(text)]:
+    for symbol in [END, *UTF8_BYTES.encode(text)]:
         logits, state = stepper.step(np.array([symbol]), state)
     return logits[0]
 
@@ -102,7 +103,7 @@ def test_temperature_zero_writes_the_likeliest_post(checkpoint: Checkpoint) -> N
     assert len(posts) == 1
     for end in range(2, len(posts[0])):
         wanted = follow(checkpoint, posts[0][:end])
-        symbol = encode(posts[0][end])[0]
+        symbol = UTF8_BYTES.encode(posts[0][end])[0]
         assert wanted[symbol] == pytest.approx(max(wanted[np.r_[10, 32:127, 0xC2:0xF5, END]]), abs=1e-4)
 
 

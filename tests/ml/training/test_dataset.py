@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from models_app.ml.errors import LearningError, TooFewPosts
 from models_app.ml.training.dataset import Batch, StreamPacker, epoch_batches, split, stream_posts
 from models_app.ml.training.mention_augmentation import Renaming
-from models_app.ml.vocabulary import END, encode
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary.utf8_bytes import END
 
 POSTS = st.lists(st.text(max_size=40), min_size=1, max_size=30)
 
@@ -31,8 +32,10 @@ def trained_posts(batches: list[Batch]) -> list[bytes]:
 
 
 def epoch(posts: list[str], rows: int, length: int, seed: int = 0, number: int = 1) -> list[Batch]:
-    encoded: list[NDArray[np.uint8]] = [encode(post) for post in posts]
-    count, batches = epoch_batches(encoded, batch_size=rows, sequence_length=length, seed=seed, epoch=number)
+    encoded: list[NDArray[np.uint8]] = [UTF8_BYTES.encode(post) for post in posts]
+    count, batches = epoch_batches(
+        encoded, vocabulary=UTF8_BYTES, batch_size=rows, sequence_length=length, seed=seed, epoch=number
+    )
     found = list(batches)
     assert len(found) == count
     return found
@@ -128,6 +131,7 @@ def packer(
 ) -> StreamPacker:
     return StreamPacker(
         paths,
+        vocabulary=UTF8_BYTES,
         batch_size=4,
         sequence_length=16,
         seed=seed,
@@ -201,4 +205,4 @@ def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
 def test_a_position_of_another_batch_size_is_refused(corpus: list[Path]) -> None:
     position = packer(corpus).position()
     with pytest.raises(ValueError, match="has 4 rows"):
-        StreamPacker(corpus, batch_size=5, sequence_length=16, seed=3, position=position)
+        StreamPacker(corpus, vocabulary=UTF8_BYTES, batch_size=5, sequence_length=16, seed=3, position=position)

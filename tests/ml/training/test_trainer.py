@@ -19,7 +19,7 @@ from models_app.ml.training.dataset import epoch_batches
 from models_app.ml.training.learner import Learner
 from models_app.ml.training.schedule import learning_rate
 from models_app.ml.training.trainer import INTERPOLATIONS, STATE, EpochResult, FineTuneResult, Progress, fine_tune
-from models_app.ml.vocabulary import encode
+from models_app.ml.vocabulary import UTF8_BYTES
 from tests.ml.conftest import TINY
 
 TRAIN = [f"the {colour} fox number {number} said hé 👋" for number in range(8) for colour in ("red", "blue", "grey")]
@@ -213,9 +213,11 @@ def test_a_killed_fine_tune_goes_on_to_the_same_weights(
 def learned(start: Checkpoint, config: FineTuneConfig, epochs: list[int], *, of: int) -> dict[str, Any]:
     """The weights after these epochs, the first ones of a round of so many, step by step."""
     learner = Learner(TINY, start.weights, beta_2=config.beta_2, clip_norm=config.clip_norm, dropout=config.dropout)
-    posts, step = [encode(post) for post in TRAIN], 0
+    posts, step = [UTF8_BYTES.encode(post) for post in TRAIN], 0
     for place, epoch in enumerate(epochs):
-        steps, batches = epoch_batches(posts, batch_size=4, sequence_length=5, seed=config.seed, epoch=epoch)
+        steps, batches = epoch_batches(
+            posts, vocabulary=UTF8_BYTES, batch_size=4, sequence_length=5, seed=config.seed, epoch=epoch
+        )
         learner.reset(4)
         for number, batch in enumerate(batches):
             rate = learning_rate(

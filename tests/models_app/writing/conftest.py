@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models_app.ml.sampling.sampler import Drawing, Sampler, Step
-from models_app.ml.vocabulary import END
+from models_app.ml.vocabulary.utf8_bytes import END
 from models_app.writing.board import Board, client
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import bot as bot

@@ -1,36 +1,21 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 
-import numpy as np
-import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from models_app.ml.vocabulary import ALLOWED, BOUNDARY, END, NEXT_STATE, decode, encode
-
-
-@given(st.text())
-@example("\x00 nul, newline\n, emoji 👩🏽‍🚀, flag 🇳🇱, combining e\u0301, \U0010ffff, \ufeff")
-def test_every_text_comes_back_exactly(text: str) -> None:
-    symbols = encode(text)
-    assert symbols.dtype == np.uint8
-    assert END not in symbols
-    assert decode(symbols) == text
-
-
-def test_half_a_surrogate_pair_is_refused_with_its_place() -> None:
-    with pytest.raises(ValueError, match=r"Character 3 .*U\+D83D"):
-        encode("ab\ud83d")
+from models_app.ml.vocabulary.utf8 import ALLOWED, BOUNDARY, NEXT_STATE, STATES, WRITABLE
 
 
 def accepts(data: bytes) -> bool:
     state = BOUNDARY
     for byte in data:
-        if byte == END or not ALLOWED[state, byte]:
+        if not ALLOWED[state, byte]:
             return False
         state = NEXT_STATE[state, byte]
-    return bool(ALLOWED[state, END])
+    return bool(state == BOUNDARY)
 
 
 def is_utf8(data: bytes) -> bool:
@@ -65,6 +50,20 @@ def test_the_automaton_accepts_every_text(text: str) -> None:
     assert accepts(text.encode())
 
 
-def test_an_end_mark_may_come_only_between_characters() -> None:
-    assert ALLOWED[BOUNDARY, END]
-    assert not ALLOWED[1:, END].any()
+def is_writable(character: str) -> bool:
+    state, writable = BOUNDARY, True
+    for byte in character.encode():
+        writable = writable and bool(WRITABLE[state, byte])
+        state = NEXT_STATE[state, byte]
+    return writable
+
+
+def test_a_bot_writes_all_characters_but_control_characters() -> None:
+    for code in [*range(0xD800), *range(0xE000, 0x110000, 37)]:
+        character = chr(code)
+        assert is_writable(character) == (unicodedata.category(character) != "Cc" or character == "\n"), code
+
+
+def test_nothing_is_writable_where_it_is_not_allowed() -> None:
+    assert WRITABLE.shape == ALLOWED.shape == (STATES, 256)
+    assert not (WRITABLE & ~ALLOWED).any()

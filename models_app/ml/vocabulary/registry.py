@@ -1,0 +1,30 @@
+"""The vocabularies that this process has loaded, by name."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from models_app.ml.config import NetworkConfig
+from models_app.ml.errors import CheckpointError
+
+from .utf8_bytes import UTF8_BYTES
+from .vocabulary import Vocabulary
+
+_V = TypeVar("_V", bound=Vocabulary)
+_loaded: Final[dict[str, Vocabulary]] = {UTF8_BYTES.name: UTF8_BYTES}
+
+
+def register(vocabulary: _V) -> _V:
+    """Make the vocabulary available to networks that name it, and return it."""
+    _loaded[vocabulary.name] = vocabulary
+    return vocabulary
+
+
+def vocabulary_of(config: NetworkConfig) -> Vocabulary:
+    """Return the network's vocabulary. Raises CheckpointError if nothing has registered it."""
+    try:
+        return _loaded[config.vocabulary]
+    except KeyError:
+        raise CheckpointError(
+            f"The vocabulary {config.vocabulary} isn't loaded. Restore the model's tokenizer.json from a backup."
+        ) from None

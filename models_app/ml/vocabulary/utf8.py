@@ -1,0 +1,74 @@
+"""UTF-8 as an automaton of bytes: which byte may follow which.
+
+Accepts exactly valid UTF-8 (table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing above
+U+10FFFF), so a sampler that obeys it can't write anything else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The states: the number of continuation bytes still expected. A lead byte that restricts the next byte has a state of
+# its own.
+BOUNDARY: Final = 0
+ONE, TWO, THREE = 1, 2, 3
+AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4 = 4, 5, 6, 7
+AFTER_C2: Final = 8  # like ONE, but C2 80..9F are the control characters U+0080..U+009F
+STATES: Final = 9
+
+# (state, first byte, last byte, next state)
+_TRANSITIONS: Final = (
+    (BOUNDARY, 0x00, 0x7F, BOUNDARY),
+    (BOUNDARY, 0xC2, 0xC2, AFTER_C2),
+    (BOUNDARY, 0xC3, 0xDF, ONE),
+    (BOUNDARY, 0xE0, 0xE0, AFTER_E0),
+    (BOUNDARY, 0xE1, 0xEC, TWO),
+    (BOUNDARY, 0xED, 0xED, AFTER_ED),
+    (BOUNDARY, 0xEE, 0xEF, TWO),
+    (BOUNDARY, 0xF0, 0xF0, AFTER_F0),
+    (BOUNDARY, 0xF1, 0xF3, THREE),
+    (BOUNDARY, 0xF4, 0xF4, AFTER_F4),
+    (ONE, 0x80, 0xBF, BOUNDARY),
+    (TWO, 0x80, 0xBF, ONE),
+    (THREE, 0x80, 0xBF, TWO),
+    (AFTER_E0, 0xA0, 0xBF, ONE),
+    (AFTER_ED, 0x80, 0x9F, ONE),
+    (AFTER_F0, 0x90, 0xBF, TWO),
+    (AFTER_F4, 0x80, 0x8F, TWO),
+    (AFTER_C2, 0x80, 0xBF, BOUNDARY),
+)
+
+
+def _tables() -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    following = np.zeros((STATES, 256), np.uint8)
+    allowed = np.zeros((STATES, 256), np.bool_)
+    for state, first, last, after in _TRANSITIONS:
+        following[state, first : last + 1] = after
+        allowed[state, first : last + 1] = True
+    writable = allowed.copy()
+    writable[BOUNDARY, :0x20] = False
+    writable[BOUNDARY, ord("\n")] = True
+    writable[BOUNDARY, 0x7F] = False
+    writable[AFTER_C2, 0x80:0xA0] = False
+    for table in (following, allowed, writable):
+        table.setflags(write=False)
+    return following, allowed, writable
+
+
+# All (STATES, 256): the state after a byte (meaningful only where ALLOWED), whether that byte is allowed, and whether a
+# bot may write it (no control characters except the line feed).
+NEXT_STATE, ALLOWED, WRITABLE = _tables()
+
+
+def utf8(text: str) -> bytes:
+    """Return the text in UTF-8. Raises ValueError for half of a surrogate pair."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"Character {error.start + 1} is half of a surrogate pair (U+{ord(text[error.start]):04X}), which can't be "
+            "stored as UTF-8. Remove that character."
+        ) from error
