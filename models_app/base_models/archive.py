@@ -161,9 +161,10 @@ def _parameters(content: dict[str, Any]) -> int:
     """Return the network's number of parameters, computed from its shapes."""
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
-    except ValueError as error:
+        shapes = kind_of(network).weight_shapes(network)
+    except (ValueError, CheckpointError) as error:
         raise BadArchive(f"{checkpoint.CONFIG} describes no network of this version: {error}") from error
-    count = sum(math.prod(shape) for shape in kind_of(network).weight_shapes(network).values())
+    count = sum(math.prod(shape) for shape in shapes.values())
     if count * 4 > LARGEST_MB * 1_000_000:
         raise BadArchive(f"A network of {count:,} numbers is too large: at most {LARGEST_MB} MB in 32 bits.")
     return count

@@ -1,5 +1,7 @@
 """Models on disk: a directory with `weights.safetensors` and `config.json`, written atomically. No pickle.
 
+A network that doesn't read bytes has its vocabulary beside them, in `tokenizer.json`.
+
 Not every platform can replace a directory in one system call, so saving renames twice: first the old directory to
 `.NAME.old`, then the new one into place. Between the two, readers fall back to `.NAME.old`. After a kill there, the
 next save (or `recover`) restores order.
@@ -29,10 +31,12 @@ from safetensors.numpy import save as save_tensors
 from .config import NetworkConfig
 from .errors import CheckpointError
 from .networks.registry import kind_of
+from .vocabulary import is_loaded, read, vocabulary_of
 
 FORMAT: Final = 1
 WEIGHTS: Final = "weights.safetensors"
 CONFIG: Final = "config.json"
+TOKENIZER: Final = "tokenizer.json"
 _TRIES: Final = 3
 _Read = TypeVar("_Read")
 
@@ -81,6 +85,8 @@ def save(
         staged.chmod(0o755)
         write_durably(staged / WEIGHTS, data)
         write_durably(staged / CONFIG, text.encode())
+        if (vocabulary := vocabulary_of(network).to_json()) is not None:
+            write_durably(staged / TOKENIZER, vocabulary.encode())
         _sync_directory(staged)
         if directory.exists():
             directory.rename(_aside(directory))
@@ -173,6 +179,8 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
         )
     try:
         network = NetworkConfig.from_dict(content.get("network", {}))
+        if not is_loaded(network.vocabulary):
+            read(network.vocabulary, (directory / TOKENIZER).read_text(encoding="utf-8"))
         stored = load_tensors(data)
         kept = (np.float16, np.float32) if as_stored else (np.float32,)
         arrays = {name: array if array.dtype in kept else array.astype(np.float32) for name, array in stored.items()}

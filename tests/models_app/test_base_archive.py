@@ -102,6 +102,7 @@ def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, byt
         ({**files, config: config_of(files, sha256="0" * 64)}, "not those that config.json describes"),
         ({**files, config: config_of(files, network={"kind": "transformer"})}, "no network of this version"),
         ({**files, config: config_of(files, network=7)}, "no network of this version"),
+        ({**files, config: config_of(files, network={"vocabulary": f"bpe-{'0' * 16}"})}, "no network of this version"),
         ({**files, config: config_of(files, network={**network, "units": 8192})}, "too large"),
         ({**files, config: config_of(files, network={**network, "units": 25})}, "kernel has shape"),
         ({**files, weights: bytes(damaged)}, "not those that config.json describes"),

@@ -39,6 +39,8 @@ WASTE, MAX_WASTE = 280 * TRIES, 100 * 280 * TRIES
 HOPELESS: Final = 5 * WASTE
 #: The minimum number of tries for a post that doesn't end, whatever its length limit.
 MIN_TRIES: Final = 3
+#: With more symbols than this, drawing one takes shortcuts.
+MANY: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +157,11 @@ class Sampler:
 
         def judge(row: _Row) -> None:
             """Set the row's post, or the reason for its rejection."""
-            row.post = row.text.decode()
             if not row.is_ended:
-                row.refused = "unfinished"
-            elif row.post.strip() == config.prompt.strip():
+                row.refused = "unfinished"  # perhaps in the middle of a character
+                return
+            row.post = row.text.decode()
+            if row.post.strip() == config.prompt.strip():
                 row.refused = "empty"
             elif (guard and guard.is_copy(row.post)) or (accept and not accept(row.post)):
                 row.refused = "copies"
@@ -328,7 +331,7 @@ def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
     """Wrap `judge` for a greedy post, which a retry wouldn't change: cut it where the end mark was most likely."""
 
     def ended(row: _Row) -> None:
-        if not row.is_ended:
+        if not row.is_ended and row.best_end:
             del row.text[row.best_end :]
             row.is_ended = True
         judge(row)
@@ -352,18 +355,21 @@ def choose(
     if 0 < top_k < logits.shape[1]:
         picks = np.argpartition(logits, -top_k, axis=1)[:, -top_k:]
         logits = np.take_along_axis(logits, picks, axis=1)
+    share: Any = top_p
     if top_p < 1:
+        if logits.shape[1] > MANY:
+            likely, kept = _likeliest(logits, temperature, top_p)
+            picks = likely if picks is None else np.take_along_axis(picks, likely, axis=1)
+            logits, share = np.take_along_axis(logits, likely, axis=1), (top_p / kept)[:, None]
         order = np.argsort(-logits, axis=1, kind="stable")
         picks = order if picks is None else np.take_along_axis(picks, order, axis=1)
         logits = np.take_along_axis(logits, order, axis=1)
     best = logits.argmax(axis=1)
-    # Doubles, and the maximum subtracted first: a tiny temperature must give the most likely symbol, not an overflow.
-    scaled = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64) / temperature
-    sums = np.exp(scaled).cumsum(axis=1)
+    sums = _odds(logits, temperature).cumsum(axis=1, dtype=np.float64)
     total, last = sums[:, -1], np.full(len(sums), sums.shape[1] - 1)
     if top_p < 1:
         # The first sum that reaches top_p belongs to the last symbol to draw from.
-        last = (sums < top_p * total[:, None]).sum(axis=1)
+        last = (sums < share * total[:, None]).sum(axis=1)
         total = np.take_along_axis(sums, last[:, None], axis=1)[:, 0]
     drawn: NDArray[np.intp] = (sums <= (rng.random(len(sums)) * total)[:, None]).sum(axis=1)
     # Rounding can put the draw at the very end of the sum, after the last symbol.
@@ -371,6 +377,35 @@ def choose(
     if picks is not None:
         drawn = np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
     return drawn
+
+
+def _odds(logits: NDArray[Any], temperature: float) -> NDArray[Any]:
+    """Return exp(logits / temperature), divided by its maximum in each row."""
+    # Single precision takes a fraction of the time, which matters only for a large vocabulary.
+    kind = np.float64 if logits.shape[1] <= MANY else np.float32
+    # The maximum is subtracted first: a tiny temperature must give the most likely symbol, not an overflow.
+    scaled: NDArray[Any] = (logits - logits.max(axis=1, keepdims=True)).astype(kind)
+    with np.errstate(over="ignore"):
+        scaled /= max(kind(temperature), np.finfo(kind).tiny)
+    odds: NDArray[Any] = np.exp(scaled, out=scaled)
+    return odds
+
+
+def _likeliest(logits: NDArray[Any], temperature: float, top_p: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the most likely symbols of each row, with more than top_p of its probability, and what they have of it.
+
+    Sorting them takes much less time than sorting all.
+    """
+    odds = _odds(logits, temperature)
+    whole = odds.sum(axis=1, dtype=np.float64)
+    count = MANY // 2
+    while 2 * count < odds.shape[1]:
+        likely = np.sort(np.argpartition(odds, -count, axis=1)[:, -count:], axis=1)
+        kept = np.take_along_axis(odds, likely, axis=1).sum(axis=1, dtype=np.float64) / whole
+        if (kept > top_p).all():
+            return likely, kept
+        count *= 4
+    return np.tile(np.arange(odds.shape[1]), (len(odds), 1)), np.ones(len(odds))
 
 
 def _extend(row: _Row, data: bytes, characters: int, is_end: bool, config: SamplingConfig) -> bool:

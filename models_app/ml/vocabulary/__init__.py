@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .registry import register, vocabulary_of
+from .registry import is_loaded, read, register, vocabulary_of
 from .utf8_bytes import UTF8_BYTES
 from .vocabulary import Symbols, Vocabulary
 
-__all__ = ["UTF8_BYTES", "Symbols", "Vocabulary", "register", "vocabulary_of"]
+__all__ = ["UTF8_BYTES", "Symbols", "Vocabulary", "is_loaded", "read", "register", "vocabulary_of"]

@@ -20,6 +20,21 @@ def register(vocabulary: _V) -> _V:
     return vocabulary
 
 
+def read(name: str, text: str) -> None:
+    """Register the vocabulary in a tokenizer.json. Raises CheckpointError unless it has this name."""
+    from .bpe import BpeVocabulary  # only here: networks of bytes don't need the library
+
+    vocabulary = BpeVocabulary.from_json(text)
+    if vocabulary.name != name:
+        raise CheckpointError(f"tokenizer.json holds {vocabulary.name}, not {name}. Restore the model from a backup.")
+    register(vocabulary)
+
+
+def is_loaded(name: str) -> bool:
+    """Return whether a vocabulary of this name is registered."""
+    return name in _loaded
+
+
 def vocabulary_of(config: NetworkConfig) -> Vocabulary:
     """Return the network's vocabulary. Raises CheckpointError if nothing has registered it."""
     try:

@@ -72,6 +72,10 @@ class Vocabulary(ABC):
             raise ValueError("The end mark and other special symbols have no text.")
         return b"".join(parts).decode("utf-8")
 
+    def to_json(self) -> str | None:
+        """Return what a model must store beside its weights to read this vocabulary again; None if nothing."""
+        return None
+
     def heal(self, symbols: Symbols) -> tuple[Symbols, bytes]:
         """Return the symbols without the last few, and the bytes of those, which the next symbols must begin with.
 
