@@ -90,7 +90,7 @@ def test_it_writes_only_valid_text_within_the_limit(temperature: float, seed: in
         assert not [character for character in post if ord(character) < 32 and character != "\n"]
 
 
-PROMPTS = ["I lov", "I love ", "Ü", "x\x04", "\x04", "東京の猫は", "hi 👩🏽‍🚀", "<|endoftext|>", "@ca", "\n", "1\x00\t"]
+PROMPTS = ["I lo", "I love ", "Ü", "x\x04", "\x04", "東京の猫は", "hi 👩🏽‍🚀", "<|endoftext|>", "@ca", "\n", "1\x00\t"]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.5])

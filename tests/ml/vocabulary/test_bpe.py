@@ -127,13 +127,13 @@ def test_healing_drops_the_last_word_and_says_what_it_was(vocabulary: BpeVocabul
 
 @pytest.mark.parametrize(
     ("text", "pending"),
-    [("I lov", b" lov"), ("I love", b" love"), ("tea ", b" "), ("1", b"1"), ("tea\x00", b""), ("", b"")],
+    [("I lo", b" lo"), ("I love", b" love"), ("tea ", b" "), ("1", b"1"), ("tea\x00", b""), ("", b"")],
 )
 def test_what_is_healed(tiny: BpeVocabulary, text: str, pending: bytes) -> None:
     assert tiny.heal(tiny.encode(text))[1] == pending
 
 
-@pytest.mark.parametrize("pending", [b" lov", b" ", b"\xf0\x9f", b"q", b" love the"])
+@pytest.mark.parametrize("pending", [b" lo", b" ", b"\xf0\x9f", b"q", b" love the"])
 def test_what_continues_a_text_begins_with_it_or_is_its_beginning(tiny: BpeVocabulary, pending: bytes) -> None:
     expected = {
         symbol

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from models_app.ml.config import SamplingConfig
+from models_app.ml.networks.states import Arrays
 from models_app.ml.sampling.outcome import Refused, Writing
 from models_app.ml.sampling.sampler import Drawing, Sampler, Step, Stepped
 from models_app.writing import engine as engines
@@ -31,7 +32,7 @@ class Clockwork:
             raise MemoryError
         self.passes.append(len(steps))
         time.sleep(self.seconds)
-        return [(np.zeros((len(step.symbols), 1), np.float32), ()) for step in steps]
+        return [(np.zeros((len(step.symbols), 1), np.float32), Arrays()) for step in steps]
 
 
 def drawing(steps: int, rows: int = 1) -> Drawing:
