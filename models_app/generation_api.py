@@ -181,7 +181,7 @@ def written(
 
 def _form(request: HttpRequest, query: GenerateQuery) -> live.Form | None:
     """The form of the stream that is asked for, if any."""
-    if request.headers.get("Accept", "").partition(";")[0].strip().lower() == live.NDJSON.content_type:
+    if live.is_asked_for(request, live.NDJSON):
         return live.NDJSON
     return live.SERVER_SENT_EVENTS if query.stream == "1" else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from botfactory.accounts.models import User
 from models_app.ml.config import SamplingConfig
@@ -49,6 +49,11 @@ class Words:
     error: Callable[[Exception], str]
 
 
+def is_asked_for(request: HttpRequest, form: Form) -> bool:
+    """Return whether the request's Accept names the form before any other."""
+    return request.headers.get("Accept", "").partition(";")[0].strip().lower() == form.content_type
+
+
 def response(
     form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
 ) -> StreamingHttpResponse:
@@ -58,7 +63,7 @@ def response(
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     answer = StreamingHttpResponse(stream, content_type=form.content_type, headers=headers)
     # A client that leaves before the stream begins never reads what would end the writing.
-    weakref.finalize(answer, asked.cancel)
+    weakref.finalize(answer, asked.cancel).atexit = False
     return answer
 
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
+import logging
 import uuid
 from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from botfactory.accounts.limits import LimitReached
@@ -16,10 +21,10 @@ from botfactory.jobs.models import Job
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
-from models_app import downloads, guards, registry, services, trainings
+from models_app import downloads, guards, live, registry, services, trainings
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
-from models_app.models import TrainedModel
+from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
@@ -28,6 +33,8 @@ from tweets.errors import CorpusError
 from tweets.models import Corpus
 from tweets.services import last_import
 from tweets.views import corpus_or_404
+
+logger = logging.getLogger(__name__)
 
 
 def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
@@ -145,13 +152,13 @@ def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:
 
 @login_required
 @require_POST
-def generate(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
-    """The posts as a part of the page (htmx), or the whole page without JavaScript."""
+def generate(request: HttpRequest, model_id: uuid.UUID) -> HttpResponseBase:
+    """The posts as they are written, as a part of the page, or as the whole page without JavaScript."""
     model = model_or_404(request, model_id)
     return written(request, model, back=model.get_absolute_url())
 
 
-def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResponse:
+def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResponseBase:
     """Let the model write what the form asks for, or say what is wrong with that; `back` is the model's page."""
     form = GenerateForm(request.POST)
     owner = cast(User, request.user)
@@ -159,6 +166,8 @@ def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResp
     headers: dict[str, str] = {}
     try:
         require_pace(owner)
+        if form.is_valid() and live.is_asked_for(request, live.NDJSON):
+            return _stream(request, model, form)
         if form.is_valid():
             generation = asking.generate(
                 model=model, owner=owner, sampling=form.sampling(), proceed=require_client(request)
@@ -179,6 +188,25 @@ def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResp
     for name, value in headers.items():
         answer.headers[name] = value
     return answer
+
+
+def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> StreamingHttpResponse:
+    """Each post as it is written, then the part of the page that `written` shows."""
+
+    def part(generation: Generation | None = None) -> str:
+        context = {"model": model, "form": form, "generation": generation}
+        return json.dumps({"html": render_to_string("models_app/_generation.html", context, request)})
+
+    def trouble(error: Exception) -> str:
+        if not isinstance(error, (LearningError, services.ModelError, NotNow)):
+            logger.error("posts of %s (%s) can't be written", model, model.pk, exc_info=error)
+            error = NotNow(_("The server could not do that. Try once more, or reload the page."))
+        form.add_error(None, str(error))
+        return json.dumps({"error": json.loads(part())})
+
+    words = live.Words(post=lambda post: json.dumps({"post": post}), generation=part, error=trouble)
+    sampling = services.seeded(form.sampling())
+    return live.response(live.NDJSON, words, model=model, owner=cast(User, request.user), sampling=sampling)
 
 
 @login_required

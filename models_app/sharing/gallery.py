@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -66,7 +67,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
 
 @login_required
 @require_POST
-def generate(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
+def generate(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponseBase:
     """Generate posts with somebody's model, within the limits of the person who asks."""
     model = _found(request, model_id, link)
     if model is None or sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=link):

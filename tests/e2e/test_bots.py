@@ -114,7 +114,7 @@ def test_a_busy_server_says_in_place_when_to_try_again(alice: Person, bot: str) 
 
 def test_a_wrong_setting_is_answered_with_a_sentence_in_place(alice: Person, bot: str) -> None:
     alice.open(bot)
-    alice.page.locator("form[hx-post]").evaluate("form => form.noValidate = true")
+    alice.page.locator("form[data-writes]").evaluate("form => form.noValidate = true")
     alice.page.get_by_label("Temperature").fill("9")
     alice.page.get_by_role("button", name="Write").click()
     expect(alice.page.get_by_role("alert")).to_contain_text("less than or equal to 2")

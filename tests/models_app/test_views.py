@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.test import AsyncClient
 from django.utils.html import escape
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from models_app import registry, trainings
 from models_app.ml.config import DEFAULT_TEMPERATURE, MAX_TOP_K
+from models_app.ml.sampling.sampler import Sampler
 from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
@@ -24,6 +31,44 @@ def test_posts_arrive_as_a_part_of_the_page(alice: User, base: TrainedModel) -> 
     generation = Generation.objects.get()
     assert len(generation.posts) == 3 and generation.sampling["seed"] == 5
     assert "<html" not in answer.content.decode()
+
+
+async def test_posts_are_shown_as_they_are_written(alice: User, base: TrainedModel) -> None:
+    client = AsyncClient()
+    await client.aforce_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    headers = {"Accept": "application/x-ndjson", "HX-Request": "true"}
+    answer: Any = await client.post(f"/models/{base.pk}/generate", SAMPLING, headers=headers)
+    assert answer.status_code == 200 and answer["Content-Type"] == "application/x-ndjson"
+    text = "".join([piece.decode() async for piece in answer.streaming_content])
+    *posts, last = [json.loads(line) for line in text.splitlines()]
+    kept = await Generation.objects.aget()
+    assert sorted(post["post"] for post in posts) == sorted(kept.posts) and len(posts) == 3
+    assert "<html" not in last["generation"]["html"] and f'id="generation-{kept.pk}"' in last["generation"]["html"]
+    await sync_to_async(connections.close_all)()
+
+
+async def test_what_goes_wrong_while_posts_are_written_takes_their_place(
+    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*values: Any, **more: Any) -> None:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(Sampler, "draw", broken)
+    client = AsyncClient()
+    await client.aforce_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    headers = {"Accept": "application/x-ndjson", "HX-Request": "true"}
+    answer: Any = await client.post(f"/models/{base.pk}/generate", SAMPLING, headers=headers)
+    (line,) = [piece.decode() async for piece in answer.streaming_content]
+    shown = json.loads(line)["error"]["html"]
+    assert 'role="alert"' in shown and "could not do that" in shown and "secret" not in shown
+    await sync_to_async(connections.close_all)()
+
+
+def test_what_cannot_be_written_is_told_before_the_stream(alice: User, base: TrainedModel) -> None:
+    headers = {"Accept": "application/x-ndjson", "HX-Request": "true"}
+    answer = signed_in(alice).post(f"/models/{base.pk}/generate", {**SAMPLING, "count": "0"}, headers=headers)
+    assert answer.status_code == 400 and 'role="alert"' in answer.content.decode()
+    assert not Generation.objects.exists()
 
 
 def test_without_javascript_the_page_comes_back_with_the_posts(alice: User, base: TrainedModel) -> None:
