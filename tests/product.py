@@ -79,6 +79,8 @@ class Product:
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             # After each of many short trainings it would take the cores from what is tested next.
             "TRAINER_BUILDS_AHEAD": "0",
+            # Beside the tests of another process, it would get a tenth of a core.
+            "TRAINER_NICE": "0",
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
