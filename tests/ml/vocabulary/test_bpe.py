@@ -77,24 +77,32 @@ def test_symbols_that_are_no_text_are_refused(tiny: BpeVocabulary) -> None:
             tiny.decode(symbols)
 
 
+def walked(vocabulary: BpeVocabulary, state: int, symbol: int) -> tuple[bool, bool, int, int]:
+    """Whether the symbol may come in this state, whether a bot may not write it, the next state, and the characters."""
+    if symbol == vocabulary.end:
+        return state == BOUNDARY, state != BOUNDARY, BOUNDARY if state == BOUNDARY else -1, 0
+    data = vocabulary.symbol_bytes[symbol]
+    allowed, barred, completed = bool(data), not data or symbol in vocabulary.unwritable, 0
+    for byte in data:
+        allowed = allowed and bool(ALLOWED[state, byte])
+        barred = barred or not WRITABLE[state, byte]
+        state = int(NEXT_STATE[state, byte])
+        completed += state == BOUNDARY
+    return allowed, barred, state if allowed else -1, completed if allowed else 0
+
+
 @BOTH
 def test_the_tables_equal_a_walk_byte_by_byte(vocabulary: BpeVocabulary) -> None:
     tables = vocabulary.tables
-    for state in range(len(tables.allowed)):
-        for symbol, data in enumerate(vocabulary.symbol_bytes):
-            after, allowed, barred, completed = state, bool(data), not data, 0
-            for byte in data:
-                allowed = allowed and bool(ALLOWED[after, byte])
-                barred = barred or not WRITABLE[after, byte]
-                after = int(NEXT_STATE[after, byte])
-                completed += after == BOUNDARY
-            if symbol == vocabulary.end:
-                allowed = state == BOUNDARY
-                barred, after = not allowed, BOUNDARY
-            found = bool(tables.allowed[state, symbol]), bool(np.isneginf(tables.barred[state, symbol]))
-            assert found == (allowed, barred or symbol in vocabulary.unwritable), (state, data)
-            expected = (after, completed) if allowed else (tables.next_state[state, symbol], 0)
-            assert (tables.next_state[state, symbol], tables.completed[state, symbol]) == expected
+    shape = (9, vocabulary.size)
+    expected = np.array([walked(vocabulary, *place) for place in np.ndindex(shape)]).reshape(*shape, 4)
+    found = [
+        tables.allowed,
+        np.isneginf(tables.barred),
+        np.where(tables.allowed, tables.next_state.astype(int), -1),
+        tables.completed,
+    ]
+    np.testing.assert_array_equal(np.stack(found, axis=-1), expected)
 
 
 def test_a_bot_never_writes_what_stands_in_for_a_missing_byte() -> None:
