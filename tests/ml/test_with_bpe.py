@@ -16,7 +16,8 @@ from models_app.ml.config import FineTuneConfig, NetworkConfig, SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
-from models_app.ml.sampling.sampler import Sampler, choose
+from models_app.ml.sampling.choosing import choose
+from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training.dataset import StreamPacker
 from models_app.ml.training.trainer import fine_tune
 from models_app.ml.vocabulary import register, registry

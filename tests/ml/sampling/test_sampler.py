@@ -13,9 +13,10 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.choosing import choose
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.outcome import Writing
-from models_app.ml.sampling.sampler import Sampler, choose
+from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import UTF8_BYTES
 from models_app.ml.vocabulary.utf8_bytes import END
 from tests.ml.conftest import TINY, random_checkpoint

@@ -1,0 +1,80 @@
+"""Draws the next symbol of each post from the network's logits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: With more symbols than this, drawing one takes shortcuts.
+MANY: Final = 1024
+
+
+def choose(
+    logits: NDArray[Any], temperature: float, top_k: int, rng: np.random.Generator, *, top_p: float = 1.0
+) -> NDArray[np.intp]:
+    """Return one symbol per row (B,), drawn from softmax(logits / temperature) of logits (B, size).
+
+    Temperature 0 takes the most likely symbol. top_k > 0 draws only from the k most likely; top_p < 1 only from the
+    smallest set of these with at least that fraction of their probability (Holtzman et al. 2020). Never draws a logit
+    of minus infinity; each row needs a finite one.
+    """
+    if temperature == 0:
+        likeliest: NDArray[np.intp] = logits.argmax(axis=1)
+        return likeliest
+    picks = None
+    if 0 < top_k < logits.shape[1]:
+        picks = np.argpartition(logits, -top_k, axis=1)[:, -top_k:]
+        logits = np.take_along_axis(logits, picks, axis=1)
+    share: Any = top_p
+    if top_p < 1:
+        if logits.shape[1] > MANY:
+            likely, kept = _likeliest(logits, temperature, top_p)
+            picks = likely if picks is None else np.take_along_axis(picks, likely, axis=1)
+            logits, share = np.take_along_axis(logits, likely, axis=1), (top_p / kept)[:, None]
+        order = np.argsort(-logits, axis=1, kind="stable")
+        picks = order if picks is None else np.take_along_axis(picks, order, axis=1)
+        logits = np.take_along_axis(logits, order, axis=1)
+    best = logits.argmax(axis=1)
+    sums = _odds(logits, temperature).cumsum(axis=1, dtype=np.float64)
+    total, last = sums[:, -1], np.full(len(sums), sums.shape[1] - 1)
+    if top_p < 1:
+        # The first sum that reaches top_p belongs to the last symbol to draw from.
+        last = (sums < share * total[:, None]).sum(axis=1)
+        total = np.take_along_axis(sums, last[:, None], axis=1)[:, 0]
+    drawn: NDArray[np.intp] = (sums <= (rng.random(len(sums)) * total)[:, None]).sum(axis=1)
+    # Rounding can put the draw at the very end of the sum, after the last symbol.
+    drawn = np.where(drawn > last, best, drawn)
+    if picks is not None:
+        drawn = np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
+    return drawn
+
+
+def _odds(logits: NDArray[Any], temperature: float) -> NDArray[Any]:
+    """Return exp(logits / temperature), divided by its maximum in each row."""
+    # Single precision takes a fraction of the time, which matters only for a large vocabulary.
+    kind = np.float64 if logits.shape[1] <= MANY else np.float32
+    # The maximum is subtracted first: a tiny temperature must give the most likely symbol, not an overflow.
+    scaled: NDArray[Any] = (logits - logits.max(axis=1, keepdims=True)).astype(kind)
+    with np.errstate(over="ignore"):
+        scaled /= max(kind(temperature), np.finfo(kind).tiny)
+    odds: NDArray[Any] = np.exp(scaled, out=scaled)
+    return odds
+
+
+def _likeliest(logits: NDArray[Any], temperature: float, top_p: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the most likely symbols of each row, with more than top_p of its probability, and what they have of it.
+
+    Sorting them takes much less time than sorting all.
+    """
+    odds = _odds(logits, temperature)
+    whole = odds.sum(axis=1, dtype=np.float64)
+    count = MANY // 2
+    while 2 * count < odds.shape[1]:
+        likely = np.sort(np.argpartition(odds, -count, axis=1)[:, -count:], axis=1)
+        kept = np.take_along_axis(odds, likely, axis=1).sum(axis=1, dtype=np.float64) / whole
+        if (kept > top_p).all():
+            return likely, kept
+        count *= 4
+    return np.tile(np.arange(odds.shape[1]), (len(odds), 1)), np.ones(len(odds))
