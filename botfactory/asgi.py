@@ -7,8 +7,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import SessionMiddlewareStack
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
-# Before NumPy is loaded: products on several threads wait for each other where something else has the cores, and
-# several posts then take two to three times as long (docs/benchmarks.md).
+# Before NumPy is loaded: this process multiplies nothing, and needs no threads for it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before the routes: they import models, which need the apps to be loaded.
 django.setup(set_prefix=False)

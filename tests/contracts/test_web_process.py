@@ -27,7 +27,7 @@ def test_the_web_process_loads_no_tensorflow_keras_or_tweepy() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Only Linux tells the threads of a process here.")
-def test_the_web_process_writes_posts_on_one_thread_so_that_a_training_does_not_hold_them_up() -> None:
+def test_the_web_process_starts_no_threads_for_products_that_it_never_computes() -> None:
     code = "import os, botfactory.asgi; from models_app import registry; print(len(os.listdir('/proc/self/task')))"
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
