@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, default_epochs_for
 from models_app.ml.evaluation.evaluation import evaluate
-from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.registry import kind_of, small_network
 from models_app.ml.training import prebuilt
 from models_app.ml.training.dataset import epoch_batches
 from models_app.ml.training.events import FineTuneResult
@@ -166,7 +166,7 @@ class Tutorial:
         return {"base": self.base.sha256, "epochs": self.epochs, "recipe": recipe, "seed": seed}
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        network = self.base.network
+        network = small_network(self.base.network)
         begun = time.perf_counter()
         learner = Learner(network, self.base.weights, beta_2=KERAS_BETA_2, clip_norm=UNCLIPPED)
         posts, by_epoch = [UTF8_BYTES.encode(post) for post in persona.train], []

@@ -1,6 +1,7 @@
 """Models on disk: a directory with `weights.safetensors` and `config.json`, written atomically. No pickle.
 
-A network that doesn't read bytes has its vocabulary beside them, in `tokenizer.json`.
+A network that doesn't read bytes has its vocabulary beside them, in `tokenizer.json`. The adapter of a pretrained model
+has neither that model's vocabulary nor its weights; they are kept once (`networks.llama.store`).
 
 Not every platform can replace a directory in one system call, so saving renames twice: first the old directory to
 `.NAME.old`, then the new one into place. Between the two, readers fall back to `.NAME.old`. After a kill there, the
@@ -28,9 +29,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from .config import NetworkConfig
 from .errors import CheckpointError
-from .networks.registry import kind_of
+from .networks.registry import Network, config_of, kind_of
 from .vocabulary import is_loaded, read, vocabulary_of
 
 FORMAT: Final = 1
@@ -48,7 +48,7 @@ class Checkpoint:
     Weights are float32, unless they were loaded with `as_stored`.
     """
 
-    network: NetworkConfig
+    network: Network
     weights: dict[str, NDArray[Any]]
     meta: dict[str, Any]
     sha256: str
@@ -57,7 +57,7 @@ class Checkpoint:
 def save(
     directory: Path,
     *,
-    network: NetworkConfig,
+    network: Network,
     weights: Mapping[str, NDArray[Any]],
     meta: Mapping[str, Any],
     half: bool = False,
@@ -85,7 +85,7 @@ def save(
         staged.chmod(0o755)
         write_durably(staged / WEIGHTS, data)
         write_durably(staged / CONFIG, text.encode())
-        if (vocabulary := vocabulary_of(network).to_json()) is not None:
+        if kind_of(network).has_own_vocabulary and (vocabulary := vocabulary_of(network).to_json()) is not None:
             write_durably(staged / TOKENIZER, vocabulary.encode())
         _sync_directory(staged)
         if directory.exists():
@@ -178,8 +178,8 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
             f"The weights in {directory} have changed since they were saved. Restore the model from a backup."
         )
     try:
-        network = NetworkConfig.from_dict(content.get("network", {}))
-        if not is_loaded(network.vocabulary):
+        network = config_of(content.get("network", {}))
+        if kind_of(network).has_own_vocabulary and not is_loaded(network.vocabulary):
             read(network.vocabulary, (directory / TOKENIZER).read_text(encoding="utf-8"))
         stored = load_tensors(data)
         kept = (np.float16, np.float32) if as_stored else (np.float32,)
@@ -191,7 +191,7 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
     return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"])
 
 
-def _check_weights(network: NetworkConfig, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
+def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
     shapes = kind_of(network).weight_shapes(network)
     if set(arrays) != set(shapes):
         raise CheckpointError(

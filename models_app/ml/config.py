@@ -19,12 +19,12 @@ BYTES: Final = "utf8-bytes"
 _VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}")
 
 
-def _whole(name: str, value: object, low: int, high: int) -> None:
+def whole(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
 
 
-def _number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
+def number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
     """Raise ValueError unless value is a finite number in [low, high], or in (low, high] with above=True."""
     fine = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
     if not fine or not low <= value <= high or (above and value == low):  # type: ignore[operator]
@@ -32,7 +32,7 @@ def _number(name: str, value: object, low: float, high: float, *, above: bool = 
         raise ValueError(f"{name} must be a number {span}, not {value!r}.")
 
 
-class _Values:
+class Values:
     """Converts a frozen dataclass to a plain dictionary and back."""
 
     __slots__ = ()
@@ -58,7 +58,7 @@ class _Values:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkConfig(_Values):
+class NetworkConfig(Values):
     """The architecture of a network; `kind` is a key of `networks.registry.KINDS`, `vocabulary` a vocabulary's name.
 
     embedding: width of a symbol's embedding; units: width of the recurrent state. For "glr" only: layers; contexts, the
@@ -80,9 +80,9 @@ class NetworkConfig(_Values):
             raise ValueError(f"There's no network of kind {self.kind!r}. Choose lstm or glr.")
         if not isinstance(self.vocabulary, str) or not _VOCABULARY.fullmatch(self.vocabulary):
             raise ValueError(f"There's no vocabulary {self.vocabulary!r}. The small networks have {BYTES}.")
-        _whole("embedding", self.embedding, 1, 4096)
-        _whole("units", self.units, 1, 8192)
-        _whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
+        whole("embedding", self.embedding, 1, 4096)
+        whole("units", self.units, 1, 8192)
+        whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
         if not isinstance(self.contexts, (list, tuple)):
             raise ValueError(f"contexts must be a list of lengths, not {self.contexts!r}.")
         object.__setattr__(self, "contexts", tuple(self.contexts))  # JSON has lists only
@@ -91,11 +91,11 @@ class NetworkConfig(_Values):
         if self.vocabulary != BYTES and self.contexts:
             raise ValueError(f"Contexts are made of bytes, so they need the vocabulary {BYTES}.")
         for order in self.contexts:
-            _whole("A context", order, 0, 6)
+            whole("A context", order, 0, 6)
         if len(set(self.contexts)) < len(self.contexts):
             raise ValueError("List each context only once.")
-        _whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
-        _whole("context_width", self.context_width, 1 if self.contexts else 0, 1024 if self.contexts else 0)
+        whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
+        whole("context_width", self.context_width, 1 if self.contexts else 0, 1024 if self.contexts else 0)
         if self.context_rows & (self.context_rows - 1):
             raise ValueError(f"context_rows must be a power of two, not {self.context_rows}.")
 
@@ -127,7 +127,7 @@ def default_epochs_for(characters: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineTuneConfig(_Values):
+class FineTuneConfig(Values):
     """The settings of a fine-tune. Use `auto` for settings that fit the size of the corpus.
 
     sequence_length: symbols in a window; learning_rate: Adam's peak step size, reached after warmup_steps;
@@ -150,17 +150,17 @@ class FineTuneConfig(_Values):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _whole("epochs", self.epochs, 1, 1000)
-        _whole("rounds", self.rounds, 1, self.epochs)
-        _whole("batch_size", self.batch_size, 1, 4096)
-        _whole("sequence_length", self.sequence_length, 1, 1024)
-        _number("learning_rate", self.learning_rate, 0, 1, above=True)
-        _number("final_learning_rate", self.final_learning_rate, 0, 1)
-        _whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
-        _number("dropout", self.dropout, 0, 0.9)
-        _number("clip_norm", self.clip_norm, 0, 1000, above=True)
-        _number("beta_2", self.beta_2, 0, 0.99999)
-        _whole("seed", self.seed, 0, 2**31 - 1)
+        whole("epochs", self.epochs, 1, 1000)
+        whole("rounds", self.rounds, 1, self.epochs)
+        whole("batch_size", self.batch_size, 1, 4096)
+        whole("sequence_length", self.sequence_length, 1, 1024)
+        number("learning_rate", self.learning_rate, 0, 1, above=True)
+        number("final_learning_rate", self.final_learning_rate, 0, 1)
+        whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
+        number("dropout", self.dropout, 0, 0.9)
+        number("clip_norm", self.clip_norm, 0, 1000, above=True)
+        number("beta_2", self.beta_2, 0, 0.99999)
+        whole("seed", self.seed, 0, 2**31 - 1)
 
     @classmethod
     def auto(
@@ -173,11 +173,11 @@ class FineTuneConfig(_Values):
         dropout. More epochs, or a smaller corpus, lower the rate; more epochs also raise dropout. With enough epochs,
         training restarts several times and averages the rounds, which gains more than training on (docs/benchmarks.md).
         """
-        _whole("characters", characters, 1, 10**12)
-        _whole("epochs", epochs, 1, 1000)
+        whole("characters", characters, 1, 10**12)
+        whole("epochs", epochs, 1, 1000)
         default_rounds = max(1, epochs // default_epochs_for(characters)) if kind == "glr" else 1
         rounds = overrides.get("rounds", default_rounds)
-        _whole("rounds", rounds, 1, 1000)
+        whole("rounds", rounds, 1, 1000)
         rounds = min(rounds, epochs)  # each round needs at least one epoch
         total_epochs, epochs = epochs, epochs // rounds
         length = overrides.get("sequence_length", 64)
@@ -205,7 +205,7 @@ def _glr_rate(characters: int, epochs: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PretrainConfig(_Values):
+class PretrainConfig(Values):
     """The settings of a base training. Times are minutes of training; final_learning_rate is a fraction of the peak.
 
     optimizer: "adam" or "muon" (`training.optimizers`); validation_stride: only every n-th post of the validation file
@@ -231,22 +231,22 @@ class PretrainConfig(_Values):
     new_tags: float = 0.4
 
     def __post_init__(self) -> None:
-        _whole("batch_size", self.batch_size, 1, 4096)
-        _whole("sequence_length", self.sequence_length, 1, 1024)
-        _number("learning_rate", self.learning_rate, 0, 1, above=True)
-        _number("final_learning_rate", self.final_learning_rate, 0, 1)
-        _whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
-        _number("clip_norm", self.clip_norm, 0, 1000, above=True)
-        _number("beta_2", self.beta_2, 0, 0.99999)
+        whole("batch_size", self.batch_size, 1, 4096)
+        whole("sequence_length", self.sequence_length, 1, 1024)
+        number("learning_rate", self.learning_rate, 0, 1, above=True)
+        number("final_learning_rate", self.final_learning_rate, 0, 1)
+        whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
+        number("clip_norm", self.clip_norm, 0, 1000, above=True)
+        number("beta_2", self.beta_2, 0, 0.99999)
         if self.optimizer not in ("adam", "muon"):
             raise ValueError(f"optimizer must be adam or muon, not {self.optimizer!r}.")
-        _whole("seed", self.seed, 0, 2**31 - 1)
-        _number("validation_minutes", self.validation_minutes, 0, 100_000, above=True)
-        _whole("validation_stride", self.validation_stride, 1, 1_000_000)
-        _number("save_minutes", self.save_minutes, 0, 100_000, above=True)
-        _whole("shuffle_posts", self.shuffle_posts, 1, 10_000_000)
-        _number("new_names", self.new_names, 0, 1)
-        _number("new_tags", self.new_tags, 0, 1)
+        whole("seed", self.seed, 0, 2**31 - 1)
+        number("validation_minutes", self.validation_minutes, 0, 100_000, above=True)
+        whole("validation_stride", self.validation_stride, 1, 1_000_000)
+        number("save_minutes", self.save_minutes, 0, 100_000, above=True)
+        whole("shuffle_posts", self.shuffle_posts, 1, 10_000_000)
+        number("new_names", self.new_names, 0, 1)
+        number("new_tags", self.new_tags, 0, 1)
 
 
 ONE_FOR_ALL: Final = (
@@ -261,7 +261,7 @@ def is_greedy(temperature: float | None, top_k: int | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingConfig(_Values):
+class SamplingConfig(Values):
     """The settings for sampling new posts.
 
     temperature: 0 always takes the most likely symbol, 1 follows the model, above 1 is wilder; top_k: sample only from
@@ -283,15 +283,15 @@ class SamplingConfig(_Values):
     mask_mentions: bool = True
 
     def __post_init__(self) -> None:
-        _whole("count", self.count, 1, 100)
-        _number("temperature", self.temperature, 0, 2)
-        _whole("top_k", self.top_k, 0, MAX_TOP_K)
+        whole("count", self.count, 1, 100)
+        number("temperature", self.temperature, 0, 2)
+        whole("top_k", self.top_k, 0, MAX_TOP_K)
         if not isinstance(self.prompt, str):
             raise ValueError(f"prompt must be text, not {type(self.prompt).__name__}.")
         if self.seed is not None:
-            _whole("seed", self.seed, 0, 2**63 - 1)
-        _whole("max_characters", self.max_characters, 1, 4000)
-        _number("top_p", self.top_p, 0, 1, above=True)
+            whole("seed", self.seed, 0, 2**63 - 1)
+        whole("max_characters", self.max_characters, 1, 4000)
+        number("top_p", self.top_p, 0, 1, above=True)
         if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MAX_BANNED:
             raise ValueError(f"banned must be a list of up to {MAX_BANNED} words or phrases.")
         for entry in self.banned:

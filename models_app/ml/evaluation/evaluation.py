@@ -59,8 +59,9 @@ def evaluate(
 
     Calls `on_progress` with the number of posts measured so far. Raises TooFewPosts if there are none.
     """
-    vocabulary = vocabulary_of(checkpoint.network)
+    # Before the vocabulary, which a pretrained model brings with it.
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
+    vocabulary = vocabulary_of(checkpoint.network)
     at_once = max(1, min(ROWS, LOGITS // vocabulary.size))
     nats, characters = np.zeros(len(KINDS)), np.zeros(len(KINDS), np.int64)
     count = 0

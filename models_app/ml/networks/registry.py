@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
+from models_app.ml.errors import LearningError
 
 from . import gated_linear_rnn, lstm
+from .llama.config import LlamaConfig
+from .llama.weights import adapter_shapes, first_adapter
 from .states import State
 
 
@@ -46,19 +49,37 @@ class Stepper(Protocol):
         ...
 
 
+#: The configuration of any network.
+Network = NetworkConfig | LlamaConfig
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of network: its weights (float32), its NumPy stepper and the location of its Keras model."""
+    """A kind of network.
 
-    weight_shapes: Callable[[NetworkConfig], dict[str, tuple[int, ...]]]
-    first_weights: Callable[[NetworkConfig, int], dict[str, NDArray[Any]]]
-    stepper: Callable[[NetworkConfig, Mapping[str, NDArray[Any]]], Stepper]
-    keras_model: str  # "module:attribute", called with (config, products)
+    weight_shapes: of the weights that a checkpoint holds (float32); stepper: writes and evaluates; keras_model: the
+    location of the Keras model that learns, "module:attribute", called with (config, products), "" if it has another
+    learner; config: the class of its configuration; has_own_vocabulary: whether its checkpoints hold the vocabulary.
+    """
 
-    def build(self, config: NetworkConfig, products: str) -> Any:
+    weight_shapes: Callable[[Any], dict[str, tuple[int, ...]]]
+    first_weights: Callable[[Any, int], dict[str, NDArray[Any]]]
+    stepper: Callable[[Any, Mapping[str, NDArray[Any]]], Stepper]
+    keras_model: str
+    config: type[Network] = NetworkConfig
+    has_own_vocabulary: bool = True
+
+    def build(self, config: Network, products: str) -> Any:
         """Return the Keras model. Imports TensorFlow."""
         module, _, attribute = self.keras_model.partition(":")
         return getattr(import_module(module), attribute)(config, products)
+
+
+def _llama_stepper(config: LlamaConfig, weights: Mapping[str, NDArray[Any]]) -> Stepper:
+    # Imported late: it imports TensorFlow, which processes that only use small networks don't need.
+    from .llama.loaded import stepper
+
+    return stepper(config, weights)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -69,9 +90,23 @@ KINDS: Mapping[str, Kind] = {
         gated_linear_rnn.Stepper,
         f"{__package__}.gated_linear_rnn_network:GlrNetwork",
     ),
+    "llama": Kind(adapter_shapes, first_adapter, _llama_stepper, "", config=LlamaConfig, has_own_vocabulary=False),
 }
 
 
-def kind_of(config: NetworkConfig) -> Kind:
+def config_of(values: Mapping[str, Any]) -> Network:
+    """Return the configuration in plain values. Raises ValueError that names unknown, missing or invalid ones."""
+    kind = KINDS.get(str(values.get("kind", "lstm"))) if isinstance(values, Mapping) else None
+    return (NetworkConfig if kind is None else kind.config).from_dict(dict(values))
+
+
+def kind_of(config: Network) -> Kind:
     """Return the kind of the network with this configuration."""
     return KINDS[config.kind]
+
+
+def small_network(config: Network) -> NetworkConfig:
+    """Return the configuration of a network that learns as a whole. Raises LearningError for one with an adapter."""
+    if isinstance(config, NetworkConfig):
+        return config
+    raise LearningError("Only an adapter of this model can be trained. Choose one of the small networks.")

@@ -78,8 +78,9 @@ class Sampler:
     """Generates posts from a checkpoint. Holds only read-only weights, so several threads can use it at once."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._vocabulary = vocabulary_of(checkpoint.network)
+        # Before the vocabulary, which a pretrained model brings with it.
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
+        self._vocabulary = vocabulary_of(checkpoint.network)
 
     def generate(
         self,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from models_app.ml.config import NetworkConfig
+from models_app.ml.networks.registry import Network
 
 #: Asked between steps: go on, stop and keep the best weights, or cancel.
 Control = Callable[[], Literal["go", "stop", "cancel"]]
@@ -59,7 +59,7 @@ class FineTuneResult:
     cores_used: average number of CPU cores used, 0 if unknown.
     """
 
-    network: NetworkConfig
+    network: Network
     weights: dict[str, NDArray[Any]]
     history: list[EpochResult]
     best_epoch: int

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, NetworkConfig
 from models_app.ml.networks.mixed_matmul import product_type
+from models_app.ml.networks.registry import small_network
 from models_app.ml.vocabulary import vocabulary_of
 
 from .dataset import Batch
@@ -53,13 +54,14 @@ def prepare(start: Checkpoint) -> Measured | None:
     global _spare
     if _asked.is_set() or has_gpu():
         return None
-    usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=start.network.kind)
+    network = small_network(start.network)
+    usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=network.kind)
     with _lock:
         if _asked.is_set():  # meanwhile: nobody would use the graphs
             return None
-        made = _Made(start.network, usual.beta_2, usual.clip_norm, True, product_type())
+        made = _Made(network, usual.beta_2, usual.clip_norm, True, product_type())
         learner = Learner(
-            start.network,
+            network,
             start.weights,
             beta_2=made.beta_2,
             clip_norm=made.clip_norm,
@@ -67,13 +69,13 @@ def prepare(start: Checkpoint) -> Measured | None:
             products=made.products,
         )
         _spare = made, learner
-        learner.validate(iter([_blank(start.network, VALIDATED_ROWS, usual.sequence_length)]), exact=False)
+        learner.validate(iter([_blank(network, VALIDATED_ROWS, usual.sequence_length)]), exact=False)
         for rows in TRAINED_ROWS:
             if _asked.is_set():
                 break
             learner.reset(rows)
-            learner.train(_blank(start.network, rows, usual.sequence_length), learning_rate=0.0)
-        return _timed(learner, _blank(start.network, TRAINED_ROWS[-1], usual.sequence_length)) if TRAINED_ROWS else None
+            learner.train(_blank(network, rows, usual.sequence_length), learning_rate=0.0)
+        return _timed(learner, _blank(network, TRAINED_ROWS[-1], usual.sequence_length)) if TRAINED_ROWS else None
 
 
 def _timed(learner: Learner, batch: Batch) -> Measured | None:

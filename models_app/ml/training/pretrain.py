@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint, recover, save
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts
-from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.registry import kind_of, small_network
 from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
 
@@ -120,7 +120,7 @@ def pretrain(
     the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. Raises CheckpointError for
     an unusable training state.
     """
-    network = start.network if start else network or NetworkConfig()
+    network = small_network(start.network) if start else network or NetworkConfig()
     with interruptible(control) as asked:
         work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start, asked)
         directory.parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.networks.registry import small_network
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import vocabulary_of
@@ -125,7 +126,7 @@ class _FineTune:
     def _new_learner(self) -> Learner:
         config = self._config
         return prebuilt.learner(
-            self._start.network,
+            small_network(self._start.network),
             self._start.weights,
             beta_2=config.beta_2,
             clip_norm=config.clip_norm,

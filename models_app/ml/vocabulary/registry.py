@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
 
 from .utf8_bytes import UTF8_BYTES
 from .vocabulary import Vocabulary
+
+
+class Named(Protocol):
+    """A network's configuration, which names its vocabulary."""
+
+    @property
+    def vocabulary(self) -> str: ...
+
 
 _V = TypeVar("_V", bound=Vocabulary)
 _loaded: Final[dict[str, Vocabulary]] = {UTF8_BYTES.name: UTF8_BYTES}
@@ -35,7 +42,7 @@ def is_loaded(name: str) -> bool:
     return name in _loaded
 
 
-def vocabulary_of(config: NetworkConfig) -> Vocabulary:
+def vocabulary_of(config: Named) -> Vocabulary:
     """Return the network's vocabulary. Raises CheckpointError if nothing has registered it."""
     try:
         return _loaded[config.vocabulary]

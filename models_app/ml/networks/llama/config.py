@@ -1,0 +1,67 @@
+"""The architecture of a Llama and of the adapter trained for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from models_app.ml.config import Values, number, whole
+
+#: Rank of the adapter's matrices, and the factor of its products (LoRA's alpha / rank, Hu et al. 2021).
+DEFAULT_RANK, DEFAULT_SCALE = 16, 2.0
+#: The longest text that a training or a bot reads, in symbols. A post of 4,000 characters has about 1,000.
+MAX_POSITIONS: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlamaConfig(Values):
+    """A decoder-only transformer of the Llama family (Touvron et al. 2023, arXiv:2302.13971) with an adapter.
+
+    vocabulary: name of its BPE;
+    pretrained: sha256 of the file with the frozen weights; width: of the residual stream; heads and kv_heads: query
+    heads, and the key/value heads that groups of them share (Ainslie et al. 2023, arXiv:2305.13245); hidden: width of
+    the feed-forward layer; tied: whether input and output embeddings are the same; rank and scale: of the adapter, rank
+    0 for none.
+    """
+
+    kind: Literal["llama"] = "llama"
+    vocabulary: str
+    pretrained: str
+    symbols: int
+    end: int
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    head_size: int
+    hidden: int
+    norm_epsilon: float = 1e-5
+    tied: bool = True
+    rank: int = DEFAULT_RANK
+    scale: float = DEFAULT_SCALE
+
+    def __post_init__(self) -> None:
+        if self.kind != "llama" or not str(self.vocabulary).startswith("bpe-"):
+            raise ValueError(f"This isn't a Llama with a BPE vocabulary: {self.kind!r}, {self.vocabulary!r}.")
+        if not isinstance(self.pretrained, str) or len(self.pretrained) != 64:
+            raise ValueError(f"pretrained must be a sha256 in hexadecimal, not {self.pretrained!r}.")
+        whole("symbols", self.symbols, 257, 2**20)
+        whole("end", self.end, 0, self.symbols - 1)
+        whole("layers", self.layers, 1, 200)
+        whole("width", self.width, 2, 2**15)
+        whole("heads", self.heads, 1, 256)
+        whole("kv_heads", self.kv_heads, 1, self.heads)
+        whole("head_size", self.head_size, 2, 512)
+        whole("hidden", self.hidden, 1, 2**17)
+        whole("rank", self.rank, 0, 256)
+        number("norm_epsilon", self.norm_epsilon, 0, 0.1)
+        number("scale", self.scale, 0, 64)
+        if self.heads % self.kv_heads or self.head_size % 2:
+            raise ValueError("heads must be a multiple of kv_heads, and head_size an even number.")
+
+    @property
+    def parameters(self) -> int:
+        """The number of frozen weights."""
+        attention = self.width * self.head_size * 2 * (self.heads + self.kv_heads)
+        each = attention + 3 * self.width * self.hidden + 2 * self.width
+        return self.layers * each + self.width + self.symbols * self.width * (1 if self.tied else 2)

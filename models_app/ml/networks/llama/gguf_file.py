@@ -1,0 +1,111 @@
+"""Reads a pretrained Llama from a GGUF file (llama.cpp's format), whatever its quantization."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.errors import CheckpointError
+from models_app.ml.vocabulary.bpe import BpeVocabulary
+
+from .config import LlamaConfig
+from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark
+from .weights import rotary_angles
+
+
+def read_gguf(path: Path) -> Pretrained:
+    """Return the model in the file. Raises PretrainedError if it isn't a complete Llama with a byte-level BPE."""
+    # Imported late: only who adds or first uses a base needs it.
+    from gguf import GGUFReader
+
+    what = path.name
+    try:
+        reader = GGUFReader(path)
+    except (ValueError, OSError, IndexError) as error:
+        raise PretrainedError(f"{what} isn't a readable GGUF file ({error}). Download it again.") from error
+    facts = {name: field.contents() for name, field in reader.fields.items()}
+    architecture = facts.get("general.architecture")
+    if architecture != "llama":
+        raise PretrainedError(f"{what} is a model of the kind {architecture!r}. Choose one of the Llama architecture.")
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    if "rope_freqs.weight" in tensors:
+        raise PretrainedError(f"{what} stretches its positions. Add the Hugging Face directory of this model instead.")
+    try:
+        vocabulary = BpeVocabulary.from_gguf(facts, end=end_mark(facts["tokenizer.ggml.tokens"], what))
+        config = _config(path, facts, vocabulary, tied="output.weight" not in tensors)
+        weights = _weights(config, tensors, float(facts["llama.rope.freq_base"]))
+    except KeyError as error:
+        raise PretrainedError(f"{what} lacks {error}. Download it again, or choose a complete model.") from error
+    except (ValueError, CheckpointError) as error:
+        raise PretrainedError(f"{what} can't be used: {error}") from error
+    return checked(
+        Pretrained(config, weights, vocabulary, str(facts.get("general.name", path.stem)), _licence(facts)), what
+    )
+
+
+def _config(path: Path, facts: dict[str, Any], vocabulary: BpeVocabulary, *, tied: bool) -> LlamaConfig:
+    heads = facts["llama.attention.head_count"]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return LlamaConfig(
+        pretrained=digest,
+        vocabulary=vocabulary.name,
+        symbols=vocabulary.size,
+        end=vocabulary.end,
+        layers=facts["llama.block_count"],
+        width=facts["llama.embedding_length"],
+        heads=heads,
+        kv_heads=facts.get("llama.attention.head_count_kv", heads),
+        head_size=facts.get("llama.rope.dimension_count", facts["llama.embedding_length"] // heads),
+        hidden=facts["llama.feed_forward_length"],
+        norm_epsilon=facts["llama.attention.layer_norm_rms_epsilon"],
+        tied=tied,
+    )
+
+
+def _weights(config: LlamaConfig, tensors: dict[str, Any], rope_base: float) -> dict[str, NDArray[Any]]:
+    from gguf.quants import dequantize
+
+    def read(name: str) -> NDArray[Any]:
+        tensor = tensors[f"{name}.weight"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # damaged scales; `checked` finds them
+            return np.asarray(dequantize(tensor.data, tensor.tensor_type), np.float32)
+
+    weights = {
+        "embedding": read("token_embd"),
+        "norm": read("output_norm"),
+        "rotary": rotary_angles(config.head_size, rope_base),
+    }
+    if not config.tied:
+        weights["head"] = read("output")
+    for number in range(config.layers):
+        block = f"blk.{number}"
+        layer = Layer(
+            attend_norm=read(f"{block}.attn_norm"),
+            query=_in_halves(read(f"{block}.attn_q"), config.head_size),
+            key=_in_halves(read(f"{block}.attn_k"), config.head_size),
+            value=read(f"{block}.attn_v"),
+            attend_out=read(f"{block}.attn_output"),
+            expand_norm=read(f"{block}.ffn_norm"),
+            gate=read(f"{block}.ffn_gate"),
+            up=read(f"{block}.ffn_up"),
+            contract=read(f"{block}.ffn_down"),
+        )
+        weights |= layer.named(number)
+    return weights
+
+
+def _in_halves(matrix: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the rows of each head with its pairs as halves: llama.cpp keeps the two numbers of a pair side by side."""
+    outputs, inputs = matrix.shape
+    return matrix.reshape(outputs // size, size // 2, 2, inputs).transpose(0, 2, 1, 3).reshape(outputs, inputs)
+
+
+def _licence(facts: dict[str, Any]) -> str:
+    return str(facts.get("general.license.name") or facts.get("general.license") or "")

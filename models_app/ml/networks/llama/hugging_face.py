@@ -1,0 +1,161 @@
+"""Reads a pretrained Llama from a directory of the Hugging Face Hub: config.json, safetensors, tokenizer.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from models_app.ml.errors import CheckpointError
+from models_app.ml.vocabulary.bpe import BpeVocabulary
+
+from .config import LlamaConfig
+from .pretrained import Layer, Pretrained, PretrainedError, checked, end_mark
+from .weights import rotary_angles
+
+CONFIG, TOKENIZER, INDEX, WEIGHTS = (
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors.index.json",
+    "model.safetensors",
+)
+
+
+def read_directory(path: Path) -> Pretrained:
+    """Return the model in the directory. Raises PretrainedError if it isn't a complete Llama with a byte-level BPE."""
+    what = path.name
+    facts = _json(path / CONFIG)
+    kind = facts.get("model_type")
+    if kind != "llama":
+        raise PretrainedError(f"{what} is a model of the kind {kind!r}. Choose one of the Llama architecture.")
+    if facts.get("attention_bias") or facts.get("mlp_bias"):
+        raise PretrainedError(f"{what} has biases, which Llama models don't have. Choose another model.")
+    files = _files(path)
+    try:
+        vocabulary = _vocabulary(path / TOKENIZER, facts["vocab_size"], what)
+        config = _config(facts, files, vocabulary)
+        weights = _weights(config, _tensors(files), facts)
+    except KeyError as error:
+        raise PretrainedError(f"{what} lacks {error}. Download it again, or choose a complete model.") from error
+    except (ValueError, TypeError, OSError, SafetensorError, CheckpointError) as error:
+        raise PretrainedError(f"{what} can't be used: {error}") from error
+    return checked(Pretrained(config, weights, vocabulary, what, _licence(path)), what)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PretrainedError(
+            f"{path.name} can't be read ({error}). A model's directory has {CONFIG}, {WEIGHTS} and {TOKENIZER}."
+        ) from error
+    if not isinstance(found, dict):
+        raise PretrainedError(f"{path.name} isn't a configuration. Download it again.")
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files with weights, inside the directory only."""
+    if (path / WEIGHTS).is_file():
+        return [path / WEIGHTS]
+    names = sorted({str(name) for name in _json(path / INDEX).get("weight_map", {}).values()})
+    if not names or any(Path(name).name != name or not name.endswith(".safetensors") for name in names):
+        raise PretrainedError(f"{INDEX} names no safetensors files beside it. Download the model again.")
+    return [path / name for name in names]
+
+
+def _vocabulary(path: Path, size: int, what: str) -> BpeVocabulary:
+    text = path.read_text(encoding="utf-8")
+    file = json.loads(text)
+    tokens = set(file["model"]["vocab"]) | {token["content"] for token in file.get("added_tokens", [])}
+    return BpeVocabulary.from_json(text, end=end_mark(tokens, what), size=size)
+
+
+def _config(facts: dict[str, Any], files: list[Path], vocabulary: BpeVocabulary) -> LlamaConfig:
+    digests = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            digests.update(hashlib.file_digest(opened, "sha256").digest())
+    heads = facts["num_attention_heads"]
+    return LlamaConfig(
+        pretrained=digests.hexdigest(),
+        vocabulary=vocabulary.name,
+        symbols=vocabulary.size,
+        end=vocabulary.end,
+        layers=facts["num_hidden_layers"],
+        width=facts["hidden_size"],
+        heads=heads,
+        kv_heads=facts.get("num_key_value_heads") or heads,
+        head_size=facts.get("head_dim") or facts["hidden_size"] // heads,
+        hidden=facts["intermediate_size"],
+        norm_epsilon=facts["rms_norm_eps"],
+        tied=bool(facts.get("tie_word_embeddings", False)),
+    )
+
+
+def _tensors(files: list[Path]) -> dict[str, NDArray[Any]]:
+    return dict(tensor for file in files for tensor in _of(file))
+
+
+def _of(file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    with safe_open(file, framework="numpy") as opened:
+        for name in opened.keys():  # noqa: SIM118 - not a dictionary
+            yield name, opened.get_tensor(name)
+
+
+def _weights(config: LlamaConfig, tensors: dict[str, NDArray[Any]], facts: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    scaling, base = _rotary(facts)
+    weights = {
+        "embedding": tensors["model.embed_tokens.weight"],
+        "norm": tensors["model.norm.weight"].astype(np.float32),
+        "rotary": rotary_angles(config.head_size, base, scaling),
+    }
+    if not config.tied:
+        weights["head"] = tensors["lm_head.weight"]
+    for number in range(config.layers):
+        block = f"model.layers.{number}"
+        layer = Layer(
+            attend_norm=tensors[f"{block}.input_layernorm.weight"],
+            query=tensors[f"{block}.self_attn.q_proj.weight"],
+            key=tensors[f"{block}.self_attn.k_proj.weight"],
+            value=tensors[f"{block}.self_attn.v_proj.weight"],
+            attend_out=tensors[f"{block}.self_attn.o_proj.weight"],
+            expand_norm=tensors[f"{block}.post_attention_layernorm.weight"],
+            gate=tensors[f"{block}.mlp.gate_proj.weight"],
+            up=tensors[f"{block}.mlp.up_proj.weight"],
+            contract=tensors[f"{block}.mlp.down_proj.weight"],
+        )
+        weights |= layer.named(number)
+    return weights
+
+
+def _rotary(facts: dict[str, Any]) -> tuple[tuple[float, float, float, float] | None, float]:
+    """Return the scaling and the base of the rotary positions. Newer configurations keep both in one place."""
+    rope = facts.get("rope_parameters") or {}
+    base = float(rope.get("rope_theta") or facts.get("rope_theta") or 10_000.0)
+    scaling = rope if rope.get("rope_type", "default") != "default" else facts.get("rope_scaling")
+    if not scaling:
+        return None, base
+    kind = scaling.get("rope_type", scaling.get("type"))
+    if kind != "llama3":
+        raise ValueError(f"Its positions are scaled by {kind!r}. Only llama3's scaling is supported.")
+    names = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+    factor, low, high, original = (float(scaling[name]) for name in names)
+    return (factor, low, high, original), base
+
+
+def _licence(path: Path) -> str:
+    """Return the licence that the directory's README.md names in its head, or ""."""
+    try:
+        head = (path / "README.md").read_text(encoding="utf-8", errors="replace")[:4000]
+    except OSError:
+        return ""
+    found = re.search(r"^license:\s*(\S+)\s*$", head, re.MULTILINE)
+    return found[1] if found else ""

@@ -1,0 +1,41 @@
+"""The pretrained models and graphs of this process, each built once for all its bots. Imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+from models_app.ml.networks.mixed_matmul import product_type
+
+from .config import LlamaConfig
+from .decoder import LlamaDecoder, LlamaStepper
+from .network import frozen_tensors
+from .store import LIBRARY
+
+_building = Lock()
+
+
+def frozen_of(pretrained: str) -> dict[str, Any]:
+    """Return the frozen weights as tensors, by the sha256 of the publisher's file. Raises PretrainedError."""
+    with _building:
+        return _frozen(pretrained, product_type())
+
+
+def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> LlamaStepper:
+    """Return a stepper with this adapter. Raises PretrainedError if the pretrained model isn't there."""
+    frozen = frozen_of(config.pretrained)
+    with _building:
+        return LlamaStepper(_decoder(config, id(frozen)), weights)
+
+
+@lru_cache(maxsize=2)
+def _frozen(pretrained: str, products: str) -> dict[str, Any]:
+    return frozen_tensors(LIBRARY.get(pretrained).weights, products)
+
+
+@lru_cache(maxsize=2)
+def _decoder(config: LlamaConfig, frozen: int) -> LlamaDecoder:
+    """Return the decoder for this architecture; `frozen` identifies the tensors that it was built with."""
+    return LlamaDecoder(config, _frozen(config.pretrained, product_type()))

@@ -1,0 +1,91 @@
+"""A pretrained Llama as its publisher's files hold it: what `gguf_file` and `hugging_face` read."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_app.ml.errors import LearningError
+from models_app.ml.vocabulary.bpe import BpeVocabulary
+
+from .config import LlamaConfig
+from .weights import frozen_shapes
+
+#: Names of the end mark in the vocabularies of known models, the first that exists counts.
+END_MARKS: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>")
+
+
+class PretrainedError(LearningError):
+    """The files hold no pretrained model that this version can use. The message says what to do."""
+
+    code = "bad_pretrained"
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A pretrained model: its architecture, frozen weights by our names, vocabulary, and what its files say of it.
+
+    Matrices can have any floating dtype, vectors are float32.
+    """
+
+    config: LlamaConfig
+    weights: dict[str, NDArray[Any]]
+    vocabulary: BpeVocabulary
+    name: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The matrices of a layer as publishers store them, (outputs, inputs) each, queries and keys in halves."""
+
+    attend_norm: NDArray[Any]
+    query: NDArray[Any]
+    key: NDArray[Any]
+    value: NDArray[Any]
+    attend_out: NDArray[Any]
+    expand_norm: NDArray[Any]
+    gate: NDArray[Any]
+    up: NDArray[Any]
+    contract: NDArray[Any]
+
+    def named(self, number: int) -> dict[str, NDArray[Any]]:
+        """Return the layer's weights by our names, (inputs, outputs) each."""
+        return {
+            f"{number}.attend_norm": self.attend_norm.astype(np.float32),
+            f"{number}.attend": np.concatenate([self.query, self.key, self.value]).T,
+            f"{number}.attend_out": self.attend_out.T,
+            f"{number}.expand_norm": self.expand_norm.astype(np.float32),
+            f"{number}.expand": np.concatenate([self.gate, self.up]).T,
+            f"{number}.contract": self.contract.T,
+        }
+
+
+def checked(pretrained: Pretrained, what: str) -> Pretrained:
+    """Return it. Raises PretrainedError unless each weight is there, with its shape and finite."""
+    shapes, weights = frozen_shapes(pretrained.config), pretrained.weights
+    if missing := sorted(set(shapes) - set(weights)):
+        raise PretrainedError(f"{what} lacks {missing[0]}. Download it again, or choose a complete model.")
+    for name, shape in shapes.items():
+        if weights[name].shape != shape:
+            raise PretrainedError(
+                f"{what}: {name} has the shape {weights[name].shape}, but its configuration says {shape}. Files of two "
+                "models may be mixed up. Download it again."
+            )
+        if not np.isfinite(weights[name].astype(np.float32, copy=False)).all():
+            raise PretrainedError(f"{what}: {name} contains a value that isn't a finite number. Download it again.")
+    return pretrained
+
+
+def end_mark(tokens: Container[str], what: str) -> str:
+    """Return the token that ends a text. Raises PretrainedError if the vocabulary has none."""
+    found = next((mark for mark in END_MARKS if mark in tokens), None)
+    if found is None:
+        raise PretrainedError(
+            f"{what} has no token that ends a text ({', '.join(END_MARKS)}). Choose a base model of another family."
+        )
+    return found

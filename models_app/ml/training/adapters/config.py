@@ -1,0 +1,67 @@
+"""The settings of an adapter's training: a dataclass that validates itself and converts to plain JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from models_app.ml.config import Values, number, whole
+
+#: Places in a training step, as rows and their length.
+ROWS, LENGTH = 2, 256
+#: A point (validation, samples, saved state) about every so many symbols, within these bounds.
+SYMBOLS_PER_POINT: Final = 9000
+MIN_POINTS, MAX_POINTS = 3, 8
+#: Characters in a symbol of posts, about: measured on the personas (docs/fluent.md).
+CHARACTERS_PER_SYMBOL: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterConfig(Values):
+    """The settings of an adapter's training. Use `auto` for settings that fit the size of the corpus.
+
+    epochs: how often each post is read; points: how often the training validates, samples and shows where it is,
+    spread evenly over all epochs; batch_size and sequence_length: rows of a step and symbols in a row; learning_rate:
+    Adam's peak step size; final_learning_rate: the rate at the end, as a fraction of the peak; warmup_steps: until the
+    peak; clip_norm: maximum norm of the whole gradient.
+    """
+
+    kind: Literal["adapter"] = "adapter"
+    epochs: int = 1
+    points: int = 5
+    batch_size: int = ROWS
+    sequence_length: int = LENGTH
+    learning_rate: float = 0.0015
+    final_learning_rate: float = 0.02
+    warmup_steps: int = 10
+    clip_norm: float = 1.0
+    beta_2: float = 0.99
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind != "adapter":
+            raise ValueError(f"kind must be adapter, not {self.kind!r}.")
+        whole("epochs", self.epochs, 1, 100)
+        whole("points", self.points, 1, 1000)
+        whole("batch_size", self.batch_size, 1, 256)
+        whole("sequence_length", self.sequence_length, 16, 2048)
+        number("learning_rate", self.learning_rate, 0, 1, above=True)
+        number("final_learning_rate", self.final_learning_rate, 0, 1)
+        whole("warmup_steps", self.warmup_steps, 0, 1_000_000)
+        number("clip_norm", self.clip_norm, 0, 1000, above=True)
+        number("beta_2", self.beta_2, 0, 0.99999)
+        whole("seed", self.seed, 0, 2**31 - 1)
+
+    @classmethod
+    def auto(cls, *, characters: int, epochs: int = 1, seed: int = 0, **overrides: Any) -> AdapterConfig:
+        """Return settings for a corpus of this many characters and this many epochs. `overrides` win."""
+        whole("characters", characters, 1, 10**12)
+        symbols = epochs * characters / CHARACTERS_PER_SYMBOL
+        rows = overrides.get("batch_size", ROWS) * overrides.get("sequence_length", LENGTH)
+        values: dict[str, Any] = {
+            "epochs": epochs,
+            "points": max(MIN_POINTS, min(MAX_POINTS, round(symbols / SYMBOLS_PER_POINT))),
+            "warmup_steps": max(1, min(20, round(0.06 * symbols / rows))),
+            "seed": seed,
+        }
+        return cls.from_dict(values | overrides)

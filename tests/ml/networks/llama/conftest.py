@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.weights import adapter_shapes, frozen_shapes, rotary_angles
+
+ROPE_BASE = 100.0
+TINY = LlamaConfig(
+    pretrained="0" * 64,
+    vocabulary="bpe-0123456789abcdef",
+    symbols=300,
+    end=0,
+    layers=2,
+    width=16,
+    heads=4,
+    kv_heads=2,
+    head_size=4,
+    hidden=24,
+    rank=3,
+    scale=2.0,
+)
+
+
+def made_frozen(config: LlamaConfig, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Return random frozen weights of a size that gives every operation something to do."""
+    rng = np.random.default_rng(seed)
+    weights: dict[str, NDArray[Any]] = {
+        name: rng.normal(0, 0.3, shape) if len(shape) == 2 else rng.uniform(0.5, 1.5, shape)
+        for name, shape in frozen_shapes(config).items()
+    }
+    weights["rotary"] = rotary_angles(config.head_size, ROPE_BASE)
+    return {name: array.astype(np.float32) for name, array in weights.items()}
+
+
+def made_adapter(config: LlamaConfig, seed: int = 1) -> dict[str, NDArray[Any]]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in adapter_shapes(config).items()}
+
+
+@pytest.fixture
+def frozen() -> dict[str, NDArray[Any]]:
+    return made_frozen(TINY)
+
+
+@pytest.fixture
+def adapter() -> dict[str, NDArray[Any]]:
+    return made_adapter(TINY)

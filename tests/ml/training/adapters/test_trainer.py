@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.networks.llama.hugging_face import read_directory
+from models_app.ml.networks.llama.store import LIBRARY, take_in
+from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.training.adapters import trainer
+from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
+from models_app.ml.vocabulary.bpe import BpeVocabulary
+from tests.ml.networks.llama.conftest import TINY, made_frozen
+from tests.ml.networks.llama.files import made_config, made_tokenizer, write_directory
+
+TRAIN = [f"the {animal} sleeps on day {day} 🐕" for day in range(10) for animal in ("dog", "cat", "fox", "owl")]
+VALIDATION = ["the dog sleeps on day 11 🐕", "the owl sleeps on day 12 🐕"]
+CONFIG = AdapterConfig(epochs=3, points=4, batch_size=2, sequence_length=64, learning_rate=0.02, seed=3)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkpoint]:
+    tokenizer = made_tokenizer(300)
+    config = made_config(BpeVocabulary.from_json(tokenizer), TINY)
+    folder = tmp_path_factory.mktemp("base")
+    source = write_directory(folder / "tiny", config, made_frozen(config), tokenizer)
+    pretrained = read_directory(source)
+    take_in(pretrained, folder / "pretrained")
+    LIBRARY.keep_in(folder / "pretrained")
+    yield Checkpoint(pretrained.config, first_adapter(pretrained.config, 0), {}, "")
+
+
+Run = Callable[..., FineTuneResult]
+
+
+@pytest.fixture
+def run(start: Checkpoint, tmp_path: Path) -> Run:
+    def run(
+        *,
+        on_epoch: Callable[[EpochResult], None] = lambda point: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        control: Callable[[], Any] = lambda: "go",
+        **changes: Any,
+    ) -> FineTuneResult:
+        arguments: dict[str, Any] = {"train": TRAIN, "validation": VALIDATION, "config": CONFIG, "work_dir": tmp_path}
+        return trainer.fine_tune(
+            start=start,
+            on_epoch=on_epoch,
+            on_progress=on_progress,
+            control=control,
+            **arguments | {"sample_count": 0} | changes,
+        )
+
+    return run
+
+
+class Killed(BaseException):
+    """As if the process had ended here."""
+
+
+def test_it_learns_and_keeps_the_best_point(run: Run) -> None:
+    points: list[EpochResult] = []
+    result = run(on_epoch=points.append, sample_count=1, sample_filter=lambda post: len(post) < 1000)
+    assert [point.epoch for point in points] == [1, 2, 3, 4]
+    assert result.bits_per_character < 0.8 * result.start_bits_per_character
+    assert result.best_epoch == min(points, key=lambda point: point.validation_loss).epoch
+    assert not result.stopped_early
+    assert points[-1].samples
+
+
+def test_what_is_reported_grows_to_the_end(run: Run) -> None:
+    progress: list[Progress] = []
+    run(on_progress=progress.append)
+    fractions = [each.fraction for each in progress]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] > 0.9
+    assert {each.epochs for each in progress} == {4}
+    assert all(0 <= each.step <= each.steps for each in progress)
+
+
+@pytest.mark.parametrize("killed_after", [2, 7, 11])
+def test_a_training_that_was_killed_ends_with_the_same_weights(
+    killed_after: int, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(work_dir=tmp_path / "whole")
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
+    asked = iter(range(10**6))
+
+    def control() -> str:
+        if next(asked) == killed_after:
+            raise Killed
+        return "go"
+
+    with pytest.raises(Killed):
+        run(control=control)
+    kept: list[EpochResult] = []
+    again = run(on_start=kept.extend)
+    assert [point.epoch for point in again.history] == [1, 2, 3, 4]
+    for mine, theirs in zip(again.history, whole.history, strict=True):
+        assert (mine.train_loss, mine.validation_loss) == (theirs.train_loss, theirs.validation_loss)
+    assert all(np.array_equal(array, again.weights[name]) for name, array in whole.weights.items())
+
+
+def test_a_state_of_other_posts_is_not_taken_up(run: Run) -> None:
+    run()
+    kept: list[EpochResult] = []
+    run(train=[*TRAIN, "one more"], on_start=kept.extend)
+    assert kept == []
+
+
+def test_stopping_keeps_the_best_so_far(run: Run) -> None:
+    points: list[EpochResult] = []
+    result = run(on_epoch=points.append, control=lambda: "stop" if points else "go")
+    assert [point.epoch for point in result.history] == [1]
+    assert result.stopped_early
+    early = run(control=lambda: "stop", config=AdapterConfig.from_dict(CONFIG.as_dict() | {"seed": 4}))
+    assert len(early.history) == 1
+
+
+def test_cancelling_ends_it(run: Run) -> None:
+    with pytest.raises(Cancelled):
+        run(control=lambda: "cancel")
+
+
+def test_posts_on_both_sides_are_needed(run: Run) -> None:
+    with pytest.raises(TooFewPosts):
+        run(validation=[])
+    with pytest.raises(TooFewPosts):
+        run(train=[])
+
+
+def test_settings_fit_the_size_of_the_corpus() -> None:
+    small, large = (AdapterConfig.auto(characters=count) for count in (2_000, 400_000))
+    assert (small.points, large.points) == (3, 8)
+    assert small.warmup_steps < large.warmup_steps
+    assert AdapterConfig.from_dict(small.as_dict()) == small
+    with pytest.raises(ValueError, match="learning_rate"):
+        AdapterConfig.auto(characters=1000, learning_rate=7)
