@@ -22,6 +22,7 @@ from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.base_models.archive import BadArchive, NotKept, unpack
 from models_app.ml import checkpoint
+from models_app.ml.networks.registry import small_network
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.product import save_small_base
@@ -55,7 +56,7 @@ def nothing_kept() -> bool:
 def test_a_zip_becomes_a_version_that_nobody_starts_from_yet(files: dict[str, bytes], base: TrainedModel) -> None:
     model = bases.upload(zipped({**files, "notes/README.md": b"hello"}), name="  Mine   large")
     assert (model.name, model.origin, model.is_base) == ("Mine large", "uploaded", False)
-    assert registry.load(model).network.units == 24
+    assert small_network(registry.load(model).network).units == 24
     assert registry.base_model() == base
     assert {path.name for path in registry.path_of(model).iterdir()} == {checkpoint.CONFIG, checkpoint.WEIGHTS}
     with pytest.raises(BadArchive, match="here already, as Mine large"):
@@ -148,7 +149,7 @@ def test_damaged_and_lying_zips_are_told(files: dict[str, bytes]) -> None:
         with suppress(BadArchive):
             made = bases.upload(io.BytesIO(bytes(flipped)), name="")
             # What was hit means nothing.
-            sizes.add(registry.load(made).network.units)
+            sizes.add(small_network(registry.load(made).network).units)
             registry.delete(made)
         assert nothing_kept(), place
     assert sizes == {24}

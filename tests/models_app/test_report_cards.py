@@ -20,6 +20,7 @@ from botfactory.jobs.states import State
 from models_app import registry, report_cards, runner, services, trainings
 from models_app.ml.evaluation import report_card
 from models_app.ml.evaluation.report_card import Copied, ReportCard
+from models_app.ml.networks.registry import small_network
 from models_app.ml.training import dataset, prebuilt
 from models_app.ml.training.learner import Learner
 from models_app.models import TrainedModel, TrainingMachine
@@ -95,7 +96,9 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     runner.prepare()
     assert path.read_bytes() == first
     assert report_cards.base_samples_of(base, weights, lambda: None).learned
-    taken: Any = prebuilt.learner(weights.network, weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06)
+    taken: Any = prebuilt.learner(
+        small_network(weights.network), weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06
+    )
     assert taken._step.experimental_get_tracing_count()  # its graphs are built already
 
 
