@@ -30,7 +30,8 @@ class Sentence(str):
     values: dict[str, Any]
 
     def __new__(cls, template: str, /, **values: Any) -> Sentence:
-        sentence = super().__new__(cls, template % values if values else template)
+        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+        sentence = super().__new__(cls, template % shown if values else template)
         sentence.template, sentence.plural, sentence.values = template, "", values
         return sentence
 

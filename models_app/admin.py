@@ -6,10 +6,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.desk import ReadOnlyAdmin
+from botfactory.translation import grouped, translated
 from models_app import integrity, registry, report_cards, services
 from models_app.base_models import services as bases
 from models_app.models import Generation, TrainedModel
@@ -18,7 +21,7 @@ from tweets.errors import CorpusError
 
 
 def share_of(model: TrainedModel, measure: str) -> str:
-    """The share of the bot in a measure of its report card; a dash where there is none."""
+    """Return the bot's share for a measure of its report card, or a dash if there is none."""
     share = model.report.get(measure, {}).get("bot")
     return "–" if share is None else f"{share:.0%}"
 
@@ -57,60 +60,67 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "delete_with_files",
     ]
 
-    @admin.display(boolean=True, ordering="retired_at")
+    @admin.display(description=gettext_lazy("retired"), boolean=True, ordering="retired_at")
     def retired(self, model: TrainedModel) -> bool:
         return model.retired_at is not None
 
-    @admin.display(description="stored", ordering="stored_bytes")
+    @admin.display(description=gettext_lazy("size"), ordering="stored_bytes")
     def stored(self, model: TrainedModel) -> str:
         return filesizeformat(model.stored_bytes)
 
-    @admin.display(description="new posts")
+    @admin.display(description=gettext_lazy("new posts"))
     def novelty(self, model: TrainedModel) -> str:
         return share_of(model, "novelty")
 
-    @admin.display(description="voice")
+    @admin.display(description=gettext_lazy("voice"))
     def voice(self, model: TrainedModel) -> str:
         return share_of(model, "voice")
 
-    @admin.action(description="Make the selected model the base model", permissions=["change"])
+    @admin.action(description=gettext_lazy("Make the selected model the base model"), permissions=["change"])
     def make_base(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         if models.count() != 1:
-            self.message_user(request, "Choose exactly one model to be the base model.", messages.WARNING)
+            self.message_user(request, _("Choose exactly one model to be the base model."), messages.WARNING)
             return
         model = models.get()
         try:
             bases.promote(model, by=cast(User, request.user))
         except bases.BaseError as error:
-            self.message_user(request, str(error), messages.WARNING)
+            self.message_user(request, translated(error), messages.WARNING)
             return
-        self.message_user(request, f"New bots start from {model} now.", messages.SUCCESS)
+        self.message_user(request, _("New bots start from %(name)s now.") % {"name": model}, messages.SUCCESS)
 
-    @admin.action(description="Retire: nobody starts from the selected models", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Retire the selected models: nobody can start from them"), permissions=["change"]
+    )
     def retire(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         for model in models:
             try:
                 services.retire(model)
             except services.StillBase as error:
-                self.message_user(request, str(error), messages.WARNING)
+                self.message_user(request, translated(error), messages.WARNING)
 
-    @admin.action(description="Bring the selected models back from retirement", permissions=["change"])
+    @admin.action(description=gettext_lazy("Bring the selected models back from retirement"), permissions=["change"])
     def bring_back(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         for model in models:
             services.bring_back(model)
 
-    @admin.action(description="Hash the files of the selected models and compare", permissions=["view"])
+    @admin.action(description=gettext_lazy("Verify the files of the selected models"), permissions=["view"])
     def verify_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         sound = 0
         for model in models:
             if trouble := integrity.trouble_of(model):
-                self.message_user(request, f"{model}: {trouble.what}. What helps: {trouble.advice}.", messages.ERROR)
+                message = _("%(name)s: %(problem)s. To fix it, %(advice)s.")
+                values = {"name": model, "problem": trouble.what, "advice": trouble.advice}
+                self.message_user(request, message % values, messages.ERROR)
             else:
                 sound += 1
         if sound:
-            self.message_user(request, f"{sound}: the files are those that were registered.", messages.SUCCESS)
+            message = ngettext("%(count)s model is intact.", "%(count)s models are intact.", sound)
+            self.message_user(request, message % {"count": grouped(sound)}, messages.SUCCESS)
 
-    @admin.action(description="Make the report cards of the selected models anew (jobs)", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Remake the report cards of the selected models (as jobs)"), permissions=["change"]
+    )
     def make_report_cards(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         queued = 0
         for model in models:
@@ -118,18 +128,24 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
                 report_cards.remake(model, by=cast(User, request.user))
                 queued += 1
             except (services.ModelError, CorpusError, LimitReached) as error:
-                self.message_user(request, f"{model}: {error}", messages.WARNING)
+                message = _("%(name)s: %(problem)s")
+                self.message_user(request, message % {"name": model, "problem": translated(error)}, messages.WARNING)
         if queued:
-            self.message_user(request, f"{queued} queued: they are among your jobs.", messages.SUCCESS)
+            message = ngettext("%(count)s job queued. See Jobs.", "%(count)s jobs queued. See Jobs.", queued)
+            self.message_user(request, message % {"count": grouped(queued)}, messages.SUCCESS)
 
-    @admin.action(description="Make private: only their owners find the selected models", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Make the selected models private: only their owners can find them"),
+        permissions=["change"],
+    )
     def make_private(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         shared = models.exclude(visibility=TrainedModel.Visibility.PRIVATE)
         by = cast(User, request.user)
         count = len([sharing.share(model, TrainedModel.Visibility.PRIVATE, by=by) for model in shared])
-        self.message_user(request, f"{count} private now.", messages.SUCCESS)
+        message = ngettext("%(count)s model is private now.", "%(count)s models are private now.", count)
+        self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)
 
-    @admin.action(description="Delete the selected models with their files", permissions=["delete"])
+    @admin.action(description=gettext_lazy("Delete the selected models with their files"), permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         count = 0
         for model in models:
@@ -137,9 +153,10 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
                 registry.delete(model)
                 count += 1
             except (registry.NoBaseModel, registry.KeptVersion) as error:
-                self.message_user(request, str(error), messages.WARNING)
+                self.message_user(request, translated(error), messages.WARNING)
         if count:
-            self.message_user(request, f"{count} deleted.", messages.SUCCESS)
+            message = ngettext("%(count)s model deleted.", "%(count)s models deleted.", count)
+            self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: TrainedModel | None = None) -> bool:
         if obj is not None and not registry.may_go(obj):
@@ -158,6 +175,6 @@ class GenerationAdmin(ReadOnlyAdmin[Generation]):
     list_select_related = ["model", "model__owner", "owner"]
     date_hierarchy = "created_at"
 
-    @admin.display(description="posts")
+    @admin.display(description=gettext_lazy("posts"))
     def count(self, generation: Generation) -> int:
         return len(generation.posts)

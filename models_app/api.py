@@ -1,4 +1,4 @@
-"""`/models`: told of, written with, measured, taken along, renamed, shared, deleted."""
+"""`/models`: list, get, change, share and delete models; write with them, evaluate and download them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 from pydantic import Field
 
@@ -19,7 +20,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
-from botfactory.words import counted
+from botfactory.translation import grouped
 from models_app import downloads, registry, services
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT, about
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
@@ -29,7 +30,7 @@ from models_app.writing import asking
 
 router = Router(tags=["models"])
 
-#: Characters that are measured in one request: a second or two for two models on one core.
+#: The most characters to evaluate in one request: a second or two for two models on one core.
 MAX_EVALUATED: Final = 10_000
 
 _MODEL_EXAMPLE: Final = {
@@ -54,45 +55,45 @@ _MODEL_EXAMPLE: Final = {
 
 
 class ModelOut(Output):
-    """A network that learned somebody's posts, or the base model."""
+    """A bot, or the base model."""
 
     id: uuid.UUID
     name: str
     is_base: bool = Field(description="Whether new models start from it.")
-    label: str = Field(description="Show it wherever you show what the model writes.")
-    corpus: uuid.UUID | None = Field(description="What it learned; null where that is deleted.")
+    label: str = Field(description="The label to show wherever you show what the model writes.")
+    corpus: uuid.UUID | None = Field(description="The posts that it learned; null if they are deleted.")
     corpus_name: str
-    parent: uuid.UUID | None = Field(description="What it started from; null where that is deleted.")
+    parent: uuid.UUID | None = Field(description="The model that it started from; null if that is deleted.")
     parent_name: str
-    job: uuid.UUID | None = Field(description="The training.")
-    posts: int = Field(description="That it learned from.")
-    characters: int = Field(description="Of these posts.")
-    bits_per_character: float | None = Field(description="Of posts that were held back; fewer are better.")
-    sha256: str = Field(description="Of its weights.")
+    job: uuid.UUID | None = Field(description="The training that made it.")
+    posts: int = Field(description="The number of posts that it learned from.")
+    characters: int = Field(description="The number of characters of these posts.")
+    bits_per_character: float | None = Field(description="On held-out posts; lower is better.")
+    sha256: str = Field(description="The sha256 of its weights.")
     stored_bytes: int
     created_at: datetime
     visibility: Literal["private", "unlisted", "public"] = Field(
-        description="Who finds it beside you: nobody, whoever has the link, or everybody in the gallery."
+        description="Who else can find it: nobody, anyone with the link, or everybody in the gallery."
     )
     link: str | None = Field(
-        description="Where others find it; of an unlisted one the last part opens `/shared/{link}`. Null where it is "
-        "private or not yours."
+        description="The address where others find it. The last part of an unlisted model's address opens "
+        "`/shared/{link}`. Null if the model is private or not yours."
     )
 
     model_config = examples(_MODEL_EXAMPLE)
 
 
 class ModelDetailOut(ModelOut):
-    """A model, what it was trained with, and how good it is."""
+    """A model with its settings, its epochs and its report card."""
 
-    network: dict[str, Any] = Field(description="Its kind and size.")
-    training: dict[str, Any] = Field(description="What it was trained with; of a fine-tune the hyperparameters.")
-    history: list[dict[str, Any]] = Field(description="Its epochs with their losses, in nats a byte.")
-    best_epoch: int | None = Field(description="The epoch that was kept.")
-    seconds: float | None = Field(description="How long it was trained.")
+    network: dict[str, Any] = Field(description="The kind and size of the network.")
+    training: dict[str, Any] = Field(description="The settings of the training; for a fine-tune, its hyperparameters.")
+    history: list[dict[str, Any]] = Field(description="Its epochs with their losses, in nats per byte.")
+    best_epoch: int | None = Field(description="The epoch with the lowest validation loss, which was kept.")
+    seconds: float | None = Field(description="The duration of the training.")
     report: dict[str, Any] | None = Field(
-        description="The report card: shares of new posts, of the voice and of real words, for the bot, for posts that "
-        "were held back and for the base model. Null where none was made."
+        description="The report card: the shares of new posts, of posts in the person's voice and of real words, for "
+        "the bot, the held-out posts and the base model. Null if there is none."
     )
 
     model_config = examples(
@@ -109,7 +110,7 @@ class ModelDetailOut(ModelOut):
 
 
 class ModelChangesIn(Input):
-    """What is not sent stays as it is."""
+    """The changes. Fields that you don't send stay as they are."""
 
     name: Text | None = Field(
         None,
@@ -119,20 +120,21 @@ class ModelChangesIn(Input):
         json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
     )
     visibility: Literal["private", "unlisted", "public"] | None = Field(
-        None, description="Who finds it beside you. An unlisted one has a link, which dies when it becomes another."
+        None, description="Who else can find it. The link of an unlisted model stops working if you change this."
     )
 
     model_config = examples({"name": "dril, the second"}, {"visibility": "unlisted"}, base=Input.model_config)
 
 
-def told(request: HttpRequest, model: TrainedModel) -> ModelOut:
-    """The model as lists show it."""
-    return ModelOut(**_told(request, model))
+def model_out(request: HttpRequest, model: TrainedModel) -> ModelOut:
+    """Return the model as lists show it."""
+    return ModelOut(**_fields(request, model))
 
 
-def told_in_full(request: HttpRequest, model: TrainedModel) -> ModelDetailOut:
+def model_detail_out(request: HttpRequest, model: TrainedModel) -> ModelDetailOut:
+    """Return the model with its settings, epochs and report card."""
     return ModelDetailOut(
-        **_told(request, model),
+        **_fields(request, model),
         network=model.network,
         training=model.training,
         history=model.history,
@@ -142,7 +144,7 @@ def told_in_full(request: HttpRequest, model: TrainedModel) -> ModelDetailOut:
     )
 
 
-def _told(request: HttpRequest, model: TrainedModel) -> dict[str, Any]:
+def _fields(request: HttpRequest, model: TrainedModel) -> dict[str, Any]:
     same = ("name", "is_base", "corpus_name", "parent_name", "posts", "characters", "bits_per_character", "sha256")
     others_find_it_at = model.get_shared_url() if model.owner_id == person(request).pk else ""
     return {
@@ -161,23 +163,23 @@ _NOT_NOW: Final[dict[str, Any]] = {"responses": {409: {}}}
 
 @router.get("", response=Page[ModelOut], summary="List your models")
 def list_models(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
-    """Your models, the newest first. The base model is not among them: its id is the `parent` of those it began."""
+    """List your models, newest first. The base model isn't among them; it is their first `parent`."""
     own = services.models_for_user(person(request))
-    return page_of(own, query, lambda rows: (told(request, model) for model in rows))
+    return page_of(own, query, lambda rows: (model_out(request, model) for model in rows))
 
 
 @router.get("/{uuid:model_id}", response=ModelDetailOut, summary="Get a model")
 def get_model(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
-    """One of your models or the base model, with its report card and what it was trained with."""
-    return told_in_full(request, _model(request, model_id))
+    """Get one of your models or the base model, with its settings and report card."""
+    return model_detail_out(request, _model(request, model_id))
 
 
 @router.patch("/{uuid:model_id}", response=ModelDetailOut, summary="Rename or share a model", openapi_extra=_NOT_NOW)
 def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn) -> ModelDetailOut:
-    """One of your models has another name, or others find it; both or neither.
+    """Change the name or the visibility of one of your models. Either all changes are made or none.
 
-    409 if another of yours has the name, or the administrator has switched the gallery off; 422 where nothing tells
-    whose posts it has learned.
+    Answers 409 if another of your models has the name or the administrator turned the gallery off, and 422 if nobody
+    knows whose posts it learned.
     """
     model = _model(request, model_id, to_change=True)
     with transaction.atomic():
@@ -186,41 +188,42 @@ def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn
                 registry.rename(model, body.name)
         if body.visibility is not None:
             sharing.share(model, body.visibility)
-    return told_in_full(request, model)
+    return model_detail_out(request, model)
 
 
 @router.post("/{uuid:model_id}/link", response=ModelDetailOut, summary="Renew a link", openapi_extra=_NOT_NOW)
 def renew_link(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
-    """One of your unlisted models has another link: the one before opens nothing any more. 409 where it has none."""
-    return told_in_full(request, sharing.renew_link(_model(request, model_id, to_change=True)))
+    """Give one of your unlisted models a new link. The old one stops working. Answers 409 if it has no link."""
+    return model_detail_out(request, sharing.renew_link(_model(request, model_id, to_change=True)))
 
 
 @router.delete("/{uuid:model_id}", response={204: None}, summary="Delete a model", openapi_extra=_NOT_NOW)
 def delete_model(request: HttpRequest, model_id: uuid.UUID) -> Status[None]:
-    """One of your models is gone, with its files and everything it wrote. Models that started from it stay."""
+    """Delete one of your models with its files and everything it wrote. Models that started from it stay."""
     registry.delete(_model(request, model_id, to_change=True))
     return Status(204, None)
 
 
-@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Let a model write", openapi_extra=STREAM)
+@router.post("/{uuid:model_id}/generate", response=GenerationOut, summary="Write with a model", openapi_extra=STREAM)
 @idempotency.slow
 def generate(
     request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:
-    """New posts by one of your models or the base model, at once; they are kept as those of its page are.
+    """Write posts with one of your models or the base model, and keep them.
 
-    With `stream=1` each is sent as it is written, in no order; what nobody listens to any more is not kept.
+    With `stream=1`, each post is sent as soon as it is written, in any order. If you close the stream early, nothing is
+    kept.
     """
     return written(request, _model(request, model_id), body, query)
 
 
 class EvaluateIn(Input):
-    """Posts that the model is measured by: some that it has not learned."""
+    """Posts to evaluate the model on. Use posts that it hasn't learned."""
 
     posts: list[Annotated[Text, Field(min_length=1)]] = Field(
         min_length=1,
         max_length=MAX_EVALUATED,
-        description=f"At most {MAX_EVALUATED:,} characters in all, so that it is answered in seconds.",
+        description=f"At most {MAX_EVALUATED:,} characters in total.",
     )
 
     model_config = examples({"posts": ["just had the best coffee of my life"]}, base=Input.model_config)
@@ -228,22 +231,24 @@ class EvaluateIn(Input):
     def checked(self) -> list[str]:
         characters = sum(map(len, self.posts))
         if characters > MAX_EVALUATED:
-            message = (
-                f"These posts have {counted(characters, 'character')}, and {MAX_EVALUATED:,} are the most in one "
-                "request: send fewer, or measure a whole file with `manage.py evaluate`."
+            message = _(
+                "These posts have %(count)s characters, but one request can have at most %(most)s. Send fewer, or "
+                "evaluate a whole file with `manage.py evaluate`."
             )
-            raise bad_value("posts", message)
+            raise bad_value("posts", message % {"count": grouped(characters), "most": grouped(MAX_EVALUATED)})
         return self.posts
 
 
 class EvaluationOut(Output):
-    """How well a model foresees posts, end of each post included: fewer bits are better."""
+    """How well a model predicts posts, including the end of each post. Fewer bits are better."""
 
     model: uuid.UUID
     posts: int
     characters: int
     bits_per_character: float
-    base: uuid.UUID | None = Field(description="The base model that it comes from; null where that is gone, or itself.")
+    base: uuid.UUID | None = Field(
+        description="The base model that it comes from; null for a base model, or if that is deleted."
+    )
     base_bits_per_character: float | None
 
     model_config = examples(
@@ -261,12 +266,12 @@ class EvaluationOut(Output):
 @router.post(
     "/{uuid:model_id}/evaluate",
     response=EvaluationOut,
-    summary="Measure a model",
+    summary="Evaluate a model",
     openapi_extra={"responses": {503: {}}},
 )
 @idempotency.slow
 def evaluate_model(request: HttpRequest, model_id: uuid.UUID, body: EvaluateIn) -> EvaluationOut:
-    """Bits per character of your posts, by one of your models and by the base model that it comes from."""
+    """Get the bits per character on your posts, for one of your models and the base model that it comes from."""
     model, posts = _model(request, model_id), body.checked()
     found = asking.evaluate(model=model, owner=person(request), posts=posts, proceed=require_client(request))
     return EvaluationOut(
@@ -290,22 +295,24 @@ class DownloadQuery(Input):
 _FILE: Final = {
     "responses": {
         200: {
-            "description": "The file. README.md in it is its model card.",
+            "description": "The file. It includes a model card, README.md.",
             "content": {
                 kind: {"schema": {"type": "string", "format": "binary"}}
                 for kind in {form.media_type for form in downloads.FORMATS.values()}
             },
         },
-        304: {"description": "It is the one whose ETag was sent in If-None-Match."},
+        304: {"description": "The file hasn't changed since the ETag that you sent in If-None-Match."},
     }
 }
 
 
 @router.get("/{uuid:model_id}/download", summary="Download a model", openapi_extra=_FILE)
 def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[DownloadQuery]) -> Any:
-    """One of your models as a file. It holds the weights and how they came about, and nothing of the posts."""
+    """Download one of your models: its weights, settings and model card, without the posts."""
     if query.format not in downloads.FORMATS:
-        raise bad_value("format", f"There is no such format; there are {', '.join(downloads.FORMATS)}.")
+        raise bad_value(
+            "format", _("There is no such format. Choose one of: %(names)s.") % {"names": ", ".join(downloads.FORMATS)}
+        )
     file = downloads.download(_model(request, model_id, to_change=True), query.format)
     headers = {"ETag": f'"{file.sha256}"', "Cache-Control": "private, no-cache"}
     known: HttpResponse | None = get_conditional_response(request, etag=headers["ETag"])
@@ -322,7 +329,7 @@ def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[Downl
 
 
 def _model(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
-    """The model that the person may see; with `to_change` only if it is theirs."""
+    """Return the model if the person may see it or, with `to_change`, change it. Raises the 404 answer otherwise."""
     user = person(request)
     try:
         model = services.model_for_user(user, model_id)

@@ -1,4 +1,4 @@
-"""What the routers of models share: errors, examples, and which field a sentence is about."""
+"""What the routers of models share: the statuses of errors, examples, and the field that an error is about."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botfactory.rest.errors import ApiError, register_errors, status_of
+from botfactory.translation import translated
 from models_app import guards, registry, services
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.sharing import rights as sharing
@@ -22,7 +23,7 @@ register_errors(
         registry.BadName: 422,
         sharing.SharingError: 409,
         sharing.BasisUnknown: 422,
-        # A model on disk is damaged: nothing that the caller could send differently.
+        # A damaged model on disk isn't the caller's mistake.
         LearningError: 500,
         BadSampling: 422,
         guards.GuardLost: 409,
@@ -30,7 +31,7 @@ register_errors(
     }
 )
 
-#: For the examples of the document.
+#: For the examples in the OpenAPI document.
 MODEL: Final = "9b1e1d52-0f0c-4a35-8a77-0a5d7a3f6c11"
 BASE: Final = "5f0c9f1e-7a39-4b0e-9d51-3a1f6f0b2c44"
 CORPUS: Final = "4a7a5f0e-52b0-4a0f-8a71-3f6a5bd7a9d0"
@@ -61,9 +62,9 @@ REPORT: Final[dict[str, Any]] = {
 
 @contextmanager
 def about(param: str) -> Iterator[None]:
-    """What a service says against it is said of this field, unless it names another."""
+    """Say that an error of a service in this block is about this field, unless the error names another."""
     try:
         yield
     except (CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
         named: str | None = getattr(error, "param", None)
-        raise ApiError(status_of(error) or 422, error.code, str(error), param=named or param) from None
+        raise ApiError(status_of(error) or 422, error.code, translated(error), param=named or param) from None

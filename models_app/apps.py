@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class ModelsAppConfig(AppConfig):
     name = "models_app"
-    verbose_name = "Models"
+    verbose_name = gettext_lazy("Models")
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell

@@ -1,4 +1,4 @@
-"""The doctor on models, and what /readyz asks of the base model: files against rows."""
+"""The doctor's checks of models and the check of the base model for /readyz: do the files match the rows?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models_app.models import TrainedModel
 
 
 def base_is_readable() -> None:
-    """Returns where new bots have something to start from; raises otherwise. Changes no row, hashes no weights."""
+    """Raise an error unless new bots have a model to start from. Changes no row and hashes no weights."""
     directory = _base_directory()
     checkpoint.describe(directory)
     with (directory / checkpoint.WEIGHTS).open("rb") as weights:
@@ -27,6 +27,7 @@ def base_is_readable() -> None:
 
 
 def base_model(report: Report) -> None:
+    """Check that the base model, and the one that the product ships, are complete."""
     base = TrainedModel.objects.filter(is_base=True).first()
     directory = _base_directory()
     try:
@@ -36,14 +37,14 @@ def base_model(report: Report) -> None:
             advice = "restore it: `git checkout checkpoints/base`, or train one with `manage.py train_base`"
         else:
             advice = integrity.advice_for(base)
-        report.problem(f"the base model cannot be used: {error}", advice)
+        report.problem(f"the base model can't be used: {error}", advice)
         return
-    report.ok(f"the base model in {directory} is whole ({loaded.sha256[:12]})")
+    report.ok(f"the base model in {directory} is intact ({loaded.sha256[:12]})")
     _shipped(report, base)
 
 
 def _shipped(report: Report, base: TrainedModel | None) -> None:
-    """What the product ships may be another version than the base model; it only has to be whole."""
+    """Check the shipped model, which may be another version than the base model."""
     source = registry.shipped_directory()
     if base is None or base.sha256 == registry.shipped_sha256():
         return
@@ -51,43 +52,43 @@ def _shipped(report: Report, base: TrainedModel | None) -> None:
         shipped = checkpoint.load(source)
     except CheckpointError as error:
         report.warning(
-            f"what the product ships cannot be read: {error}",
-            "restore it (`git checkout checkpoints/base`); until then the base model stays as it is",
+            f"the shipped base model can't be read: {error}",
+            "restore it (`git checkout checkpoints/base`); until then the base model stays the same",
         )
         return
-    report.ok(f"the product ships {shipped.sha256[:12]} in {source}; new bots start from {base}")
+    report.ok(f"the product ships {shipped.sha256[:12]} in {source}, but new bots start from {base}")
 
 
 def checkpoints(report: Report) -> None:
-    """Each row has its files, unchanged; each folder has its row."""
+    """Check that each row has its files, unchanged, and that each folder has its row."""
     models = list(TrainedModel.objects.select_related("owner"))
     wrong = 0
     for model in models:
         if trouble := integrity.trouble_of(model):
             wrong += 1
-            repair = partial(guards.make_again, model) if trouble.guard_can_be_made else None
+            repair = partial(guards.make_again, model) if trouble.guard_can_be_rebuilt else None
             report.problem(f"{model} ({model.pk}): {trouble.what}", trouble.advice, repair=repair)
         elif guards.state_of(model) is guards.State.TO_BE_MADE:
             wrong += 1
             report.warning(
-                f"{model} ({model.pk}): its copy guard is missing, and would be lost with the posts",
-                f"run `{REPAIR}`: it's made again from the posts",
+                f"{model} ({model.pk}): its copy guard is missing; if the posts are deleted, it can't be rebuilt",
+                f"run `{REPAIR}`: it rebuilds the guard from the posts",
                 repair=partial(guards.make_again, model),
             )
     if not wrong:
-        report.ok(f"the files of {counted(len(models), 'model')} are those that were registered")
+        report.ok(f"the files of {counted(len(models), 'model')} are intact")
     known = {registry.path_of(model).resolve() for model in models}
     for folder in _folders():
         if folder.resolve() in known:
             continue
         report.warning(
             f"{folder} belongs to no model ({_size(folder)})",
-            "if no training is just saving it: delete the folder, or restore the database that knows it",
+            "if no training is saving it right now, delete the folder, or restore the database that knows it",
         )
     for folder in _left_behind():
         report.warning(
-            f"{folder} was left behind by a save that was killed ({_size(folder)})",
-            "if no training is just saving it: delete the folder, if the one without .old, .new or .attempt is there",
+            f"{folder} was left behind by a killed process ({_size(folder)})",
+            "if no training is saving it right now and the folder without .old, .new or .attempt exists, delete it",
         )
 
 
@@ -97,7 +98,7 @@ def _base_directory() -> Path:
 
 
 def _folders() -> Iterator[Path]:
-    """The folders that hold a model of a person, or a version of the base model."""
+    """Yield the folders of people's models and of base model versions."""
     root = Path(settings.CHECKPOINTS_DIR)
     for place in [*sorted(root.glob("users/*")), root / registry.VERSIONS_DIRECTORY]:
         if place.is_dir():

@@ -1,4 +1,4 @@
-"""Models as files to take along. A format is one entry of FORMATS; none needs TensorFlow or holds anything of posts."""
+"""Models as files to download. Each format is an entry of FORMATS. None needs TensorFlow or contains posts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 from asgiref.sync import sync_to_async
+from django.utils import translation
 from django.utils.text import slugify
 from safetensors import safe_open
 
 from botfactory.words import counted
 from models_app import registry
 from models_app.ml import checkpoint
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.models import TrainedModel
 
 CARD: Final = "README.md"
@@ -30,7 +31,7 @@ _CHUNK: Final = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`write` puts the model into a file; the same model is the same bytes each time."""
+    """A file format. `write` writes a model to a file; the same model always gives the same bytes."""
 
     title: str
     hint: str
@@ -41,7 +42,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is there as a whole, on disk and not in memory, and is gone once it has been read."""
+    """A complete file on disk, which is deleted once it has been read."""
 
     name: str
     media_type: str
@@ -58,7 +59,7 @@ class Download:
 
 
 def download(model: TrainedModel, name: str) -> Download:
-    """The model in the format of that name; CheckpointError where its files are damaged."""
+    """Return the model in the format with this name. Raises CheckpointError if its files are damaged."""
     form = FORMATS[name]
     with ExitStack() as held:
         file = held.enter_context(tempfile.TemporaryFile())
@@ -67,13 +68,18 @@ def download(model: TrainedModel, name: str) -> Download:
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-        # Whoever reads it closes it.
+        # The reader closes it.
         held.pop_all()
     return Download(f"{slugify(model.name) or 'model'}{form.suffix}", form.media_type, size, digest, file)
 
 
 def card_of(model: TrainedModel) -> str:
-    """The model card: what it is, what it was trained with and how good it is, in Markdown."""
+    """Return the model card in English, as Markdown: the model's origin, settings and report card."""
+    with translation.override("en"):
+        return _card_of(model)
+
+
+def _card_of(model: TrainedModel) -> str:
     network, training = model.network, model.training
     facts = [
         (
@@ -100,14 +106,14 @@ def card_of(model: TrainedModel) -> str:
 
 
 def _report(model: TrainedModel) -> str:
-    """As the model's page shows it, without the copies: they are learned posts."""
+    """Return the report card as on the model's page, but without the copies, which are learned posts."""
 
     def share(value: float | None) -> str:
         return "–" if value is None else f"{value:.0%}"
 
     bits = (
-        f"{model.report['bits_per_character']:.3f} bits per character, where the base model has "
-        f"{model.report['base_bits_per_character']:.3f}; fewer are better."
+        f"{model.report['bits_per_character']:.3f} bits per character; the base model has "
+        f"{model.report['base_bits_per_character']:.3f}. Lower is better."
     )
     rows = [
         f"| {row['name']} | {share(row['bot'])} | {share(row['held_out'])} | {share(row['base'])} |"
@@ -124,12 +130,12 @@ def _table(title: str, rows: Any) -> str:
 
 
 def _line(value: object) -> str:
-    """In one line, and no markup of ours."""
+    """Return the value on one line, without Markdown syntax."""
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
 def _write_native(model: TrainedModel, out: IO[bytes]) -> None:
-    """What stands in CHECKPOINTS_DIR, but for the fingerprints of posts: it can be put there again."""
+    """Write the files of CHECKPOINTS_DIR, except the fingerprints of posts."""
     folder = _verified(model)
     with ZipFile(out, "w", ZIP_STORED) as archive:
         _put_text(archive, model, CARD, card_of(model))
@@ -139,7 +145,7 @@ def _write_native(model: TrainedModel, out: IO[bytes]) -> None:
 
 
 def _write_npz(model: TrainedModel, out: IO[bytes]) -> None:
-    """Each weight as an array, of the type that it is stored with; numpy.load also gives config.json, as bytes."""
+    """Write each weight as an array of its stored type. numpy.load also returns config.json, as bytes."""
     folder = _verified(model)
     with ZipFile(out, "w", ZIP_STORED) as archive, safe_open(folder / checkpoint.WEIGHTS, framework="numpy") as weights:
         _put_text(archive, model, CARD, card_of(model))
@@ -150,12 +156,15 @@ def _write_npz(model: TrainedModel, out: IO[bytes]) -> None:
 
 
 def _verified(model: TrainedModel) -> Path:
-    """The folder of the model, whose weights are those that were saved."""
+    """Return the model's folder after verifying its weights. Raises CheckpointError."""
     folder = registry.path_of(model)
     described = checkpoint.describe(folder)
     with (folder / checkpoint.WEIGHTS).open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != described["sha256"]:
-            raise CheckpointError(f"The weights in {folder} are not those that were saved; restore them from a backup.")
+            raise CheckpointError(
+                mark("The weights in %(folder)s have changed since they were saved. Restore the model from a backup."),
+                folder=folder,
+            )
     return folder
 
 
@@ -164,7 +173,7 @@ def _put_text(archive: ZipFile, model: TrainedModel, name: str, text: str) -> No
 
 
 def _entry(model: TrainedModel, name: str) -> ZipInfo:
-    """With the time at which the model was made, so that the file does not depend on when it is written."""
+    """Return an entry dated to the model's creation, so that the file doesn't depend on when it is written."""
     moment = model.created_at
     entry = ZipInfo(name, (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second))
     entry.external_attr = 0o644 << 16

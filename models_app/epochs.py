@@ -1,4 +1,4 @@
-"""The epochs of a training, out of its events, and how the API describes them and the training itself."""
+"""The epochs of a training, read from its events, and how the API describes trainings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from botfactory.jobs.models import JobEvent
 from botfactory.rest.schemas import Output, examples
 
 EPOCH = "epoch"
-#: An attempt goes on after so many epochs (`epochs`), and not after all that were recorded: the rest is lost.
+#: An attempt continues after `epochs` epochs. Later ones that were recorded are lost.
 RESUMED = "resumed"
 
 #: Describes any loss. The network predicts bytes; bits are given per character.
-LOSS: Final = "In nats a byte, end marks included: lower is better."
+LOSS: Final = "In nats per byte, including the ends of posts. Lower is better."
 
 
 class TrainingProgress(Output):
@@ -27,20 +27,20 @@ class TrainingProgress(Output):
     epochs: int | None = None
     step: int | None = None
     steps: int | None = None
-    loss: float | None = Field(None, description=f"Of this epoch so far. {LOSS}")
+    loss: float | None = Field(None, description=f"The loss of this epoch so far. {LOSS}")
 
 
 class Checkpoint(Output):
-    """An epoch, at the end of which the network was kept."""
+    """A finished epoch."""
 
     epoch: int
-    train_loss: float = Field(description=f"While it learned. {LOSS}")
-    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
-    bits_per_character: float = Field(description="Of posts that were held back.")
+    train_loss: float = Field(description=f"The training loss. {LOSS}")
+    val_loss: float = Field(description=f"The loss on held-out posts. {LOSS}")
+    bits_per_character: float = Field(description="On held-out posts; lower is better.")
     learning_rate: float
     seconds: float
-    best: bool = Field(description="Whether it was the best so far.")
-    samples: list[str] = Field(description="What the network wrote then.")
+    best: bool = Field(description="Whether it was the best epoch so far.")
+    samples: list[str] = Field(description="Sample posts that the network wrote after this epoch.")
     finished_at: datetime
 
     model_config = examples(
@@ -60,12 +60,12 @@ class Checkpoint(Output):
 
 class BestCheckpoint(Output):
     epoch: int
-    train_loss: float = Field(description=f"While it learned. {LOSS}")
-    val_loss: float = Field(description=f"On posts that were held back. {LOSS}")
+    train_loss: float = Field(description=f"The training loss. {LOSS}")
+    val_loss: float = Field(description=f"The loss on held-out posts. {LOSS}")
 
 
-def standing(events: Iterable[JobEvent]) -> list[JobEvent]:
-    """Return the epoch events that stand, in their order, given a job's events in theirs."""
+def valid(events: Iterable[JobEvent]) -> list[JobEvent]:
+    """Return the epoch events that count, in order. Later attempts replace epochs of earlier ones."""
     found: list[JobEvent] = []
     for event in events:
         if event.kind == RESUMED:
@@ -81,8 +81,8 @@ def checkpoint(event: JobEvent) -> Checkpoint:
 
 
 def best(events: Iterable[JobEvent]) -> BestCheckpoint | None:
-    """Return the best epoch of those that stand, given a job's events in their order."""
-    found = [event.payload for event in standing(events) if event.payload.get("best")]
+    """Return the best of the epochs that count, or None."""
+    found = [event.payload for event in valid(events) if event.payload.get("best")]
     if not found:
         return None
     newest = found[-1]
@@ -117,5 +117,5 @@ FINE_TUNE: Final = Description(
         "last_sequence": 4,
     },
 )
-#: How the API describes a training of the base model: without epochs.
+#: How the API describes a base training, which has no epochs.
 TRAIN_BASE: Final = Description(progress=TrainingProgress)

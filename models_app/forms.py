@@ -4,9 +4,11 @@ import re
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.listing import ListForm
-from botfactory.words import counted
+from botfactory.translation import grouped
 from models_app.ml.config import (
     DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
@@ -20,43 +22,49 @@ from models_app.models import TrainedModel
 
 
 class TrainForm(forms.Form):
-    """What a bot is to be made of: the model to start from, the epochs, a name."""
+    """The settings of a training: the starting model, the epochs and a name."""
 
-    start = forms.ChoiceField(label="Start from")
-    epochs = forms.IntegerField(min_value=MIN_EPOCHS, max_value=MAX_EPOCHS)
-    name = forms.CharField(max_length=80, required=False, label="Name of the bot")
-    # Blank: what fits the size of the corpus.
-    learning_rate = forms.FloatField(min_value=0.000001, max_value=1, required=False, label="Learning rate")
-    batch_size = forms.IntegerField(min_value=1, max_value=4096, required=False, label="Batch size")
-    sequence_length = forms.IntegerField(min_value=1, max_value=1024, required=False, label="Sequence length")
-    dropout = forms.FloatField(min_value=0, max_value=0.9, required=False, label="Dropout")
-    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label="Seed")
+    start = forms.ChoiceField(label=gettext_lazy("Start from"))
+    epochs = forms.IntegerField(min_value=MIN_EPOCHS, max_value=MAX_EPOCHS, label=gettext_lazy("Epochs"))
+    name = forms.CharField(max_length=80, required=False, label=gettext_lazy("Name of the bot"))
+    # A blank field uses the value that fits the size of the corpus.
+    learning_rate = forms.FloatField(
+        min_value=0.000001, max_value=1, required=False, label=gettext_lazy("Learning rate")
+    )
+    batch_size = forms.IntegerField(min_value=1, max_value=4096, required=False, label=gettext_lazy("Batch size"))
+    sequence_length = forms.IntegerField(
+        min_value=1, max_value=1024, required=False, label=gettext_lazy("Sequence length")
+    )
+    dropout = forms.FloatField(min_value=0, max_value=0.9, required=False, label=gettext_lazy("Dropout"))
+    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label=gettext_lazy("Seed"))
 
     def __init__(self, *args: Any, bases: list[TrainedModel], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bases = {str(model.pk): model for model in bases}
         start = self.fields["start"]
         assert isinstance(start, forms.ChoiceField)
-        start.choices = [(key, "The base model" if model.is_base else model.name) for key, model in self._bases.items()]
+        start.choices = [
+            (key, _("The base model") if model.is_base else model.name) for key, model in self._bases.items()
+        ]
 
     def chosen_start(self) -> TrainedModel:
         return self._bases[self.cleaned_data["start"]]
 
     def settings(self) -> dict[str, Any]:
-        """What the person has set for themselves."""
+        """Return the values that the person has set."""
         names = ("learning_rate", "batch_size", "sequence_length", "dropout")
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
 
 
 class OnUnlessUnchecked(forms.CheckboxInput):
-    """A box for what protects people: only a page that shows it and sends "false" beside it can leave it unchecked."""
+    """A checkbox for a protection. It counts as checked unless the page sends the field unchecked ("false")."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> bool:
         return bool(super().value_from_datadict(data, files, name)) if name in data else True
 
 
 class BannedField(forms.CharField):
-    """Words and phrases, parted by commas or lines."""
+    """Words and phrases, separated by commas or line breaks."""
 
     widget = forms.Textarea
 
@@ -65,28 +73,40 @@ class BannedField(forms.CharField):
         banned = tuple(dict.fromkeys(entry for entry in entries if entry))
         if len(banned) > MAX_BANNED:
             raise forms.ValidationError(
-                f"These are {counted(len(banned), 'word')}; at most {MAX_BANNED} can be banned."
+                ngettext(
+                    "You can ban at most %(most)s words, but this is %(count)s.",
+                    "You can ban at most %(most)s words, but these are %(count)s.",
+                    len(banned),
+                )
+                % {"most": MAX_BANNED, "count": grouped(len(banned))}
             )
         if too_long := next((entry for entry in banned if len(entry) > LONGEST_BANNED), None):
-            raise forms.ValidationError(f"“{too_long[:20]}…” has more than {LONGEST_BANNED} characters.")
+            message = _("“%(beginning)s…” is too long. A banned word or phrase can have %(most)s characters.")
+            raise forms.ValidationError(message % {"beginning": too_long[:20], "most": LONGEST_BANNED})
         return banned
 
 
 class GenerateForm(forms.Form):
-    """How posts are written; blanks take what SamplingConfig takes."""
+    """The settings for new posts; blank fields use the defaults of SamplingConfig."""
 
-    count = forms.IntegerField(min_value=1, max_value=100, initial=10, label="How many")
-    temperature = forms.FloatField(min_value=0, max_value=2, initial=DEFAULT_TEMPERATURE)
-    top_k = forms.IntegerField(min_value=0, max_value=MAX_TOP_K, initial=0, required=False, label="Top k (0: all)")
-    prompt = forms.CharField(max_length=280, required=False, strip=False, label="Begins with")
-    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label="Top p")
-    max_characters = forms.IntegerField(min_value=1, max_value=4000, initial=280, required=False, label="Longest post")
-    banned = BannedField(required=False, label="Banned words")
-    seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, required=False, label="Seed (blank: by chance)")
-    copy_guard = forms.BooleanField(
-        widget=OnUnlessUnchecked, initial=True, required=False, label="Refuse copies of learned posts"
+    count = forms.IntegerField(min_value=1, max_value=100, initial=10, label=gettext_lazy("How many"))
+    temperature = forms.FloatField(
+        min_value=0, max_value=2, initial=DEFAULT_TEMPERATURE, label=gettext_lazy("Temperature")
     )
-    mask_mentions = forms.BooleanField(widget=OnUnlessUnchecked, initial=True, required=False, label="Hide @names")
+    top_k = forms.IntegerField(min_value=0, max_value=MAX_TOP_K, initial=0, required=False, label=gettext_lazy("Top k"))
+    prompt = forms.CharField(max_length=280, required=False, strip=False, label=gettext_lazy("Begins with"))
+    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label=gettext_lazy("Top p"))
+    max_characters = forms.IntegerField(
+        min_value=1, max_value=4000, initial=280, required=False, label=gettext_lazy("Longest post")
+    )
+    banned = BannedField(required=False, label=gettext_lazy("Banned words"))
+    seed = forms.IntegerField(min_value=0, max_value=2**32 - 1, required=False, label=gettext_lazy("Seed"))
+    copy_guard = forms.BooleanField(
+        widget=OnUnlessUnchecked, initial=True, required=False, label=gettext_lazy("Reject copies of learned posts")
+    )
+    mask_mentions = forms.BooleanField(
+        widget=OnUnlessUnchecked, initial=True, required=False, label=gettext_lazy("Hide @names")
+    )
 
     def sampling(self) -> SamplingConfig:
         data = self.cleaned_data
@@ -105,27 +125,30 @@ class GenerateForm(forms.Form):
 
 
 class RenameForm(forms.Form):
-    name = forms.CharField(max_length=80)
+    name = forms.CharField(max_length=80, label=gettext_lazy("Name"))
 
 
 class ShareForm(forms.Form):
-    """Who can find a bot."""
+    """Choose who can find a bot."""
 
     MEANINGS: Final = {
         TrainedModel.Visibility.PRIVATE: (
-            "Private",
-            "Only you. What was a link before opens nothing.",
-            "only you find it now.",
+            gettext_lazy("Private"),
+            gettext_lazy("Only you. Links you shared stop working."),
+            gettext_lazy("%(name)s is private. Only you can find it."),
         ),
         TrainedModel.Visibility.UNLISTED: (
-            "By link",
-            "Whoever has the link may look at it, and let it write when signed in. You can renew the link at any time.",
-            "whoever has the link finds it now.",
+            gettext_lazy("By link"),
+            gettext_lazy(
+                "Anyone who has the link can see the bot, and write with it after signing in. You can renew the link "
+                "at any time."
+            ),
+            gettext_lazy("%(name)s is shared by link. Anyone who has the link can find it."),
         ),
         TrainedModel.Visibility.PUBLIC: (
-            "In the gallery",
-            "Everybody here finds it, and may let it write when signed in.",
-            "it is in the gallery now.",
+            gettext_lazy("In the gallery"),
+            gettext_lazy("Everybody here can find the bot, and write with it after signing in."),
+            gettext_lazy("%(name)s is in the gallery."),
         ),
     }
 
@@ -136,26 +159,32 @@ class ShareForm(forms.Form):
         self.initial["visibility"] = model.visibility
         field = self.fields["visibility"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(value, words[0]) for value, words in self.MEANINGS.items()]
+        field.choices = [(value, name) for value, (name, *_rest) in self.MEANINGS.items()]
 
     def choices(self) -> list[dict[str, str]]:
-        """For each choice what it is called, and what it means."""
-        return [{"value": str(value), "name": name, "hint": hint} for value, (name, hint, _) in self.MEANINGS.items()]
+        """Return each choice with its name and its meaning."""
+        return [
+            {"value": str(value), "name": str(name), "hint": str(hint)}
+            for value, (name, hint, _outcome) in self.MEANINGS.items()
+        ]
 
-    def outcome(self) -> str:
-        return self.MEANINGS[TrainedModel.Visibility(self.cleaned_data["visibility"])][2]
+    def outcome(self, name: str) -> str:
+        """Return a sentence that says who can find the bot of this name now."""
+        return self.MEANINGS[TrainedModel.Visibility(self.cleaned_data["visibility"])][2] % {"name": name}
 
 
 class GalleryForm(ListForm):
-    """What is looked for in the gallery."""
+    """The search of the gallery."""
 
-    q = forms.CharField(max_length=200, required=False, label="Name or account")
+    q = forms.CharField(max_length=200, required=False, label=gettext_lazy("Name or account"))
 
 
 class BotsForm(ListForm):
-    """Which bots the list shows."""
+    """The search of the list of bots."""
 
-    q = forms.CharField(max_length=200, required=False, label="Name")
+    q = forms.CharField(max_length=200, required=False, label=gettext_lazy("Name"))
     state = forms.ChoiceField(
-        choices=[("", "All bots"), *TrainedModel.Visibility.choices], required=False, label="Who can find it"
+        choices=[("", gettext_lazy("All bots")), *TrainedModel.Visibility.choices],
+        required=False,
+        label=gettext_lazy("Who can find it"),
     )

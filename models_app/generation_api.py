@@ -1,4 +1,4 @@
-"""What models write: asked for at once or as a stream, and read again under `/generations`."""
+"""Posts that models write: at once or as a stream, and again under `/generations`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ router = Router(tags=["generations"])
 
 
 class GenerateIn(Input):
-    """How posts are written. The same seed and settings give the same posts."""
+    """The settings for new posts. The same seed and settings give the same posts."""
 
     n: int = Field(
         10,
         ge=1,
         le=100,
         strict=True,
-        description=f"How many. n times max_characters can be {MAX_CHARACTERS:,} at most. With temperature 0 or top_k "
-        "1 all posts would be the same, so one is written.",
+        description=f"The number of posts. n times max_characters can be at most {MAX_CHARACTERS:,}. With temperature "
+        "0 or top_k 1, every post is the same, so you get one.",
     )
     temperature: float = Field(
         DEFAULT_TEMPERATURE,
@@ -46,16 +46,26 @@ class GenerateIn(Input):
         description=f"{DEFAULT_TEMPERATURE} sounds most like the real posts. Lower is repetitive; higher is wilder, "
         "with typos.",
     )
-    top_k: int = Field(0, ge=0, le=MAX_TOP_K, strict=True, description="Draw among the k likeliest only; 0: all.")
-    top_p: float = Field(1.0, gt=0, le=1, strict=True, description="Of these, the likeliest of this probability.")
-    prompt: Text = Field("", max_length=280, description="How each post begins.")
-    seed: int | None = Field(None, ge=0, le=2**32 - 1, strict=True, description="Null: by chance, and told.")
-    max_characters: int = Field(280, ge=1, le=4000, strict=True, description="Of a post, the prompt included.")
-    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED, json_schema_extra=VISIBLE)]] = Field(
-        default=[], max_length=MAX_BANNED, description="Words and phrases that no post holds."
+    top_k: int = Field(
+        0, ge=0, le=MAX_TOP_K, strict=True, description="Choose only among the k most likely characters; 0 means all."
     )
-    copy_guard: bool = Field(True, strict=True, description="No post is too close to one that was learned.")
-    mask_mentions: bool = Field(True, strict=True, description="No post names anybody by @name.")
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        strict=True,
+        description="Of these, choose only among the most likely ones with this total probability.",
+    )
+    prompt: Text = Field("", max_length=280, description="How each post begins.")
+    seed: int | None = Field(
+        None, ge=0, le=2**32 - 1, strict=True, description="Null: a random one, which the answer contains."
+    )
+    max_characters: int = Field(280, ge=1, le=4000, strict=True, description="The longest post, including the prompt.")
+    banned: list[Annotated[Text, Field(min_length=1, max_length=LONGEST_BANNED, json_schema_extra=VISIBLE)]] = Field(
+        default=[], max_length=MAX_BANNED, description="Words and phrases that no post may contain."
+    )
+    copy_guard: bool = Field(True, strict=True, description="Reject posts that are too close to a learned one.")
+    mask_mentions: bool = Field(True, strict=True, description="Replace @names in posts by @…")
 
     model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Input.model_config)
 
@@ -65,7 +75,7 @@ class GenerateIn(Input):
         try:
             return SamplingConfig(**values, count=self.n, banned=tuple(banned))
         except ValueError as error:
-            # What the fields cannot say: a banned word of nothing but space.
+            # The fields can't check everything, such as a banned word that is only spaces.
             raise bad_value("banned", str(error)) from None
 
 
@@ -74,15 +84,16 @@ class GenerationOut(Output):
 
     id: uuid.UUID
     model: uuid.UUID
-    label: str = Field(description="Show it wherever you show the posts.")
+    label: str = Field(description="The label to show wherever you show the posts.")
     posts: list[str]
-    missing: int = Field(description="How many fewer these are than were asked for, or could be had.")
-    note: str | None = Field(description="Why one post was written though you asked for more: all would be the same.")
-    refused: dict[str, int | None] = Field(
-        description="How many more were drawn and refused, by reason. copies is null where nothing was there to "
-        "compare with."
+    missing: int = Field(description="How many of the requested posts are missing.")
+    note: str | None = Field(
+        description="Why you get only one post although you asked for more: all would be the same."
     )
-    settings: dict[str, Any] = Field(description="How they were asked for, with the seed.")
+    refused: dict[str, int | None] = Field(
+        description="The number of rejected drafts by reason. `copies` is null if there was nothing to compare with."
+    )
+    settings: dict[str, Any] = Field(description="The settings used, including the seed.")
     seconds: float
     created_at: datetime
 
@@ -114,7 +125,7 @@ class GenerationOut(Output):
 
 
 def told_generation(generation: Generation) -> GenerationOut:
-    """The posts as the API shows them."""
+    """Return the generation as the API shows it."""
     settings = dict(generation.sampling)
     return GenerationOut(
         id=generation.pk,
@@ -131,17 +142,17 @@ def told_generation(generation: Generation) -> GenerationOut:
 
 
 class PostOut(Output):
-    """A post that has just been written, in a stream."""
+    """A post in a stream, which has just been written."""
 
     post: str
-    label: str = Field(description="Show it wherever you show the post.")
+    label: str = Field(description="The label to show wherever you show the post.")
 
 
 class GenerateQuery(Input):
     stream: Literal["0", "1"] = Field(
         "0",
-        description="1: server-sent events, a `post` as each is written, then the `generation` with all of them. With "
-        "the header `Accept: application/x-ndjson` the same comes as one JSON object a line.",
+        description="1: server-sent events: a `post` for each post, then a `generation` with all of them. With the "
+        "header `Accept: application/x-ndjson`, the stream has the same content as one JSON object per line.",
     )
 
 
@@ -169,7 +180,7 @@ STREAM: Final[dict[str, Any]] = {
 def written(
     request: HttpRequest, model: TrainedModel, body: GenerateIn, query: GenerateQuery
 ) -> GenerationOut | StreamingHttpResponse:
-    """What the model writes for who asks: all of it, or a stream of posts."""
+    """Write posts for the person; answer with all of them, or with a stream."""
     owner, sampling = person(request), body.sampling()
     form = _form(request, query)
     with about("prompt"):
@@ -204,20 +215,20 @@ def _stream(
 
 
 class GenerationFilters(PageQuery):
-    model: uuid.UUID | None = Field(None, description="Only what this model wrote.")
+    model: uuid.UUID | None = Field(None, description="Only posts by this model.")
 
 
-@router.get("", response=Page[GenerationOut], summary="List what models wrote for you")
+@router.get("", response=Page[GenerationOut], summary="List generations")
 def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> PageDict:
-    """What models wrote for you, the newest first; of one model, if asked."""
+    """List the posts that models wrote for you, newest first."""
     own = services.generations_for_user(person(request))
     rows = own if query.model is None else own.filter(model=query.model)
     return page_of(rows, query, lambda found: map(told_generation, found), among=own)
 
 
-@router.get("/{uuid:generation_id}", response=GenerationOut, summary="Get what a model wrote")
+@router.get("/{uuid:generation_id}", response=GenerationOut, summary="Get a generation")
 def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> GenerationOut:
-    """Posts that a model wrote for you once."""
+    """Get posts that a model wrote for you."""
     try:
         return told_generation(services.generation_for_user(person(request), generation_id))
     except Generation.DoesNotExist:

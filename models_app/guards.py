@@ -13,7 +13,7 @@ from threading import Lock
 
 from botfactory.words import counted
 from models_app import registry
-from models_app.ml.errors import LearningError
+from models_app.ml.errors import LearningError, mark
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
@@ -46,9 +46,12 @@ class GuardLost(LearningError):
 
     def __init__(self, model: TrainedModel) -> None:
         super().__init__(
-            f"{model.name} can't write: the file that keeps it from copying the posts that it learned "
-            f"({FINGERPRINTS}) is missing, and the posts are deleted. Ask the administrator to restore the "
-            "file from a backup, or train a new bot."
+            mark(
+                "%(name)s can’t write: its copy protection (the file %(file)s) is missing, and the posts that it "
+                "learned are deleted. Ask the administrator to restore the file from a backup, or train a new bot."
+            ),
+            name=model.name,
+            file=FINGERPRINTS,
         )
 
 
@@ -155,9 +158,9 @@ def _keep(model: TrainedModel, guard: CopyGuard) -> None:
             guard.save(staged)
             staged.replace(path / FINGERPRINTS)
     except OSError as error:
-        logger.warning("the copy guard of %s (%s) cannot be kept: %s", model, model.pk, error)
+        logger.warning("the copy guard of %s (%s) can't be saved: %s", model, model.pk, error)
     else:
-        logger.info("the copy guard of %s (%s) was made again", model, model.pk)
+        logger.info("the copy guard of %s (%s) was rebuilt", model, model.pk)
 
 
 def make_again(model: TrainedModel) -> str:
@@ -173,8 +176,8 @@ def make_again(model: TrainedModel) -> str:
     guard = guard_of(model)
     assert guard is not None
     if not path.exists():
-        raise OSError(f"{path} cannot be written")
-    return f"made again from {counted(len(guard), 'post')}"
+        raise OSError(f"{path} can't be written")
+    return f"rebuilt from {counted(len(guard), 'post')}"
 
 
 def guard_of_version(corpus: Corpus | None, start: TrainedModel | None) -> CopyGuard | None:

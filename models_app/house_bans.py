@@ -1,4 +1,4 @@
-"""What no bot of this installation may write, whoever asks and whatever the bot: the administrator's list."""
+"""The administrator's list of phrases that no bot of this installation may write."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from models_app.ml.sampling.banned_words import HouseBanList, house_ban_list
 
 
 def house_bans() -> HouseBanList:
-    """Return the list that holds now."""
+    """Return the current list."""
     return house_ban_list(house_rules().banned_phrases)

@@ -1,11 +1,14 @@
-"""Whether the files of a model are those that were registered: present, readable, unchanged."""
+"""Checks the files of a model: present, readable, unchanged since they were registered."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from botfactory.ops.checks import REPAIR
+from botfactory.translation import translated
 from models_app import guards, registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
@@ -17,57 +20,62 @@ from models_app.models import TrainedModel
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with the files of a model, and what to do about it."""
+    """A problem with the files of a model, and what to do about it."""
 
     what: str
     advice: str
-    #: It is the copy guard's file alone, and the posts are here.
-    guard_can_be_made: bool = False
+    #: Only the copy guard is damaged, and the posts to rebuild it exist.
+    guard_can_be_rebuilt: bool = False
 
 
 def trouble_of(model: TrainedModel) -> Trouble | None:
-    """The weights are hashed anew; None where everything is as it was registered."""
+    """Hash the weights again; return what is wrong, or None if nothing is."""
     path = registry.path_of(model)
     advice = advice_for(model)
     if not path.is_dir():
-        return Trouble(f"its folder is missing: {path}", advice)
+        return Trouble(_("its folder is missing: %(path)s") % {"path": path}, advice)
     try:
         described = str(checkpoint.describe(path).get("sha256"))
         with (path / checkpoint.WEIGHTS).open("rb") as weights:
             found = hashlib.file_digest(weights, "sha256").hexdigest()
     except (CheckpointError, OSError) as error:
-        return Trouble(f"its files cannot be read: {error}", advice)
+        return Trouble(_("its files can’t be read: %(reason)s") % {"reason": translated(error)}, advice)
     if found != described:
-        return Trouble(f"its weights have changed: they are {found[:12]}, and {described[:12]} was saved", advice)
+        what = _("its weights have changed since they were saved: %(found)s instead of %(expected)s")
+        return Trouble(what % {"found": found[:12], "expected": described[:12]}, advice)
     if found != model.sha256:
-        return Trouble(f"its files are another model's: {found[:12]}, and {model.sha256[:12]} was registered", advice)
+        what = _("its files belong to another model: %(found)s instead of %(expected)s")
+        return Trouble(what % {"found": found[:12], "expected": model.sha256[:12]}, advice)
     return _guard_trouble(model)
 
 
 def _guard_trouble(model: TrainedModel) -> Trouble | None:
-    """A guard that is missing is no trouble while the posts are here: it is made again when it is needed."""
+    """Return a problem of the copy guard. A missing one is no problem if it can be rebuilt from the posts."""
     file = registry.path_of(model) / FINGERPRINTS
     state = guards.state_of(model)
+    advice = _("restore the file from your backup, or have its owner train a new bot")
     if state is guards.State.LOST:
-        return Trouble(
-            f"its copy guard is missing and so are the posts to make it again, so it doesn't write: {file}",
-            "restore the file from your backup, or have its owner train a new bot",
-        )
+        what = _("it can’t write: its copy guard is missing, and the posts to rebuild it are deleted: %(file)s")
+        return Trouble(what % {"file": file}, advice)
     if state is guards.State.KEPT:
         try:
             CopyGuard.load(file)
         except CheckpointError as error:
-            what = f"its copy guard can't be read, so it doesn't write: {error}"
+            what = _("it can’t write: its copy guard can’t be read: %(reason)s") % {"reason": translated(error)}
             if guards.state_without_file(model) is guards.State.TO_BE_MADE and isinstance(error.__cause__, StateError):
-                return Trouble(what, f"run `{REPAIR}`: it's made again from the posts", guard_can_be_made=True)
-            return Trouble(what, "restore the file from your backup, or have its owner train a new bot")
+                repair = _("run `%(command)s`, which rebuilds the guard from the posts") % {"command": REPAIR}
+                return Trouble(what, repair, guard_can_be_rebuilt=True)
+            return Trouble(what, advice)
     return None
 
 
 def advice_for(model: TrainedModel) -> str:
+    """Return what to do about damaged files of the model."""
     path = registry.path_of(model)
     if model.owner_id is None and model.sha256 == registry.shipped_sha256():
-        return f"delete the folder {path}: it is copied again from {registry.shipped_directory()}"
+        advice = _("delete the folder %(path)s; it is then copied again from %(source)s")
+        return advice % {"path": path, "source": registry.shipped_directory()}
     if model.is_base:
-        return f"restore {path} from your backup, or make another one the base model (Admin, Base models)"
-    return f"restore {path} from your backup, or delete the model in the administration"
+        advice = _("restore %(path)s from your backup, or make another model the base model (Admin, Base models)")
+        return advice % {"path": path}
+    return _("restore %(path)s from your backup, or delete the model in the administration") % {"path": path}

@@ -1,7 +1,7 @@
-"""How fast trainings go: measured by the process that waits for them, and told for what the machine has to do now.
+"""The speed of trainings: measured by the process that waits for them, adjusted to the current load of the machine.
 
-What is measured is what a core does in a second, which hardly depends on what else runs. How many cores a training
-will have does; that is reckoned from the load of the machine (`cores_left`).
+The measured value is the speed of one core, which hardly depends on other load. The number of cores that a training
+gets does depend on it; `cores_left` estimates that from the load.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from botfactory.jobs.states import HELD
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import TrainedModel, TrainingMachine
 
-#: Before anything has been measured: what two cores do, 13,300 to 31,000 (docs/benchmarks.md), in characters a second.
+#: The assumed speed before any measurement, in characters per second. Two cores reach 13,300 to 31,000
+#: (docs/benchmarks.md).
 TYPICAL_SPEED: Final = 16_000.0
-#: How many of the last trainings say how fast they go here.
+#: The number of recent trainings to judge the speed by.
 LAST: Final = 5
-#: The load is a mean over the last minute, in which what is older counts less and less.
+#: The load is an exponentially weighted mean over about this many seconds.
 MINUTE: Final = 60.0
-#: No training gets less than this, whatever the load says, which also counts processes that wait for a disk.
+#: The least that a training gets. The load also counts processes that wait for a disk.
 MIN_CORES: Final = 0.25
 FORGOTTEN: Final = timedelta(days=90)
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -41,8 +42,11 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a training would go now: characters a second, how many times longer all takes than without other work, and
-    whether its graphs wait for it already."""
+    """How fast a training would be now.
+
+    speed: characters per second; slowdown: how many times longer everything takes than on an idle machine;
+    is_prepared: whether its graphs are already built.
+    """
 
     speed: float
     slowdown: float
@@ -51,30 +55,31 @@ class Pace:
 
 @cache
 def this_machine() -> str:
-    """The same for all containers of a machine, where their names differ but the load is one."""
+    """Return an id of this machine, which its containers share, like its load."""
     with suppress(OSError):
         return _BOOT.read_text().strip()[:64]
     return platform.node()[:64]
 
 
 def cores_left(*, wanted: float, cores: float, others: float, weight: float) -> float:
-    """How many of the machine's cores a training gets that could use `wanted`, while `others` more are wanted.
+    """Return the number of cores that a training gets if it could use `wanted` and other work wants `others`.
 
-    What the others leave, or its fair share, whichever is more: `weight` is that of its process beside one of theirs.
+    That is what the others leave or its fair share, whichever is more. `weight`: the weight of its process relative to
+    one of theirs.
     """
     fair = cores * wanted * weight / (wanted * weight + others)
     return max(MIN_CORES, min(wanted, max(cores - others, fair)))
 
 
 def load() -> float:
-    """How many processes wanted to run, as a mean over the last minute; 0 where nobody knows."""
+    """Return the mean number of processes that wanted to run in the last minute, or 0 if that is unknown."""
     with suppress(OSError, AttributeError):
         return os.getloadavg()[0]
     return 0.0
 
 
 def note(measured: Measured) -> TrainingMachine:
-    """This machine has measured so much, in this process, which trains next."""
+    """Store what this process, which trains next, has measured on this machine."""
     host = platform.node()[:255]
     mine = min(measured.cores_used, time.process_time() / MINUTE)
     others = max(0.0, load() - mine - _of_trainings(host, measured.cores_used))
@@ -89,21 +94,21 @@ def note(measured: Measured) -> TrainingMachine:
         "measured_at": timezone.now(),
     }
     machine, _ = TrainingMachine.objects.update_or_create(machine=this_machine(), defaults=values)
-    # Of before the machine was started again, or of machines that are gone.
+    # Rows from before the machine was restarted, or of machines that no longer exist.
     gone = Q(host=host) | Q(measured_at__lt=timezone.now() - FORGOTTEN)
     TrainingMachine.objects.filter(gone).exclude(pk=machine.pk).delete()
     return machine
 
 
 def pace() -> Pace:
-    """How a training would go that began now: by the last ones that ended here, or else by what was measured."""
+    """Return how fast a training would be now, judging by recent trainings, or else by the measurement."""
     machine = TrainingMachine.objects.order_by("-measured_at").first()
     recent = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
     ended = list(recent.values_list("characters_per_second", "cores_used")[:LAST])
     if machine is None:
         return Pace(median([speed or 0.0 for speed, _ in ended]) if ended else TYPICAL_SPEED, 1.0, False)
     got = _cores_now(machine)
-    # Those of earlier versions say nothing of the cores that they had.
+    # Trainings of early versions didn't store their cores.
     speeds = [(speed or 0.0) / cores * got if cores else speed or 0.0 for speed, cores in ended]
     return Pace(median(speeds) if speeds else machine.speed * got, machine.cores_used / got, True)
 
@@ -121,22 +126,22 @@ def _cores_now(machine: TrainingMachine) -> float:
 
 
 def _weight(machine: TrainingMachine) -> float:
-    """What a training's process counts beside one of others: as measured, where that was in their way, else as told."""
+    """Return the weight of a training's process: measured if it had competition, otherwise from its nice value."""
     had, used, cores, others = machine.cores_had, machine.cores_used, machine.cores, machine.others
     if had > cores - others and had < 0.9 * used:
-        # `cores_left` the other way round.
+        # The inverse of `cores_left`.
         return min(3.0, max(0.1, had * others / (used * (cores - had))))
     return float(1.25 ** min(0, os.getpriority(os.PRIO_PROCESS, 0) - machine.nice))
 
 
 def _beside(host: str) -> int:
-    """How many trainings would go on beside one that is queued now: one of those of the worker ends before."""
+    """Return the number of trainings that would run beside one queued now. One of the worker's own ends first."""
     running = Job.objects.filter(state__in=HELD, kind="fine_tune", worker__startswith=f"{host}:")
     return max(0, running.filter(at_terminal=False).count() - 1) + running.filter(at_terminal=True).count()
 
 
 def _of_trainings(host: str, cores_used: float) -> float:
-    """What jobs that train add to the load of the last minute: they will not run when the next one does."""
+    """Return how much trainings add to the load of the last minute. They won't run when the next one does."""
     now = timezone.now()
     jobs = Job.objects.filter(queue=kind_of("fine_tune").queue, worker__startswith=f"{host}:", claimed_at__isnull=False)
     recent = jobs.filter(Q(state__in=HELD) | Q(finished_at__gte=now - timedelta(minutes=5)))
@@ -148,5 +153,5 @@ def _of_trainings(host: str, cores_used: float) -> float:
 
 
 def _left(now: datetime, then: datetime | None) -> float:
-    """The weight, of 1, that all before `then` has in a mean over the last minute; 1 for now."""
+    """Return the weight of everything before `then` in the mean over the last minute: 0 to 1."""
     return 1.0 if then is None else math.exp(-max(0.0, (now - then).total_seconds()) / MINUTE)

@@ -1,4 +1,4 @@
-"""The models that learned from corpora, and those that go on from them: counted and deleted with what they wrote."""
+"""Counts and deletes the models that learned from corpora, and the models that started from those."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models_app.models import Generation, TrainedModel
 
 
 def models_of(corpora: Sequence[uuid.UUID]) -> list[TrainedModel]:
-    """Those that learned from one of the corpora and all their descendants, the youngest first."""
+    """Return the models that learned from one of the corpora, and all their descendants, newest first."""
     found: dict[uuid.UUID, TrainedModel] = {}
     generation = list(TrainedModel.objects.filter(corpus__in=corpora))
     while generation:
@@ -21,12 +21,13 @@ def models_of(corpora: Sequence[uuid.UUID]) -> list[TrainedModel]:
 
 
 def count(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
+    """Return the number of models and of generations that `delete` would delete."""
     models = models_of(corpora)
     return {"bots": len(models), "outputs": Generation.objects.filter(model__in=models).count()}
 
 
 def delete(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
-    """The models are gone with their files and all that they wrote, also one that had been made the base model."""
+    """Delete the models with their files and everything that they wrote, even a current base model."""
     counts = count(corpora)
     for model in models_of(corpora):
         if model.is_base:

@@ -7,41 +7,44 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.jobs.models import Job
-from botfactory.words import counted
+from botfactory.translation import grouped
+from models_app import refusals
 from models_app.ml import config
 from models_app.ml.sampling.outcome import Refused
 from tweets.models import Corpus
 
 
 class TrainedModel(models.Model):
-    """A network with its weights under CHECKPOINTS_DIR: a version of the base model, or what a person trained."""
+    """A network with its weights under CHECKPOINTS_DIR: a version of the base model, or a bot that a person trained."""
 
     class Origin(models.TextChoices):
-        """How a version of the base model came here. What a person trained has none, also while it is the base."""
+        """How a version of the base model was added. A person's bot has none, even while it is the base model."""
 
-        SHIPPED = "shipped", "Shipped with the product"
-        UPLOADED = "uploaded", "Uploaded"
-        TRAINED = "trained", "Trained here"
+        SHIPPED = "shipped", gettext_lazy("Shipped with the product")
+        UPLOADED = "uploaded", gettext_lazy("Uploaded")
+        TRAINED = "trained", gettext_lazy("Trained here")
 
     class Visibility(models.TextChoices):
-        """Who can find it beside its owner; sharing.py says what they may."""
+        """Who can find it besides its owner; `sharing.rights` decides what they may do."""
 
-        PRIVATE = "private", "Private"
-        UNLISTED = "unlisted", "By link"
-        PUBLIC = "public", "In the gallery"
+        PRIVATE = "private", gettext_lazy("Private")
+        UNLISTED = "unlisted", gettext_lazy("By link")
+        PUBLIC = "public", gettext_lazy("In the gallery")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Nobody owns the models that come with the installation.
+    # None for versions of the base model.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trained_models", null=True, blank=True
     )
     name = models.CharField(max_length=80)
-    is_base = models.BooleanField(default=False, verbose_name="base model")
+    is_base = models.BooleanField(default=False, verbose_name=gettext_lazy("base model"))
     origin = models.CharField(max_length=16, choices=Origin.choices, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
-    # What it learned from, and what it was before. The names outlive the rows.
+    # The model that it started from, and the posts that it learned. The names outlive the rows.
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     parent_name = models.CharField(max_length=170, blank=True)
     corpus = models.ForeignKey(Corpus, on_delete=models.SET_NULL, null=True, blank=True, related_name="trained_models")
@@ -58,16 +61,16 @@ class TrainedModel(models.Model):
     best_epoch = models.PositiveIntegerField(null=True, blank=True)
     bits_per_character = models.FloatField(null=True, blank=True)
     # A ReportCard (ml/evaluation/report_card.py), empty if there is none. Each copy's `post` is the learned Post's key.
-    report = models.JSONField(default=dict, blank=True, verbose_name="report card")
+    report = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("report card"))
     seconds = models.FloatField(null=True, blank=True)
     characters_per_second = models.FloatField(null=True, blank=True)
-    # How many cores it had for that, on average; None where that is not known or says nothing, as on a GPU.
+    # The mean number of cores that it had; None if that is unknown or irrelevant, as on a GPU.
     cores_used = models.FloatField(null=True, blank=True, editable=False)
-    # Of its files, as they were written: what counts against its owner's limit.
+    # The size of its files when they were written, which counts against its owner's limit.
     stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     visibility = models.CharField(max_length=16, choices=Visibility.choices, default=Visibility.PRIVATE, db_index=True)
-    # The end of the address by which an unlisted one is found; of no other.
+    # The last part of the address of an unlisted model; None for others.
     link = models.CharField(max_length=43, null=True, unique=True, editable=False)  # noqa: DJ001
 
     class Meta:
@@ -86,7 +89,7 @@ class TrainedModel(models.Model):
         return reverse("model", args=[self.pk])
 
     def get_shared_url(self) -> str:
-        """The page that others see; "" where it is private."""
+        """Return the address of the page that others see, or "" for a private model."""
         from django.urls import reverse
 
         if self.visibility == self.Visibility.UNLISTED:
@@ -95,17 +98,17 @@ class TrainedModel(models.Model):
 
     @property
     def report_rows(self) -> list[dict[str, Any]]:
-        """The shares of the report card, each with its name and what it says."""
+        """Return the shares of the report card, each with a name and an explanation."""
         rows = [
-            ("novelty", "new posts", "no copies of a learned post"),
-            ("voice", "the person’s voice", "taken for the person’s by a classifier of spelling"),
-            ("real_words", "real words", "words that are in the learned posts or common in the base model’s"),
+            ("novelty", _("new posts"), _("not copies of a learned post")),
+            ("voice", _("the person’s voice"), _("posts that a style detector takes for the person’s own")),
+            ("real_words", _("real words"), _("words from the learned posts, or common words of the base model")),
         ]
         return [{"name": name, "hint": hint, **self.report[key]} for key, name, hint in rows if key in self.report]
 
     @property
     def report_sentence(self) -> str:
-        """The report card in one line; empty where there is none."""
+        """Return the report card as one line of English for the terminal, or "" if there is none."""
         if not self.report:
             return ""
         shares = [
@@ -113,35 +116,37 @@ class TrainedModel(models.Model):
             f"{_percent(row['base'])})"
             for row in self.report_rows
         ]
-        bits = f"{self.report['bits_per_character']:.3f} bits a character (base model "
+        bits = f"{self.report['bits_per_character']:.3f} bits per character (base model "
         return "; ".join([f"{bits}{self.report['base_bits_per_character']:.3f})", *shares])
 
     @property
     def parody_label(self) -> str:
-        """What stands beside everything that the model writes."""
+        """Return the label to show beside everything that the model writes."""
         account = self.corpus.account if self.corpus else ""
-        return f"AI parody of {account}, not by {account}." if account else "Written by a model, not by the person."
+        if not account:
+            return _("Written by a model, not by the person.")
+        return _("AI parody of %(account)s, not by %(account)s.") % {"account": account}
 
     @property
     def full_name(self) -> str:
-        """`owner/name`, or the name alone where nobody owns it."""
+        """Return `owner/name`, or the name alone if nobody owns it."""
         return f"{self.owner.username}/{self.name}" if self.owner else self.name
 
 
 class TrainingMachine(models.Model):
-    """A machine that trains, as the process that waits there for trainings last found it (machines.py)."""
+    """A machine that trains, as last measured by the process that waits there for trainings (machines.py)."""
 
     machine = models.CharField(max_length=64, primary_key=True)
-    # As in Job.worker: containers of one machine have names of their own.
+    # The name as in Job.worker. Containers on one machine have different names.
     host = models.CharField(max_length=255)
     cores = models.PositiveIntegerField()
-    # How many a training uses where nothing else runs.
+    # The number of cores that a training uses if nothing else runs.
     cores_used = models.FloatField()
-    # How many it had while this was measured, when other work wanted `others`.
+    # The number of cores that it had during the measurement, when other work wanted `others`.
     cores_had = models.FloatField()
     others = models.FloatField()
     nice = models.SmallIntegerField()
-    # Symbols that a core learns from in a second, about as many as characters.
+    # Symbols per second and core while training; about as many as characters.
     speed = models.FloatField()
     measured_at = models.DateTimeField()
 
@@ -150,12 +155,12 @@ class TrainingMachine(models.Model):
 
 
 class BaseChange(models.Model):
-    """A model became the base model: which, when, by whom and how. The names outlive what they name."""
+    """A change of the base model: which model, when, by whom and how. The names outlive the rows that they name."""
 
     class How(models.TextChoices):
-        SHIPPED = "shipped", "Came with the product"
-        PROMOTED = "promoted"
-        ROLLED_BACK = "rolled_back", "Rolled back"
+        SHIPPED = "shipped", gettext_lazy("Came with the product")
+        PROMOTED = "promoted", gettext_lazy("Promoted")
+        ROLLED_BACK = "rolled_back", gettext_lazy("Rolled back")
 
     at = models.DateTimeField(default=timezone.now, editable=False)
     how = models.CharField(max_length=16, choices=How.choices)
@@ -163,7 +168,7 @@ class BaseChange(models.Model):
     model_name = models.CharField(max_length=240)
     sha256 = models.CharField(max_length=64)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    # Blank for what the product did by itself.
+    # Blank if the product did it without a person.
     by_name = models.CharField(max_length=150, blank=True)
 
     class Meta:
@@ -178,14 +183,14 @@ def _percent(share: float | None) -> str:
 
 
 class Generation(models.Model):
-    """Posts that a model wrote for a person, and how they were asked for."""
+    """Posts that a model wrote for a person, with the settings."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="generations")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
     sampling = models.JSONField(default=dict)
     posts = models.JSONField(default=list)
-    # How many more were drawn and not given out, by reason: a Refused. Empty in those of earlier versions.
+    # The number of rejected drafts by reason (a Refused). Empty in rows of early versions.
     refused = models.JSONField(default=dict, blank=True)
     seconds = models.FloatField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -194,24 +199,26 @@ class Generation(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return f"{counted(len(self.posts), 'post')} by {self.model}"
+        count = len(self.posts)
+        text = ngettext("%(count)s post by %(model)s", "%(count)s posts by %(model)s", count)
+        return text % {"count": grouped(count), "model": self.model}
 
     @property
     def missing(self) -> int:
-        """How many posts fewer it has than could be had."""
+        """Return how many of the requested posts are missing."""
         count = int(self.sampling.get("count", 0))
         return max(0, (min(1, count) if self.is_greedy else count) - len(self.posts))
 
     @property
     def one_for_all(self) -> str:
-        """Why there is one post where several were asked for; empty where that is not so."""
+        """Return why there is one post although several were requested, or "" if that isn't so."""
         is_one_of_several = self.is_greedy and len(self.posts) == 1 < int(self.sampling.get("count", 0))
-        return config.ONE_FOR_ALL if is_one_of_several else ""
+        return refusals.one_for_all() if is_one_of_several else ""
 
     @property
     def is_greedy(self) -> bool:
-        """True where all posts are the same."""
-        # Rows of every earlier version are read, whatever they lack.
+        """Return whether all posts would be the same."""
+        # Rows of early versions may lack these settings.
         return config.is_greedy(self.sampling.get("temperature"), self.sampling.get("top_k"))
 
     @property
@@ -220,6 +227,7 @@ class Generation(models.Model):
 
     @property
     def refused_because(self) -> list[str]:
-        """For each reason how many were refused, in words."""
+        """Return the number of rejected drafts for each reason, in words."""
         asked = self.sampling
-        return self.refusals.reasons(int(asked.get("max_characters", 280)), has_prompt=bool(asked.get("prompt")))
+        longest, has_prompt = int(asked.get("max_characters", 280)), bool(asked.get("prompt"))
+        return refusals.reasons(self.refusals, longest, has_prompt=has_prompt)

@@ -11,10 +11,13 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
 from botfactory.jobs.models import Job
+from botfactory.translation import grouped, translated
 from botfactory.words import on_one_line
 from models_app import model_files
 from models_app.ml import checkpoint
@@ -75,10 +78,11 @@ def base_model() -> TrainedModel:
         trouble = error
     base = TrainedModel.objects.filter(is_base=True).first()
     if base is None:
-        raise NoBaseModel(
-            f"There is no usable base model in {shipped_directory()} ({trouble}) Restore it from the repository, or "
-            "train one with `manage.py train_base`."
-        ) from trouble
+        message = _(
+            "There is no usable base model in %(directory)s. %(reason)s Restore it from the repository, or train one "
+            "with `manage.py train_base`."
+        )
+        raise NoBaseModel(message % {"directory": shipped_directory(), "reason": translated(trouble)}) from trouble
     return base
 
 
@@ -272,14 +276,16 @@ def register(
 
 
 def _taken(name: str) -> NameTaken:
-    return NameTaken(f"You have another bot called {name}. Choose a different name.")
+    message = _("You have another bot called %(name)s. Choose a different name.")
+    return NameTaken(message % {"name": name})
 
 
 def valid_name(name: str) -> str:
     """Return the name of a bot on one line. Raises BadName if it's empty or too long."""
     name = on_one_line(name)
     if not 1 <= len(name) <= LONGEST_NAME:
-        raise BadName(f"A name has 1 to {LONGEST_NAME} characters, and this one has {len(name)}: choose another.")
+        message = _("A name must have 1 to %(most)s characters, but this one has %(count)s. Choose another.")
+        raise BadName(message % {"most": LONGEST_NAME, "count": len(name)})
     return name
 
 
@@ -299,16 +305,19 @@ def rename(model: TrainedModel, name: str) -> None:
 def require_may_go(model: TrainedModel) -> None:
     """Raise NoBaseModel or KeptVersion for a model that must not be deleted."""
     if model.is_base:
-        raise NoBaseModel("New bots start from the base model, so it cannot be deleted: make another one that first.")
+        raise NoBaseModel(_("You can’t delete the base model. First make another model the base model."))
     if model.owner_id is not None:
         return
     if model.sha256 == shipped_sha256():
-        raise KeptVersion(f"{model.name} is shipped with the product ({shipped_directory()}), so it stays: retire it.")
+        message = _("You can’t delete %(name)s: it comes with the product (%(directory)s). You can retire it.")
+        raise KeptVersion(message % {"name": model.name, "directory": shipped_directory()})
     if children := model.children.count():
-        raise KeptVersion(
-            f"{children} bot{'s' * (children != 1)} came from {model.name}, so it stays: retire it, and nobody starts "
-            "from it any more."
+        message = ngettext(
+            "You can’t delete %(name)s: %(count)s bot started from it. You can retire it.",
+            "You can’t delete %(name)s: %(count)s bots started from it. You can retire it.",
+            children,
         )
+        raise KeptVersion(message % {"name": model.name, "count": grouped(children)})
 
 
 def may_go(model: TrainedModel) -> bool:

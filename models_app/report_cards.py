@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
@@ -63,14 +64,16 @@ def learned_posts(model: TrainedModel) -> list[str]:
     In a different order, the split would count learned posts as held out.
     """
     if model.owner_id is None:
-        raise services.BadRequest("This is a version of the base model: evaluate it side by side with others.")
+        raise services.BadRequest(_("Versions of the base model have no report card. Compare them instead."))
     if model.corpus is None:
-        raise services.BadRequest("The posts that it learned from are gone: it keeps the report card that it has.")
+        raise services.BadRequest(_("The posts that it learned from are deleted, so it keeps its report card."))
     posts = corpora.training_posts(model.corpus)
     if (len(posts), sum(map(len, posts))) != (model.posts, model.characters) or "seed" not in model.training:
         raise services.BadRequest(
-            "Its posts have changed since it learned them, so nobody knows which were held out: it keeps the report "
-            "card that it has."
+            _(
+                "Its posts have changed since the training, so nobody knows which ones were held out. It keeps its "
+                "report card."
+            )
         )
     return posts
 

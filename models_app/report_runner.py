@@ -8,7 +8,7 @@ from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from models_app import guards, registry, report_cards, runner, services, trainings
-from models_app.ml.errors import LearningError
+from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.training import dataset
 from models_app.models import TrainedModel
@@ -19,7 +19,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     """Remake the model's report card; return its bits per character before and after."""
     model = TrainedModel.objects.filter(pk=handle.job.arguments["model"]).first()
     if model is None:
-        raise JobFailed("model_deleted", "The model has been deleted.")
+        raise JobFailed("model_deleted", mark("The model was deleted."))
     handle.progress({"phase": "reporting", "fraction": 0.0})
     if model.corpus is not None:
         idle.wait_until_ready(model.corpus)

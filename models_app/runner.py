@@ -19,7 +19,7 @@ from models_app import epochs, guards, machines, registry, report_cards, trainin
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig
-from models_app.ml.errors import Cancelled, LearningError
+from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.report_card import ReportCard
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -85,7 +85,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
     start = TrainedModel.objects.filter(pk=arguments["start"]).first()
     if start is None:
-        raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
+        raise JobFailed("model_deleted", mark("The model to start from was deleted."))
     try:
         run = _prepared(handle, corpus, start)
         result = _train(run)
@@ -154,7 +154,7 @@ def _train(run: Run) -> FineTuneResult:
             }
         )
 
-    shown = {event.payload["epoch"] for event in epochs.standing(handle.job.events.order_by("sequence"))}
+    shown = {event.payload["epoch"] for event in epochs.valid(handle.job.events.order_by("sequence"))}
 
     def on_start(kept: Sequence[EpochResult]) -> None:
         # An epoch is saved before it's shown. Show the one that a killed worker saved but didn't show.
@@ -227,7 +227,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
 
     def between() -> None:
         if handle.control() == "cancel":
-            raise Cancelled("The fine-tune was cancelled.")
+            raise Cancelled(mark("The fine-tune was cancelled."))
 
     try:
         base = registry.base_model()

@@ -1,4 +1,4 @@
-"""Models: found, written with, measured, retired."""
+"""Models: find them, write with them, evaluate and retire them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
@@ -27,7 +28,7 @@ from models_app.sharing.rights import Right, rights_of
 
 
 class ModelError(Exception):
-    """A sentence for the person; `code` for programs."""
+    """Something can't be done with a model. The message tells the person why; `code` is for programs."""
 
     code = "model_error"
 
@@ -49,18 +50,18 @@ class ModelRetired(ModelError):
 
 
 class GuardKept(ModelError):
-    """`param` is what cannot be switched off."""
+    """The person can't turn off a protection of this model. `param`: which one."""
 
     code = "guard_kept"
 
     def __init__(self, param: str) -> None:
-        super().__init__("Only its owner may let a bot write copies of learned posts or @names: leave this on.")
+        super().__init__(_("Only the bot’s owner can turn off copy protection or @name hiding. Leave both on."))
         self.param = param
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What a model was measured at, and the base model that it comes from, if that is there."""
+    """The evaluation of a model, and of the base model that it comes from, if that still exists."""
 
     model: Evaluation
     base: TrainedModel | None
@@ -81,22 +82,22 @@ class Evaluated:
 
 
 def models_for_user(user: Any) -> QuerySet[TrainedModel]:
-    """The models that `user` may see: their own. (The base model is everybody's to start from, by `bases_for_user`.)"""
+    """Return the person's own models. The base model isn't among them; see `bases_for_user`."""
     if not (user.is_authenticated and user.is_active):
         return TrainedModel.objects.none()
     return TrainedModel.objects.filter(owner=user).select_related("owner", "corpus", "parent")
 
 
 def find(models: QuerySet[TrainedModel], *, words: str = "", visibility: str = "") -> QuerySet[TrainedModel]:
-    """Return those with all the words in their name or that of their posts, for the same people to find."""
+    """Return the models that have all the words in their name or the name of their posts, newest first."""
     found = models.filter(visibility=visibility) if visibility else models
     return found.filter(holding(words, "name", "corpus_name")).order_by("-created_at", "pk")
 
 
 def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
-    """The model, with all that it was made of; TrainedModel.DoesNotExist for a stranger as for an id never given out.
+    """Return the model if the person may see its training. Raises TrainedModel.DoesNotExist for everybody else.
 
-    What others see of a shared one is in `sharing`.
+    `sharing` says what others see of a shared model.
     """
     model = TrainedModel.objects.select_related("owner", "corpus", "parent").get(pk=model_id)
     if Right.ORIGIN not in rights_of(user, model):
@@ -105,26 +106,27 @@ def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
 
 
 def bases_for_user(user: Any) -> list[TrainedModel]:
-    """What `user` may start from: the base model, then their own models, the newest first."""
+    """Return the models that the person can start from: the base model, then their own, newest first."""
     own = models_for_user(user).filter(retired_at=None, is_base=False)
     return [registry.base_model(), *own]
 
 
 def start_for_user(user: Any, model_id: uuid.UUID | None) -> TrainedModel:
-    """The model that `user` starts from; without an id the base model.
+    """Return the model to start from; without an id, the base model.
 
-    TrainedModel.DoesNotExist for a stranger, ModelRetired for one from which nobody starts any more.
+    Raises TrainedModel.DoesNotExist if the person may not see it, and ModelRetired if it is retired.
     """
     model = None if model_id is None else model_for_user(user, model_id)
     if model is None or model.is_base:
         return registry.base_model()
     if model.retired_at is not None:
-        raise ModelRetired(f"{model.name} is retired: start from another model, or from the base model.")
+        message = _("%(name)s is retired. Start from another model, or from the base model.")
+        raise ModelRetired(message % {"name": model.name})
     return model
 
 
 def find_model(text: str, *, user: User | None = None) -> TrainedModel:
-    """The model that a terminal names: `base`, an id, or `owner/name`; with `user` only what that person sees."""
+    """Return the model named at the terminal: `base`, an id, or `owner/name`. With `user`, only what they may see."""
     if text == "base":
         return registry.base_model()
     rows = TrainedModel.objects.select_related("owner")
@@ -136,12 +138,12 @@ def find_model(text: str, *, user: User | None = None) -> TrainedModel:
         owner, _, name = text.partition("/")
         found = rows.filter(owner__username=owner, name=name).first() if name else None
     if found is None:
-        raise UnknownModel(f"There is no model {text!r}. A model is named by its id, its owner/name, or `base`.")
+        raise UnknownModel(f"There is no model {text!r}. Use its id, owner/name, or `base`.")
     return found
 
 
 def register_limits() -> None:
-    """What models count is registered with the limits. For AppConfig.ready."""
+    """Register how the limits count models. For AppConfig.ready."""
     limits.register_counter("models", lambda user: TrainedModel.objects.filter(owner=user).count())
     limits.register_counter("stored_mb", _stored_mb)
 
@@ -152,14 +154,14 @@ def _stored_mb(user: User) -> int:
 
 
 def generations_for_user(user: Any) -> QuerySet[Generation]:
-    """What models wrote for `user`: nobody else sees it."""
+    """Return what models wrote for this person. Nobody else sees it."""
     if not (user.is_authenticated and user.is_active):
         return Generation.objects.none()
     return Generation.objects.filter(owner=user).select_related("model__corpus")
 
 
 def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
-    """The generation; Generation.DoesNotExist for a stranger as for an id that was never given out."""
+    """Return the generation. Raises Generation.DoesNotExist unless it is the person's."""
     return generations_for_user(user).get(pk=generation_id)
 
 
@@ -188,12 +190,12 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Wr
 
 
 def require_possible(sampling: SamplingConfig) -> None:
-    """Return if posts can be written like this. It costs nothing. Raises BadSampling."""
+    """Check the settings before any work is done. Raises BadSampling."""
     sampler.check(sampling, house_bans())
 
 
 def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
-    """Returns where what protects people is on, or is the person's to switch off; GuardKept otherwise."""
+    """Raise GuardKept if `sampling` turns off a protection that the person can't turn off for this model."""
     if Right.LOOSEN not in rights_of(user, model):
         for name in ("copy_guard", "mask_mentions"):
             if not getattr(sampling, name):
@@ -201,7 +203,7 @@ def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) ->
 
 
 def seeded(sampling: SamplingConfig) -> SamplingConfig:
-    """`sampling` with a seed, chosen by chance where it had none, so that the posts can be had once more."""
+    """Return `sampling` with a seed, a random one if it had none, so that the posts can be repeated."""
     return replace(sampling, seed=secrets.randbelow(2**31)) if sampling.seed is None else sampling
 
 
@@ -214,9 +216,9 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
 
 
 def base_of(model: TrainedModel) -> TrainedModel | None:
-    """The version of the base model from which this one comes, over however many of people's.
+    """Return the version of the base model that this model comes from, directly or through other bots.
 
-    None for a version itself, whatever that was trained from, and where one between is gone.
+    Returns None for a version itself, and if a bot in between is deleted.
     """
     found: TrainedModel | None = model
     while found is not None and not _is_version(found):
@@ -229,9 +231,9 @@ def _is_version(model: TrainedModel) -> bool:
 
 
 def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], None] | None = None) -> Evaluated:
-    """Measure how well `model` predicts the posts, and how well the model that it comes from does.
+    """Evaluate the model and the base model that it comes from on the posts.
 
-    `proceed` is called now and then; what it raises ends the work.
+    Calls `proceed` now and then; if it raises, the work ends.
     """
     base = base_of(model)
 
@@ -242,7 +244,7 @@ def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], Non
 
 
 def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
-    """The posts, by key, that `model` has written again according to its report card; its owner's alone to see."""
+    """Return the learned posts, by key, that the report card lists as copied. Only the owner gets them."""
     keys = [copied["post"] for copied in model.report.get("copies", [])]
     if model.owner_id is None or model.owner_id != user.pk or model.corpus is None or not any(keys):
         return {}
@@ -250,11 +252,11 @@ def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
 
 
 def retire(model: TrainedModel) -> None:
-    """Nobody starts from the model any more; those who have it keep it. StillBase for the base model."""
+    """Keep everybody from starting from the model; existing bots stay. Raises StillBase for the base model."""
     if not TrainedModel.objects.filter(pk=model.pk, is_base=False).update(retired_at=timezone.now()):
-        raise StillBase("The base model cannot be retired: make another one the base model first.")
+        raise StillBase(_("You can’t retire the base model. First make another model the base model."))
 
 
 def bring_back(model: TrainedModel) -> None:
-    """The model is no longer retired."""
+    """End the retirement of the model."""
     TrainedModel.objects.filter(pk=model.pk).update(retired_at=None)

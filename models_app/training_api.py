@@ -1,4 +1,4 @@
-"""`POST /jobs`: a training is queued, or only estimated."""
+"""`POST /jobs`: queue a training, or estimate it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Router, Status
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
@@ -29,7 +30,7 @@ router = Router(tags=["jobs"])
 
 @dataclass(frozen=True, slots=True)
 class _Auto:
-    """The field takes "auto" as well, which is as if it had not been sent."""
+    """The field also accepts "auto", which has the same effect as not sending it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(_without_auto, handler(source))
@@ -49,12 +50,12 @@ def _whole(low: int, high: int) -> Any:
 
 
 class TrainingIn(Input):
-    """What is to be trained. Whatever is "auto", or not sent, is chosen to fit the corpus."""
+    """A training. Values that are "auto" or not sent are chosen to fit the corpus."""
 
     kind: Literal["fine_tune"]
-    corpus: uuid.UUID = Field(description="The corpus that is learned.")
-    model: uuid.UUID | None = Field(None, description="The model to start from; else the base model.")
-    name: Text = Field("", max_length=80, description="What the new model is called; else as its corpus.")
+    corpus: uuid.UUID = Field(description="The corpus to learn.")
+    model: uuid.UUID | None = Field(None, description="The model to start from; by default the base model.")
+    name: Text = Field("", max_length=80, description="The name of the new model; by default the name of the corpus.")
     epochs: Annotated[int | None, _whole(MIN_EPOCHS, MAX_EPOCHS), _Auto()] = None
     batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
     sequence_length: Annotated[int | None, _whole(1, 1024), _Auto()] = None
@@ -73,13 +74,13 @@ class TrainingIn(Input):
     )
 
     def settings(self) -> dict[str, Any]:
-        """What the caller has set, by the names of FineTuneConfig."""
+        """Return the values that the caller has set, with the names of FineTuneConfig."""
         values = {name: getattr(self, name) for name in trainings.SETTINGS}
         return {name: value for name, value in values.items() if value is not None}
 
 
 class HyperparametersOut(Output):
-    """What a training learns with, `auto` replaced by what was chosen."""
+    """The hyperparameters of a training. Chosen values replace `auto`."""
 
     epochs: int
     batch_size: int
@@ -90,8 +91,8 @@ class HyperparametersOut(Output):
     dropout: float
     clip_norm: float
     beta_2: float
-    rounds: int = Field(1, description="How often it learns from the start; the weights of the rounds are averaged.")
-    seed: int | None = Field(description="Null where it will be chosen by chance.")
+    rounds: int = Field(1, description="How many times it starts over; the weights of the rounds are averaged.")
+    seed: int | None = Field(description="Null if it will be random.")
 
 
 _ESTIMATE: Final = {
@@ -105,20 +106,20 @@ _ESTIMATE: Final = {
 
 
 class EstimateOut(Output):
-    """What a training comes to."""
+    """The estimate of a training."""
 
     corpus: uuid.UUID
     model: uuid.UUID = Field(description="The model that it starts from.")
-    characters: int = Field(description="Of the corpus.")
+    characters: int = Field(description="The number of characters in the corpus.")
     hyperparameters: HyperparametersOut
-    seconds: float = Field(description="About how long it takes here once it runs, by the last trainings that ended.")
-    jobs_ahead: int = Field(description="Trainings that come before it, those that run among them.")
+    seconds: float = Field(description="The estimated duration, once it runs, judging by recent trainings.")
+    jobs_ahead: int = Field(description="The number of running and waiting trainings ahead of it.")
 
     model_config = examples(_ESTIMATE)
 
 
 class TrainingJobOut(JobOut):
-    """The job that was queued, and what it comes to."""
+    """The queued job and its estimate."""
 
     estimate: EstimateOut
 
@@ -137,9 +138,9 @@ class TrainingJobOut(JobOut):
 
 @router.post("", response={202: TrainingJobOut}, summary="Train a model")
 def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]:
-    """A training is queued; its `result` will name the model. `details` has the hyperparameters that were chosen.
+    """Queue a training. Its `result` will contain the model; `details` has the chosen hyperparameters.
 
-    409 at a limit, and while the corpus is being imported.
+    Answers 409 at a limit, and while the corpus is being imported.
     """
     owner = person(request)
     corpus, plan = _planned(owner, body)
@@ -157,30 +158,30 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
     return Status(202, TrainingJobOut(**told_one(job).model_dump(), estimate=estimate))
 
 
-@router.post("/estimate", response=EstimateOut, summary="What a training comes to")
+@router.post("/estimate", response=EstimateOut, summary="Estimate a training")
 def estimate_job(request: HttpRequest, body: TrainingIn) -> EstimateOut:
-    """For the body that would queue it: the hyperparameters, and about how long it takes. Nothing is queued."""
+    """Get the hyperparameters and the estimated duration of a training, without queueing it. The body is the same."""
     corpus, plan = _planned(person(request), body)
     return _estimate(corpus, plan, body.seed)
 
 
-@router.get("/{uuid:job_id}/checkpoints", response=Page[epochs.Checkpoint], summary="The epochs of a training")
+@router.get("/{uuid:job_id}/checkpoints", response=Page[epochs.Checkpoint], summary="List the epochs of a training")
 def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
-    """Each epoch that has ended with its losses, in their order: what the curve of the page shows. There are few."""
+    """List the finished epochs with their losses, in order."""
     events = job_or_404(request, job_id).events.order_by("sequence")
-    return PageDict(data=[epochs.checkpoint(event) for event in epochs.standing(events)], has_more=False)
+    return PageDict(data=[epochs.checkpoint(event) for event in epochs.valid(events)], has_more=False)
 
 
 def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
     try:
         corpus = corpora.corpus_for_user(owner, body.corpus)
     except Corpus.DoesNotExist:
-        raise bad_value("corpus", "There is no such corpus, or it is not yours.", code="unknown_corpus") from None
+        raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
     try:
         with about("model"):
             start = services.start_for_user(owner, body.model)
     except TrainedModel.DoesNotExist:
-        raise bad_value("model", "There is no such model, or it is not yours.", code="unknown_model") from None
+        raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
     with about("corpus"):
         plan = trainings.plan(
             owner=owner,

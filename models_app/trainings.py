@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
@@ -86,7 +87,8 @@ class Estimate:
 
 def require_epochs(epochs: int) -> None:
     if not MIN_EPOCHS <= epochs <= MAX_EPOCHS:
-        raise BadEpochs(f"Choose {MIN_EPOCHS} to {MAX_EPOCHS} epochs, not {epochs}.")
+        message = _("Choose %(least)s to %(most)s epochs, not %(epochs)s.")
+        raise BadEpochs(message % {"least": MIN_EPOCHS, "most": MAX_EPOCHS, "epochs": epochs})
 
 
 def fine_tune(
@@ -173,10 +175,11 @@ def _chosen(
     require_epochs(epochs)
     corpora.require_enough(corpus)
     if guards.state_of(start) is guards.State.LOST:
-        raise StartUnguarded(
-            f"Nothing can start from {start.name}: the file that keeps it from copying the posts that it learned "
-            "is missing, and the posts are deleted. Start from another bot, or from the base model."
+        message = _(
+            "You can’t start from %(name)s: its copy protection is missing, and the posts that it learned are deleted. "
+            "Start from another bot, or from the base model."
         )
+        raise StartUnguarded(message % {"name": start.name})
     return training_config(_learned(corpus), epochs, seed, settings, kind=start.network["kind"])
 
 
@@ -201,7 +204,8 @@ def training_config(
     """
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
-        raise BadRequest(f"{unknown[0]} cannot be set; these can: {', '.join(SETTINGS)}.")
+        message = _("There is no setting %(name)s. You can set: %(names)s.")
+        raise BadRequest(message % {"name": unknown[0], "names": ", ".join(SETTINGS)})
     try:
         return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, kind=kind, **settings)
     except ValueError as error:

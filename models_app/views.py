@@ -21,6 +21,7 @@ from botfactory.jobs.models import Job
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
+from botfactory.translation import translated
 from models_app import downloads, guards, live, registry, services, trainings
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
 from models_app.ml.errors import LearningError
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
-    """The model if the person may see it; with `to_change`, if it is theirs."""
+    """Return the model if the person may see it or, with `to_change`, change it. Raises Http404 otherwise."""
     try:
         model = services.model_for_user(request.user, model_id)
     except TrainedModel.DoesNotExist:
@@ -52,13 +53,13 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    """What came of an import, and the form that trains a bot on it."""
+    """Show what came in, and the form that trains a bot on the posts."""
     corpus = corpus_or_404(request, corpus_id)
     try:
         bases = services.bases_for_user(request.user)
         trouble = ""
     except registry.NoBaseModel as error:
-        bases, trouble = list(services.models_for_user(request.user)), str(error)
+        bases, trouble = list(services.models_for_user(request.user)), translated(error)
     posted = request.method == "POST"
     wanted = {"start": request.GET.get("start", ""), "epochs": trainings.default_epochs(corpus)}
     form = TrainForm(request.POST if posted else None, bases=bases, initial=wanted)
@@ -75,7 +76,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             )
             return redirect(job)
         except (services.ModelError, registry.NameTaken, CorpusError, LimitReached) as error:
-            form.add_error(None, str(error))
+            form.add_error(None, translated(error))
     return render(
         request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200
     )
@@ -102,7 +103,7 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
 @login_required
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponse:
-    """The person's bots in pages."""
+    """List the person's bots."""
     form = BotsForm(request.GET)
     found = services.find(services.models_for_user(request.user), words=form.asked("q"), visibility=form.asked("state"))
     listing = Listing(found, form, size=CARDS_ON_A_PAGE)
@@ -113,6 +114,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Show a bot: the form that makes it write, its report card, curve, numbers and sharing."""
     model = model_or_404(request, model_id)
     generation = model.generations.filter(owner=cast(User, request.user)).first()
     context = {
@@ -133,16 +135,16 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 
 
 def guard_context(model: TrainedModel) -> dict[str, Any]:
-    """Whether the model's posts can be compared with learned ones, and the sentence for a model that no longer can."""
+    """Return whether the model's posts can be checked for copies, and what to say if they no longer can."""
     state = guards.state_of(model)
     return {
         "can_guard": state in (guards.State.KEPT, guards.State.TO_BE_MADE),
-        "guard_lost": str(guards.GuardLost(model)) if state is guards.State.LOST else "",
+        "guard_lost": translated(guards.GuardLost(model)) if state is guards.State.LOST else "",
     }
 
 
 def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:
-    """Each copy of the report card, with the learned post where the person may see it."""
+    """Return the copies of the report card, each with the learned post if the person may see it."""
     learned = services.learned_posts_for_user(request.user, model)
     return [
         {**copied, "text": learned.get(copied["post"]), "percent": round(100 * copied["share"])}
@@ -153,13 +155,13 @@ def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:
 @login_required
 @require_POST
 def generate(request: HttpRequest, model_id: uuid.UUID) -> HttpResponseBase:
-    """The posts as they are written, as a part of the page, or as the whole page without JavaScript."""
+    """Write posts and show them as they are written; without JavaScript, show the whole page afterwards."""
     model = model_or_404(request, model_id)
     return written(request, model, back=model.get_absolute_url())
 
 
 def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResponseBase:
-    """Let the model write what the form asks for, or say what is wrong with that; `back` is the model's page."""
+    """Write the posts that the form asks for, or show what's wrong with it. `back`: the address of the model's page."""
     form = GenerateForm(request.POST)
     owner = cast(User, request.user)
     generation, status = None, 400
@@ -174,12 +176,12 @@ def written(request: HttpRequest, model: TrainedModel, *, back: str) -> HttpResp
             )
             status = 200
     except (LearningError, services.ModelError, ValueError) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, translated(error))
     except ApiError as error:
-        form.add_error(None, str(error))
+        form.add_error(None, translated(error))
         status, headers = error.status, error.headers
     except NotNow as error:
-        form.add_error(None, str(error))
+        form.add_error(None, translated(error))
         status, headers = 503, {"Retry-After": str(error.retry_after)}
     if generation is not None and not getattr(request, "htmx", False):
         return redirect(back)
@@ -201,7 +203,7 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
         if not isinstance(error, (LearningError, services.ModelError, NotNow)):
             logger.error("posts of %s (%s) can't be written", model, model.pk, exc_info=error)
             error = NotNow(_("The server could not do that. Try once more, or reload the page."))
-        form.add_error(None, str(error))
+        form.add_error(None, translated(error))
         return json.dumps({"error": json.loads(part())})
 
     words = live.Words(post=lambda post: json.dumps({"post": post}), generation=part, error=trouble)
@@ -212,18 +214,20 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
 @login_required
 @require_POST
 def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Who else finds the model; or, with `renew`, another link to it."""
+    """Set who can find the model or, with `renew`, give it a new link."""
     model = model_or_404(request, model_id, to_change=True)
     try:
         if "renew" in request.POST:
             sharing.renew_link(model)
-            messages.success(request, "There is a new link; the one before opens nothing any more.")
+            messages.success(request, _("The bot has a new link. The old one no longer works."))
         else:
             form = ShareForm(request.POST, model=model)
             if not form.is_valid():
-                raise sharing.SharingError("Choose who can find the bot: only you, whoever has a link, or everybody.")
+                raise sharing.SharingError(
+                    _("Choose who can find the bot: only you, anyone with a link, or everybody.")
+                )
             sharing.share(model, form.cleaned_data["visibility"])
-            messages.success(request, f"{model.name}: {form.outcome()}")
+            messages.success(request, form.outcome(model.name))
     except sharing.SharingError as error:
         messages.warning(request, str(error))
     return redirect(f"{model.get_absolute_url()}#sharing")
@@ -246,5 +250,5 @@ def delete_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     model = model_or_404(request, model_id, to_change=True)
     name = model.name
     registry.delete(model)
-    messages.success(request, f"{name} is deleted, with its files and everything it wrote.")
+    messages.success(request, _("%(name)s was deleted, with its files and everything it wrote.") % {"name": name})
     return redirect("dashboard")

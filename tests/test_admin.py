@@ -103,7 +103,7 @@ def test_the_base_model_is_chosen_and_never_lost(desk: Client, base: TrainedMode
 def test_a_retired_model_is_nobodys_start_and_still_writes(
     desk: Client, base: TrainedModel, model: TrainedModel, alice: User
 ) -> None:
-    assert "base model cannot be retired" in act(desk, "models_app/trainedmodel", "retire", model, base)
+    assert "t retire the base model" in act(desk, "models_app/trainedmodel", "retire", model, base)
     assert services.bases_for_user(alice) == [base]
     assert signed_in(alice).get(f"/models/{model.pk}/").status_code == 200
     act(desk, "models_app/trainedmodel", "bring_back", model)
@@ -111,22 +111,20 @@ def test_a_retired_model_is_nobodys_start_and_still_writes(
 
 
 def test_the_files_of_models_are_hashed_and_compared(desk: Client, base: TrainedModel, model: TrainedModel) -> None:
-    assert "2: the files are those that were registered" in act(
-        desk, "models_app/trainedmodel", "verify_files", base, model
-    )
+    assert "2 models are intact" in act(desk, "models_app/trainedmodel", "verify_files", base, model)
     weights = registry.path_of(model) / checkpoint.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert "its weights have changed" in act(desk, "models_app/trainedmodel", "verify_files", model)
     shutil.rmtree(registry.path_of(model))
     page = act(desk, "models_app/trainedmodel", "verify_files", base, model)
-    assert "its folder is missing" in page and "1: the files are those" in page
+    assert "its folder is missing" in page and "1 model is intact" in page
 
 
 def test_a_report_card_is_made_anew(desk: Client, admin: User, base: TrainedModel, model: TrainedModel) -> None:
     before = model.report
     TrainedModel.objects.filter(pk=model.pk).update(report={})
     page = act(desk, "models_app/trainedmodel", "make_report_cards", model, base)
-    assert "1 queued" in page and "evaluate it side by side" in page
+    assert "1 job queued" in page and "Compare them instead" in page
     job = Job.objects.get(kind=report_cards.REPORT_CARD)
     assert job.owner == admin and model.owner is not None
     assert signed_in(model.owner).get(f"/jobs/{job.pk}/").status_code == 404
@@ -152,7 +150,7 @@ def test_no_report_card_where_its_posts_are_others_now(desk: Client, admin: User
     job.refresh_from_db()
     assert job.error_code == "bad_request"
     model.corpus.delete()
-    assert "are gone" in act(desk, "models_app/trainedmodel", "make_report_cards", model)
+    assert "are deleted" in act(desk, "models_app/trainedmodel", "make_report_cards", model)
 
 
 def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(

@@ -187,7 +187,7 @@ def _json_of(request: HttpRequest) -> Any:
     try:
         return json.loads(request.body) if request.body else None
     except (ValueError, RecursionError):
-        raise ApiError(400, *SENTENCES[400]) from None
+        raise ApiError(400, SENTENCES[400][0], str(SENTENCES[400][1])) from None
 
 
 def _checked(schema: type[AskedSchema], values: Any) -> AskedSchema:

@@ -128,7 +128,7 @@ class _Body:
             refusal = await self._no_slot()
             message = None if refusal else await self._next()
         if refusal is None and message is None:
-            refusal = Refusal(408, *SENTENCES[408])
+            refusal = Refusal(408, SENTENCES[408][0], str(SENTENCES[408][1]))
         if refusal is None and message is not None and message["type"] == "http.request":
             self.heard = time.monotonic()
             self.size += len(message.get("body", b""))

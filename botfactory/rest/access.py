@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
@@ -58,8 +59,10 @@ def require_confirmed(request: HttpRequest) -> None:
         raise ApiError(
             403,
             "not_confirmed",
-            "Confirm your password under /accounts/reauthenticate/ first; that lasts five minutes. A program sends an "
-            "API token instead.",
+            _(
+                "First confirm your password under /accounts/reauthenticate/. That lasts five minutes. A program sends "
+                "an API token instead."
+            ),
         )
 
 
@@ -105,8 +108,10 @@ class Token(_Way):
                 raise ApiError(
                     401,
                     "token_in_address",
-                    "A token in an address ends up in logs: send it in the header Authorization: Bearer TOKEN, and "
-                    "revoke this one.",
+                    _(
+                        "A token in an address ends up in logs. Revoke this one, and send the new one in the header "
+                        "Authorization: Bearer TOKEN."
+                    ),
                     headers=_challenge(),
                 )
             return None
@@ -115,7 +120,10 @@ class Token(_Way):
             raise ApiError(
                 401,
                 "bad_token",
-                "This is not an API token that works: it may be expired or revoked. You make another under /tokens/.",
+                _(
+                    "This API token doesn’t work. It may have expired or been revoked. You can make another under "
+                    "/tokens/."
+                ),
                 headers={"WWW-Authenticate": 'Bearer realm="Bot Factory", error="invalid_token"'},
             )
         return Access(token.owner, tokens.scopes_of(token), token)
@@ -139,8 +147,10 @@ class Session(_Way):
             raise ApiError(
                 403,
                 "csrf_failed",
-                "A request with a session cookie needs the CSRF token in the header X-CSRFToken, from a page of this "
-                "site. A program sends an API token instead.",
+                _(
+                    "A request with a session cookie needs the CSRF token of a page of this site in the header "
+                    "X-CSRFToken. A program sends an API token instead."
+                ),
             )
         return Access(user, tokens.scopes_for(user))
 
@@ -160,5 +170,5 @@ def _missing(scope: Scope, access: Access) -> str:
     if scope == "admin" and access.user.is_superuser and two_factor.is_missing(access.user):
         return str(two_factor.NEEDED)
     if access.token is None or (scope == "admin" and not access.user.is_superuser):
-        return "This is for administrators."
-    return f"This token lacks the scope {scope}: make one with it under /tokens/."
+        return _("Only administrators can do this.")
+    return _("This token lacks the scope %(scope)s. Make one with this scope under /tokens/.") % {"scope": scope}

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.rest.errors import ApiError
@@ -63,7 +64,9 @@ def answer_once(
     """
     key = request.headers[HEADER]
     if not _SANE.fullmatch(key):
-        message = f"The header {HEADER} takes 1 to 255 characters of ASCII without spaces, such as a UUID."
+        message = _("The header %(header)s must have 1 to 255 ASCII characters without spaces. Use a UUID.") % {
+            "header": HEADER
+        }
         raise ApiError(422, "bad_idempotency_key", message, param=HEADER)
     digest, claim = _digest(request), uuid.uuid4()
     kept = _claim(user, key, digest, claim)
@@ -109,12 +112,16 @@ def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | 
 
 def _replay(kept: KeptAnswer, digest: str) -> HttpResponse:
     if kept.digest != digest:
-        message = f"This {HEADER} was used for another request within 24 hours: choose a new one for each request."
+        message = _(
+            "This %(header)s was used for another request within the last 24 hours. Use a new one for each request."
+        ) % {"header": HEADER}
         raise ApiError(422, "idempotency_key_reused", message, param=HEADER)
     if kept.status is None:
         raise _busy()
     if not kept.body and kept.status != 204:
-        message = "This was done before, and its answer held a secret that is shown once. Revoke it and make another."
+        message = _(
+            "This was already done, and the answer had a secret that is shown only once. Revoke it and make another."
+        )
         raise ApiError(409, "answer_not_kept", message, param=HEADER)
     return HttpResponse(
         kept.body, status=kept.status, content_type="application/json; charset=utf-8", headers={REPLAYED: "true"}
@@ -122,7 +129,9 @@ def _replay(kept: KeptAnswer, digest: str) -> HttpResponse:
 
 
 def _busy() -> ApiError:
-    message = f"A request with this {HEADER} is being answered just now: send it again in a second."
+    message = _("A request with this %(header)s is still being answered. Send it again in a second.") % {
+        "header": HEADER
+    }
     return ApiError(409, "idempotency_in_progress", message, param=HEADER, headers={"Retry-After": "1"})
 
 

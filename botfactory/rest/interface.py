@@ -101,7 +101,7 @@ class _Guard:
             _require_known(request.POST, form)
             _require_known(request.FILES, form)
         elif "application/json" in known and request.content_type not in ("", "application/json") and request.body:
-            raise errors.ApiError(415, *errors.SENTENCES[415])
+            raise errors.ApiError(415, errors.SENTENCES[415][0], str(errors.SENTENCES[415][1]))
 
 
 def _require_known(sent: Any, known: set[str]) -> None:

@@ -14,18 +14,19 @@ from botfactory.rest.errors import SENTENCES
 from botfactory.rest.schemas import Error
 
 WHAT: Final = {
-    400: "The request cannot be read.",
-    401: "No token or session, or none that works.",
-    403: "The token lacks the scope, the CSRF token is missing, or this is for administrators.",
-    404: "There is no such thing, or it is not the caller's.",
+    400: "The request can't be read.",
+    401: "There is no token or session, or it isn't valid.",
+    403: "The token lacks the scope, the CSRF token is missing, or only administrators can do this.",
+    404: "It doesn't exist, or it isn't yours.",
     408: "The request took too long to arrive.",
-    409: "It cannot be done now: the state does not allow it, a limit is reached, or the same key is being answered.",
+    409: "It can't be done now: the state doesn't allow it, a limit is reached, or a request with the same "
+    "Idempotency-Key is still being answered.",
     413: "The request is too large.",
-    415: "The body is not JSON.",
-    422: "A value does not do, or a field is not known; `param` says which.",
-    429: "Too many requests in this minute; `Retry-After` says for how many seconds to wait.",
-    500: "Something went wrong here.",
-    503: "The server is busy; `Retry-After` says for how many seconds to wait.",
+    415: "The body isn't JSON.",
+    422: "A value is invalid, or a field is unknown. `param` names it.",
+    429: "Too many requests in this minute. `Retry-After` has the number of seconds to wait.",
+    500: "Something went wrong on the server.",
+    503: "The server is busy. `Retry-After` has the number of seconds to wait.",
 }
 
 
@@ -40,7 +41,7 @@ class Document(OpenAPISchema):
         components["responses"] = {f"E{status}": _error(status) for status in WHAT}
         components["headers"] = {
             "RequestId": {
-                "description": "The id of the request: the caller's own where it sent a sane one, else a new one.",
+                "description": "The id of the request: the one that the caller sent, if it is valid, or a new one.",
                 "schema": {"type": "string"},
             },
             "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
@@ -85,8 +86,8 @@ _IDEMPOTENCY_KEY: Final = {
     "in": "header",
     "name": idempotency.HEADER,
     "required": False,
-    "description": "Sent again within 24 hours, the same request with the same key is answered the same and does its "
-    "work once. A UUID, for instance.",
+    "description": "Send a unique key, such as a UUID. If you send the same request with the same key again within "
+    "24 hours, the work isn't done twice, and you get the same answer.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "example": "0d0f1c1e-6f0b-4d0e-9a55-0f6f0f1c7a11",
 }
@@ -100,7 +101,7 @@ def _error(status: int) -> dict[str, Any]:
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Error"},
-                "example": {"error": {"code": code, "message": message, "param": None}},
+                "example": {"error": {"code": code, "message": str(message), "param": None}},
             }
         },
     }

@@ -1,4 +1,4 @@
-"""How often a person may ask: so many requests in each minute of the clock, counted where all web processes see it."""
+"""The limit of requests per person and minute, counted for all web processes together."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Any, TypeVar, cast
 from django.core.cache import caches
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.utils.translation import ngettext
 from redis.exceptions import RedisError
 
 from botfactory import doorbell
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.rest.errors import ApiError
-from botfactory.words import counted
+from botfactory.translation import grouped
 
 logger = logging.getLogger(__name__)
 
-#: The cache in the broker's server (settings.CACHES), not the one of this process.
+#: The cache in the broker (settings.CACHES), which all processes share.
 CACHE = "shared"
 _MINUTE = 60
 
@@ -29,9 +30,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def require_pace(user: User) -> None:
-    """Returns while the person has asked no more often in this minute than they may; ApiError 429 where they have.
+    """Count a request. Raises ApiError 429 if the person has made too many in this minute.
 
-    Where nothing can be counted, nobody is refused: everything else works without the broker as well.
+    If the broker can't be reached, nobody is refused.
     """
     most = limits.limits_of(user).requests_a_minute
     if most is None:
@@ -41,26 +42,31 @@ def require_pace(user: User) -> None:
         with doorbell.waiting():
             asked = _count(f"requests:{user.pk}:{int(now // _MINUTE)}")
     except (RedisError, OSError) as error:
-        logger.warning("requests are not counted: the broker cannot be reached (%s)", error)
+        logger.warning("requests aren't counted: the broker can't be reached (%s)", error)
         return
     if asked > most:
         wait = _MINUTE - int(now % _MINUTE)
         raise ApiError(
             429,
             "too_many_requests",
-            f"You can make at most {counted(most, 'request')} a minute. Wait {counted(wait, 'second')}, then go on.",
+            ngettext(
+                "You can make at most %(count)s request per minute. Wait %(wait)s s, then continue.",
+                "You can make at most %(count)s requests per minute. Wait %(wait)s s, then continue.",
+                most,
+            )
+            % {"count": grouped(most), "wait": wait},
             headers={"Retry-After": str(wait)},
         )
 
 
 def _count(key: str) -> int:
-    """One more; which number it is."""
+    """Count one more; return the new number."""
     cache = caches[CACHE]
     cache.add(key, 0, timeout=2 * _MINUTE)
     try:
         return cache.incr(key)
     except ValueError:
-        # The server has forgotten the key in between.
+        # The key has expired in between.
         return 1
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from models_app.ml import checkpoint
 from models_app.ml.config import NetworkConfig
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, Said, mark
 from models_app.ml.networks.registry import kind_of
 
 LARGEST_MB: Final = 512
@@ -25,13 +25,13 @@ _MAX_ENTRIES: Final = 1000
 _CHUNK: Final = 1 << 20
 
 
-class BadArchive(Exception):
+class BadArchive(Said):
     """The zip is invalid; the message says why. Nothing of it was kept."""
 
     code = "bad_archive"
 
 
-class NotKept(Exception):
+class NotKept(Said):
     """The zip may be fine, but the disk of this server couldn't take it; the message says what to do."""
 
     code = "not_kept"
@@ -44,7 +44,7 @@ def _reading() -> Iterator[None]:
         yield
     # NotImplementedError (a RuntimeError) is an unknown compression method; RuntimeError itself means encryption.
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-        raise BadArchive(f"This isn't a ZIP that can be read: {error}.") from error
+        raise BadArchive(mark("This ZIP can’t be read: %(reason)s."), reason=str(error)) from error
 
 
 def unpack(file: IO[bytes], folder: Path) -> str:
@@ -58,8 +58,14 @@ def unpack(file: IO[bytes], folder: Path) -> str:
         parameters = _parameters(content)
         if parameters * 2 > weights.file_size or weights.file_size > parameters * 4 + _LARGEST_HEADER:
             raise BadArchive(
-                f"{checkpoint.WEIGHTS} has {weights.file_size:,} bytes, which are not the {parameters:,} numbers "
-                f"of the network in {checkpoint.CONFIG} in 16 or 32 bits."
+                mark(
+                    "%(weights)s has %(size)s bytes, which doesn’t fit the %(parameters)s parameters of the network in "
+                    "%(config)s."
+                ),
+                weights=checkpoint.WEIGHTS,
+                size=weights.file_size,
+                parameters=parameters,
+                config=checkpoint.CONFIG,
             )
         digest = hashlib.sha256()
         try:
@@ -71,19 +77,28 @@ def unpack(file: IO[bytes], folder: Path) -> str:
         except OSError as error:
             # Reading the zip raises none (_reading): it's our own disk.
             raise NotKept(
-                f"This server couldn't store the model: {error.strerror}. Ask its operator to free some disk space, "
-                "then upload it again."
+                mark(
+                    "This server couldn’t store the model: %(reason)s. Ask its operator to free some disk space, then "
+                    "upload it again."
+                ),
+                reason=error.strerror,
             ) from error
     if digest.hexdigest() != content["sha256"]:
         raise BadArchive(
-            f"The weights are not those that {checkpoint.CONFIG} describes: their sha256 is {digest.hexdigest()[:12]}, "
-            f"and {content['sha256'][:12]!r} stands there. Bring the two files of one model."
+            mark(
+                "%(weights)s doesn’t belong to %(config)s: its sha256 is %(found)s, but %(config)s says %(expected)s. "
+                "Put both files of the same model into the ZIP."
+            ),
+            weights=checkpoint.WEIGHTS,
+            config=checkpoint.CONFIG,
+            found=digest.hexdigest()[:12],
+            expected=content["sha256"][:12],
         )
     _require_floats(folder / checkpoint.WEIGHTS)
     try:
         checkpoint.load(folder)
     except CheckpointError as error:
-        raise BadArchive(str(error).replace(str(folder), "the zip")) from error
+        raise BadArchive(mark("The model in this ZIP is damaged: %(reason)s"), reason=str(error)) from error
     return digest.hexdigest()
 
 
@@ -91,25 +106,42 @@ def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo
     """Return the entries of config and weights, from the same folder of the zip. Ignores other entries."""
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
-        raise BadArchive(f"This zip has {len(entries):,} entries, and a model is two files.")
+        raise BadArchive(
+            mark("This ZIP has %(count)s files. Put only the two files of the model into it."), count=len(entries)
+        )
     found = []
     for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
         named = [entry for entry in entries if PurePosixPath(entry.filename).name == name and not entry.is_dir()]
         if len(named) != 1:
             raise BadArchive(
-                f"A model is {checkpoint.CONFIG} and {checkpoint.WEIGHTS}: the zip has {len(named)} {name}."
+                mark(
+                    "The ZIP must contain %(config)s and %(weights)s once each. It has %(count)s files named %(name)s."
+                ),
+                config=checkpoint.CONFIG,
+                weights=checkpoint.WEIGHTS,
+                count=len(named),
+                name=name,
             )
         found.append(named[0])
     config, weights = found
     if PurePosixPath(config.filename).parent != PurePosixPath(weights.filename).parent:
-        raise BadArchive(f"{checkpoint.CONFIG} and {checkpoint.WEIGHTS} have to lie in the same folder of the zip.")
+        raise BadArchive(
+            mark("%(config)s and %(weights)s must be in the same folder of the ZIP."),
+            config=checkpoint.CONFIG,
+            weights=checkpoint.WEIGHTS,
+        )
     return config, weights
 
 
 def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iterator[bytes]:
     """Yield the entry in chunks. Raises BadArchive as soon as it unpacks to more than `most` bytes."""
     if entry.file_size > most:
-        raise BadArchive(f"{entry.filename[:100]} has {entry.file_size:,} bytes. The limit is {most:,}.")
+        raise BadArchive(
+            mark("%(file)s has %(size)s bytes. The limit is %(most)s."),
+            file=entry.filename[:100],
+            size=entry.file_size,
+            most=most,
+        )
     size = 0
     with _reading():
         source = archive.open(entry)
@@ -121,7 +153,9 @@ def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iter
                 return
             size += len(chunk)
             if size > most:
-                raise BadArchive(f"{entry.filename[:100]} unpacks to more than {most:,} bytes.")
+                raise BadArchive(
+                    mark("%(file)s unpacks to more than %(most)s bytes."), file=entry.filename[:100], most=most
+                )
             yield chunk
 
 
@@ -133,13 +167,19 @@ def _content(data: bytes) -> dict[str, Any]:
         text = json.dumps(content, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (ValueError, RecursionError) as error:
-        raise BadArchive(f"{checkpoint.CONFIG} cannot be read: {error}.") from error
+        raise BadArchive(
+            mark("%(file)s can’t be read: %(reason)s."), file=checkpoint.CONFIG, reason=str(error)
+        ) from error
     if "\\u0000" in text:
-        raise BadArchive(f"{checkpoint.CONFIG} holds NUL characters.")
+        raise BadArchive(mark("%(file)s contains NUL characters."), file=checkpoint.CONFIG)
     if not isinstance(content, dict) or content.get("format") != checkpoint.FORMAT:
-        raise BadArchive(f"{checkpoint.CONFIG} is not that of a model of format {checkpoint.FORMAT}.")
+        raise BadArchive(
+            mark("%(file)s doesn’t describe a model of format %(format)s."),
+            file=checkpoint.CONFIG,
+            format=checkpoint.FORMAT,
+        )
     if not isinstance(content.get("sha256"), str):
-        raise BadArchive(f"{checkpoint.CONFIG} does not say the sha256 of the weights.")
+        raise BadArchive(mark("%(file)s doesn’t contain the sha256 of the weights."), file=checkpoint.CONFIG)
     return content
 
 
@@ -152,9 +192,13 @@ def _require_floats(weights: Path) -> None:
         tensors = {name: tensor for name, tensor in json.loads(header).items() if name != "__metadata__"}
         types = {str(tensor["dtype"]) for tensor in tensors.values()}
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-        raise BadArchive(f"{checkpoint.WEIGHTS} is not a file of safetensors.") from error
+        raise BadArchive(mark("%(file)s isn’t a safetensors file."), file=checkpoint.WEIGHTS) from error
     if others := types - {"F16", "F32"}:
-        raise BadArchive(f"{checkpoint.WEIGHTS} holds {', '.join(sorted(others))[:100]}; F16 and F32 can be read.")
+        raise BadArchive(
+            mark("%(file)s contains %(types)s. Only F16 and F32 are supported."),
+            file=checkpoint.WEIGHTS,
+            types=", ".join(sorted(others))[:100],
+        )
 
 
 def _parameters(content: dict[str, Any]) -> int:
@@ -163,8 +207,16 @@ def _parameters(content: dict[str, Any]) -> int:
         network = NetworkConfig.from_dict(content.get("network", {}))
         shapes = kind_of(network).weight_shapes(network)
     except (ValueError, CheckpointError) as error:
-        raise BadArchive(f"{checkpoint.CONFIG} describes no network of this version: {error}") from error
+        raise BadArchive(
+            mark("%(file)s describes a network that this version doesn’t know: %(reason)s"),
+            file=checkpoint.CONFIG,
+            reason=str(error),
+        ) from error
     count = sum(math.prod(shape) for shape in shapes.values())
     if count * 4 > LARGEST_MB * 1_000_000:
-        raise BadArchive(f"A network of {count:,} numbers is too large: at most {LARGEST_MB} MB in 32 bits.")
+        raise BadArchive(
+            mark("The network has %(count)s parameters, which is too large. The limit is %(most)s MB in 32 bits."),
+            count=count,
+            most=LARGEST_MB,
+        )
     return count

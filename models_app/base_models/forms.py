@@ -5,9 +5,11 @@ from typing import Any
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.accounts.models import User
-from botfactory.words import counted
+from botfactory.translation import grouped
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.ml.config import NETWORKS, PretrainConfig
@@ -18,71 +20,103 @@ DEFAULT = PretrainConfig()
 
 
 class UploadForm(forms.Form):
+    """A base model to upload."""
+
     archive = forms.FileField(
-        label="Zip of the model",
-        help_text=f"config.json and weights.safetensors, of at most {base_archive.LARGEST_MB} MB; they are checked "
-        "before anything is kept.",
+        label=gettext_lazy("ZIP of the model"),
+        help_text=gettext_lazy("The ZIP must contain config.json and weights.safetensors."),
     )
-    name = forms.CharField(max_length=72, required=False, help_text="Blank: the name of the file.")
+    name = forms.CharField(
+        max_length=72,
+        required=False,
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("Leave it blank to use the name of the file."),
+    )
 
     def clean_archive(self) -> Any:
         archive = self.cleaned_data["archive"]
         if archive.size > base_archive.LARGEST_MB * 1_000_000:
-            raise forms.ValidationError(f"The file is larger than {base_archive.LARGEST_MB} MB.")
+            message = _("The file is too large. The limit is %(most)s MB.")
+            raise forms.ValidationError(message % {"most": base_archive.LARGEST_MB})
         return archive
 
 
 class TrainBaseForm(forms.Form):
     """The data, start, length and settings of a base training; blank fields use the defaults."""
 
-    name = forms.CharField(max_length=72, initial="base")
+    name = forms.CharField(max_length=72, initial="base", label=gettext_lazy("Name"))
     learn_from = forms.MultipleChoiceField(
-        required=False, label="Files to learn from", widget=forms.CheckboxSelectMultiple, help_text="A post a line."
+        required=False,
+        label=gettext_lazy("Training files"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("One post per line."),
     )
     validation = forms.ChoiceField(
         required=False,
-        label="File to measure on",
-        help_text="Posts that are not in the others, of other people if you can.",
+        label=gettext_lazy("Validation file"),
+        help_text=gettext_lazy("Choose posts that aren’t in the training files, if possible by other people."),
     )
     corpus = forms.ChoiceField(
         required=False,
-        label="Or a corpus of yours",
-        help_text="A tenth of it is measured on. What a base model has read is everybody’s here: choose no posts that "
-        "are only yours to know.",
+        label=gettext_lazy("Or a corpus of yours"),
+        help_text=gettext_lazy(
+            "A tenth of it is used for validation. Everybody here can use the base model, so don’t choose private "
+            "posts."
+        ),
     )
-    start = forms.ChoiceField(required=False, label="Start from")
+    start = forms.ChoiceField(required=False, label=gettext_lazy("Start from"))
     network = forms.ChoiceField(
         choices=[(name, name) for name in sorted(NETWORKS)],
         initial="glr",
-        label="Kind of network",
-        help_text="Where it starts from nothing.",
+        label=gettext_lazy("Kind of network"),
+        help_text=gettext_lazy("Only for a training that starts from scratch."),
     )
-    minutes = forms.FloatField(required=False, min_value=0.1, help_text="Of training alone.")
+    minutes = forms.FloatField(
+        required=False, min_value=0.1, label=gettext_lazy("Minutes"), help_text=gettext_lazy("Training time only.")
+    )
     megabytes = forms.FloatField(
         required=False,
         min_value=0.01,
-        label="Or megabytes",
-        help_text="To read in all: the same model on a busy machine.",
+        label=gettext_lazy("Or megabytes"),
+        help_text=gettext_lazy("The total to read. The result doesn’t depend on how busy the machine is."),
     )
     # Blank fields use the defaults for the kind of network.
-    batch_size = forms.IntegerField(required=False, min_value=1, max_value=4096)
-    sequence_length = forms.IntegerField(required=False, min_value=1, max_value=1024)
-    learning_rate = forms.FloatField(required=False, min_value=0.000001, max_value=1)
-    final_learning_rate = forms.FloatField(
-        required=False, min_value=0, max_value=1, help_text="What is left of it at the end, as a share."
+    batch_size = forms.IntegerField(required=False, min_value=1, max_value=4096, label=gettext_lazy("Batch size"))
+    sequence_length = forms.IntegerField(
+        required=False, min_value=1, max_value=1024, label=gettext_lazy("Sequence length")
     )
-    warmup_steps = forms.IntegerField(required=False, min_value=0, max_value=1_000_000)
-    optimizer = forms.ChoiceField(required=False, choices=[("", "the recipe’s"), ("muon", "muon"), ("adam", "adam")])
-    validation_minutes = forms.FloatField(required=False, min_value=0.01, label="Minutes between validations")
+    learning_rate = forms.FloatField(
+        required=False, min_value=0.000001, max_value=1, label=gettext_lazy("Learning rate")
+    )
+    final_learning_rate = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        label=gettext_lazy("Final learning rate"),
+        help_text=gettext_lazy("As a fraction of the learning rate."),
+    )
+    warmup_steps = forms.IntegerField(
+        required=False, min_value=0, max_value=1_000_000, label=gettext_lazy("Warm-up steps")
+    )
+    optimizer = forms.ChoiceField(
+        required=False,
+        choices=[("", gettext_lazy("Recommended")), ("muon", "Muon"), ("adam", "Adam")],
+        label=gettext_lazy("Optimizer"),
+    )
+    validation_minutes = forms.FloatField(
+        required=False, min_value=0.01, label=gettext_lazy("Minutes between validations")
+    )
     new_names = forms.FloatField(
         required=False,
         min_value=0,
         max_value=1,
-        label="Share of @names drawn anew",
-        help_text="So that it learns how names are made, not whom a few people name.",
+        label=gettext_lazy("Share of @names to replace"),
+        help_text=gettext_lazy("Random names teach the model what names look like, instead of particular people."),
     )
-    new_tags = forms.FloatField(required=False, min_value=0, max_value=1, label="Share of #hashtags drawn anew")
-    seed = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    new_tags = forms.FloatField(
+        required=False, min_value=0, max_value=1, label=gettext_lazy("Share of #hashtags to replace")
+    )
+    seed = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, label=gettext_lazy("Seed"))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,9 +127,9 @@ class TrainBaseForm(forms.Form):
         self._choose("validation", [("", "–"), *found])
         self._choose(
             "corpus",
-            [("", "–"), *((key, f"{one} ({counted(one.posts_kept, 'post')})") for key, one in self._corpora.items())],
+            [("", "–"), *((key, _corpus(one)) for key, one in self._corpora.items())],
         )
-        self._choose("start", [("", "nothing"), *((key, str(one)) for key, one in self._starts.items())])
+        self._choose("start", [("", _("Scratch")), *((key, str(one)) for key, one in self._starts.items())])
         self.has_files = bool(found)
         for name in bases.SETTINGS:
             if name not in ("optimizer", "validation_minutes"):
@@ -125,13 +159,19 @@ class TrainBaseForm(forms.Form):
     def parts(self) -> list[tuple[str, list[BoundField]]]:
         """Return the fields in the groups of the page."""
         first = ("name", "start", "network", "learn_from", "validation", "corpus", "minutes", "megabytes")
-        return [("", [self[name] for name in first]), ("How it learns", [self[name] for name in bases.SETTINGS])]
+        return [("", [self[name] for name in first]), (_("Training settings"), [self[name] for name in bases.SETTINGS])]
 
 
 class EvaluateBasesForm(forms.Form):
-    models = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
-    file = forms.ChoiceField(required=False, label="File on the server", help_text="A post a line.")
-    upload = forms.FileField(required=False, label="Or a file of yours", help_text=", ".join(bases.POST_FILES))
+    """The models to compare, and the posts to compare them on."""
+
+    models = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, label=gettext_lazy("Models"))
+    file = forms.ChoiceField(
+        required=False, label=gettext_lazy("File on the server"), help_text=gettext_lazy("One post per line.")
+    )
+    upload = forms.FileField(
+        required=False, label=gettext_lazy("Or a file of yours"), help_text=", ".join(bases.POST_FILES)
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -146,3 +186,9 @@ class EvaluateBasesForm(forms.Form):
 
     def chosen(self) -> list[TrainedModel]:
         return [self._models[key] for key in self.cleaned_data["models"]]
+
+
+def _corpus(corpus: Corpus) -> str:
+    count = corpus.posts_kept
+    text = ngettext("%(name)s (%(count)s post)", "%(name)s (%(count)s posts)", count)
+    return text % {"name": corpus, "count": grouped(count)}

@@ -19,7 +19,7 @@ from models_app import epochs, guards, registry
 from models_app.base_models import services as bases
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig, PretrainConfig
-from models_app.ml.errors import Cancelled, LearningError
+from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
 from models_app.model_files import FINGERPRINTS
@@ -37,7 +37,7 @@ VALIDATION_SHARE: Final = 0.1
 MODEL: Final = "model"
 LEARNED, HELD_OUT = "learned.txt", "held-out.txt"
 #: The reason shown when a job on base models goes back to waiting.
-AWAITED: Final = "Trainings of bots go first."
+AWAITED: Final = mark("Paused while people’s bots are trained.")
 #: Seconds between progress reports of an evaluation.
 PAUSE: Final = 0.5
 
@@ -79,7 +79,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         if handle.control() == "cancel":
             raise JobCancelled(str(cancelled)) from cancelled
         # The training has saved its state.
-        why = AWAITED if handle.should_yield() else "The worker stopped."
+        why = AWAITED if handle.should_yield() else mark("The worker stopped.")
         raise ComeBackLater(timezone.now(), why) from cancelled
     except (LearningError, bases.BaseError) as error:
         raise JobFailed(error.code, str(error)) from error
@@ -88,7 +88,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
 
 def _require_administrator(handle: JobHandle) -> None:
     if not bases.may_add(handle.job.owner):
-        raise JobFailed("not_allowed", "Only an administrator may do this, and you are none any more.")
+        raise JobFailed("not_allowed", mark("Only administrators can do this, and you no longer are one."))
 
 
 def _corpus(arguments: dict[str, Any]) -> Corpus | None:
@@ -96,7 +96,7 @@ def _corpus(arguments: dict[str, Any]) -> Corpus | None:
         return None
     corpus = Corpus.objects.filter(pk=arguments["corpus"]).first()
     if corpus is None:
-        raise JobFailed("corpus_deleted", "The posts that this model was to learn from have been deleted.")
+        raise JobFailed("corpus_deleted", mark("The posts to learn from were deleted."))
     return corpus
 
 
@@ -105,7 +105,7 @@ def _start(arguments: dict[str, Any]) -> TrainedModel | None:
         return None
     model = TrainedModel.objects.filter(pk=arguments["start"]).first()
     if model is None:
-        raise JobFailed("model_deleted", "The model that this training was to start from has been deleted.")
+        raise JobFailed("model_deleted", mark("The model to start from was deleted."))
     return model
 
 
@@ -208,15 +208,15 @@ def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
 def _measure(handle: JobHandle, number: str, name: str, path: Path, posts: int, place: int) -> dict[str, Any]:
     model = TrainedModel.objects.filter(pk=number).first()
     if model is None:
-        raise JobFailed("model_deleted", f"{name} has been deleted.")
+        raise JobFailed("model_deleted", mark("One of the models was deleted."))
     of = len(handle.job.arguments["models"])
-    told = 0.0
+    shown = 0.0
 
     def on_progress(done: int) -> None:
-        nonlocal told
+        nonlocal shown
         handle.check()
-        if time.monotonic() - told >= PAUSE:
-            told = time.monotonic()
+        if time.monotonic() - shown >= PAUSE:
+            shown = time.monotonic()
             fraction = (place + done / max(1, posts)) / of
             handle.progress({"phase": "measuring", "model": name, "fraction": round(fraction, 4), "total": done})
 
@@ -236,7 +236,9 @@ def _measure(handle: JobHandle, number: str, name: str, path: Path, posts: int, 
 def _uploaded(handle: JobHandle) -> Path:
     found = sorted(handle.work_dir.glob(f"{bases.UPLOADED}.*"))
     if not found:
-        raise JobFailed("file_gone", "The uploaded posts are no longer here: upload them with a new evaluation.")
+        raise JobFailed(
+            "file_gone", mark("The uploaded posts are no longer stored. Upload them again in a new comparison.")
+        )
     return found[0]
 
 

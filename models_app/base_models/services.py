@@ -14,15 +14,19 @@ from typing import IO, Any, Final
 from django.conf import settings as site
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
-from botfactory.words import counted, on_one_line
+from botfactory.translation import grouped, translated
+from botfactory.words import on_one_line
 from models_app import integrity, registry
 from models_app.base_models import archive as base_archive
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
+from models_app.ml.errors import mark
 from models_app.models import BaseChange, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -114,18 +118,17 @@ def roll_back(*, by: User) -> TrainedModel:
     """Make the previous base model the base again; a second roll-back undoes the first."""
     before = one_before()
     if before is None:
-        raise BaseError(
-            "There is no other base model to go back to: none was before this one, or it is retired or gone."
-        )
+        raise BaseError(_("You can’t roll back: there was no base model before this one, or it is retired or deleted."))
     _make_base(before, BaseChange.How.ROLLED_BACK, by)
     return before
 
 
 def _make_base(model: TrainedModel, how: BaseChange.How, by: User) -> None:
     if model.is_base:
-        raise BaseError(f"{model} is the base model already.")
+        raise BaseError(_("%(name)s is already the base model.") % {"name": model})
     if trouble := integrity.trouble_of(model):
-        raise BaseError(f"{model} cannot be the base model: {trouble.what}. What helps: {trouble.advice}.")
+        message = _("%(name)s can’t be the base model: %(problem)s. To fix it, %(advice)s.")
+        raise BaseError(message % {"name": model, "problem": trouble.what, "advice": trouble.advice})
     registry.make_base(model, how=how, by=by)
 
 
@@ -141,7 +144,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
         sha256 = base_archive.unpack(archive, staged)
         known = TrainedModel.objects.filter(sha256=sha256, owner=None).first()
         if known is not None:
-            raise base_archive.BadArchive(f"These weights are here already, as {known.name}.")
+            raise base_archive.BadArchive(mark("This model was already uploaded as %(name)s."), name=known.name)
         return registry.add_version(staged, name=_named(name), origin=TrainedModel.Origin.UPLOADED)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -150,9 +153,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
 def _named(wanted: str) -> str:
     """Return `wanted`, or the next free name. Raises BaseError for a name that looks like a person's bot."""
     if "/" in wanted:
-        raise BaseError(
-            "The name of a base model has no slash, since owner/name is how a person’s bot is called: choose another."
-        )
+        raise BaseError(_("The name of a base model can’t contain a slash. Choose another."))
     return registry.free_version_name(on_one_line(wanted)[:72] or "base")
 
 
@@ -166,7 +167,8 @@ def post_files() -> list[str]:
 def file_named(name: str) -> Path:
     """Return the path of a file of posts. Raises BaseError if there's no such file."""
     if name not in post_files():
-        raise BaseError(f"There is no file {name} in {site.TRAINING_DIR}.")
+        message = _("There is no file %(name)s in %(directory)s.")
+        raise BaseError(message % {"name": name, "directory": site.TRAINING_DIR})
     return Path(site.TRAINING_DIR) / name
 
 
@@ -186,11 +188,12 @@ def recipe(network: NetworkConfig, budget: Budget, values: Mapping[str, Any], *,
         usual |= {"validation_minutes": pause, "save_minutes": pause}
     unknown = sorted(set(values) - set(SETTINGS))
     if unknown:
-        raise BaseError(f"{unknown[0]} cannot be set; these can: {', '.join(SETTINGS)}.")
+        message = _("There is no setting %(name)s. You can set: %(names)s.")
+        raise BaseError(message % {"name": unknown[0], "names": ", ".join(SETTINGS)})
     try:
         return PretrainConfig.from_dict(usual | dict(values))
     except ValueError as error:
-        raise BaseError(str(error)) from error
+        raise BaseError(translated(error)) from error
 
 
 def train(
@@ -211,29 +214,34 @@ def train(
     rest. Raises BaseError for invalid arguments.
     """
     if not may_add(by):
-        raise BaseError("Only an administrator may train base models.")
+        raise BaseError(_("Only an administrator can train base models."))
     if bool(files) == (corpus is not None):
-        raise BaseError("Choose what to learn from: files of the server, or one of your corpora.")
+        raise BaseError(_("Choose what to learn from: either files on the server or one of your corpora."))
     if corpus is not None:
         # The job reads the posts when it starts, and waits if they're being cleaned.
         corpora.require_enough(corpus)
     else:
         if not validation:
-            raise BaseError("Choose a file to measure on.")
+            raise BaseError(_("Choose a validation file."))
         for file in [*files, validation]:
             file_named(file)
         if validation in files:
-            raise BaseError(f"{validation} is learned from, so nothing can be measured on it: choose another file.")
+            message = _("%(name)s is among the training files. Choose another validation file.")
+            raise BaseError(message % {"name": validation})
     given = [amount for amount in (budget.minutes, budget.megabytes) if amount is not None]
     if len(given) != 1 or not 0 < given[0] < math.inf:
-        raise BaseError("Say how long to train, in minutes or in megabytes: one of them, and more than 0.")
+        raise BaseError(_("Set how long to train: either minutes or megabytes, more than 0."))
     longest = site.JOB_TIME_LIMIT_MINUTES * TRAINING_SHARE
     if budget.minutes is not None and budget.minutes > longest:
-        raise BaseError(
-            f"At most {counted(int(longest), 'minute')} can be trained (JOB_TIME_LIMIT_MINUTES): choose fewer."
+        message = ngettext(
+            "A training can take at most %(count)s minute (JOB_TIME_LIMIT_MINUTES). Choose less.",
+            "A training can take at most %(count)s minutes (JOB_TIME_LIMIT_MINUTES). Choose less.",
+            int(longest),
         )
+        raise BaseError(message % {"count": grouped(int(longest))})
     if network not in NETWORKS:
-        raise BaseError(f"There is no network {network}; there are: {', '.join(NETWORKS)}.")
+        message = _("There is no network %(name)s. Choose one of: %(names)s.")
+        raise BaseError(message % {"name": network, "names": ", ".join(NETWORKS)})
     shape = NetworkConfig.from_dict(start.network) if start else NETWORKS[network]
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
     name = _named(name)
@@ -261,15 +269,16 @@ def evaluate(
 ) -> Job:
     """Queue a job that evaluates the models on the same posts: a file on the server or an uploaded one."""
     if not may_add(by):
-        raise BaseError("Only an administrator may evaluate base models.")
+        raise BaseError(_("Only an administrator can compare base models."))
     if not 1 <= len(models) <= MAX_COMPARED:
-        raise BaseError(f"Choose 1 to {MAX_COMPARED} models.")
+        raise BaseError(_("Choose 1 to %(most)s models.") % {"most": MAX_COMPARED})
     if bool(file) == (uploaded is not None):
-        raise BaseError("Choose the posts to measure on: a file of the server, or one that you upload.")
+        raise BaseError(_("Choose the posts to compare on: either a file on the server or one that you upload."))
     if file:
         file_named(file)
     elif not file_name.endswith(POST_FILES):
-        raise BaseError(f"The file {file_name} is not one of posts, a post a line: {', '.join(POST_FILES)}.")
+        message = _("%(name)s isn’t a file of posts. Upload one of these, with one post per line: %(endings)s.")
+        raise BaseError(message % {"name": file_name, "endings": ", ".join(POST_FILES)})
     shown = file or Path(file_name).name[:200]
     # In the uploads folder, where leftovers are swept.
     staged = Path(site.UPLOADS_DIR) / str(uuid.uuid4())
@@ -284,7 +293,7 @@ def evaluate(
             job = jobs.submit(
                 owner=by,
                 kind=EVALUATE_BASES,
-                title=f"Evaluate {len(models)} base model{'s' * (len(models) != 1)} on {shown}",
+                title=f"Compare {len(models)} base model{'s' * (len(models) != 1)} on {shown}",
                 arguments={
                     "models": [str(model.pk) for model in models],
                     "names": [model.full_name for model in models],

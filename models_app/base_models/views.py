@@ -14,11 +14,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
+from botfactory.translation import translated
 from botfactory.uploaded import name_of
 from models_app import registry, services
 from models_app.base_models import archive as base_archive
@@ -58,15 +60,15 @@ def base_models(request: HttpRequest) -> HttpResponse:
     return _page(
         request,
         "list",
-        "Base models",
+        _("Base models"),
         trouble=trouble,
         rows=rows,
         may_add=bases.may_add(user),
         may_choose=bases.may_choose(user),
         before=bases.one_before(),
         changes=BaseChange.objects.select_related("model")[:CHANGES_SHOWN],
-        trainings=[_told(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
-        evaluations=[_told(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
+        trainings=[_entry(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
+        evaluations=[_entry(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
     )
 
 
@@ -75,7 +77,7 @@ def _take_in() -> str:
     try:
         registry.base_model()
     except registry.NoBaseModel as error:
-        return str(error)
+        return translated(error)
     return ""
 
 
@@ -88,7 +90,7 @@ def _network(model: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _told(job: Job, user: User) -> dict[str, Any]:
+def _entry(job: Job, user: User) -> dict[str, Any]:
     """Return a job for the template. Only its owner gets a link to its page; others use the administration."""
     return {"job": job, "is_own": job.owner_id == user.pk, "measured": job.result.get("models", [])}
 
@@ -99,19 +101,22 @@ def change_base(request: HttpRequest, model_id: uuid.UUID, action: str) -> HttpR
     try:
         model = bases.version(model_id)
     except TrainedModel.DoesNotExist:
-        raise Http404("There is no such base model.") from None
+        raise Http404(_("There is no such base model.")) from None
     try:
         if action == "promote":
             bases.promote(model, by=user)
-            messages.success(request, f"New bots start from {model} now.")
+            messages.success(request, _("New bots start from %(name)s now.") % {"name": model})
         elif action == "retire":
             services.retire(model)
-            messages.success(request, f"Nobody starts from {model} any more; bots that came from it stay as they are.")
+            messages.success(
+                request,
+                _("%(name)s is retired. Nobody can start from it any more. Existing bots stay.") % {"name": model},
+            )
         else:
             services.bring_back(model)
-            messages.success(request, f"Brought {model} back from retirement.")
+            messages.success(request, _("%(name)s is no longer retired.") % {"name": model})
     except (bases.BaseError, services.ModelError) as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect("base_models")
 
 
@@ -119,9 +124,9 @@ def change_base(request: HttpRequest, model_id: uuid.UUID, action: str) -> HttpR
 def roll_back(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_choose, request)
     try:
-        messages.success(request, f"New bots start from {bases.roll_back(by=user)} again.")
+        messages.success(request, _("New bots start from %(name)s again.") % {"name": bases.roll_back(by=user)})
     except bases.BaseError as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect("base_models")
 
 
@@ -134,15 +139,16 @@ def upload_base(request: HttpRequest) -> HttpResponse:
         try:
             model = bases.upload(archive.file, name=form.cleaned_data["name"] or PurePath(name_of(archive)).stem)
         except (base_archive.BadArchive, base_archive.NotKept, CheckpointError) as error:
-            form.add_error("archive", str(error))
+            form.add_error("archive", translated(error))
         except bases.BaseError as error:
-            form.add_error("name", str(error))
+            form.add_error("name", translated(error))
         else:
-            messages.success(
-                request, f"Uploaded {model}. Evaluate it, then promote it: until then nobody starts from it."
+            message = _(
+                "%(name)s was uploaded. Nobody can start from it until you promote it. First compare it with others."
             )
+            messages.success(request, message % {"name": model})
             return redirect("base_models")
-    return _form(request, form, "Upload a base model", "Upload")
+    return _form(request, form, _("Upload a base model"), _("Upload"))
 
 
 @require_http_methods(["GET", "POST"])
@@ -154,8 +160,10 @@ def train_base(request: HttpRequest) -> HttpResponse:
         try:
             return redirect(bases.train(by=user, **form.asked()))
         except (bases.BaseError, CorpusError, LimitReached) as error:
-            form.add_error(None, str(error))
-    return _form(request, form, "Train a base model", "Train", parts=form.parts(), directory=settings.TRAINING_DIR)
+            form.add_error(None, translated(error))
+    return _form(
+        request, form, _("Train a base model"), _("Train"), parts=form.parts(), directory=settings.TRAINING_DIR
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -175,8 +183,8 @@ def evaluate_bases(request: HttpRequest) -> HttpResponse:
             )
             return redirect(job)
         except (bases.BaseError, LimitReached) as error:
-            form.add_error(None, str(error))
-    return _form(request, form, "Evaluate base models", "Evaluate", directory=settings.TRAINING_DIR)
+            form.add_error(None, translated(error))
+    return _form(request, form, _("Compare base models"), _("Compare"), directory=settings.TRAINING_DIR)
 
 
 def _sent(request: HttpRequest) -> tuple[Any, Any]:

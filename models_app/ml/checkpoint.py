@@ -29,7 +29,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from .errors import CheckpointError
+from .errors import CheckpointError, mark
 from .networks.registry import Network, config_of, kind_of
 from .vocabulary import is_loaded, read, vocabulary_of
 
@@ -72,7 +72,7 @@ def save(
     with np.errstate(over="ignore"):
         kept = {name: np.ascontiguousarray(array, stored) for name, array in weights.items()}
     arrays = {name: np.asarray(array, np.float32) for name, array in kept.items()}
-    _check_weights(network, arrays, "The weights to save")
+    _check_weights(network, arrays, directory)
     data = save_tensors(kept)
     sha256 = hashlib.sha256(data).hexdigest()
     content = {"format": FORMAT, "network": network.as_dict(), "sha256": sha256, "meta": dict(meta)}
@@ -153,7 +153,9 @@ def _read(directory: Path, once: Callable[[Path], _Read]) -> _Read:
             if attempt == _TRIES - 1:
                 if isinstance(error, CheckpointError):
                     raise
-                raise CheckpointError(f"There's no readable model in {directory}: {error}.") from error
+                raise CheckpointError(
+                    mark("There is no readable model in %(directory)s: %(reason)s."), directory=directory, reason=error
+                ) from error
         time.sleep(0.01)
     raise AssertionError("unreachable")
 
@@ -163,10 +165,17 @@ def _describe_once(directory: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        raise CheckpointError(f"{path} can't be read ({error}). Restore the model from a backup.") from error
+        raise CheckpointError(
+            mark("%(file)s can’t be read (%(reason)s). Restore the model from a backup."), file=path, reason=error
+        ) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise CheckpointError(f"{path} has format {found!r}, but this version reads {FORMAT}. Update Bot Factory.")
+        raise CheckpointError(
+            mark("%(file)s has format %(found)s, but this version reads %(known)s. Update Bot Factory."),
+            file=path,
+            found=repr(found),
+            known=FORMAT,
+        )
     return dict(content)
 
 
@@ -175,7 +184,8 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
     data = (directory / WEIGHTS).read_bytes()
     if hashlib.sha256(data).hexdigest() != content.get("sha256"):
         raise CheckpointError(
-            f"The weights in {directory} have changed since they were saved. Restore the model from a backup."
+            mark("The weights in %(directory)s have changed since they were saved. Restore the model from a backup."),
+            directory=directory,
         )
     try:
         network = config_of(content.get("network", {}))
@@ -185,24 +195,39 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
         kept = (np.float16, np.float32) if as_stored else (np.float32,)
         arrays = {name: array if array.dtype in kept else array.astype(np.float32) for name, array in stored.items()}
     except (ValueError, SafetensorError) as error:
-        raise CheckpointError(f"The model in {directory} can't be read: {error}") from error
-    _check_weights(network, arrays, f"The model in {directory}")
+        raise CheckpointError(
+            mark("The model in %(directory)s can’t be read: %(reason)s"), directory=directory, reason=error
+        ) from error
+    _check_weights(network, arrays, directory)
     meta = content.get("meta")
     return Checkpoint(network, _frozen(arrays), meta if isinstance(meta, dict) else {}, content["sha256"])
 
 
-def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
+def _check_weights(network: Network, arrays: Mapping[str, NDArray[Any]], directory: Path) -> None:
     shapes = kind_of(network).weight_shapes(network)
     if set(arrays) != set(shapes):
         raise CheckpointError(
-            f"{what}: expected {', '.join(sorted(shapes))}, but found {', '.join(sorted(arrays)) or 'nothing'}."
+            mark("The model %(directory)s has the weights %(found)s instead of %(expected)s."),
+            directory=directory,
+            found=", ".join(sorted(arrays)) or "–",
+            expected=", ".join(sorted(shapes)),
         )
     for name, shape in shapes.items():
         array = arrays[name]
         if array.shape != shape:
-            raise CheckpointError(f"{what}: {name} has shape {array.shape}, not {shape}.")
+            raise CheckpointError(
+                mark("In the model %(directory)s, %(name)s has shape %(found)s instead of %(expected)s."),
+                directory=directory,
+                name=name,
+                found=array.shape,
+                expected=shape,
+            )
         if not _is_finite(array):
-            raise CheckpointError(f"{what}: {name} contains a value that isn't a finite number.")
+            raise CheckpointError(
+                mark("In the model %(directory)s, %(name)s contains a value that isn’t a finite number."),
+                directory=directory,
+                name=name,
+            )
 
 
 def _is_finite(array: NDArray[Any]) -> bool:

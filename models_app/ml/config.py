@@ -249,12 +249,6 @@ class PretrainConfig(Values):
         number("new_tags", self.new_tags, 0, 1)
 
 
-ONE_FOR_ALL: Final = (
-    "With temperature 0 or top-k 1, every post is the same, so you get one post. For several posts, choose a "
-    "higher temperature and top-k 0."
-)
-
-
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
     """Return whether sampling always takes the most likely symbol, so that all posts are the same."""
     return temperature == 0 or top_k == 1

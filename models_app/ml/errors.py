@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 
-class LearningError(Exception):
+def mark(text: str) -> str:
+    """Return the text as it is. It marks the text for translation (docs/development.md)."""
+    return text
+
+
+class Said(Exception):
+    """The message of an error in English, with the template and values from which it can be translated.
+
+    >>> TooFewPosts(mark("The file %(path)s has no posts."), path="a.txt").template
+    'The file %(path)s has no posts.'
+    """
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+        super().__init__(template % shown if values else template)
+        self.template, self.values = template, values
+
+
+class LearningError(Said):
     """Training or generation failed; the message says why and what to do."""
 
     code = "learning_error"
+
+
+class BadSetting(Said, ValueError):
+    """A setting of a network, a training or sampling has an invalid value."""
 
 
 class CheckpointError(LearningError):

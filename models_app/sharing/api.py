@@ -35,25 +35,27 @@ _SHARED: Final = {
 
 
 class SharedModelOut(Output):
-    """What others may see of a model."""
+    """What others can see of a model."""
 
     id: uuid.UUID
     name: str
-    label: str = Field(description="Show it wherever you show what the model writes.")
+    label: str = Field(description="The label to show wherever you show what the model writes.")
     basis: Literal["own", "permission", "public"] | None = Field(
-        description="Why its owner may use the posts: their own, by permission, or of a public figure."
+        description="Why its owner may use the posts: they are their own, the author permitted it, or the author is a "
+        "public figure."
     )
-    bits_per_character: float | None = Field(description="Of posts that were held back; fewer are better.")
+    bits_per_character: float | None = Field(description="On held-out posts; lower is better.")
     created_at: datetime
 
     model_config = examples(_SHARED)
 
 
 class SharedModelDetailOut(SharedModelOut):
-    """A model of somebody else, with how good it is and how it writes."""
+    """A shared model with its report card and sample posts."""
 
     report: dict[str, Any] | None = Field(
-        description="The figures of its report card: shares of new posts, of the voice and of real words."
+        description="The figures of its report card: the shares of new posts, of posts in the person's voice and of "
+        "real words."
     )
     samples: list[str] = Field(description="Posts that it wrote after its best epoch.")
 
@@ -66,15 +68,17 @@ class SharedModelDetailOut(SharedModelOut):
     )
 
 
-def told(model: TrainedModel) -> SharedModelOut:
-    return SharedModelOut(**_told(model))
+def shared_out(model: TrainedModel) -> SharedModelOut:
+    """Return the model as lists show it."""
+    return SharedModelOut(**_fields(model))
 
 
-def told_in_full(model: TrainedModel) -> SharedModelDetailOut:
-    return SharedModelDetailOut(**_told(model), report=sharing.figures_of(model), samples=sharing.samples_of(model))
+def shared_detail_out(model: TrainedModel) -> SharedModelDetailOut:
+    """Return the model with its report card and sample posts."""
+    return SharedModelDetailOut(**_fields(model), report=sharing.figures_of(model), samples=sharing.samples_of(model))
 
 
-def _told(model: TrainedModel) -> dict[str, Any]:
+def _fields(model: TrainedModel) -> dict[str, Any]:
     return {
         "id": model.pk,
         "name": model.name,
@@ -86,51 +90,51 @@ def _told(model: TrainedModel) -> dict[str, Any]:
 
 
 class GalleryQuery(PageQuery):
-    q: Text = Field("", max_length=200, description="Words in the name, or of the account in the label.")
+    q: Text = Field("", max_length=200, description="Words in the name or in the account of the label.")
 
 
 @gallery.get("", response=Page[SharedModelOut], summary="List the gallery")
 def list_gallery(request: HttpRequest, query: Query[GalleryQuery]) -> PageDict:
-    """The models that people here show to everybody, the newest first. Empty where the administrator has no gallery."""
+    """List the models in the gallery, newest first. Empty if the administrator turned the gallery off."""
     everything = sharing.gallery_for_user(person(request))
     found = sharing.searched(everything, query.q)
-    return page_of(found, query, lambda rows: map(told, rows), among=everything)
+    return page_of(found, query, lambda rows: map(shared_out, rows), among=everything)
 
 
-@gallery.get("/{uuid:model_id}", response=SharedModelDetailOut, summary="Get a model of the gallery")
+@gallery.get("/{uuid:model_id}", response=SharedModelDetailOut, summary="Get a model in the gallery")
 def get_public_model(request: HttpRequest, model_id: uuid.UUID) -> SharedModelDetailOut:
-    """A public model; one of yours too, as others would see it."""
-    return told_in_full(_found(lambda: sharing.shared_for_user(person(request), model_id)))
+    """Get a model in the gallery, or one of yours as others would see it."""
+    return shared_detail_out(_found(lambda: sharing.shared_for_user(person(request), model_id)))
 
 
 @gallery.post(
     "/{uuid:model_id}/generate",
     response=GenerationOut,
-    summary="Let a model of the gallery write",
+    summary="Write with a model in the gallery",
     openapi_extra=STREAM,
 )
 @idempotency.slow
 def generate_by_public_model(
     request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:
-    """New posts by a public model, kept for you. `copy_guard` and `mask_mentions` are its owner's to switch off."""
+    """Write posts with a model in the gallery. Only its owner can turn off `copy_guard` and `mask_mentions`."""
     return written(request, _found(lambda: sharing.shared_for_user(person(request), model_id)), body, query)
 
 
 @shared.get("/{str:link}", response=SharedModelDetailOut, summary="Get a model by its link")
 def get_unlisted_model(request: HttpRequest, link: str) -> SharedModelDetailOut:
-    """The model that has this link: the last part of the address that its owner gave you."""
-    return told_in_full(_found(lambda: sharing.shared_by_link(person(request), link)))
+    """Get the model with this link: the last part of the address that its owner gave you."""
+    return shared_detail_out(_found(lambda: sharing.shared_by_link(person(request), link)))
 
 
 @shared.post(
-    "/{str:link}/generate", response=GenerationOut, summary="Let a model write by its link", openapi_extra=STREAM
+    "/{str:link}/generate", response=GenerationOut, summary="Write with a model by its link", openapi_extra=STREAM
 )
 @idempotency.slow
 def generate_by_unlisted_model(
     request: HttpRequest, link: str, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:
-    """New posts by the model that has this link, kept for you."""
+    """Write posts with the model that has this link."""
     return written(request, _found(lambda: sharing.shared_by_link(person(request), link)), body, query)
 
 

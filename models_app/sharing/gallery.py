@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.rules import house_rules
@@ -26,7 +27,7 @@ def gallery_page(request: HttpRequest) -> HttpResponse:
     """Show a page of the public models, newest first."""
     rules = house_rules()
     if not rules.public_sharing:
-        raise Http404("There is no gallery here: the administrator has switched it off.")
+        raise Http404(_("The administrator turned the gallery off."))
     if not request.user.is_authenticated and not rules.open_gallery:
         return redirect_to_login(request.get_full_path())
     form = GalleryForm(request.GET)

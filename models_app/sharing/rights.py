@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
@@ -155,7 +156,7 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
     the model can't be shared, and changes nothing then.
     """
     if visibility == Visibility.PUBLIC and not house_rules().public_sharing:
-        raise SharingOff("The administrator has switched the gallery off: a bot can be private or shared by link.")
+        raise SharingOff(_("The administrator turned the gallery off. You can still share the bot by link."))
     if visibility != Visibility.PRIVATE:
         require_basis(model)
     if visibility != Visibility.UNLISTED:
@@ -180,7 +181,7 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
 def renew_link(model: TrainedModel) -> TrainedModel:
     """Give the model a new link; the old one stops working. Raises NotUnlisted if it has none."""
     if model.visibility != Visibility.UNLISTED:
-        raise NotUnlisted("Only a bot that is shared by link has one: choose that first.")
+        raise NotUnlisted(_("This bot has no link to renew. First share it by link."))
     model.link = _new_link()
     model.save(update_fields=["link"])
     return model
@@ -190,8 +191,11 @@ def require_basis(model: TrainedModel) -> None:
     """Raise BasisUnknown unless the basis of all posts in the model and its parents is known."""
     if not basis_of(model):
         raise BasisUnknown(
-            "It is not known whose posts this bot and those that it started from have learned: a corpus is deleted or "
-            "was brought before that was asked. Bring the posts again and train a new bot to share it."
+            _(
+                "Nobody knows whose posts this bot, or a bot that it started from, learned: they are deleted, or an "
+                "early version imported them without asking. To share a bot, import the posts again and train a "
+                "new one."
+            )
         )
 
 

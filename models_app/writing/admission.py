@@ -12,9 +12,10 @@ from typing import Final
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.ops import counters
-from botfactory.words import counted
+from botfactory.translation import grouped
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.writing.board import Board, Bounds
@@ -127,9 +128,19 @@ def require_size(sampling: SamplingConfig) -> None:
     asked = sampling.posts_to_write * sampling.max_characters
     if asked > MAX_CHARACTERS:
         posts, length = MAX_CHARACTERS // sampling.max_characters, MAX_CHARACTERS // sampling.posts_to_write
-        longest = counted(sampling.max_characters, "character")
+        message = ngettext(
+            "You asked for %(asked)s characters, but one request can have at most %(most)s. Ask for at most %(posts)s "
+            "post of this length, or for posts of at most %(length)s characters.",
+            "You asked for %(asked)s characters, but one request can have at most %(most)s. Ask for at most %(posts)s "
+            "posts of this length, or for posts of at most %(length)s characters.",
+            posts,
+        )
         raise TooMuch(
-            f"{counted(sampling.count, 'post')} of up to {longest} are {counted(asked, 'character')}. One request can "
-            f"ask for {MAX_CHARACTERS:,}. Choose at most {counted(posts, 'post')} of this length, or at most "
-            f"{counted(length, 'character')} for each post."
+            message
+            % {
+                "asked": grouped(asked),
+                "most": grouped(MAX_CHARACTERS),
+                "posts": grouped(posts),
+                "length": grouped(length),
+            }
         )

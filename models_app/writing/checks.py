@@ -31,7 +31,7 @@ def writers(report: Report) -> None:
         models = f"{counted(facts['models'], 'bot')} ({facts['megabytes']:g} MB)"
         report.ok(
             f"the writer {facts['host']}:{facts['pid']} has {models} in memory and writes about {facts['rate']:,.0f} "
-            f"characters a second on {counted(facts['threads'], 'thread')}"
+            f"characters per second on {counted(facts['threads'], 'thread')}"
         )
     if not known:
         report.problem(

@@ -167,7 +167,7 @@ def test_where_all_posts_would_be_the_same_one_is_written_with_a_sentence(
     program, page = Program(alice), signed_in(alice)
     told = program.post(f"/models/{base.pk}/generate", {"n": 3, **greedy}).json()
     assert len(told["posts"]) == 1 and told["missing"] == 0 and told["settings"]["n"] == 3
-    assert told["note"].startswith("With temperature 0 or top-k 1, every post is the same")
+    assert told["note"].startswith("With temperature 0 or top k 1, every post is the same")
     assert program.post(f"/models/{base.pk}/generate", {"n": 1, **greedy}).json()["note"] is None
     form = {"count": "3", "temperature": "0.8", **{name: str(value) for name, value in greedy.items()}}
     shown = page.post(f"/models/{base.pk}/generate", form, headers={"HX-Request": "true"}).content.decode()

@@ -59,7 +59,7 @@ def test_a_zip_becomes_a_version_that_nobody_starts_from_yet(files: dict[str, by
     assert small_network(registry.load(model).network).units == 24
     assert registry.base_model() == base
     assert {path.name for path in registry.path_of(model).iterdir()} == {checkpoint.CONFIG, checkpoint.WEIGHTS}
-    with pytest.raises(BadArchive, match="here already, as Mine large"):
+    with pytest.raises(BadArchive, match="already uploaded as Mine large"):
         bases.upload(zipped(files), name="again")
 
 
@@ -87,37 +87,43 @@ def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, byt
     bfloat = tensors("BF16", 2, count)
     garbage = b"x" * len(bfloat)
     cases: list[tuple[Mapping[str, bytes], str]] = [
-        ({}, "the zip has 0 config.json"),
-        ({config: files[config]}, "the zip has 0 weights.safetensors"),
-        ({**files, "other/config.json": b"{}"}, "the zip has 2 config.json"),
+        ({}, "It has 0 files named config.json"),
+        ({config: files[config]}, "It has 0 files named weights.safetensors"),
+        ({**files, "other/config.json": b"{}"}, "It has 2 files named config.json"),
         ({f"a/{config}": files[config], f"b/{weights}": files[weights]}, "in the same folder"),
-        ({**files, config: b"\x80\x04pickle"}, "cannot be read"),
-        ({**files, config: b"[" * 200_000}, "cannot be read"),
+        ({**files, config: b"\x80\x04pickle"}, "can’t be read"),
+        ({**files, config: b"[" * 200_000}, "can’t be read"),
         ({**files, config: b"[]"}, "format 1"),
-        ({**files, config: nan}, "cannot be read"),
-        ({**files, config: infinite}, "cannot be read"),
+        ({**files, config: nan}, "can’t be read"),
+        ({**files, config: infinite}, "can’t be read"),
         ({**files, config: config_of(files, meta={"name": "a\x00b"})}, "NUL"),
-        ({**files, config: config_of(files, meta={"name": "\ud83d"})}, "cannot be read"),
+        ({**files, config: config_of(files, meta={"name": "\ud83d"})}, "can’t be read"),
         ({**files, config: config_of(files, format=2)}, "format 1"),
-        ({**files, config: config_of(files, sha256=7)}, "does not say the sha256"),
-        ({**files, config: config_of(files, sha256="0" * 64)}, "not those that config.json describes"),
-        ({**files, config: config_of(files, network={"kind": "transformer"})}, "no network of this version"),
-        ({**files, config: config_of(files, network=7)}, "no network of this version"),
-        ({**files, config: config_of(files, network={"vocabulary": f"bpe-{'0' * 16}"})}, "no network of this version"),
+        ({**files, config: config_of(files, sha256=7)}, "doesn’t contain the sha256"),
+        ({**files, config: config_of(files, sha256="0" * 64)}, "doesn’t belong to config.json"),
+        (
+            {**files, config: config_of(files, network={"kind": "transformer"})},
+            "a network that this version doesn’t know",
+        ),
+        ({**files, config: config_of(files, network=7)}, "a network that this version doesn’t know"),
+        (
+            {**files, config: config_of(files, network={"vocabulary": f"bpe-{'0' * 16}"})},
+            "a network that this version doesn’t know",
+        ),
         ({**files, config: config_of(files, network={**network, "units": 8192})}, "too large"),
         ({**files, config: config_of(files, network={**network, "units": 25})}, "kernel has shape"),
-        ({**files, weights: bytes(damaged)}, "not those that config.json describes"),
-        ({**files, weights: b"PK" * 10}, "which are not the"),
+        ({**files, weights: bytes(damaged)}, "doesn’t belong to config.json"),
+        ({**files, weights: b"PK" * 10}, "which doesn’t fit the"),
         ({**files, config: b" " * 1_000_001}, "The limit is 1,000,000"),
         (
             {weights: bfloat, config: config_of(files, sha256=hashlib.sha256(bfloat).hexdigest())},
-            "holds BF16; F16 and F32",
+            "contains BF16. Only F16 and F32",
         ),
         (
             {weights: garbage, config: config_of(files, sha256=hashlib.sha256(garbage).hexdigest())},
-            "not a file of safetensors",
+            "t a safetensors file",
         ),
-        ({**files, **{f"{number}.txt": b"" for number in range(1000)}}, "1,002 entries"),
+        ({**files, **{f"{number}.txt": b"" for number in range(1000)}}, "1,002 files"),
     ]
     for content, sentence in cases:
         with pytest.raises(BadArchive, match=sentence):
@@ -127,7 +133,7 @@ def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, byt
 
 def test_a_full_disk_is_not_told_as_a_bad_zip(files: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").symlink_to("/dev/full")
-    with pytest.raises(NotKept, match=r"couldn't store the model: No space left .* upload it again"):
+    with pytest.raises(NotKept, match=r"couldn’t store the model: No space left .* upload it again"):
         unpack(zipped(files), tmp_path)
 
 
@@ -166,9 +172,9 @@ def test_the_page_takes_the_zip_and_tells_what_is_wrong(
         return desk.post(address, {"archive": SimpleUploadedFile("large.zip", data), "name": ""})
 
     answer = send(b"no zip")
-    assert answer.status_code == 400 and "a ZIP that can be read" in answer.content.decode()
+    assert answer.status_code == 400 and "This ZIP can’t be read" in answer.content.decode()
     assert desk.post(address, {}).status_code == 400
     assert send(zipped(files).getvalue()).status_code == 302
     assert "large" in desk.get("/admin/base-models/").content.decode()
     monkeypatch.setattr(base_archive, "LARGEST_MB", 0)
-    assert "larger than 0 MB" in send(zipped(files).getvalue()).content.decode()
+    assert "The limit is 0 MB" in send(zipped(files).getvalue()).content.decode()

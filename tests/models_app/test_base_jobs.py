@@ -89,17 +89,17 @@ def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, 
         ({"by": alice}, "Only an administrator"),
         ({"files": []}, "what to learn from"),
         ({"corpus": own}, "what to learn from"),
-        ({"validation": ""}, "file to measure on"),
+        ({"validation": ""}, "Choose a validation file"),
         ({"files": ["../secret.txt"]}, "no file ../secret.txt"),
         ({"files": ["notes.md"]}, "no file notes.md"),
-        ({"validation": "deep/train.txt"}, "learned from"),
+        ({"validation": "deep/train.txt"}, "among the training files"),
         ({"budget": bases.Budget()}, "how long"),
         ({"budget": bases.Budget(1, 1)}, "how long"),
         ({"budget": bases.Budget(minutes=float("nan"))}, "how long"),
         ({"budget": bases.Budget(minutes=settings.JOB_TIME_LIMIT_MINUTES)}, "JOB_TIME_LIMIT_MINUTES"),
         ({"network": "transformer"}, "no network transformer"),
         ({"values": {"batch_size": 0}}, "batch_size must be"),
-        ({"values": {"hands": 2}}, "hands cannot be set"),
+        ({"values": {"hands": 2}}, "no setting hands"),
     ]
     for changed, sentence in cases:
         with pytest.raises(bases.BaseError, match=sentence):
@@ -163,7 +163,8 @@ def _need_worker(waiting: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "told"), [(_end_worker, "The worker stopped."), (_need_worker, "Trainings of bots go first.")]
+    ("happens", "told"),
+    [(_end_worker, "The worker stopped."), (_need_worker, "Paused while people’s bots are trained.")],
 )
 def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     happens: Callable[[Job], None], told: str, admin: User, alice: User, server: Path
@@ -261,10 +262,10 @@ def test_what_cannot_be_measured_is_told(admin: User, alice: User, server: Path,
     cases: list[tuple[dict[str, Any], str]] = [
         ({"by": alice}, "Only an administrator"),
         ({"models": []}, "Choose 1 to"),
-        ({"file": ""}, "posts to measure on"),
-        ({"uploaded": io.BytesIO(b"x"), "file_name": "a.txt"}, "posts to measure on"),
+        ({"file": ""}, "posts to compare on"),
+        ({"uploaded": io.BytesIO(b"x"), "file_name": "a.txt"}, "posts to compare on"),
         ({"file": "../secret.txt"}, "no file"),
-        ({"file": "", "uploaded": io.BytesIO(b"x"), "file_name": "a.zip"}, "not one of posts"),
+        ({"file": "", "uploaded": io.BytesIO(b"x"), "file_name": "a.zip"}, "t a file of posts"),
     ]
     for changed, sentence in cases:
         asked: dict[str, Any] = {"by": admin, "models": [base], "file": "valid.txt"}

@@ -163,11 +163,11 @@ def test_rolling_back_is_promoting_the_one_before(base: TrainedModel, admin: Use
 
 
 def test_there_is_nothing_to_roll_back_to_where_the_one_before_is_retired(base: TrainedModel, admin: User) -> None:
-    with pytest.raises(bases.BaseError, match="no other base model"):
+    with pytest.raises(bases.BaseError, match="t roll back"):
         bases.roll_back(by=admin)
     newer = ship(40)
     services.retire(base)
-    with pytest.raises(bases.BaseError, match="no other base model"):
+    with pytest.raises(bases.BaseError, match="t roll back"):
         bases.roll_back(by=admin)
     assert registry.base_model() == newer
 
@@ -185,7 +185,7 @@ def test_what_is_damaged_is_not_promoted(base: TrainedModel, admin: User) -> Non
 def test_a_version_with_bots_or_that_is_shipped_is_not_deleted(base: TrainedModel, model: TrainedModel) -> None:
     newer = ship(40)
     base.refresh_from_db()
-    with pytest.raises(registry.KeptVersion, match="1 bot came from base"):
+    with pytest.raises(registry.KeptVersion, match="1 bot started from it"):
         registry.delete(base)
     registry.delete(model)
     registry.delete(base)
@@ -195,7 +195,7 @@ def test_a_version_with_bots_or_that_is_shipped_is_not_deleted(base: TrainedMode
         how=BaseChange.How.PROMOTED,
     )
     newer.refresh_from_db()
-    with pytest.raises(registry.KeptVersion, match="shipped with the product"):
+    with pytest.raises(registry.KeptVersion, match="comes with the product"):
         registry.delete(newer)
     with pytest.raises(registry.NoBaseModel):
         registry.delete(other)

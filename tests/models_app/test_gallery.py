@@ -54,7 +54,7 @@ def test_the_administrator_decides_on_the_gallery(alice: User, admin: User, sett
     client = signed_in(admin)
     answer = client.get("/admin/accounts/houserules/", follow=True)
     page = answer.content.decode()
-    assert answer.redirect_chain and "as the settings say: yes" in page and "as the settings say: no" in page
+    assert answer.redirect_chain and "From the settings: yes" in page and "From the settings: no" in page
     path = answer.redirect_chain[-1][0]
     decided: dict[str, Any] = {"public_sharing": "true", "open_gallery": "true"}
     assert client.post(path, decided).status_code == 302
@@ -71,7 +71,7 @@ def test_the_administrator_takes_a_bot_out_of_the_gallery(bob: User, admin: User
     answer = signed_in(admin).post(
         "/admin/models_app/trainedmodel/", {"action": "make_private", "_selected_action": [str(bot.pk)]}, follow=True
     )
-    assert "1 private now" in answer.content.decode()
+    assert "1 model is private now" in answer.content.decode()
     assert signed_in(bob).get(f"/gallery/{bot.pk}/").status_code == 404
     entry = AuditEntry.objects.filter(action="share")[0]
     assert (entry.who, entry.about, entry.subject_id) == (admin, bot.full_name, bot.pk)

@@ -232,7 +232,7 @@ def test_files_that_are_looked_over_are_those_of_the_guard_too(bot: TrainedModel
     assert integrity.trouble_of(bot) is None
     file_of(bot).write_bytes(whole[:-8])
     trouble = integrity.trouble_of(bot)
-    assert trouble is not None and "can't be read" in trouble.what and trouble.guard_can_be_made
+    assert trouble is not None and "can’t be read" in trouble.what and trouble.guard_can_be_rebuilt
     lose(bot)
     assert integrity.trouble_of(bot) is None
     corpus.delete()
@@ -240,7 +240,7 @@ def test_files_that_are_looked_over_are_those_of_the_guard_too(bot: TrainedModel
     assert trouble is not None and str(file_of(bot)) in trouble.what and "from your backup" in trouble.advice
     file_of(bot).write_bytes(whole[:-8])
     trouble = integrity.trouble_of(again(bot))
-    assert trouble is not None and "can't be read" in trouble.what and not trouble.guard_can_be_made
+    assert trouble is not None and "can’t be read" in trouble.what and not trouble.guard_can_be_rebuilt
     assert "from your backup" in trouble.advice
 
 

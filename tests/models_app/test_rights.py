@@ -112,7 +112,7 @@ def _the_pages(ask: Ask, place: str, may: frozenset[Right], by_link: bool) -> No
         for guard in ("copy_guard", "mask_mentions"):
             unguarded = ask.browser.post(f"{place}/generate", {**sampling, guard: "false"})
             assert unguarded.status_code == (302 if Right.LOOSEN in may else 400)
-            assert ("Only its owner may" in unguarded.content.decode()) is (Right.LOOSEN not in may)
+            assert ("Only the bot’s owner" in unguarded.content.decode()) is (Right.LOOSEN not in may)
 
 
 def _the_gallery(ask: Ask, visibility: str, is_open: bool) -> None:

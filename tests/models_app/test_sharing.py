@@ -49,7 +49,7 @@ def test_the_owner_shares_renews_and_takes_back(alice: User, bob: User, bot: Tra
         assert "Choose who can find the bot" in page
     owner.post(f"{path}/share", {"visibility": "public"})
     page = owner.post(f"{path}/share", {"renew": "yes"}, follow=True).content.decode()
-    assert "Only a bot that is shared by link has one" in page and f"/gallery/{bot.pk}/" in page
+    assert "This bot has no link to renew" in page and f"/gallery/{bot.pk}/" in page
 
 
 def test_a_program_shares_too(alice: User, bob: User, bot: TrainedModel) -> None:
@@ -110,7 +110,7 @@ def test_a_guest_writes_within_their_own_limit(bob: User, bot: TrainedModel) -> 
     sharing.share(bot, "public")
     PersonalLimits.objects.create(user=bob, requests_a_minute=0)
     answer = signed_in(bob).post(f"/gallery/{bot.pk}/generate", {"count": "1", "temperature": "0.8"})
-    assert answer.status_code == 429 and "at most 0 requests a minute" in answer.content.decode()
+    assert answer.status_code == 429 and "at most 0 requests per minute" in answer.content.decode()
     assert not Generation.objects.exists()
 
 
@@ -148,7 +148,7 @@ def test_without_a_basis_nothing_is_shared(alice: User, bot: TrainedModel, base:
             answer = Program(alice).ask("PATCH", f"/models/{model.pk}", {"visibility": visibility})
             require_error(answer, 422, "basis_unknown", "visibility")
             page = signed_in(alice).post(f"/models/{model.pk}/share", {"visibility": visibility}, follow=True)
-            assert "It is not known whose posts" in page.content.decode()
+            assert "Nobody knows whose posts" in page.content.decode()
         fresh.refresh_from_db()
         assert (fresh.visibility, fresh.link) == ("private", None)
     Corpus.objects.filter(pk=corpus.pk).update(basis="own")

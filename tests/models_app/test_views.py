@@ -218,7 +218,7 @@ def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> Non
     client.post(f"/models/{model.pk}/rename", {"name": "Another name"})
     assert "Another name" in client.get(f"/models/{model.pk}/").content.decode()
     answer = client.post(f"/models/{model.pk}/rename", {"name": "x" * 81}, follow=True)
-    assert "1 to 80 characters, and this one has 81" in answer.content.decode()
+    assert "1 to 80 characters, but this one has 81" in answer.content.decode()
     client.post(f"/models/{model.pk}/delete")
     assert client.get(f"/models/{model.pk}/").status_code == 404
     assert not registry.path_of(model).exists()

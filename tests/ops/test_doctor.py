@@ -100,7 +100,7 @@ def test_the_writer_is_told_and_a_missing_one_is_a_problem(
     base: TrainedModel, examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (alive,) = examine("writer")
-    assert alive.level == "ok" and "characters a second on 1 thread" in alive.what
+    assert alive.level == "ok" and "characters per second on 1 thread" in alive.what
     monkeypatch.setattr(Board, "writers", lambda board: {})
     (missing,) = examine("writer")
     assert missing.level == "problem" and "the writer isn't running" in missing.what
@@ -165,9 +165,9 @@ def test_changed_missing_and_foreign_files_are_told_apart(base: TrainedModel, al
     assert "its weights have changed" in told(examine("checkpoints"), "problem")
     (path / checkpoint.WEIGHTS).write_bytes(weights)
     TrainedModel.objects.filter(pk=model.pk).update(sha256="0" * 64)
-    assert "its files are another model's" in told(examine("checkpoints"), "problem")
+    assert "its files belong to another model" in told(examine("checkpoints"), "problem")
     (path / checkpoint.CONFIG).unlink()
-    assert "its files cannot be read" in told(examine("checkpoints"), "problem")
+    assert "its files can’t be read" in told(examine("checkpoints"), "problem")
     shutil.rmtree(path)
     assert "its folder is missing" in told(examine("checkpoints"), "problem")
 
@@ -176,7 +176,10 @@ def test_a_copy_guard_that_is_lost_is_a_problem(base: TrainedModel, alice: User,
     file = registry.path_of(bot(base, alice)) / FINGERPRINTS
     file.unlink()
     text = told(examine("checkpoints"), "problem")
-    assert f"it doesn't write: {file}" in text and "from your backup, or have its owner train a new bot" in text
+    assert (
+        f"it can’t write: its copy guard is missing, and the posts to rebuild it are deleted: {file}" in text
+        and "from your backup, or have its owner train a new bot" in text
+    )
 
 
 @pytest.fixture
@@ -264,7 +267,7 @@ def test_copy_guards_that_are_missing_or_damaged_are_made_again_where_the_posts_
         damage()
         text = found(doctor(capsys)[1], "checkpoints", level)
         assert "copy guard" in text and "doctor --repair" in text
-        assert "made again from 200 posts" in found(doctor(capsys, "--repair")[1], "checkpoints", "repaired")
+        assert "rebuilt from 200 posts" in found(doctor(capsys, "--repair")[1], "checkpoints", "repaired")
         assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
 
 
@@ -281,17 +284,17 @@ def test_files_without_a_row_are_told(base: TrainedModel, alice: User, examine: 
 
 
 def test_a_base_model_that_is_damaged_is_a_problem(base: TrainedModel, examine: Examine) -> None:
-    assert "is whole" in told(examine("base model"), "ok")
+    assert "is intact" in told(examine("base model"), "ok")
     (registry.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
     assert f"delete the folder {registry.path_of(base)}" in told(examine("base model"), "problem")
     shutil.rmtree(registry.path_of(base))
     assert registry.base_model() == base
-    assert "is whole" in told(examine("base model"), "ok")
+    assert "is intact" in told(examine("base model"), "ok")
     shutil.rmtree(registry.shipped_directory())
     assert "restore it (`git checkout checkpoints/base`)" in told(examine("base model"), "warning")
-    assert "is whole" in told(examine("base model"), "ok")
+    assert "is intact" in told(examine("base model"), "ok")
     shutil.rmtree(registry.path_of(base))
-    assert "make another one the base model" in told(examine("base model"), "problem")
+    assert "make another model the base model" in told(examine("base model"), "problem")
     TrainedModel.objects.all().delete()
     assert "git checkout checkpoints/base" in told(examine("base model"), "problem")
 

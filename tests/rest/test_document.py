@@ -66,7 +66,7 @@ def test_each_loss_says_that_it_is_of_bytes() -> None:
         "Checkpoint.val_loss",
         "BestCheckpoint.val_loss",
     }
-    assert {name for name, description in fields.items() if "nats a byte" not in description} == set()
+    assert {name for name, description in fields.items() if "nats per byte" not in description} == set()
 
 
 def test_each_operation_keeps_its_name() -> None:

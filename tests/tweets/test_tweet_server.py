@@ -248,7 +248,7 @@ def test_a_rate_limit_says_when_to_come_back_and_until_then_the_server_is_left_a
 def test_requests_count_towards_the_pace(client: TutorialClient, bluesky: BlueskyServer, alice: User) -> None:
     PersonalLimits.objects.create(user=alice, requests_a_minute=0)
     answer = client.get("prolific.bsky.social")
-    require_error(answer, 429, "at most 0 requests a minute")
+    require_error(answer, 429, "at most 0 requests per minute")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60 and not bluesky.requests
 
 

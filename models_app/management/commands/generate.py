@@ -6,8 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand
 from botfactory.words import counted
-from models_app import registry, services
-from models_app.ml.config import DEFAULT_TEMPERATURE, ONE_FOR_ALL, SamplingConfig
+from models_app import refusals, registry, services
+from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
 from models_app.ml.errors import LearningError
 
 
@@ -69,7 +69,7 @@ class Command(OwnerCommand):
         for post in writing.posts:
             self.stdout.write(post)
         if sampling.is_greedy and sampling.count > 1 and writing.posts:
-            self.tell(ONE_FOR_ALL)
-        if reasons := writing.refused.reasons(sampling.max_characters, has_prompt=bool(sampling.prompt)):
+            self.tell(refusals.one_for_all())
+        if reasons := refusals.reasons(writing.refused, sampling.max_characters, has_prompt=bool(sampling.prompt)):
             asked = counted(sampling.posts_to_write, "post")
             self.tell(f"{len(writing.posts)} of {asked}. Refused on the way: {'; '.join(reasons)}.")

@@ -25,7 +25,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.words import own_text, words
 
@@ -270,10 +270,15 @@ class CopyGuard:
         try:
             arrays, facts = load_state(path)
         except StateError as error:
-            raise CheckpointError(f"{error} Restore the model from a backup.") from error
+            raise CheckpointError(
+                mark("The copy guard %(file)s is damaged. Restore the model from a backup."), file=path
+            ) from error
         if facts.get("format") != FORMAT:
             raise CheckpointError(
-                f"{path} has format {facts.get('format')!r}, but this version reads {FORMAT}. Update Bot Factory."
+                mark("%(file)s has format %(found)s, but this version reads %(known)s. Update Bot Factory."),
+                file=path,
+                found=repr(facts.get("format")),
+                known=FORMAT,
             )
         return cls(arrays["key"].tobytes(), arrays["vocabulary"], arrays["text"], arrays["ends"], arrays["wordless"])
 

@@ -32,17 +32,6 @@ class Refused:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         return cls(**values)
 
-    def reasons(self, max_characters: int, *, has_prompt: bool = False) -> list[str]:
-        """Return the reasons that occurred, with their counts, as phrases."""
-        found = [
-            (self.copies, "too close to a learned post"),
-            (self.banned, "with a banned word"),
-            (self.unfinished, f"unfinished after {max_characters:,} character{'' if max_characters == 1 else 's'}"),
-            (self.empty, "with nothing after the prompt" if has_prompt else "empty"),
-            (self.house, "with a phrase banned here"),
-        ]
-        return [f"{count:,} {reason}" for count, reason in found if count]
-
 
 @dataclass(frozen=True, slots=True)
 class Writing:

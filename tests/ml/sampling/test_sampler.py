@@ -188,7 +188,6 @@ def test_a_prompt_with_nothing_but_space_behind_it_is_drawn_again() -> None:
     writing = sampler.generate(SamplingConfig(count=30, seed=1, prompt="hi"))
     assert len(writing.posts) == 30 and all(post.strip() != "hi" for post in writing.posts)
     assert writing.refused.empty > 0
-    assert "with nothing after the prompt" in writing.refused.reasons(280, has_prompt=True)[0]
 
 
 @pytest.mark.parametrize("greedy", [{"temperature": 0.0}, {"top_k": 1}])

@@ -223,7 +223,7 @@ def test_the_page_counts_towards_the_pace_as_programs_do(alice: User, base: Trai
     for headers in ({"HX-Request": "true"}, {}):
         answer = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers=headers)
         assert answer.status_code == 429 and 1 <= int(answer["Retry-After"]) <= 60
-        assert "requests a minute" in answer.content.decode()
+        assert "requests per minute" in answer.content.decode()
     assert not Generation.objects.exists()
 
 

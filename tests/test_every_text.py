@@ -1,0 +1,196 @@
+"""Each text that a page shows is translatable, whoever wrote it: a template, a form, a service or an error.
+
+tests/contracts/test_translatable.py reads the templates; here the pages are rendered in a language of marks.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from models_app.ml.sampling.mentions import masked
+from models_app.models import Generation, TrainedModel
+from models_app.sharing import rights as sharing
+from tests import pseudo
+from tests.conftest import signed_in
+from tests.models_app.conftest import base as base
+from tests.models_app.conftest import corpus as corpus
+from tests.models_app.conftest import model as model
+from tests.models_app.conftest import quick_report_cards as quick_report_cards
+from tests.models_app.conftest import trainings_are_quick as trainings_are_quick
+from tests.rest.helpers import Program
+from tests.test_access import NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
+from tests.test_access import ids as ids
+from tweets.models import Corpus, Post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+#: Of the administration, the pages that are ours.
+ADMINISTRATION = [
+    "/admin/base-models/",
+    "/admin/base-models/upload",
+    "/admin/base-models/train",
+    "/admin/base-models/evaluate",
+]
+#: Not yet.
+LEFT = {
+    "/jobs/{job}/",
+    "/jobs/",
+    "/corpora/{corpus}/",
+    "/corpora/{corpus}/clean",
+    "/corpora/{corpus}/posts",
+    "/corpora/",
+    "/corpora/new",
+    "/corpora/blend",
+    "/webhooks/{webhook}/",
+    "/webhooks/",
+    "/api/docs",
+}
+#: Names, addresses, ids, handles, values that programs read.
+NAMES = re.compile(
+    r"(· )?Bot Factory|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
+    r"glr|lstm|Muon|Adam|utf8-bytes|glr \d x \d+|base|A token|(· )?read, write( ·)?|"
+    r"(Titolo|Korpuso|Roboto)( · Bot Factory)?"
+)
+#: Names of apps and of rows of libraries, in the administration.
+THEIRS = {"Authenticators", "User sessions"}
+
+
+@pytest.fixture(autouse=True)
+def marks(settings: Any) -> Iterator[None]:
+    settings.LANGUAGES = [("en", "English"), (pseudo.CODE, "Marks")]
+    with pseudo.marked():
+        yield
+
+
+@pytest.fixture
+def renamed(ids: dict[str, uuid.UUID]) -> dict[str, uuid.UUID]:
+    """What the pages show, under names that no page has by itself."""
+    Corpus.objects.update(name="Korpuso")
+    Job.objects.update(title="Titolo")
+    for number, made in enumerate(TrainedModel.objects.exclude(owner=None)):
+        TrainedModel.objects.filter(pk=made.pk).update(name=f"Roboto{' ' * number}", corpus_name="Korpuso")
+    return ids
+
+
+def ask(client: Client, path: str, data: dict[str, Any] | None = None) -> pseudo.Reader:
+    headers = {"Accept-Language": pseudo.CODE}
+    answer = client.get(path, headers=headers) if data is None else client.post(path, data, headers=headers)
+    assert "text/html" in answer["Content-Type"]
+    return pseudo.read(answer.content.decode())
+
+
+def wrong(reader: pseudo.Reader) -> list[str]:
+    """What would stay English on this page, and the numbers that its script wouldn't understand."""
+    known = {
+        *Post.objects.values_list("cleaned", flat=True),
+        *get_user_model().objects.values_list("username", flat=True),
+    }
+    written = [post for generation in Generation.objects.all() for post in generation.posts]
+    for made in TrainedModel.objects.all():
+        written += [masked(sample) for epoch in made.history for sample in epoch.get("samples", [])]
+    known |= {" ".join(post.split()) for post in written}
+    return [
+        *(text for text in reader.unmarked if text not in known | THEIRS and not NAMES.fullmatch(text)),
+        *reader.bad_numbers,
+    ]
+
+
+def test_the_marks_are_found() -> None:
+    reader = pseudo.read('<p title="⟦a⟧">⟦Some <b>bold</b> words⟧ 5 %<img alt="b c"><i data-n="1,5"></i> said</p>')
+    assert (reader.unmarked, reader.bad_numbers) == (["b c", "said"], ["i data-n=1,5"])
+
+
+def test_each_text_of_a_thing_of_ones_own(renamed: dict[str, uuid.UUID], alice: User, model: TrainedModel) -> None:
+    client = signed_in(alice)
+    found = {
+        route: wrong(ask(client, route.format(**{**renamed, "model": model.pk})))
+        for route, (status, _) in ROUTES.items()
+        if status == 200 and route not in {"/jobs/{job}/events", "/corpora/{corpus}/export"}
+    }
+    assert {route: texts for route, texts in found.items() if texts and route not in LEFT} == {}
+
+
+def test_each_text_of_lists_and_of_the_account(renamed: dict[str, uuid.UUID], alice: User) -> None:
+    found = {
+        route: wrong(ask(signed_in(alice), route.format(**NOBODYS)))
+        for route, (status, _) in OWN_PAGES.items()
+        if status == 200
+    }
+    assert {route: texts for route, texts in found.items() if texts and route not in LEFT} == {}
+
+
+def test_each_text_for_visitors(charlie: Client) -> None:
+    paths = [route.format(**NOBODYS) for route, status in OPEN_PAGES.items() if status != 302]
+    found = {path: wrong(ask(charlie, path)) for path in ["/", *paths]}
+    assert {path: texts for path, texts in found.items() if texts and path not in LEFT} == {}
+
+
+def test_each_text_of_base_models(renamed: dict[str, uuid.UUID], admin: User) -> None:
+    apps = {
+        "Jobs",
+        "Posts",
+        "Audit log",
+        "Corpora",
+        "Opt-outs",
+        "Webhooks",
+        "Deliveries",
+        "Generations",
+        "Trained models",
+    }
+    found = {path: set(wrong(ask(signed_in(admin), path))) - apps for path in ADMINISTRATION}
+    assert {path: texts for path, texts in found.items() if texts} == {}
+
+
+def test_each_text_of_a_shared_bot(renamed: dict[str, uuid.UUID], alice: User, bob: User, model: TrainedModel) -> None:
+    Corpus.objects.update(basis="public", handle="town.example")
+    model.refresh_from_db()
+    for visibility in ("public", "unlisted"):
+        sharing.share(model, visibility)
+        found = [wrong(ask(client, model.get_shared_url())) for client in (signed_in(alice), signed_in(bob), Client())]
+        assert found == [[], [], []]
+    sharing.share(model, "public")
+    assert wrong(ask(signed_in(bob), "/gallery/")) == []
+
+
+def test_each_error_of_a_form(renamed: dict[str, uuid.UUID], alice: User, admin: User, model: TrainedModel) -> None:
+    own, desk = signed_in(alice), signed_in(admin)
+    write, long = f"/models/{model.pk}/generate", ",".join(f"w{n}" for n in range(201))
+    sampling = {"count": "1", "temperature": "0.8"}
+    forms = [
+        ask(own, write, {"count": "1000", "temperature": "x"}),
+        ask(own, write, {**sampling, "banned": long}),
+        ask(own, write, {**sampling, "banned": "w" * 101}),
+        ask(own, write, {**sampling, "prompt": "hello", "banned": "hello"}),
+        ask(own, write, {**sampling, "count": "100", "max_characters": "4000"}),
+        ask(desk, "/admin/base-models/train", {"name": "a/b", "minutes": "1"}),
+        ask(desk, "/admin/base-models/evaluate", {}),
+        ask(desk, "/admin/base-models/upload", {"name": ""}),
+    ]
+    apps = {
+        "Jobs",
+        "Posts",
+        "Audit log",
+        "Corpora",
+        "Opt-outs",
+        "Webhooks",
+        "Deliveries",
+        "Generations",
+        "Trained models",
+    }
+    assert [set(wrong(form)) - apps for form in forms] == [set()] * len(forms)
+
+
+def test_each_error_of_the_api_has_its_code_and_a_text(renamed: dict[str, uuid.UUID], bob: User) -> None:
+    program = Program(bob)
+    program.headers["Accept-Language"] = pseudo.CODE
+    answer = program.get(f"/models/{uuid.uuid4()}").json()["error"]
+    assert answer["code"] == "not_found" and answer["message"].startswith(pseudo.BEGIN)
