@@ -23,16 +23,16 @@ from tweets import api as corpora
 from tweets import reading_api
 
 DESCRIPTION: Final = """\
-Everything that a page can do, a program can do.
+Everything that people can do on the pages, programs can do with this API.
 
-Send an API token in the header `Authorization: Bearer TOKEN`; you make one under `/tokens/`. The session of the pages
-works as well, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, lists are
-`{"data": [...], "has_more": true}`, dates are ISO 8601 in UTC, and a POST with an `Idempotency-Key` does its work once.
+Send an API token in the header `Authorization: Bearer TOKEN`. Create one under `/tokens/`. A session of the pages also
+works, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, and lists are
+`{"data": [...], "has_more": true}`. Dates are ISO 8601 in UTC. A POST with an `Idempotency-Key` takes effect only once.
 """
 
 
 def joined(*routers: Router) -> Router:
-    """Return one router with the operations of all: of a path in several, Django would ask the first one only."""
+    """Join routers into one. If a path were in several, Django would try only the first."""
     whole = Router(tags=routers[0].tags)
     for router in routers:
         for path, view in router.path_operations.items():
@@ -55,7 +55,7 @@ api.add_router("/shared", gallery_api.shared)
 @require_safe
 @never_cache
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """The interactive page, for whoever looks. It asks as who is signed in, or by the token that is typed there."""
+    """Show the interactive docs. Requests use the person's session, or a token that they enter."""
     return render(request, "api/docs.html", {"api": api})
 
 

@@ -7,7 +7,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import SessionMiddlewareStack
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
-# Before NumPy is loaded: this process multiplies nothing, and needs no threads for it.
+# Before NumPy is loaded: this process multiplies nothing, so it needs no threads for it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before the routes: they import models, which need the apps to be loaded.
 django.setup(set_prefix=False)
@@ -18,13 +18,13 @@ from botfactory.jobs.watching import OriginOrToken
 from botfactory.ops.middleware import CountedSockets
 from botfactory.routing import websocket_urlpatterns
 
-#: Held open for as long as this process serves.
+#: Stays open while this process serves.
 serving = incoming.sweep()
 
 application = ProtocolTypeRouter(
     {
         "http": BoundedBodies(incoming.Handler()),
-        # The consumer finds out who watches, by the key of the session: to look it up here as well would be in vain.
+        # The consumer looks up the person by the session key, so doing it here too would be wasted work.
         "websocket": CountedSockets(OriginOrToken(SessionMiddlewareStack(URLRouter(websocket_urlpatterns)))),
     }
 )

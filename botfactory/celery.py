@@ -1,4 +1,4 @@
-"""The Celery application: the message is a doorbell, the database is the truth (docs/architecture.md)."""
+"""The Celery application. Messages are only a doorbell; the database is the truth (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=hard_limit,
     task_soft_time_limit=int(hard_limit * 0.9),
-    # A job outlives the broker: it goes on while the connection is down. Its message may come twice: claim() decides.
+    # A job continues while the broker is down. Its message may arrive twice, so claim() decides.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
@@ -53,13 +53,13 @@ app.autodiscover_tasks()
 
 
 def publishing() -> dict[str, Any]:
-    """Transport options for a message that somebody waits for. Those who consume wait for theirs without end."""
+    """Return transport options for sending while a person waits. Consumers wait for messages without a limit."""
     return {**settings.BROKER_OPTIONS, "max_retries": 0}
 
 
 @setup_logging.connect
 def configure_logging(**kwargs: Any) -> None:
-    """Django's LOGGING holds in workers too: Celery would put its own handlers in its place."""
+    """Use Django's LOGGING in workers. Otherwise Celery would install its own handlers."""
     from logging.config import dictConfig
 
     dictConfig(settings.LOGGING)
@@ -72,7 +72,7 @@ def start_beat(**kwargs: Any) -> None:
 
 @worker_process_init.connect
 def start_child(**kwargs: Any) -> None:
-    """A forked child ends with its parent and opens its own database connections."""
+    """End a forked child with its parent, and have it open its own database connections."""
     from django.db import connections
 
     die_with_parent(SIGKILL)

@@ -1,4 +1,4 @@
-"""Django's error page of DEBUG, without our secrets: not among the settings, nor wherever else one may stand."""
+"""Django's DEBUG error page without secrets, neither among the settings nor anywhere else on the page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORTEST: Final = 4
 
 
 class HiddenSettings(SafeExceptionReporterFilter):
-    """Hides addresses of services as a whole, and in every other text who signs in to a server and how."""
+    """Hides addresses of services, and credentials in any other setting."""
 
     hidden_settings = re.compile(
         SafeExceptionReporterFilter.hidden_settings.pattern
@@ -31,7 +31,7 @@ class HiddenSettings(SafeExceptionReporterFilter):
         return _CREDENTIALS.sub(f"{STARS}@", cleansed) if isinstance(cleansed, str) else cleansed
 
     def get_post_parameters(self, request: Any) -> Any:
-        """What a form sent, without what its name says is a secret."""
+        """Return the data of a form, without fields whose names suggest a secret."""
         sent = super().get_post_parameters(request)
         if not hasattr(sent, "lists"):
             return sent
@@ -42,7 +42,7 @@ class HiddenSettings(SafeExceptionReporterFilter):
 
 
 class QuietReporter(ExceptionReporter):
-    """The last look over the page: local variables and messages hold secrets under any name."""
+    """Removes known secrets from the finished page, because variables and messages contain them under any name."""
 
     def get_traceback_html(self) -> SafeString:
         return mark_safe(without_secrets(super().get_traceback_html()))
@@ -59,7 +59,7 @@ def without_secrets(page: str) -> str:
 
 
 def secrets() -> list[str]:
-    """The secrets of this installation that a setting holds, the longest first."""
+    """Return the secrets in this installation's settings, longest first."""
     addresses = (settings.DATABASE_URL, settings.REDIS_URL, settings.CELERY_BROKER_URL)
     passwords = [unquote(urlsplit(address).password or "") for address in addresses if address]
     if settings.MAIL_SERVER:

@@ -1,4 +1,4 @@
-"""What the lists of the administration share."""
+"""The base class of lists in the administration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Row]):
-    """Rows that services make and change: shown, acted on, and edited only in the fields named `editable`."""
+    """Rows that only services create and change. People can edit only the fields in `editable`."""
 
     editable: ClassVar[frozenset[str]] = frozenset()
 
@@ -23,7 +23,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
         return False
 
     def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Without Django's own deletion, which knows nothing of files: each list has one that does."""
+        """Return the actions without Django's deletion, which leaves files behind. Lists have their own."""
         actions: dict[str, Any] = super().get_actions(request, *args, **kwargs)
         actions.pop("delete_selected", None)
         return actions

@@ -1,7 +1,7 @@
-"""Whether the client that asked still waits for the answer.
+"""Stop work for a client that no longer waits for the answer.
 
-Under ASGI, Django cancels a request whose client has closed the connection. That ends what the event loop does for it,
-but not a view that computes in a thread: nobody can end a thread. So the view asks here now and then, and ends itself.
+Under ASGI, Django cancels a request when its client closes the connection. That ends coroutines, but not a view that
+computes in a thread, because threads can't be ended from outside. Such a view checks here from time to time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from django.utils.decorators import sync_and_async_middleware
 
 
 class ClientGone(Exception):
-    """The client has closed the connection: nobody will read the answer."""
+    """The client has closed the connection, so nobody will read the answer."""
 
 
 @sync_and_async_middleware
 def note_disconnects(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """The innermost middleware: others may wait for the view's thread before a cancellation reaches them."""
+    """Note when the client closes the connection. Innermost, because outer middleware hears of it too late."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
@@ -43,7 +43,7 @@ def note_disconnects(get_response: Callable[[HttpRequest], Any]) -> Callable[[Ht
 def require_client(request: HttpRequest) -> Callable[[], None]:
     """Return a function that raises ClientGone once the client has closed the connection.
 
-    Outside ASGI nobody can tell, and the function never raises.
+    Outside ASGI there is no way to tell, so the function never raises.
     """
     gone: threading.Event | None = getattr(request, "client_gone", None)
 

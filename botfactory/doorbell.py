@@ -1,7 +1,7 @@
-"""Calls to the broker while somebody waits: a short patience, and for a while none with a broker that hangs.
+"""Call the broker while a person waits: with a short timeout, and not at all for a while after the broker hung.
 
-The database is the truth, and the broker only rings (docs/architecture.md): a call that fails delays something, and
-loses nothing. Workers that wait for messages are not concerned: they have connections of their own.
+The database is the truth, and the broker only a doorbell (docs/architecture.md), so a failed call delays something but
+loses nothing. Workers have their own connections and aren't affected.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-#: For one call, in seconds: settings.BROKER_OPTIONS gives as much to connecting and to each answer.
+#: Seconds for one call. settings.BROKER_OPTIONS allows about the same for connecting and for each answer.
 PATIENCE: Final = 2.5
-#: A call that has failed after so long has not been refused: nobody answers.
+#: Seconds. A call that fails later than this wasn't refused: the broker hangs.
 _HANGS: Final = 1.0
-#: For so long nobody else waits in vain.
+#: Seconds for which no further call is tried.
 _PAUSE: Final = 10.0
 
 
 class BrokerHangs(ConnectionError):
-    """Somebody waited in vain a moment ago, so this call wasn't tried."""
+    """The broker hung a moment ago, so this call wasn't tried."""
 
     def __init__(self) -> None:
-        super().__init__("it did not answer a moment ago")
+        super().__init__("it didn't answer a moment ago")
 
 
 class _Silence:
@@ -32,7 +32,7 @@ class _Silence:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Around each call to the broker while somebody waits. BrokerHangs where another has just waited in vain."""
+    """Wrap a call to the broker while a person waits. Raises BrokerHangs if the broker has just hung."""
     begun = time.monotonic()
     if begun < _Silence.until:
         raise BrokerHangs
@@ -45,14 +45,14 @@ def waiting() -> Iterator[None]:
 
 
 def forget() -> None:
-    """The broker may answer again. For tests."""
+    """Forget that the broker hung. For tests."""
     _Silence.until = 0.0
 
 
 def ring(task: str, *args: str, queue: str) -> None:
-    """Put a message for the task of this name into the queue; an error of the broker where that doesn't work at once.
+    """Put a message for the task into the queue, or raise the broker's error if that doesn't work at once.
 
-    By name: services that ring know nothing of the tasks, which import them.
+    The task is given by name, because tasks import the services that ring.
     """
     from kombu.pools import producers
 

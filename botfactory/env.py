@@ -1,4 +1,4 @@
-"""Settings from the environment: each helper returns a checked value or fails loudly with the variable's name."""
+"""Read settings from the environment. Each helper returns a checked value or raises with the variable's name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
-# The kernel refuses socket paths above 107 bytes.
+# The kernel refuses socket paths longer than 107 bytes.
 LONGEST_SOCKET_PATH = 100
 
 
@@ -30,7 +30,7 @@ def env_bool(name: str, default: bool) -> bool:
         return default
     if value in TRUE | FALSE:
         return value in TRUE
-    raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false: write {name}=true or {name}=false.")
+    raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false. Write {name}=true or {name}=false.")
 
 
 def env_int(name: str, default: int, *, minimum: int = 0) -> int:
@@ -40,54 +40,52 @@ def env_int(name: str, default: int, *, minimum: int = 0) -> int:
     try:
         number = int(value)
     except ValueError:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from None
+        raise ImproperlyConfigured(f"{name}={value!r} isn't a whole number.") from None
     if number < minimum:
-        raise ImproperlyConfigured(f"{name}={number} is too small: {minimum} is the least.")
+        raise ImproperlyConfigured(f"{name}={number} is too small. The minimum is {minimum}.")
     return number
 
 
 def env_limit(name: str, default: int | None) -> int | None:
-    """A whole number of zero or more; set but empty it is None: no limit."""
+    """Return a whole number of 0 or more, or None (no limit) if the variable is set but empty."""
     if name in os.environ and not os.environ[name].strip():
         return None
     return default if name not in os.environ else env_int(name, 0)
 
 
 def env_pauses(name: str, default: str) -> list[int]:
-    """The comma-separated pauses between tries, in whole seconds of one or more; `none` for no second try."""
+    """Return comma-separated pauses between attempts, in whole seconds. `none` means no second attempt."""
     value = env_str(name, default)
     parts = [] if value.lower() == "none" else [part.strip() for part in value.split(",")]
     for part in parts:
         if not (part.isascii() and part.isdigit() and 0 < int(part) <= 10**7):
-            raise ImproperlyConfigured(
-                f"{name}={value!r} is not understood: write seconds, such as {default}, or none."
-            )
+            raise ImproperlyConfigured(f"{name}={value!r} is invalid. Write seconds, such as {default}, or none.")
     return [int(part) for part in parts]
 
 
 def env_choice(name: str, default: str, choices: Collection[str]) -> str:
-    """One of the words."""
+    """Return one of the choices."""
     value = env_str(name, default).lower()
     if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r} is not understood: write one of {', '.join(choices)}.")
+        raise ImproperlyConfigured(f"{name}={value!r} is invalid. Write one of {', '.join(choices)}.")
     return value
 
 
 def env_list(name: str, default: list[str]) -> list[str]:
-    """The comma-separated values of `name`, without blanks."""
+    """Return the comma-separated values of `name`, without blanks."""
     value = env_str(name)
     return [part.strip() for part in value.split(",") if part.strip()] if value else default
 
 
 def env_decimal(name: str, default: str) -> Decimal:
-    """An amount of money or the like: zero or more."""
+    """Return a decimal number of 0 or more, such as an amount of money."""
     value = env_str(name, default)
     try:
         number = Decimal(value)
     except ArithmeticError:
         number = Decimal("NaN")
     if not number.is_finite() or number < 0:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a number of zero or more, such as {default}.")
+        raise ImproperlyConfigured(f"{name}={value!r} is invalid. Write a number of 0 or more, such as {default}.")
     return number
 
 
@@ -96,21 +94,23 @@ def env_server(name: str, default: str) -> str:
 
 
 def env_servers(name: str) -> list[str]:
-    """The comma-separated addresses of servers."""
+    """Return comma-separated addresses of servers."""
     return [server_address(name, address) for address in env_list(name, [])]
 
 
 def env_origins(name: str) -> list[str]:
-    """The comma-separated origins of pages, such as https://example.com, or * for all."""
+    """Return comma-separated origins of pages, such as https://example.com, or * for all."""
     origins = [origin if origin == "*" else server_address(name, origin) for origin in env_list(name, [])]
     for origin in origins:
         if "/" in origin.partition("://")[2]:
-            raise ImproperlyConfigured(f"{name}={origin!r} has a path: write what is before it, https://example.com.")
+            raise ImproperlyConfigured(
+                f"{name}={origin!r} has a path. Write only the part before it: https://example.com."
+            )
     return [origin.lower() for origin in origins]
 
 
 def env_networks(name: str, default: list[str]) -> list[IPv4Network | IPv6Network]:
-    """The comma-separated addresses and networks, such as 10.0.0.7 or 10.0.0.0/8; `none` is none at all."""
+    """Return comma-separated addresses and networks, such as 10.0.0.7 or 10.0.0.0/8. `none` means an empty list."""
     found = []
     for part in env_list(name, default):
         if part.lower() == "none":
@@ -118,13 +118,15 @@ def env_networks(name: str, default: list[str]) -> list[IPv4Network | IPv6Networ
         try:
             found.append(ip_network(part))
         except ValueError as error:
-            message = f"{name}={part!r} is not understood ({error}): write 10.0.0.7 or 10.0.0.0/8."
+            message = (
+                f"{name}={part!r} is invalid ({error}). Write an address or network, such as 10.0.0.7 or 10.0.0.0/8."
+            )
             raise ImproperlyConfigured(message) from None
     return found
 
 
 def server_address(name: str, address: str) -> str:
-    """The address without a slash at its end, if it is one."""
+    """Return the address without a slash at its end. Raises ImproperlyConfigured if it isn't an address."""
     try:
         parts = urlsplit(address)
         is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -132,24 +134,24 @@ def server_address(name: str, address: str) -> str:
         is_address = False
     if not is_address:
         raise ImproperlyConfigured(
-            f"{name}={address!r} is not understood: write the address of a server, such as https://example.com."
+            f"{name}={address!r} is invalid. Write the address of a server, such as https://example.com."
         )
     return address.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """What sends mail, as EMAIL_URL names it."""
+    """The mail server that EMAIL_URL names."""
 
     host: str
     port: int
     user: str
     password: str = field(repr=False)
-    #: TLS from the first byte on, or by STARTTLS.
+    #: TLS from the start, or by STARTTLS.
     tls: Literal["", "starttls", "implicit"] = ""
 
 
-#: Scheme -> port, and how it is encrypted.
+#: Scheme -> default port, and encryption.
 _MAIL: Final[dict[str, tuple[int, Literal["", "starttls", "implicit"]]]] = {
     "smtp": (25, ""),
     "smtp+tls": (587, "starttls"),
@@ -158,7 +160,7 @@ _MAIL: Final[dict[str, tuple[int, Literal["", "starttls", "implicit"]]]] = {
 
 
 def env_mail(name: str) -> MailServer | None:
-    """The mail server of `smtps://user:password@host:port`; None where no mail is to be sent. Its value is a secret."""
+    """Return the mail server of `smtps://user:password@host:port`, or None if it isn't set. The value is a secret."""
     url = env_secret(name)
     if not url:
         return None
@@ -170,10 +172,10 @@ def env_mail(name: str) -> MailServer | None:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return MailServer(parts.hostname, parts.port or port, user, password, tls)
     except (ValueError, KeyError):
-        # Without its value, which may hold a password.
+        # The message leaves out the value, which may contain a password.
         raise ImproperlyConfigured(
-            f"{name} is not understood: write smtps://user:password@host (TLS, port 465), "
-            "smtp+tls://user:password@host (STARTTLS, port 587) or smtp://host:25, with :, / and @ in the password "
+            f"{name} is invalid. Write smtps://user:password@host (TLS, port 465), "
+            "smtp+tls://user:password@host (STARTTLS, port 587) or smtp://host:25. In the password, write :, / and @ "
             "as %3A, %2F and %40."
         ) from None
 
@@ -184,18 +186,18 @@ def env_path(name: str, default: Path) -> Path:
 
 
 def env_secret(name: str, default: str = "") -> str:
-    """The value of `name`, or the content of the file that `name`_FILE names (Docker and Kubernetes secrets)."""
+    """Return the value of `name`, or the content of the file that `name`_FILE names (Docker, Kubernetes secrets)."""
     file_name = env_str(f"{name}_FILE")
     if not file_name:
         return env_str(name, default)
     try:
         return Path(file_name).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ImproperlyConfigured(f"{name}_FILE={file_name!r} cannot be read: {error.strerror}.") from error
+        raise ImproperlyConfigured(f"Can't read {name}_FILE={file_name!r}: {error.strerror}.") from error
 
 
 def stored_secret(path: Path) -> str:
-    """The secret in the file `path`, made there (readable by its owner only) when it does not exist yet."""
+    """Return the secret in the file `path`. If the file doesn't exist, create it, readable only by its owner."""
     try:
         if path.exists():
             return path.read_text(encoding="utf-8").strip()
@@ -204,7 +206,7 @@ def stored_secret(path: Path) -> str:
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(50), encoding="utf-8")
         try:
-            # A link fails where the file exists, so that two first starts at once agree on one secret.
+            # A link fails if the file exists, so two first starts at once agree on one secret.
             os.link(draft, path)
         except FileExistsError:
             pass
@@ -213,25 +215,25 @@ def stored_secret(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ImproperlyConfigured(
-            f"The secret key cannot be kept in {path}: {error.strerror}. Set SECRET_KEY, or BOTFACTORY_HOME to a "
-            "folder that can be written."
+            f"Can't store the secret key in {path}: {error.strerror}. Set SECRET_KEY, or set BOTFACTORY_HOME to a "
+            "folder that you can write to."
         ) from error
 
 
 def celery_broker_url(redis_url: str) -> str:
-    """`redis_url` as Celery spells it: sockets are `unix://` for redis-py and `redis+socket://` for kombu."""
+    """Return `redis_url` as Celery writes it: sockets are `unix://` for redis-py and `redis+socket://` for kombu."""
     parts = urlsplit(redis_url)
     if parts.scheme == "unix":
         return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
     if parts.scheme in {"redis", "rediss"}:
         return redis_url
     raise ImproperlyConfigured(
-        f"REDIS_URL={redis_url!r} is not understood: write redis://host:6379/0, rediss:// or unix:///path/to.sock."
+        f"REDIS_URL={redis_url!r} is invalid. Write redis://host:6379/0, rediss:// or unix:///path/to.sock."
     )
 
 
 def default_redis_url(home: Path) -> str:
-    """The socket of the Valkey that `manage.py run` starts; every command of this installation finds it there."""
+    """Return the socket of the Valkey that `manage.py run` starts. Every command of this installation finds it."""
     socket = home / "valkey.sock"
     if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
         import hashlib

@@ -1,4 +1,4 @@
-"""Folders that go with rows: removed once it is certain that the rows are gone."""
+"""Folders that belong to rows, removed only after the rows are certainly deleted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db import transaction
 
 
 def remove_when_committed(folder: Path) -> None:
-    """Remove the folder, if it is there, once the transaction is committed; where there is none, at once.
+    """Remove the folder, if it exists, when the transaction commits, or at once outside a transaction.
 
-    After a rollback the rows are back, and so their files must be. Whoever is killed between commit and removal leaves
-    a folder without a row, which the doctor finds.
+    After a rollback the rows are back, so their files must still exist. A process that is killed between commit and
+    removal leaves a folder without a row, which `doctor` finds.
     """
     transaction.on_commit(partial(shutil.rmtree, folder, ignore_errors=True))

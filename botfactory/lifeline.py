@@ -1,4 +1,4 @@
-"""Ties a process to the one that started it, so that nothing stays behind when that is killed outright."""
+"""Tie a process to its parent, so that no process stays behind if the parent is killed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(number: signal.Signals) -> None:
-    """The kernel sends `number` to this process when its parent has ended (Linux; elsewhere nothing happens)."""
+    """Have the kernel send `number` to this process when its parent ends. Only Linux supports this."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))

@@ -1,4 +1,4 @@
-"""Lists in pages: searched and filtered by a form whose fields are kept in the address."""
+"""Lists in pages, searched and filtered by a form whose fields are part of the address."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from django import forms
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 ROWS_ON_A_PAGE = 25
-#: Of one, two, three or four in a row the last row is full.
+#: Fills the last row for one, two, three or four cards in a row.
 CARDS_ON_A_PAGE = 24
 Row = TypeVar("Row", bound=Model)
 
 
 class ListForm(forms.Form):
-    """What of a list is shown. What somebody typed into the address and can't be is told, and counts as not asked."""
+    """The filters of a list. An invalid value in the address shows an error and is otherwise ignored."""
 
-    q = forms.CharField(max_length=200, required=False, label="Name")
+    q = forms.CharField(max_length=200, required=False, label=_("Name"))
     page = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
 
     def asked(self, name: str) -> Any:
-        """The value of the field, empty where it isn't valid."""
+        """Return the value of the field, or "" if it is invalid."""
         self.is_valid()  # cleans, the first time
         return self.cleaned_data.get(name) or ""
 
     def address(self, **changed: Any) -> str:
-        """The query that shows what this form shows, but for what is `changed`. The first page has no number."""
+        """Return the query string of this form, with changes. The first page has no number."""
         values = {name: self.asked(name) for name in self.fields} | changed
         page = values.pop("page") or 1
         values |= {"page": page if page > 1 else ""}  # at the end of the address
@@ -39,12 +40,12 @@ class ListForm(forms.Form):
 
     @property
     def is_asked(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether a filter is set."""
         return any(self.asked(name) for name in self.fields if name != "page")
 
 
 class Listing(Generic[Row]):
-    """One page of the rows that were found, and the way to the others."""
+    """One page of the rows that were found, with links to the other pages."""
 
     def __init__(self, found: QuerySet[Row], form: ListForm, *, size: int = ROWS_ON_A_PAGE) -> None:
         self.form = form
@@ -54,12 +55,12 @@ class Listing(Generic[Row]):
 
     @property
     def status(self) -> int:
-        """The status of the answer: 400 where the address asks for what can't be."""
+        """The status of the answer: 400 if a value in the address is invalid."""
         return 400 if self.form.errors else 200
 
     @property
     def is_searchable(self) -> bool:
-        """Whether there is enough of it to be searched."""
+        """Whether to show the search form: the list is long or already filtered."""
         return self.form.is_asked or bool(self.form.errors) or self.paginator.num_pages > 1
 
     @property
@@ -72,7 +73,7 @@ class Listing(Generic[Row]):
 
     @property
     def numbers(self) -> list[tuple[str, str]]:
-        """The first, the last and the pages around this one, each with its address; gaps and this one have none."""
+        """The first page, the last, and those around this one, with their addresses. Gaps and this page have ""."""
         numbers = self.paginator.get_elided_page_range(self.page.number, on_each_side=1, on_ends=1)
         return [
             (
@@ -84,7 +85,7 @@ class Listing(Generic[Row]):
 
 
 def holding(words: str, *fields: str) -> Q:
-    """What has each of the words, in any case, in one of the fields."""
+    """Match rows that contain each of the words in one of the fields, ignoring case."""
     found = Q()
     for word in words.split():
         found &= reduce(or_, (in_any_case(field, word) for field in fields))
@@ -92,7 +93,7 @@ def holding(words: str, *fields: str) -> Q:
 
 
 def in_any_case(field: str, text: str) -> Q:
-    """What has this text in the field, in any case."""
-    if connection.vendor == "sqlite" and not text.isascii():  # its LIKE knows the case of ASCII only
+    """Match rows that contain the text in the field, ignoring case."""
+    if connection.vendor == "sqlite" and not text.isascii():  # its LIKE ignores case only in ASCII
         return Q(**{f"{field}__iregex": re.escape(text)})
     return Q(**{f"{field}__icontains": text})

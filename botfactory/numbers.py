@@ -1,17 +1,17 @@
-"""Whole numbers as people and programs write them into addresses and headers."""
+"""Whole numbers in addresses and headers."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: The largest that every database keeps in an integer. Larger ones mean as much.
+#: The largest integer that every database can store. Larger numbers count as this one.
 LARGEST: Final = 2**31 - 1
 
 
 def whole_number(text: str, default: int = 0) -> int:
-    """Return the number, LARGEST for a larger one, `default` for anything that isn't zero or more in digits of ASCII.
+    """Return the number, at most LARGEST, or `default` if the text isn't a number in ASCII digits.
 
-    Python's `int` takes other digits too, and no more than 4,300 of them.
+    Python's `int` also accepts other digits, and at most 4,300 of them.
     """
     if not (text.isascii() and text.isdecimal()):
         return default

@@ -1,4 +1,4 @@
-"""When a server that has had enough wants to be asked again: what headers such as Retry-After say. Pure: no Django."""
+"""Parse headers such as Retry-After, which say when to ask a server again. Pure: no Django."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 _FAR_OFF: Final = 32_500_000_000  # the year 2999 in seconds since 1970
-_A_MOMENT: Final = 1_000_000_000  # numbers from here on are seconds since 1970, smaller ones are seconds from now
-#: Its first twelve digits; of seconds parts are left away.
+_A_MOMENT: Final = 1_000_000_000  # from here on, numbers are seconds since 1970; smaller ones are seconds from now
+#: The first twelve digits of a number. Fractions of seconds are dropped.
 _NUMBER: Final = re.compile(r"([0-9]{1,12})[0-9]*(?:\.[0-9]*)?")
 
 
 def moment_of(said: str, now: datetime) -> datetime | None:
-    """Returns the moment of a header's value, None where it says none.
+    """Return the moment that a header's value gives, or None if it gives none.
 
-    Servers say it in seconds from now or since 1970, as a date of HTTP (RFC 9110, section 5.6.7) or of ISO 8601.
+    Servers write seconds from now, seconds since 1970, an HTTP date (RFC 9110, section 5.6.7) or an ISO 8601 date.
     """
     said = said.strip()
     try:

@@ -1,4 +1,4 @@
-"""The cache that all web processes share, in the broker's server; while that can't be reached, this process's own."""
+"""The cache that all web processes share, on the broker's server. If that is down, each process uses its own."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-#: How long a server that didn't answer isn't asked again: each question would take the time-out.
+#: Seconds without calls after a server didn't answer, because each call would take the whole timeout.
 PAUSE_SECONDS: Final = 5.0
 
 
 class SharedCache(RedisCache):
-    """For counters such as those of sign-in: without the server they still count, for this process alone."""
+    """A cache for counters such as those of sign-in. Without the server they still count, in this process only."""
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = _Client
 
     def clear(self) -> None:
-        """Deletes what is in this cache. Django's own would empty the database, in which the broker's queues are."""
+        """Delete this cache's keys. Django's method would empty the whole database, with the broker's queues."""
         _Client.here.clear()
         try:
             client = self._cache.get_client(write=True)
             for key in client.scan_iter(f"{self.key_prefix}:*", count=1000):
                 client.delete(key)
         except (RedisError, OSError) as error:
-            logger.warning("the broker can't be reached, so its cache keeps what it has (%s)", error)
+            logger.warning("can't reach the broker, so its cache isn't cleared (%s)", error)
 
 
 class _Client(RedisCacheClient):
-    """Asks the server, and where it can't be reached what this process has in memory."""
+    """Uses the server, or the memory of this process if the server can't be reached."""
 
     #: Shared by the threads of this process.
     here: ClassVar = LocMemCache("without the broker", {"OPTIONS": {"MAX_ENTRIES": 10_000}})
@@ -52,7 +52,7 @@ def _either(name: str) -> Callable[..., Any]:
                 return ask_server(client, *arguments)
             except (RedisError, OSError) as error:
                 _Client.ask_again_at = time.monotonic() + PAUSE_SECONDS
-                logger.warning("the broker can't be reached; this process counts by itself meanwhile (%s)", error)
+                logger.warning("can't reach the broker, so this process counts by itself for now (%s)", error)
         return ask_here(*arguments)
 
     return ask

@@ -1,4 +1,4 @@
-"""What is known of an uploaded file."""
+"""The name of an uploaded file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
-#: How browsers write these in the name of a file (WHATWG HTML, "multipart/form-data"); they encode nothing else.
+#: The characters that browsers encode in file names (WHATWG HTML, "multipart/form-data").
 _ENCODED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 
 
 def name_of(file: UploadedFile[Any]) -> str:
-    """Return the name that the file has on the machine it comes from, "" for none."""
+    """Return the name of the file on the sender's machine, or "" if there is none."""
     return re.sub("|".join(_ENCODED), lambda found: _ENCODED[found[0]], file.name or "")

@@ -97,7 +97,7 @@ class Product:
     def _is_open(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.output()
-        return "is open at" in self.output()
+        return "is running at" in self.output()
 
     def output(self) -> str:
         return (self.home / "run.out").read_text(encoding="utf-8", errors="replace")

@@ -26,6 +26,7 @@ from botfactory.accounts.forms import InvitationForm
 from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, SecurityEntry, User
 from botfactory.accounts.security_log import Action
 from botfactory.desk import ReadOnlyAdmin
+from botfactory.translation import grouped
 
 #: Fields of a person that decide what they can do.
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
@@ -64,7 +65,7 @@ class LimitsInline(admin.StackedInline[PersonalLimits, User]):
 def _in_words(numbers: Mapping[str, int | None]) -> str:
     """Return "Waiting jobs: 3, Running jobs: no limit"."""
     return ", ".join(
-        f"{limits.NAMES[name]}: {_('no limit') if number is None else format(number, ',')}"
+        f"{limits.NAMES[name]}: {_('no limit') if number is None else grouped(number)}"
         for name, number in numbers.items()
     )
 

@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from botfactory.translation import grouped
+
 MAX: Final = 500
 LONGEST: Final = 100
 
@@ -79,7 +81,7 @@ def require_sane(text: str) -> None:
     phrases = phrases_in(text)
     if len(phrases) > MAX:
         message = _("The list has %(count)s phrases. Keep at most %(most)s.")
-        raise ValidationError(message % {"count": f"{len(phrases):,}", "most": f"{MAX:,}"})
+        raise ValidationError(message % {"count": grouped(len(phrases)), "most": grouped(MAX)})
     if too_long := next((phrase for phrase in phrases if len(phrase) > LONGEST), None):
         message = ngettext(
             "“%(start)s…” is longer than %(most)s character. Shorten it.",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account.forms import LoginForm
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,6 +12,16 @@ from django.utils.translation import gettext_lazy
 from botfactory.accounts.models import Invitation, User
 from botfactory.accounts.signup import MAX_USES
 from botfactory.accounts.tokens import DEFAULT_SCOPES, LONGEST_NAME
+from botfactory.translation import grouped
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """allauth's form, with a label that says what to enter."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("Username or email address")
+        self.fields["login"].widget.attrs.pop("placeholder", None)
 
 
 class DeleteAccountForm(forms.Form):
@@ -73,7 +84,7 @@ class InvitationForm(forms.ModelForm[Invitation]):
         data = super().clean() or {}
         uses, expires_at = data.get("uses", 1), data.get("expires_at")
         if not 1 <= (uses or 0) <= MAX_USES:
-            self.add_error("uses", _("Choose between 1 and %(most)s people.") % {"most": f"{MAX_USES:,}"})
+            self.add_error("uses", _("Choose between 1 and %(most)s people.") % {"most": grouped(MAX_USES)})
         if expires_at and expires_at <= timezone.now() and "expires_at" in self.changed_data:
             self.add_error("expires_at", _("Choose a time in the future, or leave it empty."))
         return data

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from botfactory.accounts.models import PersonalLimits, User
+from botfactory.translation import grouped
 
 #: Name of a limit -> its setting.
 SETTINGS: Final = {
@@ -143,7 +144,7 @@ class LimitReached(Exception):
     code = "limit_reached"
 
     def __init__(self, limit: str, *, allowed: int, used: int, wanted: int) -> None:
-        numbers = {"limit": f"{allowed:,}", "used": f"{used:,}", "wanted": f"{wanted:,}", "allowed": allowed}
+        numbers = {"limit": grouped(allowed), "used": grouped(used), "wanted": grouped(wanted), "allowed": allowed}
         super().__init__(f"{SENTENCES[limit] % numbers} {_ASK}")
         self.limit, self.allowed, self.used, self.wanted = limit, allowed, used, wanted
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from botfactory.accounts import security_log
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.security_log import Action
+from botfactory.translation import grouped
 
 #: The owner of what commands create before anybody has signed up.
 LOCAL_ACCOUNT = "local"
@@ -171,7 +172,9 @@ def delete_own_account(user: User, *, password: str) -> dict[str, int]:
 
 def counted(things: Mapping[str, int]) -> str:
     """Return "2 corpora, 1,200 posts and 1 bot", leaving out zeros, or "nothing"."""
-    parts = [str(NOUNS[noun] % {"number": number, "count": f"{number:,}"}) for noun, number in things.items() if number]
+    parts = [
+        str(NOUNS[noun] % {"number": number, "count": grouped(number)}) for noun, number in things.items() if number
+    ]
     if len(parts) < 2:
         return "".join(parts) or _("nothing")
     return _("%(first)s and %(last)s") % {"first": ", ".join(parts[:-1]), "last": parts[-1]}

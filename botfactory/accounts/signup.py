@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import HouseRules, Invitation, User
 from botfactory.accounts.rules import house_rules
+from botfactory.translation import grouped
 
 #: The parameter in the address of the sign-up page.
 PARAMETER: Final = "invitation"
@@ -106,7 +107,7 @@ def claim(text: str) -> Invitation | None:
 def invite(*, by: User | None, note: str = "", uses: int = 1, expires_at: datetime | None = None) -> NewInvitation:
     """Create an invitation. Raises BadInvitation for an invalid number or date."""
     if not 1 <= uses <= MAX_USES:
-        raise BadInvitation(_("An invitation is for 1 to %(most)s people.") % {"most": f"{MAX_USES:,}"})
+        raise BadInvitation(_("An invitation is for 1 to %(most)s people.") % {"most": grouped(MAX_USES)})
     if expires_at is not None and expires_at <= timezone.now():
         raise BadInvitation(_("An invitation must expire in the future. Choose a later time, or none."))
     text = secrets.token_urlsafe(24)

@@ -1,7 +1,7 @@
-"""Request bodies, bounded while they arrive: how large, how slow, and how many at once, by who sends them.
+"""Limit request bodies while they arrive: their size, their time, and how many at once, depending on the sender.
 
-Outside of Django, which reads a body whole before it asks anything. What is refused goes on to Django without its body
-and with the reason in the scope; `refusals` answers it, so the answer has headers, id and shape like any other.
+This happens outside Django, which reads the whole body before it checks anything. A refused request goes on to Django
+without its body and with the reason in the scope. `refusals` answers it, so the answer has the usual headers and shape.
 """
 
 from __future__ import annotations
@@ -21,38 +21,39 @@ from django.http.cookie import parse_cookie
 
 from botfactory.accounts.identity import user_of
 from botfactory.rest.errors import SENTENCES
+from botfactory.translatable import Sentence, mark
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-#: In the scope of a request whose body was refused: a Refusal.
+#: The key in the scope of a refused request. Its value is a Refusal.
 REFUSAL: Final = "botfactory.refusal"
 _MB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a body may be. Sizes in bytes, times in seconds."""
+    """The limits of a body. Sizes in bytes, times in seconds."""
 
     #: Without a sign-in.
     stranger_bytes: int = 256 * 1024
     stranger_seconds: float = 60
     #: Signed in: JSON and forms without a file.
     person_bytes: int = 13 * _MB
-    #: Signed in: forms that may hold a file, with their other fields.
+    #: Signed in: forms with files, including their other fields.
     upload_bytes: int = 4096 * _MB
     upload_seconds: float = 12 * 3600
-    #: A body that pauses for longer than this, or arrives slower than this after the first while, is given up.
+    #: A body that pauses longer than this, or is slower than this after the first seconds, is refused.
     silence_seconds: float = 60
     first_seconds: float = 30
     bytes_a_second: float = 8 * 1024
-    #: A body that is here sooner than this isn't counted.
+    #: A body that arrives within this time isn't counted.
     quick_seconds: float = 1
     held_by_address: int = 32
     held_by_person: int = 16
-    #: How long what a refused sender still sends is thrown away, so that they can read the answer.
+    #: How long the rest of a refused body is read and discarded, so that the sender can read the answer.
     linger_seconds: float = 3
 
     @classmethod
@@ -63,7 +64,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a body isn't read to its end."""
+    """The reason why a body isn't read to its end."""
 
     status: int
     code: str
@@ -72,12 +73,12 @@ class Refusal:
 
 
 class BoundedBodies:
-    """An ASGI application for HTTP whose requests hold no more than they may."""
+    """Wraps an ASGI application for HTTP and limits the bodies of its requests."""
 
     def __init__(self, inner: Any, bounds: Bounds | None = None) -> None:
         self.inner = inner
         self.bounds = bounds or Bounds.of_settings()
-        #: How many slow bodies each address and each person is sending to this process.
+        #: The number of slow bodies that each address and each person is sending to this process.
         self.held: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +95,7 @@ class BoundedBodies:
 
 
 class _Body:
-    """One body on its way."""
+    """A body that is arriving."""
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class _Body:
         self.size = 0
         self.is_whole = self.is_refused = False
         self.slot: str | None = None
-        #: The id of who sends it, once it had to be known; None for a stranger.
+        #: The sender's id, once it was needed; None for a stranger.
         self.person: Any = None
         self.is_identified = False
         self.answering, self.drained = asyncio.Event(), asyncio.Event()
@@ -142,7 +143,7 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on. A refused sender gets all of it before the line closes: what they still send is read."""
+        """Pass the answer on. For a refused sender, keep reading until they have all of it, then close."""
         if self.is_refused and message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
             await self._send(message)
@@ -157,7 +158,7 @@ class _Body:
             await self._send(message)
 
     def let_go(self) -> None:
-        """It is held no longer."""
+        """Stop counting this body."""
         if self.slot is not None:
             self.held[self.slot] -= 1
             if self.held[self.slot] <= 0:
@@ -165,7 +166,7 @@ class _Body:
             self.slot = None
 
     def _refused(self, refusal: Refusal) -> Message:
-        """As Django sees it, the body ends here."""
+        """Note the refusal, and end the body for Django."""
         self.is_refused = True
         self.scope[REFUSAL] = refusal
         if self.is_whole or refusal.status != 413:
@@ -173,9 +174,9 @@ class _Body:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def _throw_away(self) -> Message:
-        """Read on for nothing until the sender is gone or answered.
+        """Read and discard the rest until the sender is gone or has the answer.
 
-        Not before the answer begins: a sender that waits for "100 Continue" would be told to go on.
+        Wait until the answer begins. Otherwise a sender that waits for "100 Continue" would be told to continue.
         """
         await self.answering.wait()
         while True:
@@ -187,7 +188,7 @@ class _Body:
                 self.drained.set()
 
     async def _next(self) -> Message | None:
-        """Return the next part, None where it takes too long. At first that is: where it needs a slot from now on."""
+        """Return the next part, or None after a timeout. The first timeout means that the body now needs a slot."""
         bounds = self.bounds
         if self.slot is None:
             until = self.begun + bounds.quick_seconds
@@ -206,24 +207,34 @@ class _Body:
         bounds = self.bounds
         if size > bounds.upload_bytes:
             return _too_large(
-                f"This is larger than the {settings.MAX_UPLOAD_MB:,} MB allowed here. Send a smaller file. From "
-                "an X archive, data/tweets.js is enough."
+                Sentence(
+                    mark(
+                        "This is larger than the %(most)s MB allowed here. Send a smaller file. From an X archive, "
+                        "data/tweets.js is enough."
+                    ),
+                    most=settings.MAX_UPLOAD_MB,
+                )
             )
         if size <= bounds.stranger_bytes:
             return None
         if await self._identify() is None:
             kb = bounds.stranger_bytes // 1024
             return _too_large(
-                f"Without signing in, a request can hold at most {kb:,} kB. Sign in or send an API token, then try "
-                "again."
+                Sentence(
+                    mark(
+                        "Without signing in, you can send at most %(most)s kB. Sign in or send an API token, then try "
+                        "again."
+                    ),
+                    most=kb,
+                )
             )
         is_form = self.headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
         if size > bounds.person_bytes and not is_form:
-            return _too_large("This is more text than one request can hold. Upload it as a file instead.")
+            return _too_large(mark("This is more text than one request can contain. Upload it as a file instead."))
         return None
 
     async def _no_slot(self) -> Refusal | None:
-        """Count a slow body for its address, or, where that has too many, for the person who sends it."""
+        """Count a slow body for its address or, if that has too many, for the person who sends it."""
         if self._take(f"address {_network(self.scope)}", self.bounds.held_by_address):
             return None
         person = await self._identify()
@@ -232,7 +243,7 @@ class _Body:
         return Refusal(
             429,
             "too_many_uploads",
-            "Too many of your requests are still arriving. Wait until one is done, then try again.",
+            mark("Too many of your requests are still arriving. Wait until one is done, then try again."),
             {"Retry-After": "30"},
         )
 
@@ -255,7 +266,7 @@ def _too_large(message: str) -> Refusal:
 
 
 def _person(headers: Mapping[bytes, bytes]) -> Any:
-    """Return the id of the active person whose token or session the headers hold, None for a stranger."""
+    """Return the id of the active person whose token or session is in the headers, or None for a stranger."""
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
     authorization = headers.get(b"authorization", b"").decode("latin-1")
     user = user_of(authorization, cookies.get(settings.SESSION_COOKIE_NAME))
@@ -263,7 +274,7 @@ def _person(headers: Mapping[bytes, bytes]) -> Any:
 
 
 def _network(scope: Scope) -> str:
-    """Return the sender's address; of IPv6 the network, since everybody has as many addresses there as they like."""
+    """Return the sender's address, or for IPv6 its network, because everybody there has countless addresses."""
     text = str((scope.get("client") or ("unknown",))[0])
     try:
         address = ipaddress.ip_address(text.partition("%")[0])

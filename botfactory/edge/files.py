@@ -29,10 +29,10 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 _YEAR: Final = 365 * 24 * 3600
-#: A file asked for by its plain name may be another one after an upgrade.
+#: Under its plain name, a file may change with an upgrade.
 _PLAIN_SECONDS: Final = 300
 _HASHED: Final = re.compile(r"(?P<stem>.+)\.(?P<hash>[0-9a-f]{12})(?P<ending>\.[^./]+)")
-#: What follows in quotes is a module, where it begins with a dot.
+#: An import of a module whose path begins with a dot.
 _IMPORTED: Final = re.compile(
     r"""(?P<before>\b(?:from|import)\s*\(?\s*["'])(?P<name>\.{1,2}/[^"'\s]+)(?P<after>["'])"""
 )
@@ -42,7 +42,7 @@ _NAMED: Final = re.compile(
 #: A line of a style sheet that is replaced by the file it imports.
 _IMPORT_LINE: Final = re.compile(r"""^@import "(?P<name>[^":\s]+)";$""", re.MULTILINE)
 _REFERENCES: Final = {".js": _IMPORTED, ".mjs": _IMPORTED, ".css": _NAMED}
-#: Those of the pages; the rest as this machine knows them.
+#: The types of files in pages. For others, this machine's table decides.
 _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -54,24 +54,24 @@ _TYPES: Final = {
 }
 _PACKED_ALREADY: Final = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".woff", ".woff2", ".gz", ".zip"}
 
-#: The files whose hash waits for that of the file that is being made: they refer to it.
+#: The files that refer to the file being made, so that their hash waits for its hash.
 _waiting: ContextVar[frozenset[str]] = ContextVar("waiting", default=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """What is served of one file."""
+    """A static file as it is served."""
 
     content_type: str
     body: bytes
-    #: None where it would not be smaller.
+    #: None if it wouldn't be smaller.
     packed: bytes | None
     hash: str
 
 
 @cache
 def paths() -> dict[str, Path]:
-    """Return every static file there is by its name: the first of equal names, as Django's finders have it."""
+    """Return all static files by name. Of equal names, the first counts, as in Django's finders."""
     found: dict[str, Path] = {}
     for finder in finders.get_finders():
         for name, storage in finder.list(None):
@@ -97,7 +97,7 @@ def static_file(name: str) -> StaticFile:
 
 
 def hashed_name(name: str) -> str:
-    """Return the name under which a file is served for a year; the name itself where there is no such file."""
+    """Return the name under which browsers keep a file for a year, or the same name if there is no such file."""
     if name not in paths():
         return name
     stem, ending = posixpath.splitext(name)
@@ -105,9 +105,9 @@ def hashed_name(name: str) -> str:
 
 
 def _rewritten(name: str, body: bytes, references: re.Pattern[str]) -> bytes:
-    """Return the text of a file with the hashed names of other static files; unknown names stay.
+    """Return the text of a file with the hashed names of other static files. Unknown names stay.
 
-    The name of a file that refers back to this one stays too: neither hash could be known before the other.
+    The name of a file that refers back to this one stays too, because each hash would depend on the other.
     """
     waiting = _waiting.get() | {name}
 
@@ -156,7 +156,7 @@ def _type_of(name: str) -> str:
 
 
 class Storage(StaticFilesStorage):
-    """The addresses of static files in pages (`{% static %}`)."""
+    """Gives the addresses of static files in pages (`{% static %}`)."""
 
     def url(self, name: str | None) -> str:
         return super().url(name if settings.DEBUG or name is None else hashed_name(name))
@@ -164,12 +164,12 @@ class Storage(StaticFilesStorage):
 
 @sync_and_async_middleware
 def static_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Answers for everything under STATIC_URL that there is."""
+    """Answer requests for existing static files."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
             if request.path_info.startswith(settings.STATIC_URL):
-                # Most are in memory, but the first time each is read and packed.
+                # Most files are in memory, but the first request reads and compresses them.
                 response = await sync_to_async(_answer, thread_sensitive=False)(request)
                 if response is not None:
                     return response
@@ -213,7 +213,7 @@ def _answer(request: HttpRequest) -> HttpResponse | None:
     if asked == file.hash:
         response["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
     elif asked:
-        # Of another version, before or after an upgrade: this one is better than none, and isn't kept.
+        # A page of another version asks, before or after an upgrade. This file is better than none, but isn't kept.
         response["Cache-Control"] = "no-cache"
     else:
         response["Cache-Control"] = f"public, max-age={_PLAIN_SECONDS}"
@@ -221,7 +221,7 @@ def _answer(request: HttpRequest) -> HttpResponse | None:
 
 
 def _fresh(name: str) -> HttpResponse | None:
-    """The file as it is at this moment, for who works on it."""
+    """Return the file as it is now, for development."""
     try:
         path = finders.find(name)
     except (SuspiciousOperation, ValueError, OSError):

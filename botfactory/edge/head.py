@@ -1,4 +1,4 @@
-"""HEAD is answered wherever GET is: uptime monitors and link previews ask so."""
+"""Answer HEAD wherever GET works, for uptime monitors and link previews."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 @sync_and_async_middleware
 def head_as_get(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """The innermost middleware: a view sees a GET, everything around it a HEAD. The server sends no body."""
+    """Show views a GET instead of a HEAD. This is the innermost middleware; the server sends no body."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
@@ -42,7 +42,7 @@ def head_as_get(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
 
 
 def _without_stream(response: HttpResponseBase) -> HttpResponseBase:
-    """A stream isn't begun: some have no end."""
+    """Return the response without its stream, because some streams never end."""
     if not isinstance(response, StreamingHttpResponse):
         return response
     response.close()

@@ -1,4 +1,4 @@
-"""Where request bodies and uploads lie while they arrive: in the product's own home, swept when it starts."""
+"""The folder for request bodies and uploads while they arrive. It is in the product's home, and swept at start."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from django.core.exceptions import RequestAborted
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.core.handlers.asgi import ASGIHandler
 
-#: While another process serves too, only what is older than this can't belong to it.
+#: While another process is serving too, only older files are certainly not its own.
 _ABANDONED_SECONDS: Final = 24 * 3600
 _LOCK: Final = ".lock"
 
 
 def folder() -> Path:
-    """Return the folder, made where it is missing."""
+    """Return the folder, and create it if it is missing."""
     path = Path(settings.FILE_UPLOAD_TEMP_DIR)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def sweep() -> IO[str]:
-    """Delete what a killed process has left, and return the lock that says that this one serves.
+    """Delete what a killed process left behind, and return a lock that shows that this process is serving.
 
-    The lock is shared by all processes that serve from this folder. Keep it open for as long as this one does.
+    All processes that serve from this folder share the lock. Keep it open while this process serves.
     """
     path = folder()
     lock = (path / _LOCK).open("a")
@@ -53,7 +53,7 @@ def _remove(entry: Path) -> None:
 
 
 class UploadHandler(TemporaryFileUploadHandler):
-    """Django's own, with the folder made where it is missing."""
+    """Django's handler, except that it creates the folder if it is missing."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         folder()
@@ -61,7 +61,7 @@ class UploadHandler(TemporaryFileUploadHandler):
 
 
 class Handler(ASGIHandler):
-    """Django's own, but a large body waits in our folder and not in the system's."""
+    """Django's handler, except that large bodies are stored in our folder instead of the system's."""
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         body: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115

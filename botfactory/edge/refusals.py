@@ -1,4 +1,4 @@
-"""Answers the requests whose bodies were refused on their way in (bodies.py)."""
+"""Answer the requests whose bodies were refused on arrival (bodies.py)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.edge.bodies import REFUSAL, Refusal
 from botfactory.rest.errors import error_response
+from botfactory.translation import translated
 
-_TITLES: Final = {408: "This took too long", 413: "This is too large", 429: "Too many at once"}
+_TITLES: Final = {408: _("This took too long"), 413: _("This is too large"), 429: _("Too many at once")}
 
 
 @sync_and_async_middleware
 def refused_bodies(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Before anything that reads the request: its body isn't all there."""
+    """Answer refused requests before anything reads their incomplete body."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> Any:
@@ -40,7 +42,8 @@ def _refusal(request: HttpRequest) -> Refusal | None:
 
 
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    message = translated(refusal.message)
     if request.path_info.startswith("/api/"):
-        return error_response(refusal.status, refusal.code, refusal.message, headers=refusal.headers)
-    page = render_to_string("refused.html", {"title": _TITLES[refusal.status], "message": refusal.message})
+        return error_response(refusal.status, refusal.code, message, headers=refusal.headers)
+    page = render_to_string("refused.html", {"title": _TITLES[refusal.status], "message": message})
     return HttpResponse(page, status=refusal.status, headers={**refusal.headers, "Cache-Control": "no-store"})

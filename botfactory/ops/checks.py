@@ -1,4 +1,4 @@
-"""What the doctor finds. Apps register their checks in AppConfig.ready, so that ops knows neither posts nor models."""
+"""The checks and findings of `doctor`. Apps register checks in AppConfig.ready, so ops depends on none of them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Level(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
-    #: Was a problem or a warning a moment ago.
+    #: A problem or warning that was just repaired.
     REPAIRED = "repaired"
 
 
-#: Mends what was found and returns what it did, in words.
+#: Repairs what was found and returns a few words on what it did.
 Repair = Callable[[], str]
-#: What to tell people to run for a finding that has one.
+#: The command to suggest for a finding with a repair.
 REPAIR = "manage.py doctor --repair"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How it is with something: `what` says it in a sentence, `advice` what to do where it is not well."""
+    """The state of something: `what` describes it, and `advice` says what to do about a problem."""
 
     level: Level
     check: str
@@ -40,20 +40,20 @@ class Finding:
         return {"level": self.level, "check": self.check, "what": self.what, "advice": self.advice}
 
     def repaired(self) -> Finding:
-        """The finding after its repair, if it has one; it is as it was, with the reason, where that failed."""
+        """Return the finding after its repair, if it has one. If the repair fails, the finding gives the reason."""
         if self.repair is None:
             return self
         try:
             done = self.repair()
         except Exception as error:
             logger.debug("the repair of %s failed", self.what, exc_info=True)
-            return replace(self, what=f"{self.what}. It could not be repaired: {first_line(error)}", repair=None)
-        return Finding(Level.REPAIRED, self.check, f"{self.what}. Now: {done}")
+            return replace(self, what=f"{self.what}. The repair failed: {first_line(error)}", repair=None)
+        return Finding(Level.REPAIRED, self.check, f"{self.what}. Repaired: {done}")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Collects the findings of one check."""
+    """The findings of one check, as they come in."""
 
     check: str
     findings: list[Finding]
@@ -73,26 +73,26 @@ _checks: dict[str, Check] = {}
 
 
 def register(name: str, check: Check) -> None:
-    """For AppConfig.ready. Checks run in the order in which they were registered."""
+    """Add a check. Called in AppConfig.ready. Checks run in the order of registration."""
     _checks[name] = check
 
 
 def examine() -> Iterable[Finding]:
-    """The findings of every check, those of each as soon as it is done."""
+    """Run the checks and yield their findings, as soon as each check is done."""
     for name, check in _checks.items():
         report = Report(name, [])
         try:
             check(report)
         except DatabaseError as error:
-            report.problem(f"cannot be looked at: {first_line(error)}", "mend the database first (see above)")
+            report.problem(f"couldn't be checked: {first_line(error)}", "first fix the database (see above)")
         except Exception as error:
             logger.debug("check %s failed", name, exc_info=True)
             report.problem(
-                f"cannot be looked at: {type(error).__name__}: {first_line(error)}", "run again with LOG_LEVEL=DEBUG"
+                f"couldn't be checked: {type(error).__name__}: {first_line(error)}", "run again with LOG_LEVEL=DEBUG"
             )
         yield from report.findings
 
 
 def first_line(error: BaseException) -> str:
-    """The error in one line."""
+    """Return the error's message on one line."""
     return " ".join(str(error).split())[:300] or type(error).__name__

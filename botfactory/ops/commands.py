@@ -1,4 +1,4 @@
-"""What all commands of the product share: a database that is ready, and errors as sentences."""
+"""Base classes of all commands: they prepare the database and show errors as sentences."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from botfactory.accounts.services import UnknownAccount, terminal_account
 
 
 class ProductCommand(BaseCommand):
-    """A command that may be the first thing that is ever run here: it makes the local database ready itself."""
+    """A command that can be the first one ever run here, because it creates the local database itself."""
 
     requires_migrations_checks = False
-    #: Whether the command brings a database up to date that others may be using.
+    #: Whether the command migrates a database that other processes may be using.
     migrates = False
-    #: Errors whose message is a sentence for the person at the terminal.
+    #: Errors whose message is a sentence for the person in the terminal.
     sentences: tuple[type[Exception], ...] = ()
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        # Whether pages can be told does not matter here: they catch up from the database.
+        # Without a broker, pages don't hear of this command's events. They catch up from the database.
         logging.getLogger("botfactory.jobs.events").setLevel(logging.ERROR)
         try:
             self.prepare()
@@ -45,37 +45,37 @@ class ProductCommand(BaseCommand):
             raise
 
     def prepare(self) -> None:
-        """The database has the tables of this version: made here for SQLite, asked for elsewhere."""
+        """Create this version's tables in SQLite, or raise CommandError if another database lacks them."""
         try:
             settings.BOTFACTORY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
             executor = MigrationExecutor(connection)
             behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
         except OSError as error:
             raise CommandError(
-                f"{settings.BOTFACTORY_HOME} cannot be made ({error.strerror}): set BOTFACTORY_HOME to a folder that "
-                "can be written."
+                f"Can't create the folder {settings.BOTFACTORY_HOME} ({error.strerror}). Set BOTFACTORY_HOME to a "
+                "folder that you can write to."
             ) from error
         except DatabaseError as error:
-            raise CommandError(f"The database cannot be reached: {str(error).strip()}. Check DATABASE_URL.") from error
+            raise CommandError(f"Can't reach the database: {str(error).strip()}. Check DATABASE_URL.") from error
         if not behind:
             return
         if connection.vendor != "sqlite" and not self.migrates:
-            raise CommandError("The database lacks tables of this version: run `manage.py migrate` first.")
+            raise CommandError("The database is from an earlier version. Run `manage.py migrate` first.")
         call_command("migrate", verbosity=0, interactive=False)
 
     def write_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, ensure_ascii=False))
 
     def tell(self, text: str) -> None:
-        """A line for the person, apart from the command's result."""
+        """Write a line for the person to stderr, which keeps stdout for the command's result."""
         self.stderr.write(text, self.style.NOTICE)
 
 
 @contextmanager
 def native_messages_to(path: Path, stderr: Any) -> Iterator[Any]:
-    """What libraries write below Python goes to the file; the stream that is given still reaches the person.
+    """Redirect what libraries write to stderr from native code into a file, and yield a stream to the person.
 
-    TensorFlow writes a dozen lines about this machine's processor, which no setting of its own keeps back.
+    TensorFlow writes a dozen lines about the processor, and has no setting to turn them off.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
@@ -92,13 +92,13 @@ def native_messages_to(path: Path, stderr: Any) -> Iterator[Any]:
 
 
 class OwnerCommand(ProductCommand):
-    """A command that works for an account."""
+    """A command that works for one account."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--owner",
             metavar="USERNAME",
-            help="the account to work for, seeing only what it may see (default: the first administrator)",
+            help="account to work for; the command sees only what this person sees (default: the first administrator)",
         )
 
     @staticmethod
@@ -107,7 +107,7 @@ class OwnerCommand(ProductCommand):
 
 
 def address_of(path: str, base: str | None = None) -> str:
-    """The address of a page for people: behind `base`, else behind the first name that the pages answer to."""
+    """Return the full address of a page: under `base`, or else under the first name in ALLOWED_HOSTS."""
     if not base:
         host = next((host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"), "localhost")
         local = host in ("localhost", "127.0.0.1", "[::1]")
@@ -116,10 +116,10 @@ def address_of(path: str, base: str | None = None) -> str:
 
 
 def setting(text: str) -> tuple[str, float | int | str]:
-    """The name and the value of an option `NAME=VALUE`; a number where it is one."""
+    """Return the name and value of an option `NAME=VALUE`, with numbers as numbers."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not name or not equals or not value:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, as in learning_rate=0.002.")
+        raise argparse.ArgumentTypeError(f"write {text!r} as NAME=VALUE, for example learning_rate=0.002")
     try:
         number = float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the product needs to be of use: each component is asked itself, and raises where it does not answer."""
+"""Probes of the services that the product needs. Each probe raises if its service doesn't answer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.db import connection
 
 logger = logging.getLogger(__name__)
 
-#: A service that has not answered after so many seconds counts as gone.
+#: Seconds after which a service without an answer counts as down.
 PATIENCE = 2.0
 
-#: Returns once the component has answered; any exception says that it has not.
+#: Returns once the component has answered. Any exception means that it hasn't.
 Probe = Callable[[], None]
 
 
@@ -38,8 +38,8 @@ def broker() -> None:
 
 
 def channel_layer() -> None:
-    """A message has come back through the channel layer."""
-    # First whether there is a server at all: each failed attempt leaves a channel behind in the layer.
+    """Send a message through the channel layer and wait until it comes back."""
+    # First check that there is a server, because each failed attempt leaves a channel behind in the layer.
     broker()
     async_to_sync(_round_trip)()
 
@@ -50,24 +50,24 @@ async def _round_trip() -> None:
         name = await layer.new_channel()
         await layer.send(name, {"type": "ops.ping"})
         await layer.receive(name)
-    # The layer forgets a channel only where waiting on it is given up.
+    # The layer forgets a channel only when a receive on it is cancelled.
     waiting = asyncio.ensure_future(layer.receive(name))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
 
-#: By name, which is all that strangers are told.
+#: Probes by name. Strangers see only the names.
 _probes: dict[str, Probe] = {"database": database, "broker": broker, "channel_layer": channel_layer}
 
 
 def register(name: str, probe: Probe) -> None:
-    """For AppConfig.ready: apps above say what else has to be there."""
+    """Add a probe. Apps above call this in AppConfig.ready."""
     _probes[name] = probe
 
 
 def failing() -> dict[str, bool]:
-    """Each component by its name: whether it fails. Why it does is in the log only: it may name addresses."""
+    """Return whether each component fails, by name. Only the log gives reasons, since they may contain addresses."""
     return {name: _fails(name, probe) for name, probe in _probes.items()}
 
 
@@ -75,6 +75,6 @@ def _fails(name: str, probe: Probe) -> bool:
     try:
         probe()
     except Exception as error:
-        logger.warning("not ready: %s does not answer (%s: %s)", name, type(error).__name__, error)
+        logger.warning("not ready: no answer from %s (%s: %s)", name, type(error).__name__, error)
         return True
     return False

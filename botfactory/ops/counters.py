@@ -1,4 +1,4 @@
-"""What this process counts itself, for /metrics. What the database holds is not counted but asked for (metrics.py)."""
+"""Metrics that this process counts itself. Those from the database are queried at each scrape (metrics.py)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ http_seconds = Histogram(
 websocket_clients = Gauge("botfactory_websocket_clients", "Open websockets.", registry=registry)
 generation_seconds = Histogram(
     "botfactory_generation_seconds",
-    "Time that writing posts took, for each time that somebody asked.",
+    "Time to write the posts of a request.",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
     registry=registry,
 )
 generated_posts = Counter("botfactory_generated_posts", "Posts that models wrote.", registry=registry)
 generations_running = Gauge(
-    "botfactory_generations_running", "Requests for which a model computes now.", registry=registry
+    "botfactory_generations_running", "Requests for which a model is writing now.", registry=registry
 )
 generations_refused = Counter(
-    "botfactory_generations_refused", "Requests that were answered as busy.", registry=registry
+    "botfactory_generations_refused", "Requests that were refused because the server was busy.", registry=registry
 )

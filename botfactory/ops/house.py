@@ -1,4 +1,4 @@
-"""How the house is: queues, failures and people, as the administrator's page shows them."""
+"""The state of the installation for the administrator's page: queues, failures and people."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Queue:
     name: str
     waiting: int
     running: int
-    # Since when the one that waits longest could have run.
+    # The time since which the longest-waiting job could have run.
     since: datetime | None
 
 
@@ -36,7 +36,7 @@ class People:
 
 
 def queues() -> list[Queue]:
-    """Each queue that jobs are put in, empty ones too."""
+    """Return every queue of jobs, including empty ones."""
     due = Q(state__in=CLAIMABLE, available_at__lte=timezone.now())
     rows = (
         Job.objects.order_by()
@@ -53,7 +53,7 @@ def queues() -> list[Queue]:
 
 
 def failures() -> QuerySet[Job]:
-    """What failed within the last day, the newest first."""
+    """Return the jobs that failed in the last day, newest first."""
     failed = Job.objects.filter(state=State.FAILED, finished_at__gte=timezone.now() - DAY)
     return failed.select_related("owner").order_by("-finished_at")
 

@@ -1,6 +1,6 @@
-"""The figures of jobs, from their rows.
+"""Metrics of jobs, from their rows.
 
-Times are those of the last hour: rows are deleted with their owners, and a sum that falls is taken for a restart.
+Times cover the last hour only. Rows are deleted with their owners, and Prometheus takes a falling sum for a restart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botfactory.jobs.states import CLAIMABLE, State
 from botfactory.ops.metrics import histogram
 
 RECENT = timedelta(hours=1)
-#: The newest so many are looked at: enough for a share, and no scrape grows without end.
+#: The most rows per scrape, newest first: enough for a distribution, and no scrape grows without end.
 MAX_ROWS = 5_000
 BOUNDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400)
 
@@ -39,10 +39,10 @@ def _by_state() -> Iterator[Metric]:
         states[kind, state] += count
         if state == State.FAILED:
             errors[kind, code] += count
-    jobs = GaugeMetricFamily("botfactory_jobs", "Jobs that there are.", labels=["kind", "state"])
+    jobs = GaugeMetricFamily("botfactory_jobs", "Jobs by kind and state.", labels=["kind", "state"])
     for kind, each in sorted({(kind, state) for kind, _ in states for state in State}):
         jobs.add_metric([kind, each], states[kind, each])
-    failed = GaugeMetricFamily("botfactory_failed_jobs", "Failed jobs that there are.", labels=["kind", "code"])
+    failed = GaugeMetricFamily("botfactory_failed_jobs", "Failed jobs by kind and error code.", labels=["kind", "code"])
     for (kind, code), count in sorted(errors.items()):
         failed.add_metric([kind, code], count)
     yield from (jobs, failed)
@@ -51,7 +51,7 @@ def _by_state() -> Iterator[Metric]:
 def _oldest_waiting() -> Metric:
     now = timezone.now()
     family = GaugeMetricFamily(
-        "botfactory_queue_oldest_seconds", "How long the job that waits longest could have run.", labels=["queue"]
+        "botfactory_queue_oldest_seconds", "How long the longest-waiting job has been ready to run.", labels=["queue"]
     )
     due = Job.objects.filter(state__in=CLAIMABLE, available_at__lte=now)
     for queue, since in due.order_by().values_list("queue").annotate(since=Min("available_at")):
@@ -63,7 +63,7 @@ def _waits_and_durations() -> Iterator[Metric]:
     since = timezone.now() - RECENT
     waits: dict[str, list[float]] = defaultdict(list)
     durations: dict[str, list[float]] = defaultdict(list)
-    # Those of commands never waited.
+    # Jobs of commands never wait.
     recent = Job.objects.filter(Q(claimed_at__gte=since) | Q(finished_at__gte=since), at_terminal=False)
     rows = recent.order_by("-claimed_at").values_list("kind", "available_at", "claimed_at", "finished_at")
     for kind, available, claimed, finished in rows[:MAX_ROWS]:
@@ -75,11 +75,11 @@ def _waits_and_durations() -> Iterator[Metric]:
         if finished is not None and finished >= max(since, claimed):
             durations[kind].append((finished - claimed).total_seconds())
     yield _family(
-        "botfactory_job_wait_seconds", "Time that jobs waited which a worker took in the last hour.", "kind", waits
+        "botfactory_job_wait_seconds", "Waiting time of the jobs that a worker claimed in the last hour.", "kind", waits
     )
     yield _family(
         "botfactory_job_seconds",
-        "Time that the last attempt at jobs took which ended in the last hour.",
+        "Duration of the last attempt of the jobs that ended in the last hour.",
         "kind",
         durations,
     )
@@ -87,14 +87,14 @@ def _waits_and_durations() -> Iterator[Metric]:
 
 def _epochs() -> Metric:
     since = timezone.now() - RECENT
-    # By their jobs, which are few: events have no index of their times.
+    # Filtered by their jobs, which are few, because events have no index on time.
     recent = JobEvent.objects.filter(job__heartbeat_at__gte=since, kind="epoch", created_at__gte=since)
     seconds = recent.order_by("-created_at").values_list("job__kind", "payload__seconds")[:MAX_ROWS]
     taken: dict[str, list[float]] = defaultdict(list)
     for kind, value in seconds:
         if isinstance(value, int | float):
             taken[kind].append(float(value))
-    return _family("botfactory_epoch_seconds", "Time that each epoch of the last hour took.", "kind", taken)
+    return _family("botfactory_epoch_seconds", "Duration of each epoch in the last hour.", "kind", taken)
 
 
 def _family(name: str, about: str, label: str, values: dict[str, list[float]]) -> Metric:

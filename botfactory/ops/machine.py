@@ -1,4 +1,4 @@
-"""The machine: room on its disks, and the memory of its GPUs where nvidia-smi tells."""
+"""The machine's disk space, and its GPU memory if nvidia-smi is installed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 GPU_SECONDS = 5.0
-#: Below the first a training or an import soon finds no room, below the second it is time to look after it.
+#: Bytes. Below TOO_LITTLE a training or an import soon runs out of space; below LITTLE it's time to make room.
 TOO_LITTLE = 500_000_000
 LITTLE = 5_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of the product: what it holds and what its disk has, in bytes."""
+    """A folder of the product with its size, and its disk's size and free space, in bytes."""
 
     name: str
     path: Path
@@ -33,7 +34,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """In MiB."""
+    """A GPU with its memory in MiB."""
 
     name: str
     used: int
@@ -41,7 +42,7 @@ class Gpu:
 
 
 def folders() -> list[Folder]:
-    named = {"State": settings.BOTFACTORY_HOME, "Checkpoints": settings.CHECKPOINTS_DIR}
+    named = {_("State"): settings.BOTFACTORY_HOME, _("Checkpoints"): settings.CHECKPOINTS_DIR}
     return [folder_of(name, Path(path)) for name, path in named.items() if Path(path).is_dir()]
 
 
@@ -51,7 +52,7 @@ def folder_of(name: str, path: Path) -> Folder:
 
 
 def size_of(path: Path) -> int:
-    """What the files below `path` take; one that vanishes meanwhile takes nothing."""
+    """Return the size of all files below `path`. A file that vanishes meanwhile counts as 0."""
     total, waiting = 0, [str(path)]
     while waiting:
         try:
@@ -66,12 +67,12 @@ def size_of(path: Path) -> int:
     return total
 
 
-def can_tell_of_gpus() -> bool:
+def has_nvidia_smi() -> bool:
     return shutil.which("nvidia-smi") is not None
 
 
 def gpus() -> list[Gpu]:
-    """Those of this machine; none where there is no nvidia-smi or it does not answer."""
+    """Return the GPUs of this machine, or none if nvidia-smi is missing or doesn't answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
@@ -85,7 +86,7 @@ def gpus() -> list[Gpu]:
 
 def _gpu(line: str) -> Gpu | None:
     parts = [part.strip() for part in line.rsplit(",", 2)]
-    # "[N/A]" where the memory is shared with the processor's.
+    # "[N/A]" if the GPU shares the processor's memory.
     if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
         return None
     return Gpu(parts[0], int(parts[1]), int(parts[2]))

@@ -1,4 +1,4 @@
-"""The doctor on the machine: room on the disks, GPUs."""
+"""Checks of the machine for `doctor`: disk space and GPUs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def disk(report: Report) -> None:
     for name in ("BOTFACTORY_HOME", "CHECKPOINTS_DIR"):
         path = Path(getattr(settings, name))
         if not path.is_dir():
-            report.problem(f"{name} is not there: {path}", f"start the product once, or set {name}")
+            report.problem(f"{name} doesn't exist: {path}", f"start the product once, or set {name}")
             continue
         folder = machine.folder_of(name, path)
-        what = f"{name} holds {size(folder.used)}, {size(folder.free)} of its disk are free ({folder.percent_free} %)"
-        advice = f"delete what nobody needs, or move {name} to a larger disk"
+        what = f"{name} takes {size(folder.used)}; its disk has {size(folder.free)} free ({folder.percent_free}%)"
+        advice = f"delete what you no longer need, or move {name} to a larger disk"
         if folder.free < machine.TOO_LITTLE:
             report.problem(what, advice)
         elif folder.free < machine.LITTLE:

@@ -1,6 +1,6 @@
-"""Prometheus' page: what this process counted, and what the database holds at the moment of asking.
+"""The page for Prometheus: what this process has counted, and figures from the database.
 
-Apps register what they know; each of them makes the same few queries however many rows there are.
+Apps register sources. Each makes a fixed number of queries, however many rows there are.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _sources: list[Source] = []
 
 
 def register(source: Source) -> None:
-    """For AppConfig.ready."""
+    """Add a source. Called in AppConfig.ready."""
     if source not in _sources:
         _sources.append(source)
 
 
 class DatabaseFigures(Collector):
-    """The figures of all sources; where the database cannot be asked, that is what is told of it."""
+    """The figures of all sources, or only the fact that the database can't be reached."""
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the database is not asked before somebody wants to know."""
+        """Return nothing, so that registering makes no queries."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        reached = GaugeMetricFamily("botfactory_database_up", "Whether the database could be asked for the figures.")
+        reached = GaugeMetricFamily("botfactory_database_up", "Whether the database answered.")
         try:
             found = [metric for source in _sources for metric in source()]
         except DatabaseError as error:
-            logger.warning("the database cannot be asked for the metrics: %s", error)
+            logger.warning("can't read the metrics from the database: %s", error)
             found = []
             reached.add_metric([], 0)
         else:
@@ -52,13 +52,13 @@ registry.register(DatabaseFigures())
 
 
 def page(accept: str) -> tuple[bytes, str]:
-    """All metrics in the format that was asked for, and its content type."""
+    """Return all metrics in the requested format, and its content type."""
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 
 
 def histogram(values: Iterable[float], bounds: Iterable[float]) -> tuple[list[tuple[str, float]], float]:
-    """How many values are at most each bound and in all, as Prometheus counts them, and their sum."""
+    """Return cumulative buckets as Prometheus counts them (values at most each bound), and the sum of the values."""
     known = list(values)
     buckets = [(str(float(bound)), float(sum(value <= bound for value in known))) for bound in bounds]
     return [*buckets, ("+Inf", float(len(known)))], sum(known)

@@ -1,4 +1,4 @@
-"""Around everything: probes are answered, requests and sockets are counted, and noted where that is asked for."""
+"""Answer probes, count requests and sockets, and write the access log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 @sync_and_async_middleware
 def probes_and_counts(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """The outermost middleware."""
+    """Answer probes and count requests. This is the outermost middleware."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
@@ -60,7 +60,7 @@ def _count(request: HttpRequest, response: HttpResponseBase, started: float) -> 
 
 
 def route_of(request: HttpRequest) -> str:
-    """The pattern of the address, without what was asked for: there are only so many, whatever people type."""
+    """Return the pattern of the address instead of the address, so the number of labels stays small."""
     match = request.resolver_match
     if match is not None and match.route is not None:
         return "/" + match.route.removeprefix("^").removeprefix("/")
@@ -73,7 +73,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class CountedSockets:
-    """An ASGI application whose open websockets are counted."""
+    """Wraps an ASGI application and counts its open websockets."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

@@ -1,4 +1,4 @@
-"""What machines ask: /healthz, /readyz and /metrics. Under any name, since probes come by address (ALLOWED_HOSTS)."""
+"""/healthz, /readyz and /metrics. They answer under any host name, because probes use the IP address."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 
 from botfactory.ops import components, metrics
 
-#: Says that somebody else's request was handed on: where it came from is then not known for sure.
+#: Headers of a request that a proxy passed on. Its address is then not the sender's.
 PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Neither database nor broker is asked: starting it again would not mend them."""
+    """Answer that the process is alive. It ignores database and broker, because a restart wouldn't help them."""
     return JsonResponse({"status": "ok"})
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether all is there that a person needs; what is not is named, and nothing more is told of it."""
+    """Answer whether everything works that people need. Failing components are named, without details."""
     fails = components.failing()
     body = {
         "status": "failing" if any(fails.values()) else "ok",
@@ -37,7 +37,7 @@ def prometheus(request: HttpRequest) -> HttpResponse:
 
 
 def may_read_metrics(request: HttpRequest) -> bool:
-    """By the token, or by the address where nobody stands between."""
+    """Return whether the request has the token, or comes directly from an allowed address."""
     shown = request.headers.get("Authorization", "").partition(" ")
     if settings.METRICS_TOKEN and shown[0].lower() == "bearer":
         return hmac.compare_digest(shown[2].strip().encode(), settings.METRICS_TOKEN.encode())
@@ -59,7 +59,7 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
 
 
 def answer(request: HttpRequest) -> HttpResponse | None:
-    """The answer to a probe; None for what is not one, and for metrics that this asker may not know of."""
+    """Return the answer to a probe, or None for other requests and for metrics that the sender may not read."""
     probe = PROBES.get(request.path_info)
     if probe is None or (probe is prometheus and not may_read_metrics(request)):
         return None

@@ -1,4 +1,4 @@
-"""What a worker tells of its own machine when it is asked, beside what Celery tells. Imported by workers only."""
+"""Celery inspect commands with which a worker reports on its machine. Only workers import this module."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from botfactory.ops import machine
 
 @inspect_command()
 def gpus(state: Any) -> list[dict[str, Any]]:
-    """The GPUs that the worker sees, which may be none of the machine that serves the pages."""
+    """Return the GPUs of the worker's machine, which may not be the machine that serves the pages."""
     return [asdict(gpu) for gpu in machine.gpus()]
 
 
 @inspect_command()
 def about(state: Any) -> dict[str, Any]:
-    """What the worker listens to, by which processes, and whether it can be asked for GPUs: one question for all."""
+    """Return the worker's queues and processes, and whether it can report GPUs, in one answer."""
     consumer = state.consumer
     pool = consumer.pool.info
     return {
         "queues": sorted(queue.name for queue in consumer.task_consumer.queues) if consumer.task_consumer else [],
         "processes": list(pool.get("processes", [])),  # a pool of threads has none
         "slots": int(pool.get("max-concurrency", 0)),
-        "gpus": machine.can_tell_of_gpus(),
+        "gpus": machine.has_nvidia_smi(),
     }

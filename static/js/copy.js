@@ -1,6 +1,7 @@
 // Buttons that copy one post, all posts, or the entries of the list in data-copy-from.
 
 import { all, targetOf } from "./dom.js";
+import { gettext } from "./words.js";
 
 async function copy(text) {
   try {
@@ -25,7 +26,7 @@ document.addEventListener("click", async (click) => {
   const texts = button.dataset.copyFrom ? entries(button.dataset.copyFrom) : posts(button);
   const before = button.dataset.word ?? button.textContent;
   button.dataset.word = before;
-  button.textContent = (await copy(texts.join("\n"))) ? "Copied" : "Not copied";
+  button.textContent = (await copy(texts.join("\n"))) ? gettext("Copied") : gettext("Not copied");
   setTimeout(() => (button.textContent = before), 1500);
 });
 

@@ -4,6 +4,7 @@ import { LossChart } from "./chart.js";
 import { byId } from "./dom.js";
 import { duration } from "./format.js";
 import { LossTable } from "./loss-table.js";
+import { gettext, interpolate } from "./words.js";
 
 const cellsOf = (row) => [
   String(row.epoch),
@@ -12,17 +13,20 @@ const cellsOf = (row) => [
 ];
 
 const labelOf = (best) =>
-  `Training and validation loss by epoch. Best so far: epoch ${best.epoch} with a validation loss of ${best.validation_loss.toFixed(3)}.`;
+  interpolate(gettext("Training and validation loss by epoch. Lowest validation loss so far: %(loss)s after epoch %(epoch)s."), {
+    epoch: best.epoch,
+    loss: best.validation_loss.toFixed(3),
+  });
 
 export class Curve {
-  /** @param epochs how many epochs are planned; @param isLive whether one may be under way */
+  /** @param epochs the number of planned epochs; @param isLive whether an epoch may be running */
   constructor(epochs, { isLive = false } = {}) {
     this.planned = epochs;
     this.chart = new LossChart(byId("chart"), { isLive });
     this.table = new LossTable(cellsOf, labelOf);
   }
 
-  /** @param rows epochs in order; @param now `{at, loss, trail}` of the epoch under way, or null */
+  /** @param rows epochs in order; @param now `{at, loss, trail}` of the running epoch, or null */
   show(rows, now = null) {
     this.table.show(rows);
     this.chart.show(rows, now, Math.max(this.planned, rows.length));

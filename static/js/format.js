@@ -1,16 +1,24 @@
 // Numbers, durations and states as words.
 
-export const count = (number) => Math.round(number).toLocaleString("en");
+import { gettext, interpolate, ngettext } from "./words.js";
 
-export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+/** The language of the page. */
+const language = document.documentElement.lang || "en";
+
+export const count = (number) => Math.round(number).toLocaleString(language);
+
+/** "1 post", "2,000 posts". */
+export const posts = (number) => interpolate(ngettext("%(count)s post", "%(count)s posts", number), { count: count(number) });
 
 /** "45 s", "1 min 20 s", "2 h 5 min". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${whole / 60} min`;
-  const minutes = Math.round(whole / 60);
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+  if (whole < 60) return interpolate(gettext("%(seconds)s s"), { seconds: whole });
+  const [minutes, rest] = whole < 3600 ? [Math.floor(whole / 60), whole % 60] : [Math.round(whole / 60), 0];
+  if (rest) return interpolate(gettext("%(minutes)s min %(seconds)s s"), { minutes, seconds: rest });
+  if (minutes < 60) return interpolate(gettext("%(minutes)s min"), { minutes });
+  const parts = { hours: Math.floor(minutes / 60), minutes: minutes % 60 };
+  return interpolate(parts.minutes ? gettext("%(hours)s h %(minutes)s min") : gettext("%(hours)s h"), parts);
 }
 
 /** Round an estimate to 5 s, to 10 s from one minute on, and to whole minutes from ten minutes on. */
@@ -19,25 +27,22 @@ export function about(seconds) {
   return duration(Math.max(step, Math.round(seconds / step) * step));
 }
 
+const TIME = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
 /** Return the local time of day, such as 14:05. */
-export function clock(iso) {
-  const date = new Date(iso);
-  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-}
+export const clock = (iso) => new Date(iso).toLocaleTimeString(language, TIME);
 
 /** Return the local day and time, such as "Tue 14:05". */
-export function moment(iso) {
-  return `${new Date(iso).toLocaleDateString("en-GB", { weekday: "short" })} ${clock(iso)}`;
-}
+export const moment = (iso) => new Date(iso).toLocaleString(language, { weekday: "short", ...TIME });
 
 const STATES = {
-  queued: "Waiting",
-  running: "Running",
-  cancelling: "Stopping",
-  interrupted: "Starting again",
-  succeeded: "Done",
-  failed: "Failed",
-  cancelled: "Cancelled",
+  queued: gettext("Waiting"),
+  running: gettext("Running"),
+  cancelling: gettext("Stopping"),
+  interrupted: gettext("Starting again"),
+  succeeded: gettext("Done"),
+  failed: gettext("Failed"),
+  cancelled: gettext("Cancelled"),
 };
 
 export const stateWord = (state) => STATES[state] ?? state;
@@ -47,23 +52,34 @@ export const hasEnded = (state) => state === "succeeded" || state === "failed" |
 const isPaused = (job) =>
   job.state === "queued" && job.progress.phase === "waiting" && Boolean(job.progress.until) && new Date(job.progress.until) > new Date();
 
+const inQueue = (job) =>
+  job.queue_position > 1
+    ? interpolate(gettext("Number %(position)s in the queue"), { position: count(job.queue_position) })
+    : gettext("Next in the queue");
+
 /** Return a sentence on a job's place in the queue, or on what holds it up. */
 export function waitingSentence(job) {
-  if (job.state === "interrupted") return "The worker stopped. The job goes on by itself in a few seconds.";
+  if (job.state === "interrupted") return gettext("The worker stopped. The job continues in a few seconds.");
   if (job.state !== "queued") return "";
   if (isPaused(job)) return pauseSentence(job.progress);
-  if (job.waits_for === "own_jobs") return "As many of your jobs run as may run at once: it starts when one of them has ended.";
-  if (job.queue_position > 1) return `Number ${job.queue_position} in the queue. You can close this page; it goes on without you.`;
-  return "Next in the queue: it starts as soon as a worker is free.";
+  if (job.waits_for === "own_jobs") return gettext("You’re running as many jobs as you can. This one starts when one of them ends.");
+  if (job.queue_position > 1) {
+    return interpolate(gettext("Number %(position)s in the queue. You can close this page. The job continues without it."), {
+      position: count(job.queue_position),
+    });
+  }
+  return gettext("Next in the queue. It starts when a worker is free.");
 }
 
 /** Return a job's status in a few words. `running` gives them while it runs. */
 export function standing(job, { succeeded, failed, running }) {
   switch (job.state) {
     case "queued":
-      if (isPaused(job)) return job.progress.cause === "disk" ? "The disk is full" : `Trying again at ${clock(job.progress.until)}`;
-      if (job.waits_for === "own_jobs") return "Waits for your running jobs";
-      return job.queue_position > 1 ? `Number ${job.queue_position} in the queue` : "Next in the queue";
+      if (isPaused(job)) {
+        if (job.progress.cause === "disk") return gettext("The disk is full");
+        return interpolate(gettext("Trying again at %(time)s"), { time: clock(job.progress.until) });
+      }
+      return job.waits_for === "own_jobs" ? gettext("Waiting for your running jobs") : inQueue(job);
     case "succeeded":
       return succeeded(job);
     case "failed":
@@ -77,8 +93,9 @@ export function standing(job, { succeeded, failed, running }) {
 
 /** Return why a job is paused, with the local time instead of the server's. */
 export function pauseSentence({ message, until, cause }) {
-  const asked = /^(\S+) asks us to wait/.exec(message);
-  if (asked) return `${asked[1]} asked us to wait until ${clock(until)}. The import goes on by itself.`;
-  // A full disk has no time: the job goes on when there is room, as the message says.
-  return cause === "disk" ? message : `${message} Trying again at ${clock(until)}.`;
+  const time = clock(until);
+  const local = message.replace(/\d\d:\d\d UTC/, time);
+  // A full disk has no time: the job continues when there is room, as the message says.
+  if (cause === "disk" || local !== message) return local;
+  return interpolate(gettext("%(message)s Trying again at %(time)s."), { message, time });
 }

@@ -1,6 +1,7 @@
 import { byId, element, linkById, setBar, setText, show } from "./dom.js";
-import { count, hasEnded, pauseSentence, plural, waitingSentence } from "./format.js";
+import { count, hasEnded, pauseSentence, posts, waitingSentence } from "./format.js";
 import { followJob, stateSentence } from "./job-page.js";
+import { gettext, interpolate, ngettext } from "./words.js";
 
 const LINES = 8;
 /** A short import ends before its page opens. Coming from the form, the page still moves on by itself for this long. */
@@ -15,7 +16,8 @@ let wasAtWork = false;
 function onEvent({ kind, payload }) {
   if (kind === "page") {
     total = payload.total;
-    log.prepend(element("li", {}, `Got ${plural(payload.new, "new post")}. Total ${count(payload.total)}.`));
+    const told = ngettext("%(new)s new post. Total: %(total)s.", "%(new)s new posts. Total: %(total)s.", payload.new);
+    log.prepend(element("li", {}, interpolate(told, { new: count(payload.new), total: count(payload.total) })));
   } else if (kind === "note") {
     log.prepend(element("li", {}, payload.message));
   } else if (kind === "waiting") {
@@ -27,17 +29,17 @@ function onEvent({ kind, payload }) {
 
 function phaseSentence(job) {
   const { phase } = job.progress;
-  if (job.state === "succeeded") return "All posts are here. Opening them…";
+  if (job.state === "succeeded") return gettext("All posts are here. Opening them…");
   if (job.state === "failed") return "";
-  if (job.state === "cancelled") return "Cancelled. What has come in so far is kept; Try again goes on from there.";
-  if (job.state === "cancelling") return "Stopping…";
+  if (job.state === "cancelled") return gettext("Cancelled. The posts imported so far are kept. “Try again” continues from there.");
+  if (job.state === "cancelling") return gettext("Stopping…");
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
-  if (phase === "cleaning") return "Cleaning: dropping what is not the person’s own words.";
-  return "Reading the posts…";
+  if (phase === "cleaning") return gettext("Cleaning: removing what isn’t in the person’s own words…");
+  return gettext("Reading the posts…");
 }
 
-/** Show the question which column has the posts. Trying again without an answer would only ask again. */
+/** Ask which column has the posts. Trying again without an answer would only ask again. */
 function renderQuestion(job) {
   const asks = job.state === "failed" && job.error?.code === "which_column";
   show(byId("which-column"), asks);
@@ -62,12 +64,17 @@ function renderWaysOn(job) {
   again.querySelector("button").classList.toggle("outline", isReplaceable);
 }
 
+function countSentence(job, found) {
+  if (job.state !== "succeeded") return found ? posts(found) : gettext("No posts yet");
+  const told = ngettext("%(found)s post, %(kept)s kept", "%(found)s posts, %(kept)s kept", found);
+  return interpolate(told, { found: count(found), kept: count(job.result.kept) });
+}
+
 function render(job) {
   renderQuestion(job);
   renderWaysOn(job);
   const found = Math.max(total, job.progress.total ?? 0, job.result.posts ?? 0);
-  const kept = job.state === "succeeded" ? `, ${count(job.result.kept)} kept` : "";
-  setText(byId("count"), found || job.state === "succeeded" ? `${plural(found, "post")}${kept}` : "No posts yet");
+  setText(byId("count"), countSentence(job, found));
   setText(byId("phase"), phaseSentence(job));
   const bar = byId("bar");
   if (hasEnded(job.state)) setBar(bar, job.state === "succeeded" ? 1 : 0);
@@ -82,7 +89,7 @@ function render(job) {
   open.href = `${page.dataset.corpora}${job.result.corpus}/`;
   const ago = Date.parse(page.dataset.now) - Date.parse(job.finished_at);
   const justEnded = ago < JUST_ENDED_MS && document.referrer.includes(page.dataset.corpora);
-  if (!wasAtWork && !justEnded) setText(byId("phase"), "All posts are here.");
+  if (!wasAtWork && !justEnded) setText(byId("phase"), gettext("All posts are here."));
   else if (!isGoing) {
     isGoing = true;
     // Replaces this page, so that Back leads to where the person came from.
@@ -93,5 +100,5 @@ function render(job) {
 followJob({
   render,
   onEvent,
-  sentence: (job) => (job.state === "failed" ? stateSentence(job, "The import failed") : phaseSentence(job)),
+  sentence: (job) => (job.state === "failed" ? stateSentence(job, gettext("The import failed")) : phaseSentence(job)),
 });

@@ -3,6 +3,7 @@
 import { all, byId, dialogById, readJson, setText, show, targetOf } from "./dom.js";
 import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
+import { gettext } from "./words.js";
 
 /** Follow the page's job: call `render(job, isLive)` after each change and `onEvent(event)` once per event. */
 export function followJob({ render, onEvent, sentence }) {
@@ -26,7 +27,7 @@ export function followJob({ render, onEvent, sentence }) {
     if (focused?.hidden) focusNear(focused);
     const failure = byId("failure");
     show(failure, job.state === "failed");
-    setText(failure, job.state === "failed" ? (job.error?.message ?? "Something went wrong.") : "");
+    setText(failure, job.state === "failed" ? (job.error?.message ?? gettext("Something went wrong.")) : "");
     render(job, isLive);
   };
   update(false);
@@ -37,7 +38,7 @@ export function followJob({ render, onEvent, sentence }) {
     onEvent,
     onLine: (line) => {
       const note = byId("line");
-      if (line === "gone") setText(note, "This job is no longer here, or you have been signed out. Reload the page.");
+      if (line === "gone") setText(note, gettext("This job was deleted, or you’ve been signed out. Reload the page."));
       show(note, line !== "up");
     },
     onUpdate: () => {

@@ -7,7 +7,7 @@ const DEAD_LINE_MS = 60_000;
 const POLL_MS = 3_000;
 const LONGEST_PAUSE_MS = 15_000;
 const OPENING_MS = 8_000;
-/** The server's code for: you have as many sockets open as you may. Another tab needs to close first. */
+/** The server’s code for: you have too many sockets open. Another tab needs to close first. */
 const TOO_MANY = 4429;
 const CROWDED_PAUSE_MS = 60_000;
 

@@ -1,8 +1,9 @@
 // The cards of running jobs, on the dashboard and in the list of jobs.
 
 import { all, setBar, setText } from "./dom.js";
-import { duration, hasEnded, plural, stateWord, waitingSentence } from "./format.js";
+import { count, duration, hasEnded, posts, stateWord, waitingSentence } from "./format.js";
 import { JobSocket } from "./job-socket.js";
+import { gettext, interpolate, ngettext } from "./words.js";
 
 /** Browsers limit the sockets per host. Further cards don't update until a reload. */
 const MOST = 12;
@@ -12,17 +13,21 @@ function line(job) {
   if (hasEnded(job.state)) return job.error?.message ?? "";
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
-  // A kind of job that has no line of its own here sends one.
+  // A kind of job without its own line here sends one.
   if (message && phase !== "waiting") return message;
-  if (phase === "training" && !epochs) return `${duration(left)} left`;
-  if (phase === "training") return `Epoch ${epoch} of ${epochs}, ${duration(left)} left`;
-  if (phase === "reporting") return "Writing the report card";
-  if (phase === "saving") return "Saving";
-  if (phase === "measuring") return `${job.progress.model}: ${plural(total, "post")}`;
-  if (phase === "reading") return `${plural(total ?? 0, "post")} so far`;
-  if (phase === "cleaning") return `Cleaning ${plural(total, "post")}`;
-  return "Starting";
+  if (phase === "training" && !epochs) return interpolate(gettext("%(time)s left"), { time: duration(left) });
+  if (phase === "training") {
+    return interpolate(gettext("Epoch %(epoch)s of %(epochs)s, %(time)s left"), { epoch, epochs, time: duration(left) });
+  }
+  if (phase === "reporting") return gettext("Writing the report card");
+  if (phase === "saving") return gettext("Saving");
+  if (phase === "measuring") return `${job.progress.model}: ${posts(total)}`;
+  if (phase === "reading") return ofPosts(ngettext("%(count)s post so far", "%(count)s posts so far", total ?? 0), total ?? 0);
+  if (phase === "cleaning") return ofPosts(ngettext("Cleaning %(count)s post", "Cleaning %(count)s posts", total), total);
+  return gettext("Starting");
 }
+
+const ofPosts = (text, number) => interpolate(text, { count: count(number) });
 
 function follow(card) {
   const bar = card.querySelector("[data-live-progress]");

@@ -2,6 +2,7 @@
 
 import { bestOf } from "./chart.js";
 import { byId, element, show, tableById } from "./dom.js";
+import { gettext } from "./words.js";
 
 export class LossTable {
   #cellsOf;
@@ -9,7 +10,7 @@ export class LossTable {
   #drawn = "";
 
   /**
-   * @param {(row: any) => string[]} cellsOf the texts of a row, the first one its head
+   * @param {(row: any) => string[]} cellsOf the texts of a row; the first one is its heading
    * @param {(best: any) => string} labelOf describes the chart for screen readers
    */
   constructor(cellsOf, labelOf) {
@@ -26,11 +27,11 @@ export class LossTable {
     this.#drawn = key;
     tableById("losses").tBodies[0].replaceChildren(...texts.map((cells, index) => this.#row(cells, rows[index] === best)));
     show(byId("losses"), rows.length > 0);
-    if (best) byId("chart").setAttribute("aria-label", `${this.#labelOf(best)} The same numbers are in the table below.`);
+    if (best) byId("chart").setAttribute("aria-label", `${this.#labelOf(best)} ${gettext("The table below has the same numbers.")}`);
   }
 
   #row([head, ...cells], isBest) {
-    const mark = isBest ? [" ", element("span", { className: "best-mark" }, "best")] : [];
+    const mark = isBest ? [" ", element("span", { className: "best-mark" }, gettext("best"))] : [];
     return element(
       "tr",
       { className: isBest ? "best" : "" },

@@ -3,12 +3,13 @@
 import { byId, setBar, setText } from "./dom.js";
 import { standing } from "./format.js";
 import { stateSentence, followJob } from "./job-page.js";
+import { gettext, interpolate } from "./words.js";
 
 const whereSentence = (job) =>
   standing(job, {
-    succeeded: ({ result }) => `${result.after.toFixed(3)} bits a character`,
-    failed: "There is no new report card",
-    running: () => "A hundred posts are written and measured",
+    succeeded: ({ result }) => interpolate(gettext("%(bits)s bits per character"), { bits: result.after.toFixed(3) }),
+    failed: gettext("The report card couldn’t be created"),
+    running: () => gettext("Writing and checking a hundred posts"),
   });
 
 followJob({

@@ -4,6 +4,7 @@ import { byId, show } from "./dom.js";
 import { hasEnded, standing } from "./format.js";
 import { announce, followJob, stateSentence } from "./job-page.js";
 import { TrainingProgress } from "./training-progress.js";
+import { gettext } from "./words.js";
 
 /**
  * Follow a training.
@@ -21,7 +22,7 @@ import { TrainingProgress } from "./training-progress.js";
  */
 export function followTraining(page) {
   const progress = new TrainingProgress();
-  const where = (job) => standing(job, { succeeded: () => page.ready, failed: "The training failed", running: page.atWork });
+  const where = (job) => standing(job, { succeeded: () => page.ready, failed: gettext("The training failed"), running: page.atWork });
   let spoken = 0;
   followJob({
     onEvent: page.onEvent,

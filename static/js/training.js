@@ -2,8 +2,9 @@
 
 import { Curve } from "./curve.js";
 import { byId, element, linkById, show } from "./dom.js";
-import { moment, plural, waitingSentence } from "./format.js";
+import { count, moment, waitingSentence } from "./format.js";
 import { followTraining } from "./training-page.js";
+import { gettext, interpolate, ngettext } from "./words.js";
 
 const page = byId("training");
 const planned = Number(page.dataset.epochs);
@@ -28,35 +29,44 @@ const inOrder = () => [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
 
 function atWork(job) {
   const { phase, epoch, epochs: of } = job.progress;
-  if (job.stop_requested) return "Stopping with the best epoch";
-  if (phase === "reporting") return "Writing the report card";
-  if (phase === "saving") return "Saving the bot";
-  return phase === "training" ? `Epoch ${epoch} of ${of}` : "Starting";
+  if (job.stop_requested) return gettext("Stopping with the best epoch");
+  if (phase === "reporting") return gettext("Writing the report card");
+  if (phase === "saving") return gettext("Saving the bot");
+  return phase === "training" ? interpolate(gettext("Epoch %(epoch)s of %(epochs)s"), { epoch, epochs: of }) : gettext("Starting");
 }
 
 function phaseSentence(job) {
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
   if (job.state === "cancelled" || job.state === "failed") return keptSentence(job);
-  if (job.state === "cancelling") return "The worker stops after the batch that it is in.";
+  if (job.state === "cancelling") return gettext("Stopping after the current batch.");
   if (job.state === "succeeded") {
-    const ran = epochs.size;
-    return ran && ran < planned ? `Stopped after ${ran} of ${plural(planned, "epoch")}, with the best of them.` : "";
+    const done = epochs.size;
+    if (!done || done >= planned) return "";
+    return interpolate(gettext("Stopped after %(done)s of %(planned)s epochs. The bot is from the best one."), {
+      done: count(done),
+      planned: count(planned),
+    });
   }
-  if (job.stop_requested) return "The best epoch so far becomes the bot.";
-  if (job.progress.phase === "training") return "You can close this page: it goes on without you.";
+  if (job.stop_requested) return gettext("The best epoch so far becomes the bot.");
+  if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (job.progress.phase === "saving") return "";
-  if (job.progress.phase === "reporting") return "A hundred posts are written and measured. This takes a few seconds.";
-  return "Loading the model. This takes a few seconds.";
+  if (job.progress.phase === "reporting") return gettext("Writing and checking a hundred posts. This takes a few seconds.");
+  return gettext("Loading the model. This takes a few seconds.");
 }
 
 /** Return what a retry resumes from, and until when. */
 function keptSentence(job) {
-  if (!epochs.size) return "No epoch was finished, so nothing is kept. Try again starts from the beginning.";
-  const done = plural(epochs.size, "epoch");
-  return new Date(job.kept_until) > new Date()
-    ? `${done} of ${planned} kept until ${moment(job.kept_until)}. Try again goes on from there.`
-    : `The ${done} below ${epochs.size === 1 ? "is" : "are"} no longer kept. Try again starts from the beginning.`;
+  if (!epochs.size) return gettext("No epoch was finished, so nothing is saved. “Try again” starts from the beginning.");
+  if (new Date(job.kept_until) <= new Date()) {
+    return gettext("The epochs below are no longer saved. “Try again” starts from the beginning.");
+  }
+  const kept = ngettext(
+    "Saved until %(time)s: %(done)s of %(planned)s epoch. “Try again” continues from there.",
+    "Saved until %(time)s: %(done)s of %(planned)s epochs. “Try again” continues from there.",
+    planned,
+  );
+  return interpolate(kept, { done: count(epochs.size), planned: count(planned), time: moment(job.kept_until) });
 }
 
 function renderSamples(rows) {
@@ -70,7 +80,7 @@ function renderSamples(rows) {
       element(
         "section",
         { className: "epoch-samples", "data-epoch": String(row.epoch) },
-        element("h3", {}, `After epoch ${row.epoch}`),
+        element("h3", {}, interpolate(gettext("After epoch %(epoch)s"), { epoch: row.epoch })),
         element(
           "ul",
           { className: "posts" },
@@ -91,13 +101,18 @@ function draw(job, isLearning) {
 }
 
 followTraining({
-  ready: "The bot is ready",
+  ready: gettext("The bot is ready"),
   atWork,
   phase: phaseSentence,
   speed: (progress) => progress.characters_per_second,
   onEvent,
   draw,
-  news: (newest) => `Epoch ${newest.epoch} of ${planned} is done. Validation loss ${newest.validation_loss.toFixed(2)}.`,
+  news: (newest) =>
+    interpolate(gettext("Epoch %(epoch)s of %(epochs)s is done. Validation loss %(loss)s."), {
+      epoch: newest.epoch,
+      epochs: planned,
+      loss: newest.validation_loss.toFixed(2),
+    }),
   placeholder: "no-epochs",
   wayOn: "open-bot",
 });

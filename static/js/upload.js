@@ -2,7 +2,8 @@
 
 import { onlyPosts, ownerOf } from "./archive-posts.js";
 import { buttonById, byId, inputById, setText, show } from "./dom.js";
-import { count, plural } from "./format.js";
+import { count } from "./format.js";
+import { gettext, interpolate, ngettext } from "./words.js";
 
 const form = /** @type {HTMLFormElement} */ (byId("new-corpus"));
 const file = inputById("id_file");
@@ -10,8 +11,9 @@ const text = inputById("id_text");
 const READABLE = file.accept.split(",");
 
 function size(bytes) {
-  if (bytes < 1024 * 1024) return `${count(Math.max(1, bytes / 1024))} KB`;
-  return bytes < 10 * 1024 * 1024 ? `${(bytes / 1024 / 1024).toFixed(1)} MB` : `${count(bytes / 1024 / 1024)} MB`;
+  const megabytes = bytes / 1024 / 1024;
+  if (megabytes < 1) return interpolate(gettext("%(size)s KB"), { size: count(Math.max(1, bytes / 1024)) });
+  return interpolate(gettext("%(size)s MB"), { size: megabytes < 10 ? megabytes.toFixed(1) : count(megabytes) });
 }
 
 /** What to send for each chosen file, computed once. */
@@ -35,13 +37,17 @@ function nameOwner(chosen, name) {
 file.addEventListener("change", async () => {
   const chosen = file.files[0];
   if (!chosen) return setText(byId("file-chosen"), "");
-  const doubt = READABLE.some((ending) => chosen.name.toLowerCase().endsWith(ending)) ? "" : " We may not be able to read that kind of file.";
-  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}.${doubt}`);
+  const about = `${chosen.name}, ${size(chosen.size)}.`;
+  const isReadable = READABLE.some((ending) => chosen.name.toLowerCase().endsWith(ending));
+  setText(byId("file-chosen"), isReadable ? about : `${about} ${gettext("We may not be able to read this kind of file.")}`);
   const owner = await ownerOf(chosen);
   nameOwner(chosen, owner);
   const sent = await sentOf(chosen);
   if (sent === chosen || file.files[0] !== chosen) return;
-  setText(byId("file-chosen"), `${chosen.name}, ${size(chosen.size)}. Only the posts in it${owner && ` and the name ${owner}`} are sent: ${size(sent.size)}.`);
+  const only = owner
+    ? gettext("Only its posts and the name %(owner)s are sent: %(size)s.")
+    : gettext("Only its posts are sent: %(size)s.");
+  setText(byId("file-chosen"), `${about} ${interpolate(only, { owner, size: size(sent.size) })}`);
 });
 
 const counter = byId("text-count");
@@ -50,9 +56,16 @@ const [least, few] = [Number(counter.dataset.least), Number(counter.dataset.few)
 function countText() {
   const characters = text.value.trim().length;
   if (!characters) return setText(counter, atFirst);
-  const verdict =
-    characters < least ? `${count(least)} are the least` : characters < few ? `it works; from ${count(few)} on it gets good` : "enough";
-  setText(counter, `${plural(characters, "character")}: ${verdict}.`);
+  setText(counter, interpolate(verdict(characters), { count: count(characters), least: count(least), few: count(few) }));
+}
+function verdict(characters) {
+  if (characters < least) {
+    return ngettext("%(count)s character. You need at least %(least)s.", "%(count)s characters. You need at least %(least)s.", characters);
+  }
+  if (characters < few) {
+    return ngettext("%(count)s character. %(few)s make a good bot.", "%(count)s characters. %(few)s make a good bot.", characters);
+  }
+  return ngettext("%(count)s character. That’s enough.", "%(count)s characters. That’s enough.", characters);
 }
 text.addEventListener("input", countText);
 countText();
@@ -82,7 +95,7 @@ function answered() {
   }
   const answer = new DOMParser().parseFromString(request.responseText, "text/html");
   const reason = answer.querySelector("[data-form-errors]")?.textContent.trim();
-  failed(reason ?? "The server did not take the file. Reload the page and try once more.");
+  failed(reason ?? gettext("The server didn’t accept the file. Reload the page and try again."));
   ended();
 }
 
@@ -97,7 +110,7 @@ form.addEventListener("submit", async (submission) => {
   const mine = attempt;
   show(byId("upload-error"), false);
   show(byId("uploading"), true);
-  setText(byId("uploading-text"), "Sending the file…");
+  setText(byId("uploading-text"), gettext("Sending the file…"));
   buttonById("bring").disabled = true;
   const bar = /** @type {HTMLProgressElement} */ (byId("uploading-bar"));
   bar.value = 0;
@@ -110,11 +123,12 @@ form.addEventListener("submit", async (submission) => {
   request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => {
     if (!lengthComputable) return;
     bar.value = loaded / total;
-    setText(byId("uploading-text"), loaded < total ? `Sent ${size(loaded)} of ${size(total)}.` : "All sent. The server stores it…");
+    const sent = interpolate(gettext("Sent %(sent)s of %(total)s."), { sent: size(loaded), total: size(total) });
+    setText(byId("uploading-text"), loaded < total ? sent : gettext("Sent. The server is storing it…"));
   });
   request.addEventListener("load", answered);
   request.addEventListener("error", () => {
-    failed("The connection was lost while the file was on its way. Nothing was kept; try once more.");
+    failed(gettext("The connection was lost during the upload. Nothing was saved. Try again."));
     ended();
   });
   request.addEventListener("abort", ended);

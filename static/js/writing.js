@@ -1,4 +1,4 @@
-// The form that makes a bot write. Posts appear as they are written; at the end, what is kept takes their place. The button
+// The form that makes a bot write. Posts appear as they are written. At the end, the stored posts replace them. The button
 // keeps focus, which a disabled button would lose. A status line announces the outcome once, so that screen readers don't
 // read every post.
 
@@ -14,7 +14,7 @@ document.addEventListener("submit", (submission) => {
   button.setAttribute("aria-disabled", "true");
   say(form, gettext("Writing…"));
   write(form)
-    .catch(() => fail(gettext("The server could not be reached. Try once more.")))
+    .catch(() => fail(gettext("Can’t reach the server. Try again.")))
     .finally(() => {
       button.removeAttribute("aria-disabled");
       // Errors are alerts, so screen readers announce them already.
@@ -34,10 +34,10 @@ async function write(form) {
   const type = answer.headers.get("Content-Type") ?? "";
   if (type.startsWith("application/x-ndjson")) return follow(answer);
   if (type.startsWith("text/html")) return put(await answer.text());
-  fail(gettext("The server could not do that. Try once more, or reload the page."));
+  fail(gettext("That didn’t work. Try again, or reload the page."));
 }
 
-/** Each line is a post, or last what takes the place of all: HTML of the server. */
+/** Show the posts as they arrive. Each line is a post, except the last: HTML that replaces them all. */
 async function follow(answer) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   const list = element("ul", { className: "posts" });
@@ -59,7 +59,7 @@ async function follow(answer) {
       }
     }
   }
-  if (!isComplete) fail(gettext("The connection broke before all posts were written. Try once more."));
+  if (!isComplete) fail(gettext("The connection was lost before all posts were written. Try again."));
 }
 
 function put(html) {

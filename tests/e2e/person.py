@@ -75,7 +75,7 @@ class Person:
         expect(dashboard.or_(taken)).to_be_visible()
         if taken.count():
             self.open("/accounts/login/")
-            self.page.get_by_label("Login").fill(self.name)
+            self.page.get_by_label("Username or email address").fill(self.name)
             self.page.get_by_label("Password", exact=True).fill(PASSWORD)
             self.page.get_by_role("button", name="Sign in").click()
         expect(dashboard).to_be_visible()

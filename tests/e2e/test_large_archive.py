@@ -54,7 +54,7 @@ def test_an_archive_beyond_the_limit_is_brought_since_only_its_posts_are_sent(al
     assert file.stat().st_size > 7_000_000_000  # the server takes 4 GB
     alice.open("/corpora/new")
     alice.page.get_by_label("Your file").set_input_files(file)
-    expect(alice.page.get_by_text("Only the posts in it and the name @someone are sent: ")).to_be_visible()
+    expect(alice.page.get_by_text("Only its posts and the name @someone are sent: ")).to_be_visible()
     alice.bring()
     alice.wait_for_corpus()
     # The label of its bots needs it, and the file that names it stays in the browser.

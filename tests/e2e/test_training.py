@@ -41,7 +41,7 @@ def test_the_estimate_follows_the_slider(alice: Person, tmp_path: Path) -> None:
     alice.page.get_by_label("Your file").set_input_files(file)
     alice.bring()
     alice.wait_for_corpus()
-    expect(alice.page.locator("#estimate")).to_have_text(re.compile(r"Takes about \d+ (s|min)"))
+    expect(alice.page.locator("#estimate")).to_have_text(re.compile(r"About \d+ (s|min)"))
     before = alice.page.locator("#estimate").inner_text()
     alice.page.get_by_label("Epochs").fill("10")
     expect(alice.page.locator("#epochs-value")).to_have_text("10")
@@ -106,7 +106,7 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
     assert page.evaluate("document.activeElement !== document.body")
     # What is kept is shown, now and after a reload, and what trying again goes on from.
     shown = epochs_shown(page)
-    kept = re.compile(rf"^{len(shown)} epochs? of 10 kept until \w+ \d\d:\d\d. Try again goes on from there.$")
+    kept = re.compile(rf"^Saved until \w+ \d\d:\d\d: {len(shown)} of 10 epochs. “Try again” continues from there.$")
     expect(page.locator("#phase")).to_have_text(kept)
     page.reload()
     alice.wait_for_state("Cancelled", timeout=5 * SECONDS)

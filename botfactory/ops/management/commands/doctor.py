@@ -11,21 +11,18 @@ from botfactory.ops.commands import ProductCommand
 
 
 class Command(ProductCommand):
-    help = (
-        "Look at everything that the product needs, and say what to do about what is not well. Changes nothing, unless "
-        "you say --repair."
-    )
+    help = "Check what Bot Factory needs, and say what to do about each problem. Changes nothing without --repair."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one line of JSON instead of lines for people")
+        parser.add_argument("--json", action="store_true", help="write one line of JSON")
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="also mend what nothing can be lost by: numbers of posts, and copy guards whose posts are here",
+            help="repair what can be repaired without losing anything: post counts, and copy guards whose posts exist",
         )
 
     def prepare(self) -> None:
-        """Nothing: a doctor who makes the tables could not say that they were missing."""
+        """Do nothing. If doctor created the tables, it couldn't report that they were missing."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = []
@@ -41,7 +38,7 @@ class Command(ProductCommand):
             self.write_json({**numbers, "findings": [finding.as_json() for finding in found]})
         else:
             mended = f" repaired: {repaired}," if options["repair"] else ""
-            self.stdout.write(f"Problems: {problems}, warnings: {warnings},{mended} well: {counts[Level.OK]}.")
+            self.stdout.write(f"Problems: {problems}, warnings: {warnings},{mended} ok: {counts[Level.OK]}.")
         if problems:
             sys.exit(1)
 

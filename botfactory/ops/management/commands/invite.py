@@ -12,15 +12,17 @@ from botfactory.ops.commands import OwnerCommand, address_of
 
 
 class Command(OwnerCommand):
-    help = "Makes an invitation and prints its link, with which people can sign up where that is by invitation."
+    help = "Create an invitation and print its link. People need one to sign up if SIGNUP_MODE is invitation."
     sentences = (signup.BadInvitation,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--uses", type=int, default=1, help="for how many people it is (default: 1)")
-        parser.add_argument("--days", type=float, default=7, help="how long it works; 0: until revoked (default: 7)")
-        parser.add_argument("--note", default="", help="for whom it is; only administrators see it")
-        parser.add_argument("--address", help="where people open the pages (default: by ALLOWED_HOSTS and HTTPS)")
+        parser.add_argument("--uses", type=int, default=1, help="how many people can use it (default: 1)")
+        parser.add_argument("--days", type=float, default=7, help="days until it expires; 0 means never (default: 7)")
+        parser.add_argument("--note", default="", help="who it is for; only administrators see this")
+        parser.add_argument(
+            "--address", metavar="URL", help="address of this site (default: from ALLOWED_HOSTS and HTTPS)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
@@ -31,5 +33,5 @@ class Command(OwnerCommand):
             expires_at=timezone.now() + timedelta(days=days) if days else None,
         )
         if house_rules().is_signup_open:
-            self.tell("Everybody may sign up here now, so nobody needs this link (Admin, House rules).")
+            self.tell("Sign-up is open to everybody, so nobody needs this link. Change that in Admin, House rules.")
         self.stdout.write(address_of(signup.path_of(new), options["address"]))

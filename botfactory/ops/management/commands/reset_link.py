@@ -10,11 +10,13 @@ from botfactory.ops.commands import ProductCommand, address_of
 
 
 class Command(ProductCommand):
-    help = "Prints a link with which a person sets a new password, once within three days: where no mail is sent."
+    help = "Print a link to set a new password. It works once, within three days. You need it if no mail is set up."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--address", help="where people open the pages (default: by ALLOWED_HOSTS and HTTPS)")
+        parser.add_argument(
+            "--address", metavar="URL", help="address of this site (default: from ALLOWED_HOSTS and HTTPS)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = terminal_account(options["username"])

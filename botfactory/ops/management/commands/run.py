@@ -23,14 +23,14 @@ START_SECONDS = 60
 
 
 class Command(ProductCommand):
-    help = "Serve Bot Factory on this machine: pages, workers and, without a REDIS_URL, Valkey. Ctrl-C stops all of it."
+    help = "Run Bot Factory on this machine: pages, workers and, without REDIS_URL, Valkey. Press Ctrl-C to stop it."
 
     migrates = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
-        parser.add_argument("--importers", type=int, default=2, help="imports at the same time (default: 2)")
+        parser.add_argument("--importers", type=int, default=2, help="number of imports at the same time (default: 2)")
 
     def prepare(self) -> None:
         super().prepare()
@@ -43,25 +43,25 @@ class Command(ProductCommand):
         try:
             lock = only_one(settings.BOTFACTORY_HOME / "run.lock")
         except AlreadyRunning as other:
-            raise CommandError(f"Bot Factory already runs from {settings.BOTFACTORY_HOME}: {other}") from None
+            raise CommandError(f"Bot Factory is already running from {settings.BOTFACTORY_HOME}: {other}") from None
         with lock:
             self._check_port(host, port)
             url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0', '::1'} else host}:{port}/"
             lock.write(url)
             lock.flush()
-            # Jobs that a killed run has left behind go on at once.
+            # Jobs that a killed run left behind continue at once.
             reaper.hand_back()
             connections.close_all()
             Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(
                 lambda: self._announce(url, host, port)
             )
             reaper.hand_back()
-        self.stdout.write("Stopped. Trainings go on from their last epoch at the next start.")
+        self.stdout.write("Stopped. Trainings continue from their last epoch when you start again.")
 
     def _check_assets(self) -> None:
         missing = [str(folder) for folder in settings.PAGE_LIBRARIES.values() if not folder.is_dir()]
         if missing:
-            raise CommandError(f"The pages' libraries are not installed ({', '.join(missing)}): run `make setup` once.")
+            raise CommandError(f"The page libraries aren't installed ({', '.join(missing)}). Run `make setup` once.")
 
     def _check_port(self, host: str, port: int) -> None:
         try:
@@ -69,12 +69,12 @@ class Command(ProductCommand):
                 pass
         except OSError as error:
             raise CommandError(
-                f"{host}:{port} cannot be listened on ({error.strerror}): choose another port, such as "
+                f"Can't listen on {host}:{port} ({error.strerror}). Choose another port, for example with "
                 f"`make run PORT={port + 1}`."
             ) from error
 
     def _processes(self, host: str, port: int, importers: int) -> list[Process]:
-        # Where several processes have work, a product on several threads waits most of its time (see asgi.py).
+        # If several processes are busy, a matrix product on several threads mostly waits (see asgi.py).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         logs = Path(settings.LOGS_DIR)
         celery = [sys.executable, "-m", "celery", "-A", "botfactory", "worker", "--loglevel", "WARNING"]
@@ -85,14 +85,14 @@ class Command(ProductCommand):
             processes.append(Process("valkey", command, logs / "valkey.log", stops_last=True))
         web = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
-        # What a page sends through its socket is a few bytes.
+        # A page sends only a few bytes through its socket.
         web += ["--ws-max-size", "65536"]
-        # Compressing takes more time than sending, and some 300 kB for each page that watches.
+        # Compressing takes longer than sending, and about 300 kB of memory for each watching page.
         web += ["--ws-per-message-deflate", "false"]
         # All queues of jobs that have no worker of their own.
         queues = ",".join(queue for queue in kinds.queues() if queue != "train")
         importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers), "-B"]
-        # Threads: it waits for other servers most of its time.
+        # Threads, because it mostly waits for other servers.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
         writer = [sys.executable, str(settings.BASE_DIR / "manage.py"), "writer"]
         trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
@@ -109,7 +109,7 @@ class Command(ProductCommand):
         ]
 
     def _announce(self, url: str, host: str, port: int) -> None:
-        """The address is on the screen once the pages answer."""
+        """Print the address once the pages answer."""
         address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         request = urllib.request.Request(f"http://{address}:{port}/accounts/login/", headers={"Host": "localhost"})
         deadline = time.monotonic() + START_SECONDS
@@ -122,10 +122,10 @@ class Command(ProductCommand):
             except OSError:
                 time.sleep(0.1)
         else:
-            self.stdout.write(f"The pages do not answer yet; see {settings.LOGS_DIR / 'web.log'}.")
-        self.stdout.write(f"\n  Bot Factory is open at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n")
+            self.stdout.write(f"The pages don't answer yet. See {settings.LOGS_DIR / 'web.log'}.")
+        self.stdout.write(f"\n  Bot Factory is running at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n")
         if settings.X_BEARER_TOKEN:
             self.stdout.write(
-                "  X_BEARER_TOKEN is set: people can import X handles. X charges for each post, and its developer\n"
-                "  guidelines do not allow to store posts for training: see docs/configuration.md.\n"
+                "  X_BEARER_TOKEN is set, so people can import X handles. X charges for each post, and its developer\n"
+                "  guidelines don't allow storing posts for training. See docs/configuration.md.\n"
             )

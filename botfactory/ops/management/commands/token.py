@@ -11,7 +11,7 @@ from botfactory.ops.commands import OwnerCommand
 
 
 class Command(OwnerCommand):
-    help = "Make an API token. Its text is printed now and kept nowhere."
+    help = "Create an API token and print it. It isn't stored, so this is the only time you see it."
     sentences = (tokens.TokenError,)
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,21 +21,21 @@ class Command(OwnerCommand):
             "--scope",
             action="append",
             choices=tokens.SCOPES,
-            help="what it may; repeatable (default: read and write)",
+            help="what it can do; can be given several times (default: read and write)",
         )
-        parser.add_argument("--days", type=int, metavar="N", help="when it expires (default: when it is revoked)")
+        parser.add_argument("--days", type=int, metavar="N", help="days until it expires (default: never)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
         try:
             expires_at = None if days is None else timezone.now() + timedelta(days=days)
         except OverflowError:
-            raise tokens.TokenError(f"{days} days are too many: choose fewer, or leave it out.") from None
+            raise tokens.TokenError(f"{days} days are too many. Choose fewer, or leave out --days.") from None
         new = tokens.create_token(
             owner=self.owner(options),
             name=options["name"],
             scopes=options["scope"] or tokens.DEFAULT_SCOPES,
             expires_at=expires_at,
         )
-        self.tell(f"A token of {new.token.owner.username}: it may {' and '.join(new.token.scopes)}. It is shown once.")
+        self.tell(f"Token of {new.token.owner.username} with the scopes {', '.join(new.token.scopes)}. Copy it now:")
         self.stdout.write(new.text)

@@ -10,7 +10,7 @@ from botfactory.ops.commands import ProductCommand
 
 
 class Command(ProductCommand):
-    help = "Switches off a person's two-factor sign-in: for someone who has lost both their phone and recovery codes."
+    help = "Turn off a person's two-factor sign-in, for example if they lost both their phone and their recovery codes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
@@ -18,6 +18,6 @@ class Command(ProductCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = terminal_account(options["username"])
         if two_factor.switch_off(user):
-            self.stdout.write(f"{user} signs in with the password alone now, and can set two-factor sign-in up again.")
+            self.stdout.write(f"Turned off two-factor sign-in for {user}. They can set it up again.")
         else:
-            self.stdout.write(f"{user} had no two-factor sign-in.")
+            self.stdout.write(f"{user} has no two-factor sign-in.")
