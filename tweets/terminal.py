@@ -1,4 +1,4 @@
-"""What the commands share: they import a file or an account in this process."""
+"""Import a file or an account in the process of a command."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def add_import_arguments(parser: CommandParser) -> None:
         "--basis",
         choices=Corpus.Basis.values,
         default=Corpus.Basis.OWN.value,
-        help="whose posts these are: your own (the default), somebody's who gave permission, or a public figure's",
+        help="whose posts they are: your own (default), those of somebody who gave permission, or a public figure's",
     )
     parser.add_argument(
         "--account",
         default="",
         metavar="@HANDLE",
-        help="who wrote the posts in a file, for the label of its bots; needed with --basis public, unless the file "
+        help="the author of a file's posts, for the label of its bots; needed with --basis public, unless the file "
         "names the account",
     )
-    parser.add_argument("--column", default="", help="the name or number of the column of a table that has the posts")
+    parser.add_argument("--column", default="", help="name or number of a table's column with the posts")
     parser.add_argument("--keep-replies", action="store_true", help="learn from replies too")
     parser.add_argument("--keep-reposts", action="store_true", help="learn from reposts too")
     parser.add_argument("--yes", action="store_true", help="buy the posts of a paid network without asking")
@@ -56,7 +56,7 @@ def import_named(
 
     def listener(kind: str, payload: dict[str, Any]) -> None:
         if kind == "page":
-            tell(f"Got {counted(payload['new'], 'new post')}. Total {payload['total']:,}")
+            tell(f"{counted(payload['new'], 'new post')}. Total: {payload['total']:,}")
         elif kind == "note":
             tell(payload["message"])
 
@@ -78,7 +78,7 @@ def import_named(
         cursor = confirmed_cursor(account, yes=options["yes"], tell=tell) if offered.is_paid(account.network) else ""
         job = services.import_handle(owner=owner, handle=what, basis=basis, cursor=cursor, run_here=True, **rules)
     else:
-        raise CommandError(f"There is no file {what}. Write an account with an @ in front: @{path.name}")
+        raise CommandError(f"There is no file {what}. To import an account, put an @ in front: @{path.name}")
     return imported(worker.run_claimed(job, listener=listener))
 
 

@@ -258,7 +258,7 @@ def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
 def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
     result = product.manage("run", "--port", "0", check=False)
     assert result.returncode != 0
-    assert "already runs" in result.stderr and product.url.rpartition(":")[2] in result.stderr
+    assert "is already running" in result.stderr and product.url.rpartition(":")[2] in result.stderr
 
 
 def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Product, alice: Person, corpus: str) -> None:

@@ -16,14 +16,14 @@ from models_app.ml.training import dataset
 
 
 class Command(OwnerCommand):
-    help = "Measure how well a model predicts the posts of a text file (a post a line), in bits per character."
+    help = "Measure in bits per character how well a model predicts the posts in a text file."
     sentences = (services.ModelError, registry.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, or base")
-        parser.add_argument("file", metavar="FILE", help="posts, one a line: .txt, .txt.xz or .txt.gz")
-        parser.add_argument("--by-kind", action="store_true", help="also by kind of text: names, links, words ...")
+        parser.add_argument("file", metavar="FILE", help="posts, one on each line: .txt, .txt.xz or .txt.gz")
+        parser.add_argument("--by-kind", action="store_true", help="also show names, links, words and so on separately")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,14 +48,14 @@ class Command(OwnerCommand):
             return
         self.stdout.write(
             f"{model.full_name}: {result.bits_per_character:.4f} bits per character over "
-            f"{counted(result.posts, 'post')} ({counted(result.characters, 'character')}, and an end mark a post)"
+            f"{counted(result.posts, 'post')} ({counted(result.characters, 'character')}, plus an end mark per post)"
         )
         if options["by_kind"]:
             self.stdout.write(_table(result))
 
 
 def _table(result: evaluation.Evaluation) -> str:
-    """The parts, each with its share of the characters and of all bits."""
+    """Return a table of the parts, each with its share of the characters and of all bits."""
     lines = [f"{'':10} {'characters':>11} {'bits each':>10} {'of all bits':>12}"]
     all_characters = result.characters + result.posts
     for name, part in result.parts.items():

@@ -24,33 +24,33 @@ from tweets.models import Corpus
 
 
 class Command(OwnerCommand):
-    help = "Import posts, train a bot on them, register it, and let it write."
+    help = "Import posts, train a bot on them, and let it write a few posts."
     sentences = (CorpusError, services.ModelError, registry.BadName, registry.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         terminal.add_import_arguments(parser)
         parser.add_argument(
-            "--epochs", type=int, help="1 (faster) to 10 (better); default: by the size of the corpus, mostly 2"
+            "--epochs", type=int, help="1 (faster) to 10 (better); default: depends on the size of the corpus, mostly 2"
         )
-        parser.add_argument("--start", default="base", metavar="MODEL", help="the model to start from (default: base)")
-        parser.add_argument("--name", default="", help="the name of the new model")
-        parser.add_argument("--seed", type=int, help="for the same result once more")
+        parser.add_argument("--start", default="base", metavar="MODEL", help="model to start from (default: base)")
+        parser.add_argument("--name", default="", help="name of the new model")
+        parser.add_argument("--seed", type=int, help="the same seed gives the same result")
         parser.add_argument(
             "--set",
             action="append",
             default=[],
             type=setting,
             metavar="NAME=VALUE",
-            help=f"instead of what fits the corpus: {', '.join(trainings.SETTINGS)}",
+            help=f"set a value instead of the default for this corpus: {', '.join(trainings.SETTINGS)}",
         )
         parser.add_argument("--count", type=int, default=5, help="posts to print at the end (default: 5)")
-        parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner = self.owner(options)
         start = services.find_model(options["start"], user=owner if options["owner"] else None)
-        # Wrong options are told before anything is imported.
+        # Check the options before anything is imported.
         if options["epochs"] is not None:
             trainings.require_epochs(options["epochs"])
         trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]))
@@ -89,10 +89,10 @@ class Command(OwnerCommand):
         for post in posts:
             self.stdout.write(f"  {post}\n")
         if generation and generation.refused_because:
-            self.tell(f"Refused on the way: {'; '.join(generation.refused_because)}.")
+            self.tell(f"Refused drafts: {'; '.join(generation.refused_because)}.")
 
     def _corpus(self, what: str, owner: User, options: dict[str, Any]) -> Corpus:
-        """What was named: a corpus that is here already, by its id, or posts to import."""
+        """Return the existing corpus with this id, or import the posts into a new one."""
         try:
             corpus_id = uuid.UUID(what)
         except ValueError:
@@ -140,8 +140,8 @@ class Command(OwnerCommand):
             bar.update(1.0 - bar.n)
         if job.state == State.QUEUED:
             raise CommandError(
-                f"{job.progress.get('message', 'The training was interrupted.')} What was learned is kept; the workers "
-                f"of `manage.py run` go on at {job.available_at:%H:%M} UTC."
+                f"{job.progress.get('message', 'The training was interrupted.')} Its progress is saved. The workers of "
+                f"`manage.py run` continue at {job.available_at:%H:%M} UTC."
             )
         if job.state != State.SUCCEEDED:
             raise CommandError(job.error_message or "The training was cancelled.")

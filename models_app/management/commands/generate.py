@@ -18,25 +18,36 @@ class Command(OwnerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, or base")
-        parser.add_argument("--count", type=int, default=10, help="how many posts, 1 to 100 (default: 10)")
+        parser.add_argument("--count", type=int, default=10, help="number of posts, 1 to 100 (default: 10)")
         parser.add_argument(
             "--temperature",
             type=float,
             default=DEFAULT_TEMPERATURE,
             help=f"0 (safe) to 2 (wild) (default: {DEFAULT_TEMPERATURE})",
         )
-        parser.add_argument("--top-k", type=int, default=0, help="choose among the k likeliest only (0: all)")
         parser.add_argument(
-            "--top-p", type=float, default=1.0, help="choose among the likeliest of this probability only (1: all)"
+            "--top-k", type=int, default=0, help="draw only from the k most probable characters (0: all)"
         )
-        parser.add_argument("--prompt", default="", help="how each post begins")
+        parser.add_argument(
+            "--top-p",
+            type=float,
+            default=1.0,
+            help="draw only from the most probable characters with this total probability (1: all)",
+        )
+        parser.add_argument("--prompt", default="", help="text that each post begins with")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
-        parser.add_argument("--max-characters", type=int, default=280, help="the longest post (default: 280)")
+        parser.add_argument("--max-characters", type=int, default=280, help="longest allowed post (default: 280)")
         parser.add_argument(
-            "--ban", action="append", default=[], metavar="WORD", help="a word or phrase that no post holds; repeatable"
+            "--ban",
+            action="append",
+            default=[],
+            metavar="WORD",
+            help="a word or phrase that no post may contain; can be given several times",
         )
-        parser.add_argument("--allow-copies", action="store_true", help="also posts too close to learned ones")
-        parser.add_argument("--keep-mentions", action="store_true", help="leave @names as they are written")
+        parser.add_argument(
+            "--allow-copies", action="store_true", help="allow posts that are too close to learned ones"
+        )
+        parser.add_argument("--keep-mentions", action="store_true", help="don't hide @names")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -72,4 +83,4 @@ class Command(OwnerCommand):
             self.tell(refusals.one_for_all())
         if reasons := refusals.reasons(writing.refused, sampling.max_characters, has_prompt=bool(sampling.prompt)):
             asked = counted(sampling.posts_to_write, "post")
-            self.tell(f"{len(writing.posts)} of {asked}. Refused on the way: {'; '.join(reasons)}.")
+            self.tell(f"{len(writing.posts)} of {asked}. Refused drafts: {'; '.join(reasons)}.")

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 
 
 class Command(ProductCommand):
-    help = "Train the base model on text files, a post a line. Ctrl-C saves the state; --resume goes on from there."
+    help = (
+        "Train the base model on text files with a post on each line. Ctrl-C saves the state, and --resume continues "
+        "from it."
+    )
     sentences = (LearningError, registry.NoBaseModel)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--corpus", nargs="+", required=True, type=Path, metavar="FILE", help=".txt, .xz or .gz")
-        parser.add_argument("--valid", required=True, type=Path, metavar="FILE", help="posts to measure on")
+        parser.add_argument("--valid", required=True, type=Path, metavar="FILE", help="posts for validation")
         budget = parser.add_mutually_exclusive_group(required=True)
-        budget.add_argument("--minutes", type=float, help="minutes of training, earlier ones included")
-        budget.add_argument("--megabytes", type=float, help="how much to read in all; a busy machine only takes longer")
-        parser.add_argument("--resume", action="store_true", help="go on from the saved state")
+        budget.add_argument("--minutes", type=float, help="minutes of training, including earlier ones")
+        budget.add_argument(
+            "--megabytes", type=float, help="megabytes to read in all, so a busy machine gives the same result later"
+        )
+        parser.add_argument("--resume", action="store_true", help="continue from the saved state")
         parser.add_argument(
             "--network",
             type=_network,
@@ -44,25 +49,25 @@ class Command(ProductCommand):
             default=[],
             type=setting,
             metavar="NAME=VALUE",
-            help="another value of the recipe",
+            help="set a value of the recipe; can be given several times",
         )
         parser.add_argument(
-            "--start", type=Path, metavar="DIRECTORY", help="go on from the weights of this model, by a new schedule"
+            "--start", type=Path, metavar="DIRECTORY", help="start from the weights of this model, with a new schedule"
         )
         parser.add_argument(
             "--name",
             default=registry.BASE_DIRECTORY,
-            help="directory under CHECKPOINTS_DIR; anything but `base` leaves the base model as it is",
+            help="directory under CHECKPOINTS_DIR; only `base` replaces the base model",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Imported late: it brings TensorFlow.
+        # Imported late, because it loads TensorFlow.
         from models_app.ml.training.pretrain import Budget, pretrain
 
         name = options["name"]
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":
             raise CommandError(
-                f"{name!r} is no name for a base model: small letters, digits and hyphens, as base-large."
+                f"{name!r} can't name a base model. Use lowercase letters, digits and hyphens, as in base-large."
             )
         directory = Path(settings.CHECKPOINTS_DIR) / name
         missing = [str(path) for path in [*options["corpus"], options["valid"]] if not path.is_file()]
@@ -109,7 +114,9 @@ class Command(ProductCommand):
         if name == registry.BASE_DIRECTORY:
             registry.base_model()
         bits = trained.meta["bits_per_character"]
-        self.stdout.write(f"{directory} holds a base model: {bits:.4f} bits per character on {options['valid'].name}.")
+        self.stdout.write(
+            f"Saved the base model in {directory}: {bits:.4f} bits per character on {options['valid'].name}."
+        )
 
 
 def _network(text: str) -> NetworkConfig:
@@ -118,4 +125,5 @@ def _network(text: str) -> NetworkConfig:
     try:
         return NetworkConfig.from_dict(json.loads(text))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither {' nor '.join(NETWORKS)}: {error}") from error
+        known = ", ".join(NETWORKS)
+        raise argparse.ArgumentTypeError(f"{text!r} is neither one of {known} nor a JSON object: {error}") from error

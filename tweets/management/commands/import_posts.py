@@ -16,7 +16,7 @@ class Command(OwnerCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         terminal.add_import_arguments(parser)
-        parser.add_argument("--json", action="store_true", help="print the counts as one line of JSON")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         corpus, counts = terminal.import_named(

@@ -14,7 +14,7 @@ class Command(ProductCommand):
     help = "Check what Bot Factory needs, and say what to do about each problem. Changes nothing without --repair."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="write one line of JSON")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
         parser.add_argument(
             "--repair",
             action="store_true",
