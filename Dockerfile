@@ -5,7 +5,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund --ignore-scripts
 
 FROM python:3.12-slim
-# "gpu" brings the CUDA libraries: docker build --build-arg EXTRA=gpu
+# "gpu" installs the CUDA libraries: docker build --build-arg EXTRA=gpu
 ARG EXTRA=""
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/app/.venv/bin:$PATH \
     UV_COMPILE_BYTECODE=1 BOTFACTORY_HOME=/data/var CHECKPOINTS_DIR=/data/checkpoints OPENBLAS_NUM_THREADS=1

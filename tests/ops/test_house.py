@@ -37,7 +37,7 @@ def test_it_is_for_administrators(charlie: Client, alice: User, bob: User, admin
     assert signed_in(alice).get(PAGE).status_code == 403
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     assert signed_in(bob).get(PAGE).status_code == 403
-    assert "State of the house" not in signed_in(bob).get("/admin/").content.decode()
+    assert "System status" not in signed_in(bob).get("/admin/").content.decode()
     bob.user_permissions.set(Permission.objects.filter(codename__in=["view_job", "view_user"]))
     assert signed_in(bob).get(PAGE).status_code == 200
     assert signed_in(admin).get(PAGE).status_code == 200

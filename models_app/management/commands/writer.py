@@ -11,21 +11,21 @@ from models_app.writing.writer import Writer
 
 
 class Command(ProductCommand):
-    help = "Write posts for web processes that ask. `run` starts one; start others on more machines."
+    help = "Write posts for the web processes. `run` starts a writer; you can start more on other machines."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--threads",
             type=int,
             default=1,
-            help="threads that write (default: 1; more wait for each other, so start more writers instead)",
+            help="number of threads (default: 1; threads slow each other down, so start more writers instead)",
         )
         parser.add_argument(
             "--memory",
             type=int,
             metavar="MB",
             default=settings.WRITER_MEMORY_MB,
-            help="megabytes for bots (default: WRITER_MEMORY_MB)",
+            help="memory for loaded bots (default: WRITER_MEMORY_MB)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
