@@ -29,7 +29,7 @@ def written(person: Person) -> list[str]:
 def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
     alice.open(bot)
     main = alice.page.get_by_role("main")
-    expect(main).to_contain_text(re.compile(r"Learned 400 posts \([\d,]+ characters\) of\s+Shelf"))
+    expect(main).to_contain_text(re.compile(r"Learned 400 posts of\s+Shelf,\s+[\d,]+ characters"))
     expect(main).to_contain_text("starting from the base model")
     assert epochs_shown(alice.page) == ["1", "2"]
     expect(alice.page.locator("#chart canvas")).to_be_visible()

@@ -183,7 +183,7 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
     assert trained.network.kind == "glr" and trained.meta["config"]["batch_size"] == 8
     assert registry.base_model().sha256 == base.sha256
     for wrong, sentence in [
-        (["--name", "../base"], "no name"),
+        (["--name", "../base"], "can't name a base model"),
         (["--set", "batch_size"], "NAME=VALUE"),
         (["--set", "batch=8"], "has no batch"),
         (["--set", "optimizer=magic"], "adam or muon"),
