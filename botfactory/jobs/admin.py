@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, ngettext_lazy
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.desk import ReadOnlyAdmin
 from botfactory.jobs import events, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
+
+_CANCELLED: Final = ngettext_lazy("%(count)s job cancelled.", "%(count)s jobs cancelled.", "count")
+_QUEUED: Final = ngettext_lazy("%(count)s job queued again.", "%(count)s jobs queued again.", "count")
+_MOVED: Final = ngettext_lazy("%(count)s job moved to the front.", "%(count)s jobs moved to the front.", "count")
 
 
 class JobEventInline(admin.TabularInline[JobEvent, Job]):
@@ -47,7 +54,7 @@ class JobAdmin(ReadOnlyAdmin[Job]):
     actions = ["cancel_jobs", "retry_jobs", "move_to_front", "delete_jobs"]
     inlines = [JobEventInline]
 
-    @admin.display(description="place in its queue")
+    @admin.display(description=_("place in the queue"))
     def place(self, job: Job) -> str:
         return "" if job.place is None else str(job.place)
 
@@ -56,34 +63,35 @@ class JobAdmin(ReadOnlyAdmin[Job]):
         changes.result_list = events.placed(changes.result_list)
         return changes
 
-    @admin.display(description="progress")
+    @admin.display(description=_("progress"))
     def done(self, job: Job) -> str:
         fraction = job.progress.get("fraction")
         return f"{100 * fraction:.0f} %" if isinstance(fraction, int | float) else ""
 
-    @admin.action(description="Cancel the selected jobs", permissions=["change"])
+    @admin.action(description=_("Cancel the selected jobs"), permissions=["change"])
     def cancel_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._each(request, jobs, services.cancel, "cancelled")
+        self._each(request, jobs, services.cancel, _CANCELLED)
 
-    @admin.action(description="Try the selected jobs again", permissions=["change"])
+    @admin.action(description=_("Try the selected jobs again"), permissions=["change"])
     def retry_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._each(request, jobs, services.retry, "queued again")
+        self._each(request, jobs, services.retry, _QUEUED)
 
-    @admin.action(description="Move the selected jobs to the front of their queues", permissions=["change"])
+    @admin.action(description=_("Move the selected jobs to the front of their queues"), permissions=["change"])
     def move_to_front(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        # The last one that is moved stands first: the oldest.
-        self._each(request, jobs.order_by("-created_at"), services.move_to_front, "moved to the front")
+        # The last one to move comes first: the oldest.
+        self._each(request, jobs.order_by("-created_at"), services.move_to_front, _MOVED)
 
-    @admin.action(description="Delete the selected jobs with their work files", permissions=["delete"])
+    @admin.action(description=_("Delete the selected jobs with their work files"), permissions=["delete"])
     def delete_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         count = jobs.count()
         services.delete_jobs(jobs)
-        self.message_user(request, f"{count} deleted.", messages.SUCCESS)
+        done = ngettext("%(count)s job deleted.", "%(count)s jobs deleted.", count)
+        self.message_user(request, done % {"count": count}, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: Job) -> None:
         services.delete_jobs(Job.objects.filter(pk=obj.pk))
 
-    def _each(self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[[Job], Job], done: str) -> None:
+    def _each(self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[[Job], Job], done: Any) -> None:
         count = 0
         for job in jobs:
             try:
@@ -92,4 +100,4 @@ class JobAdmin(ReadOnlyAdmin[Job]):
             except (NotPossible, LimitReached) as refusal:
                 self.message_user(request, f"{job.title}: {refusal}", messages.WARNING)
         if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+            self.message_user(request, done % {"count": count}, messages.SUCCESS)

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import kombu.exceptions
 import redis.exceptions
 from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.models import Job
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+    Words = str | StrPromise
 
 
 class Cause(StrEnum):
@@ -34,42 +40,52 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What to do about a cause: `most` times in a row the job is put back, without end where that is None."""
+    """What to do about a cause: put the job back, `most` times in a row at most; None for no end."""
 
-    sentence: str
+    sentence: Words
     most: int | None
     code: str = ""
-    given_up: str = ""
+    # With %(times)s and %(to_take_less)s.
+    given_up: Words = ""
 
 
 REACTIONS: Final[Mapping[Cause, Reaction]] = {
     Cause.DATABASE: Reaction(
-        "Lost the database for a moment.",
+        _("The database was unavailable for a moment."),
         10,
         "database_lost",
-        "The database went away {times} in a row. Everything you brought is still here. Ask your administrator to "
-        "look at the database, then try again.",
+        _(
+            "The database was unavailable %(times)s times in a row. Your posts are still here. Ask your administrator "
+            "to look at the database, then try again."
+        ),
     ),
-    Cause.DISK: Reaction("The disk is full. Free some space; this job goes on by itself.", None),
+    Cause.DISK: Reaction(_("The disk is full. Free some space. This job then continues by itself."), None),
     Cause.FILES: Reaction(
-        "Could not read or write a file for a moment.",
+        _("A file couldn’t be read or written for a moment."),
         10,
         "files_lost",
-        "Reading or writing files failed {times} in a row. Ask your administrator to look at the disk, then try again.",
+        _(
+            "Files couldn’t be read or written %(times)s times in a row. Ask your administrator to look at the disk, "
+            "then try again."
+        ),
     ),
     Cause.MEMORY: Reaction(
-        "The machine ran out of memory.",
+        _("The machine ran out of memory."),
         3,
         "out_of_memory",
-        "The machine ran out of memory {times} in a row. {to_take_less} Your administrator can give it "
-        "a machine with more memory.",
+        _(
+            "The machine ran out of memory %(times)s times in a row. %(to_take_less)s Your administrator can give it "
+            "a machine with more memory."
+        ),
     ),
     Cause.BROKER: Reaction(
-        "Lost the message broker for a moment.",
+        _("The message broker was unavailable for a moment."),
         10,
         "broker_lost",
-        "The message broker went away {times} in a row. Ask your administrator to look at Redis or Valkey, then "
-        "try again.",
+        _(
+            "The message broker was unavailable %(times)s times in a row. Ask your administrator to look at Redis or "
+            "Valkey, then try again."
+        ),
     ),
 }
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from botfactory.jobs.states import ENDED, State
+from botfactory.jobs.states import ENDED, WORDS, State
 
 #: How long the work folder of a job that did not succeed waits for a retry.
 KEEP_WORK_HOURS: Final = 24
@@ -22,7 +23,9 @@ class Job(models.Model):
     kind = models.CharField(max_length=32)
     queue = models.CharField(max_length=32)
     title = models.CharField(max_length=200)
-    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in State], default=State.QUEUED)
+    state = models.CharField(
+        max_length=16, choices=[(state.value, _(word)) for state, word in WORDS.items()], default=State.QUEUED
+    )
     # What the work is about, so that its pages and deletions find their jobs: the id of a corpus.
     subject_id = models.UUIDField(null=True, blank=True, db_index=True)
     arguments = models.JSONField(default=dict, blank=True)

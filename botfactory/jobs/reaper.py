@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
-from botfactory.words import counted, on_one_line
+from botfactory.words import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +68,11 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
         worked_until=until,
         error_code="worker_lost",
         error_message=on_one_line(
-            f"The worker stopped in the middle of this job {counted(settings.JOB_MAX_ATTEMPTS, 'time')}. The machine "
-            f"may be out of memory. {kind.to_take_less} Ask your administrator to look at the logs. {kind.kept}"
+            _(
+                "The worker stopped %(times)s times in the middle of this job. The machine may be out of memory. "
+                "%(to_take_less)s Ask your administrator to look at the logs. %(kept)s"
+            )
+            % {"times": settings.JOB_MAX_ATTEMPTS, "to_take_less": kind.to_take_less, "kept": kind.kept}
         ),
     ):
         return

@@ -113,7 +113,7 @@ def cancel(job: Job) -> Job:
         events.record(job, "state", {"state": State.CANCELLING})
     job.refresh_from_db()
     if job.state not in {State.CANCELLED, State.CANCELLING}:
-        raise NotPossible(f"This job has already ended ({job.state}), so there is nothing to cancel.")
+        raise NotPossible(_("This job has already ended, so there is nothing to cancel."))
     return job
 
 
@@ -139,7 +139,7 @@ def stop(job: Job) -> Job:
         raise NotPossible(_("This job has nothing to keep when it stops early. You can cancel it."))
     if not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(stop_requested=True):
         job.refresh_from_db()
-        raise NotPossible(f"Only a running job can be stopped; this one is {job.state}.")
+        raise NotPossible(_("Only a running job can be stopped."))
     events.record(job, "stop", {})
     return job
 
@@ -172,7 +172,7 @@ def retry(job: Job) -> Job:
         )
         if not queued:
             job.refresh_from_db()
-            raise NotPossible(f"Only a failed or cancelled job can be tried again; this one is {job.state}.")
+            raise NotPossible(_("Only a failed or cancelled job can be tried again."))
         events.record(job, "state", {"state": State.QUEUED})
         transaction.on_commit(lambda: ring(job))
     return job
@@ -193,7 +193,7 @@ def move_to_front(job: Job) -> Job:
         moved = waiting.filter(pk=job.pk).update(priority=max(0, highest) + 1)
     job.refresh_from_db()
     if not moved:
-        raise NotPossible(f"Only a waiting job can be moved to the front; this one is {job.state}.")
+        raise NotPossible(_("Only a waiting job can be moved to the front."))
     events.announce_queue(job.queue)
     return job
 

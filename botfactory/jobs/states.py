@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+from botfactory.translatable import mark
 
 
 class State(StrEnum):
@@ -14,6 +17,17 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+
+#: What people read.
+WORDS: Final[dict[State, str]] = {
+    State.QUEUED: mark("Waiting"),
+    State.RUNNING: mark("Running"),
+    State.CANCELLING: mark("Stopping"),
+    State.INTERRUPTED: mark("Starting again"),
+    State.SUCCEEDED: mark("Done"),
+    State.FAILED: mark("Failed"),
+    State.CANCELLED: mark("Cancelled"),
+}
 
 #: A worker may take a job in one of these.
 CLAIMABLE = frozenset({State.QUEUED, State.INTERRUPTED})
@@ -39,5 +53,5 @@ STEPS: dict[State, frozenset[State]] = {
 
 
 def sources_of(target: State) -> frozenset[State]:
-    """The states from which a job may go to `target`."""
+    """Return the states from which a job may go to `target`."""
     return frozenset(state for state, targets in STEPS.items() if target in targets)

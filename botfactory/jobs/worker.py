@@ -17,6 +17,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.accounts import limits
 from botfactory.jobs import events, interruptions, services, turns, usage
@@ -28,7 +30,8 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.reaper import interrupt, is_abandoned
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
-from botfactory.words import counted, on_one_line
+from botfactory.translation import grouped
+from botfactory.words import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -123,10 +126,14 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
     except LostClaim:
         logger.warning("job %s: attempt %s was overtaken and writes nothing more", job.pk, handle.attempt)
     except SoftTimeLimitExceeded:
-        message = (
-            f"This took longer than the {counted(settings.JOB_TIME_LIMIT_MINUTES, 'minute')} a job may take. "
-            f"{kind.to_take_less} Your administrator can raise JOB_TIME_LIMIT_MINUTES."
-        )
+        minutes = settings.JOB_TIME_LIMIT_MINUTES
+        message = ngettext(
+            "This took longer than %(minutes)s minute, the most that a job may take. %(to_take_less)s Your "
+            "administrator can raise JOB_TIME_LIMIT_MINUTES.",
+            "This took longer than %(minutes)s minutes, the most that a job may take. %(to_take_less)s Your "
+            "administrator can raise JOB_TIME_LIMIT_MINUTES.",
+            minutes,
+        ) % {"minutes": grouped(minutes), "to_take_less": kind.to_take_less}
         _end(handle, State.FAILED, code="time_limit", message=on_one_line(message))
     except KeyboardInterrupt:
         _end(handle, State.CANCELLED)
@@ -137,10 +144,10 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
             _interrupted(handle, cause, error)
         else:
             logger.exception("job %s: attempt %s failed", job.pk, handle.attempt)
-            message = (
-                "Something went wrong on our side; nothing you brought is lost. Try again, and if it fails again, "
-                f"ask your administrator to look for job {job.pk} in the logs."
-            )
+            message = _(
+                "Something went wrong on our side. Your posts are still here. Try again. If it fails again, ask your "
+                "administrator to look for job %(job)s in the logs."
+            ) % {"job": job.pk}
             _end(handle, State.FAILED, code="internal_error", message=message)
     with contextlib.suppress(Job.DoesNotExist):  # deleted in the meantime, with what it was about
         job.refresh_from_db()
@@ -165,11 +172,11 @@ def _interrupted(handle: JobHandle, cause: Cause, error: Exception) -> None:
     logger.warning("job %s: attempt %s was interrupted (%s): %s", job.pk, handle.attempt, cause, error)
     number = _patiently(lambda: interruptions.setbacks(job, cause)) + 1
     if reaction.most is not None and number >= reaction.most:
-        told = {"times": counted(reaction.most or 0, "time"), "to_take_less": kind_of(job.kind).to_take_less}
-        message = on_one_line(reaction.given_up.format(**told))
+        told = {"times": reaction.most, "to_take_less": kind_of(job.kind).to_take_less}
+        message = on_one_line(str(reaction.given_up) % told)
         _end(handle, State.FAILED, code=reaction.code, message=message)
         return
-    _put_back(handle, at=now + interruptions.pause(cause, number), message=reaction.sentence, cause=cause)
+    _put_back(handle, at=now + interruptions.pause(cause, number), message=str(reaction.sentence), cause=cause)
 
 
 def _patiently(act: Callable[[], Result]) -> Result:

@@ -5,6 +5,8 @@ import contextlib
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.desk import ReadOnlyAdmin
 from botfactory.webhooks import services
@@ -23,13 +25,15 @@ class WebhookAdmin(ReadOnlyAdmin[Webhook]):
     fields = ["owner", "url", "events", "active", "trouble", "failing_since", "created_at"]
     actions = ["switch_off", "delete_webhooks"]
 
-    @admin.action(description="Switch off the selected webhooks", permissions=["change"])
+    @admin.action(description=_("Switch off the selected webhooks"), permissions=["change"])
     def switch_off(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
         for webhook in chosen:
-            services.switch_off(webhook, "Switched off by the administrator.")
-        self.message_user(request, f"{chosen.count()} switched off.", messages.SUCCESS)
+            services.switch_off(webhook, gettext("Switched off by the administrator."))
+        count = chosen.count()
+        done = ngettext("%(count)s webhook switched off.", "%(count)s webhooks switched off.", count)
+        self.message_user(request, done % {"count": count}, messages.SUCCESS)
 
-    @admin.action(description="Delete the selected webhooks", permissions=["delete"])
+    @admin.action(description=_("Delete the selected webhooks"), permissions=["delete"])
     def delete_webhooks(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
         count = 0
         for webhook in chosen:
@@ -37,7 +41,8 @@ class WebhookAdmin(ReadOnlyAdmin[Webhook]):
             with contextlib.suppress(Webhook.DoesNotExist):
                 services.delete(webhook)
                 count += 1
-        self.message_user(request, f"{count} deleted.", messages.SUCCESS)
+        done = ngettext("%(count)s webhook deleted.", "%(count)s webhooks deleted.", count)
+        self.message_user(request, done % {"count": count}, messages.SUCCESS)
 
 
 @admin.register(Delivery)
@@ -50,6 +55,6 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_select_related = ["webhook__owner"]
     date_hierarchy = "created_at"
 
-    @admin.display(ordering="webhook__owner__username")
+    @admin.display(description=_("owner"), ordering="webhook__owner__username")
     def owner(self, delivery: Delivery) -> str:
         return delivery.webhook.owner.get_username()

@@ -12,9 +12,12 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory import net
 from botfactory.retry_after import moment_of
+from botfactory.translation import translated
 from botfactory.webhooks import services, signing
 from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
@@ -95,7 +98,8 @@ def attempt(delivery: Delivery) -> Delivery:
         # Counts as a failure, so that a message that breaks our code isn't tried forever.
         logger.exception("webhook %s: delivery %s could not be sent", delivery.webhook_id, delivery.pk)
         outcome = Outcome(
-            None, "It couldn't be sent because of an error on our side. Your administrator can find it in the log."
+            None,
+            _("It couldn’t be sent because of an error on our side. Your administrator can find it in the log."),
         )
     seconds = time.perf_counter() - started
     changed: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "seconds": seconds}
@@ -130,7 +134,7 @@ def send(delivery: Delivery) -> Outcome:
     if not signing.is_known(webhook):
         return Outcome(
             None,
-            "The SECRET_KEY of this installation has changed, so this webhook's secret is lost. Make a new one.",
+            _("The SECRET_KEY of this installation has changed, so this webhook’s secret is lost. Make a new one."),
         )
     body, timestamp = body_of(delivery), int(time.time())
     headers = {
@@ -143,15 +147,15 @@ def send(delivery: Delivery) -> Outcome:
     try:
         answer = services.client().post(webhook.url, headers, body)
     except net.NetError as trouble:
-        return Outcome(None, str(trouble))
+        return Outcome(None, translated(trouble.message))
     status, not_before = answer.status, moment_of(answer.headers.get("retry-after", ""), timezone.now())
     if 200 <= status < 300:
         return Outcome(status, "")
     if 300 <= status < 400:
-        error = f"The answer was {status}. Redirects aren't followed: change the address to where it leads."
+        error = _("The answer was %(status)s. Redirects aren’t followed: change the address to where it leads.")
     else:
-        error = f"The answer was {status}. A receiver must answer with a status from 200 to 299."
-    return Outcome(status, error, not_before)
+        error = _("The answer was %(status)s. A receiver must answer with a status from 200 to 299.")
+    return Outcome(status, error % {"status": status}, not_before)
 
 
 def body_of(delivery: Delivery) -> bytes:
@@ -192,9 +196,14 @@ def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:
     rows.filter(failing_since=None).update(failing_since=now)
     days = settings.WEBHOOK_OFF_DAYS
     if outcome.status == _GONE:
-        services.switch_off(webhook, "The address answered 410 (gone).")
+        services.switch_off(webhook, _("The address answered 410 (gone)."))
     elif is_given_up and rows.filter(failing_since__lte=now - timedelta(days=days)).exists():
-        services.switch_off(webhook, f"Nothing has arrived for {counted(days, 'day')}. The last try: {outcome.error}")
+        sentence = ngettext(
+            "Nothing has arrived for %(days)s day. The last try: %(error)s",
+            "Nothing has arrived for %(days)s days. The last try: %(error)s",
+            days,
+        )
+        services.switch_off(webhook, sentence % {"days": days, "error": outcome.error})
         logger.info("webhook %s is switched off: nothing has arrived for %s", webhook.pk, counted(days, "day"))
 
 

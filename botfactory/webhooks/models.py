@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Webhook(models.Model):
@@ -40,10 +41,10 @@ class Delivery(models.Model):
     """One message to a webhook, until it arrives or is given up. The row is the truth; the broker only rings."""
 
     class State(models.TextChoices):
-        PENDING = "pending"
-        SENDING = "sending"
-        DELIVERED = "delivered"
-        FAILED = "failed"
+        PENDING = "pending", _("Waiting")
+        SENDING = "sending", _("Sending")
+        DELIVERED = "delivered", _("Arrived")
+        FAILED = "failed", _("Failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
@@ -64,7 +65,7 @@ class Delivery(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         indexes: ClassVar = [
             models.Index(fields=["state", "due_at"], name="delivery_state_due"),
             models.Index(fields=["webhook", "-created_at"], name="delivery_webhook_created"),

@@ -12,10 +12,12 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from botfactory import doorbell, net
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
+from botfactory.translation import grouped, translated
 from botfactory.webhooks import signing
 from botfactory.webhooks.event_types import EVENT_TYPES, EventType
 from botfactory.webhooks.models import Delivery, Webhook
@@ -139,7 +141,7 @@ def switch_off(webhook: Webhook, trouble: str = "") -> None:
     with transaction.atomic():
         Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False, trouble=trouble)
         waiting = Delivery.objects.filter(webhook=webhook, state=Delivery.State.PENDING)
-        waiting.update(state=Delivery.State.FAILED, due_at=None, error="The webhook was switched off.")
+        waiting.update(state=Delivery.State.FAILED, due_at=None, error=_("The webhook was switched off."))
 
 
 def note(owner: int, event: EventType, subject_id: uuid.UUID) -> None:
@@ -173,15 +175,18 @@ def register() -> None:
 def _checked_url(url: str) -> str:
     url = url.strip()
     if not 0 < len(url) <= LONGEST_URL or any(character <= " " for character in url):
-        raise BadUrl(f"An address must have 1 to {LONGEST_URL:,} characters and no spaces.", "url")
+        message = _("An address must have 1 to %(most)s characters and no spaces.")
+        raise BadUrl(message % {"most": grouped(LONGEST_URL)}, "url")
     try:
         client().check(url)
     except net.Refused as refusal:
-        raise BadUrl(str(refusal), "url") from None
+        raise BadUrl(translated(refusal.message), "url") from None
     if client().leads_inside(url, lookup_seconds=_LOOKUP_SECONDS):
         raise BadUrl(
-            "This address is in a private network, so messages can't be sent there. Use one on the public internet, "
-            "or ask your administrator to allow this server (WEBHOOK_PRIVATE_SERVERS).",
+            _(
+                "This address is in a private network, so messages can’t be sent there. Use one on the public "
+                "internet, or ask your administrator to allow this server (WEBHOOK_PRIVATE_SERVERS)."
+            ),
             "url",
         )
     return url
@@ -190,5 +195,6 @@ def _checked_url(url: str) -> str:
 def _checked_events(events: Collection[str]) -> list[str]:
     chosen: list[str] = [name for name in EVENT_TYPES if name in events]
     if not chosen or len(chosen) < len(set(events)):
-        raise WebhookError(f"Choose one or more events: {', '.join(EVENT_TYPES)}.", "events")
+        message = _("Choose one or more events: %(events)s.")
+        raise WebhookError(message % {"events": ", ".join(EVENT_TYPES)}, "events")
     return chosen

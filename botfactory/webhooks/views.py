@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -55,7 +56,7 @@ def webhook_page(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
         kept = {"url": webhook.url, "events": webhook.events}
         form = WebhookForm(request.POST) if request.method == "POST" else WebhookForm(initial=kept)
         if _saved(form, lambda **asked: services.change(webhook, **asked)) is not None:
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("webhook", webhook_id=webhook.pk)
         webhook.refresh_from_db()
     is_new = request.session.get(_NEW) == str(webhook.pk)
@@ -82,9 +83,10 @@ def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     with _found_or_404(request, webhook_id) as webhook:
         tried = delivery.send_test(webhook)
     if tried.error:
-        messages.error(request, f"The test did not arrive. {tried.error}")
+        messages.error(request, _("The test didn’t arrive. %(error)s") % {"error": tried.error})
     else:
-        messages.success(request, f"The test arrived. The server answered {tried.status} after {tried.seconds:.1f} s.")
+        told = {"status": tried.status, "seconds": f"{tried.seconds:.1f}"}
+        messages.success(request, _("The test arrived. The server answered %(status)s after %(seconds)s s.") % told)
     return redirect("webhook", webhook_id=webhook_id)
 
 
@@ -105,7 +107,7 @@ def switch(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Switch it on if the form says so, else off."""
     with _found_or_404(request, webhook_id) as found:
         webhook = services.change(found, active=request.POST.get("active") == "on")
-    messages.success(request, "The webhook is on." if webhook.active else "The webhook is off.")
+    messages.success(request, _("The webhook is on.") if webhook.active else _("The webhook is off."))
     return redirect("webhook", webhook_id=webhook_id)
 
 
@@ -115,7 +117,7 @@ def delete(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Delete it with the log of its messages."""
     with _found_or_404(request, webhook_id) as webhook:
         services.delete(webhook)
-    messages.success(request, "Webhook deleted.")
+    messages.success(request, _("Webhook deleted."))
     return redirect("webhooks")
 
 
@@ -133,7 +135,7 @@ def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
 
 
 def _in_words(webhook: Webhook) -> str:
-    return ", ".join(words for name, words in IN_WORDS.items() if name in webhook.events)
+    return ", ".join(str(words) for name, words in IN_WORDS.items() if name in webhook.events)
 
 
 @contextmanager

@@ -101,11 +101,9 @@ LEFT = (
     "admin/tweets",
     "allauth/",
     "api/",
-    "jobs/",
     "mfa/",
     "tweets/",
     "usersessions/",
-    "webhooks/",
 )
 
 

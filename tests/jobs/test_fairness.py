@@ -225,7 +225,7 @@ def test_what_is_moved_to_the_front_is_next_and_the_last_moved_first(alice: User
     services.move_to_front(three)
     assert places(three, two) == [1, 2]
     assert [worker.claim_next("default") for _ in range(2)] == [three, two]
-    with pytest.raises(NotPossible, match="running"):
+    with pytest.raises(NotPossible, match="waiting job"):
         services.move_to_front(two)
 
 
@@ -237,7 +237,7 @@ def test_the_administrator_alone_moves_jobs_to_the_front(admin: User, alice: Use
         assert client.post("/admin/jobs/job/", data).status_code == status
     assert places(*jobs) == [1, 2, 3]
     page = signed_in(admin).post("/admin/jobs/job/", data, follow=True).content.decode()
-    assert "2 moved to the front" in page and "place in its queue" in page.lower()
+    assert "2 jobs moved to the front" in page and "place in the queue" in page.lower()
     assert places(*jobs) == [3, 1, 2]
 
 

@@ -176,7 +176,7 @@ def test_a_full_disk_is_waited_for_however_long_and_the_job_goes_on_by_itself(al
     for _ in range(12):
         run_now(job)
         assert job.state == State.QUEUED
-    assert job.progress["message"] == "The disk is full. Free some space; this job goes on by itself."
+    assert job.progress["message"] == "The disk is full. Free some space. This job then continues by itself."
     assert (job.progress["phase"], job.progress["cause"]) == ("waiting", "disk")
     assert timedelta(0) < job.available_at - timezone.now() <= timedelta(minutes=1)
     assert job.events.filter(kind="waiting").last().payload["cause"] == "disk"  # type: ignore[union-attr]
@@ -221,7 +221,7 @@ def test_a_database_that_is_cut_off_in_mid_job_only_holds_it_up(alice: User, imp
     outage.end()
     job.refresh_from_db()
     assert (job.state, job.attempt, job.interruptions, job.error_code) == (State.QUEUED, 1, 0, "")
-    assert job.progress["message"] == "Lost the database for a moment."
+    assert job.progress["message"] == "The database was unavailable for a moment."
     assert (run_now(job).state, job.result) == (State.SUCCEEDED, {"counted": 1})
 
 
@@ -270,7 +270,7 @@ def test_too_many_interruptions_in_a_row_end_a_job_with_a_sentence(alice: User) 
     for _ in range(9):
         assert run_now(job).state == State.QUEUED
     assert (run_now(job).state, job.error_code) == (State.FAILED, "broker_lost")
-    assert "went away 10 times in a row" in job.error_message and "try again" in job.error_message
+    assert "was unavailable 10 times in a row" in job.error_message and "try again" in job.error_message
 
 
 def test_a_job_that_gets_on_in_between_is_interrupted_as_often_as_it_likes(alice: User) -> None:

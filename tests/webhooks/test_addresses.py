@@ -34,7 +34,7 @@ def test_a_redirect_is_not_followed(alice: User, settings: Any) -> None:
         deliver_all()
         assert (len(server.requests), inside.requests) == (1, [])
     row = Delivery.objects.get()
-    assert (row.status, row.state) == (307, "pending") and "Redirects aren't followed" in row.error
+    assert (row.status, row.state) == (307, "pending") and "Redirects aren’t followed" in row.error
 
 
 def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:

@@ -125,7 +125,7 @@ def test_a_test_tells_what_came_of_it(alice: User, settings: Any) -> None:
         settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
         webhook = make(alice, server.url)
         failed, arrived = (client.post(f"/webhooks/{webhook.pk}/test", follow=True) for _ in range(2))
-    assert "did not arrive. The answer was 500" in failed.content.decode()
+    assert "didn’t arrive. The answer was 500" in failed.content.decode()
     assert "The test arrived. The server answered 204 after" in arrived.content.decode()
     assert [content(request)["type"] for request in server.requests] == ["webhook.test"] * 2
 
@@ -137,7 +137,7 @@ def test_what_fails_and_what_waits_is_told(alice: User, settings: Any) -> None:
         jobs.cancel(submit(alice))
         delivery.deliver_next()
         page = signed_in(alice).get(f"/webhooks/{webhook.pk}/").content.decode()
-    assert "nothing has arrived since" in page and "The answer was 503" in page and "Again in" in page
+    assert "Nothing has arrived since" in page and "The answer was 503" in page and "Trying again in" in page
     assert "Failing" in signed_in(alice).get("/webhooks/").content.decode()
 
 
