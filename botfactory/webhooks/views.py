@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -135,7 +136,7 @@ def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
 
 
 def _in_words(webhook: Webhook) -> str:
-    return ", ".join(str(words) for name, words in IN_WORDS.items() if name in webhook.events)
+    return get_text_list([str(words) for name, words in IN_WORDS.items() if name in webhook.events], _("or"))
 
 
 @contextmanager
