@@ -42,16 +42,12 @@ ADMINISTRATION = [
 ]
 #: Not yet.
 LEFT = {
-    "/jobs/{job}/",
-    "/jobs/",
     "/corpora/{corpus}/",
     "/corpora/{corpus}/clean",
     "/corpora/{corpus}/posts",
     "/corpora/",
     "/corpora/new",
     "/corpora/blend",
-    "/webhooks/{webhook}/",
-    "/webhooks/",
     "/api/docs",
 }
 #: Names, addresses, ids, handles, values that programs read.

@@ -1,4 +1,4 @@
-"""`/jobs`: listed, watched, cancelled, stopped, tried again. Each kind is submitted where its app's resources are."""
+"""`/jobs`: list, watch, cancel, stop and retry jobs. Each app has the operation that submits its kind of job."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ register_errors({NotPossible: 409})
 
 
 class Progress(Output):
-    """How far a job is. What a phase does not know is null; some kinds tell more."""
+    """The progress of a job. A phase leaves what it doesn't know null; some kinds have more fields."""
 
     phase: str | None = None
-    percent: float | None = Field(None, description="Of the phase, 0 to 100.")
+    percent: float | None = Field(None, description="The progress of the phase, 0 to 100.")
     seconds_left: float | None = None
 
 
@@ -57,7 +57,7 @@ class JobError(Output):
     message: str
 
 
-#: A job of any kind, as it waits.
+#: Example: a waiting job of any kind.
 _JOB: Final[dict[str, Any]] = {
     "id": "0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1",
     "kind": "",
@@ -84,7 +84,7 @@ _JOB: Final[dict[str, Any]] = {
 
 
 def queued(**told: Any) -> dict[str, Any]:
-    """Return the example of a job that waits, for the apps that queue some."""
+    """Return the example of a waiting job, for the apps that queue some."""
     return _JOB | told
 
 
@@ -95,27 +95,28 @@ class JobOut(Output):
     kind: str = Field(description=f"What it does: {', '.join(names())}.")
     title: str
     state: State
-    corpus: uuid.UUID | None = Field(description="The corpus that it is about.")
-    details: dict[str, Any] = Field(description="What was asked for, with the values that were chosen for `auto`.")
+    corpus: uuid.UUID | None = Field(description="The corpus that it works on.")
+    details: dict[str, Any] = Field(description="The request, with the values that were chosen for `auto`.")
     created_at: datetime
-    available_at: datetime = Field(description="Not before then: a source may have asked to come back later.")
+    available_at: datetime = Field(description="It doesn't run before this time. A source may have asked us to wait.")
     started_at: datetime | None
     finished_at: datetime | None
     kept_until: datetime | None = Field(
-        description="Of a failed or cancelled job: until then a retry goes on from what it has kept."
+        description="For a failed or cancelled job: until then, a retry continues from what it has kept."
     )
-    estimated_finish: datetime | None = Field(description="Of a running job that can tell.")
-    queue_position: int | None = Field(description="Of a waiting job; 1 is the next.")
+    estimated_finish: datetime | None = Field(description="When a running job will probably end, if it knows.")
+    queue_position: int | None = Field(description="For a waiting job; 1 is next.")
     waits_for: turns.Reason | None = Field(
-        description="Of a waiting job: its turn, the end of another of your jobs (a limit), or a time (available_at)."
+        description="What a waiting job waits for: its turn, the end of another of your jobs (a limit), or a time "
+        "(available_at)."
     )
     progress: JobProgress | None
     best_checkpoint: BestCheckpoint | None
-    result: dict[str, Any] | None = Field(description="Of a job that succeeded: what it has made.")
+    result: dict[str, Any] | None = Field(description="What a job that succeeded has made.")
     error: JobError | None
     stop_requested: bool
-    attempt: int = Field(description="How often a worker has taken it.")
-    last_sequence: int = Field(description="The number of its newest event.")
+    attempt: int = Field(description="How often a worker has claimed it.")
+    last_sequence: int = Field(description="The sequence number of its newest event.")
 
     model_config = examples(*(_JOB | dict(kind.example) for kind in descriptions() if kind.example))
 
@@ -139,15 +140,19 @@ class JobFilters(PageQuery):
 
 
 class EventsQuery(Input):
-    after: int | None = Field(None, ge=0, le=LARGEST, description="The sequence of the last event that you have.")
-    limit: int = Field(MAX, ge=1, le=MAX, description="How many at most; a stream has no end but the job's.")
+    after: int | None = Field(
+        None, ge=0, le=LARGEST, description="The sequence number of the last event that you have."
+    )
+    limit: int = Field(
+        MAX, ge=1, le=MAX, description="The largest number of events; a stream has none and ends with the job."
+    )
     stream: Literal["0", "1"] = Field(
-        "0", description="1: server-sent events, until the job has ended; a Last-Event-ID goes before `after`."
+        "0", description="1: server-sent events until the job has ended. A Last-Event-ID takes precedence over `after`."
     )
 
 
 def told(jobs: list[Job]) -> list[JobOut]:
-    """The jobs as the API shows them."""
+    """Return the jobs as the API shows them."""
     lines = {queue: turns.line_of(queue) for queue in {job.queue for job in jobs if job.state in CLAIMABLE}}
     best = _best(jobs)
     return [_told(job, lines.get(job.queue), best.get(job.pk)) for job in jobs]
@@ -162,7 +167,7 @@ def _best(jobs: list[Job]) -> dict[uuid.UUID, Output | None]:
 
 
 def told_one(job: Job) -> JobOut:
-    """The answer to a POST that has queued `job`, for one."""
+    """Return one job as the API shows it, for example after a POST that queued it."""
     return told([job])[0]
 
 
@@ -203,7 +208,7 @@ def _progress(progress: dict[str, Any]) -> JobProgress:
 
 @router.get("", response=Page[JobOut], summary="List your jobs")
 def list_jobs(request: HttpRequest, query: Query[JobFilters]) -> PageDict:
-    """Your jobs, the newest first; of one state or kind, if asked."""
+    """Your jobs, newest first, optionally of one state or kind."""
     own = services.jobs_for_user(person(request))
     rows = own if query.state is None else own.filter(state=query.state)
     rows = rows if query.kind is None else rows.filter(kind=query.kind)
@@ -212,7 +217,7 @@ def list_jobs(request: HttpRequest, query: Query[JobFilters]) -> PageDict:
 
 @router.get("/{uuid:job_id}", response=JobOut, summary="Get a job")
 def get_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
-    """The job as it is now: its place in the queue, how far it is, what came of it."""
+    """The job as it is now: its place in the queue, its progress and its result."""
     return told_one(job_or_404(request, job_id))
 
 
@@ -227,14 +232,14 @@ _STREAM: Final = {
                 }
             }
         },
-        204: {"description": "To a Last-Event-ID: the job has ended, and that was its last event."},
+        204: {"description": "The job has ended, and the Last-Event-ID was its last event."},
     }
 }
 
 
-@router.get("/{uuid:job_id}/events", response=Page[EventOut], summary="What happened in a job", openapi_extra=_STREAM)
+@router.get("/{uuid:job_id}/events", response=Page[EventOut], summary="List the events of a job", openapi_extra=_STREAM)
 def job_events(request: HttpRequest, job_id: uuid.UUID, query: Query[EventsQuery]) -> PageDict | HttpResponse | Any:
-    """Its events in their order, those after a sequence number; with `stream=1` also those to come, as they happen."""
+    """Its events in order, from a sequence number on. With `stream=1` also new ones as they happen."""
     job = job_or_404(request, job_id)
     if query.stream == "1":
         return _stream(request, job, query.after or 0)
@@ -246,7 +251,7 @@ def job_events(request: HttpRequest, job_id: uuid.UUID, query: Query[EventsQuery
 
 @router.post("/{uuid:job_id}/cancel", response=JobOut, summary="Cancel a job")
 def cancel_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
-    """It is cancelled, or `cancelling` until its worker has looked. 409 if it has ended."""
+    """Cancel a job. Its state is `cancelling` until its worker has stopped. 409 if it has ended."""
     return _act(request, job_id, services.cancel)
 
 
@@ -286,7 +291,7 @@ def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | Stream
     last = request.headers.get("Last-Event-ID", "")
     after = whole_number(last, after)
     if last and job.is_ended and after >= job.last_sequence:
-        # To a browser that has seen the end: it does not ask again.
+        # A browser that has seen the end doesn't ask again.
         return HttpResponse(status=204)
     if lines.is_full(job.owner_id):
         raise ApiError(

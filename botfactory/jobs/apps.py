@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class JobsConfig(AppConfig):
     name = "botfactory.jobs"
+    verbose_name = _("Jobs")
 
     def ready(self) -> None:
         # Tasks bind to the application that is there when they are first used: without this one, to Celery's default.

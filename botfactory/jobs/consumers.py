@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 PING_SECONDS = 25
 NOT_FOUND = 4404
-#: The person has as many lines open as they may: ask every few seconds instead.
+#: The person has as many connections as they may have. The page polls instead.
 TOO_MANY = 4429
-#: The broker can't be reached just now.
+#: The broker can't be reached at the moment.
 TRY_AGAIN_LATER = 1013
 
 
@@ -52,7 +52,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         try:
             self.job = await self._job_for_user()
         except Job.DoesNotExist:
-            # Refused before it is accepted: a stranger sees the same as for an id that was never given out.
+            # Refused before it is accepted: a stranger sees the same as for an id that doesn't exist.
             await self.close(code=NOT_FOUND)
             return
         # Whoever sees a job owns it.
@@ -75,7 +75,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await self.channel_layer.group_discard(events.group_of(self.job), self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """A page that has missed an event asks for everything after the last one it knows. Nonsense is no harm."""
+        """Send a page that has missed an event everything after the last one it knows. Ignore nonsense."""
         content = None
         with contextlib.suppress(ValueError, RecursionError):
             content = json.loads(text_data or "null")
@@ -123,7 +123,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         return self._watched_job()
 
     def _watched_job(self) -> Job:
-        # Asked anew each time: a session or a token that has ended no longer watches.
+        # Checked each time: a session or token that has ended no longer watches.
         session = self.scope.get("session")
         watcher = Watcher(shown_token(self.scope), None if session is None else session.session_key)
         return watcher.job(self.scope["url_route"]["kwargs"]["job_id"])

@@ -1,4 +1,4 @@
-"""What may go wrong with a job, as sentences for the person whose job it is."""
+"""What can go wrong with a job, as sentences for its owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class JobError(Exception):
 
 
 class NotPossible(JobError):
-    """The job is not in a state in which this can be done."""
+    """The job's state doesn't allow this."""
 
     code = "not_possible"
 
@@ -26,7 +26,7 @@ class JobFailed(JobError):
 
 
 class JobCancelled(JobError):
-    """A runner raises this when it has seen the cancel flag."""
+    """A runner raises this when it sees the cancel flag."""
 
     code = "cancelled"
 
@@ -34,7 +34,7 @@ class JobCancelled(JobError):
 class ComeBackLater(JobError):
     """A runner raises this to put its job back into the queue until `at`; the message says why.
 
-    With a `cause` (interruptions.Cause) it counts as one more of its kind in a row.
+    With a `cause` (interruptions.Cause), it counts towards that cause's pauses in a row.
     """
 
     code = "come_back_later"
@@ -46,10 +46,10 @@ class ComeBackLater(JobError):
 
 
 class LostClaim(JobError):
-    """Another worker holds the job now; whoever sees this writes nothing more."""
+    """Another worker holds the job now, so this one must not write anything more."""
 
     code = "lost_claim"
 
 
-#: What ends a runner from outside. Code on its way that catches Exception lets these through.
+#: What ends a runner from outside. Code that catches Exception must let these pass.
 FROM_OUTSIDE = (JobCancelled, LostClaim, SoftTimeLimitExceeded)

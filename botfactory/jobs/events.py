@@ -24,7 +24,7 @@ from botfactory.jobs.states import CLAIMABLE
 logger = logging.getLogger(__name__)
 _silence = threading.Event()
 
-#: Waiting pages told of their new place in the queue at each step of it; the others see theirs within a ping.
+#: So many waiting pages learn their new place at each step of the queue. The others learn it with the next ping.
 TOLD_OF_THEIR_PLACE = 50
 
 
@@ -42,7 +42,7 @@ class JobJson(TypedDict):
     kind: str
     title: str
     state: str
-    # From 1, which is the next; and what the job waits for (turns.Reason). None for one that does not wait.
+    # The place, 1 is next, and what the job waits for. Both are None if it doesn't wait.
     queue_position: int | None
     waits_for: turns.Reason | None
     progress: dict[str, Any]
@@ -55,12 +55,12 @@ class JobJson(TypedDict):
     available_at: str
     started_at: str | None
     finished_at: str | None
-    # Until when what a failed or cancelled job has kept waits for a retry.
+    # Until when a failed or cancelled job keeps its work for a retry.
     kept_until: str | None
 
 
 class Message(TypedDict):
-    """What travels over the socket. `events` follow what the page has; a `ping` says that the line is alive."""
+    """A message over the socket. `events` follow what the page has; a `ping` says that the connection is alive."""
 
     type: Literal["snapshot", "update", "ping"]
     job: JobJson
@@ -72,12 +72,12 @@ def group_of(job: Job) -> str:
 
 
 def queue_position(job: Job) -> int | None:
-    """The place of `job` among those waiting in its queue, 1 for the next; None when it does not wait."""
+    """Return the place of `job` in its queue, 1 for the next; None if it doesn't wait."""
     return turns.line_of(job.queue).place_of(job.pk) if job.state in CLAIMABLE else None
 
 
 def placed(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs, each with its `place` in its queue."""
+    """Return the jobs, each with its `place` in its queue."""
     chosen = list(jobs)
     queues = {job.queue for job in chosen if job.state in CLAIMABLE}
     places = {number: place for queue in queues for number, place in turns.line_of(queue).places.items()}
@@ -87,7 +87,7 @@ def placed(jobs: Iterable[Job]) -> list[Job]:
 
 
 def job_json(job: Job, line: turns.Line | None = None) -> JobJson:
-    """With `line`, that of the job's queue, it is not asked for again."""
+    """Return the job as pages see it. `line` is its queue's, if the caller has it already."""
     if line is None and job.state in CLAIMABLE:
         line = turns.line_of(job.queue)
     place = line.place_of(job.pk) if line is not None else None
@@ -117,7 +117,7 @@ def job_json(job: Job, line: turns.Line | None = None) -> JobJson:
 
 
 def snapshot(job: Job, *, after: int = 0) -> Message:
-    """The job as it is and every event with a sequence above `after`, in order."""
+    """Return the job as it is and every event with a sequence above `after`, in order."""
     # The events are read first: one that arrives between the two reads is then announced by `last_sequence`.
     events = [event.as_json() for event in job.events.filter(sequence__gt=after).order_by("sequence")]
     job.refresh_from_db()
@@ -125,7 +125,7 @@ def snapshot(job: Job, *, after: int = 0) -> Message:
 
 
 def record(job: Job, kind: str, payload: dict[str, Any] | None = None) -> JobEvent:
-    """An event with the next sequence number is in the database, and is published once that is committed."""
+    """Store an event with the next sequence number, and publish it once that is committed."""
     with transaction.atomic():
         # The update locks the row until the commit, so that sequences become visible in their order.
         Job.objects.filter(pk=job.pk).update(last_sequence=F("last_sequence") + 1)
@@ -138,12 +138,12 @@ def record(job: Job, kind: str, payload: dict[str, Any] | None = None) -> JobEve
 
 
 def publish(job: Job, events: list[dict[str, Any]] | None = None) -> None:
-    """The pages that watch `job` have been told, as far as the channel layer can be reached."""
+    """Send the news to the pages that watch `job`, if the channel layer can be reached."""
     _tell([(job, Message(type="update", job=job_json(job), events=events or []))])  # type: ignore[typeddict-item]
 
 
 def announce_queue(queue: str) -> None:
-    """Those who wait in `queue` know their new place."""
+    """Tell those who wait in `queue` their new place."""
     line = turns.line_of(queue)
     first = list(line.places)[:TOLD_OF_THEIR_PLACE]
     waiting = Job.objects.filter(pk__in=first, state__in=CLAIMABLE) if first else []
@@ -151,7 +151,7 @@ def announce_queue(queue: str) -> None:
 
 
 def _tell(news: list[tuple[Job, Message]]) -> None:
-    """Each job's pages have been sent the message, over one connection to the channel layer."""
+    """Send each job's pages their message, over one connection to the channel layer."""
     if not news:
         return
     try:

@@ -1,4 +1,4 @@
-"""What a runner sees of its job: it reports, it asks whether to go on, and it has a folder to work in."""
+"""What a runner sees of its job: where to report, whether to continue, and a folder to work in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Control = Literal["go", "stop", "cancel"]
 Listener = Callable[[str, dict[str, Any]], None]
 
-#: How often the flags of the row are read, in seconds: the longest wait between pressing Cancel and its effect.
+#: Seconds between two looks at the row's flags, and so the longest wait between Cancel and its effect.
 LOOK_SECONDS = 0.5
 
 
@@ -52,9 +52,9 @@ def _newest_attempt(folder: Path, *, before: int) -> Path | None:
 
 
 def _let_go_when_stopped() -> None:
-    """Have Postgres end this transaction, and so free its locks, if its process stops for as long as makes it stale.
+    """Have Postgres end this transaction and free its locks, if its process hangs until the job counts as stale.
 
-    Whoever finds the job abandoned would wait for them for ever otherwise.
+    Otherwise, whoever finds the job abandoned would wait for the locks forever.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -77,10 +77,10 @@ class JobHandle:
 
     @property
     def work_dir(self) -> Path:
-        """The folder of this attempt, with all that the attempt before it has kept; LostClaim as `fenced`.
+        """Return the folder of this attempt, with all that the previous one has kept; LostClaim as `fenced`.
 
-        It is taken from that attempt by renaming it: a worker that was thought dead and comes back then writes into a
-        folder that nobody reads any more.
+        It takes over that attempt's folder by renaming it. A worker that was presumed dead and returns then writes
+        into a folder that nobody reads.
         """
         if self._folder is None:
             with self.fenced():
@@ -95,7 +95,7 @@ class JobHandle:
             if earlier is not None:
                 earlier.rename(mine)
             mine.mkdir(parents=True, exist_ok=True)
-        # What was brought along with the job, and what attempts of earlier versions have kept.
+        # Files that were submitted with the job, and work of attempts by earlier versions.
         for entry in folder.iterdir():
             if not entry.name.startswith(ATTEMPT):
                 entry.rename(mine / entry.name)
@@ -106,8 +106,8 @@ class JobHandle:
         """Run a block in a transaction that is committed only if this attempt still holds the job.
 
         Everything that a runner writes belongs in one. The job's row stays locked until the commit, so no other
-        attempt can begin meanwhile: what happens to files inside is as safe. Raises LostClaim before the block where
-        the job is held by another attempt, has ended, or is deleted.
+        attempt can begin meanwhile, and changes to files inside are as safe. Raises LostClaim before the block if
+        another attempt holds the job, or if it has ended or is deleted.
         """
         with transaction.atomic():
             _let_go_when_stopped()
@@ -118,17 +118,17 @@ class JobHandle:
             yield
 
     def control(self) -> Control:
-        """Whether to go on, to stop and keep the best, or to cancel. Cheap: ask between batches."""
+        """Return whether to continue, to stop and keep the best, or to cancel. Cheap: call it between batches."""
         if self._lost:
             raise LostClaim(f"Job {self.job.pk} is held by another worker.")
         return self._control
 
     def should_yield(self) -> bool:
-        """Whether the job, one that gives way, should stop and come back later, for somebody waits. As cheap."""
+        """Return whether a preemptible job should stop and come back later, because somebody waits. As cheap."""
         return self._should_yield
 
     def check(self) -> None:
-        """Returns while the job may go on; raises JobCancelled once its owner wants no more of it."""
+        """Raise JobCancelled if the owner has cancelled the job."""
         if self.control() == "cancel":
             raise JobCancelled("Cancelled.")
 
@@ -141,7 +141,7 @@ class JobHandle:
             self._listener(kind, payload)
 
     def progress(self, payload: dict[str, Any]) -> None:
-        """The job's progress is `payload` (not an event: only the newest counts). At most a few times a second."""
+        """Set the job's progress (not an event: only the newest counts). Call it at most a few times a second."""
         held = Job.objects.filter(pk=self.job.pk, attempt=self.attempt, state__in=HELD)
         if not held.update(progress=payload):
             self._lost = True
@@ -185,7 +185,7 @@ class JobHandle:
                         held.update(heartbeat_at=timezone.now())
                     self._look()
                 except Exception as error:
-                    # Whatever it was, the next beat may go well; a thread that ends here ends the job for nothing.
+                    # The next beat may go well. If the thread ended here, the job would be lost for nothing.
                     logger.warning("job %s: the heartbeat missed a beat (%s)", self.job.pk, error)
                     with contextlib.suppress(Exception):
                         connection.close()

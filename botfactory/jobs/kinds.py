@@ -1,4 +1,4 @@
-"""The kinds of jobs. Each app registers its own in AppConfig.ready, so that jobs knows neither posts nor models."""
+"""The kinds of jobs. Each app registers its own in AppConfig.ready, so jobs knows neither posts nor models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Best:
     schema: type[Output]
     # The kinds of events that `of` reads.
     events: frozenset[str]
-    # Returns the best checkpoint that the job's events tell of, given in their order; None before the first.
+    # Returns the best checkpoint in the job's events, given in order; None before the first.
     of: Callable[[Iterable[JobEvent]], Output | None]
 
 
@@ -106,7 +106,7 @@ class JobKind:
 
     @property
     def cancel_loses(self) -> str:
-        """What the owner reads before a cancel; empty if it throws nothing away."""
+        """Return what the owner reads before a cancel; "" if it throws nothing away."""
         return str(self.keeps_the_best.loses) % {"hours": KEEP_WORK_HOURS} if self.keeps_the_best else ""
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.states import ENDED, WORDS, State
 
-#: How long the work folder of a job that did not succeed waits for a retry.
+#: How long the work folder of an unsuccessful job is kept for a retry.
 KEEP_WORK_HOURS: Final = 24
 
 
@@ -26,7 +26,7 @@ class Job(models.Model):
     state = models.CharField(
         max_length=16, choices=[(state.value, _(word)) for state, word in WORDS.items()], default=State.QUEUED
     )
-    # What the work is about, so that its pages and deletions find their jobs: the id of a corpus.
+    # What the job works on, so that pages and deletions find it (JobKind.subject): the id of a corpus.
     subject_id = models.UUIDField(null=True, blank=True, db_index=True)
     arguments = models.JSONField(default=dict, blank=True)
     progress = models.JSONField(default=dict, blank=True)
@@ -34,16 +34,16 @@ class Job(models.Model):
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.TextField(blank=True)
     stop_requested = models.BooleanField(default=False)
-    # Counts the claims; whoever holds an older number has lost the job and may no longer write to it.
+    # Counts the claims. A worker with an older number has lost the job and must not write to it.
     attempt = models.PositiveIntegerField(default=0)
     interruptions = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=255, blank=True)
     last_sequence = models.PositiveIntegerField(default=0)
-    # Higher goes first, before everybody's turn: moved to the front by the administrator. Below 0 it gives way.
+    # Higher goes first, before everybody's turn: the administrator moved it to the front. Below 0 it gives way.
     priority = models.IntegerField(default=0)
-    # What it may come to, by limit (accounts/limits.py); counts against its owner's limits until it has ended.
+    # What it may use, by limit (accounts/limits.py). Counts against its owner's limits until it has ended.
     reserved = models.JSONField(default=dict, blank=True)
-    # Run by a command in its own process: it takes no slot of its queue.
+    # A command runs it in its own process, so it takes no slot of its queue.
     at_terminal = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     available_at = models.DateTimeField(default=timezone.now)
@@ -56,7 +56,7 @@ class Job(models.Model):
     #: For pages.
     KEEP_WORK_HOURS = KEEP_WORK_HOURS
 
-    #: Its place in the queue, where `events.placed` has found it out.
+    #: Its place in the queue, if `events.placed` has set it.
     place: int | None = None
 
     class Meta:
@@ -80,7 +80,7 @@ class Job(models.Model):
 
     @property
     def kept_until(self) -> datetime | None:
-        """Until when what an ended job has kept waits for a retry; None for one that cannot be tried again."""
+        """Return until when an ended job keeps its work for a retry; None if it can't be tried again."""
         if self.state not in {State.FAILED, State.CANCELLED} or self.finished_at is None:
             return None
         return self.finished_at + timedelta(hours=KEEP_WORK_HOURS)
@@ -112,7 +112,7 @@ class JobEvent(models.Model):
 
 
 class Turn(models.Model):
-    """When a person was last served by the workers of a queue; jobs that were deleted since count as well."""
+    """When the workers of a queue last served a person. Jobs deleted since then count too."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="turns")
     queue = models.CharField(max_length=32)

@@ -1,4 +1,4 @@
-"""Finds jobs that nobody works on any more, and doorbells that nobody has answered."""
+"""Find jobs that nobody works on any more, and doorbells that nobody has answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RING_AGAIN_SECONDS = 30
 
 
 def is_abandoned(job: Job) -> bool:
-    """Whether nobody works on a job marked as held: its heartbeat is old, or its process on this host is gone."""
+    """Return whether nobody works on a held job: its heartbeat is old, or its process on this host is gone."""
     if job.state not in HELD:
         return False
     stale = timezone.now() - timedelta(seconds=settings.JOB_STALE_SECONDS)
@@ -50,15 +50,15 @@ def is_abandoned(job: Job) -> bool:
 
 
 def interrupt(job: Job, *, is_loss: bool = True) -> None:
-    """An abandoned job waits for its next attempt, or has ended when it was being cancelled or was lost too often.
+    """Put an abandoned job back for its next attempt, or end it if it was being cancelled or was lost too often.
 
-    Without `is_loss` this one does not count: its worker was stopped on purpose.
+    Without `is_loss`, this time doesn't count, because its worker was stopped on purpose.
     """
     kind = kind_of(job.kind)
     most = settings.JOB_MAX_ATTEMPTS - 1 if is_loss else 2**31 - 1
     held = Job.objects.filter(pk=job.pk, attempt=job.attempt, heartbeat_at=job.heartbeat_at)
     now = timezone.now()
-    # As far as it was heard of: a machine that was off trained nothing meanwhile.
+    # Its last sign of life: a machine that was off trained nothing after it.
     until = job.heartbeat_at or now
     if end(held.filter(state=State.CANCELLING), State.CANCELLED, worked_until=until):
         return
@@ -85,14 +85,14 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
 
 
 def hand_back() -> None:
-    """Jobs of processes of this host that are gone wait for their next attempt, without counting as lost."""
+    """Put back the jobs of this host's processes that are gone, without counting them as lost."""
     for job in Job.objects.filter(state__in=HELD):
         if is_abandoned(job):
             interrupt(job, is_loss=False)
 
 
 def reap() -> int:
-    """Abandoned jobs are back in the queue, and the head of each queue is called again. Returns how many were."""
+    """Put abandoned jobs back and call the head of each queue again; return how many were abandoned."""
     for job in Job.objects.filter(state__in=HELD):
         if is_abandoned(job):
             logger.warning("job %s: its worker %s is gone", job.pk, job.worker)
@@ -111,7 +111,7 @@ def reap() -> int:
 
 
 def watch(end: threading.Event | None = None) -> None:
-    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error spoils one round and no more."""
+    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round."""
     end = end or threading.Event()
     while True:
         try:
@@ -125,7 +125,7 @@ def watch(end: threading.Event | None = None) -> None:
 
 
 def _clear_old_work() -> None:
-    """Work folders that no retry has come back to, and those of jobs that succeeded or are deleted, are gone."""
+    """Delete work folders that no retry has come back to, and those of jobs that succeeded or are deleted."""
     folder = Path(settings.JOBS_DIR)
     known = [path.name for path in folder.iterdir() if is_uuid(path.name)] if folder.is_dir() else []
     if not known:

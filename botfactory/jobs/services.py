@@ -1,4 +1,4 @@
-"""What can be asked of jobs: submit, cancel, stop, retry, delete. Every step is one conditional UPDATE."""
+"""Submit, cancel, stop, retry and delete jobs. Every step is one conditional UPDATE."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from botfactory.listing import holding
 
 logger = logging.getLogger(__name__)
 
-#: The task that a message of a queue is for (jobs/tasks.py).
+#: The task that takes the messages of a queue (jobs/tasks.py).
 RUN_NEXT: Final = "botfactory.jobs.tasks.run_next"
 
 
 def jobs_for_user(user: Any) -> QuerySet[Job]:
-    """The jobs that `user` may see: their own."""
+    """Return the jobs that `user` may see: their own."""
     return Job.objects.filter(owner=user) if user.is_authenticated and user.is_active else Job.objects.none()
 
 
 def job_for_user(user: Any, job_id: uuid.UUID) -> Job:
-    """The job; Job.DoesNotExist for a stranger as for an id that was never given out."""
+    """Return the job; Job.DoesNotExist if it belongs to somebody else or doesn't exist."""
     return jobs_for_user(user).get(pk=job_id)
 
 
 def find(jobs: QuerySet[Job], *, words: str = "", state: str = "") -> QuerySet[Job]:
-    """Return those with all the words in their title, in this state ("active": not ended), those at work first."""
+    """Return the jobs with all the words in their title and in this state ("active": not ended), active ones first."""
     if state:
         jobs = active_jobs(jobs) if state == "active" else jobs.filter(state=state)
     at_work = Case(When(state__in=ACTIVE, then=Value(0)), default=Value(1))
@@ -58,10 +58,10 @@ def submit(
     subject_id: uuid.UUID | None = None,
     run_here: bool = False,
 ) -> Job:
-    """A queued job, whose worker is called once the transaction is committed. LimitReached where the owner has enough.
+    """Queue a job and call a worker once the transaction is committed. LimitReached if the owner is at a limit.
 
-    With `run_here` the job is already claimed by this process, which then calls `run_claimed`. That is a command of the
-    operator, whom the limits of the person it works for do not stop; what it makes counts all the same.
+    With `run_here`, this process has claimed the job already and then calls `run_claimed`. That is a command of the
+    operator: the limits of its owner don't stop it, but what it makes counts.
     """
     job = Job(
         owner=owner,
@@ -88,9 +88,9 @@ def submit(
 
 
 def ring(job: Job) -> None:
-    """A worker will look into the job's queue, if the broker can be reached; else the reaper rings later.
+    """Call a worker to the job's queue. If the broker can't be reached, the reaper rings later.
 
-    Which job it takes is not said: the one whose turn it is by then.
+    The message names no job. The worker takes the one whose turn it is by then.
     """
     try:
         doorbell.ring(RUN_NEXT, job.queue, queue=job.queue)
@@ -105,7 +105,7 @@ def this_worker() -> str:
 
 
 def cancel(job: Job) -> Job:
-    """The job is cancelled, or will be as soon as its worker looks (state cancelling)."""
+    """Cancel the job, or have its worker do so at its next look (state cancelling)."""
     rows = Job.objects.filter(pk=job.pk)
     if not end(rows.filter(state__in=CLAIMABLE), State.CANCELLED) and rows.filter(state=State.RUNNING).update(
         state=State.CANCELLING
@@ -118,12 +118,12 @@ def cancel(job: Job) -> Job:
 
 
 def asks_before_cancel(job: Job) -> bool:
-    """Whether a cancel throws away what the job could keep (`stop`), so that its owner is asked first."""
+    """Return whether a cancel throws away what `stop` would keep, so that its owner is asked first."""
     return job.state == State.RUNNING and not job.stop_requested and kind_of(job.kind).keeps_the_best is not None
 
 
 def cancel_all(jobs: QuerySet[Job]) -> int:
-    """Those of the jobs that have not ended are cancelled, or will be as soon as their workers look; how many."""
+    """Cancel those of the jobs that have not ended; return how many."""
     count = 0
     for job in active_jobs(jobs):
         # One may end in the meantime.
@@ -134,7 +134,7 @@ def cancel_all(jobs: QuerySet[Job]) -> int:
 
 
 def stop(job: Job) -> Job:
-    """The job's worker will stop at its next look and keep the best that it has; it then ends as succeeded."""
+    """Have the job's worker stop at its next look and keep the best that it has. It then ends as succeeded."""
     if kind_of(job.kind).keeps_the_best is None:
         raise NotPossible(_("This job has nothing to keep when it stops early. You can cancel it."))
     if not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(stop_requested=True):
@@ -145,14 +145,14 @@ def stop(job: Job) -> Job:
 
 
 def retry(job: Job) -> Job:
-    """An ended job that did not succeed is queued again; it goes on from what its last attempt has kept.
+    """Queue a failed or cancelled job again. It continues from what its last attempt has kept.
 
-    LimitReached where its owner has enough, as for a new one; NotPossible where its kind has something against it.
+    LimitReached if its owner is at a limit, as for a new one; NotPossible if its kind objects (JobKind.may_start).
     """
     again = Job.objects.filter(pk=job.pk, state__in=sources_of(State.QUEUED) & ENDED)
     may_start = kind_of(job.kind).may_start
     with transaction.atomic():
-        # Two who try it again at once do so one after the other.
+        # Two retries at once come one after the other.
         if again.select_for_update().first() is not None:
             if may_start is not None:
                 may_start(job)
@@ -183,9 +183,9 @@ def _usual_priority(kind: str) -> int:
 
 
 def move_to_front(job: Job) -> Job:
-    """The job is the next of its queue, before everybody's turn and before what was moved there earlier.
+    """Make the job the next of its queue, before everybody's turn and before what was moved there earlier.
 
-    One of a kind that gives way gives way no more.
+    A preemptible job then no longer gives way.
     """
     waiting = Job.objects.filter(queue=job.queue, state__in=CLAIMABLE)
     with transaction.atomic():
@@ -199,9 +199,9 @@ def move_to_front(job: Job) -> Job:
 
 
 def delete_jobs(jobs: QuerySet[Job]) -> int:
-    """The jobs are gone with their events and work folders; how many. A worker that holds one notices and stops.
+    """Delete the jobs with their events and work folders; return how many. A worker that holds one notices and stops.
 
-    What a running job has used up is charged here, since its worker finds nothing to charge any more.
+    This charges what a running job has used, since its worker can't any more.
     """
     chosen = list(jobs.all())
     for job in chosen:

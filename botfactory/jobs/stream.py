@@ -1,4 +1,4 @@
-"""Server-sent events of a job: what has happened after a number, then what happens, until the job has ended."""
+"""Server-sent events of a job: those after a number, then new ones until the job has ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botfactory.jobs import events
 from botfactory.jobs.models import Job, JobEvent
 from botfactory.jobs.watching import Watcher, lines
 
-#: A line without news is kept open by a comment, and who watches is asked for again.
+#: Without news, a comment keeps the connection open, and access is checked again.
 PING_SECONDS = 15.0
 
 
@@ -26,9 +26,9 @@ async def follow(
     event_data: Callable[[JobEvent], str],
     job_data: Callable[[Job], str],
 ) -> AsyncIterator[str]:
-    """Each event once and in order, with its number as its id; between them the job, whenever it has changed.
+    """Yield each event once and in order, with its number as its id, and the job whenever it has changed.
 
-    What the channel layer says is a doorbell: the rows are read, so nothing is missed if a message is.
+    A message of the channel layer is only a doorbell. The rows are the truth, so a lost message loses nothing.
     """
 
     def news(after: int) -> tuple[list[tuple[int, str, str]], str, bool] | None:
@@ -59,7 +59,7 @@ async def _follow(
     layer = get_channel_layer()
     channel = await layer.new_channel()
     group = events.group_of(Job(pk=job_id))
-    # The group first, the rows second: an event between the two rings and is found to be there already.
+    # The group first, the rows second: an event between the two rings and has been read already.
     await layer.group_add(group, channel)
     bell: asyncio.Task[Any] = asyncio.create_task(layer.receive(channel))
     try:

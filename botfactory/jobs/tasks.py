@@ -16,13 +16,13 @@ def run_next(queue: str) -> None:
 
 @beat_init.connect
 def start_reaper(**kwargs: Any) -> None:
-    """Jobs are recovered beside the clock, in a thread that needs neither a free worker nor the broker."""
+    """Start the reaper beside the scheduler, in a thread that needs neither a free worker nor the broker."""
     Thread(target=reaper.watch, name="reaper", daemon=True).start()
 
 
 @worker_process_init.connect
 def use_the_wait(**kwargs: Any) -> None:
-    """A process that waits for jobs prepares for them meanwhile."""
+    """Prepare for jobs while the process waits for them."""
     queues = set(current_app.amqp.queues.consume_from)
-    # A daemon: a worker that is told to end waits for jobs alone.
+    # A daemon: a worker that ends waits only for its jobs.
     Thread(target=kinds.prepare, args=[queues], name="prepare", daemon=True).start()

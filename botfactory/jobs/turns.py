@@ -1,4 +1,4 @@
-"""Whose turn it is: the slots of a queue go round the people who wait, whatever number of jobs each has."""
+"""Whose turn it is: people take turns for the slots of a queue, however many jobs each has."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from botfactory.accounts import limits
 from botfactory.jobs.models import Job, Turn
 from botfactory.jobs.states import CLAIMABLE, HELD, State
 
-#: What a job waits for: its turn, the end of another job of its owner (a limit), or a time that its source named.
+#: What a job waits for: its turn, the end of another job of its owner (a limit), or a time set by its source.
 Reason = Literal["turn", "own_jobs", "time"]
 
-#: Stands for a job that is not there yet.
+#: The id of a job that doesn't exist yet.
 NEW = uuid.UUID(int=0)
 _NEVER = datetime.min.replace(tzinfo=UTC)
-#: A free worker takes a job that is ready in less: who waits for longer waits for one that is not free.
+#: A free worker takes a ready job sooner than this, so a job that waits longer has no free worker.
 TAKEN_WITHIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """As much of a waiting job as its turn depends on."""
+    """What the turn of a waiting job depends on."""
 
     job: uuid.UUID
     owner: int
@@ -41,14 +41,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who waits in a queue, each in the order in which they will be taken; only the `ready` can be taken now."""
+    """The jobs that wait in a queue, each list in the order of turns. Only the `ready` can run now."""
 
     ready: list[uuid.UUID]
     held_back: list[uuid.UUID]
     later: list[uuid.UUID]
 
     def place_of(self, job: uuid.UUID) -> int | None:
-        """From 1, those who wait for something else behind those who are ready; None for who does not wait here."""
+        """Return the 1-based queue position, blocked jobs last; None if the job doesn't wait here."""
         return self.places.get(job)
 
     @property
@@ -62,17 +62,17 @@ class Line:
 def in_turn(
     waiting: Iterable[Waiting], running: Mapping[int, int], served: Mapping[int, datetime]
 ) -> Iterator[uuid.UUID]:
-    """The jobs in the order in which free workers take them, by how many of each person run and when that was served.
+    """Yield the jobs in the order of turns, by each person's running jobs and the time of their last turn.
 
-    First what the administrator moved to the front, and what had begun when its worker stopped. Then the person of whom
-    the fewest jobs run, of several the one who was served longest ago, of several the one who asked first; and of that
-    person the oldest job.
+    First comes what the administrator moved to the front, then what had begun when its worker stopped. Next comes the
+    person with the fewest running jobs; in a tie, the one who was served longest ago, then the one who asked first. Of
+    that person, the oldest job comes.
     """
     levels: dict[tuple[int, bool], list[Waiting]] = defaultdict(list)
     for one in waiting:
         levels[-one.priority, not one.is_interrupted].append(one)
     now_running = Counter(running)
-    # Who is served while we count was served after everybody else.
+    # A person who gets a turn during this count was served after everybody else.
     last: dict[int, tuple[int, datetime]] = {owner: (0, at) for owner, at in served.items()}
     taken = 0
     for level in sorted(levels):
@@ -98,9 +98,9 @@ def in_turn(
 
 
 def line_of(queue: str, newcomer: int | None = None) -> Line:
-    """Those who wait in the queue now. The head of the ready is what the next free worker takes.
+    """Return who waits in the queue now. The next free worker takes the first of the ready.
 
-    With `newcomer` as if that person had just queued one more job, whose id is NEW.
+    With `newcomer`, count one more job that this person queues now, with the id NEW.
     """
     now = timezone.now()
     columns = ("pk", "owner_id", "priority", "state", "created_at", "available_at")
@@ -127,9 +127,9 @@ def line_of(queue: str, newcomer: int | None = None) -> Line:
 
 
 def ahead_of_new(queue: str, person: int) -> int:
-    """How many jobs of the queue run or would be taken before one that the person queued now.
+    """Return how many jobs of the queue run, or would run, before one that the person queued now.
 
-    Not those that run and would give way to it.
+    Running jobs that would give way to it don't count.
     """
     place = line_of(queue, person).place_of(NEW) or 1
     running = Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD)
@@ -137,7 +137,7 @@ def ahead_of_new(queue: str, person: int) -> int:
 
 
 def should_yield(job: Job) -> bool:
-    """Whether a running job that gives way is in the way of one that goes before it, as no worker is free."""
+    """Return whether a running preemptible job blocks one that goes before it, because no worker is free."""
     if job.priority >= 0 or job.at_terminal:
         return False
     since = timezone.now() - TAKEN_WITHIN
@@ -147,12 +147,12 @@ def should_yield(job: Job) -> bool:
 
 
 def is_at_limit(person: int) -> bool:
-    """Whether as many jobs of the person run as may run at once."""
+    """Return whether the person has as many running jobs as their limit allows."""
     return person in _at_their_limit({person})
 
 
 def take_turn(job: Job, at: datetime) -> None:
-    """The person was served by the queue of the job just now."""
+    """Note that the queue of the job has just served its owner."""
     Turn.objects.update_or_create(owner_id=job.owner_id, queue=job.queue, defaults={"served_at": at})
 
 

@@ -19,9 +19,9 @@ _BY_NUMBER = ("queued_jobs", "running_jobs")
 
 
 def require_room(job: Job) -> None:
-    """Returns with what the job needs noted in it, while its owner may have one more of it waiting; LimitReached.
+    """Note in the job what it needs; LimitReached if its owner may not have one more.
 
-    Inside the transaction that queues it, as `limits.require_room` is.
+    Call it inside the transaction that queues the job, like `limits.require_room`.
     """
     needs = kind_of(job.kind).needs
     job.reserved = dict(needs(job)) if needs is not None else {}
@@ -29,7 +29,7 @@ def require_room(job: Job) -> None:
 
 
 def charge(job: Job, until: datetime) -> None:
-    """The time from the claim of a job until then is used up by its owner, if its kind is metered."""
+    """Charge the owner for the time from the claim of a job until then, if its kind is metered."""
     meter = kind_of(job.kind).meter
     start = job.claimed_at
     while meter and start is not None and start < until:

@@ -28,7 +28,7 @@ def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
 @login_required
 @require_GET
 def job_list(request: HttpRequest) -> HttpResponse:
-    """The person's jobs in pages, those at work first."""
+    """List the person's jobs in pages, active ones first."""
     form = JobsForm(request.GET)
     found = services.find(services.jobs_for_user(request.user), words=form.asked("q"), state=form.asked("state"))
     listing = Listing(found, form)
@@ -48,7 +48,7 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_GET
 def job_events(request: HttpRequest, job_id: uuid.UUID) -> JsonResponse:
-    """What the socket sends, for pages that cannot keep one open: they ask every few seconds."""
+    """Return what the socket sends, for pages without one: they poll every few seconds."""
     job = job_or_404(request, job_id)
     after = whole_number(request.GET.get("after", ""))
     response = JsonResponse(dict(events.snapshot(job, after=after)))
@@ -59,9 +59,9 @@ def job_events(request: HttpRequest, job_id: uuid.UUID) -> JsonResponse:
 @login_required
 @require_POST
 def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResponse:
-    """Cancel, stop or retry; the answer is the job's page, or its new state for a script.
+    """Cancel, stop or retry a job. The answer is the job's page, or its new state for a script.
 
-    Where that would throw away what "stop" keeps, a page asks first. A script has asked already.
+    If a cancel would throw away what "stop" keeps, a page asks first. A script has asked already.
     """
     job = job_or_404(request, job_id)
     by_script = request.headers.get("Accept", "").startswith("application/json")

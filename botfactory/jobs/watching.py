@@ -1,4 +1,4 @@
-"""Who watches a job over a line that stays open: asked anew each time, since what opened it may end meanwhile."""
+"""Who may watch a job over a connection that stays open: checked each time, since a session or token may end."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from botfactory.accounts.identity import user_of_session
 from botfactory.jobs import services
 from botfactory.jobs.models import Job
 
-#: What a browser offers beside its token, and what is accepted of the two.
+#: The subprotocol that a browser offers beside its token, and that we accept.
 PROTOCOL: Final = "botfactory"
 _BEARER: Final = "bearer."
-#: Of one person to one process. A tab has up to twelve; beyond this a page asks every few seconds instead.
+#: The most connections of one person to one process. A tab has up to twelve. Beyond this, pages poll.
 MAX_LINES: Final = 100
 _PORTS: Final = {"http": "80", "https": "443"}
 
 
 def shown_token(scope: Mapping[str, Any]) -> str:
-    """The header by which a socket shows a token, made of the subprotocol where that holds it; else empty."""
+    """Return the Authorization header of a socket, made from its subprotocol if that holds the token; else ""."""
     header = dict(scope["headers"]).get(b"authorization")
     if header is not None:
         return str(header.decode("latin-1"))
@@ -35,9 +35,9 @@ def shown_token(scope: Mapping[str, Any]) -> str:
 
 
 class OriginOrToken:
-    """An ASGI application for sockets: by session from pages of this site only, by token also for programs.
+    """An ASGI application for sockets: with a session only for pages of this site, with a token also for programs.
 
-    A program sends no Origin. The page of another site, which sends one, needs to stand in API_CORS_ORIGINS.
+    A program sends no Origin. A page of another site does, and needs to be listed in API_CORS_ORIGINS.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -57,9 +57,9 @@ def may_call_the_api(origin: str) -> bool:
 
 
 def is_own_page(origin: str, host: str) -> bool:
-    """Return whether a page of this site asks: its origin is the very host that was asked, port included.
+    """Return whether the origin is a page of this site: the same host and port as the request's.
 
-    As Django checks the origin of forms, so a name in CSRF_TRUSTED_ORIGINS is one of this site's too.
+    Django checks forms in the same way, so the names in CSRF_TRUSTED_ORIGINS belong to this site too.
     """
     scheme, _, netloc = origin.lower().partition("://")
     if scheme not in _PORTS or (settings.HTTPS and scheme != "https"):
@@ -76,10 +76,10 @@ def _with_port(netloc: str, scheme: str) -> tuple[str, str]:
 
 
 class Lines:
-    """How many lines each person keeps open to this process: sockets and streams of events.
+    """Counts the connections that each person keeps open to this process: sockets and streams of events.
 
-    Counted here and not for all processes together: a line costs the process that holds it, and whoever is killed
-    leaves no wrong number behind.
+    Each process counts its own, because a connection costs the process that holds it. A killed process then leaves no
+    wrong number behind.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Lines:
         return self.open[person] >= MAX_LINES
 
     def take(self, person: int) -> bool:
-        """Return whether the person has one more; False where they have MAX_LINES."""
+        """Count one more and return True; False if the person has MAX_LINES."""
         if self.is_full(person):
             return False
         self.open[person] += 1
@@ -106,13 +106,13 @@ lines: Final = Lines()
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """By the header of a token, or the key of a session; no session makes good a token that does not do."""
+    """Watches with the header of a token or the key of a session. With a bad token, a session doesn't help."""
 
     authorization: str = field(default="", repr=False)
     session_key: str | None = field(default=None, repr=False)
 
     def job(self, job_id: uuid.UUID) -> Job:
-        """The job, while the watcher may see it; Job.DoesNotExist from then on."""
+        """Return the job while the watcher may see it; Job.DoesNotExist afterwards."""
         return services.job_for_user(self._user(), job_id)
 
     def _user(self) -> Any:

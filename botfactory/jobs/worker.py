@@ -35,7 +35,7 @@ from botfactory.words import on_one_line
 
 logger = logging.getLogger(__name__)
 
-#: For so long the end of an attempt is written again and again while the database is away.
+#: How long to retry writing the end of an attempt while the database is away.
 PATIENCE_SECONDS = 600.0
 FIRST_TRY_AGAIN_SECONDS = 0.5
 LONGEST_TRY_AGAIN_SECONDS = 5.0
@@ -44,9 +44,9 @@ Result = TypeVar("Result")
 
 
 def claim(job_id: uuid.UUID) -> Job | None:
-    """The job, now running here; None when it is not to be had.
+    """Claim the job and return it; None if that isn't possible.
 
-    That is: taken, ended, deleted, waiting for its time, or of somebody of whom as many jobs run as may run at once.
+    It may be taken, ended, deleted or waiting for its time, or its owner may be at the limit of running jobs.
     """
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
@@ -55,7 +55,7 @@ def claim(job_id: uuid.UUID) -> Job | None:
         interrupt(job)
     now = timezone.now()
     with transaction.atomic():
-        # Two workers that take jobs of one person at once must not both find room for the last one.
+        # Two workers that take jobs of one person at once must not both find room under the limit.
         limits.lock(job.owner_id)
         if turns.is_at_limit(job.owner_id):
             return None
@@ -77,9 +77,9 @@ def claim(job_id: uuid.UUID) -> Job | None:
 
 
 def claim_next(queue: str) -> Job | None:
-    """The job of the queue whose turn it is, now running here; None when there is none that can run now."""
+    """Claim the job of the queue whose turn it is and return it; None if none can run now."""
     for job in Job.objects.filter(queue=queue, state__in=HELD):
-        # The message of a worker that died comes again at once: its job has begun and goes on first.
+        # A dead worker's message comes again at once. Its job has begun, so it continues first.
         if is_abandoned(job):
             interrupt(job)
     tried: set[uuid.UUID] = set()
@@ -87,27 +87,27 @@ def claim_next(queue: str) -> Job | None:
         claimed = claim(ready[0])
         if claimed is not None:
             return claimed
-        # Somebody was faster, and has changed whose turn it is.
+        # Another worker was faster, and it is somebody else's turn now.
         tried.add(ready[0])
     return None
 
 
 def run_next(queue: str) -> None:
-    """The job whose turn it is has been run as far as this attempt goes, if there was one."""
+    """Run one attempt at the job whose turn it is, if there is one."""
     job = claim_next(queue)
     if job is not None:
         run_claimed(job)
 
 
 def run(job_id: uuid.UUID) -> None:
-    """This very job, whosever turn it is, has been run as far as this attempt goes, if it could be claimed."""
+    """Run one attempt at this job, whosever turn it is, if it can be claimed."""
     job = claim(job_id)
     if job is not None:
         run_claimed(job)
 
 
 def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
-    """A job claimed by this process has ended, or waits for its time. Errors end up in the row, not here."""
+    """Run a job that this process has claimed, until it ends or waits again. Errors go into its row."""
     kind = kind_of(job.kind)
     handle = JobHandle(job, listener=listener)
     try:
@@ -156,7 +156,7 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
 
 
 def _ring_for_the_next_of(owner: int) -> None:
-    """The person's jobs that were held back until one of theirs ended are heard: their own messages have gone by."""
+    """Call workers for the person's jobs that a limit held back: their own messages were used up."""
     if limits.limits_of_all([owner])[owner].running_jobs is None:
         return
     waiting = Job.objects.filter(owner=owner, state__in=CLAIMABLE, available_at__lte=timezone.now())
@@ -167,7 +167,7 @@ def _ring_for_the_next_of(owner: int) -> None:
 
 
 def _interrupted(handle: JobHandle, cause: Cause, error: Exception) -> None:
-    """Put the job back because the machine let it down, or end it where that happened too often in a row."""
+    """Put the job back after a failure of the machine, or end it if that happened too often in a row."""
     job, reaction, now = handle.job, interruptions.REACTIONS[cause], timezone.now()
     logger.warning("job %s: attempt %s was interrupted (%s): %s", job.pk, handle.attempt, cause, error)
     number = _patiently(lambda: interruptions.setbacks(job, cause)) + 1
@@ -180,16 +180,16 @@ def _interrupted(handle: JobHandle, cause: Cause, error: Exception) -> None:
 
 
 def _patiently(act: Callable[[], Result]) -> Result:
-    """Return what `act` returns, tried again while the database is away or has no room.
+    """Return what `act` returns. Try again while the database is away or its disk is full.
 
-    The error is raised after PATIENCE_SECONDS without the database: the reaper then finds the silent attempt. A full
-    disk is waited for without end, as nothing can be written before.
+    After PATIENCE_SECONDS without the database, raise the error; the reaper then finds the silent attempt. Wait
+    endlessly for a full disk, since nothing can be written before.
     """
     give_up = time.monotonic() + PATIENCE_SECONDS
     pause = FIRST_TRY_AGAIN_SECONDS
     while True:
         try:
-            # What a cut has left of the connection is of no use; Django then opens another.
+            # A connection that was cut is useless. Django then opens another.
             connection.close_if_unusable_or_obsolete()
             return act()
         except Exception as error:
@@ -243,5 +243,5 @@ def _put_back(handle: JobHandle, *, at: datetime, message: str, cause: str = "")
 
 
 def _unpaused(progress: dict[str, Any]) -> dict[str, Any]:
-    """The progress without what was told of an earlier pause."""
+    """Return the progress without the data of an earlier pause."""
     return {name: value for name, value in progress.items() if name not in {"until", "message", "cause"}}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class WebhooksConfig(AppConfig):
     name = "botfactory.webhooks"
+    verbose_name = _("Webhooks")
 
     def ready(self) -> None:
         from botfactory import celery  # noqa: F401

@@ -54,11 +54,9 @@ PHRASES = (
 LEFT = (
     "CHANGELOG.md",
     "benchmarks/",
-    "botfactory/jobs/",
     "botfactory/ops/",
     "models_app/management/",
     "static/js/",
-    "templates/jobs/",
     "templates/tweets/",
     "tweets/",
 )
