@@ -24,7 +24,7 @@ from botfactory.accounts.models import User
 from botfactory.ops import counters
 from models_app import guards, services
 from models_app.ml.config import SamplingConfig
-from models_app.ml.errors import BadSampling, CheckpointError, TooFewPosts
+from models_app.ml.errors import BadSampling, CheckpointError, Said, TooFewPosts
 from models_app.ml.sampling.outcome import Refused, Writing
 from models_app.models import Generation, TrainedModel
 from models_app.writing import admission
@@ -264,5 +264,8 @@ def _error_of(code: str, message: str) -> Exception:
         return WriterFailed("The writer's log says what went wrong.")
     # Their own constructors take what only the writer has.
     error = kind.__new__(kind)
-    Exception.__init__(error, message)
+    if isinstance(error, Said):
+        Said.__init__(error, message)
+    else:
+        Exception.__init__(error, message)
     return error

@@ -150,6 +150,8 @@ def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedMo
     weights.write_bytes(whole[:-1])
     answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
     require_error(answer, 500, "checkpoint_damaged")
+    shown = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers={"HX-Request": "true"})
+    assert shown.status_code == 400 and str(registry.path_of(base)) in shown.content.decode()
 
 
 def test_a_bot_that_is_deleted_meanwhile_is_told(alice: User, base: TrainedModel, board: Board) -> None:
@@ -172,7 +174,10 @@ def test_a_stream_that_nobody_begins_to_read_is_not_written(
 
 @pytest.mark.parametrize(
     ("posts", "length", "words"),
-    [(100, 4000, "at most 10 posts of this length, or at most 400 characters"), (11, 4000, "at most 10 posts")],
+    [
+        (100, 4000, "at most 10 posts of this length, or for posts of at most 400 characters"),
+        (11, 4000, "at most 10 posts"),
+    ],
 )
 def test_more_than_one_request_may_ask_for_is_told_with_what_to_choose(
     alice: User, base: TrainedModel, posts: int, length: int, words: str
