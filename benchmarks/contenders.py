@@ -1,7 +1,7 @@
 """Who learns a persona: the product's fine-tune and the tutorial's recipe; all contenders by name. Imports TensorFlow.
 
 Each learns from the older 80 % of the posts, makes its choices on the next 10 %, and is measured on the newest 10 %, in
-bits a character (end marks counted as characters, as the product's evaluation counts them).
+bits per character (end marks counted as characters, as the product's evaluation counts them).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Contender(Protocol):
 
 
 def measured(checkpoint: Checkpoint, posts: Sequence[str]) -> float:
-    """Returns bits a character by the product's own evaluation: NumPy, float32, no dropout."""
+    """Returns bits per character by the product's own evaluation: NumPy, float32, no dropout."""
     return evaluate(checkpoint, posts).bits_per_character
 
 

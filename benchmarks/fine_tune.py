@@ -247,7 +247,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _show(rows: Sequence[Row], result: dict[str, Any], names: Sequence[str]) -> None:
-    print("Bits a character on the newest 10 %:\n")
+    print("Bits per character on the newest 10 %:\n")
     body: list[list[object]] = []
     for row in result["personas"]:
         best = min(row[name]["bits"] for name in names)

@@ -124,7 +124,7 @@ def ascii_network(network: NetworkConfig) -> Checkpoint:
 
 
 def figures(rates: Rates, options: argparse.Namespace) -> dict[str, Any]:
-    """Returns ratios, milliseconds of a post, and characters a second by contender and streams."""
+    """Returns ratios, milliseconds of a post, and characters per second by contender and streams."""
     most, least = max(options.streams), min(options.streams)
     characters: dict[str, Any] = {"predict": {1: common.spread(rates["predict"])}}
     for name in ("function", "lstm", "base"):
@@ -194,7 +194,7 @@ def _show(result: dict[str, Any]) -> None:
         for name, found in result["characters_per_second"].items()
         for streams, one in found.items()
     ]
-    common.table(["characters a second", "streams", "median (lowest to highest)"], rows)
+    common.table(["characters per second", "streams", "median (lowest to highest)"], rows)
     print()
     for name, found in result.items():
         if isinstance(found, Spread):

@@ -87,7 +87,7 @@ def by_age(posts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tupl
     """
     tenth = round(len(posts) / 10)
     if len(posts) < 10:
-        raise ValueError(f"{len(posts)} posts are too few to be cut 80/10/10; 10 are the least.")
+        raise ValueError(f"{len(posts)} posts are too few to split 80/10/10. You need at least 10.")
     end = len(posts) - tenth
     return tuple(posts[: end - tenth]), tuple(posts[end - tenth : end]), tuple(posts[end:])
 

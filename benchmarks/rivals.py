@@ -61,7 +61,7 @@ class KneserNeyMixture:
 
 
 def code_length(probabilities: Numbers, posts: Sequence[str]) -> float:
-    """Returns bits a character of posts whose symbols have these probabilities."""
+    """Return the bits per character of posts whose symbols have these probabilities."""
     return float(-np.log2(probabilities).sum()) / characters_and_marks(posts)
 
 

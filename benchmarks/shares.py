@@ -33,7 +33,7 @@ NEAR: Final = 1.005  # what "within 0.5 %" is
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Bits a character at the shares 0, 0.1, ... 1: on validation, on each of its parts, and on the newest posts."""
+    """Bits per character at the shares 0, 0.1, ... 1: on validation, on each of its parts, and on the newest posts."""
 
     validation: Sequence[float]
     parts: Sequence[Sequence[float]]
@@ -121,7 +121,7 @@ class AlongTheLine:
 
 
 def of_all(parts: Sequence[Evaluation]) -> float:
-    """Returns bits a character of all posts of the parts."""
+    """Returns bits per character of all posts of the parts."""
     weights = [part.characters + part.posts for part in parts]
     return float(np.average([part.bits_per_character for part in parts], weights=weights))
 
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, shares in chosen.items()
     }
     means = {name: statistics.fmean(each.values()) for name, each in bits.items()}
-    print("Bits a character on the newest 10 %, in brackets the share of the way in per cent:\n")
+    print("Bits per character on the newest 10 %, in brackets the share of the way in per cent:\n")
     cells = [
         [name, f"{means[name]:.4f}", *(f"{bits[name][p]:.3f} ({chosen[name][p] * 100 // STEPS})" for p in lines)]
         for name in RULES

@@ -126,7 +126,7 @@ def stock_tutorial(
 
 
 def _bits(model: Any, posts: Sequence[str], rows: int, length: int) -> float:
-    """Returns bits a character of the posts, from zero state."""
+    """Return the bits per character of the posts, from zero state."""
     _forget(model)
     symbols = joined(posts)
     text = _in_rows(symbols, rows)

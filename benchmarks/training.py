@@ -83,7 +83,7 @@ def names() -> list[str]:
 
 
 def contender(name: str, network: NetworkConfig, rows: int, length: int, steps: int) -> Contender:
-    """Returns the contender whose turn is so many training steps of (rows, length), in bytes a second."""
+    """Returns the contender whose turn is so many training steps of (rows, length), in bytes per second."""
     sizes = {"embedding": network.embedding, "units": network.units}
     batches = made_batches(rows, length, steps)
     if name == "keras":
@@ -116,7 +116,7 @@ def made_batches(rows: int, length: int, count: int) -> list[Batch]:
 
 
 def figures(rates: Rates, rows: int, ours: str, products: str, operations: dict[str, int]) -> dict[str, Any]:
-    """Returns what one batch size came to: ratios, shares of the peak, bytes a second."""
+    """Returns what one batch size came to: ratios, shares of the peak, bytes per second."""
     at = f"@{rows}"
     names = [name.removesuffix(at) for name in rates if name.endswith(at)]
     found: dict[str, Any] = {
@@ -130,7 +130,7 @@ def figures(rates: Rates, rows: int, ours: str, products: str, operations: dict[
 
 
 def losses(network: NetworkConfig, options: argparse.Namespace) -> dict[str, float]:
-    """Returns the validation loss, in nats a byte, after the same steps in both types, and from other first weights.
+    """Returns the validation loss, in nats per byte, after the same steps in both types, and from other first weights.
 
     How far the last is from the first says what the noise is; all are validated in float32.
     """
@@ -180,7 +180,7 @@ def _show(result: dict[str, Any]) -> None:
         speeds = found["bytes_per_second"]
         ours = speeds[f"ours_{result['products']}"].median
         common.table(
-            [f"batch {rows}", "bytes a second", "ours is so many times as fast"],
+            [f"batch {rows}", "bytes per second", "ours is so many times as fast"],
             [[name, one.text(0), f"{ours / one.median:.2f}"] for name, one in speeds.items()],
         )
         for key in found:
@@ -191,7 +191,7 @@ def _show(result: dict[str, Any]) -> None:
     print("Operations of training on a byte (6 a weight in products):", result["operations_per_byte"])
     for key in ("float32", "bfloat16", "other_start"):
         if f"loss_{key}" in result:
-            print(f"Loss after {result['loss_steps']} steps, {key}: {result[f'loss_{key}']:.4f} nats a byte")
+            print(f"Loss after {result['loss_steps']} steps, {key}: {result[f'loss_{key}']:.4f} nats per byte")
 
 
 if __name__ == "__main__":

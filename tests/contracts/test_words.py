@@ -51,15 +51,7 @@ PHRASES = (
 
 
 #: Not yet.
-LEFT = (
-    "CHANGELOG.md",
-    "benchmarks/",
-    "botfactory/ops/",
-    "models_app/management/",
-    "static/js/",
-    "templates/tweets/",
-    "tweets/",
-)
+LEFT = ("templates/tweets/", "tweets/")
 
 
 def texts() -> dict[str, str]:
