@@ -11,16 +11,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
+from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 
 from botfactory.accounts.models import User
+from botfactory.env import MailServer
 from botfactory.jobs.models import Job
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from tests import pseudo
-from tests.conftest import signed_in
+from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import model as model
@@ -53,7 +57,7 @@ LEFT = {
 }
 #: Names, addresses, ids, handles, values that programs read.
 NAMES = re.compile(
-    r"(· )?Bot Factory|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
+    r"(· )?\[?Bot Factory\]?|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
     r"glr|lstm|Muon|Adam|utf8-bytes|glr \d x \d+|base|default|train|A token|(· )?read, write( ·)?|"
     r"(Titolo|Korpuso|Roboto)( · Bot Factory)?"
 )
@@ -78,9 +82,9 @@ def renamed(ids: dict[str, uuid.UUID]) -> dict[str, uuid.UUID]:
     return ids
 
 
-def ask(client: Client, path: str, data: dict[str, Any] | None = None) -> pseudo.Reader:
-    headers = {"Accept-Language": pseudo.CODE}
-    answer = client.get(path, headers=headers) if data is None else client.post(path, data, headers=headers)
+def ask(client: Client, path: str, data: dict[str, Any] | None = None, **options: Any) -> pseudo.Reader:
+    options["headers"] = {"Accept-Language": pseudo.CODE}
+    answer = client.get(path, **options) if data is None else client.post(path, data, **options)
     assert "text/html" in answer["Content-Type"]
     return pseudo.read(answer.content.decode())
 
@@ -184,6 +188,22 @@ def test_each_error_of_a_form(renamed: dict[str, uuid.UUID], alice: User, admin:
         "Trained models",
     }
     assert [set(wrong(form)) - apps for form in forms] == [set()] * len(forms)
+
+
+def test_each_text_of_a_mail(alice: User, settings: Any) -> None:
+    settings.MAIL_SERVER = MailServer("127.0.0.1", 25, "", "")
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    settings.ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+    cache.clear()
+    EmailAddress.objects.create(user=alice, email="alice@example.org", verified=True, primary=True)
+    new = {"username": "carol", "password1": PASSWORD, "password2": PASSWORD}
+    ask(Client(), "/accounts/signup/", {**new, "email": "carol@example.org"}, follow=True)
+    ask(Client(), "/accounts/signup/", {**new, "username": "dora", "email": "alice@example.org"}, follow=True)
+    for address in ("alice@example.org", "nobody@example.org"):
+        ask(Client(), "/accounts/password/reset/", {"email": address}, follow=True)
+    texts = [text for sent in mail.outbox for text in (sent.subject, str(sent.body))]
+    assert len(texts) == 8
+    assert [wrong(pseudo.read(text)) for text in texts] == [[]] * 8
 
 
 def test_each_error_of_the_api_has_its_code_and_a_text(renamed: dict[str, uuid.UUID], bob: User) -> None:

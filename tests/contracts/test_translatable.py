@@ -1,4 +1,4 @@
-"""Each text in a template is translatable: what a person reads or hears stands in `translate` or `blocktranslate`."""
+"""Each text of a template, for a page or a mail, is translatable: it is in `translate` or `blocktranslate`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ LEFT = ("tweets/",)
 
 
 def test_each_text_of_a_template_is_translatable() -> None:
-    files = {path.relative_to(TEMPLATES).as_posix(): path for path in TEMPLATES.rglob("*.html")}
+    files = {path.relative_to(TEMPLATES).as_posix(): path for path in TEMPLATES.rglob("*.*")}
     assert len(files) > 90
     found = {name: untranslatable(path.read_text(encoding="utf-8")) for name, path in sorted(files.items())}
     assert {name: texts for name, texts in found.items() if texts and not name.startswith(LEFT)} == {}
