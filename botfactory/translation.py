@@ -1,8 +1,10 @@
-"""Show texts of pure code (botfactory.translatable) and numbers in the active language."""
+"""Show texts of pure code (botfactory.translatable), stored texts and numbers in the active language."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from django.utils.formats import number_format
@@ -22,9 +24,45 @@ def translated(said: object) -> str:
     return template % {name: _shown(value) for name, value in values.items()} if values else template
 
 
+def stored(said: object) -> dict[str, Any]:
+    """Return what `restored` needs beside the English text, as JSON: the template and its values.
+
+    Empty for a text without values, which is its own template.
+    """
+    template, values = getattr(said, "template", ""), getattr(said, "values", {})
+    if not template or not values:
+        return {}
+    return {
+        "template": template,
+        "plural": getattr(said, "plural", ""),
+        "values": {name: _storable(value) for name, value in values.items()},
+    }
+
+
+def restored(text: str, words: Mapping[str, Any]) -> str:
+    """Return a stored text in the active language. `words`: what `stored` returned for it."""
+    if not text or not words:
+        return gettext(text) if text else ""
+    values = {
+        name: restored(value["text"], value["words"]) if isinstance(value, dict) else value
+        for name, value in words["values"].items()
+    }
+    said = SimpleNamespace(template=words["template"], plural=words["plural"], values=values)
+    # A value may be empty. Spaces that don't break are those of numbers.
+    return re.sub(" {2,}", " ", translated(said)).strip(" ")
+
+
 def grouped(number: int) -> str:
     """Return a number as the active language writes it: "2,000" in English."""
     return number_format(number, force_grouping=True)
+
+
+def _storable(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if getattr(value, "template", ""):
+        return {"text": str(value), "words": stored(value)}
+    return str(value)
 
 
 def _shown(value: object) -> object:

@@ -15,6 +15,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, mark
 from models_app import registry, services
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
@@ -41,7 +42,7 @@ def remake(model: TrainedModel, *, by: User) -> Job:
         return jobs.submit(
             owner=by,
             kind=REPORT_CARD,
-            title=f"Report card of {model.full_name}",
+            title=Sentence(mark("Report card of %(name)s"), name=model.full_name),
             arguments={"model": str(model.pk)},
             subject_id=None if corpus is None else corpus.pk,
         )

@@ -43,7 +43,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
             between=handle.check,
         )
     except (LearningError, services.ModelError, registry.NoBaseModel) as error:
-        raise JobFailed(error.code, str(error)) from error
+        raise JobFailed(error.code, error) from error
     assert model.corpus is not None
     before = model.report.get("bits_per_character")
     report = runner.report_json(card, model.corpus, learned)

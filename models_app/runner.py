@@ -93,7 +93,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     except Cancelled as cancelled:
         raise JobCancelled(str(cancelled)) from cancelled
     except LearningError as error:
-        raise JobFailed(error.code, str(error)) from error
+        raise JobFailed(error.code, error) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
     model = _register(run, result, report)
     return {"model": str(model.pk), "name": model.name}

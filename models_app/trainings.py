@@ -18,6 +18,7 @@ from botfactory.jobs import turns
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, mark
 from models_app import guards, machines, registry
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
 from models_app.models import TrainedModel
@@ -114,7 +115,7 @@ def fine_tune(
         return jobs.submit(
             owner=owner,
             kind=FINE_TUNE,
-            title=f"Train {name}",
+            title=Sentence(mark("Train %(name)s"), name=name),
             arguments={
                 "corpus": str(corpus.pk),
                 "start": str(start.pk),

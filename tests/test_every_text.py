@@ -203,7 +203,7 @@ def test_each_text_of_a_mail(alice: User, settings: Any) -> None:
         ask(Client(), "/accounts/password/reset/", {"email": address}, follow=True)
     texts = [text for sent in mail.outbox for text in (sent.subject, str(sent.body))]
     assert len(texts) == 8
-    assert [wrong(pseudo.read(text)) for text in texts] == [[]] * 8
+    assert [wrong(pseudo.read(str(text))) for text in texts] == [[]] * 8
 
 
 def test_each_error_of_the_api_has_its_code_and_a_text(renamed: dict[str, uuid.UUID], bob: User) -> None:

@@ -42,18 +42,18 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
             with handle.fenced():
                 blend.fill(corpus)
         except blend.BadBlend as error:
-            raise JobFailed(error.code, str(error)) from error
+            raise JobFailed(error.code, error) from error
     elif not corpus.is_complete or _wants_newer(handle):
         try:
             _read(handle, corpus)
         except RateLimited as pause:
-            raise ComeBackLater(pause.retry_at, str(pause)) from pause
+            raise ComeBackLater(pause.retry_at, pause) from pause
         except SourceError as error:
             failures = setbacks(handle.job, Cause.SOURCE) + 1
             if error.transient and failures < ATTEMPTS:
                 at = timezone.now() + PAUSE * failures
-                raise ComeBackLater(at, str(error), cause=Cause.SOURCE) from error
-            raise JobFailed(error.code, str(error)) from error
+                raise ComeBackLater(at, error, cause=Cause.SOURCE) from error
+            raise JobFailed(error.code, error) from error
     if corpus.posts_found == 0:
         raise JobFailed("no_posts", "There was not a single post in it. Choose another file or account.")
     told = 0.0

@@ -15,6 +15,9 @@ from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+from django.http import HttpRequest, parse_cookie
+from django.utils import translation
 from redis.exceptions import RedisError
 
 from botfactory.jobs import events
@@ -32,10 +35,20 @@ TOO_MANY = 4429
 TRY_AGAIN_LATER = 1013
 
 
+def language_of(scope: Any) -> str:
+    """Return the language that the page of a socket is in, as LocaleMiddleware chooses it."""
+    headers = {name.decode("ascii", "replace").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    request = HttpRequest()
+    request.META = {"HTTP_ACCEPT_LANGUAGE": headers.get("accept-language", "")}
+    request.COOKIES = parse_cookie(headers.get("cookie", ""))
+    return translation.get_language_from_request(request)
+
+
 class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     job: Job
     pings: asyncio.Task[None] | None = None
     has_line = False
+    language = settings.LANGUAGE_CODE
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -55,6 +68,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             # Refused before it is accepted: a stranger sees the same as for an id that doesn't exist.
             await self.close(code=NOT_FOUND)
             return
+        self.language = language_of(self.scope)
         # Whoever sees a job owns it.
         self.has_line = lines.take(self.job.owner_id)
         await self.accept(subprotocol=PROTOCOL if PROTOCOL in self.scope.get("subprotocols", []) else None)
@@ -84,8 +98,9 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await self._send_snapshot(min(after, LARGEST))
 
     async def job_message(self, event: dict[str, Any]) -> None:
-        if "text" not in event:
-            # From a worker of an earlier version, which sent something else: the row says the same.
+        if "text" not in event or self.language != settings.LANGUAGE_CODE:
+            # From a worker of an earlier version, which sent something else, or in another language than the page's:
+            # the row says the same.
             await self._send_job_as_it_is()
             return
         # As its sender wrote it, so that a thousand pages that watch don't each make it anew.
@@ -96,7 +111,12 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         return whole_number(values[0])
 
     async def _send_snapshot(self, after: int) -> None:
-        await self.send_json(await sync_to_async(events.snapshot)(self.job, after=after))
+        await self.send_json(await self._snapshot(after))
+
+    @sync_to_async
+    def _snapshot(self, after: int) -> events.Message:
+        with translation.override(self.language):
+            return events.snapshot(self.job, after=after)
 
     async def _ping(self) -> None:
         while True:
@@ -116,7 +136,8 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     @sync_to_async
     def _job_as_it_is(self) -> events.Message:
         self.job = self._watched_job()
-        return events.Message(type="ping", job=events.job_json(self.job), events=[])
+        with translation.override(self.language):
+            return events.Message(type="ping", job=events.job_json(self.job), events=[])
 
     @sync_to_async
     def _job_for_user(self) -> Job:

@@ -16,8 +16,10 @@ from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.translation import stored
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.event_types import EventType
+from botfactory.words import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +30,9 @@ _EVENT_TYPES: dict[State, EventType] = {
 }
 
 
-def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = None, **values: Any) -> bool:
+def end(
+    rows: QuerySet[Job], state: State, *, worked_until: datetime | None = None, said: object = "", **values: Any
+) -> bool:
     """End the job that `rows` holds, if it still does, as `state`; return whether it did.
 
     One transaction holds the end and all that follows from it: the event, the webhooks to notify, what the job was
@@ -39,6 +43,7 @@ def end(rows: QuerySet[Job], state: State, *, worked_until: datetime | None = No
     if job is None:
         return False
     with transaction.atomic():
+        values |= {"error_message": on_one_line(str(said)), "words": job.words | {"error": stored(said)}}
         if not rows.update(state=state, finished_at=timezone.now(), **values):
             return False
         webhooks.note(job.owner_id, _EVENT_TYPES[state], job.pk)

@@ -20,9 +20,10 @@ class NotPossible(JobError):
 class JobFailed(JobError):
     """A runner raises this to end its job as failed; the message is shown to the owner."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, code: str, said: object) -> None:
+        """`said`: a text, or an error whose text says it; a template is kept, so that pages can translate it."""
+        super().__init__(str(said))
+        self.code, self.said = code, said
 
 
 class JobCancelled(JobError):
@@ -39,10 +40,9 @@ class ComeBackLater(JobError):
 
     code = "come_back_later"
 
-    def __init__(self, at: datetime, message: str, *, cause: str = "") -> None:
-        super().__init__(message)
-        self.at = at
-        self.cause = cause
+    def __init__(self, at: datetime, said: object, *, cause: str = "") -> None:
+        super().__init__(str(said))
+        self.at, self.said, self.cause = at, said, cause
 
 
 class LostClaim(JobError):

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.states import ENDED, WORDS, State
+from botfactory.translation import restored
 
 #: How long the work folder of an unsuccessful job is kept for a retry.
 KEEP_WORK_HOURS: Final = 24
@@ -33,6 +34,8 @@ class Job(models.Model):
     result = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.TextField(blank=True)
+    # How `title` and `error_message` are translated: what botfactory.translation.stored returned for each.
+    words = models.JSONField(default=dict, blank=True, editable=False)
     stop_requested = models.BooleanField(default=False)
     # Counts the claims. A worker with an older number has lost the job and must not write to it.
     attempt = models.PositiveIntegerField(default=0)
@@ -73,6 +76,24 @@ class Job(models.Model):
         from django.urls import reverse
 
         return reverse("job", args=[self.pk])
+
+    @property
+    def shown_title(self) -> str:
+        """Return the title in the active language."""
+        return restored(self.title, self.words.get("title", {}))
+
+    @property
+    def shown_error(self) -> str:
+        """Return the error's message in the active language, or ""."""
+        return restored(self.error_message, self.words.get("error", {}))
+
+    @property
+    def shown_progress(self) -> dict[str, Any]:
+        """Return the progress with its message in the active language."""
+        shown = {name: value for name, value in self.progress.items() if name != "words"}
+        if "message" in shown:
+            shown["message"] = restored(shown["message"], self.progress.get("words", {}))
+        return shown
 
     @property
     def is_ended(self) -> bool:

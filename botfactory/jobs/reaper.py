@@ -15,14 +15,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
-from botfactory.words import on_one_line
+from botfactory.translatable import Sentence, mark
 
 logger = logging.getLogger(__name__)
 
@@ -67,12 +66,14 @@ def interrupt(job: Job, *, is_loss: bool = True) -> None:
         State.FAILED,
         worked_until=until,
         error_code="worker_lost",
-        error_message=on_one_line(
-            _(
+        said=Sentence(
+            mark(
                 "The worker stopped %(times)s times in the middle of this job. The machine may be out of memory. "
                 "%(to_take_less)s Ask your administrator to look at the logs. %(kept)s"
-            )
-            % {"times": settings.JOB_MAX_ATTEMPTS, "to_take_less": kind.to_take_less, "kept": kind.kept}
+            ),
+            times=settings.JOB_MAX_ATTEMPTS,
+            to_take_less=Sentence(str(kind.to_take_less)),
+            kept=Sentence(str(kind.kept)),
         ),
     ):
         return

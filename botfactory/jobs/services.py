@@ -24,6 +24,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, sources_of
 from botfactory.listing import holding
+from botfactory.translation import stored
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def submit(
         kind=kind,
         queue=kind_of(kind).queue,
         title=title[:200],
+        words={"title": stored(title)},
         arguments=arguments,
         subject_id=subject_id,
         priority=_usual_priority(kind),
@@ -165,6 +167,7 @@ def retry(job: Job) -> Job:
             reserved=job.reserved,
             error_code="",
             error_message="",
+            words={name: words for name, words in job.words.items() if name != "error"},
             finished_at=None,
             available_at=timezone.now(),
             created_at=timezone.now(),

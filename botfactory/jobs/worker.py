@@ -17,8 +17,6 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from botfactory.accounts import limits
 from botfactory.jobs import events, interruptions, services, turns, usage
@@ -30,8 +28,8 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.reaper import interrupt, is_abandoned
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
-from botfactory.translation import grouped
-from botfactory.words import on_one_line
+from botfactory.translatable import Sentence, counted_sentence, mark
+from botfactory.translation import stored
 
 logger = logging.getLogger(__name__)
 
@@ -120,21 +118,22 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
     except JobCancelled:
         _end(handle, State.CANCELLED)
     except ComeBackLater as pause:
-        _put_back(handle, at=pause.at, message=str(pause), cause=pause.cause)
+        _put_back(handle, at=pause.at, said=pause.said, cause=pause.cause)
     except JobFailed as failure:
-        _end(handle, State.FAILED, code=failure.code, message=str(failure))
+        _end(handle, State.FAILED, code=failure.code, said=failure.said)
     except LostClaim:
         logger.warning("job %s: attempt %s was overtaken and writes nothing more", job.pk, handle.attempt)
     except SoftTimeLimitExceeded:
         minutes = settings.JOB_TIME_LIMIT_MINUTES
-        message = ngettext(
-            "This took longer than %(minutes)s minute, the most that a job may take. %(to_take_less)s Your "
+        said = counted_sentence(
+            "This took longer than %(count)s minute, the most that a job may take. %(to_take_less)s Your "
             "administrator can raise JOB_TIME_LIMIT_MINUTES.",
-            "This took longer than %(minutes)s minutes, the most that a job may take. %(to_take_less)s Your "
+            "This took longer than %(count)s minutes, the most that a job may take. %(to_take_less)s Your "
             "administrator can raise JOB_TIME_LIMIT_MINUTES.",
             minutes,
-        ) % {"minutes": grouped(minutes), "to_take_less": kind.to_take_less}
-        _end(handle, State.FAILED, code="time_limit", message=on_one_line(message))
+            to_take_less=Sentence(str(kind.to_take_less)),
+        )
+        _end(handle, State.FAILED, code="time_limit", said=said)
     except KeyboardInterrupt:
         _end(handle, State.CANCELLED)
         raise
@@ -144,11 +143,11 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
             _interrupted(handle, cause, error)
         else:
             logger.exception("job %s: attempt %s failed", job.pk, handle.attempt)
-            message = _(
+            message = mark(
                 "Something went wrong on our side. Your posts are still here. Try again. If it fails again, ask your "
                 "administrator to look for job %(job)s in the logs."
-            ) % {"job": job.pk}
-            _end(handle, State.FAILED, code="internal_error", message=message)
+            )
+            _end(handle, State.FAILED, code="internal_error", said=Sentence(message, job=str(job.pk)))
     with contextlib.suppress(Job.DoesNotExist):  # deleted in the meantime, with what it was about
         job.refresh_from_db()
     _ring_for_the_next_of(job.owner_id)
@@ -172,11 +171,11 @@ def _interrupted(handle: JobHandle, cause: Cause, error: Exception) -> None:
     logger.warning("job %s: attempt %s was interrupted (%s): %s", job.pk, handle.attempt, cause, error)
     number = _patiently(lambda: interruptions.setbacks(job, cause)) + 1
     if reaction.most is not None and number >= reaction.most:
-        told = {"times": reaction.most, "to_take_less": kind_of(job.kind).to_take_less}
-        message = on_one_line(str(reaction.given_up) % told)
-        _end(handle, State.FAILED, code=reaction.code, message=message)
+        less = Sentence(str(kind_of(job.kind).to_take_less))
+        said = Sentence(str(reaction.given_up), times=reaction.most, to_take_less=less)
+        _end(handle, State.FAILED, code=reaction.code, said=said)
         return
-    _put_back(handle, at=now + interruptions.pause(cause, number), message=str(reaction.sentence), cause=cause)
+    _put_back(handle, at=now + interruptions.pause(cause, number), said=str(reaction.sentence), cause=cause)
 
 
 def _patiently(act: Callable[[], Result]) -> Result:
@@ -204,34 +203,37 @@ def _patiently(act: Callable[[], Result]) -> Result:
 
 
 def _end(
-    handle: JobHandle, state: State, *, result: dict[str, Any] | None = None, code: str = "", message: str = ""
+    handle: JobHandle, state: State, *, result: dict[str, Any] | None = None, code: str = "", said: object = ""
 ) -> None:
     job = handle.job
     mine = Job.objects.filter(pk=job.pk, attempt=handle.attempt)
     values: dict[str, Any] = {
         "result": result or {},
         "error_code": code,
-        "error_message": message,
+        "said": said,
         "worked_until": timezone.now(),
     }
     ended = _patiently(lambda: end(mine.filter(state__in=sources_of(state) & HELD), state, **values))
     if not ended and state == State.FAILED:
         # The owner cancelled in the meantime: a cancel never ends as failed.
         state = State.CANCELLED
-        values |= {"error_code": "", "error_message": ""}
+        values |= {"error_code": "", "said": ""}
         ended = _patiently(lambda: end(mine.filter(state=State.CANCELLING), State.CANCELLED, **values))
     if not ended:
         logger.warning("job %s: attempt %s ended as %s after another took over", job.pk, handle.attempt, state)
 
 
-def _put_back(handle: JobHandle, *, at: datetime, message: str, cause: str = "") -> None:
+def _put_back(handle: JobHandle, *, at: datetime, said: object, cause: str = "") -> None:
     job, worked_until = handle.job, timezone.now()
-    told = {"until": at.isoformat(), "message": message} | ({"cause": cause} if cause else {})
+    told = {"until": at.isoformat(), "message": str(said)} | ({"cause": cause} if cause else {})
+    progress = _unpaused(job.progress) | {"phase": "waiting", "words": stored(said)} | told
 
     def put_back() -> bool:
         with transaction.atomic():
             back = Job.objects.filter(pk=job.pk, attempt=handle.attempt, state=State.RUNNING).update(
-                state=State.QUEUED, available_at=at, progress=_unpaused(job.progress) | {"phase": "waiting"} | told
+                state=State.QUEUED,
+                available_at=at,
+                progress=progress,
             )
             if back:
                 usage.charge(job, worked_until)
@@ -244,4 +246,4 @@ def _put_back(handle: JobHandle, *, at: datetime, message: str, cause: str = "")
 
 def _unpaused(progress: dict[str, Any]) -> dict[str, Any]:
     """Return the progress without the data of an earlier pause."""
-    return {name: value for name, value in progress.items() if name not in {"until", "message", "cause"}}
+    return {name: value for name, value in progress.items() if name not in {"until", "message", "words", "cause"}}

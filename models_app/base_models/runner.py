@@ -82,7 +82,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         why = AWAITED if handle.should_yield() else mark("The worker stopped.")
         raise ComeBackLater(timezone.now(), why) from cancelled
     except (LearningError, bases.BaseError) as error:
-        raise JobFailed(error.code, str(error)) from error
+        raise JobFailed(error.code, error) from error
     return {"model": str(version.pk), "name": version.name}
 
 
@@ -200,7 +200,7 @@ def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
                 rows[number] = _measure(handle, number, name, path, posts, place)
                 handle.record("measured", rows[number])
     except (LearningError, bases.BaseError) as error:
-        raise JobFailed(error.code, str(error)) from error
+        raise JobFailed(error.code, error) from error
     best_first = sorted(rows.values(), key=lambda row: row["bits_per_character"])
     return {"file": arguments["shown"], "models": best_first}
 

@@ -21,12 +21,12 @@ from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, counted_sentence, mark
 from botfactory.translation import grouped, translated
 from botfactory.words import on_one_line
 from models_app import integrity, registry
 from models_app.base_models import archive as base_archive
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
-from models_app.ml.errors import mark
 from models_app.models import BaseChange, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -248,7 +248,7 @@ def train(
     return jobs.submit(
         owner=by,
         kind=TRAIN_BASE,
-        title=f"Train the base model {name}",
+        title=Sentence(mark("Train the base model %(name)s"), name=name),
         arguments={
             "name": name,
             "files": list(files),
@@ -293,7 +293,12 @@ def evaluate(
             job = jobs.submit(
                 owner=by,
                 kind=EVALUATE_BASES,
-                title=f"Compare {len(models)} base model{'s' * (len(models) != 1)} on {shown}",
+                title=counted_sentence(
+                    "Compare %(count)s base model on %(file)s",
+                    "Compare %(count)s base models on %(file)s",
+                    len(models),
+                    file=shown,
+                ),
                 arguments={
                     "models": [str(model.pk) for model in models],
                     "names": [model.full_name for model in models],

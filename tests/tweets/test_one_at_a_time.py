@@ -76,7 +76,7 @@ def test_posts_are_not_cleaned_while_newer_ones_come(account: Corpus) -> None:
 
 
 def failed(job: Job) -> None:
-    ending.end(Job.objects.filter(pk=job.pk), State.FAILED, error_code="test", error_message="It failed.")
+    ending.end(Job.objects.filter(pk=job.pk), State.FAILED, error_code="test", said="It failed.")
 
 
 def test_an_import_is_not_tried_again_while_the_posts_are_cleaned(account: Corpus) -> None:
