@@ -16,6 +16,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
+from botfactory.translation import translated
 from models_app import registry, services
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
@@ -56,7 +57,7 @@ def may_start(job: Job) -> None:
             idle.lock_ready(model.corpus)
             learned_posts(model)
     except (CorpusError, services.ModelError) as error:
-        raise NotPossible(str(error)) from error
+        raise NotPossible(translated(error)) from error
 
 
 def learned_posts(model: TrainedModel) -> list[str]:

@@ -19,6 +19,7 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
+from botfactory.translation import translated
 from models_app import guards, machines, registry
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
 from models_app.models import TrainedModel
@@ -137,7 +138,7 @@ def may_start(job: Job) -> None:
     try:
         corpora.require_enough(idle.lock_ready(Corpus(pk=job.arguments["corpus"])))
     except CorpusError as error:
-        raise NotPossible(str(error)) from error
+        raise NotPossible(translated(error)) from error
 
 
 def plan(
@@ -210,7 +211,7 @@ def training_config(
     try:
         return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, kind=kind, **settings)
     except ValueError as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(translated(error)) from error
 
 
 def estimate_seconds(characters: int, epochs: int) -> float:
