@@ -54,7 +54,7 @@ def identify(request: HttpRequest, ways: Iterable[Callable[[HttpRequest], Any]])
 
 
 def require_confirmed(request: HttpRequest) -> None:
-    """Returns for a token, and for a session whose person has just confirmed it's them; ApiError 403 otherwise."""
+    """Raise ApiError 403 for a session whose person hasn't just confirmed who they are. A token passes."""
     if access_of(request).token is None and not confirming.is_confirmed(request):
         raise ApiError(
             403,
@@ -67,7 +67,7 @@ def require_confirmed(request: HttpRequest) -> None:
 
 
 class _Way(AuthBase, ABC):
-    """A way to show who asks. Without `scope` reading needs `read` and everything else `write`."""
+    """A way to show who asks. Without `scope`, reading needs `read` and everything else `write`."""
 
     def __init__(self, scope: Scope | None = None) -> None:
         super().__init__()
@@ -91,15 +91,15 @@ class _Way(AuthBase, ABC):
 
     @abstractmethod
     def identify(self, request: HttpRequest) -> Access | None:
-        """Who it is that shows it; None where nothing is shown this way, ApiError where it does not do."""
+        """Return the access that the request shows in this way; None if it shows none, ApiError if it isn't valid."""
 
 
 class Token(_Way):
-    """An API token in the header `Authorization: Bearer TOKEN`. You make one under /tokens/."""
+    """An API token in the header `Authorization: Bearer TOKEN`. You can make one under /tokens/."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"
-    openapi_description = "An API token; you make one under /tokens/."
+    openapi_description = "An API token. You can make one under /tokens/."
 
     def identify(self, request: HttpRequest) -> Access | None:
         header = request.headers.get("Authorization")

@@ -1,6 +1,7 @@
-"""The header Idempotency-Key: a request that is sent twice does its work once, and is answered the same twice.
+"""The header Idempotency-Key: a request that is sent twice does its work once and gets the same answer twice.
 
-For 24 hours, for each person. Kept are answers of success: what was refused has made nothing and may be sent again.
+A key counts for one person and 24 hours. Only answers of success are kept: a refused request has changed nothing, so it
+can be sent again.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from botfactory.rest.errors import ApiError
 from botfactory.rest.models import KeptAnswer
 
 HEADER: Final = "Idempotency-Key"
-#: Of an answer that was kept: true.
+#: The header of an answer that was kept. Its value is true.
 REPLAYED: Final = "Idempotency-Replayed"
 KEPT_FOR = timedelta(hours=24)
-#: Who has claimed a key for longer and has not answered is taken for dead.
+#: A process that claimed a key longer ago and hasn't answered is presumed dead.
 DEAD_AFTER = timedelta(minutes=10)
 _SANE = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -35,16 +36,16 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def slow(view: View) -> View:
-    """Below the router's decorator: the operation takes seconds, so its work is no transaction of its own.
+    """Mark an operation that takes seconds: its work isn't one transaction. Put it below the router's decorator.
 
-    If the process dies between the work and its answer, the same key may do it a second time.
+    If the process dies between the work and its answer, the same key may do the work twice.
     """
     view.is_slow = True  # type: ignore[attr-defined]
     return view
 
 
 def secret(view: View) -> View:
-    """Below the router's decorator: the answer holds what is kept nowhere, so it is not replayed but refused."""
+    """Mark an operation whose answer holds a secret, so that it isn't kept. Put it below the router's decorator."""
     view.is_secret = True  # type: ignore[attr-defined]
     return view
 
@@ -57,10 +58,10 @@ def answer_once(
     in_one_transaction: bool = True,
     is_secret: bool = False,
 ) -> HttpResponseBase:
-    """The answer of `work`, or the one that was kept where the same key did it before.
+    """Return the answer of `work`, or the kept one if the same key did the work before.
 
-    With `in_one_transaction` the work and its kept answer are committed together or not at all; an answer that is an
-    error commits nothing. ApiError 422 for the key of another request, 409 for one that is still being answered.
+    With `in_one_transaction`, the work and its kept answer are committed together or not at all; an error commits
+    nothing. ApiError 422 for the key of another request, 409 for one that is still being answered.
     """
     key = request.headers[HEADER]
     if not _SANE.fullmatch(key):
@@ -91,7 +92,7 @@ def answer_once(
 
 
 def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | None:
-    """The key is ours, or the answer that stands there already."""
+    """Claim the key and return None, or return the row of whoever has claimed it."""
     now = timezone.now()
     KeptAnswer.objects.filter(created_at__lte=now - KEPT_FOR).delete()
     try:
@@ -102,7 +103,7 @@ def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | 
         pass
     row = KeptAnswer.objects.filter(owner=user, key=key).first()
     if row is None:
-        # It was refused just now, so nothing was done.
+        # It was released a moment ago, so nothing was done.
         raise _busy()
     dead = KeptAnswer.objects.filter(
         pk=row.pk, status=None, digest=digest, claim=row.claim, claimed_at__lte=now - DEAD_AFTER
@@ -136,7 +137,7 @@ def _busy() -> ApiError:
 
 
 def _digest(request: HttpRequest) -> str:
-    """Of what was asked. Of a form its fields and files, since browsers draw a new boundary each time."""
+    """Return a digest of the request; of a form, its fields and files, since each request has another boundary."""
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     if request.content_type != "multipart/form-data":
         digest.update(request.body)

@@ -69,7 +69,7 @@ class _Guard:
 
     @cached_property
     def known(self) -> dict[str, set[str]]:
-        """The names that the OpenAPI document lists: `query`, and the body's media types with their fields."""
+        """Return the names that the OpenAPI document lists: `query`, and the body's media types with their fields."""
         document = self.api.document
         parameters = document.operation_parameters(self.operation)
         content = (document.request_body(self.operation) or {}).get("content", {})

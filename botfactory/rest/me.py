@@ -1,4 +1,4 @@
-"""`/me`: the account, what it may have here, and what it has."""
+"""`/me`: the account, its limits and its usage."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ router = Router(tags=["me"])
 
 
 class AccessOut(Output):
-    """As what this request was made."""
+    """How this request was authenticated."""
 
     by: Literal["token", "session"]
-    token: uuid.UUID | None = Field(description="The id of the token, of a session null.")
+    token: uuid.UUID | None = Field(description="The id of the token; null for a session.")
     scopes: list[Scope]
 
 
@@ -72,7 +72,7 @@ class MeOut(Output):
 
 @router.get("", response=MeOut, summary="Your account, limits and usage")
 def get_me(request: HttpRequest) -> MeOut:
-    """Who asks, as what, what they may have here and what they have."""
+    """Your account, how this request was authenticated, your limits and your usage."""
     access = access_of(request)
     user = access.user
     return MeOut(

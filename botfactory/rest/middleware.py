@@ -1,4 +1,4 @@
-"""Around each request: its id; and around those of the API: one shape of errors and the headers of each answer."""
+"""Around each request: its id. Around requests to the API: one shape of errors, and the headers of each answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HELP: Final = '</api/docs>; rel="help", </api/v1/openapi.json>; rel="service-de
 
 @sync_and_async_middleware
 def request_id(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Each answer has its X-Request-Id, and so has each line that is logged on the way to it."""
+    """Give each answer its X-Request-Id, and each line that is logged on the way to it."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
@@ -51,7 +51,7 @@ def request_id(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
 
 @sync_and_async_middleware
 def one_shape(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Under /api/v1/ every error is an object of ours, whoever made it: also those of addresses and methods."""
+    """Give every error under /api/v1/ our shape, also those of unknown addresses and methods."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:

@@ -8,13 +8,13 @@ from django.utils import timezone
 
 
 class KeptAnswer(models.Model):
-    """What a request with an Idempotency-Key was answered, for as long as the same key gives the same answer."""
+    """The answer to a request with an Idempotency-Key, as long as the same key gives the same answer."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
-    # Of the method, the address and the body: whether it is the same request again.
+    # A digest of the method, the address and the body. It tells whether it's the same request again.
     digest = models.CharField(max_length=64)
-    # Whose turn it is: who finds another value here has been taken for dead.
+    # The process that answers. If it finds another value here, it was presumed dead.
     claim = models.UUIDField()
     claimed_at = models.DateTimeField(default=timezone.now)
     # None until the work is done.

@@ -1,4 +1,4 @@
-"""Lists come in pages: `after` is the id of the last thing of the page before, `limit` says how many."""
+"""Pages of lists: `after` is the id of the last item of the previous page, `limit` the number of items."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Shown = TypeVar("Shown")
 class PageQuery(Input):
     """The base of the queries of lists: `query: Query[JobFilters]`, where `class JobFilters(PageQuery)`."""
 
-    after: uuid.UUID | None = Field(None, description="The id of the last one of the page before.")
-    limit: int = Field(DEFAULT, ge=1, le=MAX, description="How many at most.")
+    after: uuid.UUID | None = Field(None, description="The id of the last item of the previous page.")
+    limit: int = Field(DEFAULT, ge=1, le=MAX, description="The largest number of items.")
 
 
 class PageDict(TypedDict):
@@ -38,10 +38,10 @@ def page_of(
     among: QuerySet[Row] | None = None,
     by: str = "created_at",
 ) -> PageDict:
-    """The page of `rows` that `query` asks for, the newest first by `by`; what is made meanwhile shifts nothing.
+    """Return the page of `rows` that `query` asks for, newest first by `by`. New rows don't shift it.
 
-    `rows` may be filtered; `among` are then all that the person may see, so that the last one of a page is found
-    again although it no longer passes the filter.
+    If `rows` are filtered, `among` are all rows that the person may see. The last item of a page is then found even if
+    it no longer passes the filter.
     """
     ordered = rows.order_by(f"-{by}", "-pk")
     if query.after is not None:

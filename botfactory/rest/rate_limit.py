@@ -71,9 +71,9 @@ def _count(key: str) -> int:
 
 
 def paced(*methods: str) -> Callable[[View], View]:
-    """Below `login_required`: requests by these methods make the server work, and count as requests to the API do.
+    """Count a view's requests by these methods like requests to the API. Put it below `login_required`.
 
-    Who has asked too often gets a page that says so, with 429 and Retry-After.
+    After too many, the answer is a page that says so, with 429 and Retry-After.
     """
 
     def within(view: View) -> View:

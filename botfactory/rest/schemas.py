@@ -1,4 +1,4 @@
-"""What the schemas of all routers are made of."""
+"""The building blocks of all routers' schemas."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, StringConstra
 
 T = TypeVar("T")
 
-#: Text as it can be stored: Postgres knows no NUL.
+#: Text that can be stored: Postgres doesn't store NUL.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
-#: For the document, of text that must not be blank: the services refuse that with a sentence.
+#: In the document, for text that must not be blank. The services refuse that with a sentence.
 VISIBLE: Final[dict[str, Any]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
 
 
-#: For the document, of text/event-stream: one of its events.
+#: In the document, for text/event-stream: one of its events.
 SERVER_SENT: Final[dict[str, Any]] = {
     "type": "object",
     "description": "An event of the stream. `data` is JSON.",
@@ -31,14 +31,14 @@ def _whole(value: Any) -> Any:
 
 
 class Input(Schema):
-    """The base of what callers send: unknown fields are errors, numbers are numbers."""
+    """The base of what callers send. Unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod
     def _whole_numbers(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """In JSON 2.0 is as whole a number as 2."""
+        """Accept 2.0 as the whole number 2, as JSON means it."""
         if isinstance(sent, dict):
             sent = {name: _whole(value) for name, value in sent.items()}
         return handler(sent)
@@ -49,24 +49,24 @@ class Output(Schema):
 
 
 class ErrorDetail(Output):
-    code: str = Field(description="For programs: it stays the same where the words change.")
+    code: str = Field(description="For programs. It stays the same even if the message changes.")
     message: str = Field(description="For people: what is wrong and what to do.")
-    param: str | None = Field(description="The field of the body or query that is wrong, where it is one.")
+    param: str | None = Field(description="The invalid field of the body or query, if there is one.")
 
 
 class Error(Output):
-    """What every error looks like."""
+    """The shape of every error."""
 
     error: ErrorDetail
 
 
 class Page(Output, Generic[T]):
-    """Some of the things. The next: ask again with `after` set to the id (of an event: the sequence) of the last."""
+    """A page of a list. For the next one, set `after` to the id of the last item (for events, its sequence)."""
 
     data: list[T]
     has_more: bool = Field(description="Whether there are more after these.")
 
 
 def examples(*values: Any, base: ConfigDict | None = None) -> ConfigDict:
-    """`model_config = examples({...})`: what the documentation shows; `base` as for `Input.model_config`."""
+    """Return a `model_config` with examples for the documentation. `base` is the one to extend."""
     return ConfigDict(**{**(base or {}), "json_schema_extra": {"examples": list(values)}})

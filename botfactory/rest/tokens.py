@@ -1,4 +1,4 @@
-"""`/tokens`: API tokens, listed, made (their text is shown once) and revoked."""
+"""`/tokens`: list, make and revoke API tokens. The text of a token is shown once."""
 
 from __future__ import annotations
 
@@ -32,15 +32,13 @@ _EXAMPLE = {
 
 
 class TokenIn(Input):
-    name: Text = Field(
-        min_length=1, max_length=LONGEST_NAME, description="What will use it.", json_schema_extra=VISIBLE
-    )
+    name: Text = Field(min_length=1, max_length=LONGEST_NAME, description="What it's for.", json_schema_extra=VISIBLE)
     scopes: list[Scope] = Field(
         default=["read", "write"],
         min_length=1,
-        description="What it may: read, write (change), admin (what only administrators may).",
+        description="What it may do: read, write (change things), admin (for administrators only).",
     )
-    expires_at: AwareDatetime | None = Field(None, description="When it stops working; null: when it is revoked.")
+    expires_at: AwareDatetime | None = Field(None, description="When it stops working; null for never.")
 
     model_config = examples(
         {"name": "The script on my laptop", "scopes": ["read", "write"], "expires_at": "2027-02-23T12:00:00Z"},
@@ -51,17 +49,17 @@ class TokenIn(Input):
 class TokenOut(Output):
     id: uuid.UUID
     name: str
-    prefix: str = Field(description="How the token begins, by which you tell yours apart.")
+    prefix: str = Field(description="The beginning of the token, so that you can tell yours apart.")
     scopes: list[Scope]
     created_at: datetime
-    last_used_at: datetime | None = Field(description="To the minute.")
+    last_used_at: datetime | None = Field(description="Accurate to the minute.")
     expires_at: datetime | None
 
     model_config = examples(_EXAMPLE)
 
 
 class NewTokenOut(TokenOut):
-    token: str = Field(description="What the program sends. It is told now and never again.")
+    token: str = Field(description="What the program sends. It's shown only once.")
 
     model_config = examples({**_EXAMPLE, "token": f"bf_3f9c1a7b20de_{'0' * 64}"})
 
@@ -80,14 +78,14 @@ def told(token: ApiToken) -> TokenOut:
 
 @router.get("", response=Page[TokenOut], summary="List your tokens")
 def list_tokens(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
-    """Your tokens that are not revoked, the newest first. What they send is not among it: it is kept nowhere."""
+    """Your tokens that aren't revoked, newest first. Their text isn't stored, so it isn't included."""
     return page_of(tokens.tokens_for_user(person(request)), query, lambda rows: map(told, rows))
 
 
 @router.post("", response={201: NewTokenOut}, summary="Make a token")
 @idempotency.secret
 def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
-    """One more token. Its text is in this answer and in no other. A token can make none that may more than itself."""
+    """Make a token. Only this answer contains its text. A token can't make one with more scopes than its own."""
     access = access_of(request)
     require_confirmed(request)
     new = tokens.create_token(
@@ -102,13 +100,13 @@ def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
 
 @router.get("/{uuid:token_id}", response=TokenOut, summary="Get a token")
 def get_token(request: HttpRequest, token_id: uuid.UUID) -> TokenOut:
-    """One of your tokens that is not revoked."""
+    """Get one of your tokens that isn't revoked."""
     return told(_token(request, token_id))
 
 
 @router.delete("/{uuid:token_id}", response={204: None}, summary="Revoke a token")
 def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> Status[None]:
-    """What used it has no access any more, from now on."""
+    """Revoke the token. Programs that use it lose access immediately."""
     tokens.revoke_token(_token(request, token_id))
     return Status(204, None)
 
