@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts.models import User
 from botfactory.desk import ReadOnlyAdmin
@@ -38,15 +40,19 @@ class CorpusAdmin(ReadOnlyAdmin[Corpus]):
     date_hierarchy = "created_at"
     actions = ["delete_with_files"]
 
-    @admin.display(description="stored", ordering="stored_bytes")
+    @admin.display(description=_("stored"), ordering="stored_bytes")
     def stored(self, corpus: Corpus) -> str:
         return filesizeformat(corpus.stored_bytes)
 
-    @admin.action(description="Delete the selected corpora with their posts, files and jobs", permissions=["delete"])
+    @admin.action(description=_("Delete the selected corpora with their posts, files and jobs"), permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, corpora: QuerySet[Corpus]) -> None:
         for corpus in corpora:
             gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
-            self.message_user(request, f"{corpus.name} is deleted: {gone}.", messages.SUCCESS)
+            said = gettext("%(name)s and what belonged to it are deleted: %(gone)s.") % {
+                "name": corpus.name,
+                "gone": gone,
+            }
+            self.message_user(request, said, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: Corpus) -> None:
         deletion.delete_corpus(obj, by=cast(User, request.user))
@@ -69,7 +75,7 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
 
 @admin.register(OptOut)
 class OptOutAdmin(ReadOnlyAdmin[OptOut]):
-    """Adding a handle shows what there is of it, and deletes that once it is confirmed."""
+    """Adding a handle first shows everything connected to it, and deletes that after a confirmation."""
 
     editable = frozenset({"note"})
     list_display = ["handle", "network", "note", "by", "created_at"]
@@ -87,7 +93,12 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = OptOutForm(request.POST or None)
-        context = {**self.admin_site.each_context(request), "title": "Add opt-out", "opts": self.opts, "form": form}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Add opt-out"),
+            "opts": self.opts,
+            "form": form,
+        }
         if form.is_valid():
             account = form.cleaned_data["account"]
             if "confirmed" in request.POST:
@@ -97,9 +108,8 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
                     note=form.cleaned_data["note"],
                     by=cast(User, request.user),
                 )
-                self.message_user(
-                    request, f"{account.handle} is on the list. What was deleted: {gone}.", messages.SUCCESS
-                )
+                said = gettext("%(handle)s is on the list. Deleted: %(gone)s.")
+                self.message_user(request, said % {"handle": account.handle, "gone": gone}, messages.SUCCESS)
                 return redirect("admin:tweets_optout_changelist")
             context |= {
                 "account": account.handle,
@@ -108,11 +118,12 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
             }
         return render(request, "admin/tweets/optout/add.html", context)
 
-    @admin.action(description="Delete again what there is of the selected handles", permissions=["delete"])
+    @admin.action(description=_("Delete again what there is of the selected handles"), permissions=["delete"])
     def delete_what_there_is(self, request: HttpRequest, entries: QuerySet[OptOut]) -> None:
         for entry in entries:
             gone = opt_out.enforce(entry, by=cast(User, request.user))
-            self.message_user(request, f"{entry}: what was deleted is {gone}.", messages.SUCCESS)
+            said = gettext("%(handle)s: deleted %(gone)s.") % {"handle": entry, "gone": gone}
+            self.message_user(request, said, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: OptOut) -> None:
         opt_out.take_off(obj, by=cast(User, request.user))

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TweetsConfig(AppConfig):
     name = "tweets"
-    verbose_name = "Posts"
+    verbose_name = _("Posts")
 
     def ready(self) -> None:
         from botfactory.accounts.services import register_farewell

@@ -1,4 +1,4 @@
-"""What was done with whose posts, by whom and when: written once, read in the administration, never changed."""
+"""The log of who did what with whose posts, and when. Entries are never changed; the administration shows them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tweets.models import AuditEntry, Corpus
 def record(
     action: AuditEntry.Action, *, by: User | None, about: str, subject_id: uuid.UUID | None = None, **details: Any
 ) -> AuditEntry:
-    """It stands in the log. `by` is None for what nobody asked for by hand; names outlive the rows that they name."""
+    """Write an entry. `by` is None if no person asked for it. Names outlive the rows that they name."""
     return AuditEntry.objects.create(
         action=action,
         who=by,
@@ -24,5 +24,6 @@ def record(
 
 
 def record_corpus(action: AuditEntry.Action, corpus: Corpus, *, by: User | None, **details: Any) -> AuditEntry:
+    """Write an entry about a corpus."""
     about = f"{corpus.name} ({corpus.account})" if corpus.account else corpus.name
     return record(action, by=by, about=about, subject_id=corpus.pk, owner=corpus.owner.get_username(), **details)

@@ -1,4 +1,4 @@
-"""One corpus of several others, each with a weight: its share of the posts. The same parts give the same blend."""
+"""A corpus made from several others, each with a weight: its share of the posts. The same parts give the same blend."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs.errors import JobFailed
@@ -21,7 +22,7 @@ from tweets.sources import base
 MAX_PARTS = 5
 MAX_WEIGHT = 100
 CHUNK = 2_000
-#: The parts have been cleaned already: a blend keeps what they keep, but for what says the same again.
+#: The parts are already clean, so a blend drops only duplicates.
 RULES = CleaningRules(
     keep_reposts=True,
     keep_replies=True,
@@ -43,21 +44,23 @@ class BadBlend(errors.CorpusError):
 
 
 def parts_for_user(user: Any) -> QuerySet[Corpus]:
-    """What `user` may blend: their own corpora that are ready, but no blends."""
+    """Return what `user` may blend: their own corpora that are ready, except blends."""
     ready = services.corpora_for_user(user).filter(state=Corpus.State.READY, posts_kept__gt=0)
     return ready.exclude(source=BLEND)
 
 
 def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_here: bool = False) -> Job:
-    """A new corpus of the parts with a weight above 0, which is filled as a job."""
+    """Create a corpus from the parts with a weight above 0, and queue the job that fills it."""
     wanted = {number: weight for number, weight in weights.items() if weight}
     if not 2 <= len(wanted) <= MAX_PARTS:
-        raise BadBlend(f"A blend has 2 to {MAX_PARTS} parts: give so many corpora a weight above 0.")
+        raise BadBlend(
+            _("A blend has 2 to %(most)s parts. Enter a weight above 0 for as many corpora.") % {"most": MAX_PARTS}
+        )
     if any(not 0 < weight <= MAX_WEIGHT for weight in wanted.values()):
-        raise BadBlend(f"A weight is a number from 0 to {MAX_WEIGHT}.")
+        raise BadBlend(_("A weight is a number from 0 to %(most)s.") % {"most": MAX_WEIGHT})
     parts = list(parts_for_user(owner).filter(pk__in=wanted).order_by("created_at", "pk"))
     if len(parts) != len(wanted):
-        raise BadBlend("One of these corpora is not here, or not ready. Reload the page and choose again.")
+        raise BadBlend(_("One of these corpora is deleted or not ready. Reload the page and choose again."))
     numbers = shares({part.pk: part.posts_kept for part in parts}, wanted)
     corpus = Corpus(owner=owner, source=BLEND, basis=_basis(parts))
     corpus.cleaning_rules = RULES
@@ -78,15 +81,15 @@ def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_
 
 
 def shares(kept: Mapping[uuid.UUID, int], weights: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
-    """How many posts of each part: as many in all as the weights allow without a post twice, and one at least."""
+    """Return how many posts each part gives: as many as the weights allow without repeating one, and at least one."""
     most_each = min(kept[number] / weights[number] for number in kept)  # posts for a weight of 1
     return {number: max(1, int(most_each * weights[number] + 1e-9)) for number in kept}
 
 
 def fill(corpus: Corpus) -> None:
-    """The corpus has its posts, spread evenly over each part, and is complete.
+    """Copy the posts, spread evenly over each part, and mark the corpus as complete.
 
-    BadBlend if a part is gone or its cleaning failed; ComeBackLater while one is being cleaned.
+    Raises BadBlend if a part is deleted or its cleaning failed, and ComeBackLater while one is being cleaned.
     """
     with transaction.atomic():
         parts = _locked_parts(corpus)
@@ -109,13 +112,15 @@ def fill(corpus: Corpus) -> None:
 
 
 def _locked_parts(corpus: Corpus) -> dict[str, Corpus]:
-    """The parts by their id, for nobody to change until the transaction ends."""
+    """Lock the parts until the transaction ends, and return them by their id."""
     found = {}
-    # In one order, whichever blend asks.
+    # Every blend locks in the same order.
     for described in sorted(corpus.parts, key=lambda described: str(described["corpus"])):
         part = Corpus.objects.filter(pk=described["corpus"], owner=corpus.owner).first()
         if part is None:
-            raise BadBlend(f"{described['name']} has been deleted. Blend the posts that are left.")
+            raise BadBlend(
+                _("%(name)s has been deleted. Make a new blend from the other corpora.") % {"name": described["name"]}
+            )
         try:
             found[described["corpus"]] = idle.lock_when_ready(part)
         except JobFailed as failure:
@@ -124,7 +129,7 @@ def _locked_parts(corpus: Corpus) -> dict[str, Corpus]:
 
 
 def _basis(parts: list[Corpus]) -> str:
-    """The weakest of the parts'."""
+    """Return the weakest basis of the parts."""
     found = {part.basis for part in parts}
     return next(
         basis for basis in ("", Corpus.Basis.PUBLIC, Corpus.Basis.PERMISSION, Corpus.Basis.OWN) if basis in found

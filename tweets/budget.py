@@ -1,4 +1,4 @@
-"""How many posts of X this server has bought in each month, of the X_MONTHLY_POSTS that its operator pays for."""
+"""How many posts this server has bought from X in each month, out of the X_MONTHLY_POSTS that its operator pays for."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from datetime import date
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts import limits, meters
 from botfactory.accounts.models import User
 from botfactory.words import counted
 from tweets.sources.x.budget import spent_sentence
 
-#: The limit of a person that posts of X count against.
+#: The limit of a person for posts bought from X.
 X_POSTS = "x_posts_a_month"
 
 
 class XMonth(models.Model):
-    """The posts that were bought in a month, those set aside for a page that is on its way among them."""
+    """The posts bought in a month, including those reserved for a page that is being read."""
 
     month = models.CharField(max_length=7, unique=True)  # "2026-11", in UTC, as X bills
     posts = models.PositiveIntegerField(default=0)
@@ -26,17 +27,17 @@ class XMonth(models.Model):
     class Meta:
         app_label = "tweets"
         ordering = ["-month"]
-        verbose_name = "month of X"
-        verbose_name_plural = "months of X"
+        verbose_name = _("month of X")
+        verbose_name_plural = _("months of X")
 
     def __str__(self) -> str:
         return f"{self.month}: {counted(self.posts, 'post')}"
 
 
 class MonthlyBudget:
-    """`sources.budget.Budget` in the database. Each step is one conditional UPDATE, whoever else takes.
+    """A `sources.budget.Budget` in the database. Each step is one conditional UPDATE, so imports can run side by side.
 
-    What is bought for `owner` counts for that person as well, and ends at their own limit, but for `is_limited`.
+    Posts bought for `owner` also count for that person. If `is_limited`, their own limit holds too.
     """
 
     def __init__(self, monthly_posts: int, owner: User | None = None, *, is_limited: bool = True) -> None:
@@ -47,7 +48,7 @@ class MonthlyBudget:
 
     @property
     def is_personal(self) -> bool:
-        """Whether the person's own limit is met before the server's."""
+        """Whether the person reaches their own limit before the server's."""
         own = self._left_of_own()
         return own is not None and own < self._left_of_server()
 
@@ -75,7 +76,7 @@ class MonthlyBudget:
         return granted
 
     def give_back(self, posts: int) -> None:
-        """To the month that they were taken from, which may be over."""
+        """Return the posts to the month that they were taken from, even if it's over."""
         XMonth.objects.filter(month=self._month, posts__gte=posts).update(posts=F("posts") - posts)
         if self._owner is not None:
             meters.give_back(self._owner.pk, X_POSTS, self._month, posts)
@@ -84,7 +85,7 @@ class MonthlyBudget:
         while True:
             bought = XMonth.objects.get_or_create(month=self._month)[0].posts
             granted = min(posts, max(0, self._server_posts - bought))
-            # Zero rows where somebody else was faster: then there is less to be had.
+            # The UPDATE changes no row if somebody else was faster. Then fewer are left.
             if not granted or XMonth.objects.filter(month=self._month, posts=bought).update(posts=bought + granted):
                 return granted
 
@@ -99,7 +100,7 @@ class MonthlyBudget:
 
 
 def bought_for(user: User) -> int:
-    """How many posts of X were bought for the person this month."""
+    """Return how many posts were bought from X for the person this month."""
     return meters.used(user.pk, X_POSTS, _this_month())
 
 

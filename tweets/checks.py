@@ -1,4 +1,4 @@
-"""The doctor on corpora: uploads that nobody needs any more, imports that nobody does, and wrong numbers of posts."""
+"""The doctor's checks of corpora: unneeded uploads, missing imports and wrong numbers of posts."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from tweets.models import Corpus
 
 
 def corpora(report: Report) -> None:
+    """Report what is wrong with corpora and uploads."""
     busy = Job.objects.filter(state__in=ACTIVE).values("subject_id")
     stuck = Corpus.objects.filter(state=Corpus.State.IMPORTING).exclude(pk__in=busy)
     for corpus in stuck.select_related("owner")[:20]:
         report.warning(
-            f"{corpus.name} of {corpus.owner} ({corpus.pk}) waits for an import that does not exist",
-            "its owner can delete it and bring the posts again",
+            f"{corpus.name} of {corpus.owner} ({corpus.pk}) waits for an import that doesn't exist",
+            "its owner can delete it and import the posts again",
         )
     lost = uploads.without_corpus()
     for corpus_id in sorted(lost, key=str)[:20]:
         folder = Path(settings.UPLOADS_DIR) / str(corpus_id)
         report.warning(
-            f"{folder} was uploaded for a corpus that is deleted",
-            "delete the folder, or start the workers again: they remove what is older than an hour",
+            f"{folder} was uploaded for a corpus that has been deleted",
+            "delete the folder, or restart the workers: they delete uploads that are older than an hour",
         )
     wrong = counts.differences()
     for difference in wrong:
         corpus = difference.corpus
         report.warning(
-            f"{corpus.name} of {corpus.owner} ({corpus.pk}) says: {difference.what}",
-            f"run `{REPAIR}`: it counts again, and cleans again where that is needed",
+            f"{corpus.name} of {corpus.owner} ({corpus.pk}) has wrong numbers: {difference.what}",
+            f"run `{REPAIR}`: it counts again, and cleans again if needed",
             repair=partial(counts.put_right, corpus),
         )
     if not stuck and not lost and not wrong:
-        report.ok("every corpus has its import and counts its posts, and every upload has its corpus")
+        report.ok("every corpus has its import and the right numbers, and every upload has its corpus")

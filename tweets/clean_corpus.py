@@ -1,4 +1,4 @@
-"""The rows of a corpus through the cleaner: first looked over, then judged in their order and counted."""
+"""Clean the rows of a corpus: first read all of them, then judge and count them in their order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tweets.sources import base
 CHUNK = 2_000
 _LOOK_SHARE = 0.15  # of the time, about
 
-#: The month alone is wanted of the moment, and a moment from the database costs more than all the rest of a row.
+#: Only the month is needed, and a datetime from the database costs more time than the rest of a row.
 _MONTH = Substr(Cast("posted_at", TextField()), 1, 7)
 _COLUMNS = (
     "pk",
@@ -38,8 +38,8 @@ _COLUMNS = (
 def clean(corpus: Corpus, fenced: Callable[[], AbstractContextManager[None]] = transaction.atomic) -> Iterator[float]:
     """Give every post its cleaned text or the reason why it was dropped, and the corpus its report.
 
-    Yields the share that is done, now and then. What comes out depends on the posts in their order and on the rules
-    alone: not on how often this or the import was interrupted. `fenced` makes the transaction of each write
+    Yields the share that is done from time to time. The result depends only on the rules and on the posts in their
+    order, not on how often this or the import was interrupted. `fenced` opens the transaction of each write
     (JobHandle.fenced).
     """
     rules = corpus.cleaning_rules
@@ -66,7 +66,7 @@ def clean(corpus: Corpus, fenced: Callable[[], AbstractContextManager[None]] = t
             write_outcomes(changed)
         done += len(rows)
         yield _LOOK_SHARE + (1 - _LOOK_SHARE) * min(1.0, done / max(1, corpus.posts_found))
-    # Counted from the rows, whatever was counted while they came.
+    # The rows count, whatever the import counted.
     corpus.posts_found = done
     corpus.posts_kept, corpus.characters = tally.kept, tally.characters
     corpus.dropped = dict(sorted(tally.dropped.items()))
@@ -77,7 +77,7 @@ def clean(corpus: Corpus, fenced: Callable[[], AbstractContextManager[None]] = t
 
 
 def state_of(outcome: Cleaned, *, is_removed: bool) -> tuple[str, str]:
-    """What stands in the row as (cleaned, dropped). The text of what a person took out stays: it may come back."""
+    """Return (cleaned, dropped) for the row. A post that the person removed keeps its text, so it can be put back."""
     if outcome.dropped in (None, Drop.BANNED) and is_removed:
         return outcome.text, Drop.REMOVED.value
     if outcome.dropped is Drop.BANNED:

@@ -1,4 +1,4 @@
-"""What posts of X would cost, told before they are bought: only what a person has said Yes to is imported."""
+"""What posts of X would cost. A person sees and accepts the cost before anything is bought."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.core import signing
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.words import counted
@@ -21,26 +22,25 @@ from tweets.sources.x import KIND, look_up
 from tweets.sources.x.costs import SMALLEST_PAGE, estimated_cost
 from tweets.sources.x.settings import XSettings
 
-#: How long a Yes may take; then the account is looked up, and asked about, again.
+#: How long an estimate can be accepted. After that, the account is looked up again.
 SECONDS_TO_CONFIRM = 3600
 _SALT = "tweets.costs"
-_ANSWER_SECONDS = 10.0  # somebody waits in front of the page
+_ANSWER_SECONDS = 10.0  # somebody is waiting for the page
 _RETRY_DELAYS = (1.0,)
 
 
 class CannotLookUp(errors.CorpusError):
-    """X did not tell how many posts there are; the message says why."""
+    """X didn't say how many posts there are. The message says why."""
 
     code = "cannot_look_up"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """At most `bought` posts for about `cost` dollars, `look_up` dollars for the look-up of the account among them.
+    """At most `bought` posts for about `cost` dollars, including `look_up` dollars for looking up the account.
 
-    `posts` is how many the account has, None where that is not known. `cursor` is where an import goes on without
-    another look-up. `budget_left` of the operator's `monthly_posts` are left this month, or of the person's own where
-    that `is_personal`.
+    `posts` is how many the account has, None if unknown. An import from `cursor` needs no other lookup. `budget_left`
+    of the operator's `monthly_posts` are left this month; if it `is_personal`, of the person's own.
     """
 
     account: str
@@ -55,25 +55,28 @@ class Estimate:
 
     @property
     def is_cut_by_budget(self) -> bool:
-        """Whether more could be bought if the operator's budget of this month allowed it."""
+        """Whether more posts could be bought if this month's budget allowed it."""
         return self.bought == self.budget_left < min(KIND.max_posts, self.posts or KIND.max_posts)
 
     def __str__(self) -> str:
-        """Sentences for the terminal."""
-        unknown = f"X doesn’t say how many posts {self.account} has."
-        said = unknown if self.posts is None else f"{self.account} has {counted(self.posts, 'post')}."
-        said += f" Importing it buys {'' if self.posts else 'at most '}{counted(self.bought, 'post')}"
-        said += f" for about ${self.cost:.2f}"
-        said += f", the look-up of the account (${self.look_up:.2f}) included."
+        """Return the estimate in sentences for the terminal and the API."""
+        if self.posts is None:
+            said = f"X doesn’t say how many posts {self.account} has."
+        else:
+            said = f"{self.account} has {counted(self.posts, 'post')}."
+        said += (
+            f" The import buys {'' if self.posts else 'at most '}{counted(self.bought, 'post')} for about "
+            f"${self.cost:.2f}, including ${self.look_up:.2f} for looking up the account."
+        )
         if self.is_cut_by_budget:
-            said += f" More than these are not left of this month's {self.monthly_posts:,} (X_MONTHLY_POSTS)."
+            said += f" No more are left of this month’s {self.monthly_posts:,} (X_MONTHLY_POSTS)."
         return said
 
 
 def of_account(account: Account, *, owner: User | None = None) -> Estimate:
-    """The estimate for all posts of an account of X, which is looked up (and paid for) once; within `owner`'s limit.
+    """Look the account up (which costs money), and return the estimate for all its posts within `owner`'s limit.
 
-    Raises the CorpusError that says why nothing can be brought of it.
+    Raises the CorpusError that says why nothing can be imported from it.
     """
     corpus = Corpus(source=KIND.name, handle=account.handle, owner=owner)
     settings = replace(
@@ -84,12 +87,13 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
         found = look_up(account.handle, settings)
     except RateLimited as pause:
         raise CannotLookUp(
-            f"X asks for a pause until {pause.retry_at:%H:%M} UTC. Nothing was bought: bring {corpus.account} then."
+            _("X asks for a pause until %(time)s UTC. Nothing was bought. Import %(account)s after that.")
+            % {"time": f"{pause.retry_at:%H:%M}", "account": corpus.account}
         ) from pause
     except SourceError as error:
         raise CannotLookUp(str(error)) from error
     if found.posts == 0:
-        raise CannotLookUp(f"{corpus.account} has not posted anything. Try another account.")
+        raise CannotLookUp(_("%(account)s hasn’t posted anything. Try another account.") % {"account": corpus.account})
     bought = min(settings.max_posts, left) if found.reachable is None else found.reachable
     return Estimate(
         account=corpus.account,
@@ -105,7 +109,7 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
 
 
 def of_newer(corpus: Corpus) -> Estimate:
-    """The most that the newer posts of a corpus of X may cost. X tells how many there are only as they are bought."""
+    """Return what the newer posts of a corpus of X cost at most. X says how many there are only when it sells them."""
     services.require_newer(corpus)
     settings = offered.settings_for(corpus)
     left, monthly, is_personal = _budget(settings)
@@ -123,12 +127,12 @@ def of_newer(corpus: Corpus) -> Estimate:
 
 
 def signed(estimate: Estimate, owner: User) -> str:
-    """What the confirmation page sends back, so that the account is not looked up (and paid for) twice."""
+    """Return what the confirmation page sends back, so that the account isn't looked up (and paid for) twice."""
     return signing.dumps([str(owner.pk), estimate.account.lower(), estimate.cursor], salt=_SALT)
 
 
 def confirmed_cursor(value: str, *, owner: User, account: Account) -> str | None:
-    """The cursor of the estimate that `owner` said Yes to for this account, None where they have not, or long ago."""
+    """Return the cursor of the estimate that `owner` accepted for this account; None if they didn't, or long ago."""
     try:
         who, asked, cursor = signing.loads(value, salt=_SALT, max_age=SECONDS_TO_CONFIRM)
     except (signing.BadSignature, ValueError):
@@ -137,12 +141,12 @@ def confirmed_cursor(value: str, *, owner: User, account: Account) -> str | None
 
 
 def remember(estimate: Estimate, owner: User) -> None:
-    """For whom no page sends it back: a Yes of `owner` within the hour needs no other look-up."""
+    """Keep the estimate for an hour, so that `owner` can accept it by API without another lookup."""
     cache.set(_remembered(owner, estimate.account), estimate.cursor, timeout=SECONDS_TO_CONFIRM)
 
 
 def remembered_cursor(*, owner: User, account: Account) -> str:
-    """The cursor of the estimate that was remembered for them, "" where none is."""
+    """Return the cursor of the estimate that was kept for them, or "" without one."""
     return str(cache.get(_remembered(owner, f"@{account.handle}"), ""))
 
 
@@ -151,9 +155,9 @@ def _remembered(owner: User, account: str) -> str:
 
 
 def _budget(settings: SourceSettings) -> tuple[int, int, bool]:
-    """How many posts are left this month, of how many, and whether these are the person's.
+    """Return how many posts are left this month, out of how many, and whether that is the person's own limit.
 
-    CannotLookUp where they are too few for a single page.
+    Raises CannotLookUp if they are too few for a single page.
     """
     budget = settings.budget
     assert isinstance(budget, MonthlyBudget)

@@ -1,4 +1,4 @@
-"""What a corpus says of its posts, against the rows that are there: compared for the doctor, and put right."""
+"""Compare the numbers of a corpus with its rows, for the doctor, and repair them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tweets.models import AuditEntry, Corpus
 _ROWS = {
     "found_rows": Count("posts"),
     "kept_rows": Count("posts", filter=Q(posts__dropped="") & ~Q(posts__cleaned="")),
-    # Those that a cleaning has looked at have a text or a reason.
+    # After cleaning, a post has a text or a reason.
     "raw_rows": Count("posts", filter=Q(posts__dropped="", posts__cleaned="")),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A corpus whose numbers are not those of its rows; `what` says which, in a sentence without its end."""
+    """A corpus whose numbers differ from its rows. `what` names the differences, without a full stop."""
 
     corpus: Corpus
     what: str
@@ -31,19 +31,19 @@ class Difference:
 
 
 def differences() -> list[Difference]:
-    """Of the corpora that no job is working on."""
+    """Return the differences of all corpora that no job is using."""
     busy = Job.objects.filter(state__in=ACTIVE).exclude(subject_id=None).values("subject_id")
     corpora = Corpus.objects.exclude(pk__in=busy).select_related("owner").annotate(**_ROWS)
     return [found for corpus in corpora if (found := _compared(corpus))]
 
 
 def _compared(corpus: Corpus) -> Difference | None:
-    """The corpus has been asked for with `_ROWS`."""
+    """Compare a corpus that is annotated with `_ROWS`."""
     found, kept, raw = (int(getattr(corpus, name)) for name in _ROWS)
     what = []
     if found != corpus.posts_found:
-        what.append(f"{counted(corpus.posts_found, 'post')} found, but {found:,} are there")
-    # A corpus whose import failed has never been cleaned.
+        what.append(f"{counted(corpus.posts_found, 'post')} found, but there are {found:,}")
+    # A corpus whose import failed was never cleaned.
     needs_cleaning = corpus.is_ready and bool(raw or kept != corpus.posts_kept)
     if corpus.is_ready and kept != corpus.posts_kept:
         what.append(f"{counted(corpus.posts_kept, 'post')} kept, but {kept:,} are")
@@ -53,17 +53,17 @@ def _compared(corpus: Corpus) -> Difference | None:
 
 
 def put_right(corpus: Corpus) -> str:
-    """The number of posts is that of the rows, and a cleaning by the same rules is queued if the rest is wrong.
+    """Correct the number of posts, and queue a cleaning with the same rules if the other numbers are wrong.
 
-    Returns what was done, in words. CorpusBusy and CorpusGone as `idle.lock_unused`; LimitReached where the owner has
-    as many jobs as they may have.
+    Returns what was done, in words. Raises CorpusBusy and CorpusGone like `idle.lock_unused`, and LimitReached if the
+    owner can't have another job.
     """
     with transaction.atomic():
         idle.lock_unused(corpus)
         held = Corpus.objects.select_related("owner").annotate(**_ROWS).get(pk=corpus.pk)
         difference = _compared(held)
         if difference is None:
-            return "it is right by now"
+            return "already correct"
         Corpus.objects.filter(pk=held.pk).update(posts_found=getattr(held, "found_rows"))  # noqa: B009 - an annotation
         if not difference.needs_cleaning:
             return "counted again"
@@ -71,4 +71,4 @@ def put_right(corpus: Corpus) -> str:
         Corpus.objects.filter(pk=held.pk).update(state=Corpus.State.IMPORTING)
         audit.record_corpus(AuditEntry.Action.RECLEAN, held, by=None, rules=held.cleaning_rules.as_dict())
         services.submit_import(held)
-        return "counted again, and a cleaning by the same rules is queued"
+        return "counted again, and a cleaning with the same rules is queued"

@@ -1,4 +1,4 @@
-"""Corpora deleted, with all that is theirs; what went is told."""
+"""Delete corpora with everything that belongs to them, and count it."""
 
 from __future__ import annotations
 
@@ -7,42 +7,44 @@ from dataclasses import asdict, dataclass
 
 from django.db import transaction
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import audit, idle, uploads
+from tweets import amounts, audit, idle, uploads
 from tweets.errors import CorpusGone
 from tweets.models import AuditEntry, Corpus
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What a deletion took along."""
+    """What was deleted."""
 
     posts: int
     files: int
     jobs: int
 
     def __str__(self) -> str:
-        """ "1,200 posts, 1 file and 3 jobs"."""
-        posts, files, jobs = (
-            f"{number:,} {noun}{'' if number == 1 else 's'}"
-            for number, noun in ((self.posts, "post"), (self.files, "file"), (self.jobs, "job"))
-        )
-        return f"{posts}, {files} and {jobs}"
+        """Return "1,200 posts, 1 file and 3 jobs"."""
+        counts = {
+            "posts": amounts.posts(self.posts),
+            "files": amounts.files(self.files),
+            "jobs": amounts.jobs(self.jobs),
+        }
+        return _("%(posts)s, %(files)s and %(jobs)s") % counts
 
 
 def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
-    """The corpus is gone with its posts, files and jobs. Models that learned from it stay."""
+    """Delete the corpus with its posts, files and jobs. Models that learned from it stay."""
     files = _count_files(corpus)
     with transaction.atomic():
         of_it = Job.objects.filter(subject_id=corpus.pk)
-        # Jobs before the corpus, as by a runner that writes posts.
+        # Lock jobs before the corpus, like a runner that writes posts.
         number_of_jobs = jobs.delete_jobs(of_it)
         with suppress(CorpusGone):
             idle.lock(corpus)
-        # What was queued until then; nothing can be from now on.
+        # Jobs queued until then. From now on nothing can be queued.
         number_of_jobs += jobs.delete_jobs(of_it)
         posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
@@ -55,7 +57,7 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
 def delete_failed(corpus: Corpus, *, by: User | None) -> None:
     """Delete the corpus to make room for other posts, unless its import has been tried again or it is gone."""
     with transaction.atomic():
-        # Whoever tries the import again locks its job first.
+        # Trying the import again locks its job first.
         list(Job.objects.select_for_update().filter(subject_id=corpus.pk))
         now = Corpus.objects.filter(pk=corpus.pk).first()
         if now is not None and now.can_be_replaced:
@@ -68,7 +70,7 @@ def _count_files(corpus: Corpus) -> int:
 
 
 def delete_corpora_of(user: User) -> dict[str, int]:
-    """The person's corpora are gone with all that is theirs; how many of what."""
+    """Delete the person's corpora with everything that belongs to them, and return how many of each."""
     all_gone = [delete_corpus(corpus, by=None) for corpus in Corpus.objects.filter(owner=user)]
     return {
         "corpus": len(all_gone),
@@ -79,7 +81,7 @@ def delete_corpora_of(user: User) -> dict[str, int]:
 
 
 def count_corpora_of(user: User) -> dict[str, int]:
-    """What delete_corpora_of would take, but for the jobs, which are counted with the others of the person."""
+    """Return what delete_corpora_of would delete, except the jobs, which are counted with the person's other jobs."""
     corpora = Corpus.objects.filter(owner=user)
     return {
         "corpus": corpora.count(),

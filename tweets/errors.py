@@ -1,10 +1,10 @@
-"""What can be wrong with what a person asks of corpora, each a sentence for them."""
+"""Why something can't be done with corpora. Each message is a sentence for the person."""
 
 from __future__ import annotations
 
 
 class CorpusError(Exception):
-    """A sentence for the person; `code` for programs."""
+    """The message is a sentence for the person, `code` is for programs."""
 
     code = "corpus_error"
 
@@ -30,7 +30,7 @@ class BadName(CorpusError):
 
 
 class AccountNeeded(CorpusError):
-    """Posts of a public figure whose account nobody has named."""
+    """The posts are a public figure's, and nobody has named the account."""
 
     code = "account_needed"
 

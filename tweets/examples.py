@@ -1,4 +1,4 @@
-"""What rules of cleaning do, shown on real posts: those that are in force, and others before they are."""
+"""What cleaning rules do, shown on real posts: the current rules, and others before they are applied."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tweets.cleaning import Cleaner, CleaningRules, Survey
 from tweets.models import Corpus
 from tweets.sources import base
 
-#: So many posts are cleaned while a person waits; it takes well under a second.
+#: A trial cleans this many posts, which takes well under a second.
 TRIED = 3_000
 SHOWN = 8
 
@@ -23,7 +23,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one rule did: `kind` is a Change or a Drop, by how many posts, with a few of them."""
+    """What one rule did: `kind` is a Change or a Drop, `number` says to how many posts, with a few examples."""
 
     kind: str
     number: int
@@ -32,7 +32,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A post that other rules would treat otherwise: its text, or the reason why it is dropped, now and then."""
+    """A post that other rules would treat differently: its text, or why it is dropped, now and with those rules."""
 
     text: str
     now: str
@@ -51,12 +51,12 @@ class Trial:
 
 
 def drops(corpus: Corpus) -> list[Effect]:
-    """Why posts were dropped when the corpus was last cleaned, the most frequent reason first."""
+    """Return why the last cleaning dropped posts, the most frequent reason first."""
     return _effects(corpus, corpus.dropped)
 
 
 def changes(corpus: Corpus) -> list[Effect]:
-    """What was done to the texts of kept posts when the corpus was last cleaned."""
+    """Return what the last cleaning did to the texts of kept posts."""
     return _effects(corpus, corpus.report.get("changes", {}))
 
 
@@ -75,7 +75,7 @@ def _texts(corpus: Corpus, numbers: list[int]) -> list[tuple[int, str, str]]:
 
 
 def trial(corpus: Corpus, rules: CleaningRules) -> Trial:
-    """What the rules would make of the first posts of the corpus. Nothing is changed."""
+    """Return what the rules would do with the first posts of the corpus. Nothing changes."""
     posts = list(corpus.posts.order_by("pk")[:TRIED])
     survey = Survey(rules, len(posts))
     survey.look([post.text for post in posts])
@@ -105,7 +105,7 @@ def trial(corpus: Corpus, rules: CleaningRules) -> Trial:
 
 
 def _mixed(found: list[Difference]) -> list[Difference]:
-    """A few of them, of each sort about as many."""
+    """Return a few of the differences, about equally many of each sort."""
     sorts: dict[tuple[str, str], list[Difference]] = {}
     for difference in found:
         sorts.setdefault((difference.now_dropped, difference.then_dropped), []).append(difference)

@@ -1,4 +1,4 @@
-"""A corpus as a file: every post as it was found, with what cleaning made of it."""
+"""A corpus as a file: every original post, with the result of its cleaning."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _COLUMNS = ("pk", "key", "text", "posted_at", "is_repost", "is_reply", "is_quote
 
 
 def file_name(corpus: Corpus) -> str:
+    """Return the name of the exported file."""
     return f"{slugify(corpus.name) or 'posts'}.jsonl"
 
 
 def begin(corpus: Corpus, *, by: User) -> AsyncIterator[bytes]:
-    """The log knows of it; the lines come as they are asked for, so that no corpus has to fit into the memory."""
+    """Log the export and return its lines. They are read on demand, so a large corpus needs no more memory."""
     audit.record_corpus(AuditEntry.Action.EXPORT, corpus, by=by, posts=corpus.posts_found)
     return _stream(corpus)
 
@@ -39,7 +40,7 @@ def _following(pieces: Iterator[bytes]) -> bytes | None:
 
 
 def pieces_of(corpus: Corpus) -> Iterator[bytes]:
-    """Lines of JSON, many at a time, in the order of the source."""
+    """Yield lines of JSON, many at a time, in the order of the source."""
     last = 0
     while rows := list(corpus.posts.filter(pk__gt=last).order_by("pk").values_list(*_COLUMNS)[:CHUNK]):
         yield "".join(_line(row) for row in rows).encode()

@@ -1,7 +1,7 @@
-"""A corpus is changed by one job or person at a time, and nobody learns from posts that are being changed.
+"""Only one job or person changes a corpus at a time, and nothing learns from posts that are being changed.
 
-Whoever changes the posts, or queues a job that counts on them, locks the corpus first and then looks at it. Locks are
-taken in the order job, corpus, person, as by a runner that writes posts: nobody waits in a circle.
+Code that changes the posts, or queues a job that relies on them, locks the corpus first and then checks it. Locks are
+taken in the order job, corpus, person, like in a runner that writes posts, so there is no deadlock.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import ComeBackLater, JobFailed
@@ -21,92 +22,93 @@ from tweets.errors import CorpusBusy, CorpusGone
 from tweets.models import Corpus
 
 IMPORT: Final = "import"
-#: When a job looks again whose posts are being imported or cleaned.
+#: After this pause, a job checks again whether its posts have been imported and cleaned.
 PAUSE: Final = timedelta(seconds=5)
 
 
 def lock(corpus: Corpus) -> Corpus:
-    """Return the corpus as it is now, for nobody else to change or begin with until the transaction ends.
+    """Lock the corpus until the transaction ends, and return it as it is now.
 
-    Rows that point to it can still be made. SQLite needs no lock: its transactions are IMMEDIATE, one after another.
-    Raises CorpusGone.
+    Rows that point to it can still be created. SQLite needs no lock: its transactions are IMMEDIATE, so they run one
+    after the other. Raises CorpusGone.
     """
-    assert connection.in_atomic_block, "a lock holds until the end of a transaction, and there is none"
+    assert connection.in_atomic_block, "a lock lasts until the end of a transaction, and there is none"
     held = Corpus.objects.select_for_update(no_key=True).filter(pk=corpus.pk).first()
     if held is None:
-        raise CorpusGone("These posts have been deleted.")
+        raise CorpusGone(_("These posts have been deleted."))
     return held
 
 
 def lock_idle(corpus: Corpus) -> Corpus:
-    """Return the corpus, locked, whose posts may be changed now. Raises CorpusBusy and CorpusGone."""
+    """Lock and return the corpus if its posts may be changed now. Raises CorpusBusy and CorpusGone."""
     held = lock(corpus)
     require_idle(held)
     return held
 
 
 def lock_unused(corpus: Corpus) -> Corpus:
-    """Return the corpus, locked, with which no job works; its import may be unfinished. Raises as `lock_idle`."""
+    """Lock and return the corpus if no job uses it, even if its import is unfinished. Raises like `lock_idle`."""
     held = lock(corpus)
     _require_unused(held)
     return held
 
 
 def lock_ready(corpus: Corpus) -> Corpus:
-    """Return the corpus, locked, whose posts may be learned from now. Raises CorpusBusy and CorpusGone."""
+    """Lock and return the corpus if a bot can learn from its posts now. Raises CorpusBusy and CorpusGone."""
     held = lock(corpus)
     require_ready(held)
     return held
 
 
 def require_idle(corpus: Corpus) -> None:
-    """Return where the posts may be changed; raise CorpusBusy while a job imports them or learns from them."""
+    """Return if the posts may be changed; raise CorpusBusy while a job imports them or learns from them."""
     if not corpus.is_complete:
-        raise CorpusBusy("These posts have not been imported yet. Wait for the import, or try it again.")
+        raise CorpusBusy(_("These posts haven’t been imported completely. Wait for the import, or try it again."))
     _require_unused(corpus)
 
 
 def _require_unused(corpus: Corpus) -> None:
     if busy_jobs(corpus).exists():
-        raise CorpusBusy("A job is using these posts. Wait until it ends, or cancel it first.")
+        raise CorpusBusy(_("A job is using these posts. Wait until it ends, or cancel it."))
 
 
 def require_ready(corpus: Corpus) -> None:
-    """Return when the posts are there and cleaned; raise CorpusBusy before."""
+    """Return if the posts have been imported and cleaned; raise CorpusBusy if not."""
     if corpus.state == Corpus.State.FAILED:
-        raise CorpusBusy("The import of these posts did not finish. Open it and try again.")
+        raise CorpusBusy(_("The import of these posts didn’t finish. Open the import and try again."))
     if not corpus.is_ready:
-        raise CorpusBusy("These posts are being imported or cleaned. Wait until that ends.")
+        raise CorpusBusy(_("These posts are being imported or cleaned. Wait until that ends."))
 
 
 def busy_jobs(corpus: Corpus) -> QuerySet[Job]:
-    """The jobs that have not ended and count on the corpus staying as it is."""
+    """Return the unfinished jobs that rely on the corpus."""
     return jobs.active_jobs(Job.objects.filter(subject_id=corpus.pk))
 
 
 def lock_when_ready(corpus: Corpus) -> Corpus:
-    """As `wait_until_ready`, and the corpus stays as it is until the transaction ends."""
+    """Do the same as `wait_until_ready`, and lock the corpus until the transaction ends."""
     with suppress(CorpusGone):
         lock(corpus)
     return wait_until_ready(corpus)
 
 
 def wait_until_ready(corpus: Corpus) -> Corpus:
-    """Return the corpus as it is now when a runner may read its posts.
+    """Return the corpus as it is now if a runner may read its posts.
 
-    Raise ComeBackLater while they are imported or cleaned, and JobFailed where that has failed or they are gone.
+    Raises ComeBackLater while they are imported or cleaned, and JobFailed if that has failed or they are deleted.
     """
-    # Asked first: an import that ends in between leaves the corpus ready, or failed.
+    # This comes first: an import that ends in between leaves the corpus ready or failed.
     is_importing = busy_jobs(corpus).filter(kind=IMPORT).exists()
     now = Corpus.objects.select_related("owner").filter(pk=corpus.pk).first()
     if now is None:
-        raise JobFailed("corpus_deleted", "The posts of this job have been deleted.")
+        raise JobFailed("corpus_deleted", _("The posts of this job have been deleted."))
     if now.is_ready:
         return now
     if is_importing:
-        raise ComeBackLater(timezone.now() + PAUSE, f"The posts of {now.name} are being cleaned. This job waits.")
+        waits = _("The posts of %(name)s are being cleaned. This job waits.") % {"name": now.name}
+        raise ComeBackLater(timezone.now() + PAUSE, waits)
     raise JobFailed(
         "corpus_not_ready",
-        f"The posts of {now.name} are not ready: their import or cleaning did not finish. Try that again first, then "
-        "this.",
+        _("The posts of %(name)s aren’t ready: their import or cleaning didn’t finish. Try that again first.")
+        % {"name": now.name},
     )

@@ -1,7 +1,7 @@
-"""Accounts that are read live: whoever asks within a minute shares one read, so that no server is hammered through us.
+"""Accounts that are read live. Requests within a minute share one read, so no server gets too many from us.
 
-What is kept is public: texts of posts, or why there are none. It lies in the cache that all web processes share, or in
-this process's own while the broker can't be reached.
+Only public things are kept: texts of posts, or why there are none. They are in the cache that all web processes share,
+or in this process's own while the broker can't be reached.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from typing import Any, Final
 
 from django.core.cache import cache
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tweets.sources import base
 from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
 from tweets.sources.kinds import Account
 from tweets.sources.registry import network_of
 
-#: For how long a read is shared.
+#: How long requests share a read.
 FRESH_SECONDS: Final = 60
-#: What was bought of X is not bought again for so long.
+#: Posts that cost money are shared for longer.
 BOUGHT_SECONDS: Final = 15 * 60
-#: For how long an error is, by its class. Others, such as a budget that is spent, are of one person or of the operator.
+#: How long requests share an error, by its class. Other errors, such as a spent budget, concern one person or the
+#: operator.
 ERROR_SECONDS: Final[dict[type[SourceError], int]] = {
     base.UnknownHandle: 60,
     base.SuspendedHandle: 60,
@@ -35,19 +37,19 @@ ERROR_SECONDS: Final[dict[type[SourceError], int]] = {
     base.BadAnswer: 15,
     base.SourceUnavailable: 15,
 }
-#: A server that asks for a longer pause is asked again after this one.
+#: If a server asks for a longer pause, it is read again after this one.
 LONGEST_PAUSE: Final = 3600
-#: For how long one waits for another's read, and how long the claim of a reader who died stands in the way.
+#: How long a request waits for another one's read, and how long the claim of a process that died blocks others.
 WAIT_SECONDS: Final = 25.0
 CLAIM_SECONDS: Final = 60
 _LOOK: Final = 0.05
 
 
 def shared(account: Account, most: int, read: Callable[[], list[str]]) -> list[str]:
-    """Return what `read` gave a moment ago to whoever asked for as many posts of this account, or what it gives now.
+    """Return what `read` returned a moment ago for this account and number of posts, else what it returns now.
 
-    Of several at once one reads and the others wait for it. Raises the SourceError of the read. While the server wants
-    to be left alone, that is RateLimited, for every account on it.
+    Of several requests at once, one reads and the others wait for it. Raises the SourceError of the read. If the server
+    has asked for a pause, that is RateLimited for every account on it.
     """
     key = _key(account, most)
     deadline = time.monotonic() + WAIT_SECONDS
@@ -59,10 +61,10 @@ def shared(account: Account, most: int, read: Callable[[], list[str]]) -> list[s
         if cache.add(f"{key}:claim", me, CLAIM_SECONDS):
             break
         if time.monotonic() > deadline:
-            raise SourceUnavailable("This account is being read just now, and that takes long. Ask again in a minute.")
+            raise SourceUnavailable(_("Reading this account takes long. Ask again in a minute."))
         time.sleep(_LOOK)
     try:
-        # Whoever had the claim may have finished since the first look.
+        # Another request may have finished since the first look.
         if (kept := cache.get(key)) is not None:
             return _given(kept)
         return _read(key, account, read)
@@ -86,7 +88,7 @@ def _read(key: str, account: Account, read: Callable[[], list[str]]) -> list[str
 
 
 def pause(account: Account, error: RateLimited) -> None:
-    """Nobody asks the account's server before the time that it named."""
+    """Let nobody read from the account's server before the time that it named."""
     seconds = min(LONGEST_PAUSE, (error.retry_at - timezone.now()).total_seconds())
     if seconds > 0:
         kept = {"message": error.message, "retry_at": error.retry_at.isoformat()}
@@ -94,7 +96,7 @@ def pause(account: Account, error: RateLimited) -> None:
 
 
 def require_no_pause(account: Account) -> None:
-    """Return if the account's server may be asked; RateLimited if not."""
+    """Return if the account's server may be read; raise RateLimited if not."""
     if (kept := cache.get(_pause_key(account))) is not None:
         raise RateLimited(kept["message"], datetime.fromisoformat(kept["retry_at"]))
 
@@ -107,7 +109,7 @@ def _given(kept: dict[str, Any]) -> list[str]:
 
 
 def _key(account: Account, most: int) -> str:
-    # Digested: a handle is as long and has such signs as somebody likes.
+    # A digest, because handles can be long and contain any characters.
     named = f"{account.network} {account.handle.lower()} {most}"
     return f"live:{hashlib.sha256(named.encode()).hexdigest()}"
 

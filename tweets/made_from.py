@@ -1,4 +1,4 @@
-"""What was made of corpora. Apps above register how to count and delete theirs, so that tweets knows no models."""
+"""What was made from corpora. Apps above register how to count and delete theirs, so that tweets knows no models."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-#: What it is called in the plural ("bots") -> how many.
+#: Plural noun ("bots") -> how many.
 Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Both are given the ids of corpora and tell what there is, or was: also what was made of what was made."""
+    """Both functions get the ids of corpora and count what was made from them, directly or indirectly."""
 
     count: Callable[[Sequence[uuid.UUID]], Counts]
     delete: Callable[[Sequence[uuid.UUID]], Counts]
@@ -23,16 +23,17 @@ _makers: list[Maker] = []
 
 
 def register(maker: Maker) -> None:
-    """For AppConfig.ready."""
+    """Register a maker. For AppConfig.ready."""
     _makers.append(maker)
 
 
 def count(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
+    """Return how much was made from the corpora."""
     return _together([maker.count(corpora) for maker in _makers])
 
 
 def delete(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
-    """All that was made of the corpora is gone, rows and files."""
+    """Delete everything that was made from the corpora, rows and files, and return how much."""
     return _together([maker.delete(corpora) for maker in reversed(_makers)])
 
 

@@ -1,4 +1,4 @@
-"""Imports and posts, for /metrics: from the rows, by source."""
+"""Imports and posts by source, for /metrics."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from tweets.services import IMPORT
 
 
 def collect() -> Iterator[Metric]:
-    imports = GaugeMetricFamily(
-        "botfactory_imports", "Imports that there are, by how far they came.", labels=["source", "result"]
-    )
+    """Yield the metrics, counted from the rows."""
+    imports = GaugeMetricFamily("botfactory_imports", "Imports, by source and state.", labels=["source", "result"])
     source = Corpus.objects.filter(pk=OuterRef("subject_id")).values("source")
     jobs = Job.objects.filter(kind=IMPORT).order_by().annotate(source=Subquery(source)).values_list("source", "state")
     for name, state, count in jobs.annotate(count=Count("pk")):
-        # The corpus of an import may have been deleted since.
+        # The corpus of an import may have been deleted.
         imports.add_metric([name or "deleted", state], count)
     posts = GaugeMetricFamily(
         "botfactory_posts",
-        "Posts that there are: kept, or dropped by a rule.",
+        "Posts, by source: kept, or dropped by a rule.",
         labels=["source", "result"],
     )
     totals = Corpus.objects.order_by().values_list("source").annotate(found=Sum("posts_found"), kept=Sum("posts_kept"))

@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from tweets.cleaning import CleaningRules
 from tweets.sources.kinds import FileKind
@@ -12,43 +13,43 @@ from tweets.sources.registry import SOURCES, is_network, kind_of, networks
 
 #: The source of a corpus that is made from others.
 BLEND = "blend"
-#: How the form calls all uploaded files, whatever source they are.
+#: The form's name for all uploaded files, whichever source they are.
 UPLOAD = "file"
 
 
 class Corpus(models.Model):
-    """The posts of one voice: everything that was found, with what cleaning made of it."""
+    """The posts of one voice: everything that was found, with the result of cleaning."""
 
     class State(models.TextChoices):
-        IMPORTING = "importing"
-        READY = "ready"
-        FAILED = "failed"
+        IMPORTING = "importing", _("Importing")
+        READY = "ready", _("Ready")
+        FAILED = "failed", _("Failed")
 
     class Basis(models.TextChoices):
-        """What gives its owner the right to bring these posts."""
+        """What gives its owner the right to import these posts."""
 
-        OWN = "own", "My own account"
-        PERMISSION = "permission", "Somebody who gave me permission"
-        PUBLIC = "public", "A public figure, as a parody"
+        OWN = "own", _("My own account")
+        PERMISSION = "permission", _("Somebody who gave me permission")
+        PUBLIC = "public", _("A public figure, as a parody")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="corpora")
     name = models.CharField(max_length=80)
     state = models.CharField(max_length=16, choices=State.choices, default=State.IMPORTING)
     source = models.CharField(max_length=16)
-    # Blank for what was brought before it was asked.
+    # Blank for corpora from before this was asked.
     basis = models.CharField(max_length=16, choices=Basis.choices, blank=True)
     # Without @ in front: "name", "name.bsky.social" or a DID, "name@server".
     handle = models.CharField(max_length=320, blank=True)
-    # The network of that handle. Blank where there is none.
+    # The network of that handle. Blank without one.
     network = models.CharField(max_length=16, blank=True)
     file_name = models.CharField(max_length=200, blank=True)
-    # Of a blend: the corpora that its posts come from (id, name, source, handle), with weight and number of posts.
+    # For a blend: the corpora that its posts come from (id, name, source, handle), with weight and number of posts.
     parts = models.JSONField(default=list, blank=True, editable=False)
-    # Where the next page starts; what is before it is in the rows already.
+    # Where the next page starts. Earlier posts are already in the rows.
     cursor = models.TextField(blank=True)
     is_complete = models.BooleanField(default=False)
-    # As CleaningRules has them; what is not in it is at its default.
+    # The values of CleaningRules. Missing ones have their default.
     rules = models.JSONField(default=dict, blank=True)
     posts_found = models.PositiveIntegerField(default=0)
     posts_kept = models.PositiveIntegerField(default=0)
@@ -56,13 +57,14 @@ class Corpus(models.Model):
     dropped = models.JSONField(default=dict, blank=True)
     # What the posts are like, as tweets.report counted them when they were last cleaned.
     report = models.JSONField(default=dict, blank=True, editable=False)
-    # The upload while it is kept, then the posts: what counts against its owner's limit.
+    # What counts towards its owner's limit: the upload while it is kept, then the posts.
     stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
-        verbose_name_plural = "corpora"
+        verbose_name = _("corpus")
+        verbose_name_plural = _("corpora")
 
     def __str__(self) -> str:
         return self.name
@@ -74,7 +76,7 @@ class Corpus(models.Model):
 
     @property
     def account(self) -> str:
-        """The handle as people write it, "" where nobody has said whose posts these are."""
+        """The handle as people write it, or "" if nobody has said whose posts these are."""
         return self.handle if self.handle.startswith("did:") or not self.handle else f"@{self.handle}"
 
     @property
@@ -92,7 +94,7 @@ class Corpus(models.Model):
 
     @property
     def can_be_replaced(self) -> bool:
-        """Whether its import ended before all posts were here: other posts may be brought in its place."""
+        """Whether its import ended before all posts were here, so that other posts may replace it."""
         return self.state == self.State.FAILED and not self.is_complete and bool(self.way)
 
     @property
@@ -101,7 +103,7 @@ class Corpus(models.Model):
 
     @property
     def cleaning_rules(self) -> CleaningRules:
-        """The rules of the last cleaning, or of the first that is to come."""
+        """The rules of the last cleaning, or of the first if there was none yet."""
         return CleaningRules.from_dict(self.rules)
 
     @cleaning_rules.setter
@@ -126,9 +128,9 @@ class Corpus(models.Model):
 
 
 class Post(models.Model):
-    """One post as its source had it, and as it is learned from: `cleaned`, unless `dropped` says why not.
+    """One post as its source had it, and as bots learn it: `cleaned`, unless `dropped` says why it is left out.
 
-    `cleaned` is kept also of what was removed or holds a banned word: that can be taken back.
+    Removed posts and those with a banned word also have `cleaned`, so that they can be put back.
     """
 
     corpus = models.ForeignKey(Corpus, on_delete=models.CASCADE, related_name="posts")
@@ -139,7 +141,7 @@ class Post(models.Model):
     is_reply = models.BooleanField(default=False)
     is_quote = models.BooleanField(default=False)
     has_warning = models.BooleanField(default=False)
-    # By its owner, whatever the rules say.
+    # Removed by its owner, whatever the rules say.
     is_removed = models.BooleanField(default=False)
     cleaned = models.TextField(blank=True)
     dropped = models.CharField(max_length=16, blank=True)
@@ -154,28 +156,29 @@ class Post(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Something that was done with posts or a bot of them: who did it, when, and to what. The names outlive that."""
+    """Something that was done with posts, or with a bot: who did it, when, and to what. The names outlive it."""
 
     class Action(models.TextChoices):
-        IMPORT = "import"
-        RECLEAN = "reclean", "Clean again"
-        EXPORT = "export"
-        DELETE = "delete"
-        OPT_OUT = "opt_out", "Opt-out"
-        SHARE = "share", "Share a bot"
+        IMPORT = "import", _("Import")
+        RECLEAN = "reclean", _("Clean again")
+        EXPORT = "export", _("Export")
+        DELETE = "delete", _("Delete")
+        OPT_OUT = "opt_out", _("Opt-out")
+        SHARE = "share", _("Share a bot")
 
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
     action = models.CharField(max_length=16, choices=Action.choices)
     who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    # Blank where it was done on its own, as when the account was deleted that the posts belonged to.
-    who_name = models.CharField(max_length=150, blank=True, verbose_name="who")
+    # Blank if no person did it, for example when the account of the owner was deleted.
+    who_name = models.CharField(max_length=150, blank=True, verbose_name=_("who"))
     about = models.CharField(max_length=420)
     subject_id = models.UUIDField(null=True)
     details = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-at", "-pk"]
-        verbose_name_plural = "audit log"
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.about}"
@@ -199,7 +202,8 @@ class OptOut(models.Model):
     class Meta:
         ordering = ["handle"]
         constraints = [models.UniqueConstraint(fields=["network", "handle"], name="opt_out_once")]
-        verbose_name = "opt-out"
+        verbose_name = _("opt-out")
+        verbose_name_plural = _("opt-outs")
 
     def __str__(self) -> str:
         return self.account

@@ -1,4 +1,4 @@
-"""Handles that no bot may be made of: put on the operator's list, and what there is of them deleted."""
+"""Handles that nobody may make a bot of: the operator's list, and the deletion of everything connected to them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import audit, deletion, made_from
+from tweets import amounts, audit, deletion, made_from
 from tweets.models import BLEND, AuditEntry, Corpus, OptOut
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What goes, or went, with an opt-out; `made` counts what was made of the corpora, by its name in the plural."""
+    """What an opt-out deletes, or has deleted. `made` counts what was made from the corpora, by its plural noun."""
 
     corpora: int
     posts: int
     made: dict[str, int]
 
     def __str__(self) -> str:
-        counts = {"corpora": self.corpora, "posts": self.posts, **self.made}
-        return ", ".join(f"{name}: {number:,}" for name, number in counts.items())
+        counts = {_("corpora"): self.corpora, _("posts"): self.posts, **self.made}
+        return ", ".join(f"{name}: {amounts.grouped(number)}" for name, number in counts.items())
 
 
 def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
-    """Everybody's corpora of the account, and the blends that have posts of it."""
+    """Return all people's corpora of the account, and the blends that contain posts of it."""
     blends = [
         number
         for number, parts in Corpus.objects.filter(source=BLEND).values_list("pk", "parts")
@@ -39,12 +40,12 @@ def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
 
 
 def _network_of(part: dict[str, Any]) -> str:
-    # Parts of earlier versions came from their network, or nobody knows whose they are.
+    # Parts from earlier versions came from their network, or nobody knows whose they are.
     return str(part.get("network") or part["source"])
 
 
 def losses(network: str, handle: str) -> Losses:
-    """What an opt-out of this handle would delete."""
+    """Return what an opt-out of this handle would delete."""
     corpora = corpora_of(network, handle)
     numbers = list(corpora.values_list("pk", flat=True))
     posts = corpora.aggregate(posts=Sum("posts_found"))["posts"] or 0
@@ -52,16 +53,16 @@ def losses(network: str, handle: str) -> Losses:
 
 
 def add(*, network: str, handle: str, note: str = "", by: User) -> Losses:
-    """The handle is on the list, and what was here of it is gone: corpora, what was made of them, jobs, files."""
+    """Put the handle on the list, and delete its corpora, what was made from them, their jobs and files."""
     entry = OptOut.objects.create(network=network, handle=handle.lower(), note=note, by=by)
     return enforce(entry, by=by)
 
 
 def enforce(entry: OptOut, *, by: User) -> Losses:
-    """Nothing is left here of the handle. May be done again where it was interrupted."""
+    """Delete everything connected to the handle. If this is interrupted, it can be repeated."""
     corpora = list(corpora_of(entry.network, entry.handle))
     numbers = [corpus.pk for corpus in corpora]
-    # First the jobs: a training that still runs must not leave a model behind.
+    # Jobs first: a running training must not leave a model behind.
     jobs.delete_jobs(Job.objects.filter(subject_id__in=numbers))
     made = made_from.delete(numbers)
     posts = sum(deletion.delete_corpus(corpus, by=by).posts for corpus in corpora)
@@ -79,7 +80,7 @@ def enforce(entry: OptOut, *, by: User) -> Losses:
 
 
 def take_off(entry: OptOut, *, by: User) -> None:
-    """The handle may be brought again; what was deleted stays deleted."""
+    """Take the handle off the list. What was deleted stays deleted."""
     audit.record(
         AuditEntry.Action.OPT_OUT, by=by, about=f"{entry.account} ({entry.get_network_display()})", taken_off=True
     )

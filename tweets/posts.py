@@ -1,4 +1,4 @@
-"""The posts of a corpus one by one: found, taken out by hand, put back."""
+"""The posts of a corpus one by one: find them, remove them by hand, put them back."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tweets.models import Corpus, Post
 from tweets.report import shifted
 
 Show = Literal["kept", "dropped", "removed", "all"]
-#: A post that is left out for one of these has its cleaned text, and may be put in without cleaning again.
+#: Posts left out for one of these reasons keep their cleaned text, so no cleaning is needed to put them back.
 _BY_HAND = ("", Drop.BANNED.value)
 
 
 def find(corpus: Corpus, *, words: str = "", show: Show = "kept") -> QuerySet[Post]:
-    """The posts that hold these words, as their source had them, in any case; in the order of the source."""
+    """Return the posts whose original text contains these words, in any case, in the order of their source."""
     posts = corpus.posts.order_by("pk")
     if show == "kept":
         posts = posts.filter(dropped="")
@@ -35,7 +35,7 @@ def find(corpus: Corpus, *, words: str = "", show: Show = "kept") -> QuerySet[Po
 
 
 def take_out(corpus: Corpus, posts: QuerySet[Post]) -> int:
-    """Those of the posts that are kept are left out from now on, under any rules. How many; nothing is lost."""
+    """Remove the kept ones among these posts, whatever the rules say, and return how many. Their text stays."""
     with transaction.atomic():
         corpus = idle.lock_idle(corpus)
         found = list(posts.filter(dropped__in=_BY_HAND).values_list("pk", "posted_at", "cleaned", "dropped"))
@@ -47,7 +47,7 @@ def take_out(corpus: Corpus, posts: QuerySet[Post]) -> int:
 
 
 def put_back(corpus: Corpus, posts: QuerySet[Post]) -> int:
-    """Those of the posts that were taken out are in again, but for those with a banned word. How many are in."""
+    """Put the removed ones among these posts back, except those with a banned word, and return how many."""
     with transaction.atomic():
         corpus = idle.lock_idle(corpus)
         is_banned = word_finder(corpus.cleaning_rules.banned_words)

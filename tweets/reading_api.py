@@ -1,4 +1,4 @@
-"""What is in a corpus: its report, and its posts one by one."""
+"""The content of a corpus: its report, and its posts one by one."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class LanguageOut(Output):
 
 
 class ReportOut(Output):
-    """What came of a corpus, and whether it is enough to learn from."""
+    """What a corpus contains, and whether that is enough to learn from."""
 
-    verdict: Literal["enough", "few", "too_few"] = Field(description="Of too few no model can be trained.")
+    verdict: Literal["enough", "few", "too_few"] = Field(description="With too_few posts, no model can be trained.")
     advice: str = Field(description="The verdict as a sentence.")
     posts_found: int
     posts_kept: int
     characters: int
     dropped: dict[str, int]
-    sample: list[str] = Field(description="Kept posts, cleaned, spread evenly.")
-    months: list[CountOut] = Field(description="Kept posts by month; by year where there are more than ten.")
+    sample: list[str] = Field(description="Some kept posts, cleaned, spread evenly over the corpus.")
+    months: list[CountOut] = Field(description="Kept posts by month, or by year if there are more than ten years.")
     undated: int = Field(description="Kept posts without a date.")
-    lengths: list[CountOut] = Field(description="Kept posts by their number of characters.")
+    lengths: list[CountOut] = Field(description="Kept posts by number of characters.")
     words: list[UseOut]
     hashtags: list[UseOut]
     languages: list[LanguageOut]
@@ -73,17 +73,17 @@ class ReportOut(Output):
 
 
 class PostOut(Output):
-    """A post as its source had it, and what cleaning made of it."""
+    """An original post, and the result of its cleaning."""
 
-    id: str = Field(description="Its id at the source, or its place in the file.")
+    id: str = Field(description="The id at the source, or the place in the file.")
     text: str
     created_at: datetime | None
     is_repost: bool
     is_reply: bool
     is_quote: bool
     has_warning: bool
-    cleaned: str | None = Field(description="What is learned from; null where the post is left out.")
-    dropped: str | None = Field(description="Why it is left out.")
+    cleaned: str | None = Field(description="The text that bots learn from; null if the post is left out.")
+    dropped: str | None = Field(description="Why the post is left out; null if it is kept.")
 
     model_config = examples(
         {
@@ -101,20 +101,20 @@ class PostOut(Output):
 
 
 class PostsQuery(Input):
-    after: Text | None = Field(None, max_length=64, description="The id of the last one of the page before.")
-    limit: int = Field(DEFAULT, ge=1, le=MAX, description="How many at most.")
-    q: Text = Field("", max_length=200, description="Only posts that hold these words, in any case.")
-    show: posts.Show = Field("kept", description="kept; dropped by cleaning; removed by hand; or all.")
+    after: Text | None = Field(None, max_length=64, description="The id of the last post of the previous page.")
+    limit: int = Field(DEFAULT, ge=1, le=MAX, description="The maximum number of posts.")
+    q: Text = Field("", max_length=200, description="Only posts that contain these words, in any case.")
+    show: posts.Show = Field("kept", description="Which posts: kept, dropped by cleaning, removed by hand, or all.")
 
 
 @router.get(
     "/{uuid:corpus_id}/report",
     response=ReportOut,
-    summary="What came of a corpus",
+    summary="Get the report of a corpus",
     openapi_extra={"responses": {409: {}}},
 )
 def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
-    """What its posts are like, and whether they are enough to learn from. 409 until they have been imported."""
+    """Return what the posts are like, and whether they are enough. Answers 409 until they are imported."""
     corpus = corpus_or_404(request, corpus_id)
     idle.require_ready(corpus)
     report = summary.report(corpus)
@@ -137,15 +137,15 @@ def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
     )
 
 
-@router.get("/{uuid:corpus_id}/posts", response=Page[PostOut], summary="The posts of a corpus")
+@router.get("/{uuid:corpus_id}/posts", response=Page[PostOut], summary="List the posts of a corpus")
 def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQuery]) -> PageDict:
-    """Its posts in the order of their source, those after the post `after`: the kept ones, unless `show` says which."""
+    """Return the posts after the post `after`, in the order of their source. Default: the kept ones."""
     corpus = corpus_or_404(request, corpus_id)
     rows = posts.find(corpus, words=query.q, show=query.show)
     if query.after is not None:
         last = corpus.posts.filter(key=query.after).values_list("pk", flat=True).first()
         if last is None:
-            raise bad_value("after", "There is none with this id any more: begin again without after.")
+            raise bad_value("after", "No post has this id any more. Begin again without after.")
         rows = rows.filter(pk__gt=last)
     found = list(rows[: query.limit + 1])
     return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)

@@ -1,4 +1,4 @@
-"""What the posts of a corpus are like, counted while they are cleaned and kept as JSON: no page counts them again."""
+"""What the posts of a corpus are like. Cleaning counts it and stores it as JSON, so no page counts again."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from tweets.cleaning import Change, Cleaned, Overview
 from tweets.cleaning.language import COMMON_WORDS, NAMES
 
 VERSION = 1
 LENGTH_STEP = 20
-#: The last column of lengths holds everything from here on.
+#: The last column of lengths contains all longer posts.
 LONGEST = 300
 EXAMPLES = 3
 SAMPLE = 12
 MAX_MONTHS = 120
 _KEPT_WORDS, _KEPT_TAGS = 120, 60
-_MAX_DIFFERENT = 200_000  # words counted at a time: a million posts of nonsense must not fill the memory
-_PLAIN_SHARE = 0.1  # of the posts in a language make its common words too common to be told of
+_MAX_DIFFERENT = 200_000  # words counted at a time, so that a million posts of nonsense don't fill the memory
+_PLAIN_SHARE = 0.1  # of all posts: the common words of such a language aren't shown
 _WORD = re.compile(r"(?<![#@\w])[^\W\d_]{3,24}(?:['’][^\W\d_]{1,3})?(?!\w)")
 _HASHTAG = re.compile(r"(?<![\w&])[#＃](\w*[^\W\d_]\w*)")
 
 
 class Line(NamedTuple):
-    """A name with its number, and its share of the largest of them (0 to 1) for drawing."""
+    """A name with its number, and the share of the largest number (0 to 1) for drawing."""
 
     name: str
     number: int
@@ -39,12 +41,12 @@ class Line(NamedTuple):
 
     @property
     def top(self) -> float:
-        """Where the column begins, from above, in percent of the drawing."""
+        """The top of the column, in percent of the drawing's height."""
         return round(100 - 100 * self.share, 2)
 
 
 class Tally:
-    """Counts the posts of one corpus, in their order."""
+    """Count the posts of one corpus, in their order."""
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
@@ -61,7 +63,7 @@ class Tally:
         self.characters = 0
 
     def add(self, number: int, month: str, outcome: Cleaned, dropped: str) -> None:
-        """`number` is the post's row, `month` "2019-02" or "", `dropped` the reason in the row, "" for a kept post."""
+        """Count one post: its row `number`, its `month` ("2019-02" or ""), and why it's `dropped` ("" if kept)."""
         if dropped:
             self.dropped[dropped] += 1
             self._example(dropped, number)
@@ -83,6 +85,7 @@ class Tally:
                 self._example(change, number)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the counts as the corpus stores them."""
         languages = sum(count for _, count in self._overview.languages)
         common = frozenset(
             word
@@ -109,7 +112,7 @@ class Tally:
             examples.append(number)
 
     def _take_sample(self, number: int) -> None:
-        """Evenly spread, however many posts there are to come: of too many every second goes."""
+        """Add to a sample that stays evenly spread: when it gets too long, every second post is removed from it."""
         self._sample.append(number)
         if len(self._sample) == 4 * SAMPLE:
             self._sample = self._sample[::2]
@@ -117,9 +120,9 @@ class Tally:
 
 
 def shifted(report: Mapping[str, Any], posts: Iterable[tuple[datetime | None, str]], by: int) -> dict[str, Any]:
-    """The report once these posts (when, cleaned text) have gone (`by` -1) or come back (1).
+    """Return the report after these posts (time, cleaned text) were removed (`by` -1) or put back (1).
 
-    Words and hashtags that are not among those that the report tells of do not come into it: for that, clean again.
+    Only words and hashtags that the report already contains are counted. Cleaning again counts all of them.
     """
     months, lengths, words, tags = (Counter(dict(report.get(name, ()))) for name in _COUNTS)
     for posted_at, text in posts:
@@ -133,7 +136,7 @@ def shifted(report: Mapping[str, Any], posts: Iterable[tuple[datetime | None, st
         **report,
         "months": sorted((name, count) for name, count in months.items() if count > 0),
         "lengths": sorted((name, count) for name, count in lengths.items() if count > 0),
-        # Those at zero stay, so that they are there when the posts come back.
+        # Words with a count of zero stay, in case the posts are put back.
         "words": _most(words, _KEPT_WORDS),
         "hashtags": _most(tags, _KEPT_TAGS),
     }
@@ -143,7 +146,7 @@ _COUNTS = ("months", "lengths", "words", "hashtags")
 
 
 def months(report: Mapping[str, Any]) -> list[Line]:
-    """Posts by month from the first to the last, empty ones too; by year where there are more than ten years."""
+    """Return the posts by month, including empty months; by year if there are more than ten years."""
     dated = {name: count for name, count in report.get("months", ()) if name}
     if not dated:
         return []
@@ -159,12 +162,12 @@ def months(report: Mapping[str, Any]) -> list[Line]:
 
 
 def undated(report: Mapping[str, Any]) -> int:
-    """How many posts have no date."""
+    """Return how many posts have no date."""
     return sum(count for name, count in report.get("months", ()) if not name)
 
 
 def lengths(report: Mapping[str, Any]) -> list[Line]:
-    """Posts by length in steps of 20 characters, from the shortest on; the last step is "over 300"."""
+    """Return the posts by length in steps of 20 characters, shortest first. The last step is "over 300"."""
     counted = dict(report.get("lengths", ()))
     if not counted:
         return []
@@ -173,7 +176,7 @@ def lengths(report: Mapping[str, Any]) -> list[Line]:
 
 
 def top(report: Mapping[str, Any], name: str, most: int) -> list[Line]:
-    """The most used "words" or "hashtags"."""
+    """Return the most used "words" or "hashtags"."""
     return _lines([(entry, count) for entry, count in report.get(name, ())[:most] if count > 0])
 
 
@@ -184,11 +187,17 @@ class LanguageShare:
 
 
 def languages(report: Mapping[str, Any]) -> list[LanguageShare]:
-    """What the posts are written in, of those that show it: those of one in a hundred and more."""
+    """Return the languages of at least 1 % of the posts, among posts whose language can be recognized."""
     found = report.get("languages", ())
     total = sum(count for _, count in found)
-    shares = [LanguageShare(NAMES.get(code, code), round(100 * count / total)) for code, count in found]
+    shares = [
+        LanguageShare(_(NAMES[code]) if code in NAMES else code, round(100 * count / total)) for code, count in found
+    ]
     return [share for share in shares if share.percent >= 1]
+
+
+def _name_of(code: str) -> str:
+    return _(NAMES[code]) if code in NAMES else code
 
 
 def _lines(counts: list[tuple[str, int]]) -> list[Line]:
@@ -206,12 +215,14 @@ def _month(posted_at: datetime | None) -> str:
 
 
 def _length(text: str) -> int:
-    """The least length of the step that the text is in, less one: 0 for 1 to 20 characters."""
+    """Return where the step of the text's length begins, minus one: 0 for 1 to 20 characters."""
     return min(LONGEST, (len(text) - 1) // LENGTH_STEP * LENGTH_STEP)
 
 
 def _length_name(start: int) -> str:
-    return f"over {LONGEST}" if start == LONGEST else f"{start + 1}–{start + LENGTH_STEP}"
+    if start == LONGEST:
+        return _("over %(most)s") % {"most": LONGEST}
+    return f"{start + 1}–{start + LENGTH_STEP}"
 
 
 def _words(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Posts into the database by the thousand, past the model instances, which would cost more than all the rest."""
+"""Write posts to the database in bulk. Model instances would cost more time than everything else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tweets.sources import base
 
 
 def insert(corpus: Corpus, posts: Iterable[base.Post]) -> int:
-    """The posts are rows of the corpus, not cleaned yet, but for those whose key is there already. How many are new."""
+    """Insert the posts, not cleaned yet, except those whose key already exists. Return how many are new."""
     moment = connection.ops.adapt_datetimefield_value
     given = ["key", "text", "posted_at", "is_repost", "is_reply", "is_quote", "has_warning"]
     rows = [
@@ -37,7 +37,7 @@ def insert(corpus: Corpus, posts: Iterable[base.Post]) -> int:
 
 
 def write_outcomes(changed: list[tuple[str, str, int]]) -> None:
-    """(cleaned, dropped, pk) of each post is in its row."""
+    """Write the result of cleaning, (cleaned, dropped, pk) of each post, into its row."""
     table = connection.ops.quote_name(Post._meta.db_table)
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {table} SET cleaned = %s, dropped = %s WHERE id = %s", changed)

@@ -1,4 +1,4 @@
-"""The import job: pages of a source into rows, then cleaning. Each page is kept with the place of the next."""
+"""The import job: it stores the pages of a source, each with the place of the next page, and then cleans the posts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
@@ -25,15 +26,15 @@ from tweets.models import BLEND, Corpus
 from tweets.sources import open_source
 from tweets.sources.base import RateLimited, SourceError
 
-#: A source that did not answer so many times in a row is given up. The pauses grow.
+#: After this many failures of a source in a row, the import fails. The pauses grow.
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=30)
-#: How often the page is told how far the cleaning is.
+#: Seconds between two updates of the progress of cleaning.
 TELL_SECONDS = 0.4
 
 
 def run_import(handle: JobHandle) -> dict[str, Any]:
-    """The corpus is complete and cleaned; the result counts what came of it."""
+    """Import and clean the corpus of the job, and return the counts."""
     corpus = corpus_of(handle)
     with handle.fenced():
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
@@ -55,7 +56,7 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
                 raise ComeBackLater(at, error, cause=Cause.SOURCE) from error
             raise JobFailed(error.code, error) from error
     if corpus.posts_found == 0:
-        raise JobFailed("no_posts", "There was not a single post in it. Choose another file or account.")
+        raise JobFailed("no_posts", gettext("It contains no posts. Choose another file or account."))
     told = 0.0
     for fraction in clean(corpus, fenced=handle.fenced):
         handle.check()
@@ -74,9 +75,9 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
 
 
 def import_ended(job: Job) -> None:
-    """Bring the corpus of an import that did not succeed in line: it says so, and waits for another try.
+    """Mark the corpus of an unsuccessful import as failed, so that the import can be tried again. For JobKind.
 
-    Where only newer posts were to come, it is ready as before, with those that did come.
+    After an import of newer posts, the corpus is ready again, with the posts that did arrive.
     """
     importing = Corpus.objects.filter(pk=job.arguments["corpus"], state=Corpus.State.IMPORTING)
     if not job.arguments.get("newer"):
@@ -90,7 +91,10 @@ def import_ended(job: Job) -> None:
 
 
 def may_start(job: Job) -> None:
-    """An import that is tried again is the only job at its corpus, which shows it from now on. For JobKind."""
+    """Mark the corpus as importing before an import is tried again. For JobKind.
+
+    Raises NotPossible while another job uses the corpus.
+    """
     try:
         corpus = idle.lock_unused(Corpus(pk=job.arguments["corpus"]))
     except CorpusError as error:
@@ -100,27 +104,28 @@ def may_start(job: Job) -> None:
 
 
 def page_context(job: Job) -> dict[str, Any]:
-    """What the page of an import knows of its corpus. For JobKind."""
+    """Return the corpus for the page of its import. For JobKind."""
     return {"corpus": Corpus.objects.filter(pk=job.subject_id).first() if job.subject_id is not None else None}
 
 
 def corpus_of(handle: JobHandle) -> Corpus:
+    """Return the corpus of the job. Raises JobFailed if it has been deleted."""
     corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.arguments["corpus"]).first()
     if corpus is None:
-        raise JobFailed("corpus_deleted", "The posts of this job have been deleted.")
+        raise JobFailed("corpus_deleted", gettext("The posts of this job have been deleted."))
     return corpus
 
 
 def _wants_newer(handle: JobHandle) -> bool:
-    """True for an import of newer posts that has not read all of them yet."""
+    """Return whether the import still has to read newer posts."""
     return bool(handle.job.arguments.get("newer")) and not handle.job.events.filter(kind="read").exists()
 
 
 def _read(handle: JobHandle, corpus: Corpus) -> None:
     path = uploads.file_of(corpus)
     if path is None and not corpus.comes_from_network:
-        raise JobFailed("upload_gone", "The uploaded file is no longer there: bring it once more.")
-    # What an earlier job left of the newer posts comes first, then what has been posted since.
+        raise JobFailed("upload_gone", gettext("The uploaded file no longer exists. Upload it again."))
+    # First the newer posts that an earlier job left, then those posted since.
     goes_on = corpus.is_complete and corpus.cursor and not handle.job.events.filter(kind="page").exists()
     handle.progress({"phase": "reading", "total": corpus.posts_found})
     _read_pages(handle, corpus, path)
@@ -154,9 +159,9 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
 
 
 class ImportProgress(Output):
-    """What the API tells of an import under way."""
+    """What the API shows of a running import."""
 
-    posts: int | None = Field(None, validation_alias="total", description="Of an import: found so far.")
+    posts: int | None = Field(None, validation_alias="total", description="For an import, the posts found so far.")
 
 
 KIND: Final = JobKind(

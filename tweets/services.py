@@ -1,4 +1,4 @@
-"""Corpora: brought by a person, imported page by page, cleaned, reported on, deleted."""
+"""Corpora: imported page by page, cleaned again, updated with newer posts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Length
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
@@ -17,8 +19,8 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
-from botfactory.words import counted, on_one_line
-from tweets import audit, deletion, idle, offered, uploads, whose
+from botfactory.words import on_one_line
+from tweets import amounts, audit, deletion, idle, offered, uploads, whose
 from tweets.budget import X_POSTS, bought_for
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
@@ -37,39 +39,39 @@ from tweets.sources.x.costs import SMALLEST_PAGE
 IMPORT = idle.IMPORT
 
 LONGEST_NAME = 80
-#: Below this a model can only learn by heart: refused.
+#: With fewer, a model can only learn the posts by heart, so no training starts.
 MIN_CHARACTERS = 6_000
-#: Below this a model learns little of a voice: a warning.
+#: With fewer, a model learns little of a voice, so the page warns.
 FEW_CHARACTERS = 40_000
 
 HEAD_BYTES = 4_096
 
 
 def corpora_for_user(user: Any) -> QuerySet[Corpus]:
-    """The corpora that `user` may see: their own."""
+    """Return the corpora that `user` may see: their own."""
     return Corpus.objects.filter(owner=user) if user.is_authenticated and user.is_active else Corpus.objects.none()
 
 
 def find(corpora: QuerySet[Corpus], *, words: str = "", state: str = "") -> QuerySet[Corpus]:
-    """Return those with all the words in their name or account, in this state."""
+    """Return the corpora that have all the words in their name or account and are in this state."""
     found = corpora.filter(state=state) if state else corpora
     return found.filter(holding(words.replace("@", " "), "name", "handle")).order_by("-created_at", "pk")
 
 
 def with_trouble(corpora: QuerySet[Corpus]) -> QuerySet[Corpus]:
-    """The corpora, each with `trouble`, the sentence of its newest import if that failed; "" where it was cancelled."""
+    """Annotate each corpus with `trouble`: why its newest import failed, or "" if it was cancelled."""
     newest = Job.objects.filter(subject_id=OuterRef("pk"), kind=IMPORT).order_by("-created_at")
     return corpora.annotate(trouble=Subquery(newest.values("error_message")[:1]))
 
 
 def replaceable(user: Any, corpus_id: uuid.UUID | None) -> Corpus | None:
-    """The corpus in whose place the person may bring other posts, since its import failed; None for any other."""
+    """Return the corpus if its import failed, so that the person may replace it with other posts; else None."""
     corpus = corpora_for_user(user).filter(pk=corpus_id).first() if corpus_id is not None else None
     return corpus if corpus is not None and corpus.can_be_replaced else None
 
 
 def corpus_for_user(user: Any, corpus_id: uuid.UUID) -> Corpus:
-    """The corpus; Corpus.DoesNotExist for a stranger as for an id that was never given out."""
+    """Return the corpus. Raises Corpus.DoesNotExist for a stranger, exactly as for an id that never existed."""
     return corpora_for_user(user).get(pk=corpus_id)
 
 
@@ -84,11 +86,14 @@ def import_text(
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of pasted text, a post a line, whose import is queued. `account`, `instead` as for `import_file`."""
+    """Create a corpus from pasted text, one post on each line, and queue its import.
+
+    `account` and `instead` are those of `import_file`.
+    """
     if not text.strip():
-        raise NothingGiven("There is no text yet: paste your posts, one on each line.")
+        raise NothingGiven(_("There is no text yet. Paste your posts, one on each line."))
     corpus = Corpus(owner=owner, basis=basis, source="text", file_name="pasted.txt", **rules)
-    corpus.name = corpus_name(name, "Pasted posts")
+    corpus.name = corpus_name(name, _("Pasted posts"))
     whose.attribute(corpus, whose.account_named(account))
     uploads.keep(corpus, BytesIO(text.encode("utf-8", "ignore")), "pasted.txt")
     return submit_new(corpus, instead=instead, run_here=run_here)
@@ -107,18 +112,19 @@ def import_file(
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of an uploaded file or X archive, whose import is queued. The file is kept until that has succeeded.
+    """Create a corpus from an uploaded file and queue its import. The file is kept until the import succeeds.
 
-    `column` names the text column of a table, or the field of objects, where it is not to be found. `account` is whose
-    posts these are, such as `@name`: a public figure's has to be named, unless the file is an archive that names it.
-    `instead` is a corpus whose import failed: it is deleted as this one begins, unless it has been tried again.
+    - `column`: the text column of a table, or the field of objects, if it can't be detected
+    - `account`: who wrote the posts, such as `@name`; required for a public figure's, unless the file names it
+    - `instead`: a corpus whose import failed; it's deleted when this import begins, unless somebody has tried it again
+
     Raises AccountNeeded, BadHandle and OptedOut.
     """
     base_name = Path(file_name.replace("\\", "/")).name[:200] or "upload"
     typed = whose.account_named(account)
     head = file.read(HEAD_BYTES)
     if not head.strip():
-        raise NothingGiven(f"{base_name} is empty: choose the file that holds your posts.")
+        raise NothingGiven(_("%(file)s is empty. Choose the file that contains your posts.") % {"file": base_name})
     corpus = Corpus(owner=owner, basis=basis, source=detect_kind(base_name, head), file_name=base_name, **rules)
     corpus.name = corpus_name(name, Path(base_name).name.split(".")[0])
     uploads.keep(corpus, file, base_name, head=head)
@@ -142,9 +148,9 @@ def import_handle(
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
-    """A corpus of the newest posts of an account, whose import is queued. `network` is whose a bare `@name` is.
+    """Create a corpus for the newest posts of an account and queue its import. A bare `@name` is one of `network`.
 
-    With the `cursor` of an account of X that has been looked up it is not looked up (and paid for) again.
+    With the `cursor` of a lookup, the account isn't looked up (and paid for) again.
     """
     account = whose.account_to_bring(handle, network=network)
     corpus = Corpus(owner=owner, basis=basis, source=account.network, cursor=cursor, **rules)
@@ -154,7 +160,7 @@ def import_handle(
 
 
 def bring_newer(corpus: Corpus) -> Job:
-    """An import of what the account has posted since, into the same corpus; nothing older is read (or bought) again."""
+    """Queue an import of newer posts into the same corpus. Older ones aren't read (or bought) again."""
     with transaction.atomic():
         corpus = idle.lock(corpus)
         require_newer(corpus)
@@ -166,16 +172,16 @@ def bring_newer(corpus: Corpus) -> Job:
 
 
 def require_newer(corpus: Corpus) -> None:
-    """Returns where newer posts can be brought now; else says what is in the way."""
+    """Return if newer posts can be imported now; else raise the CorpusError that says why not."""
     if not corpus.comes_from_network:
-        raise NothingNewer("Only posts of an account can be brought up to date. Bring the newer file as new posts.")
+        raise NothingNewer(_("Newer posts can only be imported from an account. Import the newer file as new posts."))
     offered.require_offered(corpus.source)
     whose.require_not_opted_out(corpus.source, corpus.handle)
     idle.require_idle(corpus)
 
 
 def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool = False, column: str = "") -> Job:
-    """The corpus has its row, and its import is queued. LimitReached where its owner has enough (`jobs.submit`)."""
+    """Save the new corpus and queue its import. Raises LimitReached if its owner has no room for it."""
     corpus.stored_bytes = uploads.size_of(corpus)
     try:
         with transaction.atomic():
@@ -195,38 +201,49 @@ def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool 
 
 
 def _bought(corpus: Corpus) -> dict[str, int]:
-    """What an import buys at least, as it counts against the limits of its owner."""
+    """Return what an import buys at least, to compare it with the limits of its owner."""
     return {X_POSTS: SMALLEST_PAGE} if offered.is_paid(corpus.source) else {}
 
 
 def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "") -> Job:
+    """Queue the job that fills or cleans the corpus."""
     more: dict[str, Any] = {"newer": True} if newer else {"column": column} if column else {}
     return jobs.submit(
         owner=corpus.owner,
         kind=IMPORT,
-        title=f"{'Newer posts of' if newer else 'Blend' if corpus.source == BLEND else 'Import'} {corpus.name}",
+        title=_title(corpus, newer=newer),
         arguments={"corpus": str(corpus.pk), **more},
         subject_id=corpus.pk,
         run_here=run_here,
     )
 
 
+def _title(corpus: Corpus, *, newer: bool) -> str:
+    if newer:
+        title = _("Newer posts of %(name)s")
+    elif corpus.source == BLEND:
+        title = _("Blend %(name)s")
+    else:
+        title = _("Import %(name)s")
+    return title % {"name": corpus.name}
+
+
 def last_import(corpus: Corpus) -> Job | None:
-    """The newest import into the corpus, however it ended."""
+    """Return the newest import into the corpus, however it ended."""
     return Job.objects.filter(subject_id=corpus.pk, kind=IMPORT).order_by("-created_at").first()
 
 
 def name_column(corpus: Corpus, column: str) -> Job:
-    """The import that asked which column holds the posts is queued again and reads this one; the file is still here."""
+    """Queue the import that asked for a column again. It reads this column of the same file."""
     column = column.strip()
     if not column:
-        raise NothingGiven("Name the column that holds the posts, or its number.")
+        raise NothingGiven(_("Enter the name or number of the column that contains the posts."))
     with transaction.atomic():
         job = last_import(corpus)
         if job is None or (job.state, job.error_code) != (State.FAILED, base.WhichColumn.code):
-            raise NotAsked("No import of these posts asks for a column: they have one, or failed for another reason.")
+            raise NotAsked(_("No import of these posts is waiting for the name of a column."))
         if uploads.file_of(corpus) is None:
-            raise NotAsked("The uploaded file is no longer there: bring it once more, and name the column with it.")
+            raise NotAsked(_("The uploaded file no longer exists. Upload it again and name the column."))
         Job.objects.filter(pk=job.pk).update(arguments={**job.arguments, "column": column})
         jobs.retry(job)
     job.refresh_from_db()
@@ -234,7 +251,7 @@ def name_column(corpus: Corpus, column: str) -> Job:
 
 
 def reclean(corpus: Corpus, rules: CleaningRules) -> Job:
-    """The corpus is cleaned again by these rules; nothing is imported (or bought) again."""
+    """Clean the corpus again with these rules. Nothing is imported (or bought) again."""
     with transaction.atomic():
         corpus = idle.lock_idle(corpus)
         corpus.state, corpus.cleaning_rules = Corpus.State.IMPORTING, rules
@@ -248,7 +265,7 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
     with transaction.atomic():
         new = insert(corpus, page.posts)
         corpus.cursor = page.cursor or ""
-        # Once complete, it stays so: what is newer comes on top.
+        # Once complete, it stays complete: newer posts are added.
         corpus.is_complete = corpus.is_complete or page.cursor is None
         Corpus.objects.filter(pk=corpus.pk).update(
             posts_found=F("posts_found") + new, cursor=corpus.cursor, is_complete=corpus.is_complete
@@ -258,7 +275,7 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
 
 
 def forget_upload(corpus: Corpus) -> None:
-    """The uploaded file is gone: its posts are in the database, and an archive holds more than posts."""
+    """Delete the uploaded file: its posts are in the database, and an archive contains more than posts."""
     texts = corpus.posts.aggregate(stored=Sum(Length("text") + Length("cleaned")))
     with transaction.atomic():
         Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
@@ -266,49 +283,61 @@ def forget_upload(corpus: Corpus) -> None:
 
 
 def too_small_sentence(corpus: Corpus) -> str:
-    few = (
-        f"{counted(corpus.characters, 'character')} {'is' if corpus.characters == 1 else 'are'} too few to learn from."
+    """Return why no model can be trained on so few characters, and what to do."""
+    few = ngettext(
+        "%(number)s character is too little to learn from.",
+        "%(number)s characters are too few to learn from.",
+        corpus.characters,
     )
-    return (
-        f"{few} You need at least {MIN_CHARACTERS:,} (about {MIN_CHARACTERS // 80} posts). Bring more posts, or "
-        "keep replies if most of yours are replies."
+    needed = _(
+        "You need at least %(characters)s characters, which is about %(posts)s posts. Import more posts, or keep "
+        "replies if most of your posts are replies."
+    )
+    return " ".join(
+        (
+            few % {"number": amounts.grouped(corpus.characters)},
+            needed % {"characters": amounts.grouped(MIN_CHARACTERS), "posts": MIN_CHARACTERS // 80},
+        )
     )
 
 
 def require_enough(corpus: Corpus) -> None:
-    """Returns when a model can be trained on the corpus; else says what is in the way."""
+    """Return if a model can be trained on the corpus; else raise the CorpusError that says why not."""
     idle.require_ready(corpus)
     if corpus.characters < MIN_CHARACTERS:
         raise CorpusTooSmall(too_small_sentence(corpus))
 
 
 def training_posts(corpus: Corpus) -> list[str]:
-    """The cleaned posts that are learned from, in a fixed order."""
+    """Return the cleaned posts that bots learn from, in a fixed order."""
     return list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
 
 
 def all_posts(corpus: Corpus) -> list[str]:
-    """Every post, also those that the rules leave out: cleaned where that is known, else as its source had it."""
+    """Return every post, including those that the rules leave out: cleaned if possible, else as its source had it."""
     rows = corpus.posts.order_by("pk").values_list("cleaned", "text")
     return [cleaned or text for cleaned, text in rows]
 
 
 def register_limits() -> None:
-    """What corpora count is registered with the limits. For AppConfig.ready."""
+    """Register with the limits what corpora count. For AppConfig.ready."""
     limits.register_counter("corpora", lambda user: Corpus.objects.filter(owner=user).count())
     limits.register_counter("stored_mb", _stored_mb)
     limits.register_counter(X_POSTS, bought_for)
 
 
 def _stored_mb(user: User) -> int:
-    """Uploads while they are kept, then their posts."""
+    """Return the megabytes of the person's uploads and, once those are deleted, of their posts."""
     stored = Corpus.objects.filter(owner=user).aggregate(stored=Sum("stored_bytes"))["stored"]
     return limits.megabytes(stored or 0)
 
 
 def corpus_name(given: str, default: str) -> str:
-    """Return the name that was given, else as much of the other one as fits. BadName for one that is too long."""
+    """Return the given name, else as much of the default as fits. Raises BadName if the given one is too long."""
     name = on_one_line(given)
     if len(name) > LONGEST_NAME:
-        raise BadName(f"A name has at most {LONGEST_NAME} characters. This one has {len(name)}: choose a shorter one.")
-    return name or on_one_line(default)[:LONGEST_NAME] or "Posts"
+        raise BadName(
+            _("A name can have at most %(most)s characters. This one has %(number)s. Choose a shorter one.")
+            % {"most": LONGEST_NAME, "number": len(name)}
+        )
+    return name or on_one_line(default)[:LONGEST_NAME] or _("Posts")

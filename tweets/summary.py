@@ -1,22 +1,27 @@
-"""What came of a corpus, for its owner: enough or not, and what the posts are like."""
+"""The report of a corpus for its owner: whether it has enough posts, and what they are like."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botfactory.words import counted
+from django.utils.translation import gettext as _
+
+from tweets import amounts
 from tweets import report as reports
 from tweets.models import Corpus
 from tweets.report import LanguageShare, Line
 from tweets.services import FEW_CHARACTERS, MIN_CHARACTERS, too_small_sentence
 
-#: Words and hashtags that the page of a corpus tells of.
+#: How many words and hashtags the page of a corpus shows.
 TOP = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a corpus; `verdict` is "enough", "few" (a warning) or "too_few" (refused), `advice` a sentence."""
+    """The report of a corpus.
+
+    `verdict` is "enough", "few" (a warning) or "too_few" (no training); `advice` is the same as a sentence.
+    """
 
     found: int
     kept: int
@@ -34,17 +39,18 @@ class Report:
 
 
 def report(corpus: Corpus, *, sample: int = 12) -> Report:
-    """What came of the corpus, with posts spread evenly over it as a sample."""
+    """Return the report of the corpus, with a sample of posts that are spread evenly over it."""
     if corpus.characters < MIN_CHARACTERS:
         verdict, advice = "too_few", too_small_sentence(corpus)
     elif corpus.characters < FEW_CHARACTERS:
         verdict = "few"
-        advice = (
-            f"{counted(corpus.characters, 'character')} are few: the bot will sound like these posts but repeat "
-            f"itself. From {FEW_CHARACTERS:,} on it gets its own ideas."
-        )
+        advice = _(
+            "With %(characters)s, the bot will sound like these posts but repeat itself. From %(few)s characters on, "
+            "it has ideas of its own."
+        ) % {"characters": amounts.characters(corpus.characters), "few": amounts.grouped(FEW_CHARACTERS)}
     else:
-        verdict, advice = "enough", f"{counted(corpus.characters, 'character')}: enough to learn a voice."
+        verdict = "enough"
+        advice = _("%(characters)s: enough to learn a voice.") % {"characters": amounts.characters(corpus.characters)}
     chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
     kept = corpus.posts.filter(pk__in=chosen, dropped="")
     texts = list(kept.order_by("pk").values_list("cleaned", flat=True))

@@ -1,4 +1,4 @@
-"""The newest posts of an account for a program: from a corpus of the caller, else read live from the network."""
+"""The newest posts of an account for a program: from a corpus of the caller, or read live from the network."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
-from botfactory.words import counted
-from tweets import audit, errors, live_reads, offered, services, whose
+from tweets import amounts, audit, errors, live_reads, offered, services, whose
 from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus
 from tweets.sources import open_source
@@ -17,17 +17,17 @@ from tweets.sources.accounts import Account, account_of
 from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
 from tweets.sources.registry import network_of
 
-#: Of a live account: two pages of X, a dollar at its price of 2026.
+#: From a live account: two pages of X, which cost a dollar in 2026.
 MAX_LIVE = 200
 #: From a corpus.
 MAX_HELD = 3_200
 
 
 def newest_posts(*, user: User, handle: str) -> list[str]:
-    """Texts of the account's own posts, the newest first; none where it has posted nothing.
+    """Return the texts of the account's own posts, newest first; none if it hasn't posted.
 
-    From the newest corpus of the account that is the caller's, as far as it is kept; where there is none, live, and
-    what X gives is paid for out of X_MONTHLY_POSTS. Raises CorpusError or SourceError with a sentence.
+    They come from the caller's newest corpus of the account. Without one, the account is read live, and posts from X
+    count towards X_MONTHLY_POSTS. Raises CorpusError or SourceError with a sentence.
     """
     try:
         account = account_of(handle)
@@ -64,7 +64,7 @@ def _held(corpus: Corpus) -> list[str]:
 
 
 def _read(user: User, account: Account) -> list[str]:
-    """The posts of the first pages. What came before some trouble on a later one is kept: it may have been paid for."""
+    """Return the posts of the first pages. If a later page fails, keep the earlier ones: they may have cost money."""
     source = open_source(
         account.network,
         handle=account.handle,
@@ -72,7 +72,7 @@ def _read(user: User, account: Account) -> list[str]:
             offered.settings_for(Corpus(owner=user, source=account.network, handle=account.handle)),
             include_reposts=False,
             max_posts=MAX_LIVE,
-            # Somebody waits for the answer.
+            # Somebody is waiting for the answer.
             retry_delays=(0.5,),
             timeout_seconds=10.0,
             total_seconds=20.0,
@@ -94,13 +94,17 @@ def _read(user: User, account: Account) -> list[str]:
 
 
 def _said_of_an_answer(error: SourceError, account: Account, user: User) -> SourceError:
-    """The error in the words of a question and its answer, where those of an import would mislead."""
+    """Return the error in words that fit a request, if those of an import would mislead."""
     if isinstance(error, RateLimited):
         network = network_of(account.network).label
-        return RateLimited(f"{network} asks for a pause: ask again from {error.retry_at:%H:%M} UTC on.", error.retry_at)
+        said = _("%(network)s asks for a pause. Ask again after %(time)s UTC.")
+        return RateLimited(said % {"network": network, "time": f"{error.retry_at:%H:%M}"}, error.retry_at)
     if isinstance(error, BudgetSpent) and not MonthlyBudget(settings.X_MONTHLY_POSTS, user).is_personal:
         return BudgetSpent(
-            f"This server may read {counted(settings.X_MONTHLY_POSTS, 'post')} of X in a month, and those of this "
-            "month are used up. Its administrator can raise X_MONTHLY_POSTS; posts that you have brought here are free."
+            _(
+                "This server can read %(posts)s from X a month, and has read all of them. Its administrator can raise "
+                "X_MONTHLY_POSTS. Posts that you have imported here are free."
+            )
+            % {"posts": amounts.posts(settings.X_MONTHLY_POSTS)}
         )
     return error

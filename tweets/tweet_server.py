@@ -1,4 +1,4 @@
-"""`GET /api/<handle>`, as the tweet-server of a tutorial of 2018 answered: {"error": ..., "tweets": ...}."""
+"""`GET /api/<handle>` answers like the tweet-server of a 2018 tutorial: {"error": ..., "tweets": ...}."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tweets import timeline
 from tweets.errors import CorpusError
 from tweets.sources.base import RateLimited, SourceError
 
-#: Status by the code of an error; what the caller can do nothing about is 502 or 503.
+#: Code of an error -> status. Errors that the caller can't do anything about are 502 or 503.
 STATUS: Final = {
     "bad_handle": 400,
     "opted_out": 403,
@@ -39,12 +39,12 @@ STATUS: Final = {
 @csrf_exempt
 def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
     if request.method != "GET":
-        return _refused(405, "Only GET is answered here.", Allow="GET")
+        return _refused(405, "Only GET works here.", Allow="GET")
     token = tokens.token_of_header(request.headers.get("Authorization", ""))
     if token is None:
         return _refused(401, _who_asks(request), **{"WWW-Authenticate": 'Bearer realm="Bot Factory"'})
     if "read" not in tokens.scopes_of(token):
-        return _refused(403, "This token may not read: make one with the scope read under /tokens/.")
+        return _refused(403, "This token can't read. Make one with the scope read under /tokens/.")
     try:
         require_pace(token.owner)
         texts = timeline.newest_posts(user=token.owner, handle=handle)
@@ -61,11 +61,12 @@ def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
 def _who_asks(request: HttpRequest) -> str:
     if "token" in request.GET:
         return (
-            "A token in an address ends up in logs: send it in the header Authorization: Bearer TOKEN, and revoke it."
+            "A token in an address ends up in logs, so revoke this one. Send tokens in the header Authorization: "
+            "Bearer TOKEN."
         )
     if "Authorization" not in request.headers:
-        return "Send an API token in the header Authorization: Bearer TOKEN. You make one under /tokens/."
-    return "This is not an API token that works: it may be expired or revoked. You make another under /tokens/."
+        return "Send an API token in the header Authorization: Bearer TOKEN. You can make one under /tokens/."
+    return "This API token doesn't work. It may have expired or been revoked. You can make another one under /tokens/."
 
 
 def _refused(status: int, sentence: str, **headers: str) -> JsonResponse:

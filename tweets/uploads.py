@@ -1,4 +1,4 @@
-"""The file that a corpus was brought as, kept in a folder of its own until its posts are in the database."""
+"""The uploaded file of a corpus, in a folder of its own until its posts are in the database."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from botfactory import folders
+from tweets import amounts
 from tweets.errors import UploadTooLarge
 from tweets.models import Corpus
 
 _BLOCK = 1024 * 1024
-#: An upload that has had no corpus for so long will get none.
+#: After this time, an upload without a corpus won't get one.
 SWEPT_AFTER: Final = timedelta(hours=1)
 
 
 def folder_of(corpus: Corpus) -> Path:
+    """Return the folder of the upload."""
     return Path(settings.UPLOADS_DIR) / str(corpus.pk)
 
 
 def file_of(corpus: Corpus) -> Path | None:
-    """The uploaded file, while it is kept."""
+    """Return the uploaded file, or None once it is deleted."""
     folder = folder_of(corpus)
     return next(iter(sorted(folder.iterdir())), None) if folder.is_dir() else None
 
 
 def size_of(corpus: Corpus) -> int:
-    """How many bytes it takes; 0 where nothing is kept."""
+    """Return the bytes of the upload, 0 without one."""
     return sum(path.stat().st_size for path in folder_of(corpus).glob("*"))
 
 
 def keep(corpus: Corpus, file: BinaryIO, file_name: str, *, head: bytes = b"") -> None:
-    """The file is kept: `head`, which has been read already, and what follows. Nothing of it is, where that fails.
+    """Store the file: `head`, which has already been read, and the rest. If that fails, delete what was written.
 
     Raises UploadTooLarge above MAX_UPLOAD_MB.
     """
@@ -51,26 +54,26 @@ def keep(corpus: Corpus, file: BinaryIO, file_name: str, *, head: bytes = b"") -
 
 
 def remove(corpus: Corpus) -> None:
-    """It is gone, if it was there: for a corpus that has no row."""
+    """Delete the upload of a corpus that has no row."""
     shutil.rmtree(folder_of(corpus), ignore_errors=True)
 
 
 def remove_when_committed(corpus: Corpus) -> None:
-    """It is gone, if it was there, once the transaction is committed."""
+    """Delete the upload once the transaction is committed."""
     folders.remove_when_committed(folder_of(corpus))
 
 
 def without_corpus() -> set[uuid.UUID]:
-    """The ids under which uploads are kept that no corpus has: it is deleted, or is being made just now."""
+    """Return the ids of uploads without a corpus: it has been deleted, or is being created right now."""
     return _kept() - set(Corpus.objects.values_list("pk", flat=True))
 
 
 def sweep() -> None:
-    """Uploads whose corpus was deleted, but not they, are gone: whoever did that was killed in between."""
+    """Delete uploads whose corpus was deleted by a process that was killed before it deleted the file."""
     for number in without_corpus():
         folder = Path(settings.UPLOADS_DIR) / str(number)
         with suppress(FileNotFoundError):
-            # One that is newer may belong to a corpus whose row comes next.
+            # A newer one may belong to a corpus that is being created.
             if time.time() - folder.stat().st_mtime > SWEPT_AFTER.total_seconds():
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -93,13 +96,16 @@ def _write(file: BinaryIO, head: bytes, path: Path) -> None:
             written += len(block)
             if written > limit:
                 raise UploadTooLarge(
-                    f"The file is larger than the {settings.MAX_UPLOAD_MB:,} MB that are allowed here. "
-                    "Of an X archive, data/tweets.js alone is enough."
+                    _(
+                        "The file is larger than %(most)s MB, the most that you can upload here. From an X archive, "
+                        "data/tweets.js alone is enough."
+                    )
+                    % {"most": amounts.grouped(settings.MAX_UPLOAD_MB)}
                 )
             target.write(block)
 
 
 def _suffixes(file_name: str) -> str:
-    """The ending that says how to read the file, such as `.jsonl.gz`; nothing else of a name reaches the disk."""
+    """Return the endings that say how to read the file, such as `.jsonl.gz`. The rest of its name isn't stored."""
     endings = [s.lower() for s in Path(file_name).suffixes[-2:] if s[1:].isalnum() and len(s) <= 8]
     return "".join(endings)

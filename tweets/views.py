@@ -12,6 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from botfactory.accounts.limits import LimitReached
@@ -21,8 +23,7 @@ from botfactory.jobs.models import Job
 from botfactory.listing import Listing
 from botfactory.rest.rate_limit import paced
 from botfactory.uploaded import name_of
-from botfactory.words import counted
-from tweets import blend, costs, deletion, errors, examples, export, offered, posts, services, ways, whose
+from tweets import amounts, blend, costs, deletion, errors, examples, export, offered, posts, services, ways, whose
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.registry import is_network, network_of
@@ -32,6 +33,7 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
+    """Return the person's corpus, or raise Http404."""
     try:
         return services.corpus_for_user(request.user, corpus_id)
     except Corpus.DoesNotExist:
@@ -42,6 +44,7 @@ def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def new_corpus(request: HttpRequest) -> HttpResponse:
+    """Show the form that imports posts, and start the import."""
     posted = request.method == "POST"
     form = NewCorpusForm(request.POST, request.FILES) if posted else _empty_form(request)
     if request.method == "POST" and form.is_valid():
@@ -61,7 +64,7 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
 
 
 def _empty_form(request: HttpRequest) -> NewCorpusForm:
-    """The form, filled in with what was said of the corpus in whose place other posts are brought."""
+    """Return the form. If it replaces a corpus whose import failed, it has the earlier answers."""
     corpus = services.replaceable(request.user, _number(request.GET.get("instead")))
     if corpus is None:
         return NewCorpusForm()
@@ -77,10 +80,10 @@ def _number(text: Any) -> uuid.UUID | None:
 
 
 def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
-    """The import's page; of what costs money, first the page that tells how much and asks."""
+    """Redirect to the import's page; if the posts cost money, first show how much and ask."""
     data, owner = form.cleaned_data, cast(User, request.user)
     cursor = ""
-    # The address of a profile says by itself whose network it is.
+    # The address of a profile names its network, whichever was chosen.
     account = whose.account_to_bring(data[data["way"]], network=data["way"]) if is_network(data["way"]) else None
     if account is not None and network_of(account.network).is_paid:
         confirmed = costs.confirmed_cursor(data["confirmed"], owner=owner, account=account)
@@ -116,7 +119,7 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
             owner=owner, handle=data[way], network=way, basis=basis, name=name, cursor=cursor, **rules
         )
     if not data["file"]:
-        raise errors.NothingGiven("Choose a file first: your X archive, or a .txt, .csv, .json or .jsonl file.")
+        raise errors.NothingGiven(_("Choose a file first."))
     file = data["file"]
     column = data["column"]
     return services.import_file(
@@ -135,7 +138,7 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def blend_corpora(request: HttpRequest) -> HttpResponse:
-    """The form that makes one corpus of several."""
+    """Show the form that makes one corpus from several, and start the blend."""
     corpora = list(blend.parts_for_user(request.user))
     form = BlendForm(request.POST if request.method == "POST" else None, corpora=corpora)
     if form.is_valid():
@@ -151,12 +154,12 @@ def blend_corpora(request: HttpRequest) -> HttpResponse:
 @require_POST
 @paced("POST")
 def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    """The answer to an import that asked which column holds the posts; then the import's page again."""
+    """Take the answer to an import that asked which column contains the posts."""
     corpus = corpus_or_404(request, corpus_id)
     form = ColumnForm(request.POST)
     try:
         if not form.is_valid():
-            raise errors.NothingGiven("Name the column that holds the posts, in at most 80 characters.")
+            raise errors.NothingGiven(_("Enter the name of the column with at most 80 characters, or its number."))
         return redirect(services.name_column(corpus, form.cleaned_data["column"]))
     except (errors.CorpusError, LimitReached, NotPossible) as error:
         messages.warning(request, str(error))
@@ -167,7 +170,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    """The rules of cleaning: shown, tried out, and applied to all posts again."""
+    """Show the cleaning rules, try others on some posts, or clean all posts again."""
     corpus = corpus_or_404(request, corpus_id)
     form = RulesForm(request.POST) if request.method == "POST" else RulesForm.of(corpus.cleaning_rules)
     context: dict[str, Any] = {"corpus": corpus, "form": form}
@@ -187,7 +190,7 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @require_GET
 @paced("GET")
 def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    """The posts one by one: searched, taken out, put back."""
+    """Show the posts one by one, searched and filtered."""
     corpus = corpus_or_404(request, corpus_id)
     form = FindForm(request.GET)
     if not form.is_valid():
@@ -209,25 +212,37 @@ def post_list(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @paced("POST")
 def take_out(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    return _change_posts(request, corpus_id, posts.take_out, "{} taken out.", needs_words=True)
+    """Remove one post, or all that the search finds."""
+    return _change_posts(request, corpus_id, posts.take_out, _removed, needs_words=True)
 
 
 @login_required
 @require_POST
 @paced("POST")
 def put_back(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    return _change_posts(request, corpus_id, posts.put_back, "{} put back.", needs_words=False)
+    """Put one post back, or all that the search finds."""
+    return _change_posts(request, corpus_id, posts.put_back, _restored, needs_words=False)
+
+
+def _removed(count: int) -> str:
+    said = ngettext("%(number)s post is removed.", "%(number)s posts are removed.", count)
+    return said % {"number": amounts.grouped(count)}
+
+
+def _restored(count: int) -> str:
+    said = ngettext("%(number)s post is back.", "%(number)s posts are back.", count)
+    return said % {"number": amounts.grouped(count)}
 
 
 def _change_posts(
     request: HttpRequest,
     corpus_id: uuid.UUID,
     change: Callable[[Corpus, QuerySet[Post]], int],
-    told: str,
+    told: Callable[[int], str],
     *,
     needs_words: bool,
 ) -> HttpResponse:
-    """One post, where the page names one, else all that the search finds."""
+    """Change one post if the page names one, else all posts that the search finds."""
     corpus = corpus_or_404(request, corpus_id)
     form = FindForm(request.POST)
     if not form.is_valid():
@@ -238,9 +253,9 @@ def _change_posts(
         wanted = corpus.posts.filter(pk=int(number)) if NUMBER.fullmatch(number) else wanted.none()
     try:
         if needs_words and not number and not words.strip():
-            raise errors.NothingGiven("Search for a word first: all posts that hold it can be taken out at once.")
+            raise errors.NothingGiven(_("Search for a word first. Then you can remove all posts that contain it."))
         count = change(corpus, wanted)
-        messages.success(request, told.format(f"{counted(count, 'post')} {'is' if count == 1 else 'are'}"))
+        messages.success(request, told(count))
     except (errors.CorpusError, LimitReached) as error:
         messages.warning(request, str(error))
     return redirect(f"{reverse('posts', args=[corpus.pk])}?{form.address()}")
@@ -250,6 +265,7 @@ def _change_posts(
 @require_GET
 @paced("GET")
 def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpResponse:
+    """Send all posts as a file."""
     corpus = corpus_or_404(request, corpus_id)
     lines = export.begin(corpus, by=cast(User, request.user))
     disposition = content_disposition_header(True, export.file_name(corpus))
@@ -262,6 +278,7 @@ def export_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> StreamingHttpRe
 @require_POST
 @paced("POST")
 def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """Import what the account has posted since; if posts cost money, first ask."""
     corpus = corpus_or_404(request, corpus_id)
     try:
         if offered.is_paid(corpus.source) and "confirmed" not in request.POST:
@@ -276,16 +293,18 @@ def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """Delete a corpus, and say what was deleted with it."""
     corpus = corpus_or_404(request, corpus_id)
     gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
-    messages.success(request, f"{corpus.name} is deleted: {gone}. Models that learned from it stay.")
+    said = _("%(name)s and what belonged to it are deleted: %(gone)s. Bots that learned from it stay.")
+    messages.success(request, said % {"name": corpus.name, "gone": gone})
     return redirect("dashboard")
 
 
 @login_required
 @require_GET
 def corpus_list(request: HttpRequest) -> HttpResponse:
-    """The person's corpora in pages."""
+    """Show the person's corpora in pages."""
     form = CorporaForm(request.GET)
     own = services.corpora_for_user(request.user)
     listing = Listing(services.find(services.with_trouble(own), words=form.asked("q"), state=form.asked("state")), form)

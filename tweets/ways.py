@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from tweets import offered
+from tweets import amounts, offered
 from tweets.models import BLEND, UPLOAD, Corpus
 from tweets.sources.kinds import FileKind, HowTo, Network
 from tweets.sources.registry import SOURCES, kind_of, networks, uploads
@@ -80,14 +78,12 @@ def origin(corpus: Corpus) -> str:
     else:
         said = corpus.file_name
     if corpus.account and not corpus.comes_from_network:
-        return _("%(origin)s, posts of %(account)s") % {"origin": said, "account": corpus.account}
+        return _("%(origin)s, posts by %(account)s") % {"origin": said, "account": corpus.account}
     return said
 
 
 def _part(part: dict[str, object]) -> str:
-    number = int(str(part["posts"]))
-    said = ngettext("%(name)s (%(number)s post)", "%(name)s (%(number)s posts)", number)
-    return said % {"name": part["name"], "number": intcomma(number, use_l10n=False)}
+    return f"{part['name']} ({amounts.posts(int(str(part['posts'])))})"
 
 
 def _upload() -> Way:
@@ -109,7 +105,7 @@ def _translated(how_to: HowTo) -> HowTo:
 
 
 def _account(kind: Network) -> Way:
-    facts = {"max_posts": intcomma(kind.max_posts, use_l10n=False)}
+    facts = {"max_posts": amounts.grouped(kind.max_posts)}
     if kind.is_paid:
         facts["cost"] = f"{offered.highest_cost(kind):.2f}"
     hint = _(kind.hint) % facts

@@ -136,7 +136,7 @@ def test_a_new_kind_of_file_is_imported_through_the_page(alice: User, logbook: N
     corpus = imported()
     assert (corpus.source, corpus.network, corpus.handle) == ("logbook", "bluesky", "jane.bsky.social")
     shown = page.get(corpus.get_absolute_url()).content.decode()
-    assert "From the logbook today.log, posts of @jane.bsky.social" in shown
+    assert "From the logbook today.log, posts by @jane.bsky.social" in shown
 
 
 def test_a_new_kind_of_file_is_imported_through_the_api(alice: User, logbook: None) -> None:

@@ -87,7 +87,7 @@ def test_a_file_of_a_public_figure_has_the_account_that_was_typed(
     assert (corpus.source, corpus.network, corpus.account) == ("file", network, account)
     assert label(corpus) == f"AI parody of {account}, not by {account}."
     page = client.get(f"/corpora/{corpus.pk}/").content.decode()
-    assert f"From posts.txt, posts of {account}" in page and "Import newer posts" not in page
+    assert f"From posts.txt, posts by {account}" in page and "Import newer posts" not in page
 
 
 @pytest.mark.parametrize(
