@@ -55,7 +55,7 @@ def test_a_long_name_keeps_its_letters_until_another_has_it(alice: User) -> None
 
 @pytest.mark.parametrize("name", ["x" * 81, "a b " * 30])
 def test_a_name_that_is_too_long_is_refused_and_not_cut(alice: User, base: TrainedModel, name: str) -> None:
-    with pytest.raises(errors.BadName, match="A name has at most 80 characters"):
+    with pytest.raises(errors.BadName, match="A name can have at most 80 characters"):
         corpora.import_text(owner=alice, text="a post", name=name)
     with pytest.raises(CommandError, match="1 to 80 characters"):
         call_command("fine_tune", "posts.txt", name=name, stderr=io.StringIO())

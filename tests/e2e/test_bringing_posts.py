@@ -108,7 +108,7 @@ def test_the_cost_of_an_x_handle_is_asked_about_on_a_small_phone_without_javascr
         expect(phone.page.get_by_role("alert")).to_contain_text("X has suspended @suspended")
         phone.page.get_by_label("X handle", exact=True).fill("@essayist")
         phone.bring()
-        phone.page.get_by_role("button", name="Buy them and start the import").click()
+        phone.page.get_by_role("button", name="Buy posts and start the import").click()
         phone.page.wait_for_url(JOB)
 
 
@@ -159,7 +159,7 @@ def _import_handle(person: Person, handle: str) -> None:
     person.page.get_by_role("radio", name="X", exact=True).check()
     person.page.get_by_label("X handle", exact=True).fill(handle)
     person.bring()
-    person.page.get_by_role("button", name="Buy them and start the import").click()
+    person.page.get_by_role("button", name="Buy posts and start the import").click()
     person.page.wait_for_url(JOB)
 
 
@@ -197,15 +197,15 @@ def test_posts_are_searched_taken_out_and_put_back(alice: Person) -> None:
     alice.page.get_by_label("Words").fill("moist")
     alice.page.keyboard.press("Enter")
     expect(alice.page.get_by_role("heading", name="2 posts with “moist”")).to_be_visible()
-    alice.page.get_by_role("button", name="Take out post 1").click()
-    expect(alice.page.get_by_text("1 post is taken out.")).to_be_visible()
+    alice.page.get_by_role("button", name="Remove post 1").click()
+    expect(alice.page.get_by_text("1 post is removed.")).to_be_visible()
     expect(alice.page.locator(".post")).to_have_text(re.compile("Moist weather again"))
-    alice.page.get_by_role("button", name="Take all of them out").click()
-    expect(alice.page.get_by_text("No post holds these words.")).to_be_visible()
-    alice.page.get_by_label("Among").select_option("Posts you took out")
+    alice.page.get_by_role("button", name="Remove them all").click()
+    expect(alice.page.get_by_text("No post contains these words.")).to_be_visible()
+    alice.page.get_by_label("Show").select_option("Posts you removed")
     alice.page.get_by_role("button", name="Search").click()
-    alice.page.get_by_role("button", name="Put all of them back").click()
-    expect(alice.page.get_by_text("2 posts are put back.")).to_be_visible()
+    alice.page.get_by_role("button", name="Put them all back").click()
+    expect(alice.page.get_by_text("2 posts are back.")).to_be_visible()
 
 
 def test_two_corpora_are_blended(alice: Person) -> None:

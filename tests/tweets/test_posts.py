@@ -124,14 +124,14 @@ def test_the_page_takes_out_one_post_and_stays_where_it_was(corpus: Corpus, page
     )
     assert answer.redirect_chain == [(f"/corpora/{corpus.pk}/posts?q=cake&show=kept&page=2", 302)]
     text = answer.content.decode()
-    assert "1 post is taken out." in text and "2 posts with “cake”" in text
+    assert "1 post is removed." in text and "2 posts with “cake”" in text
 
 
 def test_the_page_takes_out_all_that_it_found_and_puts_them_back(corpus: Corpus, page: Client) -> None:
     answer = page.post(f"/corpora/{corpus.pk}/posts/out", {"q": "cake", "show": "kept"}, follow=True)
-    assert "3 posts are taken out." in answer.content.decode()
+    assert "3 posts are removed." in answer.content.decode()
     answer = page.post(f"/corpora/{corpus.pk}/posts/back", {"show": "removed"}, follow=True)
-    assert "3 posts are put back." in answer.content.decode()
+    assert "3 posts are back." in answer.content.decode()
     assert not corpus.posts.filter(is_removed=True).exists()
 
 
@@ -167,8 +167,8 @@ def test_long_lists_come_in_pages(corpus: Corpus, page: Client) -> None:
 
 
 def test_a_search_that_finds_nothing_says_so(corpus: Corpus, page: Client) -> None:
-    assert "No post holds these words." in page.get(f"/corpora/{corpus.pk}/posts?q=zebra").content.decode()
-    assert "You have not taken out any post." in page.get(f"/corpora/{corpus.pk}/posts?show=removed").content.decode()
+    assert "No post contains these words." in page.get(f"/corpora/{corpus.pk}/posts?q=zebra").content.decode()
+    assert "You haven’t removed any posts." in page.get(f"/corpora/{corpus.pk}/posts?show=removed").content.decode()
 
 
 @pytest.mark.parametrize("query", ["show=nonsense", "page=x", "q=" + "x" * 201, "q=%00"])

@@ -105,7 +105,7 @@ def test_a_file_that_is_gone_and_a_limit_are_told(client: Client, alice: User) -
     assert job.state == State.FAILED and "column" not in job.arguments
     PersonalLimits.objects.all().delete()
     services.forget_upload(corpus)
-    assert "no longer there" in ask(client, corpus, "said").content.decode()
+    assert "no longer exists" in ask(client, corpus, "said").content.decode()
     job.refresh_from_db()
     assert job.state == State.FAILED
 
