@@ -76,7 +76,7 @@ def test_a_training_is_not_tried_again_while_its_posts_are_cleaned(corpus: Corpu
     assert answer.status_code == 409 and "being imported or cleaned" in answer.json()["error"]["message"]
     assert Job.objects.get(pk=job.pk).state == State.CANCELLED
     ended(cleaning, State.FAILED)
-    with pytest.raises(NotPossible, match="did not finish"):
+    with pytest.raises(NotPossible, match="didn’t finish"):
         jobs.retry(job)
     jobs.retry(cleaning)
     worker.run(cleaning.pk)

@@ -61,7 +61,7 @@ def test_an_x_handle_is_told_with_its_cost_and_nothing_is_bought_before_the_yes(
     page = asked(client, "https://x.com/prolific", name="Prolific", keep_replies="on")
     assert page.status_code == 200
     assert figures_of(page) == {"posts": "4,000", "bought": "3,200", "cost": "$16.01"}
-    assert "@prolific" in page.content.decode() and "$0.01 of it is for looking the account up" in page.content.decode()
+    assert "@prolific" in page.content.decode() and "includes $0.01 for looking up the account" in page.content.decode()
     assert not Corpus.objects.exists() and not Job.objects.exists() and not x_api.pages_sold()
 
 
@@ -82,7 +82,7 @@ def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_a
     settings.X_MONTHLY_POSTS, settings.X_POST_PRICE, settings.X_USER_PRICE = 250, Decimal("0.1"), Decimal(1)
     page = asked(client, "prolific")
     assert figures_of(page) == {"posts": "4,000", "bought": "250", "cost": "$26.00"}
-    assert "250 posts a month, and 250 of them are left" in page.content.decode()
+    assert "250 posts a month, and has 250 left" in page.content.decode()
     settings.X_MONTHLY_POSTS = 3
     page = asked(client, "prolific")
     assert page.status_code == 400 and "X_MONTHLY_POSTS" in page.content.decode()
@@ -96,7 +96,7 @@ def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_a
         ("suspended", "X has suspended @suspended"),
         ("protected", "are protected"),
         ("nocredits", "credits of this server are used up"),
-        ("empty", "@empty has not posted anything"),
+        ("empty", "@empty hasn’t posted anything"),
         ("notenrolled", "has to belong to a project with API access"),
         ("down", "an error of its own (503)"),
     ],
@@ -209,7 +209,7 @@ def test_without_a_terminal_the_command_buys_nothing_and_names_yes(
 
 def test_yes_buys_after_telling_the_cost(admin: User, x_api: XApiServer) -> None:
     told = imported("@chatty", "--yes")
-    assert "@chatty has 20 posts. Importing it buys 20 posts for about $0.11" in told
+    assert "@chatty has 20 posts. The import buys 20 posts for about $0.11" in told
     assert "[y/N]" not in told
     assert Corpus.objects.get().posts_found == 19 and look_ups(x_api) == 1
 

@@ -141,4 +141,4 @@ def test_a_blend_of_posts_whose_cleaning_failed_says_so(alice: User, corpus: Cor
     failed(services.reclean(corpus, CleaningRules(keep_replies=True)))
     job, _ = run(job)
     assert (job.state, job.error_code) == (State.FAILED, "bad_blend")
-    assert corpus.name in job.error_message and "cleaning did not finish" in job.error_message
+    assert corpus.name in job.error_message and "cleaning didn’t finish" in job.error_message

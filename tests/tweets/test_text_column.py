@@ -66,7 +66,7 @@ def test_the_page_takes_the_answer_and_the_file_is_not_brought_again(client: Cli
     assert job.error_code == "which_column" and not form_is_hidden(client, job)
     for nothing in ("", "  ", "c" * 81, "a\x00b"):
         page = ask(client, corpus, nothing)
-        assert page.redirect_chain[-1][0] == f"/jobs/{job.pk}/" and "Name the column" in page.content.decode()
+        assert page.redirect_chain[-1][0] == f"/jobs/{job.pk}/" and "of the column" in page.content.decode()
     # A column that is not there is asked about again.
     ask(client, corpus, "heard")
     job, corpus = run(job)

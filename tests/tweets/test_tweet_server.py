@@ -289,8 +289,8 @@ def test_every_error_of_a_source_has_a_status() -> None:
     ("token", "words"),
     [
         ("", "Send an API token"),
-        ("bf_0123456789ab_" + "0" * 64, "expired or revoked"),
-        ("nonsense", "expired or revoked"),
+        ("bf_0123456789ab_" + "0" * 64, "expired or been revoked"),
+        ("nonsense", "expired or been revoked"),
     ],
 )
 def test_without_a_token_that_works_nothing_is_asked(
@@ -307,9 +307,9 @@ def test_revoked_expired_or_deactivated_is_out(
 ) -> None:
     new = tokens.create_token(owner=alice, name="another")
     tokens.revoke_token(new.token)
-    require_error(TutorialClient(live_server.url, new.text).get("prolific.bsky.social"), 401, "expired or revoked")
+    require_error(TutorialClient(live_server.url, new.text).get("prolific.bsky.social"), 401, "expired or been revoked")
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    require_error(client.get("prolific.bsky.social"), 401, "expired or revoked")
+    require_error(client.get("prolific.bsky.social"), 401, "expired or been revoked")
 
 
 def test_a_token_that_may_not_read_reads_nothing(alice: User, live_server: Any, bluesky: BlueskyServer) -> None:
