@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import ngettext
 
+from botfactory.translation import grouped
 
-def grouped(number: int) -> str:
-    """Return the number with separators, such as "2,000"."""
-    return str(intcomma(number))
+__all__ = ["characters", "files", "grouped", "jobs", "posts"]
 
 
 def posts(number: int) -> str:
