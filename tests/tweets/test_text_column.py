@@ -80,7 +80,7 @@ def test_the_page_takes_the_answer_and_the_file_is_not_brought_again(client: Cli
     assert job.state == State.SUCCEEDED and corpus.is_ready, job.error_message
     assert list(corpus.posts.order_by("pk").values_list("text", flat=True)) == MEANT
     assert Job.objects.count() == Corpus.objects.count() == 1
-    assert "No import of these posts asks" in ask(client, corpus, "said").content.decode()
+    assert "No import of these posts is waiting" in ask(client, corpus, "said").content.decode()
     assert Job.objects.count() == 1
 
 
