@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
+from botfactory.translation import translated
 from botfactory.words import counted
 from tweets import errors, offered, services
 from tweets.budget import MonthlyBudget
@@ -91,7 +92,7 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
             % {"time": f"{pause.retry_at:%H:%M}", "account": corpus.account}
         ) from pause
     except SourceError as error:
-        raise CannotLookUp(str(error)) from error
+        raise CannotLookUp(translated(error)) from error
     if found.posts == 0:
         raise CannotLookUp(_("%(account)s hasn’t posted anything. Try another account.") % {"account": corpus.account})
     bought = min(settings.max_posts, left) if found.reachable is None else found.reachable
@@ -163,5 +164,5 @@ def _budget(settings: SourceSettings) -> tuple[int, int, bool]:
     assert isinstance(budget, MonthlyBudget)
     left = budget.left()
     if left < SMALLEST_PAGE:
-        raise CannotLookUp(budget.spent(datetime.now(UTC).date()))
+        raise CannotLookUp(translated(budget.spent(datetime.now(UTC).date())))
     return left, budget.monthly_posts, budget.is_personal

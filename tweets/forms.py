@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.listing import ListForm
+from botfactory.translation import translated
 from tweets.blend import MAX_WEIGHT
 from tweets.cleaning import CleaningRules, RulesError
 from tweets.cleaning.rules import LONGEST_WORD, MAX_MINIMUM_CHARACTERS, MAX_WORDS
@@ -100,7 +101,7 @@ class OptOutForm(forms.Form):
         try:
             account = account_of(data["handle"], network=data["network"])
         except ValueError as error:
-            self.add_error("handle", str(error))
+            self.add_error("handle", translated(error))
             return data
         if OptOut.objects.filter(network=account.network, handle=account.handle.lower()).exists():
             self.add_error("handle", gettext("This account is already on the list."))
@@ -225,7 +226,7 @@ class RulesForm(forms.Form):
         try:
             data["rules"] = CleaningRules.from_dict({**data, "banned_words": words})
         except RulesError as error:
-            self.add_error(error.name, str(error))
+            self.add_error(error.name, translated(error))
         return data
 
     def rules(self) -> CleaningRules:

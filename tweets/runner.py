@@ -19,6 +19,7 @@ from botfactory.jobs.interruptions import Cause, setbacks
 from botfactory.jobs.kinds import Beginning, Description, JobKind
 from botfactory.jobs.models import Job
 from botfactory.rest.schemas import Output
+from botfactory.translation import translated
 from tweets import blend, idle, offered, services, uploads
 from tweets.clean_corpus import clean
 from tweets.errors import CorpusError
@@ -149,7 +150,7 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
         with handle.fenced():
             new = services.add_page(corpus, page)
             if page.note:
-                handle.record("note", {"message": page.note})
+                handle.record("note", {"message": translated(page.note)})
             if page.posts:
                 handle.record("page", {"new": new, "total": corpus.posts_found})
         progress: dict[str, Any] = {"phase": "reading", "total": corpus.posts_found}

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
+from botfactory.translation import translated
 from tweets import amounts, audit, errors, live_reads, offered, services, whose
 from tweets.budget import MonthlyBudget
 from tweets.models import AuditEntry, Corpus
@@ -32,7 +33,7 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
     try:
         account = account_of(handle)
     except ValueError as error:
-        raise errors.BadHandle(str(error)) from None
+        raise errors.BadHandle(translated(error)) from None
     whose.require_not_opted_out(account.network, account.handle)
     corpus = _corpus_of(user, account)
     if corpus is None:

@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from botfactory.accounts import tokens
 from botfactory.rest.errors import ApiError
 from botfactory.rest.rate_limit import require_pace
+from botfactory.translation import translated
 from tweets import timeline
 from tweets.errors import CorpusError
 from tweets.sources.base import RateLimited, SourceError
@@ -52,9 +53,9 @@ def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
         return _refused(error.status, str(error), **error.headers)
     except RateLimited as error:
         seconds = math.ceil((error.retry_at - timezone.now()).total_seconds())
-        return _refused(STATUS[error.code], str(error), **{"Retry-After": str(max(1, seconds))})
+        return _refused(STATUS[error.code], translated(error), **{"Retry-After": str(max(1, seconds))})
     except (CorpusError, SourceError) as error:
-        return _refused(STATUS.get(error.code, 502), str(error))
+        return _refused(STATUS.get(error.code, 502), translated(error))
     return JsonResponse({"error": None, "tweets": texts}, headers={"Cache-Control": "no-store"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from botfactory.translation import translated
 from tweets import uploads
 from tweets.errors import AccountNeeded, BadHandle, OptedOut
 from tweets.models import Corpus, OptOut
@@ -72,4 +73,4 @@ def _parsed(handle: str, network: str) -> Account:
     try:
         return account_of(handle, network=network)
     except ValueError as error:
-        raise BadHandle(str(error)) from None
+        raise BadHandle(translated(error)) from None

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from botfactory.translatable import mark
 from tweets.sources.base import storable
 
 
 class Drop(StrEnum):
-    """Why a post is left out, in the order in which the reasons are asked for: a post has the first that applies."""
+    """Why a post is left out. If several reasons apply, the first one in this order counts."""
 
     REPOST = "repost"
     REPLY = "reply"
@@ -42,7 +43,7 @@ class Change(StrEnum):
 
 
 class Links(StrEnum):
-    """What becomes of a link: a t.co link is ten random characters, which no model can learn and every one imitates."""
+    """What happens to links. A t.co link is ten random characters, which models imitate but can't learn."""
 
     DROP = "drop"
     PLACEHOLDER = "placeholder"
@@ -55,7 +56,7 @@ class Newlines(StrEnum):
 
 
 class Form(StrEnum):
-    """The normal form of Unicode. NFC changes no look; NFKC also makes plain letters of fancy and wide ones."""
+    """The normal form of Unicode. NFC keeps the look of a text; NFKC also turns fancy and wide letters into plain ones."""
 
     NFC = "nfc"
     NFKC = "nfkc"
@@ -63,8 +64,11 @@ class Form(StrEnum):
 
 
 class Duplicates(StrEnum):
-    """SAME: equal but for case, spaces and links. NEAR: also what differs in mentions, digits and punctuation only, and
-    long posts that differ in a few letters."""
+    """Which repeated posts are dropped.
+
+    SAME: those that differ only in case, spaces and links. NEAR: also those that differ only in mentions, digits and
+    punctuation, and long posts that differ in a few letters.
+    """
 
     NEAR = "near"
     SAME = "same"
@@ -72,20 +76,23 @@ class Duplicates(StrEnum):
 
 
 class Language(StrEnum):
-    """MAIN leaves out posts that are plainly written in another language than most."""
+    """MAIN drops posts that are clearly in another language than most."""
 
     ALL = "all"
     MAIN = "main"
 
 
 class RulesError(ValueError):
-    """Rules that make no sense; the message is a sentence, `name` the rule."""
+    """Invalid rules. The message is a sentence, `name` the rule.
+
+    The message keeps its template and values, so that Django code can translate it (botfactory.translation).
+    """
 
     code = "bad_rules"
 
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
+    def __init__(self, name: str, template: str, /, **values: object) -> None:
+        super().__init__(template % values if values else template)
+        self.name, self.template, self.values = name, template, values
 
 
 LONGEST_WORD = 80
@@ -95,13 +102,16 @@ MAX_MINIMUM_CHARACTERS = 280
 
 @dataclass(frozen=True, slots=True)
 class CleaningRules:
-    """What is kept, and what is done to it. The defaults suit most people's posts.
+    """Which posts are kept, and what is done to their text. The defaults suit most people's posts.
 
-    `keep_quotes` is about own words above a post of somebody; `unescape` turns &amp;amp; into &; `cut_quotes` keeps
-    what somebody wrote above "RT @name: …"; `drop_via` takes a share button's "via @name" off the end; `drop_cut` drops
-    posts that the service cut (a retweet ending in …); `drop_auto` drops what apps post in somebody's name;
-    `minimum_characters` counts what is left after cleaning; `banned_words` drops every post that holds one of them as a
-    whole word, in any case.
+    - `keep_quotes`: own words above somebody else's post
+    - `unescape`: turns &amp;amp; into &
+    - `cut_quotes`: keeps only the words above "RT @name: …"
+    - `drop_via`: removes a share button's "via @name" at the end
+    - `drop_cut`: drops posts that the service cut off, such as a retweet that ends in …
+    - `drop_auto`: drops posts written by apps
+    - `minimum_characters`: after cleaning
+    - `banned_words`: drops every post that contains one of them as a whole word, in any case
     """
 
     keep_reposts: bool = False
@@ -126,62 +136,70 @@ class CleaningRules:
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name), field.default))
         if not 1 <= self.minimum_characters <= MAX_MINIMUM_CHARACTERS:
             raise RulesError(
-                "minimum_characters", f"The fewest characters are a number from 1 to {MAX_MINIMUM_CHARACTERS}."
+                "minimum_characters",
+                mark("The minimum is a number from 1 to %(most)s."),
+                most=MAX_MINIMUM_CHARACTERS,
             )
         if len(self.banned_words) > MAX_WORDS:
-            raise RulesError("banned_words", f"{MAX_WORDS} words can be banned, not more.")
+            raise RulesError("banned_words", mark("You can ban at most %(most)s words."), most=MAX_WORDS)
         object.__setattr__(self, "banned_words", tuple(dict.fromkeys(map(banned_word, self.banned_words))))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CleaningRules:
-        """The rules of `as_dict`, or some of them with the others at their defaults. Raises RulesError."""
+        """Return the rules of `as_dict`. Missing ones have their defaults. Raises RulesError."""
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
-                raise RulesError(name, f"There is no rule called {name!r}; there are {', '.join(known)}.")
+                said = mark("There is no rule “%(name)s”. The rules are %(rules)s.")
+                raise RulesError(name, said, name=name, rules=", ".join(known))
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON, every rule in it."""
+        """Return all rules as plain JSON."""
         plain: dict[str, Any] = {}
         for name, value in asdict(self).items():
             plain[name] = str(value) if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
         return plain
 
     def with_banned(self, word: str) -> CleaningRules:
-        """The same with one more banned word. Raises RulesError."""
+        """Return the same rules with one more banned word. Raises RulesError."""
         return replace(self, banned_words=(*self.banned_words, word))
 
     def without_banned(self, word: str) -> CleaningRules:
-        """The same without that banned word; as they are where it is not banned."""
+        """Return the same rules without that banned word."""
         gone = banned_word(word)
         return replace(self, banned_words=tuple(entry for entry in self.banned_words if entry != gone))
 
 
 def banned_word(text: str) -> str:
-    """The word as it is kept: without case, one space between its parts. Raises RulesError for none and long ones."""
+    """Return the word as it is stored: without case, one space between its parts. Raises RulesError."""
     word = " ".join(unicodedata.normalize("NFC", storable(text).casefold()).split())
     if not word:
-        raise RulesError("banned_words", "Type the word that is to be banned.")
+        raise RulesError("banned_words", mark("Enter the word to ban."))
     if len(word) > LONGEST_WORD:
-        raise RulesError("banned_words", f"A banned word has at most {LONGEST_WORD} characters.")
+        raise RulesError("banned_words", mark("A banned word can have at most %(most)s characters."), most=LONGEST_WORD)
     return word
 
 
 def _checked(name: str, value: Any, default: Any) -> Any:
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            raise RulesError(name, f"The rule {name} is true or false, not {value!r}.")
+            raise RulesError(
+                name, mark("The rule %(rule)s is true or false, not %(value)s."), rule=name, value=repr(value)
+            )
         return value
     if isinstance(default, StrEnum):
         choices = [str(choice) for choice in type(default)]
         if value not in choices:
-            raise RulesError(name, f"The rule {name} is one of {', '.join(choices)}, not {value!r}.")
+            said = mark("The rule %(rule)s is one of %(choices)s, not %(value)s.")
+            raise RulesError(name, said, rule=name, choices=", ".join(choices), value=repr(value))
         return type(default)(value)
     if isinstance(default, int):
         if not isinstance(value, int) or isinstance(value, bool):
-            raise RulesError(name, f"The rule {name} is a number, not {value!r}.")
+            raise RulesError(name, mark("The rule %(rule)s is a number, not %(value)s."), rule=name, value=repr(value))
         return value
     if isinstance(value, str) or not isinstance(value, list | tuple) or not all(isinstance(w, str) for w in value):
-        raise RulesError(name, f"The rule {name} is a list of words, not {value!r}.")
+        raise RulesError(
+            name, mark("The rule %(rule)s is a list of words, not %(value)s."), rule=name, value=repr(value)
+        )
     return tuple(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from botfactory.translatable import mark
+from tweets.sources.base import NoAccount
 from tweets.sources.handles import visible
 from tweets.sources.kinds import Account, Claim
 from tweets.sources.registry import network_of, networks
@@ -17,15 +19,18 @@ OF_BARE_NAMES: Final = "x"
 def account_of(typed: str, *, network: str = OF_BARE_NAMES) -> Account:
     """Return the account that a typed handle or the address of a profile names.
 
-    What could belong to any network, such as `@name`, belongs to `network`. Raises ValueError with a sentence if it's
-    no account.
+    What could belong to any network, such as `@name`, belongs to `network`. Raises NoAccount.
     """
     text = visible(typed)
     claim, name = _surest(text)
     if claim is Claim.NO:
         if "://" in text:
             labels = [kind.label for kind in networks().values()]
-            raise ValueError(f"This isn't the address of a profile on {', '.join(labels[:-1])} or {labels[-1]}.")
+            raise NoAccount(
+                mark("This isn’t the address of a profile on %(networks)s or %(last)s."),
+                networks=", ".join(labels[:-1]),
+                last=labels[-1],
+            )
         name = network
     return Account(name, network_of(name).parse(text))
 

@@ -1,24 +1,27 @@
-"""What a source of posts is: the values it gives, the way it gives them, and the errors it may raise."""
+"""What all sources share: the values that they return, the settings that they get, and the errors that they raise."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol, TypeVar
 
+from botfactory.translatable import Sentence
 from tweets.sources.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post as its source has it: full text, HTML entities unescaped, no NUL and no lone surrogate in it.
+    """One post as its source has it: the full text, with HTML entities unescaped, no NUL and no lone surrogate.
 
-    `key` is at most 64 characters and stable within the source: the post's id, or its place ("line-000000123") when
-    the source has no ids or gives the same id again. `created_at` is aware and in UTC, None where the source does not
-    say. `is_reply` is True for a post addressed to somebody else; the next post of one's own thread is not a reply.
-    `is_quote` is True for own words above somebody's post, `has_warning` for a post behind a content warning.
+    - `key`: at most 64 characters and stable within the source: the post's id, or its place ("line-000000123") if the
+      source has no ids or repeats one
+    - `created_at`: aware and in UTC, None if unknown
+    - `is_reply`: addressed to somebody else; the next post of one's own thread isn't a reply
+    - `is_quote`: own words above somebody else's post
+    - `has_warning`: behind a content warning
     """
 
     key: str
@@ -34,7 +37,7 @@ class Post:
 class Page:
     """Some posts in the source's order (possibly none), and where the next page starts.
 
-    `note` is a sentence for the person about the whole account, "" where there is nothing to say.
+    `note` is a sentence for the person about the whole account, or "".
     """
 
     posts: tuple[Post, ...]
@@ -62,14 +65,14 @@ class SourceSettings:
     include_reposts: bool = True
     include_quotes: bool = True
     page_size: int = 100
-    text_column: str = ""  # of a table or of objects in a file; "" to find it
-    max_posts: int = 3200  # the newest posts that X hands out of one account
-    max_file_bytes: int = 100_000_000  # of an uploaded file, after gzip is undone
-    max_archive_bytes: int = 2_000_000_000  # of the post files in an archive, uncompressed; media are never read
-    max_answer_bytes: int = 10_000_000  # of one answer of a server, after gzip is undone
-    timeout_seconds: float = 30.0  # without a byte from the other side
-    total_seconds: float = 60.0  # for one answer, with its redirects
-    retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0)  # seconds before each further attempt at an answer
+    text_column: str = ""  # of a table, or the field of objects; "" to detect it
+    max_posts: int = 3200  # the newest posts of an account
+    max_file_bytes: int = 100_000_000  # of an uploaded file, unpacked
+    max_archive_bytes: int = 2_000_000_000  # of the post files in an archive, unpacked; media are never read
+    max_answer_bytes: int = 10_000_000  # of one answer of a server, unpacked
+    timeout_seconds: float = 30.0  # without a byte from the server
+    total_seconds: float = 60.0  # for one answer, including redirects
+    retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0)  # seconds before each further attempt
 
     def __post_init__(self) -> None:
         if self.page_size < 1 or self.max_posts < 1:
@@ -80,7 +83,7 @@ class SourceSettings:
         return self.own if isinstance(self.own, kind) else kind()
 
     def wants(self, post: Post) -> bool:
-        """False for a post that one of the `include_...` says No to."""
+        """Return False for a post that one of the `include_...` leaves out."""
         return (
             (self.include_replies or not post.is_reply)
             and (self.include_reposts or not post.is_repost)
@@ -89,26 +92,49 @@ class SourceSettings:
 
 
 class Source(Protocol):
-    """Posts that come a page at a time."""
+    """Posts that come one page at a time."""
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields every page from the start, or from the `cursor` of an earlier page, maybe of another process.
+        """Yield every page from the start, or from the `cursor` of an earlier page, even of another process.
 
-        The last page has no cursor. Raises SourceError when the source cannot be read, ValueError when the cursor is
-        not one of this kind of source.
+        The last page has no cursor. Raises SourceError if the source can't be read, and ValueError if the cursor isn't
+        one of this kind of source.
         """
         ...
 
 
+class NoAccount(ValueError):
+    """What somebody typed is no account. The message is a sentence for the person, like that of a SourceError."""
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        super().__init__(template % values if values else template)
+        self.template, self.values = template, values
+
+
 class SourceError(Exception):
-    """The source could not be read; the message is a sentence for the person. `transient`: worth another try later."""
+    """The source can't be read. The message is a sentence for the person; `transient` errors are worth another try.
+
+    The message keeps its template and values, so that Django code can translate it (botfactory.translation).
+    """
 
     code: ClassVar[str] = "source_error"
     transient: bool = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, /, **values: object) -> None:
+        self.message = message if isinstance(message, Sentence) else Sentence(message, **values)
+        super().__init__(str(self.message))
+
+    @property
+    def template(self) -> str:
+        return self.message.template
+
+    @property
+    def plural(self) -> str:
+        return self.message.plural
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        return self.message.values
 
 
 class UnknownHandle(SourceError):
@@ -136,19 +162,19 @@ class NoCredits(SourceError):
 
 
 class BudgetSpent(SourceError):
-    """The operator's posts of this month are used up."""
+    """No posts of this month's budget are left."""
 
     code = "budget_spent"
 
 
 class RateLimited(SourceError):
-    """The source asks us to wait until `retry_at` (aware, UTC)."""
+    """The source asks for a pause until `retry_at` (aware, UTC)."""
 
     code = "rate_limited"
     transient = True
 
-    def __init__(self, message: str, retry_at: datetime) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_at: datetime, /, **values: object) -> None:
+        super().__init__(message, **values)
         self.retry_at = retry_at
 
 
@@ -162,13 +188,13 @@ class UnknownServer(SourceError):
 
 
 class RefusedAddress(SourceError):
-    """The server is in a private network, or it is not to be asked for another reason."""
+    """The server is in a private network, or it must not be contacted for another reason."""
 
     code = "refused_address"
 
 
 class BadAnswer(SourceError):
-    """The server answered, but not as one of its kind does; asking again would not help."""
+    """The server answered, but not like a server of its kind. Asking again wouldn't help."""
 
     code = "bad_answer"
 
@@ -178,15 +204,15 @@ class BadFile(SourceError):
 
 
 class WhichColumn(BadFile):
-    """It is not clear which of the `columns` (or fields) holds the posts: `SourceSettings.text_column` has to name it.
+    """Several `columns` (or fields) may contain the posts, and `SourceSettings.text_column` must name the right one.
 
-    Nothing that depends on the answer has been read before it is raised.
+    It is raised before anything that depends on the answer is read.
     """
 
     code = "which_column"
 
-    def __init__(self, message: str, columns: tuple[str, ...]) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, columns: tuple[str, ...], /, **values: object) -> None:
+        super().__init__(message, **values)
         self.columns = columns
 
 
@@ -198,7 +224,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text with surrogate pairs joined, lone surrogates and NULs dropped: every database and file takes it."""
+    """Return a text that every database and file accepts: surrogate pairs joined, lone surrogates and NULs dropped."""
     if not _UNSTORABLE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore").replace("\x00", "")

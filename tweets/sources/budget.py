@@ -1,4 +1,4 @@
-"""What a source that costs money may still buy, as whoever pays for it keeps the books."""
+"""The interface of a budget, for sources that cost money."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Protocol
 
 
 class Budget(Protocol):
-    """What is left to be bought. Taken before it is bought, so that a crash costs at most what was taken."""
+    """Posts that can still be bought. Reserving comes before buying, so a crash costs at most what was reserved."""
 
     @property
     def monthly_posts(self) -> int:
-        """How many posts a month there are in all."""
+        """How many posts can be bought in a month."""
         ...
 
     def left(self) -> int:
-        """How many posts may still be bought this month."""
+        """Return how many posts can still be bought this month."""
         ...
 
     def spent(self, today: date) -> str:
-        """What is said to the person when too few are left."""
+        """Return what the person reads when too few are left."""
         ...
 
     def take(self, posts: int) -> int:
-        """Sets aside up to so many posts, for nobody else to take; the number set aside."""
+        """Reserve up to this many posts, and return how many."""
         ...
 
     def give_back(self, posts: int) -> None:
-        """So many of the posts that were set aside were not bought."""
+        """Give back posts that were reserved and not bought."""
         ...

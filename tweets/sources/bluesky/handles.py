@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from botfactory.translatable import mark
+from tweets.sources.base import NoAccount
 from tweets.sources.handles import domain, visible
 from tweets.sources.kinds import Claim
 
@@ -29,24 +31,26 @@ def claim(text: str) -> Claim:
 def parse(text: str) -> str:
     """Return the handle in lower case, or the DID.
 
-    The text is either of them, `name` alone, or the address of a profile or post. Raises ValueError with a sentence for
+    The text is either of them, `name` alone, or the address of a profile or post. Raises NoAccount for
     anything else.
     """
     typed = visible(text)
     if not typed:
-        raise ValueError("Type the handle of an account, such as @name.bsky.social.")
+        raise NoAccount(mark("Type the handle of an account, such as @name.bsky.social."))
     address = _ADDRESS.match(typed)
     name = unquote(address.group(1)) if address else typed.removeprefix("@")
     if name.lower().startswith("did:"):
         if not _DID.match(name):
-            raise ValueError("This DID isn't complete. A DID looks like did:plc:z72i7hdynmk6r22z27h6tvur.")
+            raise NoAccount(mark("This DID isn't complete. A DID looks like did:plc:z72i7hdynmk6r22z27h6tvur."))
         return name
     if re.fullmatch(r"[A-Za-z0-9-]+", name):
         name += ".bsky.social"
     found = domain(name)
     if not _DOMAIN.match(found) or len(found) > 253:
-        raise ValueError(
-            "A Bluesky handle looks like @name.bsky.social or @your-domain.com. The address of a profile, "
-            "https://bsky.app/profile/name.bsky.social, works too."
+        raise NoAccount(
+            mark(
+                "A Bluesky handle looks like @name.bsky.social or @your-domain.com. The address of a profile, "
+                "https://bsky.app/profile/name.bsky.social, works too."
+            )
         )
     return found

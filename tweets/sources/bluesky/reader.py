@@ -1,7 +1,7 @@
 """The public posts of a Bluesky account, through the API that needs no key.
 
-A reader of posts there sees what the account shows to everybody; an account that asks not to be shown to people who are
-not signed in is left alone.
+It reads only what the account shows to everybody, and nothing if the account asks not to be shown to people who aren't
+signed in.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from botfactory.translatable import mark
 from tweets.sources.base import (
     BadAnswer,
     NoPosts,
@@ -39,7 +40,7 @@ _TID = re.compile(r"[2-7a-z]{13}\Z")  # keys that sort by time
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where an import stands: whose posts, the page that comes next, how many were read, how many there are."""
+    """The state of an import: the account, the next page, how many posts were read, how many there are."""
 
     did: str
     page: str | None = None
@@ -50,22 +51,22 @@ class _Position:
 
 
 class BlueskySource:
-    """The newest posts of a handle or a DID, at most `settings.max_posts`, reposts among them and marked."""
+    """The newest posts of a handle or a DID, at most `settings.max_posts`, including reposts."""
 
     def __init__(self, handle: str, settings: SourceSettings, *, client: Client | None = None) -> None:
         self._handle = handle
         self._shown = handle if handle.startswith("did:") else f"@{handle}"
         self._settings = settings
-        # What the operator has set may be a proxy in their own network.
+        # The address may be that of a proxy in the operator's own network.
         api_url = settings.of(BlueskySettings).api_url
         client = client or Client(settings, trusted=[api_url])
         self._api = JsonApi("Bluesky", api_url, settings, client)
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields the pages. The first is empty: its cursor keeps the account's look-up, `total` is known from there on.
+        """Yield the pages. The first is empty: its cursor stores the lookup of the account, and has the `total`.
 
-        Raises the SourceError that says what Bluesky answered; RateLimited and SourceUnavailable are worth another try
-        from the last cursor.
+        Raises the SourceError that fits Bluesky's answer. RateLimited and SourceUnavailable are worth another try from
+        the last cursor.
         """
         if cursor:
             position: _Position | None = position_of(_Position, cursor)
@@ -83,9 +84,12 @@ class BlueskySource:
             raise self._refusal(reply)
         if any(text_in(label, "val") == _HIDDEN and not label.get("neg") for label in _list_in(reply.data, "labels")):
             raise ProtectedHandle(
-                f"{self._shown} asks that its posts are not shown to people who are not signed in to Bluesky, so they "
-                "are not read here. If it is your account, you can change that on Bluesky under Settings, Privacy and "
-                "security, and try again."
+                mark(
+                    "%(account)s asks Bluesky not to show its posts to people who aren’t signed in, so we don’t read "
+                    "them. If it’s your account, change that on Bluesky under Settings, Privacy and security, and try "
+                    "again."
+                ),
+                account=self._shown,
             )
         newer_than = self._settings.newer_than
         known = count_in(reply.data, "postsCount") if newer_than is None else None
@@ -115,34 +119,42 @@ class BlueskySource:
             or token == position.page
             or following.count >= self._settings.max_posts
             or following.empty >= MAX_EMPTY_PAGES
-            # A page that reaches back to what is held is the last; it comes whole, as posts are not strictly in order.
+            # The page that reaches posts we have is the last. All of it counts, because posts aren't strictly in order.
             or any(_is_held(post, position.newer_than) for post in found)
         )
         if is_last and following.count == 0 and position.newer_than is None:
-            raise NoPosts(f"{self._shown} has not posted anything. Try another account.")
+            raise NoPosts(mark("%(account)s hasn’t posted anything. Try another account."), account=self._shown)
         posts = tuple(post for post in found if self._settings.wants(post))
         return Page(posts, None if is_last else cursor_of(following), position.total), None if is_last else following
 
     def _refusal(self, reply: Reply) -> SourceError:
-        """What an answer that is not the expected one means."""
+        """Return the error that an unexpected answer means."""
         error, message = text_in(reply.data, "error"), text_in(reply.data, "message")
         if error == "AccountTakedown" or "suspended" in message or "taken down" in message:
             return SuspendedHandle(
-                f"Bluesky has taken down {self._shown}, so its posts cannot be read. Try another account."
+                mark("Bluesky has taken down %(account)s, so its posts can’t be read. Try another account."),
+                account=self._shown,
             )
         if error == "AccountDeactivated" or "deactivated" in message:
             return SuspendedHandle(
-                f"{self._shown} has been deactivated by its owner, so its posts cannot be read. Try another account."
+                mark("The owner of %(account)s has deactivated it, so its posts can’t be read. Try another account."),
+                account=self._shown,
             )
         if "not found" in message.lower() or "resolve" in message or "valid did" in message:
-            return UnknownHandle(f"Bluesky knows no account {self._shown}. Check the spelling.")
+            return UnknownHandle(mark("Bluesky has no account %(account)s. Check the spelling."), account=self._shown)
         if reply.status in (401, 403):
-            return ProtectedHandle(f"Bluesky does not show the posts of {self._shown} to people who are not signed in.")
-        return BadAnswer(f"Bluesky gave an answer that cannot be read ({reply.status}). Try again in a few minutes.")
+            return ProtectedHandle(
+                mark("Bluesky doesn’t show the posts of %(account)s to people who aren’t signed in."),
+                account=self._shown,
+            )
+        return BadAnswer(
+            mark("Bluesky sent an answer that we can’t read (%(status)s). Try again in a few minutes."),
+            status=str(reply.status),
+        )
 
 
 def _post(item: Any, did: str) -> Post | None:
-    """The post of an item of a feed, None where there is none in it."""
+    """Return the post of an item of a feed, or None without one."""
     view = item.get("post") if isinstance(item, Mapping) else None
     record = view.get("record") if isinstance(view, Mapping) else None
     key = _key(text_in(view, "uri"))
@@ -155,7 +167,7 @@ def _post(item: Any, did: str) -> Post | None:
     )
     text = storable(_with_whole_links(text_in(record, "text"), _list_in(record, "facets")))
     return Post(
-        # The same post may also be there as one's own.
+        # The same post may also be in the feed as the account's own.
         key=_key("repost-" + (_key(text_in(reason, "uri")) or key)) if is_repost else key,
         text=text,
         created_at=parse_date(record.get("createdAt")) or parse_date(view.get("indexedAt")),
@@ -167,7 +179,7 @@ def _post(item: Any, did: str) -> Post | None:
 
 
 def _key(uri: str) -> str:
-    """The last part of an address, which is unique among an account's posts; something as unique where it is long."""
+    """Return the last part of an address, which is unique among an account's posts, or a digest if it's long."""
     key = uri.rsplit("/", 1)[-1]
     return key if len(key) <= 64 else hashlib.sha256(uri.encode()).hexdigest()
 
@@ -180,7 +192,7 @@ def _is_held(post: Post, newer_than: str | None) -> bool:
 
 
 def _is_to_somebody_else(item: Mapping[str, Any], record: Mapping[str, Any], did: str) -> bool:
-    """True for an answer, but not for the next post of one's own thread."""
+    """Return True for a reply, but not for the next post of one's own thread."""
     reply = record.get("reply")
     if not isinstance(reply, Mapping):
         return False
@@ -194,7 +206,7 @@ def _is_to_somebody_else(item: Mapping[str, Any], record: Mapping[str, Any], did
 
 
 def _with_whole_links(text: str, facets: list[Any]) -> str:
-    """The text with the full address wherever Bluesky shows a shortened one. Facets count in bytes of UTF-8."""
+    """Return the text with the full address for each shortened one. Facets count in bytes of UTF-8."""
     data = text.encode()
     cuts = []
     for facet in facets:
@@ -206,7 +218,7 @@ def _with_whole_links(text: str, facets: list[Any]) -> str:
             cuts.append((start, end, link))
     done = len(data)
     for start, end, link in sorted(cuts, reverse=True):
-        if end > done:  # one of two that overlap
+        if end > done:  # overlaps with another one
             continue
         try:
             shown = data[start:end].decode()

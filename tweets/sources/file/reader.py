@@ -1,4 +1,4 @@
-"""Posts in a file of one's own: .txt, .csv, .jsonl or .json, plain or gzipped."""
+"""Posts in a .txt, .csv, .jsonl or .json file, plain or gzipped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from botfactory.translatable import Sentence, mark
 from tweets.sources.base import BadFile, Page, Post, SourceSettings, WhichColumn
 from tweets.sources.reading import json_stream, tables
 from tweets.sources.reading.encodings import open_text
@@ -16,18 +17,18 @@ from tweets.sources.reading.records import TEXT_NAMES, field_name, post_of, text
 from tweets.sources.reading.shapes import NOT_POSTS, fields_of
 from tweets.sources.reading.streams import LONGEST_LINE, lines
 
-_HEAD = 1 << 16  # characters looked at to tell the formats apart
+_HEAD = 1 << 16  # characters that decide between the formats
 _LOOKED_FOR = ", ".join(TEXT_NAMES)
-_NO_LIST = (
-    "No list of posts was found in the JSON. Upload an array of strings or objects, or an object with such an "
-    'array in it, like {"tweets": [{"text": "…"}]}.'
+_NO_LIST = mark(
+    "We found no list of posts in the JSON. Upload an array of strings or objects, or an object that contains such an "
+    'array, such as {"tweets": [{"text": "…"}]}.'
 )
 
 
 class UploadSource:
-    """The posts of one file. With `plain` each line is a post, whatever the file's name says.
+    """The posts of one file. With `plain`, each line is a post, whatever the name of the file.
 
-    Records without a text after a first one that has it come as posts with an empty text, so that cleaning counts them.
+    Once a record had a text, later ones without it are posts with an empty text, so that cleaning counts them.
     """
 
     def __init__(self, path: Path, settings: SourceSettings, *, plain: bool = False) -> None:
@@ -36,9 +37,9 @@ class UploadSource:
         self._plain = plain
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields the posts in the file's order; a cursor is the number of posts before it.
+        """Yield the posts in the order of the file. A cursor is the number of posts before it.
 
-        Raises BadFile for what cannot be read or holds no post, FileTooLarge beyond the size limit.
+        Raises BadFile for a file that can't be read or has no posts, and FileTooLarge beyond the size limit.
         """
         start = int(cursor) if cursor else 0
         placed = itertools.islice(enumerate(self._posts()), start, None)
@@ -48,7 +49,7 @@ class UploadSource:
             yield page
         if empty:
             raise BadFile(
-                "The file holds no posts. Upload one with a post on each line, or a table with a text column."
+                mark("The file has no posts. Upload one with a post on each line, or a table with a text column.")
             )
 
     def _posts(self) -> Iterator[Post]:
@@ -81,7 +82,8 @@ class UploadSource:
             if number == 0:
                 raise BadFile(_NO_LIST) from None
             raise BadFile(
-                f"The JSON breaks off or is malformed after item {number}. Export the file again and upload all of it."
+                mark("The JSON breaks off or is damaged after item %(number)s. Export the file again and upload it."),
+                number=number,
             ) from None
 
 
@@ -95,15 +97,26 @@ def _posts_of(records: Iterator[tuple[str, Any]], seen: set[str], text_field: st
         text = _text_in(fields, text_field)
         if text is None and not any_text:
             name, number = place.split("-")
-            message = (
-                f"{name.capitalize()} {int(number)} has no text in its field “{text_field[:40]}”. Name another field."
-                if text_field
-                else f"{name.capitalize()} {int(number)} has no text. Name its field under “Text column”, or give each "
-                f"post as a string, or as an object with its text in one of these fields: {_LOOKED_FOR}."
-            )
+            message = _without_text(is_line=name == "line", number=int(number), text_field=text_field)
             raise WhichColumn(message, tuple(fields)) if fields else BadFile(message)
         any_text = True
         yield post_of(fields or {}, text or "", place, seen=seen)
+
+
+def _without_text(*, is_line: bool, number: int, text_field: str) -> Sentence:
+    record = (
+        Sentence(mark("Line %(number)s"), number=number)
+        if is_line
+        else Sentence(mark("Item %(number)s"), number=number)
+    )
+    if text_field:
+        said = mark("%(record)s has no text in its field “%(field)s”. Enter another field.")
+        return Sentence(said, record=record, field=text_field[:40])
+    said = mark(
+        "%(record)s has no text that we can find. Enter its field under “Text column”, or write each post as a string, "
+        "or as an object with its text in one of these fields: %(fields)s."
+    )
+    return Sentence(said, record=record, fields=_LOOKED_FOR)
 
 
 def _text_in(fields: Mapping[str, Any] | None, text_field: str) -> str | None:
@@ -123,13 +136,14 @@ def _json_lines(source: Iterator[str]) -> Iterator[tuple[str, Any]]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             raise BadFile(
-                f"Line {number} is not valid JSON. Correct or remove that line and upload the file again."
+                mark("Line %(number)s isn’t valid JSON. Correct or remove that line, then upload the file again."),
+                number=number,
             ) from None
         yield f"line-{number:09}", record
 
 
 def _format_of(path: Path, limit: int) -> str:
-    """The format by the file's name, or by its beginning where the name is no help."""
+    """Return the format, by the name of the file or, if that doesn't help, by its beginning."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".txt", ".text"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from botfactory.translatable import mark
+from tweets.sources.base import NoAccount
 from tweets.sources.handles import LONGEST, domain, visible
 from tweets.sources.kinds import Claim
 
@@ -24,11 +26,11 @@ def claim(text: str) -> Claim:
 def parse(text: str) -> str:
     """Return the handle as "name@server", from `@name@server`, `name@server` or the address of a profile or post.
 
-    Raises ValueError with a sentence for anything else.
+    Raises NoAccount for anything else.
     """
     typed = visible(text).removeprefix("acct:")
     if not typed:
-        raise ValueError("Type the handle of an account with its server, such as @name@mastodon.social.")
+        raise NoAccount(mark("Type the handle of an account with its server, such as @name@mastodon.social."))
     address = _ADDRESS.match(typed)
     if address:
         name, _, server = unquote(address.group(2)).partition("@")
@@ -37,9 +39,11 @@ def parse(text: str) -> str:
         name, _, server = typed.removeprefix("@").partition("@")
     server = domain(server)
     if not (_NAME.match(name) and _SERVER.match(server)) or len(name) + len(server) >= LONGEST:
-        raise ValueError(
-            "A Mastodon handle names its server too, such as @name@mastodon.social. The address of a profile, "
-            "https://mastodon.social/@name, works too."
+        raise NoAccount(
+            mark(
+                "A Mastodon handle names its server too, such as @name@mastodon.social. The address of a profile, "
+                "https://mastodon.social/@name, works too."
+            )
         )
     return f"{name}@{server}"
 

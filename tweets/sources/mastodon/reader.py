@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from botfactory.net import origin_of
+from botfactory.translatable import Sentence, mark
 from tweets.sources.base import (
     BadAnswer,
     NoPosts,
@@ -27,12 +28,12 @@ from tweets.sources.web.client import Client
 from tweets.sources.web.json_api import JsonApi, Reply, count_in, text_in
 
 _LARGEST_PAGE = 40
-_PUBLIC = frozenset({"public", "unlisted", ""})  # "" where a server does not say
+_PUBLIC = frozenset({"public", "unlisted", ""})  # "" if a server doesn't say
 
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where an import stands: whose posts, the oldest post so far, how many were read, how many there are."""
+    """The state of an import: the account, the oldest post so far, how many were read, how many there are."""
 
     account: str
     max_id: str | None = None
@@ -42,7 +43,7 @@ class _Position:
 
 
 class MastodonSource:
-    """The newest own posts of a handle "name@server", at most `settings.max_posts`. Boosts are not asked for."""
+    """The newest own posts of a handle "name@server", at most `settings.max_posts`, without boosts."""
 
     def __init__(self, handle: str, settings: SourceSettings, *, client: Client | None = None) -> None:
         self._handle = handle
@@ -54,10 +55,10 @@ class MastodonSource:
         self._api = JsonApi(self._server, base, settings, client or Client(settings))
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields the pages. The first is empty: its cursor keeps the account's look-up, `total` is known from there on.
+        """Yield the pages. The first is empty: its cursor stores the lookup of the account, and has the `total`.
 
-        Raises the SourceError that says what the server answered; RateLimited and SourceUnavailable are worth another
-        try from the last cursor.
+        Raises the SourceError that fits the server's answer. RateLimited and SourceUnavailable are worth another try
+        from the last cursor.
         """
         if cursor:
             position: _Position | None = position_of(_Position, cursor)
@@ -81,12 +82,14 @@ class MastodonSource:
         return _Position(account=account, total=total, newer_than=newer_than), self._note(reply.data)
 
     def _note(self, account: Mapping[str, Any]) -> str:
-        """What the person should know about an account that can be read nevertheless."""
+        """Return what the person should know about the account, or ""."""
         there = _handle_of(account.get("moved"))
         if there:
-            return f"@{self._handle} has moved to @{there}. These are the posts that stayed behind."
+            said = mark("@%(account)s has moved to @%(other)s. These are the posts from before.")
+            return Sentence(said, account=self._handle, other=there)
         if account.get("limited") is True:
-            return f"The moderators of {self._server} have limited @{self._handle}; some of its posts may be missing."
+            said = mark("The moderators of %(server)s have limited @%(account)s. Some of its posts may be missing.")
+            return Sentence(said, server=self._server, account=self._handle)
         return ""
 
     def _page_at(self, position: _Position) -> tuple[Page, _Position | None]:
@@ -103,44 +106,59 @@ class MastodonSource:
         statuses = [status for status in reply.data if _id_of(status) is not None][:left]
         count = position.count + len(statuses)
         oldest = _id_of(statuses[-1]) if statuses else None
-        # A page may be short and not the last: the server leaves out what is not for everybody.
+        # A short page may not be the last: the server leaves out what isn't public.
         is_last = oldest is None or oldest == position.max_id or count >= self._settings.max_posts
         following = None if is_last else replace(position, max_id=oldest, count=count)
         if following is None and count == 0 and position.newer_than is None:
-            raise NoPosts(f"@{self._handle} shows no posts of its own to everybody. Try another account.")
+            raise NoPosts(
+                mark("@%(account)s has no public posts of its own. Try another account."), account=self._handle
+            )
         found = [_post(status, position.account) for status in statuses if text_in(status, "visibility") in _PUBLIC]
         posts = tuple(post for post in found if self._settings.wants(post))
         return Page(posts, cursor_of(following) if following else None, position.total), following
 
     def _refusal(self, reply: Reply) -> SourceError:
-        """What an answer that is not the expected one means."""
+        """Return the error that an unexpected answer means."""
         said = text_in(reply.data, "error").lower()
         if reply.status == 410 or "suspended" in said:
             return self._suspended()
         if reply.status in (401, 403) or (reply.status == 422 and "authenticated" in said):
             return ProtectedHandle(
-                f"{self._server} shows posts only to people who have an account there, so those of @{self._handle} "
-                "cannot be read. If it is your account, ask the people who run the server, or bring your posts as a "
-                "file."
+                mark(
+                    "%(server)s shows posts only to people who have an account there, so those of @%(account)s can’t "
+                    "be read. If it’s your account, ask the people who run the server, or upload your posts as a file."
+                ),
+                server=self._server,
+                account=self._handle,
             )
         if reply.status == 404 and said:
             return UnknownHandle(
-                f"{self._server} knows no account @{self._name}. Check the spelling, or give the address of the "
-                "profile as your browser shows it: some servers have another name there."
+                mark(
+                    "%(server)s has no account @%(account)s. Check the spelling, or enter the address of the profile "
+                    "as your browser shows it: some servers have another name there."
+                ),
+                server=self._server,
+                account=self._name,
             )
         return BadAnswer(
-            f"{self._server} does not answer as a Mastodon server does ({reply.status}). Check the name of the server, "
-            "or give the address of the profile as your browser shows it."
+            mark(
+                "%(server)s doesn’t answer like a Mastodon server (%(status)s). Check the name of the server, or enter "
+                "the address of the profile as your browser shows it."
+            ),
+            server=self._server,
+            status=str(reply.status),
         )
 
     def _suspended(self) -> SuspendedHandle:
         return SuspendedHandle(
-            f"{self._server} has suspended @{self._handle}, so its posts cannot be read. Try another account."
+            mark("%(server)s has suspended @%(account)s, so its posts can’t be read. Try another account."),
+            server=self._server,
+            account=self._handle,
         )
 
 
 def _base_of(server: str, settings: SourceSettings) -> str:
-    """The address of a server; over HTTP only where the operator has written it so."""
+    """Return the address of a server: over HTTP only if the operator has set it so."""
     unsafe = f"http://{server}"
     try:
         is_ours = origin_of(unsafe) in {origin_of(origin) for origin in settings.private_servers}
@@ -150,7 +168,7 @@ def _base_of(server: str, settings: SourceSettings) -> str:
 
 
 def _id_of(record: Any) -> str | None:
-    """The id of an account or a post, None for what has no usable one."""
+    """Return the id of an account or a post, or None without a usable one."""
     value = record.get("id") if isinstance(record, Mapping) else None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**30 else ""
@@ -159,7 +177,7 @@ def _id_of(record: Any) -> str | None:
 
 
 def _handle_of(account: Any) -> str:
-    """ "name@server" of an account that another one points to, "" where there is none."""
+    """Return "name@server" of an account that another one points to, or ""."""
     acct = text_in(account, "acct")
     if "@" in acct or not acct:
         return acct

@@ -1,4 +1,4 @@
-"""The encoding of a text file that a person brings, told from its bytes."""
+"""Detect the encoding of a text file from its bytes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+from botfactory.translatable import mark as marked
 from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import CHUNK, open_bytes
 
@@ -17,18 +18,20 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 1 << 15  # bytes in lines with more than ASCII, from which an older encoding is told
-# Bytes that no text holds, whatever its encoding (UTF-16 and UTF-32 apart).
+# Bytes that no text contains, in any encoding but UTF-16 and UTF-32.
 _BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b")
 _TURKISH = frozenset({"cp1254", "iso8859_9"})
 _SYMBOL_IN_A_WORD = re.compile(r"[^\W\d_][\xa1-\xbf\xd7\xf7\ufffd](?=[^\W\d_])|\b[\xa3\xaf\xbf][^\W\d_]")
 
 
 def find_encoding(path: Path, limit: int) -> str:
-    """The encoding to read the whole file with, errors replaced.
+    """Return the encoding for the whole file, to be read with errors replaced.
 
-    A byte order mark decides; else UTF-8 if all of it is UTF-8, or most (a few torn characters must not turn every
-    emoji into rubbish, and other encodings hardly ever look like it); else the older encoding that makes words of it,
-    or cp1252, which Excel on Windows writes, where none stands out. Raises BadFile for what is not text.
+    A byte order mark decides. Without one, it is UTF-8 if all or most of the file is UTF-8: a few damaged characters
+    must not garble every emoji, and other encodings hardly ever look like UTF-8. Otherwise it is the older encoding
+    that gives words or, if none is clearly best, cp1252, which Excel writes on Windows.
+
+    Raises BadFile if it isn't text.
     """
     with open_bytes(path, limit) as source:
         head = source.peek(CHUNK)[:CHUNK]
@@ -50,21 +53,21 @@ def find_encoding(path: Path, limit: int) -> str:
                 lines = chunk.split(b"\n")
                 whole = lines[1:-1] if len(lines) > 2 and sample else lines
                 sample += b"\n".join(line for line in whole if not line.isascii())[:_SAMPLE] + b"\n"
-        # What is torn at the very end is a sign only where there is no other.
+        # A character that is cut at the very end counts only if there are no other signs.
         wrong += len(decoder.decode(b"", True)) if foreign == wrong else 0
     if binary * 100 > size:
-        raise BadFile("The file does not look like text. Upload posts as .txt, .csv, .jsonl or .json in UTF-8.")
+        raise BadFile(marked("This file isn’t text. Upload posts as .txt, .csv, .jsonl or .json in UTF-8."))
     return _older(sample) if wrong > foreign - wrong else "utf-8-sig"
 
 
 def open_text(path: Path, limit: int, newline: str | None = None) -> io.TextIOWrapper:
-    """The content of the file as text; see `find_encoding`."""
+    """Return the content of the file as text, in the encoding of `find_encoding`."""
     encoding = find_encoding(path, limit)
     return io.TextIOWrapper(open_bytes(path, limit), encoding=encoding, errors="replace", newline=newline)
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 without a mark, where every other byte of a text that is mostly Latin is zero."""
+    """Return UTF-16 without a mark, in which every other byte of a mostly Latin text is zero; else None."""
     half = len(head) // 2
     if half < 4:
         return None
@@ -75,7 +78,7 @@ def _wide(head: bytes) -> str | None:
 
 
 def _older(sample: bytes) -> str:
-    from charset_normalizer import from_bytes  # late: only few files are that old
+    from charset_normalizer import from_bytes  # late, because few files are that old
 
     found = from_bytes(sample).best()
     encoding = found.encoding if found is not None else "cp1252"
@@ -83,7 +86,7 @@ def _older(sample: bytes) -> str:
         return "cp1254"
     text = sample.decode(encoding, "replace")
     letters = [character for character in text if character.isalpha()]
-    # All Latin alphabets look alike to a guess: it is followed to another script, or where words of cp1252 are none.
+    # A guess can't tell Latin alphabets apart. Follow it to another script, or if cp1252 gives no words.
     if not encoding.startswith("utf") and sum(letter > "\u02ff" for letter in letters) * 2 > len(letters):
         return encoding
     odd = {name: len(_SYMBOL_IN_A_WORD.findall(sample.decode(name, "replace"))) for name in ("cp1252", "cp1250")}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import Any, Protocol
 
+from botfactory.translatable import mark
 from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import Readable
 
@@ -163,13 +164,11 @@ class _Document:
                 error = malformed
             except RecursionError:
                 raise BadFile(
-                    "The JSON is nested deeper than any list of posts. Upload an array of strings or of objects."
+                    mark("The JSON is nested deeper than any list of posts. Upload an array of strings or objects.")
                 ) from None
             size = (end or len(self._text)) - self._at
             if size > _LARGEST_ITEM:
-                raise BadFile(
-                    "One post in the JSON is larger than 4 MB, which no post is. Remove it and upload the file again."
-                )
+                raise BadFile(mark("One post in the JSON is larger than 4 MB. Remove it, then upload the file again."))
             # A number at the very end of what has been read may go on.
             if error is None and (end < len(self._text) or not self._read_on()):
                 self._at += size

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
+from botfactory.translatable import mark
 from tweets.sources.base import BadFile, FileTooLarge
 from tweets.sources.reading.zip_files import BadZip
 
@@ -28,7 +29,7 @@ class Closable(Readable, Protocol):
 
 
 class Counted(io.RawIOBase):
-    """Reads like `source` until `limit` bytes have come out, then raises FileTooLarge: a bomb goes off no further."""
+    """Read like `source`, but raise FileTooLarge after `limit` bytes, so that a zip bomb does no harm."""
 
     def __init__(self, source: Closable, limit: int) -> None:
         super().__init__()
@@ -44,12 +45,13 @@ class Counted(io.RawIOBase):
             data = self._source.read(min(len(buffer), CHUNK))
         except (EOFError, OSError, zlib.error, BadZip):
             raise BadFile(
-                "The compressed file is cut short or damaged. Pack it again and upload it once more."
+                mark("The compressed file is incomplete or damaged. Compress it again, then upload it again.")
             ) from None
         self._left -= len(data)
         if self._left < 0:
             raise FileTooLarge(
-                f"The file holds more than {self._limit / 1_000_000:,.0f} MB. Upload only the newest posts."
+                mark("The file is larger than %(most)s MB. Upload only the newest posts."),
+                most=self._limit // 1_000_000,
             )
         buffer[: len(data)] = data
         return len(data)
@@ -61,11 +63,11 @@ class Counted(io.RawIOBase):
 
 
 def open_bytes(path: Path, limit: int) -> io.BufferedReader:
-    """The content of the file, gzip undone. Reading raises FileTooLarge after `limit` bytes of content."""
+    """Return the content of the file, unpacked if it's gzipped. Reading raises FileTooLarge after `limit` bytes."""
     try:
         source: IO[bytes] = path.open("rb")
     except OSError:
-        raise BadFile("The uploaded file is no longer there. Upload it again.") from None
+        raise BadFile(mark("The uploaded file no longer exists. Upload it again.")) from None
     if source.read(2) == _GZIP:
         source.seek(0)
         return io.BufferedReader(Counted(gzip.GzipFile(fileobj=source), limit), CHUNK)
@@ -74,10 +76,11 @@ def open_bytes(path: Path, limit: int) -> io.BufferedReader:
 
 
 def lines(source: io.TextIOBase, longest: int) -> Iterator[str]:
-    """Yields the lines with their ends. Raises BadFile at a line of over `longest` characters: memory stays flat."""
+    """Yield the lines with their ends. Raises BadFile at a line of over `longest` characters, to save memory."""
     number = 0
     while line := source.readline(longest + 1):
         number += 1
         if len(line) > longest:
-            raise BadFile(f"Line {number} is longer than {longest:,} characters. Put each post on a line of its own.")
+            said = mark("Line %(number)s is longer than %(most)s characters. Put each post on its own line.")
+            raise BadFile(said, number=number, most=longest)
         yield line

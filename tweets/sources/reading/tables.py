@@ -1,4 +1,4 @@
-"""Records of a CSV file, whatever its delimiter and whether or not it has a header."""
+"""Records of a CSV file with any delimiter, with or without a header."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from botfactory.words import counted
+from botfactory.translatable import counted_sentence, mark
 from tweets.sources.base import BadFile, WhichColumn
 from tweets.sources.reading.records import DATE_NAMES, ID_NAMES, TEXT_NAMES, field_name
 
 _SAMPLE_ROWS = 200
-_ONE_COLUMN = "\x1f"  # stands in no text, so a table of one column keeps the commas of its sentences
+_ONE_COLUMN = "\x1f"  # no text contains it, so a table of one column keeps the commas of its sentences
 _NO_TEXT = frozenset((*ID_NAMES, *DATE_NAMES))
 _KNOWN = frozenset((*TEXT_NAMES, *ID_NAMES, *DATE_NAMES))
 _CERTAIN_NAMES = ("full_text", "text", "tweet_text")  # of X's own files
@@ -23,16 +23,16 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}\Z")
 
 
 def rows(lines: Iterator[str], text_column: str = "") -> Iterator[tuple[int, Mapping[str, Any], str]]:
-    """Yields (line number, record, text) for each row; field names are those of `records.field_name`.
+    """Yield (line number, record, text) for each row. Field names are those of `records.field_name`.
 
-    The text is the column called `text_column` (or the one with that number), else the one with a name of
-    `TEXT_NAMES`, else the one that holds sentences. Raises WhichColumn where more than one may be meant, BadFile, with
-    the line, where a row cannot be read.
+    The text is the column called `text_column` (or the one with that number), else the one with a name from
+    `TEXT_NAMES`, else the one that contains sentences. Raises WhichColumn if several columns are possible, and BadFile
+    with the line if a row can't be read.
     """
     sample = list(itertools.islice(lines, _SAMPLE_ROWS))
     if not sample:
         return
-    delimiter = max(_ONE_COLUMN + ",;\t|", key=lambda mark: _fit(_sample_rows(sample, mark), text_column))
+    delimiter = max(_ONE_COLUMN + ",;\t|", key=lambda sign: _fit(_sample_rows(sample, sign), text_column))
     head = _sample_rows(sample, delimiter)
     if not head:
         return
@@ -47,14 +47,19 @@ def rows(lines: Iterator[str], text_column: str = "") -> Iterator[tuple[int, Map
             continue
         if len(row) <= column:
             raise BadFile(
-                f"Line {number} has {counted(len(row), 'column')}, but the text is in column {column + 1}. "
-                'A post that holds the delimiter or a line end has to stand in quotes ("…").'
+                mark(
+                    "Line %(number)s has %(columns)s, but the text is in column %(column)s. Put posts that contain the "
+                    'delimiter or a line break in quotes ("…").'
+                ),
+                number=number,
+                columns=counted_sentence("%(count)s column", "%(count)s columns", len(row)),
+                column=column + 1,
             )
         yield number, dict(zip(names, row, strict=False)), row[column]
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yields each row with the number of its first line."""
+    """Yield each row with the number of its first line."""
     while True:
         number = reader.line_num + 1
         try:
@@ -63,8 +68,11 @@ def _numbered(reader: Any) -> Iterator[tuple[int, Sequence[str]]]:
             return
         except csv.Error:
             raise BadFile(
-                f"The row that starts at line {number} cannot be read: a quote is probably never closed. "
-                "Close it, or save the table again as CSV."
+                mark(
+                    "We can’t read the row that starts at line %(number)s. A quote is probably never closed. Close it, "
+                    "or save the table as CSV again."
+                ),
+                number=number,
             ) from None
         yield number, row
 
@@ -77,7 +85,7 @@ def _sample_rows(sample: list[str], delimiter: str) -> list[list[str]]:
 
 
 def _fit(rows: list[list[str]], text_column: str) -> tuple[bool, float, int]:
-    """How well a delimiter fits: a known name in the header, then rows as wide as the first, then width."""
+    """Return how well a delimiter fits: a known name in the header, then rows as wide as the first, then width."""
     width = len(rows[0]) if rows else 0
     same = sum(len(row) == width for row in rows) / max(1, len(rows))
     names = [field_name(cell) for cell in rows[0]] if width > 1 else []
@@ -88,7 +96,7 @@ def _fit(rows: list[list[str]], text_column: str) -> tuple[bool, float, int]:
 
 
 def _columns(rows: list[list[str]], text_column: str) -> tuple[list[str], int]:
-    """The field names of the header (none where there is no header) and the column that holds the text."""
+    """Return the field names of the header (none without a header) and the column that contains the text."""
     first = [cell.strip() for cell in rows[0]]
     names = [field_name(cell) for cell in first]
     body = rows[1:] or rows
@@ -121,23 +129,30 @@ def _named(text_column: str, first: list[str], names: list[str], has_header: boo
     number = wanted.removeprefix("column_")
     if number.isascii() and number.isdigit() and 0 < int(number[:6]) <= len(first):
         return (names if has_header else []), int(number) - 1
-    there = (
-        ", ".join(f"“{cell[:40]}”" for cell in first[:20])
-        if has_header
-        else f"{counted(len(first), 'column')} without names"
-    )
+    if has_header:
+        raise WhichColumn(
+            mark("The table has no column “%(column)s”. Enter one of these, or its number: %(columns)s."),
+            tuple(first),
+            column=text_column[:40],
+            columns=", ".join(f"“{cell[:40]}”" for cell in first[:20]),
+        )
     raise WhichColumn(
-        f"The table has no text column “{text_column[:40]}”. It has {there}: name one of these, or its number.",
-        tuple(first if has_header else ()),
+        mark("The table has no column “%(column)s”. It has %(columns)s without names. Enter the number of one."),
+        (),
+        column=text_column[:40],
+        columns=counted_sentence("%(count)s column", "%(count)s columns", len(first)),
     )
 
 
 def _ask(columns: list[str]) -> NoReturn:
     shown = [f"“{column[:40]}”" for column in columns[:10]]
     raise WhichColumn(
-        f"The posts may be in {', '.join(shown[:-1])} or {shown[-1]} of this table. Name the right one: "
-        "under “Text column” on the page, with --column at the terminal.",
+        mark(
+            "Several columns of this table may contain the posts: %(columns)s. Enter the right one under “Text "
+            "column”, or at the terminal with --column."
+        ),
         tuple(columns),
+        columns=", ".join(shown),
     )
 
 
@@ -146,9 +161,9 @@ def _length(rows: list[list[str]], column: int) -> float:
 
 
 def _words(rows: list[list[str]], column: int) -> float:
-    """How much of a column is sentences: their average length, what is an address or HTML not counted.
+    """Return how much of a column is sentences: their average length, without addresses and HTML.
 
-    A table may also be of single words: these count for a thousandth.
+    Other texts count a thousandth, for tables of single words.
     """
     cells = [row[column].strip() for row in rows if column < len(row)]
     wordy = sum(len(cell) for cell in cells if _SENTENCE.search(cell) and not cell.startswith(_NO_SENTENCE))

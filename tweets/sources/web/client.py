@@ -1,4 +1,4 @@
-"""What a source asks of servers on the internet, and their answers; what goes wrong is the source's error."""
+"""Requests of sources to servers on the internet. Whatever goes wrong is a SourceError."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from botfactory import net
 from botfactory.net import Answer, Patience, Wire
+from botfactory.translatable import mark
 from tweets.sources.base import (
     BadAnswer,
     RefusedAddress,
@@ -21,7 +22,7 @@ from tweets.sources.registry import networks
 
 _SENT: Final = {
     "Accept": "application/json",
-    "User-Agent": "BotFactory/0.1 (brings a person's posts when they ask for it)",
+    "User-Agent": "BotFactory/0.1 (imports posts when a person asks for it)",
 }
 _ERRORS: Final[dict[type[net.NetError], type[SourceError]]] = {
     net.Refused: RefusedAddress,
@@ -31,21 +32,21 @@ _ERRORS: Final[dict[type[net.NetError], type[SourceError]]] = {
 
 
 class Client:
-    """Fetches over HTTPS from the public internet; from the origins in `trusted`, wherever and however they are."""
+    """Fetch over HTTPS from the public internet, and from the origins in `trusted`, wherever they are."""
 
     def __init__(self, settings: SourceSettings, *, trusted: Iterable[str] = (), wire: Wire | None = None) -> None:
         patience = Patience(settings.timeout_seconds, settings.total_seconds, settings.max_answer_bytes)
         origins = (*settings.private_servers, *trusted)
         self._wire = wire or Wire()
         self._client = net.Client(patience, trusted=origins, wire=self._wire)
-        #: Whom the operator has named: nobody who brings posts can have misspelled these.
+        #: Servers that the operator has set, so nobody who imports posts can have misspelled them.
         self._of_operator = {_host_of(origin) for origin in origins}
 
     def get(self, url: str) -> Answer:
-        """The answer to a GET, redirects followed; no cookie and no secret is ever sent.
+        """Return the answer to a GET, with redirects followed. No cookie and no secret is ever sent.
 
-        Raises RefusedAddress, UnknownServer and BadAnswer for what another try would not change, SourceUnavailable for
-        a server that does not answer, not in time, or with more than `max_answer_bytes`.
+        Raises RefusedAddress, UnknownServer and BadAnswer if another try wouldn't help, and SourceUnavailable if the
+        server doesn't answer, answers too late, or sends more than `max_answer_bytes`.
         """
         try:
             return self._client.get(url, _SENT)
@@ -53,11 +54,11 @@ class Client:
             error = self._not_found(trouble, url)
         except net.NetError as trouble:
             error = _ERRORS[type(trouble)](trouble.message)
-        # Outside of `except`, so that the sentence is all that is left of it.
+        # Outside of `except`, so that the error has no context.
         raise error
 
     def _not_found(self, trouble: net.UnknownHost, url: str) -> SourceError:
-        """Whose fault it is that there is no server of this name: the network's, the operator's, or a misspelling."""
+        """Return why no server of this name was found: the network, the operator's settings, or a misspelling."""
         host = trouble.host
         is_of_operator = host in self._of_operator
         if (
@@ -66,22 +67,29 @@ class Client:
             and not self._finds_names(besides=host)
         ):
             return SourceUnavailable(
-                "This machine can't look up names on the internet at the moment. If that stays so, ask the "
-                "administrator to check its network."
+                mark(
+                    "This machine can’t look up names on the internet at the moment. If that doesn’t change, ask the "
+                    "administrator to check its network."
+                )
             )
         if is_of_operator:
             return SourceUnavailable(
-                f"The server {host} can't be found, which Bot Factory is set up to ask. If that stays so, ask the "
-                "administrator to check its address in the settings."
+                mark(
+                    "Bot Factory is set up to use the server %(server)s, but can’t find it. If that doesn’t change, "
+                    "ask the administrator to check its address in the settings."
+                ),
+                server=host,
             )
         asked = _host_of(url)
         if host != asked:
-            return BadAnswer(f"{asked} sends us on to {host}, and there is no such server.")
+            return BadAnswer(
+                mark("%(server)s redirects to %(other)s, and there is no such server."), server=asked, other=host
+            )
         return UnknownServer(trouble.message)
 
     def _finds_names(self, *, besides: str) -> bool:
         for name in _known_servers():
-            # Finding out that there is no such name takes no time; another failure says nothing against the name.
+            # A missing name is quickly found out. Other failures say nothing about the name.
             with contextlib.suppress(OSError):
                 if name != besides and self._wire.resolve(name, 443):
                     return True
@@ -94,5 +102,5 @@ def _known_servers() -> list[str]:
 
 
 def _host_of(url: str) -> str:
-    """The host of an address, as DNS knows it."""
+    """Return the host of an address, as DNS spells it."""
     return urlsplit(net.origin_of(url)).hostname or ""

@@ -1,19 +1,19 @@
-"""An operator's budget of posts that may be bought of X in a month, which no number of imports at once exceeds."""
+"""The operator's monthly budget of posts from X, which parallel imports don't exceed."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from botfactory.words import counted
+from botfactory.translatable import Sentence, counted_sentence
 from tweets.sources.base import BudgetSpent
 from tweets.sources.budget import Budget
 from tweets.sources.x.costs import SMALLEST_PAGE
 
 
 def take_page(budget: Budget | None, wanted: int, today: date) -> int:
-    """The size of the next page, set aside: `wanted`, or less towards the end. Raises BudgetSpent at the end.
+    """Reserve posts for the next page, and return how many: `wanted`, or fewer if the budget is almost used up.
 
-    X gives no page of fewer than five posts, so up to four posts of a month may remain.
+    X has no page of fewer than five posts, so up to four posts of a month may remain. Raises BudgetSpent at the end.
     """
     if budget is None:
         return wanted
@@ -24,10 +24,14 @@ def take_page(budget: Budget | None, wanted: int, today: date) -> int:
     return taken
 
 
-def spent_sentence(monthly_posts: int, today: date) -> str:
+def spent_sentence(monthly_posts: int, today: date) -> Sentence:
+    """Return what the person reads when the budget of this month is used up."""
     following = date(today.year + today.month // 12, today.month % 12 + 1, 1)
-    return (
-        f"This server may read {counted(monthly_posts, 'post')} of X in a month, and those of this month are used up. "
-        f"What has been read is kept: go on from {following.day} {following:%B}, or ask the administrator to raise "
-        "X_MONTHLY_POSTS. Your own X archive needs none of them."
+    return counted_sentence(
+        "This server can read %(count)s post from X a month, and has read it. What it read is kept. Continue on "
+        "%(day)s, or ask the administrator to raise X_MONTHLY_POSTS. Your own X archive needs none of them.",
+        "This server can read %(count)s posts from X a month, and has read all of them. What it read is kept. Continue "
+        "on %(day)s, or ask the administrator to raise X_MONTHLY_POSTS. Your own X archive needs none of them.",
+        monthly_posts,
+        day=f"{following.day} {following:%B}",
     )

@@ -1,4 +1,4 @@
-"""What it costs to read an account of X, which charges for each post and each account that is looked up."""
+"""What it costs to read an account of X, which charges for each post and each lookup."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from tweets.sources.base import SourceSettings
 from tweets.sources.x.settings import XSettings
 
-SMALLEST_PAGE, LARGEST_PAGE = 5, 100  # posts that the API gives at once
+SMALLEST_PAGE, LARGEST_PAGE = 5, 100  # posts in one answer of the API
 
 
 def estimated_cost(posts: int, settings: SourceSettings) -> Decimal:
@@ -29,6 +29,6 @@ def affordable_posts(budget: Decimal, settings: SourceSettings) -> int:
 
 
 def _bought(posts: int) -> int:
-    """How many posts are paid for: the API's last page may be larger than what is wanted of it."""
+    """Return how many posts are paid for: the last page may be larger than needed."""
     last = posts % LARGEST_PAGE
     return posts + (SMALLEST_PAGE - last if 0 < last < SMALLEST_PAGE else 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from botfactory.translatable import mark
+from tweets.sources.base import NoAccount
 from tweets.sources.handles import visible
 from tweets.sources.kinds import Claim
 
@@ -49,21 +51,23 @@ def claim(text: str) -> Claim:
 def parse(text: str) -> str:
     """Return the handle without @, from `@name`, `name` or an address of the profile or of one of its posts.
 
-    Upper and lower case are kept as typed. Raises ValueError with a sentence for anything else.
+    Upper and lower case are kept as typed. Raises NoAccount for anything else.
     """
     typed = visible(text)
     if not typed:
-        raise ValueError("Type the handle of an account, such as @name.")
+        raise NoAccount(mark("Type the handle of an account, such as @name."))
     address = _ADDRESS.match(typed)
     if address:
         name = address.group(1)
         if name.lower() in _RESERVED or not name:
-            raise ValueError("This address is a page of X, not an account. Type the handle, such as @name.")
+            raise NoAccount(mark("This address is a page of X, not an account. Type the handle, such as @name."))
     else:
         name = typed.removeprefix("@")
     if not _NAME.match(name):
-        raise ValueError(
-            "An X handle has 1 to 15 letters, digits or underscores, such as @name. "
-            "The address of a profile, https://x.com/name, works too."
+        raise NoAccount(
+            mark(
+                "An X handle has 1 to 15 letters, digits or underscores, such as @name. "
+                "The address of a profile, https://x.com/name, works too."
+            )
         )
     return name

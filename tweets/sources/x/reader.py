@@ -1,7 +1,7 @@
 """The posts of an X account through the paid API, version 2.
 
-Each post read and each account looked up costs money, so everything bought is handed on at once with a cursor from
-which the next run goes on: after a cut connection, a rate limit or a restart nothing is bought twice.
+Each post and each lookup of an account costs money. Everything bought is passed on at once, with a cursor from which
+the next run continues, so nothing is bought twice after a lost connection, a rate limit or a restart.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import requests
 import tweepy
 
+from botfactory.translatable import mark
 from tweets.sources.base import (
     BadCredentials,
     BudgetSpent,
@@ -41,15 +42,18 @@ from tweets.sources.x.settings import XSettings
 _TWEEPY_HOST = "https://api.twitter.com"
 _TWEET_FIELDS = ["created_at", "note_tweet", "referenced_tweets", "in_reply_to_user_id", "lang"]
 _USER_FIELDS = ["protected", "public_metrics"]
-_WINDOW = timedelta(minutes=15)  # of X's rate limits, for an answer that does not say when it ends
-# What tweepy raises on bodies that it did not expect.
+_WINDOW = timedelta(minutes=15)  # of X's rate limits, if an answer doesn't say when it ends
+# What tweepy raises on unexpected bodies.
+_ODD = mark("X sent an answer that we can’t read. Everything read so far is kept. Try again in a few minutes.")
+_INCOMPLETE = mark("X sent no complete answer. Everything read so far is kept. Try again in a few minutes.")
+_OWN = mark("X has a problem of its own (%(status)s). Everything read so far is kept. Try again in a few minutes.")
 _ODD_ANSWER = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 
 
 class _Session(requests.Session):
-    """Sends tweepy's requests to the configured address, with a time limit and with the token.
+    """Send tweepy's requests to the configured address, with a time limit and with the token.
 
-    tweepy writes the headers it was given to its debug log: it is given no token, the token is put in here.
+    tweepy writes its headers to its debug log, so it doesn't know the token. The token is added here.
     """
 
     def __init__(self, settings: SourceSettings) -> None:
@@ -62,16 +66,16 @@ class _Session(requests.Session):
     def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         options["headers"] = {**(options.get("headers") or {}), "Authorization": self._authorization}
         options["timeout"] = self._timeout
-        options["allow_redirects"] = False  # the token goes to the configured address and nowhere else
+        options["allow_redirects"] = False  # the token goes only to the configured address
         return super().request(method, self._base + str(url).removeprefix(_TWEEPY_HOST), **options)
 
 
 @dataclass(frozen=True, slots=True)
 class XAccount:
-    """An account that was looked up, which costs as much as `XSettings.user_price` says.
+    """An account that was looked up, for `XSettings.user_price`.
 
-    `reachable` of its `posts` can be brought, None where X does not say. An import from `cursor` on does not look the
-    account up (and pay for that) again.
+    `reachable` of its `posts` can be imported, None if X doesn't say. An import from `cursor` doesn't look the account
+    up (and pay for that) again.
     """
 
     posts: int | None
@@ -81,7 +85,7 @@ class XAccount:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where an import stands: whose posts, the page that comes next, how many posts were read, how many there are."""
+    """The state of an import: the account, the next page, how many posts were read, how many there are."""
 
     user: str
     token: str | None = None
@@ -92,10 +96,10 @@ class _Position:
 
 
 class XApiSource:
-    """The newest posts of a handle, at most `settings.max_posts`. Without a token each read raises BadCredentials.
+    """The newest posts of a handle, at most `settings.max_posts`. Without a token, reading raises BadCredentials.
 
-    With `newer_than` only what is newer is bought. Reposts that are not wanted are not bought either; unwanted replies
-    and quotes are, since X reaches a fourth of the posts when it is to leave out replies.
+    With `newer_than`, only newer posts are bought. Unwanted reposts aren't bought. Unwanted replies and quotes are,
+    because X returns only a fourth of the posts if asked to leave out replies.
     """
 
     def __init__(self, handle: str, settings: SourceSettings) -> None:
@@ -107,10 +111,10 @@ class XApiSource:
         self._client.session = _Session(settings)
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields the pages. The first is empty: its cursor keeps the account's lookup, `total` is known from there on.
+        """Yield the pages. The first is empty: its cursor stores the lookup of the account, and has the `total`.
 
-        Raises the SourceError that says what X answered; RateLimited and SourceUnavailable are worth another try from
-        the last cursor.
+        Raises the SourceError that fits X's answer. RateLimited and SourceUnavailable are worth another try from the
+        last cursor.
         """
         self._require_token()
         if cursor:
@@ -123,7 +127,7 @@ class XApiSource:
             yield page
 
     def look_up(self) -> XAccount:
-        """How many posts the account has, for an estimate of what they cost before any is bought."""
+        """Return how many posts the account has, to estimate what they cost before any is bought."""
         self._require_token()
         position, posts = self._look_up()
         budget = self._settings.budget
@@ -133,7 +137,7 @@ class XApiSource:
 
     def _require_token(self) -> None:
         if not self._settings.of(XSettings).bearer_token:
-            raise BadCredentials("No X API token is configured on this server. Ask its administrator to set one.")
+            raise BadCredentials(mark("This server has no X API token. Ask its administrator to set one."))
 
     def _look_up(self) -> tuple[_Position, int | None]:
         answer = self._ask(lambda: self._client.get_user(username=self._handle, user_fields=_USER_FIELDS))
@@ -156,7 +160,7 @@ class XApiSource:
             asked["pagination_token"] = position.token
         if position.newer_than:
             asked["since_id"] = position.newer_than
-        # Never "replies": without them only 800 posts can be reached.
+        # Never "replies": then only 800 posts can be reached.
         if not self._settings.include_reposts:
             asked["exclude"] = "retweets"
         answer = self._ask(lambda: self._client.get_users_tweets(position.user, **asked), posts=size)
@@ -177,16 +181,16 @@ class XApiSource:
         )
         following = None if is_last else replace(position, token=token, count=count, empty=empty)
         if following is None and count == 0 and position.newer_than is None:
-            raise NoPosts(f"@{self._handle} has not posted anything. Try another account.")
+            raise NoPosts(mark("@%(account)s hasn’t posted anything. Try another account."), account=self._handle)
         found = [_post(record, position.user) for record in bought if _is_post(record)]
         posts = tuple(post for post in found if self._settings.wants(post))
         return Page(posts, cursor_of(following) if following else None, position.total), following
 
     def _ask(self, call: Callable[[], Any], *, posts: int = 0) -> dict[str, Any]:
-        """The answer to one request; short trouble is waited out, anything else raised as what it means.
+        """Return the answer to one request. Short failures are retried, others raised as what they mean.
 
-        `posts` have been set aside for it. Those that did not come are given back, unless nobody knows: an answer that
-        broke off may have been sold.
+        `posts` are reserved for the request. Those that don't arrive are given back, unless nobody knows: X may have
+        charged for an answer that broke off.
         """
         for delay in (*self._settings.retry_delays, None):
             failure: SourceError
@@ -196,15 +200,15 @@ class XApiSource:
                 if isinstance(answer, dict):
                     self._settle(posts, _count_of(answer))
                     return answer
-                failure = self._unavailable("an answer that cannot be read")
+                failure = self._unavailable(_ODD)
             except tweepy.HTTPException as error:
                 failure = self._meaning(error)
             except requests.RequestException:
-                failure, sold = self._unavailable("no complete answer"), posts
+                failure, sold = self._unavailable(_INCOMPLETE), posts
             except _ODD_ANSWER:
-                failure, sold = self._unavailable("an answer that cannot be read"), posts
+                failure, sold = self._unavailable(_ODD), posts
             self._settle(posts, sold)
-            # Raised outside of `except`, so that no request with its token hangs on the error as its context.
+            # Outside of `except`, so that the error has no context: a request contains the token.
             if delay is None or not isinstance(failure, SourceUnavailable) or not failure.transient:
                 raise failure
             self._set_aside_again(posts)
@@ -220,7 +224,7 @@ class XApiSource:
         if budget is None or not posts:
             return
         taken = budget.take(posts)
-        if taken < posts:  # the request is for so many
+        if taken < posts:  # the request needs all of them
             budget.give_back(taken)
             raise BudgetSpent(budget.spent(datetime.now(UTC).date()))
 
@@ -234,51 +238,60 @@ class XApiSource:
         body = body if isinstance(body, dict) else {}
         problem = " ".join(str(body.get(name, "")) for name in ("type", "title", "detail", "reason")).lower()
         if status == 401:
-            return BadCredentials("X refused the API token of this server. Ask its administrator to renew it.")
+            return BadCredentials(mark("X refused this server’s API token. Ask its administrator to renew it."))
         if status == 402 or "usage-capped" in problem or "usagecapexceeded" in problem:
-            return NoCredits("The X API credits of this server are used up. Ask its administrator to add some.")
+            return NoCredits(mark("This server’s X API credits are used up. Ask its administrator to add some."))
         if status == 429:
             moment = retry_at(response.headers, window=_WINDOW)
             return RateLimited(pause_sentence("X", moment), moment)
         if status == 403 and ("client-" in problem or "user used for authentication" in problem):
             return BadCredentials(
-                "The X app of this server may not read posts: it has to belong to a project with API access."
+                mark("This server’s X app can’t read posts. It must belong to a project with API access.")
             )
         if status in (403, 404):
             return self._problem(body if body.get("errors") else {"errors": [body]}, forbidden=status == 403)
         if status >= 500:
-            return self._unavailable(f"an error of its own ({status})")
-        refusal = SourceUnavailable(f"X did not accept the request for @{self._handle} ({status}). Start a new import.")
+            return self._unavailable(_OWN, status=str(status))
+        refusal = SourceUnavailable(
+            mark("X didn’t accept the request for @%(account)s (%(status)s). Start a new import."),
+            account=self._handle,
+            status=str(status),
+        )
         refusal.transient = False
         return refusal
 
     def _problem(self, answer: dict[str, Any], *, forbidden: bool = False) -> SourceError:
-        """What an answer with `errors` instead of data means."""
+        """Return the error that an answer with `errors` instead of data means."""
         errors = answer.get("errors")
         said = json.dumps(errors).lower() if errors else ""
         if "suspended" in said:
             return SuspendedHandle(
-                f"X has suspended @{self._handle}, so its posts cannot be read. Try another account."
+                mark("X has suspended @%(account)s, so its posts can’t be read. Try another account."),
+                account=self._handle,
             )
         if "not-authorized" in said or "not authorized" in said or "authorization error" in said:
             return self._protected()
         if "internal-error" in said:
-            return self._unavailable("an error of its own")
+            return self._unavailable(_OWN, status="500")
         if "disallowed-resource" in said or "resource-unavailable" in said:
             return ProtectedHandle(
-                f"X does not give out the posts of @{self._handle}. If it is your account, upload your X archive."
+                mark("X doesn’t provide the posts of @%(account)s. If it’s your account, upload your X archive."),
+                account=self._handle,
             )
         if forbidden:
-            return BadCredentials("X does not let this server read those posts. Ask its administrator about the X app.")
-        return UnknownHandle(f"X knows no account @{self._handle}. Check the spelling.")
+            return BadCredentials(
+                mark("X doesn’t let this server read those posts. Ask its administrator about the X app.")
+            )
+        return UnknownHandle(mark("X has no account @%(account)s. Check the spelling."), account=self._handle)
 
     def _protected(self) -> SourceError:
         return ProtectedHandle(
-            f"The posts of @{self._handle} are protected. If it is your account, upload your X archive instead."
+            mark("The posts of @%(account)s are protected. If it’s your account, upload your X archive instead."),
+            account=self._handle,
         )
 
-    def _unavailable(self, what: str) -> SourceError:
-        return SourceUnavailable(f"X gave {what}. Nothing that was read is lost; try again in a few minutes.")
+    def _unavailable(self, template: str, **values: str) -> SourceError:
+        return SourceUnavailable(template, **values)
 
 
 def _count_of(answer: dict[str, Any]) -> int:

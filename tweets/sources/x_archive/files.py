@@ -1,4 +1,4 @@
-"""Which files of an X archive hold posts, in all the layouts it has had, and how to open them without harm."""
+"""Find the post files of an X archive, in all layouts that it has had, and open them safely."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from botfactory.translatable import Sentence, mark
 from tweets.sources.base import BadFile, FileTooLarge
 from tweets.sources.reading.streams import CHUNK, Counted
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
@@ -16,19 +17,19 @@ _GRAILBIRD = re.compile(r"(?P<root>(?:[^/]+/)*?)data/js/tweets/\d{4}_\d{2}\.js\Z
 _TABLE = re.compile(r"(?P<root>(?:[^/]+/)*?)tweets\.csv\Z")
 _NOTES = re.compile(r"(?:[^/]+/)*note-tweets?(?:-part\d{1,6})?\.js\Z")
 _OF_X = re.compile(r"(?:^|/)(?:data/)?(?:manifest|account|profile|like|follower)\.js\Z")
-_MAX_RATIO = 250  # real post files shrink to a tenth or a twentieth; zeros shrink to a thousandth
-_SMALL = 10_000_000  # bytes below which no ratio is a danger
-_MAX_FILES = 5_000  # a month a file is 300 in all the years that there have been
-_LONGEST_NAME = 400  # characters; the names of real files have 60
-_WHERE = (
-    "Upload the whole zip that X sent you (Settings, Your account, Download an archive of your data), "
-    "or data/tweets.js out of it."
+_MAX_RATIO = 250  # real post files shrink to a tenth or a twentieth, zeros to a thousandth
+_SMALL = 10_000_000  # bytes; below this, no ratio is dangerous
+_MAX_FILES = 5_000  # with one file a month, all years since 2006 have 300
+_LONGEST_NAME = 400  # characters; real names have 60
+_WHERE = mark(
+    "Upload the ZIP that X sent you (Settings, Your account, Download an archive of your data), or the file "
+    "data/tweets.js in it."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PostFile:
-    """One file of posts in a zip. `name` is its path there with forward slashes."""
+    """One file of posts in a ZIP. `name` is its path there, with forward slashes."""
 
     name: str
     member: Member
@@ -40,7 +41,7 @@ class PostFile:
 
 @dataclass(slots=True)
 class _Found:
-    """What matters of a zip's directory, however long it is."""
+    """What matters in the directory of a ZIP, however long it is."""
 
     files: dict[str, Member] = field(default_factory=dict)
     is_empty: bool = True
@@ -56,36 +57,42 @@ class _Found:
         if any(pattern.match(name) for pattern in (_MODERN, _GRAILBIRD, _TABLE, _NOTES)):
             self.files[name] = member
             if len(self.files) > _MAX_FILES:
-                raise BadFile(f"The zip holds more post files than any archive of X, so it was not opened. {_WHERE}")
+                said = mark("This ZIP has more post files than any archive of X, so we didn’t open it. %(where)s")
+                raise BadFile(said, where=Sentence(_WHERE))
         self.is_of_x = self.is_of_x or bool(_OF_X.search(name))
         self.is_office = self.is_office or (name.endswith((".xml", ".rels")) and ("word/" in name or "xl/" in name))
         self.has_texts = self.has_texts or name.endswith((".txt", ".csv", ".json", ".jsonl"))
 
-    def what_it_is_instead(self) -> str:
-        if self.is_empty:
-            return f"The zip is empty. {_WHERE}"
-        if self.is_of_x:
-            return f"The zip comes from X but data/tweets.js is missing in it: X may have split the archive. {_WHERE}"
+    def what_it_is_instead(self) -> Sentence:
+        """Return what is wrong with a ZIP without posts, and what to do."""
         if self.is_office:
-            return "The file is an Office document. Save it as .txt, one post on a line, or as .csv and upload that."
-        if self.has_texts:
-            return (
-                f"The zip is not an X archive: data/tweets.js is missing. Upload the file inside it by itself. {_WHERE}"
+            return Sentence(
+                mark(
+                    "This is an Office document. Save it as .csv, or as .txt with one post on each line, and upload it."
+                )
             )
-        return f"The zip is not an X archive: data/tweets.js is missing. {_WHERE}"
+        if self.is_empty:
+            said = mark("This ZIP is empty. %(where)s")
+        elif self.is_of_x:
+            said = mark("This ZIP is from X, but data/tweets.js is missing. X may have split the archive. %(where)s")
+        elif self.has_texts:
+            said = mark("This ZIP isn’t an X archive: data/tweets.js is missing. Upload the file in it by itself.")
+        else:
+            said = mark("This ZIP isn’t an X archive: data/tweets.js is missing. %(where)s")
+        return Sentence(said, where=Sentence(_WHERE))
 
 
 def post_files(archive: ZipFolder, max_bytes: int) -> tuple[list[PostFile], list[PostFile]]:
-    """The post files, newest posts first where the layout tells, and the files with the full texts of long posts.
+    """Return the post files, newest posts first if the layout says so, and the files with the full texts of long posts.
 
-    Raises BadFile where there is none or where they cannot be read, FileTooLarge beyond `max_bytes` uncompressed.
+    Raises BadFile if there are none or they can't be read, and FileTooLarge beyond `max_bytes` unpacked.
     """
     found = _Found()
     try:
         for member in archive.members():
             found.add(member)
     except BadZip:
-        raise BadFile("The zip is damaged. Download it from X again and upload it once more.") from None
+        raise BadFile(mark("The ZIP is damaged. Download it from X again, then upload it again.")) from None
     layout = _layout(found.files)
     if layout is None:
         raise BadFile(found.what_it_is_instead())
@@ -101,7 +108,7 @@ def post_files(archive: ZipFolder, max_bytes: int) -> tuple[list[PostFile], list
 
 
 def _layout(names: Iterable[str]) -> tuple[str, list[str]] | None:
-    """The archive's top folder in the zip ("" or "name/") and its post files, of the newest layout that is there."""
+    """Return the top folder of the archive in the ZIP ("" or "name/"), and its post files in the newest layout."""
     for pattern in (_MODERN, _GRAILBIRD, _TABLE):
         roots: dict[str, list[str]] = {}
         for name in names:
@@ -113,8 +120,9 @@ def _layout(names: Iterable[str]) -> tuple[str, list[str]] | None:
         shallowest = min(root.count("/") for root in roots)
         tops = sorted(root for root in roots if root.count("/") == shallowest)
         if len(tops) > 1:
-            shown = ", ".join(tops[:5]) + (" and others" if len(tops) > 5 else "")
-            raise BadFile(f"The zip holds {len(tops)} archives ({shown}). Upload them one at a time.")
+            shown = ", ".join(tops[:5]) + (", …" if len(tops) > 5 else "")
+            said = mark("This ZIP contains %(number)s archives (%(names)s). Upload them one at a time.")
+            raise BadFile(said, number=len(tops), names=shown)
         return tops[0], _in_order(roots[tops[0]])
     return None
 
@@ -128,22 +136,25 @@ def _in_order(names: list[str]) -> list[str]:
 
 def _refuse_harm(members: list[Member], max_bytes: int) -> None:
     if any(member.is_encrypted for member in members):
-        raise BadFile("The zip is protected by a password. Unpack it and upload data/tweets.js out of it.")
+        raise BadFile(mark("The ZIP is protected by a password. Unpack it and upload the file data/tweets.js."))
     if sum(member.size for member in members) > max_bytes:
         raise FileTooLarge(
-            f"The archive holds more than {max_bytes / 1_000_000:,.0f} MB of posts, more than can be read."
+            mark("The archive has more than %(most)s MB of posts, which is more than we can read."),
+            most=max_bytes // 1_000_000,
         )
     if any(member.size > max(_SMALL, member.packed_size * _MAX_RATIO) for member in members):
-        raise BadFile(f"The zip is packed tighter than any real archive, so it was not opened. {_WHERE}")
+        said = mark("The ZIP is packed tighter than any real archive, so we didn’t open it. %(where)s")
+        raise BadFile(said, where=Sentence(_WHERE))
 
 
 def open_member(archive: ZipFolder, member: Member) -> io.BufferedReader:
-    """The bytes of one file of the zip; reading raises BadFile where they are damaged.
+    """Return the bytes of one file of the ZIP. Reading raises BadFile if they are damaged.
 
-    No more than the size that `_refuse_harm` has seen comes out, whatever the packed data says.
+    It never returns more than the size that `_refuse_harm` has checked, whatever the packed data says.
     """
     try:
         reader = archive.open(member)
     except BadZip:
-        raise BadFile(f"The zip is damaged: {member.name} cannot be read. Download the archive again.") from None
+        said = mark("The ZIP is damaged: we can’t read %(file)s. Download the archive again.")
+        raise BadFile(said, file=member.name) from None
     return io.BufferedReader(Counted(reader, member.size), CHUNK)

@@ -1,4 +1,4 @@
-"""Whose an X archive is: the @name that it gives, and nothing else of what stands beside it."""
+"""The account of an X archive: its @name, and nothing else from the same file."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 from tweets.sources.x.handles import parse
 from tweets.sources.x_archive.files import open_member
 
-#: account.js of an archive of today, user_details.js of one before 2019, and of those the files of posts as well.
+#: account.js in today's archives; before 2019 user_details.js and the post files.
 _OWNER = re.compile(r"(?:[^/]+/)*(?:account\.js|data/js/user_details\.js|data/js/tweets/\d{4}_\d{2}\.js)\Z")
 _LITTER = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
 _LARGEST: Final = 5_000_000
-#: Entries of the directory that are looked at.
+#: The most entries of the directory that are read.
 _MAX_ENTRIES: Final = 500_000
-#: Files that are looked into, the shallowest first.
+#: The most files that are opened, the shallowest first.
 _MOST: Final = 3
 
 
 def owner_of_archive(path: Path) -> str | None:
-    """Return the @name, without the @, of the account whose archive this is; None where it gives none.
+    """Return the name of the account, without the @, or None if the archive doesn't name it.
 
-    Of the file that names it, which also holds the e-mail address, nothing else is kept. An archive that cannot be
-    read gives none: whoever reads its posts says what is wrong with it.
+    The file that names it also has the e-mail address; nothing else in it is kept. For an archive that can't be read
+    the result is None, because the reader of its posts says what is wrong.
     """
     try:
         with ZipFolder(path) as archive:
@@ -41,7 +41,7 @@ def _names_in(archive: ZipFolder) -> Iterator[str]:
     found: list[Member] = []
     for member in itertools.islice(archive.members(), _MAX_ENTRIES):
         if _OWNER.match(member.name) and not _LITTER.search(member.name) and member.size <= _LARGEST:
-            # However many there are, only some are kept.
+            # Keep only a few, however many there are.
             found = sorted([*found, member], key=_depth)[:_MOST]
     for member in found:
         try:
@@ -54,12 +54,12 @@ def _names_in(archive: ZipFolder) -> Iterator[str]:
 
 
 def _depth(member: Member) -> tuple[int, str]:
-    # Of one archive the file about the account comes before those of posts.
+    # The file about the account comes before the post files.
     return member.name.count("/") + ("/tweets/" in member.name), member.name
 
 
 def _name(content: bytes) -> str | None:
-    """The name that the JSON assigned in such a file gives."""
+    """Return the name in the JSON of such a file, or None."""
     try:
         value = json.loads(content.decode("utf-8-sig").partition("=")[2])
         record = value[0] if isinstance(value, list) else value

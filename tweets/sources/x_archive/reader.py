@@ -1,6 +1,6 @@
-"""The archive that X lets people download of their own account: the zip, or a post file taken out of it.
+"""Posts in an X archive: the ZIP, or a post file from it.
 
-Of the zip only the post files are ever opened: not the e-mail address in account.js, not the messages, not the media.
+In the ZIP, only post files are opened: not the e-mail address in account.js, not the messages, not the media.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from botfactory.translatable import Sentence, mark
 from tweets.sources.base import BadFile, NoPosts, Page, Post, SourceSettings, storable
 from tweets.sources.reading import json_stream, tables
 from tweets.sources.reading.paging import in_pages
@@ -47,17 +48,17 @@ class _Place:
 
 
 class XArchiveSource:
-    """The posts of an archive in the order of its files. A cursor is one of these files and a number of posts in it."""
+    """The posts of an archive in the order of its files. A cursor is a file and a number of posts in it."""
 
     def __init__(self, path: Path, settings: SourceSettings) -> None:
         self._path = path
         self._settings = settings
 
     def pages(self, cursor: str | None = None) -> Iterator[Page]:
-        """Yields the posts, long ones in full.
+        """Yield the posts, long ones in full.
 
-        Raises BadFile for what is not an archive or is damaged, NoPosts where the account never posted, FileTooLarge
-        where the post files are beyond the size limit.
+        Raises BadFile for a file that is damaged or no archive, NoPosts if the account never posted, and FileTooLarge
+        if the post files are too large.
         """
         start = _Place.of(cursor) if cursor else None
         archive = self._as_zip()
@@ -67,7 +68,7 @@ class XArchiveSource:
             empty = False
             yield page
         if empty:
-            raise NoPosts("The archive holds no posts: this account has not posted anything.")
+            raise NoPosts(mark("The archive has no posts: this account hasn’t posted anything."))
 
     def _as_zip(self) -> ZipFolder | None:
         try:
@@ -78,7 +79,7 @@ class XArchiveSource:
     def _from_file(self, start: _Place | None) -> Iterator[tuple[_Place, Post]]:
         with open_bytes(self._path, self._settings.max_archive_bytes) as source:
             if source.peek(4)[:4] == b"PK\x03\x04":
-                raise BadFile("The zip is cut short or damaged. Download it from X again and upload it once more.")
+                raise BadFile(mark("The ZIP is incomplete or damaged. Download it from X again, then upload it again."))
             for index, post in _posts(source, "", Notes(())):
                 if start is None or index >= start.index:
                     yield _Place("", index), post
@@ -89,7 +90,7 @@ class XArchiveSource:
             if start is not None:
                 files = list(itertools.dropwhile(lambda file: file.name != start.file, files))
                 if not files:
-                    raise BadFile("This is not the archive that the import began with. Start a new import with it.")
+                    raise BadFile(mark("The import began with another archive. Start a new import with this one."))
             notes = self._notes(archive, note_files)
             for file in files:
                 with open_member(archive, file.member) as source:
@@ -99,9 +100,11 @@ class XArchiveSource:
                             yield _Place(file.name, index), post
 
     def _notes(self, archive: ZipFolder, files: list[PostFile]) -> Notes:
-        # These are held in memory: the limit of an upload is far beyond all that one person writes.
+        # These are kept in memory. The limit of an upload is far more than one person writes.
         if sum(file.member.size for file in files) > self._settings.max_file_bytes:
-            raise BadFile("The file note-tweet.js in the zip is far too large to be real, so the zip was not read.")
+            raise BadFile(
+                mark("The file note-tweet.js in the ZIP is far too large to be real, so we didn’t read the ZIP.")
+            )
         return Notes(record for file in files for record in self._records_of(archive, file))
 
     def _records_of(self, archive: ZipFolder, file: PostFile) -> Iterator[Mapping[str, Any]]:
@@ -135,18 +138,20 @@ def _table_posts(source: io.BufferedReader) -> Iterator[tuple[int, Post]]:
 def _records(
     source: io.BufferedReader, name: str, parts: tuple[bytes, ...] = _POSTS
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yields the objects of a file that assigns an array to a JavaScript variable; `name` is its path in a zip."""
-    called = PurePosixPath(name).name or "The file"
+    """Yield the objects of a file that assigns an array to a JavaScript variable. `name` is its path in a ZIP."""
+    called: str = PurePosixPath(name).name or Sentence(mark("The file"))
     head = source.peek(CHUNK)[:CHUNK]
     beginning = _BEGINNING.match(head)
     variable = _YTD.match(head)
     if variable and variable.group(1) not in parts:
         what = variable.group(1).decode(errors="replace").replace("_", " ")
-        raise BadFile(f"The file holds the part “{what}” of an X archive, not posts. Upload data/tweets.js of it.")
+        said = mark("This file has the part “%(part)s” of an X archive and no posts. Upload the file data/tweets.js.")
+        raise BadFile(said, part=what)
     if beginning is None or not (variable or _GRAILBIRD.match(head)):
-        begins = "like a file of an X archive (window.YTD.tweets.part0 = [)"
-        what = f"{called} does not begin" if name else "The file is no zip, whatever its name, and does not begin"
-        raise BadFile(f"{what} {begins}. Upload the whole zip that X sent you, or data/tweets.js as it stands in it.")
+        if name:
+            said = mark("%(file)s isn’t a file of an X archive. Upload the ZIP that X sent you.")
+            raise BadFile(said, file=called)
+        raise BadFile(mark("This isn’t a ZIP or an X archive. Upload the ZIP that X sent you."))
     source.read(beginning.end() - 1)
     index = -1
     try:
@@ -154,8 +159,9 @@ def _records(
             yield index, record if isinstance(record, dict) else {}
     except UnicodeDecodeError:
         raise BadFile(
-            f"{called} is not the UTF-8 text that X wrote: it was damaged, or saved anew in another "
-            "encoding. Get the archive again."
+            mark("%(file)s is damaged, or was saved again in another encoding. Download the archive again."),
+            file=called,
         ) from None
     except json_stream.JSON_ERRORS:
-        raise BadFile(f"{called} breaks off or is malformed after post {index + 1:,}. Get the archive again.") from None
+        said = mark("%(file)s breaks off or is damaged after post %(number)s. Download the archive again.")
+        raise BadFile(said, file=called, number=index + 1) from None
