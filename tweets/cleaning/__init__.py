@@ -1,4 +1,4 @@
-"""What becomes of a post before a model learns from it: cleaned text, or the reason why it is left out. Pure."""
+"""Clean posts before a model learns from them, or say why they are left out. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posts that an app wrote in somebody's name: known by the sentences of well-known apps, and by what repeats itself."""
+"""Find posts that apps wrote: by the sentences of well-known apps, and by repeated beginnings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MIN = 30
 _SHARE = 0.02
 _WORD = re.compile(r"[^\W\d_]+")
 
-#: How posts of apps begin. What comes after is the app's too, or a title that somebody else wrote.
+#: How posts of apps begin. The rest is the app's too, or a title that somebody else wrote.
 _BEGINNINGS = re.compile(
     r"\W*(?:"
     r"i(?:'m|’m| am) at [^.!?]{1,120}(?:\(|w/ ).{0,80}https?:"
@@ -38,18 +38,18 @@ _BEGINNINGS = re.compile(
     r")",
     re.IGNORECASE | re.DOTALL,
 )
-#: Where an app signs at the end, with hardly a word of a person's before it.
+#: Signatures of apps at the end, after hardly any words of the person.
 _SIGNED = re.compile(
     r".{0,100}(?:\bvia (?:swarm|foursquare|nike\+|runkeeper|fitbit|strava|unfollowspy)|#runkeeper|#nikeplus|#endomondo"
     r"|#gameinsight)|.{0,30}(?:#ps4share|#ps4live|#ps5share|#xboxshare|#nintendoswitch)\W*https?:",
     re.IGNORECASE | re.DOTALL,
 )
-_LONGEST = 400  # characters looked at: no app writes more
+_LONGEST = 400  # characters; no app writes more
 _HEAD = 120
 
 
 def is_of_an_app(text: str) -> bool:
-    """True for the sentence of a well-known app."""
+    """Return True for the sentence of a well-known app."""
     text = text[:_LONGEST]
     if _BEGINNINGS.match(text):
         return True
@@ -57,7 +57,7 @@ def is_of_an_app(text: str) -> bool:
 
 
 class Beginnings:
-    """How the posts of one voice begin, counted over the whole corpus before the first is judged."""
+    """Count how the posts of a corpus begin, before the first post is judged."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -70,7 +70,7 @@ class Beginnings:
             self._counts[beginning] += 1
 
     def close(self) -> frozenset[str]:
-        """The beginnings that more than 30 posts and more than one in fifty share, each with a link in it."""
+        """Return the beginnings that more than 30 posts with a link, and more than 2 % of all posts, share."""
         most = max(_MIN, self._posts * _SHARE)
         often = frozenset(beginning for beginning, count in self._counts.items() if count > most)
         self._counts.clear()
@@ -78,13 +78,13 @@ class Beginnings:
 
 
 def begins_like(text: str, beginnings: frozenset[str]) -> bool:
-    """True for a post with a link that begins with one of these."""
+    """Return True for a post with a link that begins with one of these."""
     return bool(beginnings) and _beginning(text) in beginnings
 
 
 def _beginning(text: str) -> str:
-    """The first four words of a text that holds a link, "" for all others and for shorter ones."""
-    if text.startswith(("@", "RT @")) or not has_link(text):  # what answers or repeats is no app's own
+    """Return the first four words of a text with a link; "" for other texts and shorter ones."""
+    if text.startswith(("@", "RT @")) or not has_link(text):  # replies and reposts aren't from an app
         return ""
     words = _WORD.findall(without_links(text[:_HEAD]).casefold())[:_WORDS]
     return " ".join(words) if len(words) == _WORDS else ""

@@ -1,4 +1,4 @@
-"""Words that nobody wants to learn: found as whole words, in any case."""
+"""Find banned words in texts: whole words, in any case."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 _WORD = re.compile(r"\w+")
-# Scripts that put no space between words: there a word is found wherever its characters stand.
+# Scripts without spaces between words. There, a word is found anywhere.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
 def word_finder(words: Sequence[str]) -> Callable[[str], bool]:
-    """A function that is True for a text with one of the words (as `rules.banned_word` gives them) in it.
+    """Return a function that is True for texts with one of the words (from `rules.banned_word`).
 
     "cat" is in "Cat's" and "#cat" but not in "cats"; "big sale" may be broken over two lines.
     """

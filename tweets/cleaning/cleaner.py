@@ -1,4 +1,4 @@
-"""A corpus cleaned: first all posts are looked over, then each is judged, in their order."""
+"""Clean a corpus: first survey all posts, then judge each of them in their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MENTION = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """The cleaned text (also of a dropped post, for showing), why the post was dropped, what was done to its text."""
+    """The cleaned text (also of a dropped post, to show it), why the post was dropped, and what changed in its text."""
 
     text: str
     dropped: Drop | None
@@ -31,7 +31,7 @@ class Cleaned:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is only seen in all posts of a corpus together."""
+    """What only all posts of a corpus together show."""
 
     language: str | None = None
     languages: tuple[tuple[str, int], ...] = ()
@@ -39,9 +39,9 @@ class Overview:
 
 
 class Survey:
-    """The first look at a corpus, whose posts come in any portions. It needs every post, in the corpus' order."""
+    """Survey a corpus before cleaning. It needs every post in their order, in portions of any size."""
 
-    #: Enough to know in which language somebody writes.
+    #: Enough posts to know the languages.
     SAMPLE = 4_000
 
     def __init__(self, rules: CleaningRules, total: int) -> None:
@@ -68,7 +68,7 @@ class Survey:
 
 
 class Cleaner:
-    """Cleans the posts of one corpus, whose posts come in their order and in any portions.
+    """Clean the posts of one corpus in their order, in portions of any size.
 
     What it makes of a post depends on the rules, the overview and the posts before, and on nothing else: not on
     portions, not on when or how often an import was interrupted.
@@ -82,11 +82,11 @@ class Cleaner:
         self._is_banned = word_finder(rules.banned_words)
 
     def clean(self, post: Post) -> Cleaned:
-        """The post's text cleaned, and the first reason that applies for leaving the post out."""
+        """Return the cleaned text, and the first reason to leave the post out, if any."""
         return self.clean_all([post])[0]
 
     def clean_all(self, posts: Sequence[Post]) -> list[Cleaned]:
-        """The same for posts one after the other; many at a time are faster."""
+        """Clean several posts. Many at a time are faster."""
         texts = [self._clean_text(post.text) for post in posts]
         reasons = [self._reason(post, text) for post, (text, _) in zip(posts, texts, strict=True)]
         looks = self._seen.prepared(
@@ -132,7 +132,7 @@ class Cleaner:
 
 
 def _says_something(text: str) -> bool:
-    """True when a letter of any script or an emoji is left beside links and mentions."""
+    """Return True if there is a letter of any script, or an emoji, besides links and mentions."""
     rest = without_links(text)
     if "@" in rest or "＠" in rest:
         rest = _MENTION.sub("", rest)
@@ -140,5 +140,5 @@ def _says_something(text: str) -> bool:
 
 
 def _is_garbage(text: str) -> bool:
-    """True when a tenth of the characters or more were lost to a wrong encoding before the text came here."""
+    """Return True if at least a tenth of the characters was lost to a wrong encoding before the import."""
     return "\ufffd" in text and text.count("\ufffd") * 10 >= len(text.strip())

@@ -1,4 +1,4 @@
-"""Posts that say the same again, exactly or nearly: found in time and memory that grow in line with the posts.
+"""Find repeated posts, exact or near, in linear time and memory.
 
 Near means one of two things. The letters of a text are its letters, without links, mentions, digits, punctuation and
 case: two texts of some length with the same letters are the same. Two long ones are nearly the same when their letters
@@ -25,7 +25,7 @@ _LONG = 60
 _RUN = 5
 _BANDS, _ROWS = 5, 5  # a pair of 0.85 is found with a chance of 95 %, of 0.9 with 99 %, of 0.5 with 15 %
 _HASHES = _BANDS * _ROWS
-_CLOSE = 0.68  # of a signature has to agree before two texts are compared letter by letter
+_CLOSE = 0.68  # of a signature must match before two texts are compared letter by letter
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _MENTION = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
 _SEED = 20_180_601
@@ -34,7 +34,7 @@ Signatures = npt.NDArray[np.uint32]  # (texts, _HASHES)
 
 
 class Seen:
-    """The texts that were kept so far. The same texts in the same order give the same answers, in whatever portions."""
+    """The texts that were kept so far. Only their order matters, not the size of the portions."""
 
     def __init__(self, rule: Duplicates) -> None:
         self._rule = rule
@@ -44,7 +44,7 @@ class Seen:
         self._bands: dict[int, int] = {}  # band of a signature -> the first long text with it
 
     def prepared(self, texts: Sequence[str | None]) -> list[_Looks]:
-        """What `is_new` wants to know of each text; None for one that is not asked about. Many at a time is fast."""
+        """Return what `is_new` needs of each text; None for a text that isn't checked. Many at a time are faster."""
         looks = [_looks(text, self._rule) for text in texts]
         long = [look for look in looks if look.is_long]
         if long:
@@ -54,7 +54,7 @@ class Seen:
         return looks
 
     def is_new(self, look: _Looks) -> bool:
-        """True, and from now on it has been seen; False where it is there already."""
+        """Return whether the text is new, and remember it."""
         if self._rule is Duplicates.KEEP:
             return True
         if not self._prints.isdisjoint(look.prints):
@@ -73,7 +73,7 @@ class Seen:
     def _has_near(self, look: _Looks) -> bool:
         for number in {number for band in look.bands if (number := self._bands.get(band)) is not None}:
             other = self._long[number]
-            # What shares so much is of about the same length; and signatures are compared faster than letters.
+            # Similar texts have similar lengths, and comparing signatures is faster than comparing letters.
             short, long = sorted((len(look.letters), len(other)))
             if short < SIMILAR * long or _agreement(self._signatures[number], look.signature) < _CLOSE:
                 continue
@@ -83,7 +83,7 @@ class Seen:
 
 
 class _Looks:
-    """A text as it is compared: by fingerprints, and by a signature where it is long."""
+    """A text as it is compared: by fingerprints and, if it is long, by a signature."""
 
     __slots__ = ("bands", "is_long", "letters", "prints", "signature")
 
@@ -112,7 +112,7 @@ def _looks(text: str | None, rule: Duplicates) -> _Looks:
 
 
 def letters_of(text: str) -> str:
-    """The words of a text in small letters, one space between two: no links, mentions, digits, punctuation, emoji."""
+    """Return the words of a text in lower case: no links, mentions, digits, punctuation or emoji."""
     return _letters(without_links(text).casefold())
 
 
@@ -123,13 +123,13 @@ def _letters(text: str) -> str:
 
 
 def similarity(one: str, other: str) -> float:
-    """The share of all runs of five characters in either text that are in both."""
+    """Return the share of all runs of five characters in either text that are in both."""
     runs, others = ({text[i : i + _RUN] for i in range(len(text) - _RUN + 1)} for text in (one, other))
     return len(runs & others) / max(1, len(runs | others))
 
 
 def _print(text: str) -> bytes:
-    """8 bytes: a chance of 3e-8 that any two of a million texts are taken for each other."""
+    """Return 8 bytes, with a chance of 3e-8 for a collision among a million texts."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
 
 
@@ -137,7 +137,7 @@ _MULTIPLIERS = np.random.default_rng(_SEED).integers(1, 1 << 32, _HASHES, np.uin
 
 
 def _signatures(texts: Sequence[str]) -> Signatures:
-    """For each text and each of `_HASHES` hash functions the least value over the text's runs of characters."""
+    """Return, for each text, the minimum of each of `_HASHES` hash functions over the text's runs of characters."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     letters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)  # (all characters,)
     hashes = np.zeros(len(letters) - _RUN + 1, np.uint32)
@@ -147,7 +147,7 @@ def _signatures(texts: Sequence[str]) -> Signatures:
     hashes ^= hashes >> np.uint32(15)
     hashes *= np.uint32(0x2C1B3C6D)
     hashes ^= hashes >> np.uint32(13)
-    # Runs that begin in one text and end in the next belong to neither.
+    # Leave out runs that begin in one text and end in the next.
     ends = np.cumsum(lengths)
     starts = ends - lengths
     inside = np.ones(len(letters), bool)
@@ -164,7 +164,7 @@ def _signatures(texts: Sequence[str]) -> Signatures:
 
 
 def _bands(signatures: Signatures) -> list[list[int]]:
-    """A number for each band of each signature."""
+    """Return a number for each band of each signature."""
     keys = np.tile(np.arange(_BANDS, dtype=np.uint64), (len(signatures), 1))  # (texts, _BANDS)
     for row in signatures.reshape(len(signatures), _BANDS, _ROWS).transpose(2, 0, 1):
         keys = (keys ^ row) * np.uint64(0x9E3779B97F4A7C15)

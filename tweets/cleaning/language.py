@@ -1,7 +1,7 @@
-"""Which language a post is written in: by its script, else by the small words that every sentence needs.
+"""Detect the language of a post by its script, or by the small words that every sentence needs.
 
-Sure or silent: a post of three words, a name or a joke in two languages is of no language, and no rule drops it. It
-takes a few microseconds a post and no model on disk.
+If it isn't sure, it says nothing: three words, a name or a joke in two languages have no language, so no rule drops
+them. It takes a few microseconds per post and needs no model.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import re
 from collections import Counter
 from functools import cache
 
+from botfactory.translatable import mark
+
 _LEAST = 1.9  # points: two words that no other language has, or more that several share
 _LEAD = 1.9  # times the points of the second best
 
-#: The words that people write most in each language, without which hardly a sentence goes.
+#: The most common words in each language. Hardly any sentence goes without them.
 COMMON_WORDS: dict[str, str] = {
     "en": (
         "the and you that was for are with his they this have from one had word but not what all were when your can "
@@ -145,47 +147,47 @@ COMMON_WORDS: dict[str, str] = {
     ),
 }
 
-#: What a language is called in a sentence.
+#: The English name of each language.
 NAMES = {
-    "ar": "Arabic",
-    "bn": "Bengali",
-    "ca": "Catalan",
-    "cs": "Czech",
-    "da": "Danish",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "fa": "Persian",
-    "fi": "Finnish",
-    "fr": "French",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "hu": "Hungarian",
-    "hy": "Armenian",
-    "id": "Indonesian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ka": "Georgian",
-    "ko": "Korean",
-    "nl": "Dutch",
-    "no": "Norwegian",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "sv": "Swedish",
-    "ta": "Tamil",
-    "te": "Telugu",
-    "th": "Thai",
-    "tl": "Tagalog",
-    "tr": "Turkish",
-    "uk": "Ukrainian",
-    "ur": "Urdu",
-    "zh": "Chinese",
+    "ar": mark("Arabic"),
+    "bn": mark("Bengali"),
+    "ca": mark("Catalan"),
+    "cs": mark("Czech"),
+    "da": mark("Danish"),
+    "de": mark("German"),
+    "el": mark("Greek"),
+    "en": mark("English"),
+    "es": mark("Spanish"),
+    "fa": mark("Persian"),
+    "fi": mark("Finnish"),
+    "fr": mark("French"),
+    "he": mark("Hebrew"),
+    "hi": mark("Hindi"),
+    "hu": mark("Hungarian"),
+    "hy": mark("Armenian"),
+    "id": mark("Indonesian"),
+    "it": mark("Italian"),
+    "ja": mark("Japanese"),
+    "ka": mark("Georgian"),
+    "ko": mark("Korean"),
+    "nl": mark("Dutch"),
+    "no": mark("Norwegian"),
+    "pl": mark("Polish"),
+    "pt": mark("Portuguese"),
+    "ro": mark("Romanian"),
+    "ru": mark("Russian"),
+    "sv": mark("Swedish"),
+    "ta": mark("Tamil"),
+    "te": mark("Telugu"),
+    "th": mark("Thai"),
+    "tl": mark("Tagalog"),
+    "tr": mark("Turkish"),
+    "uk": mark("Ukrainian"),
+    "ur": mark("Urdu"),
+    "zh": mark("Chinese"),
 }
 
-#: Scripts that tell the language by themselves, or nearly; Japanese is what holds kana, whatever else it holds.
+#: Scripts that identify the language, or nearly. Text with kana is Japanese, whatever else it contains.
 _SCRIPTS = (
     ("ja", re.compile("[\u3041-\u30fa]")),
     ("ko", re.compile("[\uac00-\ud7a3]")),
@@ -206,14 +208,14 @@ _OTHER_SCRIPT = re.compile("[\u0370-\u1fff\u3041-\ud7a3]")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _PERSIAN = re.compile("[پچژگ]")
 _URDU = re.compile("[ٹڈڑےں]")
-_LEAST_LETTERS = 4  # of another script: fewer are an ornament or a face, such as ツ and д
+_LEAST_LETTERS = 4  # of another script; fewer are ornaments or faces, such as ツ and д
 _NO_WORDS = re.compile(r"https?://\S+|[@#＠]\w+")
-_WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?")  # a letter alone is a word of half the languages
+_WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?")  # single letters are words in half of the languages
 
 
 @cache
 def _points() -> dict[str, tuple[tuple[str, float], ...]]:
-    """Word -> what it says for each language: a point for a word of one language, a half for one of two, and so on."""
+    """Return word -> its points for each language: one for a word of one language, a half for two, and so on."""
     languages: dict[str, list[str]] = {}
     for language, words in COMMON_WORDS.items():
         for word in dict.fromkeys(words.split()):
@@ -222,7 +224,7 @@ def _points() -> dict[str, tuple[tuple[str, float], ...]]:
 
 
 def language_of(text: str) -> str | None:
-    """The ISO 639-1 code of the text's language, None where that is not plain."""
+    """Return the ISO 639-1 code of the text's language, or None if it isn't clear."""
     if not text.isascii():
         text = text.replace("’", "'")
         if _OTHER_SCRIPT.search(text):
@@ -231,7 +233,7 @@ def language_of(text: str) -> str | None:
 
 
 class LanguageCount:
-    """In which languages the texts are that it has seen, as far as that is plain."""
+    """Count the languages of texts, if they are clear."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -242,14 +244,14 @@ class LanguageCount:
             self._counts[language] += 1
 
     def most_common(self) -> list[tuple[str, int]]:
-        """(language, texts), the most common first, equals by their code."""
+        """Return (language, texts), the most common first; equal ones by their code."""
         return sorted(self._counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
 def _by_script(text: str) -> str | None:
     text = _NO_WORDS.sub(" ", text)
     counts = {name: len(letters.findall(text)) for name, letters in _SCRIPTS}
-    if counts["ja"]:  # half of a Japanese text are Chinese characters
+    if counts["ja"]:  # half of a Japanese text is Chinese characters
         counts["ja"] += counts.pop("zh")
     language, most = max(counts.items(), key=lambda entry: entry[1])
     if most < _LEAST_LETTERS:

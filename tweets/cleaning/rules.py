@@ -56,7 +56,7 @@ class Newlines(StrEnum):
 
 
 class Form(StrEnum):
-    """The normal form of Unicode. NFC keeps the look of a text; NFKC also turns fancy and wide letters into plain ones."""
+    """The normal form of Unicode. NFC keeps the look of a text; NFKC also makes fancy and wide letters plain."""
 
     NFC = "nfc"
     NFKC = "nfkc"

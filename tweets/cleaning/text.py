@@ -1,4 +1,4 @@
-"""The text of a post, cleaned: entities, Unicode, invisible characters, links, other people's words, lines, spaces.
+"""Clean the text of a post: entities, Unicode, invisible characters, links, other people's words, lines, spaces.
 
 Most posts need one or two of these, so each step is behind a test that costs next to nothing.
 """
@@ -30,35 +30,35 @@ LINK = re.compile(
     r"https?://t\.co/[A-Za-z0-9]*…?"
     r"|https?://(?:[!-~]*[A-Za-z0-9/=_#-])?…?"
     r"|\b(?:pic\.twitter\.com|t\.co)/[A-Za-z0-9]+…?"
-    r"|\bhttps?:?/?…",  # a link of which the cut at 140 characters left only the beginning
+    r"|\bhttps?:?/?…",  # the beginning of a link that was cut off at 140 characters
     re.IGNORECASE,
 )
 _EMPTY_BRACKETS = re.compile(r"\(\s*+\)|\[\s*+\]")
-# All of these take time in line with the text's length, also for texts that were made to hang them.
+# All of these take linear time, even for hostile texts.
 _QUOTE = re.compile(r"\b(?:RT|MT|QT)\s?:?\s?[@＠]\w")
 _REPOST = re.compile(r"\W*+RT\s?:?\s?[@＠]\w")
 _VIA = re.compile(r"\bvia\s[@＠][\w.]++(?:@[\w.-]++)?([)\]]?)(?=(?:\s|https?://\S++|\[link\])*+\Z)", re.IGNORECASE)
 _BEFORE_QUOTE = " \n\t\"“”'([|–—-"
 _BEFORE_VIA = " \n\t([|/–—-"
-_PASSES = 8  # text that is escaped so often is no text
+_PASSES = 8  # no real text is escaped that often
 
 TextCleaner = Callable[[str], tuple[str, tuple[Change, ...]]]
 
 
 def has_link(text: str) -> bool:
-    """True where a link, or a cut piece of one, is in the text."""
+    """Return whether the text contains a link or a part of one."""
     return _may_hold_link(text) and LINK.search(text) is not None
 
 
 def without_links(text: str) -> str:
-    """The text with a space in place of each link and each placeholder of one."""
+    """Return the text with a space instead of each link and each placeholder."""
     if "[" in text:
         text = text.replace(PLACEHOLDER, " ")
     return LINK.sub(" ", text) if _may_hold_link(text) else text
 
 
 def clean_text(text: str, rules: CleaningRules | None = None) -> str:
-    """The text cleaned by the rules. Cleaning a cleaned text changes nothing.
+    """Return the text cleaned by the rules. Cleaning it again changes nothing.
 
     Lines stay lines unless the rules join them, at most one blank line between two. Unless the rules ask for NFKC or a
     placeholder, the result is never longer than the text in NFC.
@@ -67,7 +67,7 @@ def clean_text(text: str, rules: CleaningRules | None = None) -> str:
 
 
 def text_cleaner(rules: CleaningRules) -> TextCleaner:
-    """A function from a text to the cleaned text and what was done to it, the first thing first."""
+    """Return a function that cleans a text and says what it changed, in that order."""
     steps = _steps(rules)
 
     def clean(text: str) -> tuple[str, tuple[Change, ...]]:
@@ -128,7 +128,7 @@ def _visible(text: str) -> str:
 
 
 def _own_words(text: str) -> str:
-    """What stands above "RT @name: …" in an old-style quote; a plain retweet stays as it is."""
+    """Return the words above "RT @name: …" in an old-style quote. A plain retweet stays as it is."""
     if "T @" not in text and "T:" not in text and "T@" not in text and "＠" not in text:
         return text
     quote = None if _REPOST.match(text) else _QUOTE.search(text)
@@ -169,7 +169,7 @@ def _joined(text: str) -> str:
 
 
 def _spaced(text: str) -> str:
-    """Spaces collapsed, none at the ends of lines, at most one blank line."""
+    """Collapse spaces, remove those at the ends of lines, and leave at most one blank line."""
     if text.isprintable():  # then its only space is the plain one, and it is one line
         if "  " in text:
             text = _SPACES.sub(" ", text)

@@ -28,7 +28,7 @@ class SourceKind:
 
     - `name`: in the database and in the API, at most 16 characters
     - `label`: its proper name, or a noun without its article, such as "X archive"
-    - `offer`: what somebody brings, such as "an X archive" or "a Bluesky account", for lists
+    - `offer`: what people import, such as "an X archive" or "a Bluesky account", for lists
     - `origin`: where a corpus comes from, with %(account)s or %(file)s
     - `at_terminal`: what to type after `import_posts`, such as "@name.bsky.social"; "" if it can't be imported there
     """

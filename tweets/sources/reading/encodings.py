@@ -12,12 +12,12 @@ from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import CHUNK, open_bytes
 
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark begins alike
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark begins the same way
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SAMPLE = 1 << 15  # bytes in lines with more than ASCII, from which an older encoding is told
+_SAMPLE = 1 << 15  # bytes of lines with more than ASCII, to detect an older encoding
 # Bytes that no text contains, in any encoding but UTF-16 and UTF-32.
 _BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b")
 _TURKISH = frozenset({"cp1254", "iso8859_9"})

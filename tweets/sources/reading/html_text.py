@@ -1,4 +1,4 @@
-"""From the HTML of a post to the text that a reader sees, links whole."""
+"""Turn the HTML of a post into the text that people see, with complete links."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from html.parser import HTMLParser
 
 from tweets.sources.reading.links import whole_link
 
-LONGEST = 100_000  # characters of HTML; what a server sends beyond is no post
+LONGEST = 100_000  # characters of HTML; no post is longer
 _PARAGRAPHS = frozenset({"p", "blockquote", "pre", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LINES = frozenset({"div", "li", "tr"})
 _UNSEEN = frozenset({"script", "style", "template", "title"})
 _EMPTY = frozenset({"br", "img", "hr", "wbr", "input", "meta", "link"})  # these have no end tag
 _BARE = re.compile(r"<(?![a-zA-Z/!?])")
-# Every tag is closed before the next begins, and its quotes are too. On other input html.parser can take time that
-# grows with the square of its length, and no network writes such posts.
+# Every tag and quote is closed before the next begins. On other input, html.parser can take quadratic time, and no
+# network writes such posts.
 _WELL_FORMED = re.compile(r"""(?:[^<]|<[a-zA-Z/](?:[^<>"']|"[^"<]*"|'[^'<]*')*+>)*+""")
 _LINE_END = re.compile(r"<(?:br|/p|/li|/div|/h[1-6])\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>?")
@@ -24,9 +24,9 @@ _SHORTCODE = re.compile(r":([A-Za-z0-9_]+):")
 
 
 def text_of_html(content: str, *, pictures: Collection[str] = ()) -> str:
-    """The text: a blank line between paragraphs, links with their full address, no tags.
+    """Return the text: a blank line between paragraphs, links with their full address, no tags.
 
-    `pictures` are the names of a server's own emoji: `:name:` stands for a picture, which elsewhere is noise, and goes.
+    `pictures` are the names of a server's own emoji. Each `:name:` of one is removed: outside the server it's noise.
     """
     content = _BARE.sub("&lt;", content[:LONGEST])
     if _WELL_FORMED.fullmatch(content):
@@ -44,13 +44,13 @@ def text_of_html(content: str, *, pictures: Collection[str] = ()) -> str:
 
 
 class _Reader(HTMLParser):
-    """Collects the text. What is hidden by the network's own style sheet only to shorten a link belongs to it."""
+    """Collect the text, including the parts of a link that the network hides to shorten it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._parts: list[str] = []
         self._links: list[tuple[int, str]] = []  # where the text of an open link begins, and its address
-        self._unseen: list[str] = []  # the open elements from the first on that is not shown
+        self._unseen: list[str] = []  # the open elements, from the first hidden one on
         self._preformatted = 0
 
     def text(self) -> str:
@@ -59,7 +59,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         classes = given.get("class", "").split()
-        # Mastodon writes "RE: address" above a quoted post, for servers that know no quotes.
+        # Mastodon writes "RE: address" above a quoted post, for servers without quotes.
         if self._unseen or tag in _UNSEEN or "quote-inline" in classes:
             if tag not in _EMPTY:
                 self._unseen.append(tag)

@@ -1,4 +1,4 @@
-"""JSON from strangers, read one item of a long list at a time: no hostile file may fill the memory or hang us."""
+"""Read JSON one item of a long list at a time, so that no hostile file fills the memory or takes forever."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from botfactory.translatable import mark
 from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import Readable
 
-# What a malformed document raises here; a number of over 4,300 digits and bytes that are no UTF-8 are ValueErrors too.
+# What malformed documents raise. Numbers of over 4,300 digits and bytes that aren't UTF-8 are ValueErrors too.
 JSON_ERRORS = (ValueError,)
 
 _CHUNK = 1 << 18  # characters
 _LARGEST_ITEM = 4_000_000  # characters, about a thousand times a real post with all its fields
 _SPACE = re.compile(r"[ \t\r\n]*")
 _END = re.compile(r"[ \t\r\n;]*")  # JavaScript ends with a semicolon, JSON does not
-_BORDER = 32  # characters: no escape, number or literal that the end of a chunk cuts is longer in a real document
+_BORDER = 32  # characters; in real documents, no escape, number or literal is longer
 _decode = json.JSONDecoder().raw_decode
 
 
 class TextReader(Protocol):
-    """All that is needed of a text file here."""
+    """What this module needs of a text file."""
 
     def read(self, size: int = -1, /) -> str: ...
 
 
 class NoList(ValueError):
-    """There is no list of strings or objects in the document; `rest` is what there is in it, if it is an object."""
+    """The document has no list of strings or objects. `rest` is its content, if it is an object."""
 
     def __init__(self, rest: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class NoList(ValueError):
 
 
 class Decoded:
-    """Bytes in UTF-8 read as text; UnicodeDecodeError where they are none."""
+    """Read bytes in UTF-8 as text. Raises UnicodeDecodeError for others."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source
@@ -47,15 +47,15 @@ class Decoded:
     def read(self, size: int = -1, /) -> str:
         while chunk := self._source.read(size):
             text = self._decoder.decode(chunk)
-            if text:  # a few bytes may be but the beginning of a character
+            if text:  # a few bytes may be only the beginning of a character
                 return text
         return self._decoder.decode(b"", True)
 
 
 def items(source: TextReader) -> Iterator[Any]:
-    """Yields the items of the array that the document is.
+    """Yield the items of a document that is an array.
 
-    Raises one of `JSON_ERRORS` at malformed JSON, BadFile at what is nested or large beyond all reason.
+    Raises one of `JSON_ERRORS` for malformed JSON, and BadFile if an item is too large or nested too deeply.
     """
     document = _Document(source)
     document.expect("[")
@@ -64,10 +64,10 @@ def items(source: TextReader) -> Iterator[Any]:
 
 
 def items_of_first_list(source: TextReader, passed_over: Container[str] = ()) -> Iterator[Any]:
-    """Yields the items of the first list of strings or objects: the document itself, or under a key of its object.
+    """Yield the items of the first list of strings or objects: the document itself, or under a key of its object.
 
-    Lists under a key of `passed_over`, or under one that begins with @ (a context of JSON-LD), do not count. Raises
-    NoList before the first item where there is none, else like `items`.
+    Lists under a key in `passed_over`, or one that begins with @ (a context of JSON-LD), don't count. Raises NoList
+    before the first item if there is no list, else like `items`.
     """
     document = _Document(source)
     if document.take("["):
@@ -97,16 +97,16 @@ def items_of_first_list(source: TextReader, passed_over: Container[str] = ()) ->
 
 
 class _Document:
-    """A place in a document of which a part is in memory."""
+    """A position in a document that is partly in memory."""
 
     def __init__(self, source: TextReader) -> None:
         self._source = source
         self._text = ""
         self._at = 0
-        self.size = 0  # characters that have been in memory so far
+        self.size = 0  # characters read so far
 
     def peek(self) -> str:
-        """The next character that is no space, "" at the end."""
+        """Return the next character that isn't a space, "" at the end."""
         while True:
             space = _SPACE.match(self._text, self._at)
             self._at = space.end() if space else self._at
@@ -116,7 +116,7 @@ class _Document:
                 return ""
 
     def take(self, character: str) -> bool:
-        """True when that was the next character; it is then behind us."""
+        """Skip the character if it is the next one, and return whether it was."""
         if self.peek() != character:
             return False
         self._at += 1
@@ -127,7 +127,7 @@ class _Document:
             raise ValueError(f"Expected {character}")
 
     def items(self) -> Iterator[Any]:
-        """Yields what is in the array whose bracket is behind us."""
+        """Yield the items of an array whose opening bracket has been read."""
         if self.take("]"):
             return
         while True:
@@ -137,7 +137,7 @@ class _Document:
             self.expect(",")
 
     def each_key(self) -> Iterator[str]:
-        """Yields the keys of the object whose brace is behind us; each value has to be read before the next."""
+        """Yield the keys of an object whose opening brace has been read. Read each value before the next key."""
         if self.take("}"):
             return
         while True:
@@ -151,7 +151,7 @@ class _Document:
             self.expect(",")
 
     def value(self) -> Any:
-        """The value that comes next."""
+        """Return the next value."""
         self.peek()
         while True:
             error: ValueError | None = None
@@ -169,7 +169,7 @@ class _Document:
             size = (end or len(self._text)) - self._at
             if size > _LARGEST_ITEM:
                 raise BadFile(mark("One post in the JSON is larger than 4 MB. Remove it, then upload the file again."))
-            # A number at the very end of what has been read may go on.
+            # A number at the end of the text in memory may continue.
             if error is None and (end < len(self._text) or not self._read_on()):
                 self._at += size
                 return value
@@ -177,7 +177,7 @@ class _Document:
                 raise error
 
     def require_end(self) -> None:
-        """Returns where nothing but spaces follows."""
+        """Return if only spaces follow, else raise ValueError."""
         while True:
             end = _END.match(self._text, self._at)
             self._at = end.end() if end else self._at
@@ -187,8 +187,8 @@ class _Document:
                 return
 
     def _read_on(self) -> bool:
-        """More of the document is in memory; False when there is no more. What is behind us is let go."""
-        # As much again as there is of an unfinished item: however long it is, it is not gone over again and again.
+        """Read more of the document, and drop what has been used. Return False at the end."""
+        # Double the length of an unfinished item, so that long items aren't scanned again and again.
         chunk = self._source.read(max(_CHUNK, len(self._text) - self._at))
         self._text = self._text[self._at :] + chunk
         self._at = 0
@@ -197,5 +197,5 @@ class _Document:
 
 
 def _may_be_cut(error: json.JSONDecodeError) -> bool:
-    """True where the error may come of the end of what has been read, and not of the document."""
+    """Return whether the error may be due to the end of the text in memory, not to the document."""
     return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc) - _BORDER

@@ -1,4 +1,4 @@
-"""Links that a network shows shortened: put back whole, so that cleaning knows them for links."""
+"""Restore links that a network shows shortened, so that cleaning recognizes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CUT = re.compile(r"(?:…|\.\.\.)\s*\Z")
 
 
 def whole_link(shown: str, address: str) -> str:
-    """The address where `shown` is only a shortened form of it ("example.com/a-lo..."), else `shown`: words stay."""
+    """Return the address if `shown` is its shortened form ("example.com/a-lo..."), else `shown`."""
     begin = _BEFORE.sub("", shown.strip(), count=1)
     start = _CUT.sub("", begin).rstrip("/").casefold()
     target = _BEFORE.sub("", address, count=1).casefold()

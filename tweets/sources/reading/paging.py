@@ -1,4 +1,4 @@
-"""Pages: how a stream of posts is cut into them, and how a place between two of them is written down."""
+"""Cut a stream of posts into pages, and write a position between two pages as a cursor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tweets.sources.base import Page, Post
 
-#: In a row: a network may leave out all of a page, but not for ever.
+#: In a row. A network may leave out all posts of a page, but not forever.
 MAX_EMPTY_PAGES = 10
 
 Place = TypeVar("Place")
@@ -17,7 +17,7 @@ Position = TypeVar("Position")
 
 
 def in_pages(placed: Iterable[tuple[Place, Post]], size: int, cursor_at: Callable[[Place], str]) -> Iterator[Page]:
-    """Yields pages of `size` posts. Each cursor names the place of the first post of the next page.
+    """Yield pages of `size` posts. Each cursor is the place of the first post of the next page.
 
     One post is read ahead, so the last page is known to be the last and an empty page never follows a full one.
     """
@@ -32,12 +32,12 @@ def in_pages(placed: Iterable[tuple[Place, Post]], size: int, cursor_at: Callabl
 
 
 def cursor_of(position: Any) -> str:
-    """A position (a flat dataclass) as text in ASCII that any database keeps."""
+    """Return a position (a flat dataclass) as ASCII text."""
     return json.dumps(asdict(position))
 
 
 def position_of(kind: type[Position], cursor: str) -> Position:
-    """The position of that kind which `cursor_of` wrote; ValueError for another text."""
+    """Return the position that `cursor_of` wrote. Raises ValueError for another text."""
     try:
         return kind(**json.loads(cursor))
     except (TypeError, ValueError, RecursionError):

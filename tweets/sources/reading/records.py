@@ -1,4 +1,4 @@
-"""From one record of a file (an object of JSON or a row of CSV) to a Post, whatever its fields are called."""
+"""Turn one record of a file (a JSON object or a CSV row) into a Post, whatever its fields are called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tweets.sources.base import Post, storable
 
-# In order of preference: the full text before the one that may be cut.
+# In order of preference: the full text before one that may be cut off.
 TEXT_NAMES = ("full_text", "text", "tweet_text", "tweet", "content", "body", "post", "message", "status")
 ID_NAMES = ("id_str", "tweet_id", "status_id", "post_id", "id")
 DATE_NAMES = ("created_at", "createdat", "timestamp", "datetime", "date", "time", "published")
@@ -39,17 +39,17 @@ _MONTHS = {
 
 
 def unescaped(text: str) -> str:
-    """The text with the entities that X writes undone once, so that a typed "&lt;" stays what the person typed."""
+    """Return the text with X's entities decoded once, so that a typed "&lt;" stays as typed."""
     return _ENTITY.sub(lambda entity: _CHARACTERS[entity.group(1)], text)
 
 
 def field_name(name: str) -> str:
-    """A header or key as the tables here spell it: "Created At" and "created-at" are "created_at"."""
+    """Return a header or key as these lists spell it: "Created At" and "created-at" are "created_at"."""
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
 def text_of(record: Mapping[str, Any]) -> str | None:
-    """The full text of a record, "" where it is null, or None where no field holds a text."""
+    """Return the full text of a record, "" if it is null, or None if no field has a text."""
     note = record.get("note_tweet")
     extended = record.get("extended_tweet")
     for whole, name in ((note, "text"), (extended, "full_text")):
@@ -68,7 +68,7 @@ def text_of(record: Mapping[str, Any]) -> str | None:
 def post_of(
     record: Mapping[str, Any], text: str, place: str, *, seen: set[str] | None = None, threads: bool = False
 ) -> Post:
-    """The post of a record. `place` is its key where the record has no usable id, or one that is in `seen` already.
+    """Return the post of a record. `place` is its key if the record has no usable id, or one that is already in `seen`.
 
     With `threads` an answer that does not begin with @ is the next post of the person's own thread, not a reply: so X
     writes it in archives, where half of some people's best posts stand in threads.
@@ -93,7 +93,7 @@ def post_of(
 
 
 def id_of(record: Mapping[str, Any]) -> str | None:
-    """The record's id as text of at most 64 characters, or None."""
+    """Return the id of the record as text of at most 64 characters, or None."""
     for name in ID_NAMES:
         value = record.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
@@ -104,7 +104,7 @@ def id_of(record: Mapping[str, Any]) -> str | None:
 
 
 def parse_date(value: object) -> datetime | None:
-    """The moment in UTC, from ISO 8601, the formats of X's files, or Unix seconds or milliseconds; None for the rest.
+    """Return the time in UTC, from ISO 8601, the formats of X's files, or Unix seconds or milliseconds; else None.
 
     A date without a zone is taken as UTC. Days and months in doubtful order (3/4/2019) are not guessed at.
     """
@@ -125,7 +125,7 @@ def parse_date(value: object) -> datetime | None:
 
 
 def _from_archive(text: str) -> datetime:
-    """ "Wed Oct 10 20:19:24 +0000 2018", a million times in a long life: strptime takes ten times as long."""
+    """Parse "Wed Oct 10 20:19:24 +0000 2018" ten times as fast as strptime: there may be a million of them."""
     month = _MONTHS.get(text[4:7])
     if month and len(text) == 30 and text[19:26] == " +0000 " and text[8:10].isdigit():
         hours, minutes, seconds = text[11:19].split(":")
@@ -144,7 +144,7 @@ def _is_reply(record: Mapping[str, Any], text: str) -> bool:
     if to is not None:
         user = record.get("user")
         author = record.get("author_id") or (user.get("id_str") if isinstance(user, Mapping) else None)
-        return author is None or str(author) != to  # an answer to oneself goes on with a thread
+        return author is None or str(author) != to  # a reply to oneself continues a thread
     return any(_says(record, name) for name in _REPLY_NAMES) or "replied_to" in _reference_types(record)
 
 
@@ -157,7 +157,7 @@ def _reference_types(record: Mapping[str, Any]) -> set[str]:
 
 def _says(record: Mapping[str, Any], name: str) -> bool:
     value = record.get(name)
-    # The last part: pandas writes NaN for what is not there.
+    # pandas writes NaN for missing values.
     return _filled(value) if isinstance(value, str) else bool(value) and value == value
 
 

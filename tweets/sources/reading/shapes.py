@@ -1,4 +1,4 @@
-"""The fields of a post in a record of JSON, in all the shapes that exports and answers of the networks have."""
+"""The fields of a post in a JSON record, in all shapes of the networks' exports and answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tweets.sources.reading.records import field_name, text_of
 
 _PUBLIC = "activitystreams#Public"
 _OF_MASTODON = ("reblog", "spoiler_text")
-# Lists of other things beside the posts, or in one post.
+# Other lists beside the posts, or in a post.
 NOT_POSTS = frozenset({"errors", "edit_history_tweet_ids", "referenced_tweets", "media_attachments", "media"}) | {
     "hashtags",
     "mentions",
@@ -22,10 +22,10 @@ NOT_POSTS = frozenset({"errors", "edit_history_tweet_ids", "referenced_tweets", 
 
 
 def fields_of(record: Any) -> Mapping[str, Any] | None:
-    """The fields by their names in `records`, None for what is no object.
+    """Return the fields by their names in `records`, or None if the record isn't an object.
 
-    Known are a plain object, `{"tweet": {…}}` of X's archives, `{"data": {…}}` of its API, a post of Mastodon's API or
-    an activity of its export (outbox.json), and an item of a Bluesky feed. What is not for everybody has an empty text.
+    It knows plain objects, `{"tweet": {…}}` of X's archives, `{"data": {…}}` of its API, a post of Mastodon's API or an
+    activity of its export (outbox.json), and an item of a Bluesky feed. Posts that aren't public get an empty text.
     """
     if not isinstance(record, Mapping):
         return None

@@ -1,4 +1,4 @@
-"""Bytes and text of files that people give us: counted while reading, gzip undone."""
+"""Read uploaded files as bytes and text, unpacked and with a limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class Readable(Protocol):
-    """All that is needed of a file here."""
+    """What this module needs of a file."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 

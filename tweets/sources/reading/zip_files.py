@@ -1,7 +1,7 @@
-"""Zips read from their directory, one entry at a time: memory stays flat however many files are in them.
+"""Read ZIPs entry by entry, so that memory use doesn't depend on the number of files.
 
-`zipfile` holds the whole directory in memory, of which a hostile zip can be made entirely. What is never asked for here
-is never unpacked. The layout is that of PKWARE's APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3.
+`zipfile` keeps the whole directory in memory, and a hostile ZIP can be nothing but directory. Files that nobody asks
+for are never unpacked. The layout is that of PKWARE's APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _BLOCK = 1 << 16
 
 
 class BadZip(ValueError):
-    """The zip, or one file in it, is damaged or packed in a way that nobody packs archives."""
+    """The ZIP, or one file in it, is damaged or packed in an unusual way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file as the directory lists it; sizes in bytes. `name` has forward slashes."""
+    """One file as the directory lists it, with sizes in bytes. `name` has forward slashes."""
 
     name: str
     size: int
@@ -43,7 +43,7 @@ class Member:
 
 
 class ZipFolder:
-    """The files of a zip. Raises BadZip where the path holds none or one that is cut short."""
+    """The files of a ZIP. Raises BadZip if the path is no ZIP or an incomplete one."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] = path.open("rb")
@@ -60,7 +60,7 @@ class ZipFolder:
         self._file.close()
 
     def members(self) -> Iterator[Member]:
-        """Yields the files, folders left out. Raises BadZip where the directory cannot be read on."""
+        """Yield the files, without folders. Raises BadZip if the directory is damaged."""
         place = self._start
         while place < self._end:
             self._file.seek(place)
@@ -77,7 +77,7 @@ class ZipFolder:
                 yield Member(shown, size, packed, checksum, method, bool(flags & 1), offset + self._before)
 
     def open(self, member: Member) -> MemberReader:
-        """The bytes of one file, to be read before the next is opened."""
+        """Return the bytes of one file. Read them before you open the next."""
         if member.method not in (_STORED, _DEFLATED) or member.is_encrypted:
             raise BadZip("The file is packed in another way.")
         self._seek(member.offset)
@@ -91,7 +91,7 @@ class ZipFolder:
         self._file.seek(place)
 
     def _directory(self) -> tuple[int, int, int]:
-        """Where the directory begins and ends, and how many bytes of something else stand in front of the zip."""
+        """Return where the directory begins and ends, and how many other bytes precede the ZIP."""
         whole = self._file.seek(0, 2)
         back = max(0, whole - _END.size - _LONGEST_COMMENT)
         self._file.seek(back)
@@ -112,7 +112,7 @@ class ZipFolder:
         return start, end, before
 
     def _end_64(self, end: int) -> tuple[int, int, int] | None:
-        """Size, offset and end of the directory by the record that large zips have, None where there is none."""
+        """Return size, offset and end of the directory from the record of large ZIPs, or None without one."""
         place = end - _LOCATOR_64.size
         if place < 0:
             return None
@@ -120,7 +120,7 @@ class ZipFolder:
         locator = self._file.read(_LOCATOR_64.size)
         if not locator.startswith(b"PK\x06\x07"):
             return None
-        # Just before its locator: where the locator says, unless something stands in front of the zip.
+        # It is just before its locator. The locator's own offset is wrong if something precedes the ZIP.
         place -= _END_64.size
         if place < 0:
             raise BadZip("The directory is missing.")
@@ -130,7 +130,7 @@ class ZipFolder:
 
 
 class MemberReader:
-    """Reads one file of a zip; BadZip where it is damaged, at the latest with its last bytes."""
+    """Read one file of a ZIP. Raises BadZip if it is damaged, at the latest with its last bytes."""
 
     def __init__(self, file: IO[bytes], member: Member) -> None:
         self._file = file
@@ -142,7 +142,7 @@ class MemberReader:
         self._checksum = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes (64 KB where it is negative), b"" at the end."""
+        """Return at most `size` bytes (64 KB if it is negative), b"" at the end."""
         size = _BLOCK if size < 0 else min(size, _BLOCK)
         data = self._unpacked(size) if self._unpacker else self._packed(size)
         self._checksum = zlib.crc32(data, self._checksum)
@@ -152,7 +152,7 @@ class MemberReader:
         return data
 
     def close(self) -> None:
-        """Nothing: the zip closes its file."""
+        """Do nothing: the ZIP closes its file."""
 
     def _packed(self, size: int) -> bytes:
         data = self._file.read(min(size, self._left))
@@ -181,7 +181,7 @@ def _fields(shape: struct.Struct, data: bytes, mark: bytes) -> tuple[int, ...]:
 
 
 def _with_extra(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
-    """The sizes and the place of a file, those too large for the entry taken from its extra field."""
+    """Return the sizes and the place of a file. Those too large for the entry are in its extra field."""
     if _SEE_EXTRA not in (size, packed, offset):
         return size, packed, offset
     while len(extra) >= 4:

@@ -1,4 +1,4 @@
-"""The full texts of long posts, which an X archive keeps in a file of their own, cut in the post file."""
+"""The full texts of long posts. An X archive has them in a separate file; the post file has them cut off."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from tweets.sources.base import Post
 from tweets.sources.reading.records import parse_date
 
-_PREFIX = 200  # characters of the post that have to agree with the note
-_SECONDS = 2  # the note carries no id of its post, only a time; a thread sent at once drifts by up to two seconds
+_PREFIX = 200  # characters of the post that must match the note
+_SECONDS = 2  # a note has no id of its post, only a time; in a thread it differs by up to two seconds
 _MENTIONS = re.compile(r"\A(?:@\w+\s+)+")
 _CUT = re.compile(r"(?:…|\s*https?://t\.co/\w+)+\s*\Z")
 
 
 class Notes:
-    """Finds the full text of a post by its creation time and the first 200 characters that are left of it."""
+    """Find the full text of a post by its time and its first 200 characters."""
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
         self._by_second: dict[int, list[str]] = {}
@@ -30,7 +30,7 @@ class Notes:
                 self._by_second.setdefault(int(created_at.timestamp()), []).append(text)
 
     def full_text(self, post: Post) -> str | None:
-        """The text of the post's note with the people it answers kept in front, or None where it has no longer note."""
+        """Return the text of the post's note after the names that it replies to, or None without a longer note."""
         if post.created_at is None or not self._by_second:
             return None
         mentions = _MENTIONS.match(post.text)
@@ -49,7 +49,7 @@ class Notes:
         return None
 
     def _near(self, moment: datetime) -> Iterable[str]:
-        # The same second first: two notes of one thread may begin alike.
+        # The same second first: two notes of a thread may begin the same way.
         for drift in sorted(range(-_SECONDS, _SECONDS + 1), key=abs):
             yield from self._by_second.get(int((moment + timedelta(seconds=drift)).timestamp()), ())
 
