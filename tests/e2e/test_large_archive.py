@@ -111,4 +111,4 @@ def test_what_is_no_archive_is_sent_as_it_is_for_the_server_to_tell(alice: Perso
     alice.open("/corpora/new")
     alice.page.get_by_label("Your file").set_input_files(file)
     alice.bring()
-    expect(alice.page.locator("#failure")).to_contain_text("The zip is cut short or damaged")
+    expect(alice.page.locator("#failure")).to_contain_text("The ZIP is incomplete or damaged")

@@ -92,7 +92,7 @@ def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_a
 @pytest.mark.parametrize(
     ("handle", "words"),
     [
-        ("nobody_there", "X knows no account @nobody_there"),
+        ("nobody_there", "X has no account @nobody_there"),
         ("suspended", "X has suspended @suspended"),
         ("protected", "are protected"),
         ("nocredits", "credits of this server are used up"),

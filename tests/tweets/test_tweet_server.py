@@ -201,10 +201,10 @@ def test_an_account_without_posts_has_none_which_is_no_error(client: TutorialCli
     [
         ("two%20words", 400, "An X handle has"),
         ("https%3A%2F%2Fexample.com%2F", 400, "the address of a profile"),
-        ("nobody.bsky.social", 404, "knows no account"),
+        ("nobody.bsky.social", 404, "has no account"),
         ("takendown.bsky.social", 403, "taken down"),
-        ("hidden.bsky.social", 403, "not signed in"),
-        ("garbled.bsky.social", 502, "cannot be read"),
+        ("hidden.bsky.social", 403, "aren’t signed in"),
+        ("garbled.bsky.social", 502, "can’t read"),
         ("down.bsky.social", 503, "trouble of its own"),
         ("@a@10.0.0.1", 403, "private network"),
     ],
@@ -218,7 +218,7 @@ def test_each_refusal_is_a_status_and_a_sentence(
 @pytest.mark.parametrize(
     ("handle", "status", "words"),
     [
-        ("nobody", 404, "knows no account"),
+        ("nobody", 404, "has no account"),
         ("suspended", 403, "suspended"),
         ("protected", 403, "protected"),
         ("nocredits", 503, "credits"),
@@ -265,7 +265,7 @@ def test_whoever_asks_within_a_minute_shares_one_read(
     assert other.tweets("@Prolific.bsky.social") == client.tweets("prolific.bsky.social") == found
     assert len(bluesky.requests) == asked
     for _ in range(2):
-        require_error(other.get("nobody.bsky.social"), 404, "knows no account")
+        require_error(other.get("nobody.bsky.social"), 404, "has no account")
     assert len(bluesky.requests) == asked + 1
 
 

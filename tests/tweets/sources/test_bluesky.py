@@ -126,10 +126,10 @@ def test_facets_that_make_no_sense_change_nothing() -> None:
         ("nobody.bsky.social", "unknown_handle", "@nobody.bsky.social"),
         ("takendown.bsky.social", "suspended_handle", "taken down"),
         ("deactivated.bsky.social", "suspended_handle", "deactivated"),
-        ("hidden.bsky.social", "protected_handle", "not signed in"),
+        ("hidden.bsky.social", "protected_handle", "aren’t signed in"),
         ("empty.bsky.social", "no_posts", "@empty.bsky.social"),
         ("down.bsky.social", "source_unavailable", "503"),
-        ("garbled.bsky.social", "bad_answer", "cannot be read"),
+        ("garbled.bsky.social", "bad_answer", "can’t read"),
     ],
 )
 def test_each_trouble_has_its_sentence(api: BlueskyServer, handle: str, code: str, words: str) -> None:

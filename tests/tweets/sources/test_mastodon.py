@@ -96,15 +96,15 @@ def test_what_is_not_wanted_is_left_out(api: MastodonServer) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
-        ("nobody", "unknown_handle", "knows no account @nobody"),
+        ("nobody", "unknown_handle", "has no account @nobody"),
         ("suspended", "suspended_handle", "suspended @suspended@"),
         ("members", "protected_handle", "people who have an account there"),
         ("forbidden", "protected_handle", "people who have an account there"),
         ("locked", "protected_handle", "people who have an account there"),
         ("empty", "no_posts", "@empty"),
         ("down", "source_unavailable", "503"),
-        ("website", "bad_answer", "does not answer as a Mastodon server does"),
-        ("oddity", "bad_answer", "does not answer as a Mastodon server does"),
+        ("website", "bad_answer", "doesn’t answer like a Mastodon server"),
+        ("oddity", "bad_answer", "doesn’t answer like a Mastodon server"),
     ],
 )
 def test_each_trouble_has_its_sentence(api: MastodonServer, name: str, code: str, words: str) -> None:

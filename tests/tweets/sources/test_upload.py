@@ -138,7 +138,7 @@ DOUBTFUL = (
 
 
 def test_a_table_with_two_columns_of_sentences_is_asked_about(tmp_path: Path) -> None:
-    with pytest.raises(WhichColumn, match=r"“title” or “summary” of this table\..*“Text column”") as raised:
+    with pytest.raises(WhichColumn, match=r"“title”, “summary”\..*“Text column”") as raised:
         read(tmp_path, "a.csv", DOUBTFUL)
     assert raised.value.columns == ("title", "summary") and raised.value.code == "which_column"
     with pytest.raises(WhichColumn, match="“column 2” or “column 3”"):
@@ -165,7 +165,7 @@ def test_the_answer_is_a_name_or_a_number(tmp_path: Path, column: str, expected:
 
 @pytest.mark.parametrize("column", ["words", "0", "4", "column", "99999999999999999999"])
 def test_a_column_that_is_not_there_is_told_with_those_that_are(tmp_path: Path, column: str) -> None:
-    with pytest.raises(BadFile, match="It has “title”, “summary”, “link”: name one"):
+    with pytest.raises(BadFile, match="or its number: “title”, “summary”, “link”"):
         read(tmp_path, "a.csv", DOUBTFUL, SourceSettings(text_column=column))
     with pytest.raises(BadFile, match="2 columns without names"):
         read(tmp_path, "a.csv", "1,here is a post\n2,another post comes", SourceSettings(text_column=column))
@@ -223,7 +223,7 @@ def test_json_lines_take_objects_and_strings(tmp_path: Path) -> None:
 
 
 def test_the_broken_line_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="Line 3 is not valid JSON"):
+    with pytest.raises(BadFile, match="Line 3 isn’t valid JSON"):
         read(tmp_path, "a.jsonl", '{"text": "a"}\n\n{"text": "b\n')
     with pytest.raises(BadFile, match="Line 1 has no text"):
         read(tmp_path, "a.jsonl", '{"words": "a"}\n')

@@ -153,15 +153,15 @@ def test_retweets_replies_threads_entities_and_dates(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (archives.pack({}), "data/tweets.js"),
-        (archives.pack({"posts.csv": b"id,text"}, private=False), "inside it"),
+        (archives.pack({"posts.csv": b"id,text"}, private=False), "in it by itself"),
         (archives.pack({"word/document.xml": b"<x/>", "_rels/.rels": b""}, private=False), "Office"),
         (archives.pack({}, private=False), "empty"),
-        (archives.pack({"data/tweets.js": b"[]"}), r"^tweets\.js does not begin"),
+        (archives.pack({"data/tweets.js": b"[]"}), r"^tweets\.js isn’t a file"),
         (archives.pack({"data/tweets.js": archives.ytd("tweets", 0, [archives.tweet(0, "a")])[:-30]}), "breaks off"),
-        (archives.archive_2022(TEXTS)[:-40], "cut short"),
+        (archives.archive_2022(TEXTS)[:-40], "incomplete"),
         (archives.ytd("like", 0, []), "“like”"),
-        (b"", "is no zip, whatever its name, and does not begin"),
-        (b"hello", "is no zip, whatever its name, and does not begin"),
+        (b"", "isn’t a ZIP or an X archive"),
+        (b"hello", "isn’t a ZIP or an X archive"),
         (b"window.YTD.tweets.part0 = [" + b"[" * 100_000, "nested"),
     ],
 )
@@ -245,7 +245,7 @@ def test_a_zip_that_is_all_directory_is_refused_with_little_memory(tmp_path: Pat
 
 def test_a_cursor_of_another_archive_is_refused(tmp_path: Path) -> None:
     source = open_source("x_archive", path=saved(tmp_path, archives.archive_2022(TEXTS)), settings=SETTINGS)
-    with pytest.raises(BadFile, match="not the archive"):
+    with pytest.raises(BadFile, match="another archive"):
         list(source.pages(json.dumps({"file": "data/tweets-part9.js", "index": 3})))
     with pytest.raises(ValueError):
         list(source.pages("[]"))

@@ -176,5 +176,5 @@ def test_what_holds_no_post_is_no_post(tmp_path: Path, document: dict[str, Any],
 
 
 def test_a_huge_object_without_a_list_is_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="No list of posts"):
+    with pytest.raises(BadFile, match="no list of posts"):
         read(tmp_path, {f"key {number}": "x" * 1000 for number in range(20_000)})

@@ -41,8 +41,8 @@ def asked(wire: Wire, source: str, **options: Any) -> SourceError:
 def test_a_machine_that_finds_no_name_says_so_of_itself(source: str) -> None:
     error = asked(Network().wire(), source)
     assert isinstance(error, SourceUnavailable) and error.transient
-    assert "This machine can't look up names" in error.message and "spelling" not in error.message
-    assert ("Bluesky can't be reached." in error.message) is (source == "bluesky")
+    assert "This machine can’t look up names" in error.message and "spelling" not in error.message
+    assert ("Bluesky can’t be reached." in error.message) is (source == "bluesky")
 
 
 def lookup_fails(number: int) -> Callable[[str, int], Sequence[str]]:
@@ -70,22 +70,22 @@ def test_a_machine_without_a_network_is_told_from_a_server_that_does_not_answer(
     gone = asked(Wire(everywhere, connect_fails(errno.ENETUNREACH)), "name@social.example")
     assert gone.message == "social.example can't be reached: this machine has no network." and gone.transient
     refused = asked(Wire(everywhere, connect_fails(errno.ECONNREFUSED)), "bluesky")
-    assert refused.message == "Bluesky can't be reached. public.api.bsky.app doesn't answer." and refused.transient
+    assert refused.message == "Bluesky can’t be reached. public.api.bsky.app doesn't answer." and refused.transient
 
 
 def test_a_server_that_the_operator_has_set_is_nobodys_misspelling() -> None:
     online = Network(public_api_bsky_app=[PUBLIC], mastodon_social=[PUBLIC]).wire()
     error = asked(online, "bluesky", own=BlueskySettings(api_url="https://proxy.example"))
     assert isinstance(error, SourceUnavailable) and error.transient
-    assert "proxy.example can't be found, which Bot Factory is set up to ask" in error.message
+    assert "set up to use the server proxy.example, but can’t find it" in error.message
     # A network without the internet is no trouble for a server inside it.
     inside = asked(Network().wire(), "name@social.lan:3000", private_servers=("http://social.lan:3000",))
-    assert isinstance(inside, SourceUnavailable) and "social.lan can't be found, which" in inside.message
+    assert isinstance(inside, SourceUnavailable) and "server social.lan, but can’t find it" in inside.message
 
 
 def test_blueskys_own_server_may_be_missing_alone() -> None:
     error = asked(Network(mastodon_social=[PUBLIC]).wire(), "bluesky", own=BlueskySettings(api_url=BLUESKY))
-    assert isinstance(error, SourceUnavailable) and "public.api.bsky.app can't be found, which" in error.message
+    assert isinstance(error, SourceUnavailable) and "server public.api.bsky.app, but can’t find it" in error.message
 
 
 @pytest.mark.parametrize("online", [Network(public_api_bsky_app=[PUBLIC]), Network(mastodon_social=[PUBLIC])])
@@ -100,5 +100,5 @@ def test_a_server_that_sends_us_nowhere_is_named(authority: trustme.CA, trusting
     with SecureServer(serving(authority, "old.example"), {"/": moved("https://gone.example/")}) as server:
         network = Network(tls=trusting, old_example=[PUBLIC], mastodon_social=[PUBLIC])
         network.port = server.port
-        with pytest.raises(BadAnswer, match=r"old\.example sends us on to gone\.example, and there is no such server"):
+        with pytest.raises(BadAnswer, match=r"old\.example redirects to gone\.example, and there is no such server"):
             Client(SourceSettings(), wire=network.wire()).get("https://old.example/")

@@ -66,7 +66,7 @@ def test_the_last_page_is_trimmed_and_what_was_read_is_handed_on(api: XApiServer
     purse = Purse(230)
     found: list[str] = []
     cursor: str | None = None
-    with pytest.raises(BudgetSpent, match="230 posts of X in a month"):
+    with pytest.raises(BudgetSpent, match="230 posts from X a month"):
         for page in source_at(api.url, "prolific", purse).pages():
             found += [post.key for post in page.posts]
             cursor = page.cursor
@@ -150,4 +150,4 @@ def test_without_a_budget_a_page_is_as_large_as_it_is_wanted() -> None:
     ("today", "words"), [(TODAY, "1 December"), (date(2026, 12, 31), "1 January"), (date(2026, 1, 1), "1 February")]
 )
 def test_the_sentence_says_when_it_goes_on(today: date, words: str) -> None:
-    assert f"go on from {words}," in spent_sentence(3200, today) and "3,200 posts" in spent_sentence(3200, today)
+    assert f"Continue on {words}," in spent_sentence(3200, today) and "3,200 posts" in spent_sentence(3200, today)
