@@ -39,13 +39,13 @@ def test_rules_go_through_json_and_come_back() -> None:
 @pytest.mark.parametrize(
     ("values", "name", "words"),
     [
-        ({"keep_all": True}, "keep_all", "no rule called"),
+        ({"keep_all": True}, "keep_all", "no rule “keep_all”"),
         ({"keep_replies": "yes"}, "keep_replies", "true or false"),
         ({"links": "eat"}, "links", "drop, placeholder, keep"),
         ({"minimum_characters": 0}, "minimum_characters", "1 to 280"),
         ({"minimum_characters": True}, "minimum_characters", "a number"),
         ({"banned_words": "one"}, "banned_words", "list of words"),
-        ({"banned_words": [" "]}, "banned_words", "Type the word"),
+        ({"banned_words": [" "]}, "banned_words", "Enter the word"),
         ({"banned_words": ["x" * 81]}, "banned_words", "at most 80"),
         ({"banned_words": [f"word{n}" for n in range(501)]}, "banned_words", "500 words"),
     ],
