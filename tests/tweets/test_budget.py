@@ -104,7 +104,7 @@ def test_a_person_buys_up_to_their_own_limit_and_the_server_counts_them_all(alic
     hers, his = MonthlyBudget(250, alice), MonthlyBudget(250, bob)
     assert (hers.left(), hers.monthly_posts, hers.take(80), hers.take(80)) == (100, 100, 80, 20)
     assert (hers.left(), hers.take(5), hers.is_personal, his.is_personal) == (0, 0, True, False)
-    assert "100 posts from X a month" in hers.spent(TODAY) and "250 posts of X" in his.spent(TODAY)
+    assert "100 posts from X a month" in hers.spent(TODAY) and "250 posts from X" in his.spent(TODAY)
     assert (his.left(), his.take(200), bought()) == (150, 150, 250)
     hers.give_back(30)
     assert (bought(), limits.usage_of(alice).x_posts_a_month, limits.usage_of(bob).x_posts_a_month) == (220, 70, 150)
