@@ -95,10 +95,10 @@ def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_a
         ("nobody_there", "X has no account @nobody_there"),
         ("suspended", "X has suspended @suspended"),
         ("protected", "are protected"),
-        ("nocredits", "credits of this server are used up"),
+        ("nocredits", "API credits are used up"),
         ("empty", "@empty hasn’t posted anything"),
-        ("notenrolled", "has to belong to a project with API access"),
-        ("down", "an error of its own (503)"),
+        ("notenrolled", "must belong to a project with API access"),
+        ("down", "a problem of its own (503)"),
     ],
 )
 def test_what_the_look_up_says_is_told_on_the_form(client: Client, x_api: XApiServer, handle: str, words: str) -> None:
