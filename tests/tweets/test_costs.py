@@ -111,7 +111,7 @@ def test_what_the_look_up_says_is_told_on_the_form(client: Client, x_api: XApiSe
 def test_a_refused_token_is_told_without_showing_it(client: Client, x_api: XApiServer, settings: Any) -> None:
     settings.X_BEARER_TOKEN = "wrong-token"
     page = asked(client, "prolific")
-    assert page.status_code == 400 and "X refused the API token" in page.content.decode()
+    assert page.status_code == 400 and "X refused this server’s API token" in page.content.decode()
     assert "wrong-token" not in page.content.decode()
 
 
