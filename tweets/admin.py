@@ -48,7 +48,7 @@ class CorpusAdmin(ReadOnlyAdmin[Corpus]):
     def delete_with_files(self, request: HttpRequest, corpora: QuerySet[Corpus]) -> None:
         for corpus in corpora:
             gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
-            said = gettext("%(name)s and what belonged to it are deleted: %(gone)s.") % {
+            said = gettext("Deleted %(name)s: %(gone)s.") % {
                 "name": corpus.name,
                 "gone": gone,
             }

@@ -198,7 +198,7 @@ def test_wrong_numbers_of_posts_are_told_and_counted_again(
     Corpus.objects.filter(pk=corpus.pk).update(posts_found=10)
     for _ in range(2):
         text = found(doctor(capsys)[1], "corpora", "warning")
-        assert "Town of alice" in text and "10 posts found, but 40 are there" in text and "doctor --repair" in text
+        assert "Town of alice" in text and "10 posts found, but there are 40" in text and "doctor --repair" in text
     status, findings = doctor(capsys, "--repair")
     assert status == 0 and "Repaired: counted again →" in found(findings, "corpora", "repaired")
     corpus.refresh_from_db()

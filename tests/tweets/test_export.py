@@ -68,7 +68,7 @@ async def test_it_is_sent_as_it_is_read(corpus: Corpus, alice: User) -> None:
 def test_a_deletion_tells_what_went(corpus: Corpus, alice: User) -> None:
     run(services.reclean(corpus, CleaningRules()))
     page = signed_in(alice).post(f"/corpora/{corpus.pk}/delete", follow=True).content.decode()
-    assert "Town is deleted: 42 posts, 0 files and 2 jobs. Models that learned from it stay." in page
+    assert "Deleted Town: 42 posts, 0 files and 2 jobs. Bots that learned from it stay." in page
     assert not Job.objects.exists()
 
 
@@ -76,7 +76,7 @@ def test_the_administration_tells_it_too(corpus: Corpus, admin: User) -> None:
     data = {"action": "delete_with_files", "_selected_action": [str(corpus.pk)]}
     page = signed_in(admin).post("/admin/tweets/corpus/", data, follow=True)
     told = [str(message) for message in page.context["messages"]]
-    assert told == ["Town is deleted: 42 posts, 0 files and 1 job."]
+    assert told == ["Deleted Town: 42 posts, 0 files and 1 job."]
 
 
 def test_the_log_tells_who_did_what_and_outlives_it(corpus: Corpus, alice: User, admin: User) -> None:

@@ -87,7 +87,7 @@ def test_confirmed_it_deletes_posts_models_and_what_they_wrote_and_nothing_else(
     paths = [registry.path_of(model), registry.path_of(child)]
     page = desk.post(ADDRESS, {**SENT, "confirmed": "yes"}, follow=True)
     assert [str(message) for message in page.context["messages"]] == [
-        "jane.bsky.social is on the list. What was deleted: corpora: 1, posts: 300, bots: 2, outputs: 1."
+        "jane.bsky.social is on the list. Deleted: corpora: 1, posts: 300, bots: 2, outputs: 1."
     ]
     assert list(Corpus.objects.all()) == [own]
     assert list(TrainedModel.objects.all()) == [base] and not Generation.objects.exists()
