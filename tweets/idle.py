@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, mark
 from tweets.errors import CorpusBusy, CorpusGone
 from tweets.models import Corpus
 
@@ -101,14 +102,16 @@ def wait_until_ready(corpus: Corpus) -> Corpus:
     is_importing = busy_jobs(corpus).filter(kind=IMPORT).exists()
     now = Corpus.objects.select_related("owner").filter(pk=corpus.pk).first()
     if now is None:
-        raise JobFailed("corpus_deleted", _("The posts of this job have been deleted."))
+        raise JobFailed("corpus_deleted", Sentence(mark("The posts of this job have been deleted.")))
     if now.is_ready:
         return now
     if is_importing:
-        waits = _("The posts of %(name)s are being cleaned. This job waits.") % {"name": now.name}
+        waits = Sentence(mark("The posts of %(name)s are being cleaned. This job waits."), name=now.name)
         raise ComeBackLater(timezone.now() + PAUSE, waits)
     raise JobFailed(
         "corpus_not_ready",
-        _("The posts of %(name)s aren’t ready: their import or cleaning didn’t finish. Try that again first.")
-        % {"name": now.name},
+        Sentence(
+            mark("The posts of %(name)s aren’t ready: their import or cleaning didn’t finish. Try that again first."),
+            name=now.name,
+        ),
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
@@ -19,6 +18,7 @@ from botfactory.jobs.interruptions import Cause, setbacks
 from botfactory.jobs.kinds import Beginning, Description, JobKind
 from botfactory.jobs.models import Job
 from botfactory.rest.schemas import Output
+from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from tweets import blend, idle, offered, services, uploads
 from tweets.clean_corpus import clean
@@ -57,7 +57,7 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
                 raise ComeBackLater(at, error, cause=Cause.SOURCE) from error
             raise JobFailed(error.code, error) from error
     if corpus.posts_found == 0:
-        raise JobFailed("no_posts", gettext("It contains no posts. Choose another file or account."))
+        raise JobFailed("no_posts", Sentence(mark("It contains no posts. Choose another file or account.")))
     told = 0.0
     for fraction in clean(corpus, fenced=handle.fenced):
         handle.check()
@@ -113,7 +113,7 @@ def corpus_of(handle: JobHandle) -> Corpus:
     """Return the corpus of the job. Raises JobFailed if it has been deleted."""
     corpus = Corpus.objects.select_related("owner").filter(pk=handle.job.arguments["corpus"]).first()
     if corpus is None:
-        raise JobFailed("corpus_deleted", gettext("The posts of this job have been deleted."))
+        raise JobFailed("corpus_deleted", Sentence(mark("The posts of this job have been deleted.")))
     return corpus
 
 
@@ -125,7 +125,7 @@ def _wants_newer(handle: JobHandle) -> bool:
 def _read(handle: JobHandle, corpus: Corpus) -> None:
     path = uploads.file_of(corpus)
     if path is None and not corpus.comes_from_network:
-        raise JobFailed("upload_gone", gettext("The uploaded file no longer exists. Upload it again."))
+        raise JobFailed("upload_gone", Sentence(mark("The uploaded file no longer exists. Upload it again.")))
     # First the newer posts that an earlier job left, then those posted since.
     goes_on = corpus.is_complete and corpus.cursor and not handle.job.events.filter(kind="page").exists()
     handle.progress({"phase": "reading", "total": corpus.posts_found})
