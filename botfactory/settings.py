@@ -276,7 +276,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # Who may sign up, as long as the administrator has not decided otherwise (accounts.HouseRules)
 SIGNUP_MODE = env_choice("SIGNUP_MODE", "open", ("open", "invitation", "closed"))
 ACCOUNT_ADAPTER = "botfactory.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "botfactory.accounts.forms.SignInForm"}
+ACCOUNT_FORMS = {
+    "change_password": "botfactory.accounts.forms.NewPasswordForm",
+    "login": "botfactory.accounts.forms.SignInForm",
+    "reset_password_from_key": "botfactory.accounts.forms.PasswordFromLinkForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 # Mail: where none is configured, nobody is asked for an address, and the administrator makes links for new passwords
 MAIL_SERVER = env_mail("EMAIL_URL")

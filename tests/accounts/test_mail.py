@@ -200,3 +200,27 @@ def test_mail_goes_by_the_server_and_what_it_does_not_take_is_told(
         cache.clear()
         assert not is_in(sign_in("ben"))
     assert "To: ben@example.org" in server.messages[0]
+
+
+def test_an_address_that_is_added_without_mail_is_not_said_to_have_got_one(alice: User) -> None:
+    page = signed_in(alice).post("/accounts/email/", {"action_add": "", "email": "alice@example.org"}, follow=True)
+    assert "Added alice@example.org." in page.content.decode()
+    assert EmailAddress.objects.filter(user=alice, email="alice@example.org").exists()
+
+
+def test_mails_are_plain_sentences_with_the_address_of_the_house(alice: User, with_mail: None) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True, verified=True)
+    for email in ("alice@example.org", "nobody@example.org"):
+        Client().post("/accounts/password/reset/", {"email": email})
+    sign_up(Client(), "anna", "anna@example.org")
+    sign_up(Client(), "imposter", "alice@example.org")
+    subjects = [message.subject.removeprefix("[Bot Factory] ") for message in mail.outbox]
+    assert subjects == [
+        "Set a new password",
+        "No account with this address",
+        "Confirm your email address",
+        "You already have an account",
+    ]
+    for message in mail.outbox:
+        body = str(message.body)
+        assert body.endswith("-- \nBot Factory at testserver") and "&#" not in body and "\n\n\n" not in body, body
