@@ -1,8 +1,8 @@
-"""Measurements of the product against others, each a ratio from one interleaved run (docs/benchmarks-log.md)."""
+"""Measurements of the product against others. Each is a ratio from one interleaved run (docs/benchmarks-log.md)."""
 
 from __future__ import annotations
 
 import os
 
-# Before TensorFlow is imported anywhere: its notices would stand between the figures.
+# Set before anything imports TensorFlow, because its notices would appear between the figures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,4 +1,4 @@
-"""What the scripts share: rounds in alternating order, medians of ratios, facts of the machine, the line of JSON."""
+"""What the scripts share: rounds in alternating order, medians of ratios, facts about the machine, the line of JSON."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BASE: Final = ROOT / "checkpoints" / "base"
-BUSY: Final = 0.5  # a load average above this means that something else runs
-PAUSE: Final = 0.3  # seconds in which the threads of the one before stop turning round and round for work
+BUSY: Final = 0.5  # a load average above this means that something else is running
+PAUSE: Final = 0.3  # seconds until the threads of the previous contender stop spinning
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
 _PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "pyppmd")
 _VARIABLES: Final = (
@@ -36,8 +36,8 @@ _VARIABLES: Final = (
     "BOTFACTORY_ML_PRODUCTS",
 )
 
-Contender = Callable[[], float]  # runs once and returns its rate: units of work a second
-Rates = dict[str, list[float]]  # of each contender, a rate for each round
+Contender = Callable[[], float]  # runs once and returns its rate in units of work per second
+Rates = dict[str, list[float]]  # the rates of each contender, one per round
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Spread:
 
 
 def timed(work: Callable[[], object], units: float) -> Contender:
-    """Returns the contender that does this work, which is so many units."""
+    """Return the contender that does this work, which has this many units."""
 
     def run() -> float:
         begun = time.perf_counter()
@@ -64,9 +64,9 @@ def timed(work: Callable[[], object], units: float) -> Contender:
 
 
 def in_own_process(make: Callable[..., Contender], *arguments: Any) -> Contender:
-    """Returns the contender `make(*arguments)`, which lives in a process of its own, alone with its threads' settings.
+    """Return the contender `make(*arguments)`, which lives in a process of its own, alone with its threads' settings.
 
-    `make` is a function of a module, called there in the first turn. What the contender raises is raised here.
+    `make` is a function of a module, called there in the first turn. An error of the contender is raised here.
     """
     process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
@@ -87,9 +87,9 @@ def _made(make: Callable[..., Contender], *arguments: Any) -> Contender:
 
 
 def interleaved(contenders: Mapping[str, Contender], rounds: int) -> Rates:
-    """Returns the rates of all contenders: each has run once in each round, every second round backwards.
+    """Return the rates of all contenders. Each runs once per round, in reverse order in every second round.
 
-    A first run of each is not counted: it builds graphs and fills caches.
+    The first run of each isn't counted, because it builds graphs and fills caches.
     """
     names = list(contenders)
     for name in names:
@@ -108,12 +108,12 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(rates: Rates, name: str, to: str) -> Spread:
-    """Returns how many times as fast as `to` the contender is: the median of the rounds' ratios."""
+    """Return how many times as fast as `to` the contender is, as the median of the ratios of the rounds."""
     return spread([ours / theirs for ours, theirs in zip(rates[name], rates[to], strict=True)])
 
 
 def processor() -> tuple[str, list[str]]:
-    """Returns the processor's name and those of its flags that matrix products depend on."""
+    """Return the processor's name and the flags that matter for matrix products."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -126,7 +126,7 @@ def processor() -> tuple[str, list[str]]:
 
 
 def machine() -> dict[str, Any]:
-    """Returns what the figures depend on; a busy machine is also told on stderr, since its figures say little."""
+    """Return what the figures depend on. Also warn on stderr about a busy machine, whose figures mean little."""
     name, flags = processor()
     load = os.getloadavg()[0]
     if load > BUSY:
@@ -143,9 +143,9 @@ def machine() -> dict[str, Any]:
 
 
 def peak_megabytes() -> float:
-    """Returns the most memory that this process has held so far, in MB (10^6 bytes)."""
+    """Return the peak memory of this process so far, in MB (10^6 bytes)."""
     try:
-        # Not getrusage: where this process was started by a larger one, that tells the other's peak.
+        # Not getrusage: if a larger process started this one, it gives the peak of that process.
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
     except (OSError, StopIteration):
@@ -154,9 +154,9 @@ def peak_megabytes() -> float:
 
 
 def child_line(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
-    """Returns the last line of JSON that `python -m benchmarks.MODULE` prints, run in a fresh process.
+    """Return the last line of JSON that `python -m benchmarks.MODULE` prints, run in a fresh process.
 
-    That has this process's environment where none is given.
+    By default, it gets the environment of this process.
     """
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -166,14 +166,14 @@ def child_line(module: str, *arguments: str, environment: Mapping[str, str] | No
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Returns a parser that knows --json."""
+    """Return a parser with the option --json."""
     made = argparse.ArgumentParser(description=description.strip().splitlines()[0])
     made.add_argument("--json", action="store_true", help="print a last line of JSON")
     return made
 
 
 def names_in(text: str) -> list[str]:
-    """Returns the parts of a comma-separated list."""
+    """Return the parts of a comma-separated list."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -182,7 +182,7 @@ def whole_numbers_in(text: str) -> list[int]:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """Returns the name and the value of an option `NAME=VALUE`, the value read as JSON."""
+    """Return the name and the value of an option `NAME=VALUE`. The value is JSON."""
     name, _, value = text.partition("=")
     try:
         return name.strip(), json.loads(value)
@@ -191,7 +191,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table in Markdown."""
+    """Print a table in Markdown."""
     print("| " + " | ".join(head) + " |")
     print("|" + " --- |" * len(head))
     for row in rows:
@@ -199,12 +199,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def json_line(value: object) -> None:
-    """Prints the value as one line, floats cut to six digits behind the point."""
+    """Print the value as one line of JSON, with at most six decimals."""
     print(json.dumps(_rounded(value), ensure_ascii=False, allow_nan=False))
 
 
 def say(text: str) -> None:
-    """Tells the person at the terminal, beside the output."""
+    """Write a line for the person at the terminal to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Who learns a persona: the product's fine-tune and the tutorial's recipe; all contenders by name. Imports TensorFlow.
+"""The contenders that learn a persona: the product's fine-tune, the tutorial's recipe and others. Imports TensorFlow.
 
 Each learns from the older 80 % of the posts, makes its choices on the next 10 %, and is measured on the newest 10 %, in
-bits per character (end marks counted as characters, as the product's evaluation counts them).
+bits per character (end marks count as characters, as in the product's evaluation).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .personas import BaseCorpus, Persona
 from .results import Outcome
 from .rivals import KneserNeyMixture, Ppmd
 
-# The tutorial's recipe, which both its contenders follow.
+# The tutorial's recipe, for both of its contenders.
 TUTORIAL_EPOCHS: Final = 10
 TUTORIAL_BATCH: Final = 64
 TUTORIAL_LENGTH: Final = 64
 TUTORIAL_RATE: Final = 0.001
 KERAS_BETA_2: Final = 0.999
-UNCLIPPED: Final = 1e9  # no gradient is so long
+UNCLIPPED: Final = 1e9  # no gradient is this long
 SAMPLES: Final = 4  # posts that the product writes after each epoch
 
 
@@ -50,18 +50,18 @@ class Contender(Protocol):
         ...
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        """Returns what came of it."""
+        """Return the outcome."""
         ...
 
 
 def measured(checkpoint: Checkpoint, posts: Sequence[str]) -> float:
-    """Returns bits per character by the product's own evaluation: NumPy, float32, no dropout."""
+    """Return bits per character from the product's own evaluation: NumPy, float32, no dropout."""
     return evaluate(checkpoint, posts).bits_per_character
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The base model as it is."""
+    """The base model, unchanged."""
 
     base: Checkpoint
 
@@ -74,7 +74,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class MixedIn:
-    """Posts of the base corpus that are learned beside the persona's: `share` times as many characters as those."""
+    """Posts of the base corpus to learn beside the persona's posts, with `share` times as many characters."""
 
     corpus: BaseCorpus
     share: float
@@ -82,10 +82,10 @@ class MixedIn:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The product's fine-tune, from the base model or from nothing; "auto" settings, but for what `settings` say.
+    """The product's fine-tune, from the base model or from nothing, with "auto" settings except those in `settings`.
 
-    epochs: 0 for as many as the product takes for the size of the corpus. waited: graphs are built before the clock
-    starts, as the process has them that waits for trainings.
+    epochs: 0 for the product's default for the size of the corpus. waited: graphs are built before the clock starts, as
+    in a process that waits for trainings.
     """
 
     base: Checkpoint
@@ -125,7 +125,7 @@ class Ours:
         )
 
     def learned(self, persona: Persona, seed: int) -> FineTuneResult:
-        """Returns what the product's trainer makes of the persona's training posts."""
+        """Return what the product's trainer learns from the persona's training posts."""
         network = self.base.network
         weights = kind_of(network).first_weights(network, seed) if self.from_nothing else self.base.weights
         mixed = self.mixed_in
@@ -153,7 +153,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Tutorial:
-    """The tutorial's recipe from our base weights, by our faster step: the mathematics of Keras' Adam, unclipped.
+    """The tutorial's recipe from our base weights, with our faster step: the mathematics of Keras' Adam, unclipped.
 
     No warm-up, no decay, no dropout, the posts in one order, no stop, and the weights of the last epoch.
     """
@@ -196,7 +196,7 @@ class Tutorial:
 
 @dataclass(frozen=True, slots=True)
 class StockKeras:
-    """The tutorial's recipe in stock Keras on an LSTM: its state runs on from post to post, as the tutorial has it."""
+    """The tutorial's recipe in stock Keras on an LSTM. As in the tutorial, the state continues from post to post."""
 
     lstm: Checkpoint
     epochs: int = TUTORIAL_EPOCHS
@@ -205,7 +205,7 @@ class StockKeras:
         return {"start": self.lstm.sha256, "network": self.lstm.network.as_dict(), "epochs": self.epochs, "seed": seed}
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        # In a process of its own, since ours has set TensorFlow's threads by now, and Keras shall have its own choice.
+        # In its own process, because ours has already set TensorFlow's threads, and Keras should choose its own.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             found = pool.submit(
                 stock.stock_tutorial,
@@ -236,7 +236,7 @@ def contenders(
     trial_settings: Mapping[str, Any] | None = None,
     mixed: float = 0.0,
 ) -> dict[str, Contender]:
-    """Returns all contenders by name."""
+    """Return all contenders by name."""
     corpus = BaseCorpus(base_megabytes)
     mixed_in = MixedIn(corpus, mixed) if mixed else None
     return {

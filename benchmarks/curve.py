@@ -1,4 +1,4 @@
-"""Draws the losses of a base training, as `training.csv` has them, as an SVG for the docs, for light and for dark."""
+"""Draw the losses of a base training (`training.csv`) as an SVG for the docs, in light and dark."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ text.train { fill: #e8a15c } text.valid { fill: #6db3f2 } }
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One validation: megabytes read so far, and losses in bits a byte."""
+    """One validation: megabytes read so far, and losses in bits per byte."""
 
     megabytes: float
     train: float
@@ -32,7 +32,7 @@ class Point:
 
 
 def read(paths: Sequence[Path]) -> list[Point]:
-    """Returns the validations of trainings that went on from each other; ValueError where one has not two."""
+    """Return the validations of trainings that continued each other. Raise ValueError if one has fewer than two."""
     points: list[Point] = []
     bits = math.log(2)
     for path in paths:
@@ -48,7 +48,7 @@ def read(paths: Sequence[Path]) -> list[Point]:
 
 
 def svg(points: Sequence[Point]) -> str:
-    """Returns the picture: bits a byte over megabytes read. The first losses, far above all others, are cut off."""
+    """Return the picture: bits per byte over megabytes read. The first losses, far above all others, are cut off."""
     low = math.floor(min(min(point.train, point.validation) for point in points) * 10) / 10
     high = math.ceil(max(point.validation for point in points) * 10) / 10
     end = points[-1].megabytes
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=Path,
         default=[ROOT / "docs" / "base-training-1.csv", BASE / "training.csv"],
         metavar="FILE",
-        help="of one training, or of several that went on from each other",
+        help="of one training, or of several that continued each other",
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "img" / "base-training.svg", metavar="FILE")
     options = parser.parse_args(arguments)

@@ -1,13 +1,13 @@
-"""How well a persona is learned, and in what time: ours against the tutorial's recipe and two classical rivals.
+"""How well and how fast a persona is learned: ours against the tutorial's recipe and two classical rivals.
 
     python -m benchmarks.fine_tune ../shared/data/personas/*.jsonl.gz --out outcomes.jsonl --json
 
-Contenders: "base", the base model alone; "default", our fine-tune as it is offered; "better", the far end of its
+Contenders: "base", the base model alone; "default", our fine-tune with its defaults; "better", the far end of its
 slider; "tutorial", the tutorial's recipe from the same base weights; "nothing", our network without a base;
 "kneser_ney" and "ppmd", which also read the first megabytes of the base corpus. `--stock-keras` adds "stock_keras", the
-tutorial's recipe as the tutorial has it, for the seconds, and `--waited` "waited", the default where graphs are built
-before, as they are in the product; `--set`, `--trial-epochs` and `--mixed` add "trial", our fine-tune with other
-settings or with posts of the base corpus mixed in. How each learns and is measured stands in contenders.py.
+tutorial's recipe as in the tutorial, for the time it takes. `--waited` adds "waited", the default with graphs built in
+advance, as in the product. `--set`, `--trial-epochs` and `--mixed` add "trial", our fine-tune with other settings or
+with posts of the base corpus mixed in. contenders.py says how each learns and is measured.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .personas import Persona, read_persona, together
 from .results import Outcome, Results
 
 NAMES: Final = ("base", "default", "better", "tutorial", "nothing", "kneser_ney", "ppmd")
-MORE: Final = ("stock_keras", "waited", "trial")  # only where they are asked for
+MORE: Final = ("stock_keras", "waited", "trial")  # only on request
 OURS: Final = ("default", "better")
-#: Of ours that stand beside stock Keras, the name of the ratio: how many times as long that takes.
+#: Our contenders that are compared with stock Keras -> the name of the ratio: how many times as long Keras takes.
 RATIO: Final = {"default": "ratio_stock_keras", "waited": "ratio_stock_keras_waited"}
 MAX_MIXED: Final = 10
 ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
@@ -40,7 +40,7 @@ ONCE: Final = ("base", "kneser_ney", "ppmd")  # the same each time
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A persona and what came of each contender, a run each."""
+    """A persona with the outcome of each contender."""
 
     persona: Persona
     outcomes: dict[str, list[Outcome]]
@@ -70,11 +70,11 @@ class Row:
         return found
 
     def timed(self) -> list[str]:
-        """Returns which of ours stand beside stock Keras."""
+        """Return which of ours are compared with stock Keras."""
         return [name for name in RATIO if {name, "stock_keras"} <= set(self.outcomes)]
 
     def stock_ratios(self, name: str) -> list[float]:
-        """Returns of each run how many times as long stock Keras took as this one of ours."""
+        """Return how many times as long stock Keras took as ours, for each run."""
         pairs = zip(self.outcomes["stock_keras"], self.outcomes[name], strict=True)
         return [stock.seconds / ours.seconds for stock, ours in pairs]
 
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def large_enough(options: argparse.Namespace) -> Iterator[Persona]:
-    """Yields the personas in the sizes that were asked for, but for those with too few posts, which are told."""
+    """Yield the personas in the requested sizes. Those with too few posts are skipped with a message."""
     for path in options.personas:
         for kept in options.kept:
             try:
@@ -131,7 +131,7 @@ def large_enough(options: argparse.Namespace) -> Iterator[Persona]:
 
 
 def learned(persona: Persona, chosen: Mapping[str, Contender], results: Results, repeat: int) -> Row:
-    """Returns the row of a persona; the contenders take turns, a run each, but for what the results know already."""
+    """Return the row of a persona. Each contender runs once, unless the results already have its outcome."""
     outcomes: dict[str, list[Outcome]] = {name: [] for name in chosen}
     posts = persona.fingerprint()
     for seed in range(repeat):
@@ -157,9 +157,9 @@ def learned(persona: Persona, chosen: Mapping[str, Contender], results: Results,
 
 
 def summary(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
-    """Returns means over the personas, and for ours by how many per cent their bits differ from each contender's.
+    """Return means over the personas, and for ours the difference in percent from each contender's bits.
 
-    Below zero is better. not_worse: on how many of the personas ours is at or below the contender.
+    Below zero is better. not_worse: the number of personas on which ours is at or below the contender.
     """
     found: dict[str, Any] = {
         "means": {
@@ -180,7 +180,7 @@ def summary(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _lstm(base: Checkpoint, folder: Path | None) -> Checkpoint:
-    """Returns what stock Keras starts from: that in the folder, else the base if it is an LSTM, else first weights."""
+    """Return the start of stock Keras: the model in the folder, else the base if it is an LSTM, else new weights."""
     if folder is not None:
         return load(folder)
     if base.network.kind == "lstm":
@@ -190,12 +190,14 @@ def _lstm(base: Checkpoint, folder: Path | None) -> Checkpoint:
 
 
 def persona_parser(description: str) -> argparse.ArgumentParser:
-    """Returns a parser that knows which personas are learned by our default from which base, and --json."""
+    """Return a parser with options for the personas and the base model of our default, and --json."""
     parser = common.parser(description)
     parser.add_argument("personas", nargs="+", type=Path, metavar="PERSONA_FILE", help="posts, the newest first")
     parser.add_argument("--newest", type=int, default=3200, help="posts taken of a persona, before cleaning")
     parser.add_argument("--least", type=int, default=100, help="personas with fewer kept posts are left out")
-    parser.add_argument("--epochs", type=int, default=0, help="of the default; 0: by the size of the corpus")
+    parser.add_argument(
+        "--epochs", type=int, default=0, help="epochs of the default; 0: depends on the size of the corpus"
+    )
     parser.add_argument("--base", type=Path, default=common.BASE, metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="outcomes, to go on from after an interruption")
     parser.set_defaults(kept=[0])
@@ -208,14 +210,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--stock-keras", action="store_true", help="the tutorial's recipe in stock Keras as well")
     parser.add_argument("--waited", action="store_true", help="our default with graphs built before as well")
     parser.add_argument("--together", action="store_true", help="all personas as one")
+    parser.add_argument("--kept", type=common.whole_numbers_in, default=[0], help="kept posts; 0: all; or a list")
     parser.add_argument(
-        "--kept", type=common.whole_numbers_in, default=[0], help="and of those kept; 0: all; or several"
+        "--base-mb", type=float, default=60, help="megabytes of the base corpus that the classical rivals read"
     )
-    parser.add_argument("--base-mb", type=float, default=60, help="of the base corpus, read by the classical rivals")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, with other seeds")
     parser.add_argument("--better-epochs", type=int, default=MAX_EPOCHS)
     parser.add_argument("--tutorial-epochs", type=int, default=TUTORIAL_EPOCHS)
-    parser.add_argument("--trial-epochs", type=int, default=0, help="of the trial; 0: by the size of the corpus")
+    parser.add_argument(
+        "--trial-epochs", type=int, default=0, help="epochs of the trial; 0: depends on the size of the corpus"
+    )
     parser.add_argument("--mixed", type=float, default=0.0, metavar="SHARE", help="of base posts, in the trial")
     parser.add_argument(
         "--set",
@@ -258,7 +262,7 @@ def _show(rows: Sequence[Row], result: dict[str, Any], names: Sequence[str]) -> 
     body.append(["mean", "", "", *(f"{means[name]['bits']:.3f}" for name in names)])
     common.table(["persona", "posts", "characters", *names], body)
     ours = [name for name in OURS if name in names]
-    print("\nMeans, and by how much ours is lower or higher:\n")
+    print("\nMeans, and the difference of ours:\n")
     common.table(
         ["contender", "bits", "validation", "seconds", "epochs"]
         + [f"{o} against it" for o in ours]

@@ -1,10 +1,10 @@
-"""Brings files that are damaged in every way we could think of: each has to give right posts or a sentence.
+"""Read files that are damaged in every way we could think of. Each must give correct posts or a clear error.
 
     python -m benchmarks.fuzz_files --files 10000 --json
 
-Each file is made from a sound one by a seeded generator, so that a number names it: `--only 4711` makes and reads that
-one again, `--keep FOLDER` also writes it there. A cut archive or JSON must not pass for a whole one, a re-encoded file
-must give the same posts, a resumed import the same rest; no file may take more than 20 seconds.
+A seeded generator makes each file from an intact one, so a number identifies it: `--only 4711` makes and reads that one
+again, and `--keep FOLDER` also writes it there. A cut archive or JSON must not pass for a whole one, a re-encoded file
+must give the same posts, and a resumed import the same rest. No file may take more than 20 seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.fakes.posts import make_posts
 from tweets.sources import Page, SourceError, SourceSettings, detect_kind, open_source
 from tweets.sources.base import storable
 
-#: Limits far below those of the product, so that what breaks them is quickly made.
+#: Limits far below those of the product, so that files above them are quickly made.
 LIMITS = SourceSettings(page_size=11, max_file_bytes=3_000_000, max_archive_bytes=4_000_000)
 SECONDS = 20
 _TEXTS = make_posts(30, seed=5)
@@ -44,7 +44,7 @@ _WESTERN = [text.encode("cp1252", "ignore").decode("cp1252") for text in _TEXTS]
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A file that is right, and the texts that stand in it."""
+    """An intact file, and the texts in it."""
 
     name: str
     data: bytes
@@ -53,13 +53,13 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A file to be read. With `texts` it is only written in another way and has to give exactly these."""
+    """A file to read. With `texts`, it is only written in another way and must give exactly these."""
 
     kind: str
     name: str
     data: bytes
     texts: list[str] | None = None
-    whole: Sound | None = None  # what it is the beginning of, for a file that was cut
+    whole: Sound | None = None  # the whole file, if this one was cut
 
 
 def sound_files() -> list[Sound]:
@@ -273,15 +273,15 @@ WAYS: list[tuple[Callable[[Sound, random.Random], Damaged], int]] = [
 
 
 def damaged_file(number: int, seed: int) -> Damaged:
-    """The file with that number, always the same one."""
+    """Return the file with that number, always the same one."""
     rng = random.Random(f"{seed} {number}")
     way = rng.choices([way for way, _ in WAYS], weights=[weight for _, weight in WAYS])[0]
     return way(rng.choice(SOUND), rng)
 
 
 def outcome_of(file: Damaged, folder: Path) -> str:
-    """ "posts" or the code of the error. AssertionError or another exception where the file is not handled right."""
-    # As the product keeps uploads: the name is only looked at for its ending.
+    """ "posts" or the code of the error. Raises an exception if the file isn't handled correctly."""
+    # As the product stores uploads: only the ending of the name matters.
     path = folder / ("upload" + "".join(Path(file.name).suffixes)[-20:])
     path.write_bytes(file.data)
     source = open_source(detect_kind(file.name, file.data[:64]), path=path, settings=LIMITS)
@@ -297,7 +297,7 @@ def outcome_of(file: Damaged, folder: Path) -> str:
         return error.code
     posts = [post for page in pages for post in page.posts]
     assert posts and pages[-1].cursor is None and all(page.cursor for page in pages[:-1])
-    # Two files of one archive may hold the same post; the database takes it once.
+    # Two files of one archive can contain the same post; the database stores it once.
     assert len({post.key for post in posts}) == len({(post.key, post.text) for post in posts})
     assert len({post.key for post in posts}) == len(posts) or file.name.endswith(".zip")
     for post in posts:
@@ -308,7 +308,7 @@ def outcome_of(file: Damaged, folder: Path) -> str:
     if file.texts is not None:
         assert texts == file.texts
     if file.whole is not None:
-        # Nothing tells that lines are missing; what is there has to be right. All else says where it ends.
+        # Text files can't show that lines are missing, so only the rest has to be right. Other formats mark their end.
         assert file.name.endswith((".txt", ".csv", ".jsonl")) or texts == file.whole.texts, "half of it as a whole"
         assert texts[:-1] == [text.strip() for text in file.whole.texts][: len(texts) - 1]
     if len(pages) > 1:
@@ -319,7 +319,7 @@ def outcome_of(file: Damaged, folder: Path) -> str:
 
 
 class TooSlow(Exception):
-    """A file has held us up for longer than any may."""
+    """A file took longer than allowed."""
 
 
 def _alarm(number: int, frame: FrameType | None) -> None:

@@ -1,11 +1,11 @@
-"""How fast posts are written, one and many side by side, against Keras; and how long a model takes to load for it.
+"""How fast posts are written, alone and side by side, against Keras, and how long a model takes to load.
 
     python -m benchmarks.generation --json
 
-A turn writes posts of exactly so many characters by the product's own sampler: the network is made to set its end mark
-there, and at no point before. The network of "lstm" is the tutorial's (embedding 64, one LSTM of 512), with weights by
-chance that write ASCII alone, so that a step of any contender is a character; "base" is the shipped base model. Loading
-is measured in processes of their own, which import what writes posts and, as they assert, no TensorFlow.
+A turn writes posts of an exact length with the product's own sampler: the network sets its end mark there, and nowhere
+before. The network of "lstm" is the tutorial's (embedding 64, one LSTM of 512), with random weights that write only
+ASCII, so that a step of any contender is a character. "base" is the shipped base model. Loading is measured in separate
+processes, which import what writes posts and, as they assert, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from models_app.ml.vocabulary.utf8_bytes import END
 from . import common, stock
 from .common import Rates, Spread, say
 
-# Run by a fresh interpreter: prints milliseconds of the imports and of loading, and the most MB that it has held.
+# Run by a fresh interpreter: prints the milliseconds of the imports and of loading, and the peak memory in MB.
 LOADING = """
 import json, sys, time
 begun = time.perf_counter()
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 class EndsAt(Recurrent):
-    """A network that foresees the end mark behind so many characters, and nowhere else."""
+    """A network that predicts the end mark after this many characters, and nowhere else."""
 
     def __init__(self, network: Stepper, characters: int) -> None:
         if not isinstance(network, Recurrent):
@@ -80,11 +80,11 @@ class EndsAt(Recurrent):
         self._network, self._characters = network, characters
 
     def start(self, rows: int) -> Arrays:
-        """Returns the network's state, and that no character has begun in any row."""
+        """Return the network's state, with no character begun in any row."""
         return Arrays((*self._network.start(rows), np.zeros(rows, np.intp)))
 
     def step(self, symbols: NDArray[Any], state: Any, sizes: Sequence[int] = ()) -> tuple[Any, Arrays]:
-        """Returns the network's logits but for END's, which says whether the last character has begun."""
+        """Return the network's logits, except that END's says whether the last character has begun."""
         logits, after = self._network.step(symbols, state[:-1], sizes)
         # Every byte that does not continue a character begins one. The sampler bars END from the middle of one.
         begun = state[-1] + ((symbols != END) & (symbols & 0xC0 != 0x80))
@@ -93,7 +93,7 @@ class EndsAt(Recurrent):
 
 
 class ExactSampler(Sampler):
-    """The product's sampler, of posts with so many characters each."""
+    """The product's sampler, with posts of this many characters."""
 
     def __init__(self, checkpoint: Checkpoint, characters: int) -> None:
         super().__init__(checkpoint)
@@ -101,9 +101,9 @@ class ExactSampler(Sampler):
 
 
 def writing(model: Checkpoint, rows: int, characters: int) -> tuple[Callable[[], None], int]:
-    """Returns what writes posts, `rows` at a time, and how many characters those are."""
+    """Return what writes posts, `rows` at a time, and their number of characters."""
     sampler = ExactSampler(model, characters)
-    turns = max(1, 8 // rows)  # one post is soon written
+    turns = max(1, 8 // rows)  # one post takes little time
 
     def work() -> None:
         for seed in range(turns):
@@ -116,7 +116,7 @@ def writing(model: Checkpoint, rows: int, characters: int) -> tuple[Callable[[],
 
 
 def ascii_network(network: NetworkConfig) -> Checkpoint:
-    """Returns a network of weights by chance that writes printable ASCII."""
+    """Return a network with random weights that writes printable ASCII."""
     weights = kind_of(network).first_weights(network, 0)
     weights["output_bias"][:] = -30
     weights["output_bias"][0x20:0x7F] = 0
@@ -124,7 +124,7 @@ def ascii_network(network: NetworkConfig) -> Checkpoint:
 
 
 def figures(rates: Rates, options: argparse.Namespace) -> dict[str, Any]:
-    """Returns ratios, milliseconds of a post, and characters per second by contender and streams."""
+    """Return ratios, milliseconds per post, and characters per second by contender and streams."""
     most, least = max(options.streams), min(options.streams)
     characters: dict[str, Any] = {"predict": {1: common.spread(rates["predict"])}}
     for name in ("function", "lstm", "base"):
@@ -142,7 +142,7 @@ def figures(rates: Rates, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def loading(base: Path, times: int) -> dict[str, Spread]:
-    """Returns milliseconds of loading a model in a fresh process, of its imports, of both, and the MB it then held."""
+    """Return the milliseconds of loading a model in a fresh process, of its imports, of both, and the memory in MB."""
     runs: list[dict[str, float]] = []
     for number in range(times + 1):
         say(f"loading {number} of {times}")

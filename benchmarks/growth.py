@@ -1,13 +1,13 @@
-"""How a fine-tune's time and memory grow with the corpus: one epoch, each size in a process of its own.
+"""How a fine-tune's time and memory grow with the corpus: one epoch, with a process for each size.
 
     python -m benchmarks.growth --json
 
-Made posts, the product's split and trainer, the shipped base model, and one batch size for all, since "auto" takes a
-smaller one for a small corpus. The time of a post is the difference between one size and the next smaller one: what
-every training takes once, such as building the graph, drops out. Memory is the most that the process has held: with the
-posts of the corpus as strings (`posts_mb`), and when the epoch is over (`peak_mb`). The network, its graph and the
-optimizer do not grow; what does is what is kept of each character: the posts as text and as bytes, and an epoch's
-inputs, targets and weights.
+It uses made-up posts, the product's split and trainer, the shipped base model, and one batch size for all, because
+"auto" chooses a smaller one for a small corpus. The time of a post is the difference between one size and the next
+smaller one, so what every training does once, such as building the graph, drops out. Memory is the peak of the process:
+with the posts of the corpus as strings (`posts_mb`), and at the end of the epoch (`peak_mb`). The network, its graph
+and the optimizer don't grow. What grows is what is stored for each character: the posts as text and as bytes, and the
+inputs, targets and weights of an epoch.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def in_a_process(size: int, options: argparse.Namespace) -> Run:
-    """Returns what `epoch` finds in a fresh process."""
+    """Return the result of `epoch` in a fresh process."""
     say(f"{size:,} posts")
     base, batch, length = str(options.base.resolve()), str(options.batch), str(options.length)
     found: Run = common.child_line("growth", "--child", str(size), "--base", base, "--batch", batch, "--length", length)
@@ -52,7 +52,7 @@ def in_a_process(size: int, options: argparse.Namespace) -> Run:
 
 
 def epoch(size: int, options: argparse.Namespace) -> Run:
-    """Returns seconds and memory of one epoch on so many made posts, in this process."""
+    """Return seconds and memory of one epoch on this many made-up posts, in this process."""
     posts = list(made_posts(size))
     with_posts = peak_megabytes()
     begun = time.perf_counter()
@@ -68,8 +68,8 @@ def epoch(size: int, options: argparse.Namespace) -> Run:
 
 
 def trained(posts: Sequence[str], options: argparse.Namespace) -> FineTuneResult:
-    """Returns what one epoch by the product's trainer came to."""
-    # Imported here: the process that only starts the others needs no TensorFlow, nor do the posts alone.
+    """Return the result of one epoch by the product's trainer."""
+    # Imported here, because neither the process that starts the others nor the posts alone need TensorFlow.
     from models_app.ml.checkpoint import load
     from models_app.ml.config import FineTuneConfig
     from models_app.ml.training.dataset import split
@@ -93,7 +93,7 @@ def trained(posts: Sequence[str], options: argparse.Namespace) -> FineTuneResult
 
 
 def growth(runs: Sequence[Run]) -> dict[str, Any]:
-    """Returns the milliseconds and the bytes that one more post takes, between one size and the next."""
+    """Return the milliseconds and the bytes that one more post takes, between one size and the next."""
     steps = [
         {
             "from": less["posts"],

@@ -1,9 +1,9 @@
-"""How fast an X archive becomes a cleaned corpus, in how much memory, and whether that grows in line with its posts.
+"""How fast an X archive becomes a cleaned corpus, with how much memory, and how both grow with its posts.
 
     python -m benchmarks.import_archive --posts 100000 --json
 
-Each size is a made-up archive (a seeded zip with pictures in it, posts with all the fields that X writes), imported by
-the real runner on SQLite in a process of its own. The last line of the output is JSON.
+Each size is a made-up archive (a seeded zip with pictures, and posts with all fields that X writes), imported by the
+real runner on SQLite in its own process. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measured(posts: int, seed: int, rules: str) -> dict[str, Any]:
-    """Seconds from the upload to the finished corpus, and the most memory that the process ever held."""
+    """Seconds from the upload to the finished corpus, and the peak memory of the process."""
     with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
         archive = Path(folder) / "twitter-archive.zip"
         unpacked = write_archive(archive, posts, seed)
@@ -121,7 +121,7 @@ def import_here(archive: Path, rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_archive(path: Path, posts: int, seed: int) -> int:
-    """The zip is at `path`; the size of its post file, unpacked."""
+    """Write the zip to `path`, and return the unpacked size of its post file."""
     rng = random.Random(seed)
     size = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
@@ -138,7 +138,7 @@ def write_archive(path: Path, posts: int, seed: int) -> int:
 
 
 def items(count: int, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """Posts as `data/tweets.js` has them, with everything in them that cleaning has rules for."""
+    """Posts as in `data/tweets.js`, with everything that cleaning has rules for."""
     from tests.fakes.posts import make_posts
 
     moment = datetime(2024, 5, 1, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 Chen and Goodman, "An empirical study of smoothing techniques for language modeling" (1998), section 3. An n-gram is one
 uint64, its newest symbol in the lowest byte, so that `key >> 8` is its context. Contexts never reach across an end
-mark: at a post's beginning the oldest symbol of a context is END, as in the networks. As nothing stands before such
-n-grams, they keep their plain counts where others count the different symbols before them.
+mark: at a post's beginning the oldest symbol of a context is END, as in the networks. Nothing comes before such
+n-grams, so they keep their plain counts, while others count the different symbols before them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Grams:
         self._symbols = np.frombuffer(bytes([END]) + symbols, np.uint8)
         places = np.arange(self._symbols.size, dtype=np.int64)
         last_mark = np.maximum.accumulate(np.where(self._symbols == END, places, 0))
-        # Of each target (all symbols but the first): how many symbols of its post lie before it, the mark included.
+        # For each target (all symbols but the first), the number of symbols before it in its post, including the mark.
         self.depth: NDArray[np.uint8] = np.minimum(places[1:] - last_mark[:-1], HIGHEST).astype(np.uint8)
 
     def of_order(self, order: int) -> Keys:
-        """Returns the n-grams that end at the targets of `places(order)`."""
+        """Return the n-grams that end at the targets of `places(order)`."""
         first = min(max(order - 1, 1), self._symbols.size)
         keys = self._symbols[first:].astype(np.uint64)
         for back in range(1, order):
@@ -43,13 +43,13 @@ class Grams:
         return keys[self.depth[first - 1 :] >= order - 1]
 
     def places(self, order: int) -> NDArray[np.intp]:
-        """Returns the targets that have a context of order - 1 symbols."""
+        """Return the targets that have a context of order - 1 symbols."""
         return np.flatnonzero(self.depth >= order - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One order: discounted counts by n-gram, and by context what they are divided by and what is left for below."""
+    """One order: discounted counts by n-gram; by context, the divisor and the weight of the next lower order."""
 
     keys: Keys
     counts: NDArray[np.float32]  # discounted
@@ -58,7 +58,7 @@ class Level:
     left: NDArray[np.float32]  # the share that the discounts left over
 
     def refine(self, keys: Keys, below: Numbers) -> Numbers:
-        """Returns the probabilities of these n-grams, given those of one symbol less of context."""
+        """Return the probabilities of these n-grams, given those of one symbol less of context."""
         at = np.minimum(np.searchsorted(self.contexts, keys >> _BYTE), self.contexts.size - 1)
         known = self.contexts[at] == keys >> _BYTE
         place = np.minimum(np.searchsorted(self.keys, keys), self.keys.size - 1)
@@ -66,14 +66,14 @@ class Level:
         return np.where(known, counts / self.totals[at] + self.left[at] * below, below)
 
     def knows(self, keys: Keys) -> NDArray[np.bool_]:
-        """Returns whether the contexts of these n-grams were seen."""
+        """Return whether the contexts of these n-grams were seen."""
         at = np.minimum(np.searchsorted(self.contexts, keys >> _BYTE), self.contexts.size - 1)
         known: NDArray[np.bool_] = self.contexts[at] == keys >> _BYTE
         return known
 
 
 class KneserNey:
-    """Counts of symbols, from which models of several orders are made: they share all but their highest level."""
+    """Counts of symbols for models of several orders, which share all levels except their highest."""
 
     def __init__(self, symbols: bytes, orders: Sequence[int]) -> None:
         self.orders = sorted(orders)
@@ -92,7 +92,7 @@ class KneserNey:
             longer = keys
 
     def probabilities(self, symbols: bytes) -> dict[int, Numbers]:
-        """Returns for each order the probability of every symbol, given those before it in its post."""
+        """Return for each order the probability of every symbol, given those before it in its post."""
         grams = Grams(symbols)
         below = np.full(grams.depth.size, 1 / SIZE)
         found: dict[int, Numbers] = {}
@@ -106,7 +106,7 @@ class KneserNey:
         return found
 
     def longest_known(self, symbols: bytes) -> NDArray[np.intp]:
-        """Returns for every symbol how long the longest context before it is that was seen (0 to highest order - 1)."""
+        """Return, for every symbol, the length of the longest known context before it (0 to highest order - 1)."""
         grams = Grams(symbols)
         longest = np.zeros(grams.depth.size, np.intp)
         for order in range(2, self.orders[-1] + 1):
@@ -117,7 +117,7 @@ class KneserNey:
 
 
 def continuations(keys: Keys, counts: NDArray[Any], longer: Keys, order: int) -> tuple[Keys, NDArray[Any]]:
-    """Returns the n-grams with the number of different symbols before them, or their counts where END is the oldest."""
+    """Return the n-grams with the number of different symbols before them, or their counts if END is the oldest."""
     before = np.uint64((1 << 8 * order) - 1)
     middle, different = np.unique(longer & before, return_counts=True)
     if order == 1:
@@ -129,7 +129,7 @@ def continuations(keys: Keys, counts: NDArray[Any], longer: Keys, order: int) ->
 
 
 def level(keys: Keys, counts: NDArray[Any]) -> Level:
-    """Returns the level of sorted n-grams with these counts."""
+    """Return the level of sorted n-grams with these counts."""
     taken = discounts(counts)[np.minimum(counts, 3)]
     contexts = keys >> _BYTE
     starts = np.flatnonzero(np.concatenate([[True], contexts[1:] != contexts[:-1]]))
@@ -145,7 +145,7 @@ def level(keys: Keys, counts: NDArray[Any]) -> Level:
 
 
 def discounts(counts: NDArray[Any]) -> Numbers:
-    """Returns (0, D1, D2, D3+) from how many n-grams have the counts 1 to 4; 0.5 where those are too few to say."""
+    """Return (0, D1, D2, D3+) from the numbers of n-grams with the counts 1 to 4, or 0.5 if there are too few."""
     n1, n2, n3, n4 = (int(np.count_nonzero(counts == count)) for count in range(1, 5))
     if not (n1 and n2 and n3 and n4):
         return np.array([0, 0.5, 0.5, 0.5])
@@ -156,7 +156,7 @@ def discounts(counts: NDArray[Any]) -> Numbers:
 
 
 def mixed(first: Numbers, second: Numbers, groups: NDArray[np.intp], rounds: int = 50) -> Numbers:
-    """Returns for each group the weight of `first` in the mixture with `second` that fits what was seen best (EM)."""
+    """Return, for each group, the weight of `first` in the mixture with `second` that fits the data best (EM)."""
     weights = np.full(int(groups.max(initial=0)) + 1, 0.5)
     sizes = np.maximum(np.bincount(groups, minlength=weights.size), 1)
     for _ in range(rounds):

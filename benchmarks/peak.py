@@ -1,9 +1,9 @@
-"""How fast this machine multiplies matrices at best, and what share of that a training step reaches.
+"""The peak speed of this machine's matrix products, and the share of it that a training step reaches.
 
-A training step is counted by the weights that stand in matrix products: every two-dimensional weight but embeddings,
-which are looked up. Each takes one multiply-add a byte forward, and two backward (for the gradients of its input and of
-itself), an operation being a multiplication or an addition: 6 operations a weight and byte. What else a step
-computes (gates, softmax, Adam, clipping) counts as nothing, so that the share says what is left to gain.
+A training step is counted by the weights in matrix products: every two-dimensional weight except embeddings, which are
+looked up. Each takes one multiply-add per byte forward, and two backward (for the gradients of its input and of
+itself). A multiplication or an addition is an operation, so that makes 6 operations per weight and byte. Everything
+else (gates, softmax, Adam, clipping) counts as nothing, so the share says how much could still be gained.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SIZES: Final = ((512, 512, 2048), (1024, 1024, 1024), (4096, 512, 2048), (2048, 
 
 
 def operations_per_byte(network: NetworkConfig) -> int:
-    """Returns the operations of training on one byte, by the formula above."""
+    """Return the operations of training on one byte, by the formula above."""
     shapes = kind_of(network).weight_shapes(network)
     return 6 * sum(math.prod(s) for name, s in shapes.items() if len(s) == 2 and not name.endswith("embedding"))
 
 
 def peak_contender(kind: str) -> Contender:
-    """Returns the contender whose rate is the best of several products of this type, in operations a second."""
+    """Return the contender whose rate is the best of several products of this type, in operations per second."""
     rng = np.random.default_rng(0)
 
     def matrix(rows: int, columns: int) -> tf.Tensor:

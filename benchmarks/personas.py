@@ -1,4 +1,4 @@
-"""A person's posts as the product would learn them, cut by age; and the base corpus for those who need it."""
+"""A person's posts as the product would learn them, split by age, and the base corpus."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ class Persona:
 
     @property
     def posts(self) -> int:
-        """Returns how many posts there are, of all parts."""
+        """Return the number of posts in all parts."""
         return len(self.train) + len(self.validation) + len(self.test)
 
     @property
     def characters(self) -> int:
-        """Returns the characters of the training part, end marks not counted."""
+        """Return the number of characters in the training part, without end marks."""
         return sum(map(len, self.train))
 
     def fingerprint(self) -> str:
-        """Returns what tells these posts, so cut, from others."""
+        """Return an identifier of these posts with this split."""
         text = json.dumps([self.train, self.validation, self.test])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_persona(path: Path, *, newest: int, kept: int = 0, rules: CleaningRules | None = None) -> Persona:
-    """Returns the newest found posts of a file that begins with the newest, cleaned as an import cleans them.
+    """Return the newest posts of a file that is sorted newest first, cleaned as in an import.
 
-    With `kept` only that many of those that cleaning keeps, the newest ones.
+    With `kept`, only the newest ones that cleaning keeps, up to that number.
     """
     source = open_source("file", path=path, settings=SourceSettings(page_size=1000))
     found = list(islice((post for page in source.pages() for post in page.posts), newest))
@@ -62,7 +62,7 @@ def read_persona(path: Path, *, newest: int, kept: int = 0, rules: CleaningRules
 
 
 def together(personas: Sequence[Persona]) -> Persona:
-    """Returns all as one: the training posts of each in one part, so their validation posts, so the newest."""
+    """Return all as one persona, with the training, validation and test posts of each joined."""
     return Persona(
         "together",
         sum(persona.found for persona in personas),
@@ -73,7 +73,7 @@ def together(personas: Sequence[Persona]) -> Persona:
 
 
 def cleaned(posts: Sequence[Post], rules: CleaningRules) -> list[str]:
-    """Returns the texts that are learned from, in the posts' order."""
+    """Return the texts that are learned from, in the posts' order."""
     survey = Survey(rules, len(posts))
     survey.look([post.text for post in posts])
     outcomes = Cleaner(rules, survey.overview()).clean_all(posts)
@@ -81,9 +81,9 @@ def cleaned(posts: Sequence[Post], rules: CleaningRules) -> list[str]:
 
 
 def by_age(posts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Returns the oldest 80 %, the next 10 % and the newest 10 % of posts given oldest first.
+    """Return the oldest 80 %, the next 10 % and the newest 10 % of posts given oldest first.
 
-    Raises ValueError below 10 posts, of which no tenth can be taken.
+    Raises ValueError for fewer than 10 posts, because they have no tenth.
     """
     tenth = round(len(posts) / 10)
     if len(posts) < 10:
@@ -93,33 +93,33 @@ def by_age(posts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tupl
 
 
 def characters_and_marks(posts: Sequence[str]) -> int:
-    """Returns what code lengths are divided by: Unicode characters and one end mark a post (evaluation.py)."""
+    """Return the divisor of code lengths: Unicode characters plus one end mark per post (evaluation.py)."""
     return sum(len(post) + 1 for post in posts)
 
 
 def joined(posts: Iterator[str] | Sequence[str]) -> bytes:
-    """Returns the posts as symbols, each with its end mark behind it."""
+    """Return the posts as symbols, each followed by its end mark."""
     mark = bytes([END])
     return b"".join(UTF8_BYTES.encode(post).tobytes() + mark for post in posts)
 
 
 def data_folder() -> Path:
-    """Returns where the real posts are: BOTFACTORY_DATA, by default ../shared/data."""
+    """Return where the real posts are: BOTFACTORY_DATA, by default ../shared/data."""
     return Path(os.environ.get("BOTFACTORY_DATA") or ROOT.parent / "shared" / "data")
 
 
 def base_corpus() -> list[Path]:
-    """Returns the files that the base model learned from; none where the real posts are not at hand."""
+    """Return the files that the base model learned from, or none if the real posts aren't available."""
     return sorted((data_folder() / "corpus").glob("train-*.txt.xz"))
 
 
 def some_posts(count: int) -> list[str]:
-    """Returns the first posts of the base corpus, or as many made ones where it is not at hand."""
+    """Return the first posts of the base corpus, or as many made-up ones if it isn't available."""
     return list(islice(stream_posts(files) if (files := base_corpus()) else made_posts(count), count))
 
 
 def first_megabytes(paths: Sequence[Path], megabytes: float) -> bytes:
-    """Returns that many megabytes (10^6 symbols, cut behind a post) of the files, as `joined` gives them."""
+    """Return that many megabytes (10^6 symbols, cut after a post) of the files, as `joined` does."""
     parts, left = [], int(megabytes * 1e6)
     for post in stream_posts(paths):
         if left <= 0:
@@ -130,7 +130,7 @@ def first_megabytes(paths: Sequence[Path], megabytes: float) -> bytes:
 
 
 class BaseCorpus:
-    """The first megabytes of the base corpus, read once, for whoever learns from them beside the persona."""
+    """The first megabytes of the base corpus, read once, for contenders that also learn from them."""
 
     def __init__(self, megabytes: float) -> None:
         self.megabytes = megabytes
@@ -150,9 +150,9 @@ class BaseCorpus:
         return self.symbols.split(bytes([END]))[:-1]
 
     def some_posts(self, characters: int, seed: int) -> tuple[str, ...]:
-        """Returns posts chosen by chance, no two the same one, until they have at least so many characters.
+        """Return randomly chosen different posts until they have this many characters.
 
-        Fewer where the corpus has no more.
+        They have fewer if the corpus has no more.
         """
         chosen, left = [], characters
         for place in np.random.default_rng(seed).permutation(len(self._posts)):
@@ -163,5 +163,5 @@ class BaseCorpus:
         return tuple(chosen)
 
     def described(self) -> dict[str, Any]:
-        """Returns what tells this part of the corpus from others."""
+        """Return an identifier of this part of the corpus."""
         return {"megabytes": self.megabytes, "files": [[path.name, path.stat().st_size] for path in base_corpus()]}

@@ -1,4 +1,4 @@
-"""Posts made from nothing, for measurements that need no real ones: always the same for the same seed."""
+"""Made-up posts for measurements that need no real ones. The same seed always gives the same posts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORDS: Final = 4000
 
 
 def made_posts(count: int, seed: int = 0) -> Iterator[str]:
-    """Yields `count` posts of some 90 characters, of words whose frequencies fall as those of a language do."""
+    """Yield `count` posts of about 90 characters, with word frequencies like those of a language."""
     rng = random.Random(seed)
     words = [_word(rng) for _ in range(_WORDS)]
     shares = [1 / (rank + 3) for rank in range(_WORDS)]
@@ -30,7 +30,7 @@ def _word(rng: random.Random) -> str:
 
 
 def _extra(rng: random.Random, words: list[str]) -> str:
-    """Returns what gives cleaning its work: a link, an emoji, a hashtag, an entity, or mostly nothing."""
+    """Return something for cleaning to do: a link, an emoji, a hashtag, an entity, or mostly nothing."""
     kind = rng.random()
     if kind < 0.15:
         return " https://t.co/" + "".join(rng.choices("abcdefghijKLMNOP0123456789", k=10))

@@ -1,4 +1,4 @@
-"""A classical rival: PPMd, 7-zip's variant H, by pyppmd. It goes on learning from the very text that it codes."""
+"""A classical rival: PPMd, 7-zip's variant H, from pyppmd. It keeps learning from the text that it codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, Final
 from .common import ROOT
 
 ORDER: Final = 12
-# Enough for 200 MB of posts at order 12; a full memory would restart the model. Only what is used is taken.
+# Enough for 200 MB of posts at order 12. When full, the model would restart. Only what is used is allocated.
 MEMORY: Final = 0xF000_0000
 
 
@@ -20,20 +20,20 @@ def installed() -> bool:
 
 
 class Coder:
-    """A model primed with a long text once, in a process of its own that forks for each question.
+    """A model primed once with a long text, in its own process that forks for each question.
 
-    One encoder reads all. A range coder hands out its bytes as soon as they are certain, so that what it hands out for
-    `coded` is, to a byte or two, len(before + coded) - len(before), both compressed whole; tests hold it to that.
+    One encoder reads everything. A range coder outputs its bytes as soon as they are certain. So its output for `coded`
+    is, within a byte or two, len(before + coded) - len(before), each compressed as a whole. Tests check this.
     """
 
     def __init__(self, prime: bytes, *, order: int = ORDER, memory: int = MEMORY) -> None:
-        # A program of its own: a fork of this process would hold TensorFlow, and its threads, as well.
+        # A separate program, because a fork of this process would also have TensorFlow and its threads.
         command = [sys.executable, "-m", "benchmarks.ppmd", str(order), str(memory)]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._send(prime)
 
     def bits(self, before: bytes, coded: bytes) -> int:
-        """Returns what `coded` takes after the long text and `before`, which the next question does not see."""
+        """Return the size of `coded` after the long text and `before`. The next question doesn't see either."""
         self._send(before)
         self._send(coded)
         assert self._process.stdout is not None
@@ -52,7 +52,7 @@ class Coder:
 
 
 def _received(source: IO[bytes]) -> bytes | None:
-    """Returns the next text that was sent, or None at the end."""
+    """Return the next text that was sent, or None at the end."""
     length = source.read(8)
     return source.read(int.from_bytes(length)) if length else None
 
@@ -70,7 +70,7 @@ def _serve(order: int, memory: int) -> None:
             os.write(1, b"%d\n" % len(encoder.encode(coded)))
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
-            raise SystemExit(1)  # the asker sees the output end
+            raise SystemExit(1)  # the other side sees that the output ends
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same network in PyTorch, by `nn.LSTM`. Imports torch, which the dependency group `benchmarks` brings."""
+"""The same network in PyTorch, with `nn.LSTM`. Imports torch, from the dependency group `benchmarks`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def installed() -> bool:
 
 
 def training_work(batches: Sequence[Batch], *, embedding: int, units: int, bfloat16: bool) -> Callable[[], None]:
-    """Returns what trains one step on each batch, in float32 or under autocast to bfloat16."""
+    """Return a function that trains one step on each batch, in float32 or under autocast to bfloat16."""
     import torch
 
     table = torch.nn.Embedding(SIZE, embedding)

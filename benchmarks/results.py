@@ -1,6 +1,6 @@
-"""What came of learning a persona, kept in a file of JSON lines.
+"""The outcomes of learning a persona, stored in a file of JSON lines.
 
-Each outcome is written as soon as it is known: an interrupted run goes on behind the last.
+Each outcome is written as soon as it is known, so an interrupted run continues after the last one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .common import say
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """bits: a character, on the newest tenth; validation_bits: on the tenth before, by which the contender has chosen.
+    """bits: per character on the newest tenth; validation_bits: on the tenth before it, on which the contender chose.
 
-    seconds: from the start to the chosen model, building the graph included and this measurement left out; epochs: that
-    were trained; more: what else is worth knowing.
+    seconds: from the start to the chosen model, including building the graph but not this measurement; epochs: number
+    of trained epochs; more: anything else worth knowing.
     """
 
     bits: float
@@ -30,7 +30,7 @@ class Outcome:
 
 
 class Results:
-    """What is known, by all that it depends on; without a path it is forgotten with the process."""
+    """Known outcomes, by everything that they depend on. Without a path, they are lost when the process ends."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -39,11 +39,11 @@ class Results:
             self._read(path)
 
     def get(self, key: Mapping[str, Any]) -> Outcome | None:
-        """Returns the outcome under this very key, or None."""
+        """Return the outcome for exactly this key, or None."""
         return self._known.get(_canonical(key))
 
     def put(self, key: Mapping[str, Any], outcome: Outcome) -> None:
-        """The outcome is known, and its line is in the file."""
+        """Store the outcome and write its line to the file."""
         self._known[_canonical(key)] = outcome
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
@@ -59,7 +59,7 @@ class Results:
             except (ValueError, KeyError, TypeError, AttributeError):
                 say(f"{path}, line {number}: no outcome, left aside")
         if text and not text.endswith("\n"):
-            # Cut off while it was written: the next line must not become a part of it.
+            # It was cut off while it was written. The next line must not become part of it.
             with path.open("a", encoding="utf-8") as file:
                 file.write("\n")
 

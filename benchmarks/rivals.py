@@ -1,4 +1,4 @@
-"""The classical rivals of a network: they count what followed what. None imports TensorFlow."""
+"""The classical rivals of a network, which count what followed what. None imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PERSONA_ORDERS: Final = (4, 5, 6, 7, 8)
 
 
 class KneserNeyMixture:
-    """Two interpolated Kneser-Ney models, of the base corpus and of the persona, mixed.
+    """A mixture of two interpolated Kneser-Ney models, of the base corpus and of the persona.
 
-    The weight depends on how long a context the persona's model knows (fitted on validation), and the order of the
-    persona's model is the best one there. Neither learns from what it is measured on.
+    The weight depends on the length of the context that the persona's model knows (fitted on validation). The order of
+    the persona's model is the best one on validation. Neither learns from what it is measured on.
     """
 
     def __init__(self, corpus: BaseCorpus) -> None:
@@ -39,7 +39,7 @@ class KneserNeyMixture:
         return KneserNey(symbols, [BASE_ORDER])
 
     def run(self, persona: Persona, seed: int) -> Outcome:
-        general = self._general  # once for all personas, so not in the seconds
+        general = self._general  # done once for all personas, so it isn't in the seconds
         begun = time.perf_counter()
         own = KneserNey(joined(persona.train), PERSONA_ORDERS)
         validation, test = joined(persona.validation), joined(persona.test)
@@ -61,12 +61,12 @@ class KneserNeyMixture:
 
 
 def code_length(probabilities: Numbers, posts: Sequence[str]) -> float:
-    """Return the bits per character of posts whose symbols have these probabilities."""
+    """Return bits per character of posts whose symbols have these probabilities."""
     return float(-np.log2(probabilities).sum()) / characters_and_marks(posts)
 
 
 class Ppmd:
-    """PPMd primed with the base corpus and the persona; unlike the others it learns from what it is measured on."""
+    """PPMd, primed with the base corpus and the persona. Unlike the others, it learns from what it is measured on."""
 
     def __init__(self, corpus: BaseCorpus) -> None:
         self._corpus = corpus

@@ -1,6 +1,6 @@
-"""The product as far as it writes: Valkey, a web process and a writer with bots, for `benchmarks.writing_load`.
+"""The part of the product that writes, for `benchmarks.writing_load`: Valkey, a web process and writers with bots.
 
-Everything is in a folder of its own and reachable on this machine only. Figures of processes come from /proc.
+Everything is in its own folder and reachable only from this machine. Figures of processes come from /proc.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from . import common
 from .common import say
 from .posts import made_posts
 
-#: As settings.GENERATIONS_AT_ONCE and settings.TRAINER_NICE.
+#: The defaults of settings.GENERATIONS_AT_ONCE and settings.TRAINER_NICE.
 WRITERS: Final = 2
 TRAINER_NICE: Final = 10
-#: Posts that the training beside learns, and seconds until it trains.
+#: Number of posts of the training beside, and seconds until it trains.
 TRAINING_POSTS: Final = 4000
 TRAINING_STARTS: Final = 90.0
 
@@ -51,7 +51,7 @@ for number in range(BOTS):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of the product that runs."""
+    """A running process of the product."""
 
     pid: int
 
@@ -75,7 +75,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product that runs: the address of its pages, a token, and the ids of bots."""
+    """A running product: the address of its pages, a token, and the ids of bots."""
 
     web: Process
     writers: list[Process]
@@ -85,7 +85,7 @@ class Product:
 
 
 class Folder:
-    """The product's folder, and how its commands are run."""
+    """The product's folder, and how to run its commands."""
 
     def __init__(self, folder: Path, base: Path) -> None:
         self.folder = folder
@@ -113,7 +113,7 @@ class Folder:
         return done.stdout.strip()
 
     def shell(self, code: str) -> list[str]:
-        """Return what the code prints."""
+        """Run the code and return what it prints."""
         return self.manage("shell", "--no-imports", "-c", code).splitlines()
 
     def start(self, name: str, *command: str, nice: int = 0) -> subprocess.Popen[bytes]:
@@ -132,7 +132,7 @@ class Folder:
 
 @contextmanager
 def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
-    """A product with so many bots, nothing else in its home, and no limit of requests a minute."""
+    """A product with this many bots, nothing else in its home, and no limit of requests per minute."""
     home, port = Folder(folder, base), _free_port()
     say("starting")
     home.manage("migrate", "--verbosity", "0")
@@ -167,7 +167,7 @@ def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
 
 @contextmanager
 def training(folder: Path, base: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A training beside, as the trainer of `manage.py run` does it: in a home of its own, at its priority."""
+    """A training beside the writers, at the priority of the trainer of `manage.py run`, with its own home."""
     folder.mkdir()
     home = Folder(folder, base)
     posts = folder / "posts.txt"

@@ -1,9 +1,9 @@
-"""How far a fine-tune should go back towards the base model: rules that choose by validation, measured on newer posts.
+"""How far to move a fine-tune back toward the base model: rules that choose by validation, measured on newer posts.
 
     python -m benchmarks.shares ../shared/data/personas/*.jsonl.gz --out shares.jsonl --json
 
-Each persona is learned by our default. Then the weights on the line from the base model (share 0) to the best epoch
-(share 1) are measured in steps of 10 %, on the validation posts and on the newest. A rule sees the former alone.
+Our default learns each persona. Then the weights on the line from the base model (share 0) to the best epoch (share 1)
+are measured in steps of 10 %, on the validation posts and on the newest. A rule sees only the validation posts.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from .personas import Persona
 from .results import Outcome, Results
 
 STEPS: Final = 10
-PARTS: Final = 10  # of the validation posts, for the standard error of a difference
-NEAR: Final = 1.005  # what "within 0.5 %" is
+PARTS: Final = 10  # parts of the validation posts, for the standard error of a difference
+NEAR: Final = 1.005  # "within 0.5 %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ Rule = Callable[[Line], int]
 
 
 def whole_way(line: Line) -> int:
-    """Returns the share of the best epoch; like all rules, in tenths."""
+    """Return the share of the best epoch, in tenths like all rules."""
     return STEPS
 
 
 def steps_of_a_fifth(line: Line) -> int:
-    """Returns what the product takes: back by fifths, down to 0.4, as long as each is better than the one before."""
+    """Return the product's choice: back in steps of a fifth, down to 0.4, while each is better than the one before."""
     share = STEPS
     while share > 4 and line.validation[share - 2] < line.validation[share]:
         share -= 2
@@ -57,12 +57,12 @@ def steps_of_a_fifth(line: Line) -> int:
 
 
 def best_tenth(line: Line) -> int:
-    """Returns the share that is best on validation."""
+    """Return the share that is best on validation."""
     return int(np.argmin(line.validation))
 
 
 def within_an_error(line: Line) -> int:
-    """Returns the least share that is within one standard error of the best, by the paired differences of the parts."""
+    """Return the lowest share within one standard error of the best, by the paired differences of the parts."""
     parts, best = np.array(line.parts), best_tenth(line)
     differences = parts - parts[:, [best]]
     errors = differences.std(axis=0, ddof=1) / len(parts) ** 0.5
@@ -70,12 +70,12 @@ def within_an_error(line: Line) -> int:
 
 
 def within_half_a_per_cent(line: Line) -> int:
-    """Returns the least share that is within 0.5 % of the best."""
+    """Return the lowest share within 0.5 % of the best."""
     return int(np.argmax(np.array(line.validation) <= NEAR * min(line.validation)))
 
 
 def newest_known(line: Line) -> int:
-    """Returns the best share on the newest posts themselves, which nobody can know."""
+    """Return the best share on the newest posts themselves, which nobody can know."""
     return int(np.argmin(line.newest))
 
 
@@ -90,7 +90,7 @@ RULES: Final[dict[str, Rule]] = {
 
 
 class AlongTheLine:
-    """Our default, and what all shares of the way to its best epoch come to (`Line`, in the outcome's `more`)."""
+    """Our default, with the results of all shares on the way to its best epoch (`Line`, in the outcome's `more`)."""
 
     def __init__(self, base: Checkpoint, epochs: int = 0) -> None:
         self._base, self._ours = base, Ours(base, epochs)
@@ -103,7 +103,7 @@ class AlongTheLine:
         result = self._ours.learned(persona, seed)
         seconds = time.perf_counter() - begun
         base, network = self._base.weights, self._base.network
-        # What the trainer returns lies so much of the way from the base model to the best epoch.
+        # How far the trainer's result is on the way from the base model to the best epoch.
         ways = {name: (result.weights[name] - base[name]) / np.float32(result.interpolation) for name in base}
         parts: list[list[float]] = [[] for _ in range(min(PARTS, len(persona.validation)))]
         validation, newest = [], []
@@ -121,7 +121,7 @@ class AlongTheLine:
 
 
 def of_all(parts: Sequence[Evaluation]) -> float:
-    """Returns bits per character of all posts of the parts."""
+    """Return bits per character of all posts of the parts."""
     weights = [part.characters + part.posts for part in parts]
     return float(np.average([part.bits_per_character for part in parts], weights=weights))
 
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, shares in chosen.items()
     }
     means = {name: statistics.fmean(each.values()) for name, each in bits.items()}
-    print("Bits per character on the newest 10 %, in brackets the share of the way in per cent:\n")
+    print("Bits a character on the newest 10 %, in brackets the share of the way in per cent:\n")
     cells = [
         [name, f"{means[name]:.4f}", *(f"{bits[name][p]:.3f} ({chosen[name][p] * 100 // STEPS})" for p in lines)]
         for name in RULES

@@ -23,7 +23,7 @@ TEMPERATURE = 0.8
 
 
 def stock_model(rows: int, length: int | None, *, embedding: int, units: int) -> Any:
-    """Returns the compiled model for batches (rows, length); it answers with logits and keeps its state."""
+    """Return the compiled model for batches (rows, length); it answers with logits and keeps its state."""
     model = keras.Sequential(
         [
             keras.Input(batch_shape=(rows, length)),
@@ -38,7 +38,7 @@ def stock_model(rows: int, length: int | None, *, embedding: int, units: int) ->
 
 
 def take_weights(model: Any, weights: Mapping[str, NDArray[Any]]) -> None:
-    """The model has the weights of an "lstm" checkpoint: Keras keeps the gates in the same order."""
+    """Set the weights of an "lstm" checkpoint. Keras has the gates in the same order."""
     embedding, lstm, dense = model.layers
     embedding.set_weights([weights["embedding"]])
     lstm.set_weights([weights["kernel"], weights["recurrent"], weights["bias"]])
@@ -46,7 +46,7 @@ def take_weights(model: Any, weights: Mapping[str, NDArray[Any]]) -> None:
 
 
 def training_work(batches: Sequence[Batch], *, embedding: int, units: int) -> Callable[[], None]:
-    """Returns what trains one step on each batch, by `train_on_batch`."""
+    """Return a function that trains one step on each batch with `train_on_batch`."""
     rows, length = batches[0].inputs.shape
     model = stock_model(rows, length, embedding=embedding, units=units)
     pairs = [(batch.inputs.astype(np.int32), batch.targets.astype(np.int32)) for batch in batches]
@@ -59,7 +59,7 @@ def training_work(batches: Sequence[Batch], *, embedding: int, units: int) -> Ca
 
 
 def predict_work(weights: Mapping[str, NDArray[Any]], characters: int) -> Callable[[], None]:
-    """Returns what writes so many characters of one post by `model.predict` for each: the tutorial's way."""
+    """Return a function that writes one post of this length with `model.predict` per character, as in the tutorial."""
     model = stock_model(1, 1, embedding=weights["embedding"].shape[1], units=weights["recurrent"].shape[0])
     take_weights(model, weights)
     rng = np.random.default_rng(0)
@@ -75,7 +75,7 @@ def predict_work(weights: Mapping[str, NDArray[Any]], characters: int) -> Callab
 
 
 def function_work(weights: Mapping[str, NDArray[Any]], rows: int, characters: int) -> Callable[[], None]:
-    """Returns what writes so many characters of each of `rows` posts by one call of a tf.function for each."""
+    """Return a function that writes `rows` posts of this length with one call of a tf.function per character."""
     model = stock_model(rows, 1, embedding=weights["embedding"].shape[1], units=weights["recurrent"].shape[0])
     take_weights(model, weights)
 
@@ -94,7 +94,7 @@ def function_work(weights: Mapping[str, NDArray[Any]], rows: int, characters: in
 
 @dataclass(frozen=True, slots=True)
 class StockRun:
-    """seconds: of building and training; bits: a character of the test posts, after the last epoch."""
+    """seconds: of building and training; bits: per character of the test posts, after the last epoch."""
 
     seconds: float
     validation_by_epoch: list[float]
@@ -104,9 +104,9 @@ class StockRun:
 def stock_tutorial(
     persona: Persona, *, epochs: int, rows: int, length: int, weights: Mapping[str, NDArray[Any]]
 ) -> StockRun:
-    """Returns the tutorial's training in stock Keras: Adam at 0.001, the posts as one text, no stop.
+    """Return the tutorial's training in stock Keras: Adam at 0.001, the posts as one text, no stop.
 
-    Validation and test posts run through the stateful network as one text too, as the tutorial does it.
+    Validation and test posts also run through the stateful network as one text, as in the tutorial.
     """
     embedding, units = weights["embedding"].shape[1], weights["recurrent"].shape[0]
     begun = time.perf_counter()
@@ -126,13 +126,13 @@ def stock_tutorial(
 
 
 def _bits(model: Any, posts: Sequence[str], rows: int, length: int) -> float:
-    """Return the bits per character of the posts, from zero state."""
+    """Return bits per character of the posts, from zero state."""
     _forget(model)
     symbols = joined(posts)
     text = _in_rows(symbols, rows)
     loss = math.nan
     for inputs, targets in _windows(text, min(length, text.shape[1] - 1)):
-        loss = float(model.test_on_batch(inputs, targets))  # Keras gives the mean since the last reset
+        loss = float(model.test_on_batch(inputs, targets))  # Keras returns the mean since the last reset
     return loss / math.log(2) * len(symbols) / characters_and_marks(posts)
 
 
@@ -142,7 +142,7 @@ def _forget(model: Any) -> None:
 
 
 def _in_rows(symbols: bytes, rows: int) -> NDArray[np.int32]:
-    """Returns the text cut into rows of equal length; ValueError where a row would not have two symbols."""
+    """Return the text cut into rows of equal length. Raise ValueError if a row would have fewer than two symbols."""
     length = len(symbols) // rows
     if length < 2:
         raise ValueError(f"{len(symbols)} symbols are too few for {rows} rows.")

@@ -1,18 +1,18 @@
-"""How wildly a bot should write: what its posts are like at each temperature, beside real posts of the person.
+"""What a bot's posts are like at each temperature, beside real posts of the person.
 
     python -m benchmarks.temperatures ../shared/data/personas/*.jsonl.gz --out temperatures.jsonl --json
 
-Each persona is learned by our default, from the older 80 % of its posts. Then the bot writes, at each temperature and
-top-p, as many posts as there are in the newest 20 %, which it has not learned (400 at most), and both are measured:
+Our default learns each persona from the older 80 % of its posts. Then the bot writes, at each temperature and top-p, as
+many posts as there are in the newest 20 %, which it hasn't learned (at most 400), and both are measured:
 
-- ended: posts that came to their end mark within 280 characters, of those that were drawn;
-- novelty: posts that are no copies of a learned post, the copy guard being off;
-- voice: posts that pass for the person's, by a classifier that has learned real posts of the person and of others;
-- real words: words that the person has used, or that occur twice or more in real posts of others;
+- ended: drawn posts that reached their end mark within 280 characters;
+- novelty: posts that aren't copies of a learned post, with the copy guard off;
+- voice: posts that a style detector takes for the person's, after learning real posts of the person and of others;
+- real words: words that the person used, or that occur twice or more in real posts of others;
 - variety: different pairs of neighbouring words, of all ("distinct-2", Li et al. 2016, arXiv:1510.03055), on as many
   words of each;
-- told apart: posts that are rightly told real or written by a classifier that has learned half of both, measured on the
-  other half, and the other way round. At 50 % it can only guess.
+- told apart: posts that a classifier correctly calls real or written. It learns half of both and is measured on the
+  other half, and the other way round. At 50 % it only guesses.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from .personas import Persona, some_posts
 from .results import Outcome, Results
 
 SIDE_BY_SIDE: Final = 100  # posts of a request
-MAX: Final = 400  # posts that are written, and held-out ones that they are compared with
-OTHERS: Final = 20_000  # real posts of others, which say what words there are
-CLASSIFIED: Final = 1_000  # of each side, that the classifier of voices learns
+MAX: Final = 400  # written posts, and held-out posts to compare them with
+OTHERS: Final = 20_000  # real posts of others, for the list of words
+CLASSIFIED: Final = 1_000  # posts of each side that the style detector learns
 REAL: Final = "real posts"
 
 
@@ -63,7 +63,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What posts are like: shares of 1, and characters a post. `told_apart` is None for the real ones."""
+    """What posts are like: shares of 1, and characters per post. `told_apart` is None for the real ones."""
 
     ended: float
     novelty: float
@@ -75,7 +75,7 @@ class Look:
 
 
 class AtTemperatures:
-    """Our default, and the `Look` of what it writes each way, and of real posts (in the outcome's `more`)."""
+    """Our default, with the `Look` of its posts by way of drawing, and of real posts (in the outcome's `more`)."""
 
     def __init__(self, base: Checkpoint, ways: Sequence[Way], others: Sequence[str], epochs: int = 0) -> None:
         self._base, self._ours, self._ways, self._others = base, Ours(base, epochs), ways, others
@@ -133,7 +133,7 @@ def _share(held: Iterable[bool]) -> float:
 
 
 def written(sampler: Sampler, way: Way, count: int) -> tuple[list[str], float]:
-    """Returns that many posts, and which share of those that were drawn came to an end."""
+    """Return that many posts, and the share of drawn posts that ended."""
     posts: list[str] = []
     unfinished = 0
     for seed, begin in enumerate(range(0, count, SIDE_BY_SIDE)):
@@ -153,13 +153,13 @@ def written(sampler: Sampler, way: Way, count: int) -> tuple[list[str], float]:
 
 
 def variety(posts: Sequence[str], least: int) -> float:
-    """Returns the share of different pairs among the pairs of neighbours in the first `least` words."""
+    """Return the share of different pairs among the pairs of neighbours in the first `least` words."""
     pairs = list(pairwise(islice(chain.from_iterable(words(post) for post in posts), least)))
     return len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
 def told_apart(real: Sequence[str], made: Sequence[str]) -> float:
-    """Returns the share of posts that a classifier rightly tells real or made, having learned the others."""
+    """Return the share of posts that a classifier correctly calls real or written, after learning the others."""
     right: list[float] = []
     for learn in (0, 1):
         classifier = VoiceClassifier.of(real[learn::2], made[learn::2])
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def mean(looks: Sequence[Look]) -> Look:
-    """Returns the mean of each figure."""
+    """Return the mean of each figure."""
     apart = [look.told_apart for look in looks if look.told_apart is not None]
     figures = {name: statistics.fmean(getattr(look, name) for look in looks) for name in _FIGURES}
     return Look(**figures, told_apart=statistics.fmean(apart) if apart else None)

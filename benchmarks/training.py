@@ -1,8 +1,8 @@
-"""How fast a training step is, against stock Keras and PyTorch, and how near it is to what the machine can do.
+"""How fast a training step is, against stock Keras and PyTorch, and how close it gets to the machine's peak.
 
 All contenders train the tutorial's network (embedding 64, one LSTM of 512, 256 symbols) with Adam on the same batches,
-each in a process of its own with the threads that it chooses; "base" trains the network of the shipped base model. The
-loss after the same steps in both types of products is there as well.
+each in its own process with the threads that it chooses. "base" trains the network of the shipped base model. The
+output also has the loss after the same steps with both types of products.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def names() -> list[str]:
-    """Returns who trains here."""
+    """Return the contenders."""
     torch = [f"torch_{kind}" for kind in TYPES] if pytorch.installed() else []
     return [*(f"ours_{kind}" for kind in TYPES), "base", "keras", *torch]
 
 
 def contender(name: str, network: NetworkConfig, rows: int, length: int, steps: int) -> Contender:
-    """Returns the contender whose turn is so many training steps of (rows, length), in bytes per second."""
+    """Return the contender whose turn is this many training steps of (rows, length), in bytes per second."""
     sizes = {"embedding": network.embedding, "units": network.units}
     batches = made_batches(rows, length, steps)
     if name == "keras":
@@ -96,7 +96,7 @@ def contender(name: str, network: NetworkConfig, rows: int, length: int, steps: 
 
 
 def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str | None) -> Callable[[], None]:
-    """Returns what trains one step on each batch as the product does."""
+    """Return a function that trains one step on each batch as the product does."""
     weights = kind_of(network).first_weights(network, 0)
     learner = Learner(network, weights, beta_2=0.999, clip_norm=1.0, products=products)
     learner.reset(batches[0].inputs.shape[0])
@@ -109,14 +109,14 @@ def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str
 
 
 def made_batches(rows: int, length: int, count: int) -> list[Batch]:
-    """Returns so many full batches of posts."""
+    """Return this many full batches of posts."""
     posts = [UTF8_BYTES.encode(post) for post in some_posts(max(rows, rows * length * (count + 1) // 60))]
     _, batches = epoch_batches(posts, vocabulary=UTF8_BYTES, batch_size=rows, sequence_length=length, seed=0, epoch=0)
     return list(islice(cycle(list(batches)[:-1]), count))
 
 
 def figures(rates: Rates, rows: int, ours: str, products: str, operations: dict[str, int]) -> dict[str, Any]:
-    """Returns what one batch size came to: ratios, shares of the peak, bytes per second."""
+    """Return the result of one batch size: ratios, shares of the peak, bytes per second."""
     at = f"@{rows}"
     names = [name.removesuffix(at) for name in rates if name.endswith(at)]
     found: dict[str, Any] = {
@@ -130,9 +130,9 @@ def figures(rates: Rates, rows: int, ours: str, products: str, operations: dict[
 
 
 def losses(network: NetworkConfig, options: argparse.Namespace) -> dict[str, float]:
-    """Returns the validation loss, in nats per byte, after the same steps in both types, and from other first weights.
+    """Return the validation loss, in nats per byte, after the same steps with both types, and from other first weights.
 
-    How far the last is from the first says what the noise is; all are validated in float32.
+    The difference between the last and the first shows the noise. All are validated in float32.
     """
     rows, length, steps = options.batches[0], options.length, options.loss_steps
     posts = [UTF8_BYTES.encode(post) for post in some_posts(rows * length * steps // 60 + 400)]
@@ -180,7 +180,7 @@ def _show(result: dict[str, Any]) -> None:
         speeds = found["bytes_per_second"]
         ours = speeds[f"ours_{result['products']}"].median
         common.table(
-            [f"batch {rows}", "bytes per second", "ours is so many times as fast"],
+            [f"batch {rows}", "bytes per second", "ours is this many times as fast"],
             [[name, one.text(0), f"{ours / one.median:.2f}"] for name, one in speeds.items()],
         )
         for key in found:

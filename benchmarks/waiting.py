@@ -1,10 +1,10 @@
-"""What a training gains from a process that has waited for it: the same fine-tune with and without graphs built before.
+"""What a training gains from a process that waited for it: the same fine-tune with and without graphs built in advance.
 
     python -m benchmarks.waiting --json
 
-Made posts, the product's split, trainer and recipe, the shipped base model, each run in a process of its own that has
-TensorFlow loaded. The two take turns, every second round the other way round. Seconds count from the start of the
-training to its chosen weights; what was prepared before is told beside them.
+It uses made-up posts, the product's split, trainer and recipe, and the shipped base model. Each run has its own process
+with TensorFlow loaded. The two take turns, in reverse order in every second round. Seconds count from the start of the
+training to its chosen weights. The time of the preparation is listed separately.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def in_a_process(name: str, options: argparse.Namespace) -> Run:
-    """Returns what `training` finds in a fresh process."""
+    """Return the result of `training` in a fresh process."""
     base = str(options.base.resolve())
     found: Run = common.child_line("waiting", "--child", name, "--posts", str(options.posts), "--base", base)
     return found
 
 
 def training(is_prepared: bool, options: argparse.Namespace) -> Run:
-    """Returns the seconds of a fine-tune in this process and, with its graphs built before, what that took."""
+    """Return the seconds of a fine-tune in this process, and of building its graphs in advance, if that was done."""
     from models_app.ml.checkpoint import load
     from models_app.ml.config import FineTuneConfig, default_epochs_for
     from models_app.ml.training import prebuilt

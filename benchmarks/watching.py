@@ -1,10 +1,10 @@
-"""How soon many pages that watch jobs get their first word and each news, and how soon the house page is there.
+"""How soon many watching pages get their first message and each event, and how soon the status page appears.
 
     python -m benchmarks.watching --against ../before --json
 
-Starts the real product on 127.0.0.1, with made-up jobs and events, while something else turns the processor as a
-training does. With `--against` a second source tree takes turns with this one, every second round backwards, and each
-figure is also told as a ratio. The last line of the output is JSON.
+Starts the real product on 127.0.0.1 with made-up jobs and events, while something else keeps the processor as busy as a
+training. With `--against`, a second source tree takes turns with this one, in reverse order in every second round, and
+each figure also appears as a ratio. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .common import ROOT, json_line, machine, parser, say, spread, table
 
 PEOPLE: Final = 20
 START_SECONDS: Final = 120
-#: So many sockets are opened at once, as many pages that are reloaded after a cut do.
+#: The number of sockets opened at once, as when many pages reload after a lost connection.
 AT_ONCE: Final = 50
-#: Between two house pages: nobody reloads faster, and workers that were just asked are not asked again.
+#: The pause between two status pages. Nobody reloads faster, and workers aren't asked again within it.
 PAGE_SECONDS: Final = 2.5
 FIGURES: Final = ("house_ms", "first_word_p50_ms", "first_word_p95_ms", "news_p50_ms", "news_p95_ms")
 
-#: Run in the tree that is measured: people with sessions, a running job of each, and what else an old house has.
+#: Run in the measured tree: people with sessions, a running job for each, and everything else of an old installation.
 _FILL: Final = """
 import json, sys
 import django
@@ -84,7 +84,7 @@ JobEvent.objects.bulk_create(
 )
 print(json.dumps([[session_of(user), str(job.pk)] for user, job in zip(everybody, watched)]))
 """
-#: Run in the tree that is measured: news of each job in turn, with the time at which it was sent.
+#: Run in the measured tree: an event for each job in turn, with the time at which it was sent.
 _TELL: Final = """
 import sys, time
 import django
@@ -106,7 +106,7 @@ while True:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A running product, and who watches what in it: (session, job) of each person, the administrator first."""
+    """A running product with its watchers: (session, job) of each person, the administrator first."""
 
     tree: Path
     environment: dict[str, str]
@@ -122,7 +122,7 @@ def main() -> None:
     options_of.add_argument("--sockets", type=int, default=500)
     options_of.add_argument("--jobs", type=int, default=1_000)
     options_of.add_argument("--events", type=int, default=50_000, help="of all those jobs together")
-    options_of.add_argument("--news", type=int, default=100, help="events told in a round, twenty a second")
+    options_of.add_argument("--news", type=int, default=100, help="events per round, at twenty per second")
     options_of.add_argument("--pages", type=int, default=5, help="house pages in a round")
     options_of.add_argument("--rounds", type=int, default=3)
     options = options_of.parse_args()
@@ -154,7 +154,7 @@ def main() -> None:
 
 @contextmanager
 def running(trees: dict[str, Path], jobs: int, events: int) -> Iterator[dict[str, House]]:
-    """The product of each tree, open and filled, each with a home and services of its own."""
+    """Start the product of each tree with data, and with its own home and services."""
     with tempfile.TemporaryDirectory(prefix="botfactory-watching-") as folder:
         processes: list[subprocess.Popen[bytes]] = []
         houses = {}
@@ -191,7 +191,7 @@ def running(trees: dict[str, Path], jobs: int, events: int) -> Iterator[dict[str
 
 @contextmanager
 def trained() -> Iterator[None]:
-    """One core is at work meanwhile, as nice as the worker that trains."""
+    """Keep one core busy meanwhile, with the priority of the training worker."""
     command = ["nice", "-n", "5", sys.executable, "-c", _TRAIN]
     process = subprocess.Popen(command, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
     try:
@@ -268,13 +268,13 @@ async def watch(
     first_words: list[float],
     delays: list[float],
 ) -> None:
-    """One page: how long its first word took, then how old each news was when it came."""
+    """One page: the delay of its first message, then the age of each event on arrival."""
     origin = f"http://127.0.0.1:{house.port}"
     address = f"ws://127.0.0.1:{house.port}/ws/jobs/{job}/"
     headers = {"Cookie": f"sessionid={session}"}
     async with doors:
         begun = time.perf_counter()
-        # A browser offers to compress; whether that is done is for the server to say.
+        # A browser offers compression, and the server decides.
         line = await connect(address, origin=origin, additional_headers=headers, open_timeout=60)  # type: ignore[arg-type]
         await line.recv()
         first_words.append(1000 * (time.perf_counter() - begun))

@@ -1,12 +1,11 @@
-"""What becomes of the product when many people let bots write at once, give up waiting, or ask for very much.
+"""How the product does when many people let bots write at once, give up waiting, or ask for a lot.
 
     python -m benchmarks.writing_load --json
     python -m benchmarks.writing_load --rate 10 --posts 5 --bots 20 --training --json
 
-Starts a web process and two writers with a home of their own (benchmarks/served.py). Requests come at a steady rate,
-whether or not earlier ones have been answered; then many are given up after half a second; then comes one for as much
-as the API's fields allow. Memory, threads and processor time are those of these processes, from /proc, so this needs
-Linux.
+Starts a web process and two writers with their own home (benchmarks/served.py). Requests come at a steady rate, whether
+or not earlier ones have been answered. Then many are cancelled after half a second. Then comes one that asks for as
+much as the API allows. Memory, threads and processor time of these processes come from /proc, so this needs Linux.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ from . import common
 from .common import say
 from .served import Process, Product, running, training
 
-#: Bounds of the script itself: it is to measure a machine, not to bring it down.
+#: Limits of the script itself, which should measure a machine without taking it down.
 MAX_A_SECOND, MAX_SECONDS, MAX_GIVEN_UP = 50, 120, 1000
 PATIENCE: Final = 30.0
 GIVES_UP_AFTER: Final = 0.5
 IDLE: Final = 0.2  # of a core
-#: As much as one request may ask for.
+#: The most that one request can ask for.
 MUCH: Final = {"n": 10, "max_characters": 4000, "temperature": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request ended (a status, or "gave up") and after how many seconds."""
+    """How a request ended (a status, or "gave up"), and after how many seconds."""
 
     ended: str
     seconds: float
@@ -118,7 +117,7 @@ async def measured(product: Product, options: argparse.Namespace) -> dict[str, A
 
 
 async def ask(http: httpx.AsyncClient, path: str, body: dict[str, Any], patience: float) -> Answer:
-    """Returns how the request ended; it is given up after `patience` seconds, and its connection closed."""
+    """Return how the request ended. After `patience` seconds, it is given up and its connection closed."""
     begun = time.perf_counter()
     try:
         async with asyncio.timeout(patience):
@@ -160,7 +159,7 @@ async def _watched(http: httpx.AsyncClient, web: Process) -> tuple[list[float], 
 async def _given_up(
     http: httpx.AsyncClient, product: Product, path: str, options: argparse.Namespace
 ) -> tuple[float, int]:
-    """Returns for how many seconds the product goes on computing for people who have gone, and the most threads."""
+    """Return for how many seconds the product computes for people who left, and the highest number of threads."""
     web = product.web
     body = {"n": 100, "max_characters": 280, "temperature": 1.0}
     await asyncio.gather(*(ask(http, path, body, GIVES_UP_AFTER) for _ in range(options.given_up)))
@@ -179,7 +178,7 @@ def _used(product: Product) -> float:
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """Returns the value below which that share of the sorted values lies; None of none."""
+    """Return the value below which that share of the sorted values lies, or None if there are no values."""
     return values[min(len(values) - 1, int(share * len(values)))] if values else None
 
 
@@ -192,7 +191,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=5, help=f"requests a second, at most {MAX_A_SECOND}")
     parser.add_argument("--seconds", type=float, default=20, help=f"for so long, at most {MAX_SECONDS}")
     parser.add_argument("--posts", type=int, default=10, help="of each request")
-    parser.add_argument("--bots", type=int, default=1, help="bots that are asked, by chance")
+    parser.add_argument("--bots", type=int, default=1, help="number of bots; each request asks a random one")
     parser.add_argument("--training", action="store_true", help="with a training beside")
     parser.add_argument("--characters", type=int, default=280, help="of each post at most")
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds after which a request is given up")

@@ -1,4 +1,4 @@
-"""Several threads that do the same at the same moment, as processes of the product do."""
+"""Run several threads at the same moment, like processes of the product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Given = TypeVar("Given")
 
 
 def at_once(count: int, work: Callable[[], Given]) -> list[Given]:
-    """Returns what `work` gave to each of `count` threads, which began together; an error of one is raised here."""
+    """Return the results of `work` in `count` threads that start together. An error in one is raised here."""
     barrier = threading.Barrier(count)
 
     def begin() -> Given:

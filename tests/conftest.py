@@ -24,7 +24,7 @@ from botfactory.ops import valkey
 from models_app.writing.writer import Writer
 from tests import groups, kept_learners, shortcuts
 
-# On a busy machine an example may take long; what hangs is found by the tests that say so.
+# On a busy machine an example may take long. Tests with a limit of their own find what hangs.
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
@@ -49,18 +49,18 @@ def quick() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """pytest-django's own, which at the end drops the database: Postgres drops none that somebody is connected to."""
+    """pytest-django's fixture, which drops the database at the end. Postgres only drops it if nobody is connected."""
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
-            # Threads of tests that are coroutines keep theirs.
+            # The threads of async tests keep theirs.
             others = "datname = current_database() AND pid <> pg_backend_pid()"
             cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def broker() -> Iterator[str]:
-    """A real Valkey (or Redis): the one of REDIS_URL, else one of our own on a socket."""
+    """A real Valkey or Redis: the one in REDIS_URL, or else our own one on a socket."""
     server = None
     if settings.REDIS_IS_OURS:
         command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
@@ -76,7 +76,7 @@ def broker() -> Iterator[str]:
                 raise
             time.sleep(0.02)
     client.close()
-    # A server that outlives the tests remembers those before.
+    # A server that keeps running after the tests remembers earlier ones.
     caches["default"].clear()
     yield settings.REDIS_URL
     if server is not None:
@@ -86,7 +86,7 @@ def broker() -> Iterator[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def writer(broker: str) -> Iterator[Writer]:
-    """A writer in threads of this process: pages and programs let bots write."""
+    """A writer in threads of this process, so that pages and programs can let bots write."""
     writer = Writer(threads=1, megabytes=200)
     thread = threading.Thread(target=writer.run, name="writer", daemon=True)
     thread.start()
@@ -102,13 +102,13 @@ def quick_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def _hashed() -> str:
-    """PASSWORD as it is kept: hashing is slow on purpose, and nearly every test needs somebody."""
+    """The hash of PASSWORD, computed once, because hashing is slow on purpose and nearly every test needs a person."""
     return make_password(PASSWORD)
 
 
 @pytest.fixture
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Passwords are checked in no time, for tests that give many."""
+    """Make checking passwords fast, for tests with many sign-ins."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         kept = make_password(PASSWORD)
         monkeypatch.setattr("tests.conftest._hashed", lambda: kept)
@@ -143,7 +143,7 @@ def signed_in(user: User) -> Client:
 
 
 def confirmed(client: Client) -> Client:
-    """The same browser, whose person has just given their password again."""
+    """Return the same browser after its person has entered their password again."""
     assert client.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
     return client
 
@@ -156,7 +156,7 @@ def charlie() -> Client:
 
 @pytest.fixture
 def data() -> Path:
-    """The real data, where it is at hand."""
+    """The real data, if it is available."""
     folder = Path(os.environ.get("BOTFACTORY_DATA") or settings.BASE_DIR.parent / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"the real data is not here: {folder} (BOTFACTORY_DATA names another folder)")

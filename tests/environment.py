@@ -1,4 +1,4 @@
-"""Loaded before Django's settings (`-p tests.environment`): the tests keep everything in a folder of their own."""
+"""Loaded before Django's settings (`-p tests.environment`), so that tests keep everything in their own folder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-#: Of the processes that share the tests (pytest-xdist), which one this is.
+#: The number of this process among those that share the tests (pytest-xdist).
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-#: Of the Redis that REDIS_URL names: the database of the tests in the first process, and of the products they start.
+#: The databases in the Redis of REDIS_URL: for the tests of the first process, and for the products they start.
 TESTS_DATABASE, PRODUCT_DATABASE = 7, 9
-REDIS_DATABASES = 16  # of a Redis as it comes
+REDIS_DATABASES = 16  # the default of Redis
 
 
 def of_redis(url: str, database: int) -> str:
-    """The address of this process's own database: two processes share none."""
+    """Return the address of this process's database. Processes don't share one."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{(database + 4 * WORKER) % REDIS_DATABASES}"))
 
 
@@ -30,7 +30,7 @@ os.environ["SECRET_KEY"] = "only for the tests, which serve nobody"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 if os.environ.get("REDIS_URL"):
     os.environ["REDIS_URL"] = of_redis(os.environ["REDIS_URL"], TESTS_DATABASE)
-# What the developer has set for the product is not what the tests are about.
+# The developer's settings for the product don't apply to tests.
 for name in (
     "X_BEARER_TOKEN",
     "X_API_URL",

@@ -12,7 +12,7 @@ KEPT = {model._meta.db_table for model in (ContentType, Permission)}
 
 
 def empty_the_database(case: TransactionTestCase) -> None:
-    """Deletes the rows of every table but KEPT, in place of Django's `flush` (`TransactionTestCase._fixture_teardown`).
+    """Delete the rows of every table but KEPT, in place of Django's `flush` (`TransactionTestCase._fixture_teardown`).
 
     That cuts every table of Postgres down to a new file, however few rows were added, and then makes the rows of KEPT
     again: most tests take less time than it.

@@ -1,4 +1,4 @@
-"""One's account: what the page gathers, sessions that are seen and ended, and two-factor sign-in."""
+"""The account page, its list of sessions, and two-factor sign-in."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_addresses_are_added_put_first_and_removed(alice: User) -> None:
         client.post("/accounts/email/", {"email": address, "action_add": ""})
     page = client.get("/accounts/email/").content.decode()
     assert "one@example.org" in page and "two@example.org" in page
-    # Where no mail is sent nothing is said of confirming.
+    # Without mail, the page doesn't mention confirming.
     assert "confirmed" not in page and 'name="action_send"' not in page
     client.post("/accounts/email/", {"email": "one@example.org", "action_remove": ""})
     left = list(EmailAddress.objects.filter(user=alice).values_list("email", flat=True))
@@ -138,7 +138,7 @@ def test_recovery_codes_are_a_list_to_copy_or_download_and_nothing_to_type_in(al
     assert "<textarea" not in page and 'type="checkbox"' not in page and "10 of 10 codes left" in page
     assert 'data-copy-from="#recovery-codes"' in page and 'id="recovery-codes"' in page
     assert 'href="/accounts/2fa/recovery-codes/download/"' in page
-    # Neither of ours nor of allauth's: the policy of the pages forbids it.
+    # No inline script, neither ours nor allauth's: the policy of the pages forbids it.
     assert not re.search(r"<script(?![^>]*src=)[^>]*>", page)
     assert (
         "10 codes you have now will stop working"

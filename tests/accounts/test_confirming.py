@@ -1,4 +1,4 @@
-"""An open browser is not enough to make a token or to see a secret: the password is asked for again."""
+"""An open browser isn't enough to create a token or see a secret. The password is needed again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_making_a_token_asks_for_the_password_and_then_makes_it(alice: User) -> 
     assert made and "no-store" in page.headers["Cache-Control"]
     token = ApiToken.objects.get()
     assert (token.name, token.scopes, tokens.user_of_token(made[0])) == ("Nightly run", ["read"], alice)
-    # Not for a second time, until five minutes are over.
+    # It doesn't ask a second time within five minutes.
     assert client.post("/tokens/", {"name": "Another"}).status_code == 200
     session = client.session
     session["account_authentication_methods"] = [

@@ -1,4 +1,4 @@
-"""There is one way to open a session with a password: the sign-in page, with its second factor and its limits."""
+"""Only the sign-in page opens a session with a password, with its second factor and its limits."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def no_rate_limits_of_tests_before() -> None:
 
 
 def fields_of(name: str) -> dict[str, str]:
-    """A name and a password under every name that a form gives them."""
+    """Return a name and a password under every field name that a form might use."""
     names = dict.fromkeys(("username", "login", "email", "user", "name"), name)
     passwords = dict.fromkeys(("password", "password1", "password2", "old_password", "oldpassword"), PASSWORD)
     return {**names, **passwords, "this_is_the_login_form": "1", "next": "/account/"}
 
 
 def who(client: Client) -> str | None:
-    """Whose session the browser has."""
+    """Return the person whose session the browser has."""
     found: str | None = client.session.get(SESSION_KEY)
     return found
 
@@ -52,7 +52,7 @@ def with_two_factor(user: User) -> User:
 
 
 def opened_by_a_password(user: User) -> list[str]:
-    """The routes of the site at which a name and a password open a session."""
+    """Return the routes at which a name and a password open a session."""
     opened = []
     nobody = Client(raise_request_exception=False)
     for route in routes():
@@ -133,7 +133,7 @@ def test_with_the_house_rule_an_administrator_without_two_factor_is_led_to_set_i
         for who_is_staff in (client, signed_in(bob)):
             assert who_is_staff.get(path).headers["Location"] == "/accounts/2fa/", path
             assert who_is_staff.post(path).headers["Location"] == "/accounts/2fa/", path
-    # Nobody is locked out of setting it up, or of anything else.
+    # Setting it up, and everything else, stays open.
     shown = client.get("/admin/", follow=True).content.decode()
     assert "Administrators here need two-factor sign-in." in shown and "/accounts/2fa/totp/activate/" in shown
     assert client.get("/models/").status_code == 200

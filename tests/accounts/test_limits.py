@@ -1,4 +1,4 @@
-"""Limits of a person: their defaults, the administrator's word, what counts, and two requests at once."""
+"""Limits of a person: defaults, the administrator's changes, what counts, and two requests at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def submit(owner: User, **values: Any) -> Job:
 
 
 def all_at_once(act: Any, times: int = AT_ONCE) -> list[Any]:
-    """What each of so many threads, which begin together, returned or raised."""
+    """Return what each of several threads that start together returned or raised."""
     came: list[Any] = []
     barrier = threading.Barrier(times)
 
@@ -204,7 +204,7 @@ def test_what_is_stored_counts_upload_then_posts(alice: User, settings: Any) -> 
     with pytest.raises(LimitReached, match="at most 1 MB here"):
         corpora.import_text(owner=alice, text="a little more")
     worker.run(job.pk)
-    # Each post is kept as it came and as it is learned from.
+    # Each post is stored as it came and as it is learned from.
     assert limits.usage_of(alice).stored_mb >= 1
     deletion.delete_corpus(Corpus.objects.get(), by=alice)
     assert limits.usage_of(alice).stored_mb == 0
@@ -219,7 +219,7 @@ def test_the_time_of_a_metered_kind_is_used_up_also_when_its_job_is_deleted(
         handle.job.refresh_from_db()
         return {}
 
-    # A noon, whose last ninety seconds are of the same day, and one to come, so that the job is ready by then.
+    # A future noon: its last ninety seconds are on the same day, and the job is ready by then.
     noon = (timezone.now() + timedelta(days=1)).replace(hour=12, minute=0)
     monkeypatch.setattr(timezone, "now", lambda: noon)
     kind("metered", run, needs=lambda job: {"training_minutes_a_day": 5}, meter="training_minutes_a_day")

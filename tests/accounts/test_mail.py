@@ -1,4 +1,4 @@
-"""Addresses that are confirmed, and passwords that are forgotten: with a mail server and without one."""
+"""Confirming addresses and resetting passwords, with and without a mail server."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _signed_up(name: str, email: str = "") -> Client:
 
 
 def test_who_was_here_before_there_was_mail_comes_in(alice: User, with_mail: None) -> None:
-    """Without an address; with one that is not confirmed it is asked for."""
+    """People without an address get in. Those with an unconfirmed one have to confirm it."""
     assert is_in(sign_in("alice"))
     EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True)
     assert not is_in(sign_in("alice"))

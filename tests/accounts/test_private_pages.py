@@ -1,4 +1,4 @@
-"""What a person sees is kept by no browser or proxy; what is the same for everybody is."""
+"""Browsers and proxies don't store pages for one person, but do store what is the same for everybody."""
 
 from __future__ import annotations
 

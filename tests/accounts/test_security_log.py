@@ -1,4 +1,4 @@
-"""What happens to accounts is written down, by whichever way it came, and holds nothing that opens anything."""
+"""The security log records what happens to accounts, on every path, and contains no secrets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sign_in(name: str, password: str = PASSWORD) -> Client:
 
 
 def told() -> list[tuple[str, str, str]]:
-    """What is in the log, the oldest first: what happened, to whose account, by whom."""
+    """Return the log, oldest first: what happened, to whose account, by whom."""
     return list(SecurityEntry.objects.order_by("pk").values_list("action", "who_name", "by_name"))
 
 
@@ -112,7 +112,7 @@ def test_tokens_are_in_the_log_by_their_prefix(alice: User, admin: User) -> None
     desk.post("/admin/accounts/apitoken/", {"action": "revoke", "_selected_action": [str(other.pk)]})
     made, revoked = ("token_made", "alice", ""), ("token_revoked", "alice", "")
     assert told() == [made, revoked, made, ("token_revoked", "alice", "admin")]
-    # The address is that of the request, where there was one.
+    # The address is that of the request, if there was one.
     assert list(SecurityEntry.objects.order_by("pk").values_list("address", flat=True)) == [None] * 3 + ["127.0.0.1"]
     first = SecurityEntry.objects.earliest("pk")
     assert first.details == {"token": new.token.prefix, "name": "Nightly run", "scopes": ["read", "write"]}
@@ -139,7 +139,7 @@ def test_what_administrators_do_to_accounts_is_in_the_log_with_their_name(admin:
         "is_staff": True,
         "is_superuser": False,
     }
-    # The entries outlive the account.
+    # Entries remain after the account is deleted.
     assert not SecurityEntry.objects.exclude(who=None).exists()
 
 

@@ -1,4 +1,4 @@
-"""Guessing passwords is limited by account and address, counted for all processes, and keeps no owner out."""
+"""Guessing passwords is limited per account and address, across all processes, and never locks the owner out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def no_rate_limits_of_tests_before() -> Iterator[None]:
 
 
 def try_password(address: str, password: str, name: str = "alice") -> str:
-    """What a new browser at that address gets for the name and the password: `in`, `wrong`, `wait` or `429`."""
+    """Return what a new browser at that address gets for the name and password: `in`, `wrong`, `wait` or `429`."""
     client = Client(REMOTE_ADDR=address)
     answer = client.post(SIGN_IN, {"login": name, "password": password})
     if answer.status_code == 302:
@@ -73,7 +73,7 @@ def test_many_addresses_that_guess_at_one_account_are_slowed_and_its_owner_is_no
     }
     assert try_password("192.0.2.1", PASSWORD) == "in"
     assert [try_password(f"203.0.113.{number}", WRONG) for number in range(4)] == ["wrong"] * 4
-    # One at a time from now on, whoever is next.
+    # From now on, one at a time, whoever is next.
     assert [try_password(f"203.0.113.{number}", WRONG) for number in range(10, 13)] == ["wrong", "wait", "wait"]
     assert [try_password("192.0.2.1", password) for password in (WRONG, PASSWORD, PASSWORD)] == ["wrong", "in", "in"]
     assert try_password("198.51.100.7", PASSWORD) == "wait"
@@ -88,7 +88,7 @@ def test_the_sign_in_page_takes_few_requests_of_one_address_in_a_minute(alice: U
 
 def test_the_counters_outlive_the_process(alice: User) -> None:
     assert [try_password("203.0.113.5", WRONG) for _ in range(5)] == ["wrong"] * 5
-    # What a new process knows is in the server.
+    # A new process reads it from the server.
     shared_cache._Client.here.clear()
     assert try_password("203.0.113.5", PASSWORD) == "wait"
 

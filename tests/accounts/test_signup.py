@@ -1,4 +1,4 @@
-"""Who may sign up: everybody, by invitation, nobody; and the first person in any case."""
+"""Who can sign up: everybody, people with an invitation, or nobody. The first person always can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API tokens: shown once, kept as a digest, and nobody else's to see or revoke."""
+"""API tokens: shown once, stored as a digest, and visible only to their owner."""
 
 from __future__ import annotations
 

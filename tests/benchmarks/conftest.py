@@ -21,12 +21,12 @@ TINY_GLR = NetworkConfig(kind="glr", embedding=4, units=8, layers=1)
 
 @pytest.fixture(scope="session")
 def broker() -> None:
-    """Nothing here needs the broker of the other tests."""
+    """Replace the broker of the other tests, because nothing here needs it."""
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Callable[[NetworkConfig], Path]:
-    """Saves a tiny network of weights by chance and returns its folder."""
+    """Save a tiny network with random weights and return its folder."""
 
     def saved(network: NetworkConfig) -> Path:
         folder = tmp_path / network.kind
@@ -38,7 +38,7 @@ def tiny(tmp_path: Path) -> Callable[[NetworkConfig], Path]:
 
 @pytest.fixture
 def base_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A base corpus of a few made posts, in place of the real one."""
+    """Replace the real base corpus by a few made-up posts."""
     file = tmp_path / "corpus" / "train-00.txt.xz"
     file.parent.mkdir()
     file.write_bytes(lzma.compress("".join(f"{post}\n" for post in made_posts(600, seed=1)).encode()))
@@ -47,21 +47,21 @@ def base_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def persona_file(path: Path, texts: list[str]) -> Path:
-    """Writes posts as the sources do, the newest first; texts come oldest first."""
+    """Write posts newest first, as the sources do. The texts come oldest first."""
     lines = [json.dumps({"id": str(number), "text": text}) for number, text in enumerate(texts, 1)]
     path.write_text("\n".join(reversed(lines)) + "\n", encoding="utf-8")
     return path
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """Returns what a script has printed last, which is JSON."""
+    """Return the last line that a script printed, parsed as JSON."""
     lines = capsys.readouterr().out.strip().splitlines()
     values: dict[str, Any] = json.loads(lines[-1])
     return values
 
 
 def promised(section: str) -> set[str]:
-    """Returns the keys of the JSON line that docs/benchmarks-log.md has in the table of this section."""
+    """Return the keys of the JSON line, from the table in this section of docs/benchmarks-log.md."""
     text = (ROOT / "docs" / "benchmarks-log.md").read_text(encoding="utf-8")
     part = text.split(f"### {section}\n")[1].split("\n##")[0]
     first_cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]

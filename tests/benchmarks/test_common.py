@@ -25,12 +25,12 @@ def test_contenders_take_turns_and_every_second_round_runs_backwards() -> None:
     contenders = {"a": contender("a", [9, 10, 20, 30]), "b": contender("b", [9, 5, 5, 5])}
     rates = common.interleaved(contenders, 3)
     assert "".join(ran) == "ab" + "ab" + "ba" + "ab"
-    # The first run of each warms up and counts for nothing.
+    # The first run of each is a warm-up and doesn't count.
     assert rates == {"a": [10, 20, 30], "b": [5, 5, 5]}
 
 
 def counting(start: int) -> common.Contender:
-    """A contender that tells of its process, and how often it has run there."""
+    """A contender that reports its process, and how often it has run there."""
     turns = count(start)
     return lambda: os.getpid() + next(turns) / 1000
 

@@ -45,7 +45,7 @@ def test_the_tutorials_recipe_takes_the_very_steps_of_stock_keras() -> None:
         batch = Batch(part[:, :-1], part[:, 1:], np.ones((4, 5), np.float32))
         learner.train(batch, learning_rate=TUTORIAL_RATE)
         model.train_on_batch(batch.inputs.astype(np.int32), batch.targets.astype(np.int32))
-        # Keras' Adam treats the sparse gradient of an embedding in a way of its own; all else must be the same.
+        # Keras' Adam treats the sparse gradient of an embedding differently. Everything else must be the same.
         model.layers[0].set_weights([learner.weights()["embedding"]])
     found = learner.weights()
     for name, layer, place in (("kernel", 1, 0), ("recurrent", 1, 1), ("bias", 1, 2), ("output_kernel", 2, 0)):

@@ -14,7 +14,7 @@ HEAD = "minutes,bytes,learning_rate,train_loss,validation_loss\n"
 
 @pytest.fixture
 def losses(tmp_path: Path) -> list[Path]:
-    """Two trainings, the second of which went on from the first."""
+    """Two trainings. The second continued the first."""
     paths = [tmp_path / "1.csv", tmp_path / "2.csv"]
     paths[0].write_text(f"{HEAD}1,1000000,0.1,3.0,2.0\n2,2000000,0.1,1.5,1.6\n")
     paths[1].write_text(f"{HEAD}1,500000,0.1,1.6,1.7\n2,2000000,0.1,1.4,1.5\n")

@@ -1,4 +1,4 @@
-"""The n-gram model against a slow one that keeps its counts in dictionaries."""
+"""The n-gram model compared with a slow one that counts in dictionaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Gram = tuple[int, ...]
 
 
 class SlowKneserNey:
-    """Interpolated modified Kneser-Ney as Chen and Goodman write it down, one n-gram at a time."""
+    """Interpolated modified Kneser-Ney as in Chen and Goodman, one n-gram at a time."""
 
     def __init__(self, posts: Sequence[bytes], order: int) -> None:
         plain: dict[int, Counter[Gram]] = defaultdict(Counter)
@@ -33,7 +33,7 @@ class SlowKneserNey:
                 before: dict[Gram, set[int]] = defaultdict(set)
                 for gram in plain[length + 1]:
                     before[gram[1:]].add(gram[0])
-                # An n-gram that begins with a post has nothing before it, and keeps its count.
+                # An n-gram at the beginning of a post has nothing before it, so it keeps its count.
                 counts = Counter(
                     {g: n if length > 1 and g[0] == END else len(before[g]) for g, n in plain[length].items()}
                 )
@@ -49,7 +49,7 @@ class SlowKneserNey:
         return [0, *(min(max(d, 0.01), times - 0.01) for times, d in enumerate(found, 1))]
 
     def probability(self, context: Gram, symbol: int) -> float:
-        """Returns the probability of the symbol behind all that stands before it in its post, END included."""
+        """Return the probability of the symbol, given everything before it in its post, including END."""
         p = 1 / 256
         for length, (counts, discounts) in enumerate(self._levels, 1):
             if length - 1 > len(context):

@@ -12,7 +12,7 @@ from .conftest import persona_file
 
 def test_posts_are_cut_by_age_and_none_is_on_two_sides(tmp_path: Path) -> None:
     texts = [post for post in made_posts(100) if "&" not in post and "#" not in post and "http" not in post][:50]
-    # A post that was sent twice must not be learned and measured.
+    # A post that was sent twice must not be both learned and measured.
     file = persona_file(tmp_path / "someone.jsonl", [*texts, texts[0], texts[1]])
     persona = read_persona(file, newest=52)
     assert (persona.name, persona.found) == ("someone", 52)

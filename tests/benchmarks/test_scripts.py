@@ -1,4 +1,4 @@
-"""Each script runs in small and ends with one line of JSON that has what the docs promise."""
+"""Each script runs on small data and ends with one line of JSON with the keys that the docs promise."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ def line(validation: list[float], *parts: list[float]) -> Line:
 @pytest.mark.parametrize(
     ("validation", "chosen"),
     [
-        # Each fifth is better than the one before, down to the last that is tried.
+        # Each step of a fifth is better than the one before, down to the last one tried.
         ([2.0, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9], 4),
-        # 80 % is better, 60 % is not, and what is better still is not seen.
+        # 80 % is better, 60 % isn't, and the even better one further on isn't tried.
         ([2.0, 1.8, 1.0, 1.8, 1.0, 1.8, 1.7, 1.6, 1.5, 1.55, 1.6], 8),
-        # No better is not better.
+        # Equal isn't better.
         ([2.0, 1.8, 1.7, 1.7, 1.7, 1.7, 1.6, 1.5, 1.6, 1.5, 1.6], 10),
     ],
 )
@@ -57,7 +57,7 @@ def test_what_is_within_an_error_is_told_by_the_differences_of_the_parts() -> No
     more[:, 2], more[:, 3], more[:, 7] = [0.1, 0.11, 0.1, 0.11], [0.1, -0.1, 0.1, -0.1], 0
     parts = (best[:, None] + more).tolist()
     validation = np.mean(parts, axis=0)
-    validation[7] -= 1e-9  # of the two that are equal it is the best
+    validation[7] -= 1e-9  # the best of the two equal ones
     assert shares.within_an_error(Line(list(validation), parts, NEWEST)) == 3
 
 

@@ -69,7 +69,7 @@ def test_each_temperature_has_its_row_and_a_second_run_takes_it_from_the_file(
     assert list(looks) == [REAL, "0.9, top-p 0.9", "1, top-p 0.9", "0.9", "1"]
     assert {way: Look(**look) for way, look in found["means"].items()} == looks
     assert looks[REAL].told_apart is None and looks[REAL].ended == 1
-    # Made posts are made of few words, what a network of weights by chance writes of none that are real.
+    # Made-up posts use few words, and an untrained network writes no real words.
     assert looks[REAL].real_words > 0.6 > 0.3 > looks["1"].real_words
     assert (looks["1"].told_apart or 0) > 0.9
     assert promised("Temperatures") <= {*found, *found["means"][REAL]}

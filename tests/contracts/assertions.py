@@ -1,9 +1,9 @@
 """Find tests that can pass without asserting anything.
 
-A test is sound when it asserts whichever way it goes, when no assertion stands under an `if` or `except`, and when it
-skips, if at all, before it has done anything. An assertion is an `assert`, `pytest.raises` and its like, Playwright's
-`expect`, a call of anything named `assert_...`, and a call of a function of the tests that always asserts. A loop
-counts if what it goes through is written out, or made by a generator that always yields, so that it can't be empty.
+A test is sound if it asserts on every path, if no assertion is under an `if` or `except`, and if it skips, if at all,
+before it has done anything. An assertion is an `assert`, `pytest.raises` and similar, Playwright's `expect`, a call of
+anything named `assert_...`, and a call of a test function that always asserts. A loop counts if its items are written
+out, or come from a generator that always yields, so that it can't be empty.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SAME_LENGTH = {"enumerate", "sorted", "reversed", "list", "tuple", "set", "items
 class Module:
     """A file of tests.
 
-    imported: names that come from other files of tests. filled: names of what is written out and isn't empty, and of
-    generators that always yield. asserting: names of functions that always assert.
+    imported: names from other test files. filled: names of written-out values that aren't empty, and of generators that
+    always yield. asserting: names of functions that always assert.
     """
 
     tree: ast.Module
@@ -49,7 +49,7 @@ def read(source: str) -> Module:
 
 
 def modules(root: Path) -> dict[str, Module]:
-    """Return all modules in the folder `root` by their dotted names, each with what it can know of the others."""
+    """Return all modules in the folder `root` by their dotted names, with what each knows about the others."""
     found = {
         ".".join(path.relative_to(root.parent).with_suffix("").parts): read(path.read_text(encoding="utf-8"))
         for path in sorted(root.rglob("*.py"))
@@ -70,7 +70,7 @@ def modules(root: Path) -> dict[str, Module]:
 
 
 def complaints(module: Module) -> Iterator[tuple[int, str]]:
-    """Yield the line and what is wrong of each unsound test of the module."""
+    """Yield the line of each unsound test in the module, and what is wrong with it."""
     for test in ast.walk(module.tree):
         if isinstance(test, FUNCTIONS) and test.name.startswith("test_"):
             if not Way(module).block(test.body):
@@ -82,7 +82,7 @@ def complaints(module: Module) -> Iterator[tuple[int, str]]:
 
 
 class Way:
-    """One way through a function, along which names become known; to its first assertion, or `to_yield`."""
+    """One path through a function to its first assertion (or yield, with `to_yield`), with the names known along it."""
 
     def __init__(self, module: Module, *, to_yield: bool = False) -> None:
         self.to_yield = to_yield
@@ -90,7 +90,7 @@ class Way:
         self.filled = set(module.filled)
 
     def block(self, body: list[ast.stmt]) -> bool:
-        """Whether an assertion is reached in these statements whichever way they go."""
+        """Whether these statements reach an assertion on every path."""
         for statement in body:
             if isinstance(statement, FUNCTIONS):
                 if self.block(statement.body):
@@ -124,7 +124,7 @@ class Way:
                 return self.expression(node)
 
     def expression(self, node: ast.AST) -> bool:
-        """Whether a call in it asserts, or is given a function that does; with `to_yield` whether it yields."""
+        """Whether a call in it asserts, or gets a function that does; with `to_yield`, whether it yields."""
         if self.to_yield:
             return any(isinstance(each, ast.Yield) for each in ast.walk(node))
         for call in ast.walk(node):
@@ -142,7 +142,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _note_filled(node: ast.stmt, filled: set[str]) -> None:
-    """Keep in `filled` which names stand for something written out that isn't empty."""
+    """Add to `filled` the names of written-out values that aren't empty."""
     match node:
         case (
             ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)

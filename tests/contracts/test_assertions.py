@@ -1,4 +1,4 @@
-"""Each test asserts, whichever way it goes."""
+"""Each test asserts on every path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml against the public compose schema, and against the settings that there are."""
+"""docker-compose.yml fits the public compose schema and has all settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OURS = {"web", "importer", "postman", "writer", "trainer", "trainer-gpu"}
 
 
 def known_settings() -> set[str]:
-    """Every variable that the code reads: through the helpers of env.py, or where Django may not be known."""
+    """Return every variable that the code reads, with the helpers of env.py or directly in code without Django."""
     text = (ROOT / "botfactory" / "settings.py").read_text(encoding="utf-8")
     found = set(re.findall(r"env_\w+\(\s*\"(\w+)\"", text))
     for path in (ROOT / "models_app" / "ml").rglob("*.py"):
@@ -44,7 +44,7 @@ def test_each_variable_that_it_sets_is_a_setting() -> None:
 
 def test_what_an_operator_sets_in_env_reaches_each_container() -> None:
     offered = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
-    # Folders and services are those of the containers; debugging and a processor's products aren't for a server.
+    # The containers set folders and services. Debugging and the type of products aren't settings for a server.
     own = {"BOTFACTORY_HOME", "CHECKPOINTS_DIR", "TRAINING_DIR", "DEBUG", "BOTFACTORY_ML_PRODUCTS", "COMPOSE_PROFILES"}
     own |= {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD", "PORT"}
     # Containers share the processor by cpu_shares.

@@ -1,4 +1,4 @@
-"""What the docs point to exists, and what they say can be typed."""
+"""Links in the docs lead somewhere, and commands in the docs work."""
 
 from __future__ import annotations
 

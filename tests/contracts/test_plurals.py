@@ -15,13 +15,13 @@ THINGS = (
 )
 #: A value, then a noun: `{n:,} new posts`, `{{ n }} posts`, `${n} posts`.
 WRITTEN = re.compile(rf"\{{([^{{}}]+)\}}\}}? (?:new |real |waiting |running )?(?:{THINGS})\b")
-#: Constants need no choice, nor does what has been compared with 1; fractions ("1.0 minutes") are told as many.
+#: Constants need no choice, nor do numbers that were compared with 1. Fractions are plural ("1.0 minutes").
 FIXED = re.compile(
     r"^(?:settings\.)?[A-Z_]{4,}[:, /0-9]*$|\.\d?f|floatformat|toFixed|^most|^longest|^days$|total_seconds|rounds"
 )
 #: Both forms are there.
 WITH_PLURAL = re.compile(r"\{% blocktranslate [^%]*\bcount .*?\{% endblocktranslate %\}", re.DOTALL)
-#: Where no helper can be imported: the core of the learner, which knows nothing of ours.
+#: Files that can't import a helper: the learning core.
 WITHOUT_HELPER = ROOT / "models_app" / "ml"
 FILES = [
     *(

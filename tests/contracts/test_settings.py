@@ -1,4 +1,4 @@
-"""A setting exists only if it is documented, and the other way round."""
+"""Every setting is documented, and every documented setting exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that serves pages stays small: it never loads what trains or what speaks to X."""
+"""The web process stays small: it never loads code that trains or talks to X."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
     git worktree add /tmp/before 5354a94 && cd /tmp/before
     PYTHONPATH=. /path/to/.venv/bin/python /path/to/tests/data/make_before_18.py /path/to/tests/data/before_18.tar.xz
 
-It holds a small base model, a corpus of made-up posts, a bot of it, a fine-tune that waits, and a fine-tune that lost
-its worker after its first epoch. `expected.json` records what the bot writes.
+It contains a small base model, a corpus of made-up posts, a bot trained on it, a waiting fine-tune, and a fine-tune
+that lost its worker after its first epoch. `expected.json` records what the bot writes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-#: How the bot writes: the test asks for the same.
+#: The settings for writing. The test uses the same.
 SAMPLING = {"count": 5, "temperature": 0.9, "seed": 11, "max_characters": 60}
 
-#: What the test has cleaned away, from a part of the posts.
+#: What the test removes from a part of the posts by cleaning.
 BANNED = "umbrellas"
 
 
@@ -35,7 +35,7 @@ def prepare() -> None:
     import django
 
     django.setup()
-    # Modules of the old tree, which have other names now.
+    # Modules of the old tree. They have other names now.
     cards: Any = import_module("models_app.ml.report_card")
     cards.POSTS = cards.LEARNED_BY_CLASSIFIER = 20
 
@@ -101,7 +101,7 @@ def make() -> None:
 
 
 def die_after_an_epoch(job_id: str) -> None:
-    """Run the job in this process, which ends without a word once the first epoch is kept and shown."""
+    """Run the job in this process, which dies once the first epoch is saved and shown."""
     prepare()
     from botfactory.jobs import worker
     from botfactory.jobs.handle import JobHandle

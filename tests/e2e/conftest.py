@@ -40,7 +40,7 @@ class Shelf:
 
 
 def chromium() -> str | None:
-    """The Chromium of this machine: PLAYWRIGHT_CHROMIUM, else what is installed."""
+    """Return the path of Chromium: PLAYWRIGHT_CHROMIUM, or else an installed one."""
     if named := os.environ.get("PLAYWRIGHT_CHROMIUM"):
         return named
     places = ["/usr/bin/chromium", *map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))]
@@ -66,7 +66,7 @@ def x_api() -> Iterator[XApiServer]:
 
 @pytest.fixture(scope="package")
 def receiver() -> Iterator[Receiver]:
-    """Where webhooks may go, beside the public internet."""
+    """A local server that webhooks are allowed to use."""
     with Receiver() as server:
         yield server
 
@@ -75,7 +75,7 @@ def receiver() -> Iterator[Receiver]:
 def product(
     browser: Browser, x_api: XApiServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Product]:
-    """The whole product, started once for all tests here; skipped where there is no Chromium to look at it with."""
+    """The whole product, started once for all tests here. Tests are skipped without Chromium."""
     folder = tmp_path_factory.mktemp("product")
     with running(
         folder,
@@ -88,7 +88,7 @@ def product(
 
 @pytest.fixture(scope="package")
 def founder(browser: Browser, product: Product) -> Iterator[Person]:
-    """The first who signs up, and with that the administrator."""
+    """The first person to sign up, and so the administrator."""
     with Person(browser, product, "alice") as person:
         person.sign_up_or_in()
         yield person
@@ -96,7 +96,7 @@ def founder(browser: Browser, product: Product) -> Iterator[Person]:
 
 @pytest.fixture(scope="package")
 def shelf(founder: Person) -> Shelf:
-    """A corpus with long words, and a training of ten epochs that was stopped after the first and left a bot."""
+    """A corpus with long words, and a bot from a training of ten epochs that was stopped after the first."""
     corpus = founder.paste([*make_posts(300, seed=21), *LONG_POSTS], "Shelf " + "w" * 60)
     job = founder.train(corpus, epochs=10, name="Bot " + "w" * 60)
     expect(founder.page.locator("#losses tbody tr")).not_to_have_count(0, timeout=TRAINING)
@@ -109,7 +109,7 @@ def shelf(founder: Person) -> Shelf:
 
 @pytest.fixture
 def alice(founder: Person) -> Iterator[Person]:
-    """The founder at a fresh page; whatever the browser complained about fails the test."""
+    """The founder at a fresh page. Any complaint of the browser fails the test."""
     founder.open("/")
     yield founder
     founder.require_no_complaints()

@@ -1,4 +1,4 @@
-"""A person at a browser: what they do, in the words of the product, and what the browser complains about."""
+"""A person at a browser: their actions, in the words of the product, and the browser's complaints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CORPUS = re.compile(r"/corpora/[0-9a-f-]{36}/$")
 JOB = re.compile(r"/jobs/[0-9a-f-]{36}/$")
 MODEL = re.compile(r"/models/[0-9a-f-]{36}/$")
 SECONDS = 1000
-#: Two cores are shared with whatever else runs: starting TensorFlow can take a while.
+#: Other things share the two cores, so starting TensorFlow can take a while.
 TRAINING = 180 * SECONDS
 
 expect.set_options(timeout=15 * SECONDS)
@@ -47,12 +47,12 @@ class Person:
         return page
 
     def other_device(self, **options: Any) -> Person:
-        """The same person, signed in elsewhere too."""
+        """Return the same person, signed in on another device."""
         state = self.context.storage_state()
         return Person(self._browser, self.product, self.name, storage_state=state, **options)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # Every error and warning counts, CSP violations among them; answers of 4xx are asked for by the tests.
+        # Every error and warning counts, including CSP violations. The tests cause 4xx answers on purpose.
         if message.type in {"error", "warning"} and "the server responded with a status of 4" not in message.text:
             self.complaints.append(f"{message.location.get('url')}: {message.text}")
 
@@ -81,7 +81,7 @@ class Person:
         expect(dashboard).to_be_visible()
 
     def paste(self, posts: list[str], name: str) -> str:
-        """The posts are imported; returns the address of their page, which is open."""
+        """Import the posts and return the address of their page, which is then open."""
         self.open("/corpora/new")
         self.page.get_by_label("Pasted text").check()
         self.page.get_by_label("Posts, one on each line").fill("\n".join(posts))
@@ -90,7 +90,7 @@ class Person:
         return self.wait_for_corpus()
 
     def bring(self) -> None:
-        """The form that brings posts is sent, as their author."""
+        """Send the import form, as the author of the posts."""
         self.page.get_by_label("My own account").check()
         self.page.get_by_role("button", name="Import posts").click()
 
@@ -99,7 +99,7 @@ class Person:
         return self.page.url
 
     def train(self, corpus: str, *, epochs: int, name: str = "") -> str:
-        """A training is queued; returns the address of its page, which is open."""
+        """Queue a training and return the address of its page, which is then open."""
         self.open(corpus)
         self.page.get_by_label("Epochs").fill(str(epochs))
         self.page.get_by_label("Name of the bot").fill(name)
@@ -108,7 +108,7 @@ class Person:
         return self.page.url
 
     def cancel(self) -> None:
-        """The job of the open page is cancelled: a training that has begun asks first."""
+        """Cancel the job of the open page. A running training asks first."""
         self.page.get_by_role("button", name="Cancel", exact=True).press("Enter")
         sure = self.page.get_by_role("button", name="Cancel the training")
         expect(sure.or_(self.page.locator("[data-live-state].cancelled"))).to_be_visible()
@@ -120,7 +120,7 @@ class Person:
         expect(self.page.locator("[data-live-state]")).to_have_text(state, timeout=timeout)
 
     def trained_bot(self, corpus: str, *, epochs: int, name: str) -> str:
-        """A bot is trained; returns the address of its page, which is open."""
+        """Train a bot and return the address of its page, which is then open."""
         self.train(corpus, epochs=epochs, name=name)
         self.wait_for_state("Done")
         self.page.get_by_role("link", name="Open the bot").click()

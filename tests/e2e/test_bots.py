@@ -1,4 +1,4 @@
-"""Point 6: what a bot writes, what it was made of, and what can be done with it."""
+"""Point 6: what a bot writes, what it learned from, and what you can do with it."""
 
 from __future__ import annotations
 

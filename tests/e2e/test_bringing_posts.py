@@ -1,4 +1,4 @@
-"""Points 2 and 3: the ways to bring posts, and what came of them."""
+"""Points 2 and 3: the ways to import posts, and the results."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_an_x_handle_is_imported_page_by_page(alice: Person) -> None:
     alice.page.get_by_role("link", name="Import @prolific").click()
     expect(alice.page.locator("#pages li").first).to_have_text("100 new posts. Total: 3,200.")
     expect(alice.page.get_by_role("link", name="See the posts")).to_be_visible()
-    # A page that nobody has to wait on stays where it is.
+    # A page of a job that ended earlier stays open.
     alice.page.wait_for_timeout(1500)
     assert JOB.search(alice.page.url)
 
@@ -129,7 +129,7 @@ def test_a_failed_import_says_why_and_offers_another_try(alice: Person) -> None:
     alice.wait_for_state("Failed", timeout=30 * SECONDS)
     expect(alice.page.locator("#failure")).to_contain_text("suspended")
     alice.page.get_by_role("button", name="Try again").click()
-    # The second try may fail faster than a browser can be asked what it shows: the job's own record tells.
+    # The second attempt may fail before a browser can look, so the test reads the job's own record.
     wait_for("the second try fails too", lambda: _states(alice).count("failed") == 2)
     assert "queued" in _states(alice)[1:]
     alice.wait_for_state("Failed", timeout=30 * SECONDS)
@@ -148,7 +148,7 @@ def test_replies_are_kept_after_all_without_another_import(alice: Person) -> Non
 
 
 def _states(person: Person) -> list[str]:
-    """Every state that the job whose page is open has been in since its submission."""
+    """Return every state of the open page's job since its submission."""
     answer = person.page.request.get(f"{person.page.url}events?after=0")
     assert answer.ok
     return [event["payload"]["state"] for event in answer.json()["events"] if event["kind"] == "state"]

@@ -1,4 +1,4 @@
-"""What holds on every page: it is whole on a phone and in the dark, and nothing of it is a stranger's to see."""
+"""Every page works on a phone and in the dark, and strangers see nothing of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An archive of many gigabytes: the browser takes the post files out of it and sends nothing else."""
+"""From an archive of many gigabytes, the browser sends only the post files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAKEN_OUT = """async () => {
 
 
 def taken_out(person: Person, file: Path) -> bytes | None:
-    """What the page makes of the file before it is sent, None where it is sent as it is."""
+    """Return what the page sends instead of the file, or None if it sends the file itself."""
     person.open("/corpora/new")
     person.page.get_by_label("Your file").set_input_files(file)
     found = person.page.evaluate(TAKEN_OUT)
@@ -28,7 +28,7 @@ def taken_out(person: Person, file: Path) -> bytes | None:
 
 
 def large_archive(path: Path, texts: list[str]) -> dict[str, bytes]:
-    """An archive of 7 GB, which takes no room; returns its post files."""
+    """Write an archive of 7 GB that takes no disk space, and return its post files."""
     tweets = [archives.tweet(index, text) for index, text in enumerate(texts)]
     posts = {
         "data/tweets.js": archives.ytd("tweets", 0, tweets[:200]),
@@ -57,7 +57,7 @@ def test_an_archive_beyond_the_limit_is_brought_since_only_its_posts_are_sent(al
     expect(alice.page.get_by_text("Only its posts and the name @someone are sent: ")).to_be_visible()
     alice.bring()
     alice.wait_for_corpus()
-    # The label of its bots needs it, and the file that names it stays in the browser.
+    # The label of its bots needs the name, and the file with the name stays in the browser.
     expect(alice.page.get_by_text("From the X archive twitter-archive.zip, posts of @someone")).to_be_visible()
     expect(alice.figure("found")).to_have_text("450")
 

@@ -1,4 +1,4 @@
-"""Points 4 and 5: choose, train, watch; and the ways a training ends before its time."""
+"""Points 4 and 5: choose, train, watch, and the ways to end a training early."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def corpus(shelf: Shelf) -> str:
 
 
 def of_chart(page: Page, does: str, argument: Any = None) -> Any:
-    """What a function of JavaScript gives for the module chart.js, as the page has loaded it, and the argument."""
+    """Return the result of a JavaScript function of the page's module chart.js and the argument."""
     load = """async (argument) => {
         const script = document.querySelector("script[type=module][src*='training']");
         const chart = await import(new URL("chart.js", script.src).href);
@@ -34,7 +34,7 @@ def sample_epochs(page: Page) -> list[str]:
 
 
 def test_the_estimate_follows_the_slider(alice: Person, tmp_path: Path) -> None:
-    # Long enough that epochs make a difference on a fast machine too.
+    # Long enough that epochs make a difference on a fast machine.
     file = tmp_path / "long.txt"
     file.write_text("\n".join(make_posts(4000, seed=22)))
     alice.open("/corpora/new")
@@ -49,8 +49,8 @@ def test_the_estimate_follows_the_slider(alice: Person, tmp_path: Path) -> None:
 
 
 def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(alice: Person, corpus: str) -> None:
-    """The second device gets no socket: its page asks instead, and is as whole as the other."""
-    # So many that it goes on for as long as it is watched: several epochs may end between two looks at the page.
+    """The second device gets no socket, so its page polls and shows the same as the other."""
+    # So many that it outlasts the test: several epochs may end between two looks at the page.
     epochs = [str(number) for number in range(1, 11)]
     alice.train(corpus, epochs=len(epochs), name="Watched")
     page = alice.page
@@ -104,7 +104,7 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
     again = page.get_by_role("button", name="Try again")
     expect(again).to_be_visible()
     assert page.evaluate("document.activeElement !== document.body")
-    # What is kept is shown, now and after a reload, and what trying again goes on from.
+    # The page shows what is saved, now and after a reload, and a retry continues from there.
     shown = epochs_shown(page)
     kept = re.compile(rf"^Saved until \w+ \d\d:\d\d: {len(shown)} of 10 epochs. “Try again” continues from there.$")
     expect(page.locator("#phase")).to_have_text(kept)
@@ -162,7 +162,7 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
 def test_a_button_pressed_twice_asks_once(alice: Person, corpus: str) -> None:
     held: list[Route] = []
     alice.open(corpus)
-    # The answer is held back, as by a slow line: only then is there time to press again.
+    # The answer is delayed, as on a slow line. Only then is there time to press again.
     alice.page.route(corpus, lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
     press = "form => { for (const after of [0, 200]) setTimeout(() => form.requestSubmit(), after); }"
     alice.page.locator("#train-form").evaluate(press)

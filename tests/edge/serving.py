@@ -1,4 +1,4 @@
-"""An ASGI application behind a real uvicorn in this process, and a line to it on which bytes are sent by hand."""
+"""An ASGI application behind a real uvicorn in this process, and a connection to send it bytes by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import uvicorn
 
 @contextmanager
 def served(application: Any) -> Iterator[int]:
-    """The port on which it answers."""
+    """Serve the application and yield its port."""
     config = uvicorn.Config(application, port=0, lifespan="off", log_config=None, ws="websockets-sansio")
     server = uvicorn.Server(config)
     line = socket.create_server(("127.0.0.1", 0))
@@ -58,7 +58,7 @@ class Line:
         self.socket.close()
 
     def begin(self, path: str, length: int | None, headers: Mapping[str, str] = _NONE, *, start: bytes = b"") -> None:
-        """The head of a POST, with the start of its body; without a length that comes in chunks."""
+        """Return the head of a POST with the start of its body. Without a length, the body is chunked."""
         framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
         lines = [f"POST {path} HTTP/1.1", "Host: localhost", framing]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -71,7 +71,7 @@ class Line:
         self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def reply(self) -> Reply:
-        """All that comes until the other side closes."""
+        """Read until the other side closes."""
         received = b""
         while block := self.socket.recv(1 << 16):
             received += block

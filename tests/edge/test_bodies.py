@@ -1,4 +1,4 @@
-"""What strangers, slow senders and large uploads can do to the process that serves pages: real lines, real uvicorn."""
+"""What strangers, slow senders and large uploads can do to the web process, with real connections and uvicorn."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BOUNDS = Bounds(
     held_by_person=2,
     linger_seconds=0.3,
 )
-#: Nothing is too slow, but for being counted.
+#: Nothing is too slow, except for being counted.
 PATIENT = replace(BOUNDS, stranger_seconds=60, silence_seconds=60, first_seconds=60)
 API = "/api/v1/corpora"
 
@@ -139,7 +139,7 @@ def test_people_send_more_by_session_and_by_token(site: Site, alice: User) -> No
             line.begin(API, len(body), {"Content-Type": content_type, "Connection": "close", **headers})
             line.send(body)
             reply = line.reply()
-        # Read to its end, and then judged by the view: fields are missing, or the CSRF token.
+        # It is read to the end, and then the view refuses it: fields or the CSRF token are missing.
         assert reply.status in {403, 422}, reply
 
 
@@ -205,7 +205,7 @@ def test_an_address_has_a_few_slow_bodies_and_a_person_a_few_more(patient: Site,
         for _ in range(PATIENT.held_by_address):
             stack.enter_context(patient.line()).begin(API, 100)
         wait_until("the address to have its own", lambda: sum(held.values()) == PATIENT.held_by_address)
-        # One that arrives at once waits for nobody.
+        # A body that arrives at once doesn't wait.
         quick = stack.enter_context(patient.line())
         quick.begin(API, 2, {"Connection": "close"}, start=b"{}")
         assert quick.reply().status == 401
@@ -248,7 +248,7 @@ def test_what_a_killed_process_has_left_is_swept_unless_another_serves(settings:
     left.write_bytes(b"x")
     with incoming.sweep():
         assert not left.exists()
-        # Another one that starts beside this one: what is there may be on its way into this one.
+        # Another process starts beside this one. Existing files may belong to this one.
         left.write_bytes(b"x")
         with incoming.sweep():
             assert left.exists()

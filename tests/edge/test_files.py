@@ -1,4 +1,4 @@
-"""Static files: small on the wire, kept for a year under a name that changes with them, whatever imports them."""
+"""Static files are compressed, and cached for a year under names that change with them and with their imports."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def look_anew() -> None:
 
 
 def remade() -> dict[str, tuple[str, str]]:
-    """Name -> hashed name and content, of the folder that is set, as a process that starts makes them."""
+    """Return name -> hashed name and content for the folder in the settings, as in a new process."""
     look_anew()
     try:
         return {

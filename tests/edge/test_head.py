@@ -1,4 +1,4 @@
-"""HEAD of every page that GET answers: the same status and headers, and no body."""
+"""HEAD works for every page that GET answers: same status and headers, no body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret in any log: by the formatter of every handler, and by real requests to a real uvicorn."""
+"""No log contains a secret: tested with the formatter of every handler, and with requests to a real uvicorn."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_an_address_can_hold_is_left_out(text: str, told: str) -> None:
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    """What the handlers of the product write."""
+    """Return what the product's handlers write."""
     stream = io.StringIO()
     configured: dict[str, Any] = {**django_settings.LOGGING}
     configured["handlers"] = {"console": {**configured["handlers"]["console"], "stream": stream}}

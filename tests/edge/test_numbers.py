@@ -1,4 +1,4 @@
-"""Numbers and JSON that nobody's page sends: an answer like any other, never a mistake of ours."""
+"""Numbers and JSON that no page sends get an ordinary answer, never a server error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tweets.models import Corpus
 pytestmark = pytest.mark.django_db(transaction=True)
 
 STRANGE = ["9" * 5_000, "9" * 25, "-1", "٣", "²", "1.5", "\x00"]
-#: Every name that a page, the administration or an operation reads out of its address as a number, or as an id.
+#: Every parameter that a page, the administration or an operation reads as a number or an id.
 NAMES = ["after", "page", "limit", "p", "o", "start", "epochs", "job", "model", "id__exact", "owner__id__exact"]
 
 

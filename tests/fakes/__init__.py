@@ -1,3 +1,3 @@
-"""Stand-ins for what is outside: posts, archives, the APIs of X, Bluesky and Mastodon. All of it is written by us."""
+"""Stand-ins for the outside world: posts, archives, the APIs of X, Bluesky and Mastodon. We wrote all of it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small X archives of every generation, with the private files around the posts that no reader may touch."""
+"""Small X archives of every generation, with private files around the posts that nothing may read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DATE = (2023, 5, 2, 12, 0, 0)  # of the files in the zip
 
 
 def tweet(index: int, text: str, **more: Any) -> dict[str, Any]:
-    """One post as `data/tweets.js` has it; `more` adds or overrides fields."""
+    """Return a post as in `data/tweets.js`; `more` adds or overrides fields."""
     moment = _START - timedelta(hours=index)
     fields = {
         "id": str(1_650_000_000_000_000_000 - index),
@@ -35,7 +35,7 @@ def tweet(index: int, text: str, **more: Any) -> dict[str, Any]:
 
 
 def note(index: int, text: str, *, late: int = 0) -> dict[str, Any]:
-    """The full text of the post with that index, as `data/note-tweet.js` has it; `late` is its delay in seconds."""
+    """Return the full text of the post with that index, as in `data/note-tweet.js`; `late` is its delay in seconds."""
     moment = _START - timedelta(hours=index) + timedelta(seconds=late)
     return {
         "noteTweet": {
@@ -52,18 +52,18 @@ def ytd(name: str, part: int, items: Sequence[Any]) -> bytes:
 
 
 def pack(files: Mapping[str, bytes], *, top: str = "", private: bool = True) -> bytes:
-    """The zip of the files, under the folder `top` ("name/"), with private files beside them unless told otherwise."""
+    """Return a zip of the files in the folder `top` ("name/"), by default with private files beside them."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in {**(private_files() if private else {}), **files}.items():
-            entry = zipfile.ZipInfo(top + name, _DATE)  # the same bytes whenever it is made
+            entry = zipfile.ZipInfo(top + name, _DATE)  # always the same bytes
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
     return out.getvalue()
 
 
 def private_files() -> dict[str, bytes]:
-    """What stands around the posts and is nobody's business."""
+    """Return the private files around the posts."""
     return {
         "Your archive.html": b"<html></html>",
         "data/account.js": ytd("account", 0, [{"account": {"email": EMAIL, "username": "someone"}}]),
@@ -131,7 +131,7 @@ def grailbird_csv(texts: Sequence[str]) -> bytes:
 
 
 def write_large(path: Path, files: Mapping[str, bytes | int]) -> None:
-    """A zip at the path, larger than 4 GB if need be: a file given as a number is so many zeros, which take no room."""
+    """Write a zip, larger than 4 GB if needed. A file given as a number is that many zeros, which take no space."""
     directory = b""
     with path.open("wb") as out:
         for name, content in files.items():

@@ -5,7 +5,7 @@ then set BLUESKY_API_URL to http://127.0.0.1:8897.
 
 Accounts: prolific, chatty (replies, threads, reposts, quotes, links), empty, hidden (not for people who are not signed
 in), takendown, deactivated, limited (one 429), flaky (503 now and then), cut (a page breaks off), down (always 503),
-garbled, looping (gives the same page for ever), each as NAME.bsky.social, and essays.example.com. Everybody else is
+garbled, looping (always gives the same page), each as NAME.bsky.social, and essays.example.com. Everybody else is
 unknown.
 """
 
@@ -48,7 +48,7 @@ def did_of(handle: str) -> str:
 
 
 def tid_at(moment: datetime) -> str:
-    """A key as clients make it from their clock: microseconds and a clock's number, in letters that sort."""
+    """Return a key as clients make it from their clock: microseconds and a clock number, in sortable letters."""
     number = int(moment.timestamp() * 1_000_000) << 10
     return "".join(_TID[(number >> shift) & 31] for shift in range(60, -1, -5))
 
@@ -135,7 +135,7 @@ class BlueskyServer(FakeServer):
             return self._feeds[handle]
 
     def publish(self, handle: str, texts: list[str]) -> None:
-        """The account has new posts, the last of the texts being the newest."""
+        """Add posts to the account. The last text is the newest."""
         feed = self.feed_of(handle)
         with self._lock:
             for text in texts:

@@ -125,7 +125,7 @@ class MastodonServer(FakeServer):
             return self._statuses[name]
 
     def publish(self, name: str, texts: list[str]) -> None:
-        """The account has new posts, the last of the texts being the newest."""
+        """Add posts to the account. The last text is the newest."""
         found = self.statuses_of(name)
         with self._lock:
             for text in texts:

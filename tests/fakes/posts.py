@@ -1,4 +1,4 @@
-"""English posts made from word lists: as many as wanted, always the same ones for the same seed."""
+"""English posts made from word lists. The same seed always gives the same posts."""
 
 from __future__ import annotations
 

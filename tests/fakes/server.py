@@ -1,4 +1,4 @@
-"""A server on this machine that stands in for one of the networks and remembers what it was asked."""
+"""A local server that stands in for a network and remembers its requests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Answer:
 
 
 class FakeServer(ABC):
-    """Answers GET and POST by `answer`, on a free port unless told; `requests` lists what it was asked, in order."""
+    """Answers GET and POST with `answer`, by default on a free port. `requests` lists the requests in order."""
 
     def __init__(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -82,10 +82,10 @@ class FakeServer(ABC):
 
     @abstractmethod
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
-        """What the network says to this."""
+        """Return the network's answer to this request."""
 
     def once(self, event: str) -> bool:
-        """True the first time that it is called for an event."""
+        """Return True the first time it is called for an event."""
         with self._lock:
             self._done[event] += 1
             return self._done[event] == 1
@@ -113,7 +113,7 @@ class FakeServer(ABC):
 
 
 class Replay(FakeServer):
-    """Gives its answers in order, whatever it is asked; the last one for ever."""
+    """Gives its answers in order, whatever the request, and then repeats the last one."""
 
     def __init__(self, *answers: Answer) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A mail server that takes whatever comes and keeps it: enough of SMTP for Python's client, with AUTH PLAIN."""
+"""A mail server that accepts and stores everything: enough SMTP for Python's client, with AUTH PLAIN."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class MailServer:
-    """`with MailServer() as mail:`; then `mail.port`, and what came in `mail.messages` and `mail.logins`."""
+    """Use it as `with MailServer() as mail:`, with `mail.port`, `mail.messages` and `mail.logins`."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []

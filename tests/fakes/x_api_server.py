@@ -78,7 +78,7 @@ class XApiServer(FakeServer):
         self._posts: dict[str, list[dict[str, Any]]] = {"essayist": _essayist(), "chatty": _chatty(self._ids["chatty"])}
 
     def posts_of(self, name: str) -> list[dict[str, Any]]:
-        """All posts of an account, newest first, as the API gives them (also those that cannot be reached)."""
+        """Return all posts of an account, newest first, as in the API (including unreachable ones)."""
         with self._lock:
             if name not in self._posts:
                 count = {"prolific": 4000, "empty": 0}.get(name, 420)
@@ -86,7 +86,7 @@ class XApiServer(FakeServer):
             return self._posts[name]
 
     def pages_sold(self) -> list[tuple[str, str]]:
-        """(path, pagination token) of every page of posts that was answered whole, in order."""
+        """Return (path, pagination token) of every complete page of posts, in order."""
         return [
             (request.path, request.query.get("pagination_token", ""))
             for request in self.requests
@@ -94,7 +94,7 @@ class XApiServer(FakeServer):
         ]
 
     def publish(self, name: str, texts: list[str]) -> None:
-        """The account has new posts, the last of the texts being the newest."""
+        """Add posts to the account. The last text is the newest."""
         posts = self.posts_of(name)
         with self._lock:
             for text in texts:

@@ -26,7 +26,7 @@ def random_checkpoint(network: NetworkConfig = TINY, seed: int = 0, scale: float
 
 @pytest.fixture(scope="session")
 def broker() -> None:
-    """Nothing here needs the broker of the other tests."""
+    """Replace the broker of the other tests, because nothing here needs it."""
 
 
 @pytest.fixture(scope="session")

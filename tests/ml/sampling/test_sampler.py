@@ -32,7 +32,7 @@ def favouring(**logits: float) -> Checkpoint:
 
 
 def follow(checkpoint: Checkpoint, text: str) -> Any:
-    """Returns the logits (256,) after the start mark and the text."""
+    """Return the logits (256,) after the start mark and the text."""
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
     state = stepper.start(1)
     for symbol in [END, *UTF8_BYTES.encode(text)]:

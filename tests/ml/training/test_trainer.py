@@ -76,7 +76,7 @@ def tune(
 
 
 def after(calls: int, answer: Answer) -> Callable[[], Answer]:
-    """Returns a control that says "go" this many times and then the answer."""
+    """Return a control that says "go" this many times and then the answer."""
     asked = iter(range(10**9))
     return lambda: answer if next(asked) >= calls else "go"
 

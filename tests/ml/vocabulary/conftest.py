@@ -21,7 +21,7 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *(f"<|spare_{number}|>
 
 
 def trained(symbols: int = 420, *, missing: bytes = b"") -> dict[str, Any]:
-    """Returns a tokenizer.json as Hugging Face writes it, without the tokens of the bytes that are to be missing."""
+    """Return a tokenizer.json as Hugging Face writes it, without the tokens of the bytes that are to be missing."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
