@@ -1,7 +1,7 @@
-"""Learners whose graphs are built, taken again by the next training of the process whose network has the same shape.
+"""Learners with built graphs, reused by the next training of the process with a network of the same shape.
 
-To build them takes ten times as long as a training of a few posts, and no test but those of the learner itself and of
-`ml/training/prebuilt.py` is about it.
+Building graphs takes ten times as long as a training on a few posts. Only the tests of the learner and of
+`ml/training/prebuilt.py` are about it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
 
-#: The modules that make learners, where they are loaded: with them comes TensorFlow, which takes long.
+#: The modules that make learners, if they are loaded, because loading them loads TensorFlow, which takes long.
 MAKERS = ("models_app.ml.training.prebuilt", "models_app.ml.training.pretrain")
 _kept: dict[tuple[object, ...], Any] = {}
 
@@ -28,11 +28,11 @@ def learner(
     products: str | None = None,
     **recipe: Any,
 ) -> Any:
-    """In place of `Learner`: as good as a new one, as long as the one before of its shape is in use no more."""
+    """Replaces `Learner`. It equals a new one, provided that the previous one of its shape is no longer in use."""
     from models_app.ml.networks.mixed_matmul import product_type
     from models_app.ml.training.learner import Learner
 
-    graphs = Learner._train_step, Learner._validation_step  # a test may have put others in their place
+    graphs = Learner._train_step, Learner._validation_step  # a test may have replaced them
     key = (network, dropout > 0, product_type(products), *sorted(recipe.items()), *graphs)
     if key not in _kept:
         made = Learner(network, weights, dropout=dropout, products=products, **recipe)
@@ -44,7 +44,7 @@ def learner(
 
 
 def keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings of this test take kept learners, if what trains has been loaded before it."""
+    """Make the trainings of this test reuse learners, if the training code is already loaded."""
     for name in MAKERS:
         if module := sys.modules.get(name):
             monkeypatch.setattr(module, "Learner", learner)

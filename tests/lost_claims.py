@@ -1,9 +1,9 @@
-"""A worker that is stopped in the middle of a job, thought dead, and comes back after another has done the job.
+"""A worker that is stopped in the middle of a job, presumed dead, and returns after another has done the job.
 
     python -m tests.lost_claims DATABASE JOB TARGET
 
-is that worker: a process of its own that takes the job, and stops itself (SIGSTOP) just before it calls TARGET, a
-function by its dotted name; `TARGET#3` is its third call. `overtaken` is what tests call.
+runs that worker in its own process. It takes the job and stops itself (SIGSTOP) just before it calls TARGET, a function
+by its dotted name; `TARGET#3` means its third call. Tests call `overtaken`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ STALE_SECONDS = 1
 
 @contextmanager
 def overtaken(job: Any, target: str, settings: Any) -> Iterator[None]:
-    """Run a block after another worker has done the job of one that was stopped before `target`; then wake that one.
+    """Run a block after another worker has done the job of one that was stopped before `target`. Then wake the first.
 
-    After the block the woken worker has ended, and said that another had taken over.
+    After the block, the woken worker has ended and reported that another had taken over.
     """
     from django.conf import settings as django_settings
     from django.db import connection
@@ -67,20 +67,20 @@ def overtaken(job: Any, target: str, settings: Any) -> Iterator[None]:
 
 
 def files_under(*folders: Path) -> dict[str, tuple[int, bytes]]:
-    """Return all files of these folders, hidden ones too, by name: when each was written, and what it holds."""
+    """Return all files of these folders by name, including hidden ones, with their times and contents."""
     paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
 
 
 def rows_of(*models: Any) -> list[list[dict[str, Any]]]:
-    """Return all that the tables of these models hold."""
+    """Return all rows of these models."""
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 def _is_stopped(process: subprocess.Popen[str]) -> bool:
     if process.poll() is not None:
         raise AssertionError(f"the worker ended: {process.communicate()[1]}")
-    # The state stands behind the name, which is in brackets and may hold spaces.
+    # The state comes after the name, which is in brackets and may contain spaces.
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 

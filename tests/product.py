@@ -1,4 +1,4 @@
-"""The product as a person starts it: `manage.py run` in a process of its own, with a home of its own."""
+"""The product as a person starts it: `manage.py run` in its own process, with its own home."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def free_port() -> int:
 
 
 def save_small_base(checkpoints: Path, *, units: int = 32, kind: Literal["glr", "lstm"] = "glr") -> None:
-    """An untrained base model, small enough that a training takes seconds, whose posts end after some 35 characters.
+    """Save an untrained base model, small enough that a training takes seconds. Its posts have about 35 characters.
 
-    It is of the kind that is shipped, unless told: whose graphs are also built sooner, most of what a small training
-    takes.
+    By default, it is of the shipped kind, whose graphs are also built faster. They take most of a small training's
+    time.
     """
     network = NetworkConfig(embedding=16, units=units)
     if kind == "glr":
@@ -54,7 +54,7 @@ def save_small_base(checkpoints: Path, *, units: int = 32, kind: Literal["glr", 
 
 
 def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60, pause: float = 0.1) -> Any:
-    """What `condition` returns once that is true; fails naming `what` otherwise."""
+    """Wait until `condition` returns something true, and return that. On a timeout, the error names `what`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -77,9 +77,9 @@ class Product:
             "JOB_HEARTBEAT_SECONDS": "1",
             "JOB_REAP_SECONDS": "1",
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
-            # After each of many short trainings it would take the cores from what is tested next.
+            # After each of many short trainings, it would take the cores from the next test.
             "TRAINER_BUILDS_AHEAD": "0",
-            # Beside the tests of another process, it would get a tenth of a core.
+            # Beside the tests of another process, it would only get a tenth of a core.
             "TRAINER_NICE": "0",
             **environment,
         }
@@ -113,7 +113,7 @@ class Product:
             self.process = None
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A command beside the running product."""
+        """Run a command beside the running product."""
         result = subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
         )
@@ -121,7 +121,7 @@ class Product:
         return result
 
     def processes(self, pattern: str) -> list[int]:
-        """The processes of this product whose command line matches `pattern`."""
+        """Return the processes of this product whose command line matches `pattern`."""
         found = []
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -137,7 +137,7 @@ class Product:
 
 
 class Person:
-    """Somebody with a browser, without the browser: forms are posted as pages post them."""
+    """A person without a real browser, who posts forms as pages do."""
 
     def __init__(self, product: Product, name: str, password: str = "correct horse battery") -> None:
         self.name = name
@@ -165,7 +165,7 @@ class Person:
         return snapshot
 
     def bring_text(self, text: str, **fields: str) -> str:
-        """The id of the corpus, imported."""
+        """Import posts and return the id of the corpus."""
         answer = self.post("/corpora/new", {"way": "text", "text": text, "basis": "own", **fields})
         job = self.wait_for_state(id_in(answer, "jobs"), "succeeded", "failed")
         assert job["job"]["state"] == "succeeded", job
@@ -178,7 +178,7 @@ class Person:
         return id_in(self.post(f"/corpora/{corpus}/", asked), "jobs")
 
     def start_of(self, corpus: str) -> str:
-        """The id of the model that trainings start from: the first that the page of the corpus offers."""
+        """Return the id of the model that trainings start from: the first one on the page of the corpus."""
         page = self.http.get(f"/corpora/{corpus}/").text
         found = re.search(r"<option value=\"([0-9a-f-]{36})\"", page)
         assert found, page
@@ -193,7 +193,7 @@ def id_in(answer: httpx.Response, kind: str) -> str:
 
 @contextmanager
 def own_services() -> Iterator[dict[str, str]]:
-    """DATABASE_URL and REDIS_URL for one product, where the tests run on Postgres and Redis; else nothing."""
+    """Return DATABASE_URL and REDIS_URL for one product if the tests run on Postgres and Redis, or else nothing."""
     environment = {}
     if redis_url := os.environ.get("REDIS_URL"):
         environment["REDIS_URL"] = of_redis(redis_url, PRODUCT_DATABASE)
@@ -213,7 +213,7 @@ def own_services() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def running(folder: Path, *, units: int = 32, **environment: str) -> Iterator[Product]:
-    """A product that is open, with a small base model."""
+    """Run a product with a small base model."""
     save_small_base(folder / "checkpoints", units=units)
     with own_services() as services:
         product = Product(folder, **services, **environment)

@@ -1,4 +1,4 @@
-"""A language in which each text stands between marks, ⟦so⟧: what has none would stay English in every language."""
+"""A language in which each text is between marks, ⟦like this⟧. A text without marks would stay English everywhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Marked(NullTranslations):
 
 @contextmanager
 def marked() -> Iterator[None]:
-    """The language, for whoever asks for CODE. It has to be one of settings.LANGUAGES."""
+    """Provide the language under CODE, which must be one of settings.LANGUAGES."""
     known: dict[str, object] = trans_real._translations  # type: ignore[attr-defined]
     before = known.get(CODE)
     known[CODE] = Marked()
@@ -55,7 +55,7 @@ def marked() -> Iterator[None]:
 
 
 class Reader(HTMLParser):
-    """Collects what of a page is read outside of marks, and numbers that no script understands."""
+    """Collects the texts of a page outside of marks, and numbers that no script understands."""
 
     def __init__(self) -> None:
         super().__init__()

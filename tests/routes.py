@@ -1,4 +1,4 @@
-"""Every route of the site, for tests that ask them all."""
+"""Every route of the site, for tests that request all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that would be done again for each test though no test is about it."""
+"""Shortcuts for work that each test would repeat although no test is about it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-#: Filled when the database is made; no test changes them.
+#: Filled when the database is created. No test changes them.
 KEPT = {model._meta.db_table for model in (ContentType, Permission)}
 
 
 def empty_the_database(case: TransactionTestCase) -> None:
-    """Delete the rows of every table but KEPT, in place of Django's `flush` (`TransactionTestCase._fixture_teardown`).
+    """Delete the rows of all tables except KEPT, instead of Django's `flush` (`TransactionTestCase._fixture_teardown`).
 
-    That cuts every table of Postgres down to a new file, however few rows were added, and then makes the rows of KEPT
-    again: most tests take less time than it.
+    That replaces every table of Postgres by a new file, however few rows there are, and then creates the rows of KEPT
+    again, which takes longer than most tests.
     """
     quote = connection.ops.quote_name
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)

@@ -1,7 +1,7 @@
-"""Who sees what: every route of pages, administration and sockets, for each kind of person.
+"""Every route of pages, administration and sockets, for each kind of person.
 
-Owner, stranger, nobody, administrator, who was deactivated, and tokens that do not do. Each route has its expectation
-here, those of the REST API in tests/rest/test_access.py: one without fails the last tests.
+Owner, stranger, visitor, administrator, deactivated person, and invalid tokens. Each route has its expectation here,
+those of the REST API in tests/rest/test_access.py. A route without one fails the last tests.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: What names a thing by its id -> what the owner gets for (GET, POST).
+#: Routes with the id of a thing -> what the owner gets for (GET, POST).
 ROUTES: dict[str, tuple[int, int]] = {
     "/jobs/{job}/": (200, 405),
     "/jobs/{job}/events": (200, 405),
@@ -48,7 +48,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
     "/models/{model}/share": (405, 302),
-    # A private one, as others would see it; what of shared ones is in tests/models_app/test_sharing.py.
+    # A private one, as others would see it. For shared ones, see tests/models_app/test_sharing.py.
     "/gallery/{model}/": (200, 405),
     "/gallery/{model}/generate": (405, 400),
     "/models/{model}/delete": (405, 302),
@@ -65,7 +65,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/webhooks/{webhook}/switch": (405, 302),
     "/webhooks/{webhook}/delete": (405, 302),
 }
-#: Pages that show everybody their own -> what who is signed in gets for (GET, POST).
+#: Pages that show people their own things -> what a signed-in person gets for (GET, POST).
 OWN_PAGES: dict[str, tuple[int, int]] = {
     "/": (200, 405),
     "/jobs/": (200, 405),
@@ -80,7 +80,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/account/sessions/end": (405, 302),
     "/account/sessions/{number}/end": (405, 404),
     "/accounts/sessions/": (200, 302),
-    # What is shared, and with whom: tests/models_app/test_sharing.py.
+    # For what is shared with whom, see tests/models_app/test_sharing.py.
     "/gallery/": (200, 405),
     "/shared/{link}/generate": (405, 404),
     "/accounts/logout/": (200, 302),
@@ -95,9 +95,9 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/accounts/2fa/recovery-codes/generate/": (302, 302),
     "/accounts/2fa/recovery-codes/download/": (404, 404),
 }
-#: Of these nobody gets something of their own: a welcome, or nothing to sign out from.
+#: Pages without anything personal for visitors: a welcome, or nothing to sign out from.
 FOR_NOBODY = {"/": 200, "/accounts/logout/": 302}
-#: For whoever comes -> what nobody gets for GET. Nothing of a person is on them.
+#: Pages for everybody -> what a visitor gets for GET. They show nothing personal.
 OPEN_PAGES: dict[str, int] = {
     "/api/docs": 200,
     "/words/{language}.{digest}.js": 404,
@@ -111,17 +111,17 @@ OPEN_PAGES: dict[str, int] = {
     "/accounts/password/reset/done/": 200,
     "/accounts/password/reset/key/{uidb36}-{key}/": 200,
     "/accounts/password/reset/key/done/": 200,
-    # Steps of signing in, for who has begun.
+    # Steps of a sign-in that has begun.
     "/accounts/login/code/confirm/": 302,
     "/accounts/2fa/authenticate/": 302,
-    # To sign in, who has no password yet is sent elsewhere.
+    # People without a password are redirected.
     "/accounts/password/set/": 302,
 }
 #: For programs, by token: tests/tweets/test_tweet_server.py.
 BY_TOKEN = {"/api/{handle}"}
-#: In place of names that are nobody's.
+#: Values for names that don't belong to anybody.
 NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1", "language": "xx", "digest": "0"}
-#: Sockets, all of a thing of somebody's.
+#: Sockets, which all belong to a thing of a person.
 SOCKETS = {"/ws/jobs/{job}/"}
 
 
@@ -134,7 +134,7 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
     assert model.job_id is not None
     token = tokens.create_token(owner=corpus.owner, name="A token").token
-    # To an address that no machine has: what is sent there by the owner fails at once.
+    # An address that no machine has, so what the owner sends there fails at once.
     webhook = webhooks.create(owner=corpus.owner, url="https://nowhere.invalid/", events=["job.failed"]).webhook
     return {
         "job": model.job_id,
@@ -146,7 +146,7 @@ def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
 
 
 def text_of(answer: Any) -> str:
-    """The page but for what is drawn anew for each answer."""
+    """Return the page without what differs in each answer."""
     text = answer.content.decode()
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text)
 
@@ -238,14 +238,14 @@ def test_the_administration_is_for_administrators(alice: User, admin: User, char
 
 
 def refused(answer: Any) -> bool:
-    """Whether who asked is sent to sign in."""
+    """Return whether the answer sends the person to the sign-in page."""
     return bool(answer.status_code == 302 and "/login/" in answer["Location"])
 
 
 def test_own_pages_open_for_who_is_signed_in_and_for_nobody_else(alice: User, charlie: Client) -> None:
     found = {}
     for path in OWN_PAGES:
-        # Each time anew: one of them signs out.
+        # A new one each time, because one of them signs out.
         client = signed_in(alice)
         address = path.format(**NOBODYS)
         found[path] = (client.get(address).status_code, client.post(address).status_code)
@@ -298,7 +298,7 @@ def test_the_administration_is_for_active_administrators_to_the_last_route(
 
 @pytest.fixture
 def opened(ids: dict[str, uuid.UUID], alice: User, bob: User, admin: User) -> list[tuple[str, dict[str, str], bool]]:
-    """Who -> by which headers they show it -> whether they may watch a thing of alice's."""
+    """Return person -> headers -> whether they may watch a thing of alice's."""
 
     def session(user: User) -> dict[str, str]:
         return {"cookie": f"sessionid={signed_in(user).cookies['sessionid'].value}", "origin": "http://localhost"}
@@ -345,7 +345,7 @@ async def test_sockets_open_for_the_owner_and_for_nobody_else(
 
 
 def test_every_route_has_an_expectation() -> None:
-    # Of the administration all routes are asked above, of the REST API all operations of its document.
+    # Routes of the administration are requested above, and operations of the REST API through its document.
     ours = {path for path in routes() if not path.startswith(("/admin/", "/api/v1"))}
     actions = {f"/jobs/{{job}}/{action}" for action in ("cancel", "stop", "retry")}
     known = {*ROUTES, *OWN_PAGES, *OPEN_PAGES, *BY_TOKEN} - actions | {"/jobs/{job}/{action}"}

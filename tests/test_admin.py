@@ -1,4 +1,4 @@
-"""The administrator's desk: lists, filters, search, and the actions on jobs, corpora and models."""
+"""The administration: lists, filters, search, and the actions on jobs, corpora and models."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
     assert [Job.objects.get(pk=job.pk).state for job in (waiting, running)] == [State.CANCELLED, State.CANCELLING]
     act(desk, "accounts/user", "activate", alice)
     alice.refresh_from_db()
-    # What was ended stays ended, and what was made is there.
+    # Ended things stay ended, and created things still exist.
     assert alice.is_active and alice.check_password(PASSWORD) and alice.corpora.count() == 1
     assert {client.get("/models/").status_code for client in (phone, laptop)} == {302}
     assert other.get("/models/").status_code == 200

@@ -1,4 +1,4 @@
-"""A broker that accepts and never answers: pages and programs go on, and jobs are found by the clock."""
+"""If a broker accepts connections and never answers, pages and programs continue, and the clock finds jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
 def use(settings: Any, monkeypatch: pytest.MonkeyPatch, url: str, **options: float) -> None:
-    """Everything that speaks to the broker speaks to this one."""
+    """Make everything use this broker."""
     layers, caching = copy.deepcopy(settings.CHANNEL_LAYERS), copy.deepcopy(settings.CACHES)
     layers["default"]["CONFIG"]["hosts"] = [{"address": url, **options}]
     caching["shared"] |= {"LOCATION": url, "OPTIONS": options}
@@ -65,7 +65,7 @@ def test_a_broker_that_hangs_holds_up_nobody_who_submits_a_job(hanging: None, al
         submit(alice)
     begun = time.monotonic()
     job = submit(alice)
-    # Five wait by now, and each of them is told of its place; the first call has found out that nobody answers.
+    # Five jobs wait by now, and each gets a message about its position. The first call finds that the broker hangs.
     services.move_to_front(job)
     assert time.monotonic() - begun < 2
     assert Job.objects.filter(state="queued", rung_at=None).count() == 5
@@ -103,7 +103,7 @@ def test_pages_open_beside_a_broker_that_hangs(hanging: None, alice: User) -> No
 def test_a_broker_that_is_gone_is_not_waited_for_and_asked_again_at_once(gone: None, alice: User) -> None:
     begun = time.monotonic()
     submit(alice)
-    # Six seconds before: it was tried three times.
+    # It took six seconds before, because it was tried three times.
     assert time.monotonic() - begun < 3
     with doorbell.waiting():
         pass

@@ -37,7 +37,7 @@ from tweets.models import Corpus, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Of the administration, the pages that are ours.
+#: Our own pages of the administration.
 ADMINISTRATION = [
     "/admin/",
     "/admin/house/",
@@ -74,7 +74,7 @@ def marks(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def renamed(ids: dict[str, uuid.UUID]) -> dict[str, uuid.UUID]:
-    """What the pages show, under names that no page has by itself."""
+    """The things that pages show, with names that appear nowhere else."""
     Corpus.objects.update(name="Korpuso")
     Job.objects.update(title="Titolo")
     for number, made in enumerate(TrainedModel.objects.exclude(owner=None)):
@@ -90,7 +90,7 @@ def ask(client: Client, path: str, data: dict[str, Any] | None = None, **options
 
 
 def wrong(reader: pseudo.Reader) -> list[str]:
-    """What would stay English on this page, and the numbers that its script wouldn't understand."""
+    """Return the texts of this page that would stay English, and the numbers that its script wouldn't understand."""
     known = {
         *Post.objects.values_list("cleaned", flat=True),
         *get_user_model().objects.values_list("username", flat=True),

@@ -1,4 +1,4 @@
-"""Files that belong to rows: gone when the rows are, there as long as the rows are."""
+"""Files that belong to rows exist exactly as long as the rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _NotAfterAll(Exception):
 
 @contextmanager
 def taken_back() -> Iterator[None]:
-    """A transaction around others, as of a page of the administration, that is rolled back."""
+    """An outer transaction, as in a page of the administration, that is rolled back."""
     with pytest.raises(_NotAfterAll), transaction.atomic():
         yield
         raise _NotAfterAll
@@ -51,7 +51,7 @@ def taken_back() -> Iterator[None]:
 
 @pytest.fixture
 def brought(alice: User) -> Corpus:
-    """A corpus whose upload is here, with a job that has kept something."""
+    """A corpus with an upload, and a job with saved work."""
     job = services.import_text(owner=alice, text="one\ntwo\n", basis="permission")
     Corpus.objects.update(handle="town.example")
     work_dir(job).mkdir(parents=True)

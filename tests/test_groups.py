@@ -24,7 +24,7 @@ TESTS = [
 
 
 class Process:
-    """A process that runs what it is given at once, and remembers it."""
+    """A process that runs what it gets at once, and records it."""
 
     shutting_down = False
 
@@ -40,7 +40,7 @@ class Process:
 
 
 def shared(pytestconfig: pytest.Config, tests: list[str]) -> list[list[str]]:
-    """The tests that each of two processes is given, by the scheduler that `pytest -n 2 --dist loadgroup` takes."""
+    """Return the tests that each of two processes gets from the scheduler of `pytest -n 2 --dist loadgroup`."""
     option = Namespace(tx=["popen", "popen"], px=None, numprocesses=2, maxprocesses=None, loadscopereorder=True)
     config = SimpleNamespace(option=option, getvalue=lambda name: getattr(option, name))
     scheduler: Any = pytestconfig.hook.pytest_xdist_make_scheduler(config=config, log=None)

@@ -1,4 +1,4 @@
-"""Pages, errors and the texts of scripts come in the language that the browser asks for."""
+"""Pages, errors and scripts use the language that the browser asks for."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_texts_of_scripts_are_kept_for_a_year(esperanto: None, charlie: Clie
     assert answer["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer["Content-Type"] == "text/javascript; charset=utf-8"
     assert '"%(n)s afi\\u015doj"' in answer.content.decode()
-    # Those of the administration's scripts stay away.
+    # Texts of the administration's scripts aren't included.
     assert "Choose all" not in answer.content.decode() and len(answer.content) < 10_000
     older = charlie.get(re.sub(r"\.\w+\.js", ".0123.js", address))
     assert (older["Cache-Control"], older.content) == ("no-cache", answer.content)

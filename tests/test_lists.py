@@ -1,4 +1,4 @@
-"""The lists of jobs, bots and posts: in pages, searched, filtered, at the same cost however long they are."""
+"""The lists of jobs, bots and posts: paged, searched and filtered, at the same cost for any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of corpora and bots are what a person typed; what can't be is told."""
+"""Names of corpora and bots stay as typed, or are refused with a sentence."""
 
 from __future__ import annotations
 

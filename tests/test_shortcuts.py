@@ -1,4 +1,4 @@
-"""What spares the tests time must not change what they find."""
+"""The shortcuts of the tests don't change their results."""
 
 from __future__ import annotations
 

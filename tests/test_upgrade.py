@@ -1,4 +1,4 @@
-"""Data of the version before issue 18, made by `tests/data/make_before_18.py` with commit 5354a94, goes on here."""
+"""Data of the version before issue 18 (commit 5354a94, `tests/data/make_before_18.py`) keeps working."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_old_databases_checkpoints_and_running_jobs_keep_working(tmp_path: Path)
 
     assert found["posts"] == expected["posts"]
     assert found["has_guard"] and samples.read_bytes() == kept_samples
-    # The first epoch was kept by the attempt before: it is neither lost nor trained again.
+    # The earlier attempt saved the first epoch, so it is neither lost nor trained again.
     interrupted = {"state": "succeeded", "error": "", "attempt": 2, "epochs": [1, 2], "resumed": 0}
     assert found["interrupted"] == {**interrupted, "model": ["Interrupted", 2, True]}
     waiting = {"state": "succeeded", "error": "", "attempt": 1, "epochs": [1], "resumed": 0}

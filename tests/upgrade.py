@@ -1,6 +1,6 @@
-"""What a product does with the data of an earlier version: run by test_upgrade.py in a process of its own.
+"""Use the data of an earlier version. test_upgrade.py runs this in its own process.
 
-`python -m tests.upgrade EXPECTED` prints what came of it as JSON.
+`python -m tests.upgrade EXPECTED` prints the results as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unittest import mock
 
 
 def go_on(expected: dict[str, Any]) -> dict[str, Any]:
-    """Write with the bot, run the trainings that wait to their end, and clean the corpus by other rules."""
+    """Write with the bot, run the waiting trainings to their end, and clean the corpus with other rules."""
     from botfactory.jobs import worker
     from botfactory.jobs.models import Job
     from models_app import registry, services

@@ -1,4 +1,4 @@
-"""`/api/v1/jobs` by real requests; the streams as they leave under ASGI."""
+"""`/api/v1/jobs` with real requests, and its streams under ASGI."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EPOCH = {
 
 @pytest.fixture(autouse=True)
 async def close_connections() -> AsyncIterator[None]:
-    """The thread in which the rows of an async test are read leaves no session behind."""
+    """Close the database session of the thread that reads rows for an async test."""
     yield
     await sync_to_async(connections.close_all)()
 
@@ -106,7 +106,7 @@ def test_what_failed_says_why_and_can_be_tried_again_once(alice: User) -> None:
     again = program.post(f"/jobs/{job.pk}/retry", Idempotency_Key="one")
     assert again.status_code == 200 and again.json()["state"] == "queued"
     require_error(program.post(f"/jobs/{job.pk}/retry"), 409, "not_possible")
-    # The same key: the same answer, marked, and nothing is done again.
+    # The same key gives the same answer, marked, and does nothing again.
     replayed = program.post(f"/jobs/{job.pk}/retry", Idempotency_Key="one")
     assert replayed.json() == again.json() and replayed["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in again.headers
@@ -211,7 +211,7 @@ def test_a_strangers_job_is_as_one_that_does_not_exist(alice: User, bob: User, a
 
 
 def parsed(text: str) -> list[dict[str, str]]:
-    """The events of a stream; comments are none."""
+    """Return the events of a stream, without comments."""
     blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
     return [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
 
@@ -248,7 +248,7 @@ async def test_a_stream_goes_on_where_it_was_cut(alice: User) -> None:
     await sync_to_async(worker.run)(job.pk)
     after = await read(await open_stream(job, alice, "&after=4"))
     assert [event["id"] for event in after if "id" in event] == ["5", "6"]
-    # A browser that comes back by itself still asks with its first address.
+    # A browser that reconnects still uses its first address.
     again = await read(await open_stream(job, alice, "&after=1", Last_Event_ID="5"))
     assert [event["id"] for event in again if "id" in event] == ["6"]
     assert (await open_stream(job, alice, Last_Event_ID="6")).status_code == 204

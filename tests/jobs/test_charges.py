@@ -1,4 +1,4 @@
-"""Whoever removes a job that runs charges for its time: deleting gives no minutes back."""
+"""Removing a running job counts its time: deleting returns no minutes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_who_removes_a_running_training_pays_for_the_minutes_that_it_took(
     job = services.submit(owner=alice, kind="metered", title="A training", arguments={}, subject_id=corpus.pk)
     worker.run(job.pk)
     assert not Job.objects.filter(pk=job.pk).exists()
-    # Of today, and of yesterday where it is just past midnight; once, though its worker ends it as well.
+    # Today's minutes, and yesterday's just after midnight; counted once, although its worker also ends the job.
     charged = sum(Meter.objects.filter(user=alice, name="training_minutes_a_day").values_list("amount", flat=True))
     assert 600 <= charged < 700
 

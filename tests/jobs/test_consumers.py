@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 async def close_connections() -> AsyncIterator[None]:
-    """The thread in which the rows of an async test are read leaves no session behind."""
+    """Close the database session of the thread that reads rows for an async test."""
     yield
     await sync_to_async(connections.close_all)()
 
@@ -240,7 +240,7 @@ async def test_no_message_ends_the_socket(alice: User, after: str) -> None:
         ("http://localhost:3000", "localhost:8000", False),
         ("http://localhost", "localhost:8000", False),
         ("http://127.0.0.1:8000", "localhost:8000", False),
-        # A name that was made to lead here.
+        # A host name that was made to resolve to this machine.
         ("http://evil.example", "evil.example", False),
         ("http://localhost.evil.example", "localhost", False),
         ("null", "localhost", False),
@@ -257,7 +257,7 @@ def test_behind_https_the_page_does_too(settings: Any) -> None:
     settings.HTTPS, settings.ALLOWED_HOSTS = True, ["bots.example"]
     settings.CSRF_TRUSTED_ORIGINS = ["https://bots.example"]
     assert watching.is_own_page("https://bots.example", "bots.example")
-    # A proxy that names itself to us.
+    # A proxy that passes its own name.
     assert watching.is_own_page("https://bots.example", "127.0.0.1:8000")
     assert not watching.is_own_page("http://bots.example", "bots.example")
 
@@ -280,7 +280,7 @@ async def test_a_person_has_so_many_sockets_and_streams_and_those_of_others_do_n
         assert (await line.connect())[0]
         await line.receive_json_from(timeout=5)
     one_more = socket(client, own.pk)
-    # Accepted, so that the browser tells its page the code.
+    # Accepted first, so that the browser passes the code to its page.
     assert (await one_more.connect())[0]
     assert (await one_more.receive_output(timeout=5))["code"] == 4429
     await one_more.disconnect()

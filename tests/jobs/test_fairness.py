@@ -35,12 +35,12 @@ def places(*jobs: Job) -> list[int | None]:
 
 
 def end(job: Job) -> None:
-    """As far as turns are concerned."""
+    """A job, as far as turns matter."""
     Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED)
 
 
 def shown() -> list[uuid.UUID]:
-    """The waiting jobs by the place that their pages show."""
+    """Return the waiting jobs in the order of the positions on their pages."""
     waiting = {job.pk: events.job_json(job)["queue_position"] for job in Job.objects.filter(state=State.QUEUED)}
     assert sorted(place or 0 for place in waiting.values()) == list(range(1, len(waiting) + 1))
     return sorted(waiting, key=lambda pk: waiting[pk] or 0)
@@ -75,7 +75,7 @@ def test_each_place_is_true_also_while_people_come_and_jobs_end(alice: User, bob
         promised = shown()[0]
         job = worker.claim_next("default")
         assert job is not None and job.pk == promised
-        # What began before the newest goes on, so there is always one that runs and one that ends.
+        # Earlier jobs continue, so there is always one that runs and one that ends.
         for ended in Job.objects.filter(state=State.RUNNING).exclude(pk=job.pk)[: step % 2]:
             end(ended)
 
@@ -89,7 +89,7 @@ def test_who_has_fewest_running_is_next_then_who_waits_longest(alice: User, bob:
     claimed = worker.claim_next("default")
     assert claimed == late
     end(first)
-    # Nobody of alice runs now, nor of carol, who was never served.
+    # No job of alice is running now, nor of carol, who was never served.
     assert places(later, second) == [1, 2]
 
 
@@ -107,7 +107,7 @@ def test_what_had_begun_goes_on_first(alice: User, bob: User) -> None:
     begun, waiting = submit(alice), submit(bob)
     worker.claim(begun.pk)
     Job.objects.filter(pk=begun.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
-    # The message that the dead worker did not answer comes again: it finds the job by itself.
+    # The message that the dead worker didn't answer comes again and finds the job.
     again = worker.claim_next("default")
     assert again == begun and again.attempt == 2
     assert places(waiting) == [1]
@@ -141,7 +141,7 @@ def test_a_job_over_the_limit_waits_and_is_rung_for_when_another_has_ended(
     assert worker.claim(held_back.pk) is None
     assert worker.claim_next("default") == other
     assert worker.claim_next("default") is None
-    assert reaper.reap() == 0  # there is nothing that a worker could take
+    assert reaper.reap() == 0  # no worker could take anything
     rung: list[uuid.UUID] = []
     monkeypatch.setattr(services, "ring", lambda job: rung.append(job.pk))
     worker.run_claimed(running)
@@ -204,7 +204,7 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_moved_to_the_front_gives_way_no_more(alice: User, bob: User) -> None:
-    # It would be bob's turn.
+    # It would otherwise be bob's turn.
     worker.claim(submit(alice).pk)
     long = long_job(alice)
     services.move_to_front(long)
@@ -288,5 +288,5 @@ def test_each_of_the_order_is_the_first_once_those_before_it_run(
         taken = left.pop(job)
         assert taken.priority == max([taken.priority, *(one.priority for one in left.values())])
         running[taken.owner] = running.get(taken.owner, 0) + 1
-        # After whoever was served before: at EPOCH at the latest.
+        # After those who were served before, at EPOCH at the latest.
         served[taken.owner] = EPOCH + timedelta(seconds=step + 1)

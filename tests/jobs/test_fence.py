@@ -1,4 +1,4 @@
-"""What an attempt may still write: everything while it holds its job, nothing from then on."""
+"""An attempt can write while it holds its job, and nothing afterwards."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def held(owner: User, run: Any = count_to_three, **values: Any) -> JobHandle:
-    """A job that this process has claimed."""
+    """A job claimed by this process."""
     name = kind("fenced", run, **values).name
     return JobHandle(services.submit(owner=owner, kind=name, title="Count", arguments={}, run_here=True))
 
 
 def taken_over(mine: JobHandle) -> JobHandle:
-    """The next attempt at the same job, claimed by somebody else."""
+    """Have somebody else claim the next attempt at the same job."""
     Job.objects.filter(pk=mine.job.pk).update(state=State.INTERRUPTED)
     job = worker.claim(mine.job.pk)
     assert job is not None
@@ -66,7 +66,7 @@ def test_the_next_attempt_takes_what_was_kept_and_the_one_before_reaches_it_no_m
     (folder / "state").write_text("first half", encoding="utf-8")
     theirs = taken_over(mine)
     assert (theirs.work_dir / "state").read_text(encoding="utf-8") == "first half"
-    # Woken in the middle of saving, it saves where nobody looks.
+    # Woken in the middle of saving, it saves to a place that nobody reads.
     mine.work_dir.mkdir(exist_ok=True)
     (mine.work_dir / "state").write_text("of one thought dead", encoding="utf-8")
     assert (theirs.work_dir / "state").read_text(encoding="utf-8") == "first half"

@@ -1,4 +1,4 @@
-"""A machine that lets jobs down for a while: a full disk, a database or broker that is gone. No job fails of it."""
+"""A full disk or a missing database or broker delays jobs but fails none."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lose_the_broker(*args: Any) -> dict[str, Any]:
 
 
 def run_now(job: Job) -> Job:
-    """The next attempt, without waiting for its time."""
+    """Run the next attempt without waiting for its time."""
     Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
     worker.run(job.pk)
     job.refresh_from_db()
@@ -53,7 +53,7 @@ def run_now(job: Job) -> Job:
 
 @contextmanager
 def database_gone() -> Iterator[None]:
-    """Nobody can write to the database: Postgres ends all connections and takes none, SQLite is locked."""
+    """Make the database unwritable: Postgres ends all connections and accepts none, SQLite is locked."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite":
         with sqlite3.connect(name, isolation_level=None, check_same_thread=False) as other:
@@ -74,7 +74,7 @@ def database_gone() -> Iterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A locked SQLite is given up after a moment, and looked at again soon."""
+    """Make SQLite give up soon when locked, and try again soon."""
     connection.ensure_connection()
     monkeypatch.setattr(worker, "FIRST_TRY_AGAIN_SECONDS", 0.05)
     if connection.vendor == "sqlite":
@@ -83,7 +83,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Outage:
-    """A database that is gone from within the runner on, until `seconds` have passed."""
+    """A database that goes away while the runner runs, and returns after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._begun, self._seconds = threading.Event(), seconds
@@ -127,7 +127,7 @@ def raised(act: Callable[[], Any]) -> BaseException:
 
 
 def because(error: BaseException, of: BaseException, *, hidden: bool = False) -> BaseException:
-    """`error`, raised while `of` was dealt with."""
+    """Return `error`, raised while `of` was handled."""
 
     def act() -> None:
         try:
@@ -159,7 +159,7 @@ def test_what_passes_is_told_from_what_is_a_mistake(tmp_path: Path) -> None:
         raised(lambda: sqlite3.connect(":memory:").execute("SELECT * FROM nothing")),
     ):
         assert classify(mistake) is None, mistake
-    # What it was raised because of counts, unless it is hidden; a full disk counts before all else.
+    # The causes of an error count, unless they are hidden. A full disk has priority.
     assert classify(because(ValueError("half a file"), full)) == Cause.DISK
     assert classify(because(OperationalError("gone"), full)) == Cause.DISK
     assert classify(because(ValueError("half a file"), full, hidden=True)) is None
@@ -180,7 +180,7 @@ def test_a_full_disk_is_waited_for_however_long_and_the_job_goes_on_by_itself(al
     assert (job.progress["phase"], job.progress["cause"]) == ("waiting", "disk")
     assert timedelta(0) < job.available_at - timezone.now() <= timedelta(minutes=1)
     assert job.events.filter(kind="waiting").last().payload["cause"] == "disk"  # type: ignore[union-attr]
-    submit(alice, count_to_three)  # There is room now: the kind does what it should.
+    submit(alice, count_to_three)  # There is space now, so the job does its work.
     run_now(job)
     assert (job.state, job.attempt, "cause" in job.progress) == (State.SUCCEEDED, 13, False)
 
@@ -211,7 +211,7 @@ def test_a_database_that_is_cut_off_in_mid_job_only_holds_it_up(alice: User, imp
     def run(handle: JobHandle) -> dict[str, Any]:
         if handle.attempt == 1:
             outage.begin()
-            # As long as it lasts nothing can be written, neither by the runner nor by whoever puts the job back.
+            # Meanwhile nothing can be written, neither by the runner nor to requeue the job.
             threading.Timer(0.5, outage.end).start()
             handle.record("count", {"number": 1})
         return {"counted": 1}

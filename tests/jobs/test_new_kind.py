@@ -1,4 +1,4 @@
-"""A new kind of job is one module and one line that registers it: lists, pages, API and socket need nothing else."""
+"""A new kind of job is a module and a line that registers it. Lists, pages, API and socket need nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SheepProgress(Output):
 
 
 def count_sheep(handle: JobHandle) -> dict[str, Any]:
-    """Count sheep until somebody says how it goes on; the work folder remembers the number."""
+    """Count sheep until somebody says what to do next. The work folder stores the number."""
     kept = handle.work_dir / "sheep"
     sheep = int(kept.read_text(encoding="utf-8")) if kept.exists() else 0
     while True:

@@ -32,7 +32,7 @@ def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:
         worker.run(job.pk)
     Job.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=2))
     assert worker.claim(running.pk) is not None
-    # As it is left by a worker that was killed between the end of its job and the clearing away.
+    # As a worker leaves it that was killed between the end of its job and the cleanup.
     succeeded = submit(alice)
     worker.run(succeeded.pk)
     for job in (running, succeeded):
@@ -42,7 +42,7 @@ def test_old_work_is_cleared_away_and_needed_work_is_not(alice: User) -> None:
 
 
 def lose(job: Job) -> Job:
-    """The job's worker is gone: its heartbeat is a day old."""
+    """Make the job's worker disappear: its heartbeat is a day old."""
     worker.claim(job.pk)
     Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(days=1))
     return Job.objects.get(pk=job.pk)
@@ -62,7 +62,7 @@ def test_a_job_whose_process_is_gone_is_found_before_its_heartbeat_is_old(alice:
     job = submit(alice)
     worker.claim(job.pk)
     host = services.this_worker().rpartition(":")[0]
-    # Above the highest process number that Linux gives out.
+    # Above the highest process number of Linux.
     Job.objects.filter(pk=job.pk).update(worker=f"{host}:{2**22 + 1}")
     reaper.reap()
     job.refresh_from_db()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def without_tokens(answer: Any) -> str:
-    """The page but for what is drawn anew for each answer."""
+    """Return the page without what differs in each answer."""
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
 
 
@@ -86,7 +86,7 @@ def test_the_owner_cancels_and_tries_again(alice: User, job: Job) -> None:
 
 @pytest.fixture
 def training(alice: User) -> Job:
-    """A job that runs and could keep what it has."""
+    """A running job that could keep its results."""
     kind("test", count_to_three, keeps_the_best=KEEPS_THE_BEST)
     job = services.submit(owner=alice, kind="test", title="A test", arguments={})
     claimed = worker.claim(job.pk)

@@ -17,7 +17,7 @@ TINY_GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(
 
 
 def random_checkpoint(network: NetworkConfig = TINY, seed: int = 0, scale: float = 0.5) -> Checkpoint:
-    """A network of random weights: it knows nothing, so it writes anything."""
+    """A network with random weights, which knows nothing and so writes anything."""
     rng = np.random.default_rng(seed)
     shapes = kind_of(network).weight_shapes(network)
     weights: dict[str, Any] = {name: rng.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
@@ -31,7 +31,7 @@ def broker() -> None:
 
 @pytest.fixture(scope="session")
 def writer() -> None:
-    """Nor the writer."""
+    """Replace the writer, because nothing here needs it."""
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""What byte networks did before vocabularies became objects, they still do.
+"""Byte networks do the same as before vocabularies became objects.
 
-tests/data/before_vocabularies.json holds what the code of commit 4ac4070 wrote and measured.
+tests/data/before_vocabularies.json contains what the code of commit 4ac4070 wrote and measured.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ def test_what_is_no_number_is_noticed_in_a_file_of_any_type(
 
 
 def rewrite(directory: Path, arrays: dict[str, Any]) -> None:
-    """The directory holds these arrays, whatever they are, with the digest that belongs to them."""
+    """Write these arrays to the directory, with their correct digest."""
     data = save_tensors(arrays)
     content = describe(directory) | {"sha256": hashlib.sha256(data).hexdigest()}
     (directory / WEIGHTS).write_bytes(data)

@@ -1,4 +1,4 @@
-"""What other tests' trainings take for a new learner has to be one."""
+"""A learner that other tests reuse equals a new one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = Batch(
 
 
 def learned(learner: Any) -> list[float]:
-    """Losses of steps from the learner's state as it is, by their own dropout."""
+    """Return the losses of steps from the learner's current state, with their own dropout."""
     learner._state = learner._state or learner._model.zero_state(2)
     return [learner.train(BATCH, learning_rate=0.01, seed=(1, step))[0] for step in range(3)]
 

@@ -34,7 +34,7 @@ def random_state(rows: int = ROWS, units: int = TINY.units) -> tuple[Any, Any]:
 
 
 def plain_lstm(symbols: Any, weights: dict[str, Any], state: tuple[Any, Any], hide: Any) -> tuple[Any, tuple[Any, Any]]:
-    """The network as the textbook has it, for automatic differentiation: symbols (B, T) to logits (T, B, 256).
+    """The network as in the textbook, for automatic differentiation: symbols (B, T) to logits (T, B, 256).
 
     hide, (T, H, B) or None, multiplies the outputs.
     """
@@ -159,7 +159,7 @@ def test_bfloat16_products_change_loss_and_gradients_only_slightly() -> None:
 
 
 def test_two_halves_learn_what_one_batch_would() -> None:
-    """With 8 rows a step is made in two halves; the outcome equals a plain step on all rows."""
+    """With 8 rows, a step runs in two halves. The result equals a plain step on all rows."""
     rng = np.random.default_rng(3)
     inputs = rng.integers(0, 256, (8, 6)).astype(np.uint8)
     targets = rng.integers(0, 256, (8, 6)).astype(np.uint8)

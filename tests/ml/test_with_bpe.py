@@ -1,4 +1,4 @@
-"""The whole path of a network that doesn't read bytes: it learns, is measured, is stored and writes."""
+"""The whole path of a network that doesn't read bytes: learning, evaluation, storage and writing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of jobs on base models do: a small network to train, files to train it on, and asking for it."""
+"""Helpers for tests of jobs on base models: a small network, files to train it on, and requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK = {"batch_size": 8, "warmup_steps": 2}
 
 @pytest.fixture
 def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training from nothing takes seconds."""
+    """Make a training from nothing take seconds."""
     glr = NetworkConfig(kind="glr", embedding=4, units=8, layers=2)
     small = {"glr": glr, "lstm": NetworkConfig(embedding=4, units=8)}
     monkeypatch.setattr(ml_config, "NETWORKS", small)

@@ -29,7 +29,7 @@ from tweets.models import Corpus
 
 @contextmanager
 def few_posts_on_report_cards() -> Iterator[None]:
-    """The untrained base model of the tests writes long posts: a few of them are enough."""
+    """Use only a few posts, because the untrained base model of the tests writes long ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_card, "POSTS", 20)
         patch.setattr(report_card, "LEARNED_BY_CLASSIFIER", 20)
@@ -44,12 +44,12 @@ def quick_report_cards() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def trainings_are_quick(quick_trainings: None) -> None:
-    """Here no test is about the graphs of a learner, but for those that say so."""
+    """Reuse learners, because only tests that say so are about their graphs."""
 
 
 @pytest.fixture
 def base(transactional_db: None) -> Iterator[TrainedModel]:
-    """A small, untrained base model in a folder of checkpoints that is empty otherwise."""
+    """A small, untrained base model in an otherwise empty folder of checkpoints."""
     folder = Path(settings.CHECKPOINTS_DIR)
     shutil.rmtree(folder, ignore_errors=True)
     save_small_base(folder)
@@ -77,7 +77,7 @@ def train(corpus: Corpus, start: TrainedModel, *, epochs: int = 1, seed: int = 5
 
 @dataclass(frozen=True)
 class Learned:
-    """What a real training gave: registered again for each test, since training takes seconds."""
+    """The result of a real training. Each test registers it again, because training takes seconds."""
 
     checkpoint: Checkpoint
     values: dict[str, Any]
@@ -92,7 +92,7 @@ def learned() -> Learned:
 
 
 def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: dict[str, Any]) -> TrainedModel:
-    """A bot of the corpus' owner with these weights, as if its training had just ended."""
+    """Register a bot of the corpus's owner with these weights, as if its training had just ended."""
     job = trainings.fine_tune(
         owner=corpus.owner, corpus=corpus, start=base, epochs=1, seed=5, name="Bot", run_here=True
     )
@@ -112,16 +112,16 @@ def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: 
 
 
 def untrained(corpus: Corpus, base: TrainedModel) -> TrainedModel:
-    """A bot of the corpus' owner that has learned nothing yet, without TensorFlow, which takes long to load."""
+    """Register an untrained bot of the corpus's owner, without TensorFlow, which takes long to load."""
     values = {"posts": corpus.posts_kept, "characters": corpus.characters}
     return registered(corpus, base, registry.load(base), values)
 
 
 @pytest.fixture
 def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
-    """A bot of alice: trained for the first test that asks, and from then on registered with the same weights."""
+    """A bot of alice, trained for the first test that needs it and then registered with the same weights."""
     if not learned.cache_info().currsize:
-        # Its report card is the same whichever folder's test asks first.
+        # Its report card is the same whichever test asks first.
         with few_posts_on_report_cards():
             train(corpus, base)
         learned()
@@ -131,6 +131,6 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 
 @pytest.fixture
 def bot(corpus: Corpus, base: TrainedModel) -> TrainedModel:
-    """A bot of alice, private as every bot is at first."""
+    """A bot of alice, which is private, like every new bot."""
     Corpus.objects.filter(pk=corpus.pk).update(handle="town.example", basis="public", name=SECRET)
     return make_bot(Corpus.objects.get(pk=corpus.pk), base)

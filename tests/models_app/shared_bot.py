@@ -1,4 +1,4 @@
-"""A bot to be shared, with much in it that no guest may see."""
+"""A bot to share, with many things that no guest may see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET = "the-name-of-the-corpus"
 def make_bot(
     corpus: Corpus, base: TrainedModel, name: str = "Crier", parent: TrainedModel | None = None
 ) -> TrainedModel:
-    """A bot with the weights of the base model: how well it writes does not matter here."""
+    """Make a bot with the weights of the base model. Its quality doesn't matter here."""
     job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base, epochs=1, name=name, run_here=True)
     share = {"bot": 0.9, "held_out": 0.8, "base": 0.1}
     return registry.register(
@@ -43,5 +43,5 @@ def make_bot(
 
 
 def place_of(model: TrainedModel, *, by_link: bool) -> str:
-    """Where others find it, or would find it: by its link, or in the gallery."""
+    """Return the address under which others find it, or would find it: its link, or its page in the gallery."""
     return f"/shared/{model.link or 'x' * 43}" if by_link else f"/gallery/{model.pk}"

@@ -1,4 +1,4 @@
-"""Trainings, models and generations of `/api/v1` by real requests: owner, stranger, nobody, administrator, reader."""
+"""Trainings, models and generations of `/api/v1`, with real requests by owners, strangers and others."""
 
 from __future__ import annotations
 

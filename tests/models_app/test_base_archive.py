@@ -1,4 +1,4 @@
-"""A base model that comes as a zip: checked before anything is kept, and told what is wrong with it."""
+"""An uploaded base model is checked before anything is stored, and the error says what is wrong."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_damaged_and_lying_zips_are_told(files: dict[str, bytes]) -> None:
         flipped[place] ^= 0xFF
         with suppress(BadArchive):
             made = bases.upload(io.BytesIO(bytes(flipped)), name="")
-            # What was hit means nothing.
+            # The changed byte has no meaning.
             sizes.add(small_network(registry.load(made).network).units)
             registry.delete(made)
         assert nothing_kept(), place

@@ -1,4 +1,4 @@
-"""Base models are trained and measured by jobs: of administrators alone, interrupted, resumed, stopped."""
+"""Jobs train and evaluate base models: only for administrators; interrupted, resumed, stopped."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_training_that_is_cancelled_goes_on_where_it_was(admin: User, server: 
     jobs.retry(job)
     assert done(job).state == State.SUCCEEDED, job.error_message
     every = [event.payload["megabytes"] for event in job.events.filter(kind="validation")]
-    # It went on: nothing was read twice.
+    # It continued, so nothing was read twice.
     assert every == sorted(every) and every[: len(seen)] == seen and len(every) > len(seen)
 
 
@@ -149,7 +149,7 @@ def test_stopped_early_it_keeps_the_best(admin: User, server: Path) -> None:
 
 
 def training_of(person: User) -> Job:
-    """A training of a bot, which waits."""
+    """Queue a training of a bot."""
     return trainings.fine_tune(owner=person, corpus=import_posts(person), start=registry.base_model())
 
 
@@ -158,7 +158,7 @@ def _end_worker(waiting: Job) -> None:
 
 
 def _need_worker(waiting: Job) -> None:
-    """Somebody's training has been ready for so long that no worker can be free."""
+    """Make somebody's training ready for so long that no worker can be free."""
     Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() - timedelta(minutes=1))
 
 
@@ -185,7 +185,7 @@ def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     job.refresh_from_db()
     assert job.state == State.QUEUED and job.progress["message"] == told
     assert (kept_dir(job) / "model" / ".training" / "state.safetensors").exists()
-    # Whoever waits goes first, and then this one goes on by itself.
+    # Waiting jobs go first, and then this one continues by itself.
     Job.objects.update(available_at=timezone.now())
     assert turns.line_of("train").ready == [waiting.pk, job.pk]
     assert [event.payload["message"] for event in job.events.filter(kind="waiting")] == [told]

@@ -1,4 +1,4 @@
-"""The administrator's pages of base models: who sees them, and what they do."""
+"""The pages for base models in the administration: who sees them, and what they do."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_the_page_queues_trainings_and_evaluations(admin: User, bob: User, serve
     assert answer.status_code == 302 and "js/base-evaluation." in desk.get(answer["Location"]).content.decode()
     assert desk.post("/admin/base-models/evaluate", {"models": [str(base.pk)]}).status_code == 400
     done(measured)
-    # Another administrator finds both, and watches them in the administration.
+    # Another administrator finds both and can watch them in the administration.
     other = User.objects.create_superuser(username="other")
     page = signed_in(other).get("/admin/base-models/").content.decode()
     assert f"/admin/jobs/job/{job.pk}/change/" in page and f"/admin/jobs/job/{measured.pk}/change/" in page

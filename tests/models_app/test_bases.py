@@ -1,4 +1,4 @@
-"""The versions of the base model: what is shipped is taken in, and one is promoted, rolled back, retired."""
+"""Versions of the base model: a shipped one becomes a version; versions are promoted, rolled back and retired."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def ship(units: int) -> TrainedModel:
-    """What a `git pull` with another base model does, and the next request after it."""
+    """Do what a `git pull` with another base model does, and then make a request."""
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=units)
     return registry.base_model()
 
@@ -65,7 +65,7 @@ def test_an_update_does_not_undo_what_the_administrator_has_chosen(base: Trained
     newest = ship(48)
     assert newest == base
     assert TrainedModel.objects.filter(name="base 3", origin="shipped", is_base=False).exists()
-    # Who goes back to what is shipped gets what is shipped next.
+    # If the administrator rolls back to the shipped model, they get the next shipped one.
     bases.promote(TrainedModel.objects.get(name="base 3"), by=admin)
     assert ship(56).name == "base 4"
     assert newer.is_base
@@ -90,7 +90,7 @@ def test_a_shipped_base_that_is_damaged_or_gone_leaves_the_base_as_it_is(base: T
 
 
 def test_half_an_update_is_not_taken_in(base: TrainedModel) -> None:
-    """The new config.json lies there, and the weights are still the old ones."""
+    """Write the new config.json, with the old weights."""
     source = registry.shipped_directory()
     weights = (source / checkpoint.WEIGHTS).read_bytes()
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
@@ -131,7 +131,7 @@ def test_a_bot_of_an_earlier_base_writes_and_says_its_parent(
     page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
     assert f'the earlier base model <a href="/models/{base.pk}/">base</a>' in page
     assert "An earlier base model" in signed_in(alice).get(f"/models/{base.pk}/").content.decode()
-    # It is nobody else's to see, and nobody's to start from.
+    # Nobody else can see it, and nobody can start from it.
     assert signed_in(bob).get(f"/models/{base.pk}/").status_code == 404
     assert signed_in(admin).get(f"/models/{base.pk}/").status_code == 404
     assert services.bases_for_user(alice) == [newer, model]

@@ -164,7 +164,7 @@ def test_owners_see_their_own_models_only(file: Path, base: TrainedModel, alice:
 def test_train_base_writes_a_base_model_and_goes_on(
     file: Path, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The usual network, so small that its training takes seconds.
+    # The default network, small enough that its training takes seconds.
     monkeypatch.setattr(train_base, "NETWORKS", {"glr": replace(NETWORKS["glr"], units=8, context_rows=64)})
     shutil.rmtree(registry.path_of(base))
     words = ["train_base", "--corpus", file, "--valid", file, "--set", "batch_size=8", "--minutes"]

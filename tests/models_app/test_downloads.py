@@ -1,4 +1,4 @@
-"""A model as a file, and what it is measured at, by `/api/v1/models/<id>/download` and `/evaluate`."""
+"""Downloading and evaluating a model: `/api/v1/models/<id>/download` and `/evaluate`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REPORT = {
 
 @pytest.fixture
 def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
-    """A model of alice whose weights are those of the base but for a few: nothing was trained."""
+    """A model of alice with slightly changed weights of the base, without training."""
     job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, name="Bot | One", run_here=True)
     start = registry.load(base)
     weights = {name: array * np.float32(1.5) for name, array in start.weights.items()}

@@ -1,4 +1,4 @@
-"""The copy guard of a bot: kept, made again where it is missing, and never left out unnoticed."""
+"""The copy guard of a bot is stored, rebuilt if it is missing, and never silently skipped."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def file_of(model: TrainedModel) -> Path:
 
 
 def lose(*models: TrainedModel) -> None:
-    """The files of the guards are gone, and no process knows them any more."""
+    """Delete the files of the guards, and forget the loaded ones."""
     for model in models:
         file_of(model).unlink()
     registry._guard.cache_clear()
@@ -143,7 +143,7 @@ def test_a_guard_made_again_knows_what_its_parents_learned(alice: User, base: Tr
     guard = guards.guard_of(child)
     assert guard is not None
     assert guard.is_copy(make_posts(300, seed=1)[3]) and guard.is_copy(make_posts(300, seed=2)[3])
-    # It is the child's alone: nobody has asked for the parent's.
+    # It is only the child's, because nobody asked for the parent's.
     assert not registry.has_guard(parent)
 
 

@@ -1,4 +1,4 @@
-"""What the administrator bans for every bot: on each path by which a bot's words reach somebody."""
+"""The administrator's bans apply on each path by which a bot's words reach somebody."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def word_of(post: str) -> str:
 
 @pytest.fixture
 def banned(alice: User, base: TrainedModel) -> tuple[str, str]:
-    """A post that the base model would write for what is ASKED, and a word of it, which is banned from now on."""
+    """Return a post that the base model would write for ASKED, and one of its words, which is now banned."""
     post: str = Program(alice).post(f"/models/{base.pk}/generate", ASKED).json()["posts"][0]
     Generation.objects.all().delete()
     ban(word_of(post))

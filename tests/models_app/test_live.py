@@ -1,4 +1,4 @@
-"""Posts as they are written, over `/api/v1/models/<id>/generate?stream=1`, as they leave under ASGI."""
+"""Posts as they are written, through `/api/v1/models/<id>/generate?stream=1` under ASGI."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WANTED = {"n": 12, "temperature": 1.0, "seed": 3, "max_characters": 400}
 
 @pytest.fixture(autouse=True)
 async def close_connections() -> AsyncIterator[None]:
-    """The thread in which the rows of an async test are read leaves no session behind."""
+    """Close the database session of the thread that reads rows for an async test."""
     yield
     await sync_to_async(connections.close_all)()
 
@@ -64,7 +64,7 @@ async def test_each_post_comes_and_then_all_as_they_are_kept(alice: User, base: 
     assert {post["label"] for post in posts} == {told["label"]}
     kept = await Generation.objects.aget()
     assert str(kept.pk) == told["id"] and told["posts"] == kept.posts
-    # As they ended, in the order in which they were begun they are kept.
+    # They arrive as they end, and are stored in the order in which they began.
     assert sorted(post["post"] for post in posts) == sorted(kept.posts)
     assert (
         [len(post["post"]) for post in posts][:2] == sorted(map(len, kept.posts))[:2] != list(map(len, kept.posts))[:2]
@@ -124,7 +124,7 @@ async def test_a_post_is_shown_before_the_last_is_written(
 async def test_copies_and_banned_words_are_shown_at_no_time(alice: User, base: TrainedModel) -> None:
     free = await asyncio.wait_for(read(await open_stream(base, alice, WANTED)), 120)
     copied, banned = free[0][1]["post"], max(free[1][1]["post"].split(), key=len)
-    # The writer has the bot in memory, and finds that its guard is another.
+    # The writer has the bot in memory and notices that its guard changed.
     CopyGuard.of([copied]).save(registry.path_of(base) / FINGERPRINTS)
     found = await asyncio.wait_for(read(await open_stream(base, alice, {**WANTED, "banned": [banned]})), 120)
     shown = [data["post"] for kind, data in found if kind == "post"]

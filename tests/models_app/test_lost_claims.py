@@ -1,4 +1,4 @@
-"""A trainer that was thought dead writes nothing when it comes back: no model, no report card, no base model."""
+"""A trainer that was presumed dead writes nothing when it returns: no model, report card or base model."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["server", "small_network"]
 
 
 def kept() -> tuple[Any, Any]:
-    """All rows and files that trainings write."""
-    # The folder of a job that has ended may come back for a moment: its reaper sees to it.
+    """Return all rows and files that trainings write."""
+    # The folder of an ended job may reappear for a moment; the reaper removes it.
     reaper.reap()
     folders = Path(django_settings.CHECKPOINTS_DIR), Path(django_settings.JOBS_DIR)
     return rows_of(Job, JobEvent, TrainedModel, Corpus), files_under(*folders)
@@ -34,7 +34,7 @@ def test_a_training_that_was_overtaken_writes_nothing(
     job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=1, seed=5, name="Bot")
     with overtaken(job, "models_app.model_files.in_place", settings):
         model = TrainedModel.objects.get(owner=alice)
-        # As a person would have used it since: nothing of this may be undone.
+        # What a person did with it since then must not be undone.
         TrainedModel.objects.filter(pk=model.pk).update(name="Mine", report={"mark": 1}, history=[])
         before = kept()
     assert kept() == before

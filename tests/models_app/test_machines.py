@@ -1,4 +1,4 @@
-"""How long a training is said to take, by what the machine has shown and what else it has to do."""
+"""The time estimate of a training, from the measured speed of the machine and its load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Of a machine with two cores: 10,000 symbols for each core and second, 1.6 cores for a training on its own.
+#: A machine with two cores: 10,000 symbols per core and second, 1.6 cores for a training alone.
 ALONE = Measured(symbols_per_core_second=10_000, cores_used=1.6, cores_had=1.6, cores=2)
 
 Load = Callable[[float], None]
@@ -32,7 +32,7 @@ Load = Callable[[float], None]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """So many processes want to run on this machine, on average."""
+    """Set the load average of this machine."""
     monkeypatch.setattr(time, "process_time", lambda: 0.0)
 
     def of(number: float) -> None:
@@ -87,7 +87,7 @@ def test_a_machine_that_has_other_work_now_takes_longer(load: Load) -> None:
     load(0.3)
     assert seconds() == pytest.approx(idle)
     load(4.0)
-    # Beside processes that go first a training has little: `nice` is that of this process, and others may be the same.
+    # Beside processes with priority, a training gets little. `nice` is that of this process, which others may share.
     assert 2.5 * idle < seconds() < 8 * idle
 
 
@@ -104,7 +104,7 @@ def test_what_others_left_it_while_it_was_measured_says_what_they_will_leave(loa
 def test_the_load_of_trainings_that_end_before_is_none(load: Load, alice: User) -> None:
     machines.note(ALONE)
     idle = seconds()
-    # One that runs, one that ended a moment ago, of which the mean still knows.
+    # One that is running, and one that just ended, which the load average still includes.
     running(alice)
     running(alice, minutes=1, ended=0.01)
     load(2.5)
@@ -124,7 +124,7 @@ def test_trainings_at_the_same_time_share_the_cores(load: Load, alice: User) -> 
     one.delete()
     load(1.6)
     assert seconds() == pytest.approx(idle)
-    # One of the terminal takes no turn: it goes on beside.
+    # A training from a command takes no turn: it runs beside the others.
     Job.objects.update(at_terminal=True)
     assert seconds() == pytest.approx(beside, rel=0.05)
 

@@ -1,4 +1,4 @@
-"""Trainings, report cards and names asked for by several at the same moment; posts that change under a training."""
+"""Trainings, report cards and names requested by several people at once, and posts that change during a training."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_training_tried_again_and_a_cleaning_at_once_are_not_both_queued(corpu
 
 def test_a_training_whose_posts_are_being_cleaned_waits(corpus: Corpus, base: TrainedModel) -> None:
     job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
-    # What nobody may do while it waits, done as by a version before.
+    # Nobody can do this while it waits. It is done as by an earlier version.
     Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
     services.submit_import(corpus)
     worker.run(job.pk)

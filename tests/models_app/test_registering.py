@@ -1,4 +1,4 @@
-"""A model appears with its files and its row, or with neither."""
+"""A model has both its files and its row, or neither."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def job(alice: User, corpus: Corpus, base: TrainedModel) -> Job:
 
 
 def register(job: Job, corpus: Corpus, base: TrainedModel, fenced: Any) -> TrainedModel:
-    """What the base model knows becomes the bot of `job`: no training is needed to see where files go."""
+    """Register the base model's weights as the bot of `job`, because these tests need files but no training."""
     return registry.register(
         job=job,
         name="Bot",
@@ -106,7 +106,7 @@ def test_two_attempts_that_save_at_once_make_one_whole_model(
         try:
             register(mine, corpus, base, JobHandle(mine).fenced)
         except (LostClaim, OSError) as error:
-            # One that was overtaken may find that what it has put together is gone.
+            # An attempt that was overtaken may find that its files are gone.
             return type(error).__name__
         return "saved"
 

@@ -66,7 +66,7 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
         assert second.report != {}
         again = worker.run_claimed(claimed(report_cards.remake(second, by=corpus.owner)))
         assert again.state == State.SUCCEEDED, again.error_message
-    # Damaged, of other weights or of other rules, it is written anew.
+    # If it is damaged, or from other weights or rules, it is written again.
     wrong = [
         first[:-9],
         b"",
@@ -77,7 +77,7 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
     for content in wrong:
         path.write_bytes(content)
         assert kept() == written and path.read_bytes() == first
-    # What cannot be kept is used all the same.
+    # If it can't be stored, it is used anyway.
     path.unlink()
     monkeypatch.setattr("models_app.ml.checkpoint.write_durably", Mock(side_effect=OSError("No space left on device")))
     assert kept() == written and not path.exists()
@@ -136,7 +136,7 @@ def test_a_training_killed_while_the_report_card_is_made_goes_on_from_the_last_e
     corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
-        """As good as kill -9 for the rows: nothing is tidied up."""
+        """Like kill -9 for the rows: nothing is cleaned up."""
 
     made = report_card.report_card
     monkeypatch.setattr(report_card, "report_card", Mock(side_effect=Killed))
@@ -153,7 +153,7 @@ def test_a_training_killed_while_the_report_card_is_made_goes_on_from_the_last_e
     assert [event.payload for event in job.events.filter(kind="epoch")] == epochs
     assert not any(payload["event"] == "epoch" for payload in told), "no epoch is trained again"
     assert next(payload["epoch"] for payload in told if payload.get("phase") == "training") == 2
-    # Browsers and Postgres take no NaN for a number.
+    # Browsers and Postgres don't accept NaN.
     json.dumps(told, allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""docs/sharing.md as a test: what each may do with a model of each visibility, on the pages and over REST."""
+"""docs/sharing.md as a test: what each person can do with a model of each visibility, on pages and with REST."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Somebody who looks at a model, with the link if there is one to be had."""
+    """A person who looks at a model, with the link if there is one."""
 
     user: User | None
     model: TrainedModel
@@ -37,7 +37,7 @@ class Ask:
         return Program(self.user, *scopes)
 
 
-#: Who, visibility, by link or by id, is the gallery open to everybody -> what they may.
+#: Person, visibility, by link or by id, whether the gallery is open to everybody -> what they can do.
 TABLE: list[tuple[str, str, bool, bool, frozenset[Right]]] = [
     *[("alice", visibility, False, False, EVERYTHING) for visibility in ("private", "unlisted", "public")],
     ("alice", "unlisted", True, False, EVERYTHING),
@@ -79,7 +79,7 @@ def test_the_table(
     from django.contrib.auth.models import AnonymousUser
 
     link = (bot.link or "") if by_link else ""
-    # Without the link that a place names nobody gets there, so the rights are asked of who has it.
+    # Nobody gets there without the link, so the rights are those of somebody who has it.
     has_link = not by_link or visibility == "unlisted"
     assert sharing.rights_of(people[who] or AnonymousUser(), bot, link=link) == may or not has_link
     place = place_of(bot, by_link=by_link)

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def learn(model: TrainedModel, posts: Sequence[str]) -> None:
-    """The model counts as having learned these posts, and no others."""
+    """Make the model count as trained on exactly these posts."""
     CopyGuard.of(posts).save(registry.path_of(model) / FINGERPRINTS)
     registry._guard.cache_clear()
 

@@ -194,7 +194,7 @@ def test_what_ends_sharing_ends_it_at_once(
     require_error(Program(bob).get(f"/gallery/{bot.pk}"), 404, "not_found")
     assert Program(bob).get("/gallery").json() == {"data": [], "has_more": False}
     assert not sharing.gallery_for_user(bob).exists()
-    # The owner is told; one who was shut out is sent to sign in.
+    # The owner is told. A deactivated person is sent to the sign-in page.
     pages = {path: signed_in(alice).get(f"/{path}/{bot.pk}/") for path in ("models", "gallery")}
     told = {"models": "Only you can find it now", "gallery": "It isn’t shared now"}
     found = {path for path, answer in pages.items() if told[path] in answer.content.decode()}

@@ -1,4 +1,4 @@
-"""A training that was cancelled and is tried again: what is kept, what is shown of it, and for how long."""
+"""Retrying a cancelled training: what is saved, what the page shows, and for how long."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_copies_are_shown_beside_the_learned_post_to_the_owner_alone(
     model.save()
     page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
     assert escape(post.cleaned) in page and "1 copy without the copy guard" in page and "5 in a row" in page
-    # As the base model it is everybody's to write with; the posts it learned from are not everybody's to read.
+    # As the base model, everybody can let it write, but not everybody can read the posts it learned from.
     registry.make_base(model, how=BaseChange.How.PROMOTED)
     page = signed_in(bob).get(f"/models/{model.pk}/").content.decode()
     assert escape(post.cleaned) not in page

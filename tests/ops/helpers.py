@@ -1,4 +1,4 @@
-"""What the tests of health, metrics, doctor and the administrator's page share."""
+"""Helpers for the tests of health, metrics, doctor and the status page."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from botfactory.ops import workers
 
-#: Nothing listens there; a connection is refused at once.
+#: Nothing listens there, so a connection is refused at once.
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @contextmanager
 def real_worker(queue: str) -> Iterator[str]:
-    """A real Celery worker in a process of its own; its name."""
+    """Start a real Celery worker in its own process, and yield its name."""
     name = f"test-{queue}@here"
     command = [sys.executable, "-m", "celery", "-A", "botfactory", "worker", "-Q", queue, "-n", name]
     command += ["-P", "solo", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]

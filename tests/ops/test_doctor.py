@@ -1,4 +1,4 @@
-"""`manage.py doctor`: what it finds, what it says to do, and with which status it ends."""
+"""`manage.py doctor`: its findings, its advice and its exit status."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ STRONG = "k3y-" * 5 + "wYz0123456789abcdefghijklmnopqrstuv"
 
 @pytest.fixture(autouse=True)
 def strong_key(settings: Any) -> None:
-    """The key of the tests is one that the doctor objects to."""
+    """Set a good key, because the doctor objects to that of the tests."""
     settings.SECRET_KEY = STRONG
 
 
 @pytest.fixture(autouse=True)
 def no_uploads_of_other_tests(settings: Any) -> None:
-    """Corpora of other tests are gone with their rows alone; the doctor would find what they have uploaded."""
+    """Delete the uploads of other tests, because the doctor would find them: only their rows were deleted."""
     shutil.rmtree(settings.UPLOADS_DIR, ignore_errors=True)
 
 
@@ -184,7 +184,7 @@ def test_a_copy_guard_that_is_lost_is_a_problem(base: TrainedModel, alice: User,
 
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """The doctor looks at these alone."""
+    """Make the doctor check only these."""
     every = dict(checks._checks)
     return lambda *names: monkeypatch.setattr(checks, "_checks", {name: every[name] for name in names})
 
@@ -349,7 +349,7 @@ def test_a_damaged_sqlite_file_is_found(tmp_path: Path, examine: Examine, monkey
 
 
 class _Closing:
-    """A cursor of another SQLite file, in Django's place."""
+    """Replace Django's cursor by one of another SQLite file."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.cursor = database.cursor()

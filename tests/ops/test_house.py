@@ -1,4 +1,4 @@
-"""The administrator's page about the house."""
+"""The status page of the administration."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_it_shows_queues_failures_and_people_with_links(alice: User, admin: User
     assert "2 accounts" in page
     assert "No worker listens to the queue default" in page
     assert waiting.state == "queued"
-    # What the policy of the pages forbids would silently be missing.
+    # Things that the policy of the pages forbids would be missing without an error.
     ours = page[page.index('id="content-main"') : page.index('id="footer"')]
     assert "<script" not in ours and "style=" not in ours and "onclick" not in ours
     # The links lead to what they say.
@@ -106,14 +106,14 @@ def test_a_worker_tells_of_the_gpus_that_it_sees(admin: User, tmp_path: Path, mo
         page = signed_in(admin).get(PAGE).content.decode()
         assert "GPU memory" in page and "NVIDIA H100 80GB HBM3: 4,321 of 81,559 MiB" in page
         assert "GPUs of this machine" not in page
-        # Nobody is missing, so nobody is waited for.
+        # No worker is missing, so nothing waits.
         monkeypatch.setattr(workers, "QUICK_SECONDS", 2.0)
         monkeypatch.setattr(workers, "ANSWER_SECONDS", 60.0)
         monkeypatch.setattr(workers, "needed", lambda: ["train"])
         begun = time.monotonic()
         assert [told.name for told in workers.alive()] == [name]
         assert time.monotonic() - begun < 40
-        # Nor is anybody asked twice within a moment.
+        # Workers aren't asked twice within a moment.
         monkeypatch.setattr(workers, "FRESH_SECONDS", 60.0)
         monkeypatch.setattr(workers, "_ask", None)
         assert [told.name for told in workers.alive()] == [name]

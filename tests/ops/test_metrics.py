@@ -1,4 +1,4 @@
-"""What /metrics tells: counted in this process, or asked of the database."""
+"""/metrics: counted in this process, or read from the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and who may read /metrics."""
+"""/healthz, /readyz, and who can read /metrics."""
 
 from __future__ import annotations
 

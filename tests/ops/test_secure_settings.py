@@ -1,4 +1,4 @@
-"""HTTPS=true brings everything that goes with it; error pages of DEBUG keep what the settings hold to themselves."""
+"""HTTPS=true sets everything that belongs to it, and DEBUG error pages show no secrets of the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADDRESS = "bots.example.org"
 
 
 def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
-    """The settings that a product with this environment has."""
+    """Return the settings of a product with this environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return runpy.run_path(str(Path(botfactory.env.__file__).with_name("settings.py")))
@@ -87,11 +87,11 @@ def test_short_and_missing_secrets_leave_the_page_as_it_is(settings: LazySetting
     assert debug_page.without_secrets("abc, and nothing else") == "abc, and nothing else"
 
 
-# Down here, since the page shows the lines around each call.
+# Down here, because the page shows the lines around each call.
 
 
 def error_page(request: HttpRequest, seen: list[str], message: str) -> str:
-    """What DEBUG shows for an error where `seen` is a local variable."""
+    """Return the DEBUG page for an error where `seen` is a local variable."""
     try:
         raise ValueError(message)
     except ValueError:

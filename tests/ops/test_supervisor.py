@@ -1,4 +1,4 @@
-"""The supervisor of `manage.py run`: what falls over is started again, and all of it ends together."""
+"""The supervisor of `manage.py run` restarts what dies, and ends everything together."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Product:
         )
 
     def lines(self, name: str) -> list[str]:
-        """What the children have written into the file of this name."""
+        """Return what the child processes wrote to the file of this name."""
         file = self.folder / name
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
@@ -99,7 +99,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def is_there(number: str) -> bool:
     state = subprocess.run(["ps", "-o", "stat=", "-p", number], capture_output=True, text=True).stdout.strip()
-    # Nobody may have asked how it ended yet.
+    # Nothing may have read its exit status yet.
     return bool(state) and not state.startswith("Z")
 
 

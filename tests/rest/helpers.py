@@ -1,4 +1,4 @@
-"""Programs that ask the API: by token, or as a page does."""
+"""Clients of the API, with a token or like a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ V1 = "/api/v1"
 
 
 class Program:
-    """A client with a token of `owner`; without an owner it shows none."""
+    """Return a client with a token of `owner`, or without a token if there is no owner."""
 
     def __init__(self, owner: User | None, *scopes: str) -> None:
         self.client = Client(raise_request_exception=False)
@@ -36,7 +36,7 @@ class Program:
 
 
 def require_error(answer: Any, status: int, code: str, param: str | None = None) -> str:
-    """The answer is an error of the one shape; its sentence."""
+    """Check that the answer is an error of the common shape, and return its message."""
     assert answer.status_code == status, (answer.status_code, answer.content)
     body = answer.json()
     assert sorted(body) == ["error"] and sorted(body["error"]) == ["code", "message", "param"], body

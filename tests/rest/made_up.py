@@ -1,7 +1,7 @@
-"""What requests that are made up from the document cannot know: ids of things, and what a schema cannot say.
+"""What requests generated from the document can't know: ids of things, and what a schema can't say.
 
-A request that is good by the document then reaches the operation's own work in most cases, instead of a 404. Nothing is
-made good that was made up to be refused.
+So most requests that fit the document reach the operation itself instead of a 404. Requests that were generated to be
+refused stay as they are.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from tests.tweets.test_text_column import TABLE
 from tweets import services as corpora
 from tweets.models import Corpus
 
-#: Of ids and cursors that are made up so many of four are those of something that is there.
+#: Of four made-up ids or cursors, this many belong to something that exists.
 THERE = 3
 DELETING = {"delete_corpus", "delete_model", "delete_webhook", "revoke_token"}
 
 
 class World:
-    """Things of one person, as each operation needs them: one to delete is new, one to cancel waits."""
+    """The things of one person that operations need: a new one to delete, a waiting one to cancel."""
 
     def __init__(self, by: ApiToken, base: TrainedModel, handles: dict[str, str], receiver: str) -> None:
         owner = by.owner
@@ -63,7 +63,7 @@ class World:
         }
         self._job = submit(owner)
         self._asking = self._import_that_asks()
-        #: What the other requests need. Lists tell of it, so it is made up to be deleted as well.
+        #: What the other requests need. Lists contain it, so generated requests also try to delete it.
         self.kept = {str(thing) for thing in (*self.ids.values(), self._asking.arguments["corpus"])}
         self.special: dict[str, Callable[[], uuid.UUID]] = {
             "cancel_job": lambda: self._job_that_is(State.QUEUED),
@@ -80,7 +80,7 @@ class World:
         return self.special[operation]() if operation in self.special else self.ids[name]
 
     def _token(self) -> uuid.UUID:
-        # There may be so many of them only.
+        # Their number is limited.
         ApiToken.objects.filter(owner=self.owner).exclude(pk__in=self.kept).delete()
         return tokens.create_token(owner=self.owner, name="made up").token.pk
 
@@ -121,13 +121,13 @@ class World:
 
 @contextmanager
 def taught(world: World) -> Iterator[None]:
-    """Requests that schemathesis makes up go to that world."""
+    """Send requests of schemathesis to that world."""
 
     def before_call(context: Any, case: Any, kwargs: Any) -> None:
         try:
             _good(case, world)
         finally:
-            # Requests are made up in threads of their own.
+            # Requests are generated in their own threads.
             connections.close_all()
 
     schemathesis.hook(before_call)
@@ -144,7 +144,7 @@ def _good(case: Any, world: World) -> None:
     for name, value in (case.path_parameters or {}).items():
         if operation in DELETING and str(value) in world.kept:
             case.path_parameters[name] = str(uuid.uuid4())
-    # Where one request follows from another, its ids are those of things that were made, or just deleted.
+    # If a request follows from another, its ids are of things that were just created or deleted.
     is_step = case.meta is not None and case.meta.phase.name == TestPhase.STATEFUL
     if ParameterLocation.PATH not in wrong and not is_step:
         for name, value in case.path_parameters.items():
@@ -153,12 +153,12 @@ def _good(case: Any, world: World) -> None:
     if ParameterLocation.QUERY not in wrong and case.query:
         _good_query(operation, case.query, world)
     if ParameterLocation.HEADER not in wrong and "Idempotency-Key" in (case.headers or {}):
-        # The same key with another request is refused, and the shortest ones are made up again and again.
+        # The same key with another request is refused, and the shortest keys are generated again and again.
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
         if (case.query or {}).get("stream") == "1":
-            del case.headers["Idempotency-Key"]  # a stream is not kept
+            del case.headers["Idempotency-Key"]  # a stream isn't stored
     if case.meta is not None and case.meta.generation.mode.is_positive and "file" in _dict(case.body):
-        # Not every file of some bytes holds posts.
+        # Not every file of a few bytes contains posts.
         case.body["file"] = "one\ntwo"
     if ParameterLocation.BODY not in wrong and isinstance(case.body, dict):
         _good_body(operation, case.body, world)
@@ -208,9 +208,9 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
     if "url" in body:
         body["url"] = world.receiver
     if operation == "evaluate_model":
-        # All of them together have a limit.
+        # Together they have a limit.
         body["posts"] = [post[:100] for post in body["posts"][:10]]
     if "prompt" in body or "max_characters" in body or operation.endswith("generate"):
-        # Much is written slowly; whether it is much is no matter here.
+        # Writing much is slow, and the amount doesn't matter here.
         body["n"] = min(body.get("n", 1), 2)
         body["max_characters"] = max(len(body.get("prompt", "")) + 1, min(body.get("max_characters", 9), 20))

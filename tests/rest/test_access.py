@@ -1,6 +1,6 @@
-"""Who may what: every operation of the document, for owner, stranger, anonymous, administrator, inactive, wrong scope.
+"""Every operation of the document, for owner, stranger, anonymous, administrator, inactive, and wrong scope.
 
-A new operation is asked without being named here; a new kind of thing needs its line in `things`.
+New operations are tested automatically. A new kind of thing needs a line in `things`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 
 @pytest.fixture
 def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID | str]:
-    """Of each name that an address has for a thing, one of alice's."""
+    """Return a thing of alice for each name in an address."""
     written = services.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
     assert model.corpus_id is not None
     shared = TrainedModel.objects.create(
@@ -91,7 +91,7 @@ def test_nobody_and_who_is_inactive_get_in_nowhere(things: dict[str, uuid.UUID |
 
 
 def test_no_operation_is_for_administrators_alone() -> None:
-    # The first that is needs a test here: nobody else may, with whatever token or session.
+    # The first such operation needs a test here that nobody else can use it, with any token or session.
     assert {scope for _, _, operation in operations() for scope in operation["security"][0]["Token"]} == {
         "read",
         "write",
@@ -99,7 +99,7 @@ def test_no_operation_is_for_administrators_alone() -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    # What the document does not have, the tests of this file do not ask.
+    # The tests of this file only ask what is in the document.
     documented = {path for _, path, _ in operations()}
     there = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/{entry.pattern}") for entry in api.urls[0]}
     assert there == documented | {"/openapi.json", "/"}
@@ -124,7 +124,7 @@ def test_to_strangers_and_the_administrator_things_do_not_exist(
                 continue
             body: dict[str, Any] | None = {} if "requestBody" in operation else None
             there, gone = (program.ask(method, at(path, ids), body) for ids in (things, nowhere))
-            # Before the thing is looked for, a body is: that tells nothing of it either.
+            # The body is checked before the thing is looked up, so the answer says nothing about the thing.
             assert (there.status_code, there.content) == (gone.status_code, gone.content), path
             assert there.status_code == (404 if body is None else there.status_code) >= 400, path
 

@@ -1,4 +1,4 @@
-"""What is the same for every operation of the REST API, by real requests."""
+"""What all operations of the REST API have in common, with real requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEW = {"name": "another"}
 
 
 def forget_pace(user: User) -> None:
-    """What the person has asked in this minute does not count."""
+    """Forget the person's requests of this minute."""
     cache = caches[rate_limit.CACHE]
     minute = int(timezone.now().timestamp() // 60)
     cache.delete_many([f"requests:{user.pk}:{number}" for number in (minute, minute + 1)])
@@ -75,7 +75,7 @@ def test_each_scope_is_for_its_own(alice: User, admin: User) -> None:
     assert 'scope="write"' in answer["WWW-Authenticate"]
     require_error(writer.get("/tokens"), 403, "missing_scope")
     assert writer.post("/tokens", {**NEW, "scopes": ["write"]}).status_code == 201
-    # No way up: neither beyond the token's own scopes, nor to what administrators may.
+    # No escalation: neither beyond the token's own scopes, nor to those of administrators.
     require_error(writer.post("/tokens", {**NEW, "scopes": ["read"]}), 422, "token_error", "scopes")
     require_error(Program(alice).post("/tokens", {**NEW, "scopes": ["admin"]}), 422, "token_error", "scopes")
     boss = Program(admin, "read", "write", "admin")

@@ -1,4 +1,4 @@
-"""Pages of other sites: which ones may call the API, and what they may send and read."""
+"""Pages of other sites: which can call the API, and what they can send and read."""
 
 from __future__ import annotations
 

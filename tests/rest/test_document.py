@@ -1,4 +1,4 @@
-"""The names of operations are what generated clients call: another name breaks those of other people."""
+"""Generated clients use the names of operations, so changing a name breaks other people's programs."""
 
 from __future__ import annotations
 

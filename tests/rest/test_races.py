@@ -1,4 +1,4 @@
-"""Programs that ask at the same moment: limits hold, and what shall be done once is done once."""
+"""Simultaneous requests of programs: limits hold, and what should happen once happens once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_same_key_at_once_does_the_work_once(alice: User, path: str, body: A
     done = [answer for answer in answers if answer.status_code == status]
     assert sum("Idempotency-Replayed" not in answer.headers for answer in done) == 1
     assert len({answer.content for answer in done}) == 1
-    # It was being answered, or its answer held a secret.
+    # It was still in progress, or its answer contained a secret.
     refused = [answer for answer in answers if answer.status_code != status]
     codes = {answer.json()["error"]["code"] for answer in refused}
     assert codes <= {"idempotency_in_progress", "answer_not_kept"}

@@ -1,4 +1,4 @@
-"""Pages that make the server work count towards the requests per minute, as the API does (its own: test_core.py)."""
+"""Pages that load the server count toward the requests per minute, like the API (tested in test_core.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operation of the API against what its document says, by requests that schemathesis makes up from it.
+"""Every operation of the API does what its document says, tested with requests that schemathesis generates from it.
 
 `SCHEMATHESIS_EXAMPLES` says how many for each operation. The whole run: docs/development.md.
 """
@@ -32,11 +32,11 @@ from tests.webhooks.receiver import Receiver
 logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Unless more are asked for, few and always the same ones.
+#: By default few, and always the same ones.
 DEFAULT = 2
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", DEFAULT))
-#: What schemathesis takes for the answer to nonsense and to what does, and 413: what it makes up of many posts may be
-#: larger than a stranger may send.
+#: The statuses that schemathesis accepts for invalid and valid requests, plus 413: a generated body with many posts may
+#: be larger than a stranger can send.
 TO_STRANGERS = {
     "negative_data_rejection": "400 401 403 404 405 406 409 413 415 422 428 429 5xx",
     "positive_data_acceptance": "2xx 3xx 401 403 404 409 413 429 5xx",
@@ -44,14 +44,14 @@ TO_STRANGERS = {
 
 
 def schema(headers: dict[str, str]) -> Any:
-    """The document of the real application, with all checks of schemathesis."""
+    """The document of the real application, tested with all checks of schemathesis."""
     statuses = {} if headers else TO_STRANGERS
     config = SchemathesisConfig.from_dict(
         {
             "headers": headers,
             "continue-on-failure": True,
             "request-timeout": 30,
-            # A job that waits has no end to its stream.
+            # The stream of a waiting job doesn't end.
             "max-stream-events": 5,
             "checks": {check: {"expected-statuses": expected.split()} for check, expected in statuses.items()},
             "generation": {"max-examples": EXAMPLES, "deterministic": EXAMPLES == DEFAULT, "database": "none"},
@@ -61,7 +61,7 @@ def schema(headers: dict[str, str]) -> Any:
 
 
 def failures(schema: Any) -> list[str]:
-    """What was not as the document says: of each operation and check the first, with a command that asks it again."""
+    """Return the first difference from the document for each operation and check, with a command to repeat it."""
     found: dict[str, str] = {}
     for event in from_schema(schema).execute():
         if isinstance(event, events.FatalError):
@@ -75,11 +75,11 @@ def failures(schema: Any) -> list[str]:
 
 
 def of_python(error: Exception) -> bool:
-    """What `ast.parse`, of which Hypothesis makes use, may raise where two threads are in it (CPython issue 106905)."""
+    """An error that `ast.parse`, which Hypothesis uses, may raise if two threads are in it (CPython issue 106905)."""
     return isinstance(error, SystemError) and "AST constructor recursion depth mismatch" in str(error)
 
 
-#: To break a pattern schemathesis adds a star (`violate_pattern`), which breaks none of ours: they forbid NUL, blanks.
+#: To break a pattern, schemathesis adds a star (`violate_pattern`). Ours allow a star; they forbid NUL and blanks.
 STILL_RIGHT = re.compile(r"""violates `pattern` at .* \(was "(.*)", became "\1\*"\)""", re.DOTALL)
 
 
@@ -100,7 +100,7 @@ def failed_checks(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def handles(settings: Any) -> Iterator[dict[str, str]]:
-    """An account of each network, on servers of our own: no request leaves this machine."""
+    """Return an account of each network on our own servers, so that no request leaves this machine."""
     with XApiServer() as x_api, BlueskyServer() as bluesky, MastodonServer() as mastodon:
         settings.X_API_URL, settings.X_BEARER_TOKEN = x_api.url, x_api_server.TOKEN
         settings.BLUESKY_API_URL, settings.PRIVATE_SERVERS = bluesky.url, [mastodon.url]

@@ -284,7 +284,7 @@ def test_x_is_bought_only_after_a_yes_to_its_cost(alice: User, x_api: XApiServer
     assert job.state == State.SUCCEEDED, job.error_message
     assert (corpus.handle, corpus.posts_found, corpus.keep_replies) == ("chatty", 19, True)
     assert XMonth.objects.get().posts == 19 and corpus.source == "x"
-    # What was looked up for the estimate is not paid for again.
+    # The look-up for the estimate isn't paid for again.
     assert sum("/users/by/username/" in request.path for request in x_api.requests) == looked_up == 2
 
 

@@ -1,4 +1,4 @@
-"""What gives a person the right to bring posts: asked, kept, shown."""
+"""A person's right to use posts is asked, stored and shown."""
 
 from __future__ import annotations
 

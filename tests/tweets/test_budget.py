@@ -1,4 +1,4 @@
-"""The operator's posts of X a month: counted in the database, and never exceeded."""
+"""The operator's monthly budget of posts from X is counted in the database and never exceeded."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_person_buys_up_to_their_own_limit_and_the_server_counts_them_all(alic
     assert (his.left(), his.take(200), bought()) == (150, 150, 250)
     hers.give_back(30)
     assert (bought(), limits.usage_of(alice).x_posts_a_month, limits.usage_of(bob).x_posts_a_month) == (220, 70, 150)
-    # Of what the server has no more of, nothing is counted for the person.
+    # What the server has no budget for doesn't count for the person.
     PersonalLimits.objects.filter(user=alice).update(x_posts_a_month=500)
     assert MonthlyBudget(220, alice).take(10) == 0 and limits.usage_of(alice).x_posts_a_month == 70
 

@@ -1,4 +1,4 @@
-"""What posts of X cost is told and confirmed before they are bought: on the page, and at the terminal."""
+"""The cost of posts from X is shown and confirmed before buying, on the page and at the terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def asked(client: Client, handle: str, **more: str) -> Any:
 
 
 def fields_of(page: Any) -> dict[str, str]:
-    """What the page's button would send."""
+    """Return what the page's button would send."""
     return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.content.decode()))
 
 

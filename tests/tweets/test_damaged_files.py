@@ -1,6 +1,6 @@
-"""Damaged files brought by the page: an answer, then a corpus that is whole or a sentence, never an error of ours.
+"""Damaged files uploaded on the page give a complete corpus or a clear error, never a server error.
 
-The files are those of `python -m benchmarks.fuzz_files`; FUZZ_IMPORTS sets how many are brought.
+The files are those of `python -m benchmarks.fuzz_files`. FUZZ_IMPORTS sets how many are uploaded.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def test_no_damaged_file_breaks_a_page_or_a_worker_or_leaves_half_a_corpus(
             is_right = is_whole and not corpus.posts.filter(cleaned="", dropped="").exists()
         else:
             is_told = job.state == State.FAILED and job.error_code != "internal_error"
-            # The limits of the product are higher than those of the fuzz run: else the same files are read.
+            # The limits of the product are higher than those of the fuzz run. The files are the same.
             is_right = (
                 is_told
                 and job.error_message.endswith(".")

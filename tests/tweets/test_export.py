@@ -1,4 +1,4 @@
-"""A corpus as a file, and what a deletion tells."""
+"""Exporting a corpus, and what a deletion reports."""
 
 from __future__ import annotations
 

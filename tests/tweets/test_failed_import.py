@@ -1,4 +1,4 @@
-"""An import that failed: every page says why, and other posts can be brought in its place."""
+"""A failed import: every page says why, and you can import other posts instead."""
 
 from __future__ import annotations
 

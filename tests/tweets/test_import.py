@@ -1,4 +1,4 @@
-"""Imports as jobs: rows, counts, resuming, and every way in which a source can disappoint."""
+"""Imports as jobs: rows, counts, resuming, and every way in which a source can fail."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_corpus_is_not_cleaned_while_a_job_is_at_work_on_it(alice: User) -> No
 
 
 class Killed(BaseException):
-    """As good as kill -9 for the rows: nothing is tidied up."""
+    """Like kill -9 for the rows: nothing is cleaned up."""
 
 
 def test_an_import_killed_after_any_page_ends_complete_and_reads_no_page_twice(
@@ -270,7 +270,7 @@ def test_an_unreliable_line_loses_nothing_and_buys_nothing_twice(alice: User, x_
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source that fails once is asked again by the next attempt of the job only."""
+    """Make a failed source be asked again only by the next attempt of the job."""
     settings = offered.settings_for
 
     def impatiently(corpus: Corpus, *, at_terminal: bool) -> base.SourceSettings:

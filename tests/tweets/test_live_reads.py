@@ -1,4 +1,4 @@
-"""Reads that several share: who waits for whom, and what is never shared."""
+"""Shared reads: who waits for whom, and what is never shared."""
 
 from __future__ import annotations
 

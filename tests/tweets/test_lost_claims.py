@@ -1,4 +1,4 @@
-"""An importer that was thought dead writes nothing when it comes back."""
+"""An importer that was presumed dead writes nothing when it returns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_importer_that_was_overtaken_writes_nothing(alice: User, settings: An
     with overtaken(job, target, settings):
         corpus = Corpus.objects.get(pk=job.arguments["corpus"])
         assert (corpus.state, corpus.posts_found, corpus.posts.count()) == ("ready", 50, 50)
-        # As a person would have used it since: nothing of this may be undone.
+        # What a person did with it since then must not be undone.
         Corpus.objects.filter(pk=corpus.pk).update(name="Mine", posts_kept=7, cursor="later")
         homes = (Path(django_settings.UPLOADS_DIR), Path(django_settings.JOBS_DIR))
         before = rows_of(Job, JobEvent, Corpus, Post), files_under(*homes)

@@ -1,4 +1,4 @@
-"""What changes a corpus, or counts on it staying as it is, asked for by several at the same moment."""
+"""Simultaneous requests that change a corpus or need it unchanged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def account(corpus: Corpus) -> Corpus:
 
 
 def rounds(corpus: Corpus) -> Iterator[Corpus]:
-    """The corpus, again and again with nothing to do."""
+    """Yield the corpus repeatedly, each time idle."""
     for _ in range(ROUNDS):
         jobs.delete_jobs(Job.objects.filter(subject_id=corpus.pk))
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.READY)
@@ -48,7 +48,7 @@ def rounds(corpus: Corpus) -> Iterator[Corpus]:
 
 
 def in_turn(*acts: Callable[[], Any]) -> list[Any]:
-    """What came of them, all begun together."""
+    """Start them together and return the results."""
     left = list(acts)
     return all_at_once(lambda: left.pop()(), times=len(acts))
 

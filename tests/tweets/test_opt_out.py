@@ -1,4 +1,4 @@
-"""Handles that opted out: refused at the import, and deleted with all that was made of them."""
+"""Handles that opted out: imports are refused, and everything made from them is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posts searched, taken out by hand and put back."""
+"""Searching posts, removing them by hand and putting them back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def corpus(alice: User) -> Corpus:
 
 
 def state(corpus: Corpus) -> list[Any]:
-    """What the row tells of the posts."""
+    """Return what the row says about the posts."""
     corpus = Corpus.objects.get(pk=corpus.pk)
     counted = {name: corpus.report[name] for name in ("months", "lengths")}
     return json.loads(json.dumps([corpus.posts_kept, corpus.characters, corpus.dropped, counted]))  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What the page of a corpus tells of its posts."""
+"""What the page of a corpus says about its posts."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def post(text: str, *, is_repost: bool = False, has_warning: bool = False) -> Po
 
 
 def reasons(texts: Sequence[str], rules: CleaningRules | None = None) -> list[Drop | None]:
-    """What happens to the posts of one corpus."""
+    """Return what happens to the posts of one corpus."""
     rules = rules or CleaningRules()
     survey = Survey(rules, len(texts))
     survey.look(texts)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def fields(rules: CleaningRules, **changed: Any) -> dict[str, Any]:
-    """What a browser sends for these rules: nothing for a box that is not ticked."""
+    """Return what a browser sends for these rules: nothing for an unticked checkbox."""
     values = {**rules.as_dict(), "banned_words": "\n".join(rules.banned_words), **changed}
     return {name: "on" if value is True else value for name, value in values.items() if value is not False}
 

@@ -1,4 +1,4 @@
-"""A table whose posts may be in more than one column: the person is asked, and says which."""
+"""If a table has several text columns, the person is asked which one has the posts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_page_takes_the_answer_and_the_file_is_not_brought_again(client: Cli
     for nothing in ("", "  ", "c" * 81, "a\x00b"):
         page = ask(client, corpus, nothing)
         assert page.redirect_chain[-1][0] == f"/jobs/{job.pk}/" and "of the column" in page.content.decode()
-    # A column that is not there is asked about again.
+    # If the column doesn't exist, the question is asked again.
     ask(client, corpus, "heard")
     job, corpus = run(job)
     assert (job.state, job.error_code) == (State.FAILED, "which_column")

@@ -1,4 +1,4 @@
-"""The tweet-server of the tutorial: real requests, through real HTTP, to networks that run on this machine."""
+"""The tweet server of the tutorial: real requests, with real HTTP, to networks on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose posts a file or text holds: named by the archive or the person, kept for the label and the opt-outs."""
+"""Whose posts a file or text has: named by the archive or the person, and stored for label and opt-outs."""
 
 from __future__ import annotations
 

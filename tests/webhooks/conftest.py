@@ -10,7 +10,7 @@ from tests.webhooks.receiver import Receiver
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
-    """A receiver on this machine, which the operator has allowed."""
+    """A receiver on this machine that the operator has allowed."""
     with Receiver() as server:
         settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
         yield server

@@ -1,4 +1,4 @@
-"""What tests of webhooks do: make one, deliver what is due, and let time pass."""
+"""Helpers for tests of webhooks: create one, deliver what is due, and let time pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def deliver_all() -> int:
 
 
 def later(**time: float) -> None:
-    """So much later: what waits is due that much sooner."""
+    """Let time pass: make what waits due that much sooner."""
     for row in Delivery.objects.exclude(due_at=None):
         assert row.due_at is not None
         Delivery.objects.filter(pk=row.pk).update(due_at=row.due_at - timedelta(**time))

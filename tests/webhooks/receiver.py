@@ -1,4 +1,4 @@
-"""A server that webhooks are sent to: it keeps what arrived, and answers as it is told."""
+"""A server that receives webhooks, stores them, and answers as configured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.server import Answer, FakeServer, Request
 
 
 class Receiver(FakeServer):
-    """Answers with the statuses in their order, the last one for ever."""
+    """Answers with the statuses in order, then repeats the last one."""
 
     def __init__(self, *statuses: int, headers: dict[str, str] | None = None, tls: Any = None) -> None:
         super().__init__(tls=tls)
@@ -31,7 +31,7 @@ def content(request: Request) -> dict[str, Any]:
 
 
 def is_signed(request: Request, secret: str) -> bool:
-    """As standardwebhooks.com tells receivers to verify."""
+    """Verify a message as standardwebhooks.com describes it for receivers."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     message = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
     expected = "v1," + base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()

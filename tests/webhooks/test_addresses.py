@@ -1,4 +1,4 @@
-"""Which addresses are asked: never a private network, and where no answer comes, not for long."""
+"""Which addresses webhooks use: never a private network, and without an answer only briefly."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_redirect_is_not_followed(alice: User, settings: Any) -> None:
 
 
 def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Every name does."""
+    """Accept every name."""
     found = [(0, 0, 0, "", (address, 443)) for address in addresses]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: found)
 

@@ -1,4 +1,4 @@
-"""What happens is told: signed, to its owner alone, and once it has happened."""
+"""Webhooks report what happened: signed, only to the owner, and only once it has happened."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_for_a_day_messages_are_signed_by_the_former_secrets_too(alice: User, re
     webhook = first.webhook
     second = services.renew_secret(Webhook.objects.get())
     delivery.send_test(Webhook.objects.get())
-    # Of whoever read the row before: each renewal follows on the one that stands there.
+    # Even if the row was read earlier, each renewal follows the current one.
     third = services.renew_secret(webhook)
     delivery.send_test(Webhook.objects.get())
     row = Webhook.objects.get()
@@ -189,7 +189,7 @@ def test_secrets_are_nowhere_in_the_database_and_each_is_another(alice: User, re
 def test_what_was_noted_while_a_webhook_was_switched_off_is_not_sent(alice: User, receiver: Receiver) -> None:
     make(alice, receiver.url)
     jobs.cancel(submit(alice))
-    # Without giving up what waits, as when both happen at once.
+    # Without cancelling what waits, as when both happen at once.
     Webhook.objects.update(active=False)
     assert deliver_all() == 0 and receiver.requests == []
 

@@ -1,4 +1,4 @@
-"""The pages of webhooks, as a browser asks for them; who sees which is in tests/test_access.py."""
+"""The pages of webhooks, as a browser requests them. For who sees which, see tests/test_access.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make(owner: User, url: str = ANYWHERE) -> Webhook:
 
 
 def errors_of(answer: Any) -> str:
-    """What the page says is wrong, at its top."""
+    """Return the errors at the top of the page."""
     found = re.search(r"data-form-errors>(.*?)</div>", answer.content.decode(), re.DOTALL)
     return found[1] if found else ""
 

@@ -1,4 +1,4 @@
-"""What does not arrive is sent again, when and for how long; and who holds up whom."""
+"""Undelivered messages are sent again: when, for how long, and who delays whom."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_receiver_that_fails_holds_up_nobody_else(alice: User, bob: User, sett
         assert delivery.deliver_next()
         make(bob, fine.url)
         jobs.cancel(submit(bob))
-        # That of alice waits longer, and failed before.
+        # Alice's has waited longer and failed before.
         first = delivery.claim_next()
         assert first is not None and first.webhook.owner == bob
         second, third = delivery.claim_next(), delivery.claim_next()

@@ -1,4 +1,4 @@
-"""What goes wrong on real machines, done to the real product: killed workers, a broker that restarts, Ctrl-C."""
+"""Accidents of real machines, done to the real product: killed workers, a restarted broker, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ARCHIVE_POSTS = 10_000
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    # Wide enough that an epoch takes seconds, in which something can happen.
+    # Large enough that an epoch takes seconds, in which something can happen.
     with running(tmp_path_factory.mktemp("product"), units=256) as product:
         yield product
 
@@ -113,17 +113,17 @@ def test_a_killed_worker_is_started_again_and_goes_on_though_no_importer_has_tim
     with importers_stopped(product):
         for process in product.processes("-Q train"):
             os.kill(process, signal.SIGKILL)
-        # Its message is unanswered in the broker for a day: the job is found by its row.
+        # Its message stays unanswered in the broker for a day, so the job is found by its row.
         wait_for("the next attempt", lambda: alice.job(job)["job"]["attempt"] == 2, 30)
     trained(alice, job)
 
 
 @contextlib.contextmanager
 def importers_stopped(product: Product) -> Iterator[None]:
-    """The processes that import are at work on something else for as long as it takes; worker and clock are not."""
+    """Keep the importing processes busy with something else, but not the worker and the scheduler."""
     processes = product.processes("-Q default")
     children = [process for process in processes if parent_of(process) in processes]
-    # They get their messages through pipes. The clock has closed whatever it inherited.
+    # They get their messages through pipes. The scheduler has closed those it inherited.
     importers = [process for process in children if any("pipe:" in str(file) for file in open_files(process))]
     assert (len(children), len(importers)) == (3, 2), product.logs()
     for process in importers:
@@ -165,7 +165,7 @@ def test_an_import_killed_twice_at_random_points_is_complete_with_no_post_twice(
 
 
 def is_at(alice: Person, job_id: str, attempt: int, share: float) -> bool:
-    """Whether this attempt at the import is so far: up to 1 it reads, beyond it has begun to clean."""
+    """Return whether this attempt at the import has come this far: up to 1 it reads, above it cleans."""
     job = alice.job(job_id)["job"]
     assert job["state"] not in {"succeeded", "failed"}, f"the import ended before it was killed at {share:.2f}"
     if (job["state"], job["attempt"]) != ("running", attempt):
@@ -175,7 +175,7 @@ def is_at(alice: Person, job_id: str, attempt: int, share: float) -> bool:
 
 
 def kill_import(product: Product) -> None:
-    """The process that reads the uploaded file, or the whole worker where none does any more."""
+    """Return the process that reads the uploaded file, or the whole worker if none does any more."""
     workers = product.processes("-Q default")
     for process in [process for process in workers if has_open(process, product.home / "uploads")] or workers:
         os.kill(process, signal.SIGKILL)
@@ -194,7 +194,7 @@ def open_files(process: int) -> list[Path]:
 
 
 def posts_in(archive: bytes) -> list[tuple[str, str]]:
-    """(id, text) of every post, read without the product."""
+    """Return (id, text) of every post, read without the product."""
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         scripts = [
             files.read(name).decode() for name in files.namelist() if re.fullmatch(r"data/tweets(-part\d+)?\.js", name)
@@ -269,5 +269,5 @@ def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Produc
     assert len(folders) == 1
     kept = {"config.json", "weights.safetensors", "posts.fingerprints"}
     assert {path.name for path in folders[0].iterdir()} == kept
-    # Only after it is told that the job succeeded: who dies in between has lost nothing.
+    # Only after the success is reported, so a death in between loses nothing.
     assert wait_for("its work to be cleared away", lambda: not (product.home / "jobs" / job).exists(), 10)

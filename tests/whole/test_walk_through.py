@@ -1,4 +1,4 @@
-"""The main job as docs/api.md walks through it, with curl and with Python: taken from the page and run as it stands."""
+"""The examples of docs/api.md with curl and Python, taken from the page and run unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture(scope="module")
 def token(product: Product) -> str:
-    """Made without a browser, as the page says."""
+    """Create it without a browser, as the page says."""
     made = product.manage("token", "The walk")
     assert re.fullmatch(r"bf_\w+\n", made.stdout), made
     return made.stdout.strip()
@@ -55,7 +55,7 @@ def test_the_main_job_is_done_as_the_page_says(kind: str, product: Product, tmp_
     require_tools(kind)
     done = walk(kind, product, tmp_path, token)
     assert done.returncode == 0, done.stdout + done.stderr
-    # It was watched: both jobs from their beginning to their end, with each epoch's losses.
+    # Both jobs were watched from beginning to end, with each epoch's losses.
     assert done.stdout.count('"validation_loss"') == 2 and done.stdout.count('"state":"succeeded"') >= 2
     api = httpx.Client(base_url=f"{product.url}/api/v1", headers={"Authorization": f"Bearer {token}"})
     written = api.get("/generations").json()["data"][0]
@@ -64,7 +64,7 @@ def test_the_main_job_is_done_as_the_page_says(kind: str, product: Product, tmp_
     model = api.get(f"/models/{written['model']}").json()
     assert (model["name"], len(model["history"])) == ("My bot", 2)
     assert api.get(f"/corpora/{model['corpus']}").json()["posts_found"] == POSTS
-    # Twice the same page gives two models of one name; a person would choose another.
+    # Running the page twice gives two models with the same name. A person would choose another.
     assert api.delete(f"/models/{written['model']}").status_code == 204
 
 

@@ -76,6 +76,6 @@ def test_the_evidence_is_as_by_hand() -> None:
     voice = VoiceClassifier.of(["a"], ["b"])
     found = np.sort(voice.weights[voice.weights != 0])
     np.testing.assert_allclose(found, np.log(11) * np.array([-1] * 4 + [1] * 4))
-    # Each run counts once a post: three speak for "aba", one against it; of "ab" two and two, which is not enough.
+    # Each run counts once per post. Three speak for "aba" and one against it; for "ab" it is two to two, not enough.
     assert voice.is_persons("aba") and not voice.is_persons("bab") and not voice.is_persons("ab")
     assert voice.is_persons("abababa")

@@ -73,7 +73,7 @@ def test_bits_that_the_training_has_measured_are_not_measured_again() -> None:
     found = card(bot, held_out=many, trained_bits=(1.25, 2.5))
     assert (found.bits_per_character, found.start_bits_per_character, found.base_bits_per_character) == (1.25, 2.5, 2.5)
     assert found.measured == len(many) > MAX_MEASURED
-    # Of another base model the training knows nothing: all three are measured, on the same posts.
+    # The training doesn't know another base model, so all three are measured on the same posts.
     further = card(bot, held_out=many, trained_bits=(1.25, 2.5), start=favouring(**{"a": 1, "END": 1}))
     assert further.measured == MAX_MEASURED and 1.25 != further.bits_per_character < further.base_bits_per_character
 
@@ -83,7 +83,7 @@ def test_what_a_parent_learned_is_a_copy_too_and_makes_the_held_out_posts_known(
     found = card(favouring(z=0, END=20), start_guard=guard)
     assert found.novelty.bot == 0 and set(found.copies) == {Copied(None, 1.0, 1)}
     assert found.known_to_start == 1
-    # The real posts are measured against the posts of this corpus alone.
+    # The real posts are only compared with the posts of this corpus.
     assert found.novelty.held_out == card(BASE).novelty.held_out
 
 
@@ -100,7 +100,7 @@ def test_the_same_arguments_give_the_same_card_and_it_is_plain_json() -> None:
     assert one == other
     values = one.as_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
-    # Of what was written and learned, not a word is kept: a copy is an index.
+    # No written or learned text is stored: a copy is an index.
     assert "aaa" not in json.dumps(values)
 
 

@@ -52,7 +52,7 @@ def before(model: Any) -> tuple[Any, ...]:
 
 
 def plain(network: NetworkConfig, weights: dict[str, Any], symbols: Any, state: tuple[Any, ...]) -> Any:
-    """The formulas of the module's docstring, a step at a time, for automatic differentiation: logits (T, B, 256)."""
+    """The formulas of the module's docstring, step by step, for automatic differentiation: logits (T, B, 256)."""
     h = network.units
     *cells, keys = state
     steps = [tf.gather(weights["embedding"], tf.cast(symbols, tf.int32))]
@@ -80,7 +80,7 @@ def plain(network: NetworkConfig, weights: dict[str, Any], symbols: Any, state: 
 
 
 def context_rows(network: NetworkConfig, order: int, symbols: Any) -> Any:
-    """The rows of one context, from the text itself and in Python's whole numbers, with no key carried along."""
+    """Return the rows of one context, computed from the text with Python integers, without a running key."""
     rows = np.empty(symbols.shape, np.int32)
     for row, text in enumerate(symbols.tolist()):
         for step in range(len(text)):
@@ -200,7 +200,7 @@ def test_bfloat16_products_change_loss_and_gradients_only_slightly() -> None:
 
 
 def test_it_learns_in_halves_and_goes_on_from_a_snapshot(network: NetworkConfig) -> None:
-    """With 8 rows a step is made in two halves; the outcome equals a plain step on all rows, also after a restore."""
+    """With 8 rows, a step runs in two halves. The result equals a plain step on all rows, also after a restore."""
     rng = np.random.default_rng(3)
     batch = Batch(
         rng.integers(0, 256, (8, 6)).astype(np.uint8),

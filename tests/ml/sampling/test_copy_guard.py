@@ -14,7 +14,7 @@ from tests.ml.sampling.test_overlap import in_order_by_table, longest_run_by_try
 
 
 def numbered(first: int, last: int, mark: str = "w") -> str:
-    """Different words, as many as the numbers from first to last."""
+    """Return different words, one for each number from first to last."""
     return " ".join(f"{mark}{number}" for number in range(first, last + 1))
 
 
@@ -26,7 +26,7 @@ def test_more_than_fifteen_words_in_a_row_are_a_copy() -> None:
     post = numbered(1, 60)
     assert is_copy(f"{numbered(1, 30, 'x')} {numbered(20, 35)} {numbered(1, 30, 'y')}", post)
     assert not is_copy(f"{numbered(1, 30, 'x')} {numbered(20, 34)} {numbered(1, 30, 'y')}", post)
-    # Fifteen here and fifteen there are in no row.
+    # Fifteen here and fifteen there aren't in a row.
     assert not is_copy(f"{numbered(1, 15)} {numbered(1, 30, 'x')} {numbered(30, 44)}", post)
 
 
@@ -122,7 +122,7 @@ def test_what_the_parent_learned_from_is_known_beside_the_own_posts() -> None:
     assert len(guard) == 5
     for text in ("the parent said one thing", "the child said another thing", "both have learned this post", "🎈"):
         assert guard.is_copy(text)
-    # The own posts come first, so that an index below their number is one of theirs.
+    # The bot's own posts come first, so an index below their number is one of them.
     assert guard.nearest("both have learned this post") == Nearest(1, 1.0, 5, True)
     assert guard.nearest("the parent said one thing") == Nearest(4, 1.0, 5, True)
     assert not guard.is_copy("nobody has learned of it")

@@ -19,7 +19,7 @@ def longest_run_by_trying(post: list[str], text: list[str]) -> int:
 
 
 def in_order_by_table(post: list[str], text: list[str]) -> int:
-    """The longest common subsequence as textbooks have it."""
+    """The longest common subsequence as in textbooks."""
     table = [[0] * (len(text) + 1) for _ in range(len(post) + 1)]
     for row, ours in enumerate(post):
         for column, theirs in enumerate(text):

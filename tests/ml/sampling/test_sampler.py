@@ -111,7 +111,11 @@ def test_temperature_zero_writes_the_likeliest_post(checkpoint: Checkpoint) -> N
 def test_top_k_draws_only_the_k_likeliest() -> None:
     sampler = Sampler(favouring(a=3, b=2.5, END=2, c=1.9, d=1.8))
     posts = sampler.generate(SamplingConfig(count=100, top_k=3, temperature=2, seed=1)).posts
-    assert {post[0] for post in posts} == {"a", "b", "c"}  # no post is empty, so the end mark is none of three here
+    assert {post[0] for post in posts} == {
+        "a",
+        "b",
+        "c",
+    }  # no post is empty, so the end mark isn't one of the three here
     assert set("".join(post[1:] for post in posts)) == {"a", "b"}
 
 
@@ -236,14 +240,14 @@ def test_a_post_that_does_not_end_is_drawn_again() -> None:
     assert len(writing.posts) == 100 and writing.refused.unfinished > 20
     lengths = np.array([len(post) for post in writing.posts])
     assert lengths.max() <= 20
-    # Their ends are the model's own: they are not piled up at the limit.
+    # The model ends them itself, so they don't pile up at the limit.
     assert (lengths == 20).sum() < 15
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_no_post_is_cut_in_the_middle_of_a_character(temperature: float, limit: int) -> None:
-    # A start of four bytes and what may follow it: nothing but characters of four bytes.
+    # A first byte of four and what may follow it, so only characters of four bytes.
     sampler = Sampler(favouring(**{chr(byte): 0.0 for byte in "😀".encode()}, END=-1))
     posts = sampler.generate(SamplingConfig(count=20, temperature=temperature, seed=1, max_characters=limit)).posts
     assert posts
@@ -338,7 +342,7 @@ def test_no_post_holds_a_banned_word() -> None:
     assert len(writing.posts) == 40 and writing.refused.banned > 0
     for post in writing.posts:
         assert "b" not in post.split() and " a a " not in f" {' '.join(post.split())} "
-    assert any("ab" in post for post in writing.posts)  # a part of a word is no word
+    assert any("ab" in post for post in writing.posts)  # a part of a word isn't a word
 
 
 def test_a_post_that_always_holds_a_banned_word_is_left_out_after_ten_tries() -> None:

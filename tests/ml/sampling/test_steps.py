@@ -1,4 +1,4 @@
-"""Requests that share passes over the weights, as the writer runs them: each writes exactly what it writes alone."""
+"""Requests that share passes over the weights, as in the writer, write exactly what each writes alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Drawing, Sampler, Step
 
-#: Of one row, of few, of many, with a prompt, of the likeliest symbols only: what is multiplied in different ways.
+#: With one row, few, many, a prompt, only the most probable symbols: cases that are multiplied differently.
 REQUESTS = [
     SamplingConfig(count=5, seed=1),
     SamplingConfig(count=1, seed=2, prompt="Día 1: ☕️ "),
@@ -28,7 +28,7 @@ REQUESTS = [
 
 
 def together(sampler: Sampler, requests: list[SamplingConfig], guard: CopyGuard | None) -> list[Writing]:
-    """What each of them writes where all that still write take each step together."""
+    """Return what each writes when all that are still writing take each step together."""
     drawings = [sampler.draw(request, guard=guard) for request in requests]
     waiting: list[tuple[int, Drawing, Step]] = [(place, each, next(each)) for place, each in enumerate(drawings)]
     written: dict[int, Writing] = {}

@@ -22,7 +22,7 @@ POSTS = st.lists(st.text(max_size=40), min_size=1, max_size=30)
 
 
 def trained_posts(batches: list[Batch]) -> list[bytes]:
-    """Joins the windows of each row again and cuts them at the end marks."""
+    """Join the windows of each row again and cut them at the end marks."""
     posts = []
     for row in range(batches[0].targets.shape[0]):
         symbols = b"".join(bytes(batch.targets[row][batch.weights[row] == 1]) for batch in batches)

@@ -10,7 +10,7 @@ from models_app.ml.training.event_log import EventLog
 
 
 def events(directory: Path) -> list[Any]:
-    """What TensorBoard would read: the events of all files in the order of their names."""
+    """Return what TensorBoard would read: the events of all files in the order of their names."""
     kind: Any = tf.compat.v1.Event
     files = sorted(directory.glob("events.out.tfevents.*"))
     return [

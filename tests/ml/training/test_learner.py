@@ -1,4 +1,4 @@
-"""What a training step does with its rows: two halves side by side must come to the same as all rows at once."""
+"""A training step on two halves in parallel gives the same as on all rows at once."""
 
 from __future__ import annotations
 

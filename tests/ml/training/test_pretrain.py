@@ -105,7 +105,7 @@ def test_a_cancelled_training_goes_on_as_if_it_had_not_been(files: dict[str, Any
     whole = train(files | {"directory": tmp_path / "whole"})
     with pytest.raises(Cancelled, match="Run it again with resume"):
         train(files, control=cancel_after(31))
-    # The step that builds the graph again is not counted as time, so the second part runs one step longer.
+    # The step that rebuilds the graph doesn't count as time, so the second part runs one step longer.
     again = train(files)
     assert again.meta["bytes_seen"] == whole.meta["bytes_seen"] + 40
     assert again.meta["bits_per_character"] == pytest.approx(whole.meta["bits_per_character"], rel=0.02)
@@ -119,7 +119,7 @@ def test_a_training_begun_anew_and_killed_before_its_first_save_is_not_the_one_b
     old, _ = load_state(files["directory"] / STATE)
 
     class Killed(BaseException):
-        """Nothing is saved on the way out."""
+        """Make an interruption save nothing."""
 
     def killed() -> Any:
         raise Killed
@@ -175,7 +175,7 @@ def test_a_saved_state_yields_the_same_next_steps(files: dict[str, Any], tmp_pat
     for directory, stops in ((tmp_path / "whole", [40]), (tmp_path / "parts", [17, 23])):
         for steps in stops:
             with pytest.raises(Cancelled):
-                # The learning rate follows the minutes; as good as endless, it is the same in both.
+                # The learning rate follows the minutes. They are nearly endless here, so it is the same in both.
                 train(files | {"directory": directory}, budget=Budget(minutes=1e6), control=cancel_after(steps))
         arrays, _ = load_state(directory / STATE)
         ended.append(Checkpoint(TINY, arrays, {}, ""))
@@ -206,7 +206,7 @@ def test_names_and_hashtags_are_drawn_anew_while_it_learns_and_only_then(
         config = replace(CONFIG, new_names=shares[0], new_tags=shares[1])
         bits[name] = train(files | {"directory": tmp_path / name}, config=config).meta["bits_per_character"]
         assert asked[-1] == {"names": shares[0], "tags": shares[1]}
-    # What is measured on keeps its names: a network that read others foresees them less.
+    # The validation posts keep their names, so a network that read others predicts them worse.
     assert bits["kept"] < bits["names"] - 0.05 and bits["kept"] < bits["tags"] - 0.05
 
 
@@ -243,7 +243,7 @@ def test_a_stop_keeps_the_best_so_far(files: dict[str, Any]) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_state_first(files: dict[str, Any], number: signal.Signals) -> None:
     asked = iter(range(10**9))
-    # Ignored where the tests run in the background of a shell.
+    # Ignored if the tests run in the background of a shell.
     before = signal.getsignal(number)
 
     def control() -> str:

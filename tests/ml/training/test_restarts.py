@@ -20,7 +20,7 @@ def test_each_epoch_has_its_place_and_the_rounds_are_alike(epochs: int, rounds: 
     rounds = min(rounds, epochs)
     places = [place_of(epoch, epochs=epochs, rounds=rounds) for epoch in range(1, epochs + 1)]
     lengths = [[place.epochs for place in places if place.round == number] for number in range(rounds)]
-    # Each round has its epochs one behind the other, as many as it says; they differ by one at most.
+    # Each round has as many consecutive epochs as it says. The numbers differ by one at most.
     assert [(place.round, place.epoch) for place in places] == [
         (number, epoch) for number in range(rounds) for epoch in range(len(lengths[number]))
     ]

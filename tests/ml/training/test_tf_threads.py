@@ -6,7 +6,7 @@ import sys
 
 from models_app.ml.training import tf_threads
 
-# TensorFlow takes its threads once a process, so the tests are processes of their own.
+# TensorFlow sets its threads once per process, so each test has its own process.
 BEFORE = """
 import os
 from models_app.ml.training import tf_threads

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("quick_trainings")
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Raised where the process would end."""
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def test_the_validation_loss_is_exact_over_the_whole_split(start: Checkpoint, tm
     result = tune(start, tmp_path)
     best = result.history[result.best_epoch - 1]
     measured = evaluate(Checkpoint(TINY, result.weights, {}, ""), VALIDATION)
-    # What is left to learn is much: all of the way is best.
+    # Much is left to learn, so going all the way is best.
     assert result.interpolation == 1 and result.bits_per_character == best.bits_per_character
     assert best.bits_per_character == pytest.approx(measured.bits_per_character, rel=1e-5)
     symbols = sum(len(post.encode()) + 1 for post in VALIDATION)
@@ -120,7 +120,7 @@ def test_progress_runs_from_nothing_to_all(start: Checkpoint, tmp_path: Path) ->
 
 
 def test_the_best_epoch_is_kept_when_later_ones_get_worse(start: Checkpoint, tmp_path: Path) -> None:
-    # Learns one thing and is checked on another, far too fast: it can only get worse at that.
+    # It learns one thing, far too fast, and is checked on another, so it only gets worse.
     config = dataclasses.replace(CONFIG, epochs=4, learning_rate=0.05, dropout=0.0)
     result = tune(start, tmp_path, config=config, train=["aaaa"] * 30, validation=["abab", "zz"])
     losses = [entry.validation_loss for entry in result.history]
@@ -162,7 +162,7 @@ def test_further_back_is_tried_only_while_it_gets_better(
 
     monkeypatch.setattr(Learner, "validate", counted)
     monkeypatch.setattr(Learner, "set_weights", noted)
-    # All of the way is best: one step back is tried, and no other.
+    # Going all the way is best, so one step back is tried, and no other.
     assert tune(start, tmp_path / "learns").interpolation == 1
     assert tried == ["validated"] * 4 + ["back", "validated"]
     tried.clear()
@@ -170,7 +170,7 @@ def test_further_back_is_tried_only_while_it_gets_better(
     share = tune(
         start, tmp_path / "forgets", config=config, train=["aaaa"] * 60, validation=["abab", "zz"]
     ).interpolation
-    # What lies behind the best one is tried too, if there is anything.
+    # Points beyond the best one are tried too, if there are any.
     assert tried.count("back") == min(len(INTERPOLATIONS), INTERPOLATIONS.index(share) + 2) > 1
 
 
@@ -235,7 +235,7 @@ def learned(start: Checkpoint, config: FineTuneConfig, epochs: list[int], *, of:
 def test_rounds_begin_anew_and_the_mean_of_their_weights_is_what_counts(start: Checkpoint, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, epochs=5, rounds=3)
     result = tune(start, tmp_path, config=config)
-    # Five epochs in three rounds: two, two and one. What counts after each is the mean with the rounds that have ended.
+    # Five epochs in three rounds: two, two and one. After each epoch, the mean with the finished rounds counts.
     first, second, third = (learned(start, config, epochs, of=len(epochs)) for epochs in ([1, 2], [3, 4], [5]))
     half_first, half_second = (learned(start, config, epochs, of=2) for epochs in ([1], [3]))
     means = [

@@ -1,4 +1,4 @@
-"""A tiny BPE, trained on text that we wrote."""
+"""A tiny BPE, trained on our own text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *(f"<|spare_{number}|>
 
 
 def trained(symbols: int = 420, *, missing: bytes = b"") -> dict[str, Any]:
-    """Return a tokenizer.json as Hugging Face writes it, without the tokens of the bytes that are to be missing."""
+    """Return a tokenizer.json as Hugging Face writes it, without the tokens of the given bytes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]

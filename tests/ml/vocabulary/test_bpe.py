@@ -17,7 +17,7 @@ from models_app.ml.vocabulary.utf8 import ALLOWED, BOUNDARY, NEXT_STATE, WRITABL
 
 from .conftest import SPECIAL, TEXT, trained
 
-#: Control characters of which SmolLM2, too, has no tokens; its other missing bytes are those of planes 4 to 11.
+#: Control characters without tokens, as in SmolLM2. Its other missing bytes are those of planes 4 to 11.
 MISSING = b"\x04\x06\x13\x14\x16\x1d"
 LACKING = BpeVocabulary.from_json(json.dumps(trained(missing=MISSING)))
 WHOLE = BpeVocabulary.from_json(json.dumps(trained()))
@@ -78,7 +78,7 @@ def test_symbols_that_are_no_text_are_refused(tiny: BpeVocabulary) -> None:
 
 
 def walked(vocabulary: BpeVocabulary, state: int, symbol: int) -> tuple[bool, bool, int, int]:
-    """Whether the symbol may come in this state, whether a bot may not write it, the next state, and the characters."""
+    """Return whether the symbol is possible, whether it is forbidden to bots, the next state, and the characters."""
     if symbol == vocabulary.end:
         return state == BOUNDARY, state != BOUNDARY, BOUNDARY if state == BOUNDARY else -1, 0
     data = vocabulary.symbol_bytes[symbol]

@@ -26,7 +26,7 @@ def board() -> Iterator[Board]:
 
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Models that write on until they are told to stop; how many are at it."""
+    """Models that write until they are told to stop, with the number that are writing."""
     at_it: list[int] = []
 
     def draw(self: Sampler, config: Any, **values: Any) -> Drawing:

@@ -1,4 +1,4 @@
-"""Asking a writer: admission within bounds, nothing for those who have gone, and the same posts as without a writer."""
+"""Asking a writer: limited admission, no work for people who left, and the same posts as without a writer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MUCH = 40_000
 
 @pytest.fixture
 def full(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Somebody's requests are ahead, and writers need 20 seconds for them."""
+    """Queue requests of somebody else that take writers 20 seconds."""
     told = Facts(host="here", pid=1, threads=1, rate=MUCH / 20, requests=1, models=1, megabytes=1.0)
     with monkeypatch.context() as patch:
         patch.setattr(admission.Writers, "known", lambda self, board: {"w": told})

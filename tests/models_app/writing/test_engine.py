@@ -1,4 +1,4 @@
-"""The engine of a writer: who is next, what shares a pass, what an error ends, and what is measured."""
+"""The engine of a writer: the order, shared passes, what an error ends, and what is measured."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITTEN = Writing(["a post"], Refused())
 
 
 class Clockwork:
-    """A model whose steps take as long as is said, and that notes who shared each pass."""
+    """A model whose steps take a given time, and that records which requests shared each pass."""
 
     def __init__(self, seconds: float = 0.001) -> None:
         self.seconds, self.passes, self.trouble = seconds, [0], 0
@@ -42,7 +42,7 @@ def drawing(steps: int, rows: int = 1) -> Drawing:
 
 
 class Results:
-    """What became of each request, in the order in which they ended."""
+    """Return the result of each request, in the order in which they ended."""
 
     def __init__(self) -> None:
         self.ended: list[tuple[str, Writing | BaseException]] = []
@@ -109,7 +109,7 @@ def test_what_has_many_rows_has_its_passes_alone(engine: Engine) -> None:
     for number in range(3):
         engine.submit(results.work(str(number), model, drawing(30, rows=engines.MAX_ROWS)))
     results.wait(3)
-    # A pass that nobody has begun yet counts as one row.
+    # A pass that hasn't begun yet counts as one row.
     assert model.passes.count(1) >= 60
 
 

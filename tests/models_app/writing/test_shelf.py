@@ -1,4 +1,4 @@
-"""What a writer keeps in memory: bounded, the least recently used goes first, what is in use stays."""
+"""What a writer keeps in memory: limited; the least recently used bot goes first, and bots in use stay."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_who_needs_room_waits_while_all_is_in_use_and_then_gets_it() -> None:
         third = pool.submit(shelf.take, key("c"), 10, lambda: ("third", 10))
         time.sleep(0.1)
         assert not third.done()
-        # One that is in use is there for others too.
+        # Others can use one that is in use.
         assert shelf.take(key("a"), 10, lambda: ("never", 10)) == "thing"
         shelf.give_back(key("b"))
         assert third.result(10) == "third"

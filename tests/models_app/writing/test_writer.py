@@ -1,4 +1,4 @@
-"""Writers: what becomes of requests when one is killed or stopped, and what they keep in memory."""
+"""Writers: what happens to requests when a writer is killed or stopped, and what they keep in memory."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Desk:
         return request
 
     def events(self, *requests: Request, seconds: float = 60) -> list[Event]:
-        """All that is told until each of these has ended."""
+        """Return all messages until each of these has ended."""
         waiting, found = {request.id for request in requests}, []
         deadline = time.monotonic() + seconds
         while waiting:

@@ -1,4 +1,4 @@
-"""Whom the clients of these tests believe."""
+"""The certificate authority of these tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """What a client believes: the authority of these tests and no other."""
+    """A TLS context that trusts only the authority of these tests."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(context)
     return context

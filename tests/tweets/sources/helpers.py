@@ -1,4 +1,4 @@
-"""What the tests of all sources share."""
+"""Helpers for the tests of all sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def posts_of(pages: Iterable[Page]) -> list[Post]:
 
 
 def assert_resumes_everywhere(source: Source) -> list[Post]:
-    """From each cursor the rest of the posts comes, each once; the posts of the whole."""
+    """Check that each cursor gives the rest of the posts, each once, and return all posts."""
     pages = list(source.pages())
     whole = posts_of(pages)
     assert len({post.key for post in whole}) == len(whole)

@@ -1,4 +1,4 @@
-"""An internet of our own for those who make requests of it: names, addresses, servers with and without TLS."""
+"""Our own internet for requests: names, addresses, servers with and without TLS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FINE = Answer(200, {"fine": True})
 
 
 class Network:
-    """An internet of our own: names lead to addresses, and each connection is noted and led to a local server."""
+    """Our own internet: names resolve to addresses, and each connection is recorded and goes to a local server."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, **names: list[str] | list[list[str]]) -> None:
         self._names = {name.replace("_", "."): addresses for name, addresses in names.items()}
@@ -80,7 +80,7 @@ def moved(where: str, status: int = 302) -> Answer:
 
 @contextmanager
 def raw_server(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that does with a connection whatever it likes."""
+    """A server that does something arbitrary with a connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:

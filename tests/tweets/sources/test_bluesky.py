@@ -37,7 +37,7 @@ def source_at(url: str, handle: str, **options: Any) -> Source:
 
 
 def replayed(*bodies: Any, handle: str = "chatty.bsky.social", **options: Any) -> list[Any]:
-    """The pages that a source makes of answers: bodies of 200, or whole answers."""
+    """Return the pages that a source makes from answers: bodies with status 200, or whole answers."""
     answers = [body if isinstance(body, Answer) else Answer(200, body) for body in bodies]
     with Replay(*answers) as api:
         return list(source_at(api.url, handle, retry_delays=(), **options).pages())
@@ -197,10 +197,10 @@ def test_newer_posts_come_without_the_older_pages(api: BlueskyServer) -> None:
     assert [len(page.posts) for page in pages] == [0, 100] and {page.total for page in pages} == {None}
     assert [post.text for post in pages[1].posts[:2]] == ["second news", "first news"]
     api.requests.clear()
-    # Also when the newest post that is held has been deleted there.
+    # This also works if the newest stored post has been deleted there.
     older = tid_at(datetime(2026, 10, 31, 23, tzinfo=UTC))
     assert [len(page.posts) for page in source_at(api.url, handle, newer_than=older).pages()] == [0, 100]
-    # A key that is no time is known again where it stands.
+    # A key that isn't a time is recognised at its position.
     with BlueskyServer() as fresh:
         feed = fresh.feed_of(handle)
         feed[150]["post"]["uri"] = feed[150]["post"]["uri"].rsplit("/", 1)[0] + "/self-made"

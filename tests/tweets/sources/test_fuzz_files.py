@@ -27,7 +27,7 @@ def test_every_damaged_file_gives_right_posts_or_a_sentence(tmp_path: Path) -> N
         except Exception as error:
             error.add_note(f"python -m benchmarks.fuzz_files --only {number}: {file.kind}, {file.name}")
             raise
-    # Were all refused, or none, the files would be no test.
+    # If all or none were refused, the files would test nothing.
     assert outcomes["posts"] > FILES * 0.15 and outcomes["bad_file"] > FILES * 0.15
 
 

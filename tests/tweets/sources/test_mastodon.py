@@ -37,7 +37,7 @@ def source_at(url: str, name: str, **options: Any) -> Source:
 
 
 def replayed(*bodies: Any, name: str = "someone", **options: Any) -> list[Any]:
-    """The pages that a source makes of answers: bodies of 200, or whole answers."""
+    """Return the pages that a source makes from answers: bodies with status 200, or whole answers."""
     answers = [body if isinstance(body, Answer) else Answer(200, body) for body in bodies]
     with Replay(*answers) as api:
         return list(source_at(api.url, name, retry_delays=(), **options).pages())
@@ -295,7 +295,7 @@ def test_every_recorded_status_is_read() -> None:
 
 
 def kind_of(recording: dict[str, Any]) -> str:
-    """What the answer would mean to a reader of an account's posts, told by its shape alone."""
+    """Return what the answer means to a reader of an account's posts, judged only by its shape."""
     status, body = recording["response"]["status"], recording["response"]["body"]
     if status != 200:
         return {401: "protected_handle", 404: "unknown_handle", 422: "bad_answer"}[status]
@@ -317,7 +317,7 @@ def test_every_recorded_answer_is_read_or_told_in_either_place() -> None:
                 as_look_up = "look-up" if len(posts_of(pages)) == 1 else f"{len(posts_of(pages))} posts"
             except SourceError as error:
                 as_look_up = error.code
-            # A list is no account, whatever is in it; a status has an id too, and then posts of its own are asked for.
+            # A list isn't an account. A status also has an id, so its posts are requested.
             assert as_look_up == ("bad_answer" if kind == "page" else kind), path.name
             if kind == "page":
                 said = [each for each in recording["response"]["body"] if "content" in each or "acct" in each]

@@ -1,4 +1,4 @@
-"""Whatever a network answers, its source gives right pages or a SourceError, and comes to an end.
+"""Whatever a network answers, its source gives correct pages or a SourceError, and ends.
 
 SOURCE_FUZZ_ROUNDS sets how many answers each test tries (default: 150).
 """
@@ -59,7 +59,7 @@ ODD: list[Any] = [
 
 
 class Scripted(Client):
-    """Gives its answers in order, the last one for ever, and counts how often it is asked."""
+    """Gives its answers in order, then repeats the last one, and counts the requests."""
 
     def __init__(self, answers: list[Answer]) -> None:
         super().__init__(SETTINGS)
@@ -98,7 +98,7 @@ def x(answers: list[Answer]) -> Iterator[Page]:
 
 
 def fake_answers() -> dict[str, list[list[Any]]]:
-    """What the stand-ins answer: a look-up, then pages."""
+    """Return the answers of the stand-ins: a look-up, then pages."""
     blue, mast, x_api = BlueskyServer(), MastodonServer(), XApiServer()
     name = "chatty.bsky.social"
     token = {"authorization": f"Bearer {TOKEN}"}
@@ -119,7 +119,7 @@ def fake_answers() -> dict[str, list[list[Any]]]:
 
 
 def recorded_answers(network: str) -> list[list[Any]]:
-    """What was recorded of the real ones, where it is at hand: each answer after a look-up, and in its place."""
+    """Return recorded answers of the real networks, if available: each after a look-up, and in place of it."""
     folders = {"bluesky": ["bluesky"], "mastodon": ["mastodon"], "x": ["twitter-v2"]}[network]
     look_up = fake_answers()[network][0][0]
     found: list[list[Any]] = []
@@ -138,7 +138,7 @@ CORPUS = {network: [*fake_answers()[network], *recorded_answers(network)] for ne
 
 
 def damaged(value: Any, rng: random.Random, left: list[int]) -> Any:
-    """The value with some of its parts gone, doubled or replaced; `left` counts down how many."""
+    """Return the value with some parts removed, doubled or replaced; `left` counts down how many."""
     if left[0] > 0 and rng.random() < 0.06:
         left[0] -= 1
         return rng.choice(ODD)
@@ -158,7 +158,7 @@ def damaged(value: Any, rng: random.Random, left: list[int]) -> Any:
 
 
 def answer_of(body: Any, rng: random.Random) -> Answer:
-    """Mostly the body as it is; sometimes as no JSON, with another status, or with a few of its bytes changed."""
+    """Return the body mostly unchanged, sometimes as invalid JSON, with another status, or with a few bytes changed."""
     data = bytearray(json.dumps(body).encode())
     if rng.random() < 0.1 and data:
         for _ in range(rng.randint(1, 4)):
@@ -173,7 +173,7 @@ def answer_of(body: Any, rng: random.Random) -> Answer:
 
 
 def require_right(pages: Iterator[Page]) -> int:
-    """How many pages came; each is one that the database takes. A SourceError is as right."""
+    """Return the number of pages, each of which the database accepts. A SourceError is also correct."""
     count = 0
     try:
         for page in pages:

@@ -62,7 +62,7 @@ def test_every_generation_comes_whole_and_resumes(tmp_path: Path, build: Callabl
 
 
 def places_of(path: Path) -> dict[str, range]:
-    """Where in a zip the header and the bytes of each file stand, by another reader than the one under test."""
+    """Return the positions of each file's header and bytes in a zip, with another reader than the tested one."""
     with zipfile.ZipFile(path) as archive:
         entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
         ends = [entry.header_offset for entry in entries[1:]] + [archive.start_dir]
@@ -203,7 +203,7 @@ def test_an_encrypted_or_damaged_zip_is_a_bad_file(tmp_path: Path) -> None:
 
 
 def peak_of(path: Path) -> int:
-    """The most bytes that reading the archive holds at once, its posts not counted."""
+    """Return the peak memory of reading the archive, without its posts."""
     tracemalloc.start()
     try:
         assert sum(len(page.posts) for page in open_source("x_archive", path=path, settings=SETTINGS).pages()) > 0
@@ -228,7 +228,7 @@ def test_an_archive_of_many_gigabytes_is_read_from_its_directory_with_little_mem
 def test_memory_does_not_grow_with_the_posts(tmp_path: Path) -> None:
     few, many = saved(tmp_path, archives.archive_2022(make_posts(2_000, seed=3))), tmp_path / "many.zip"
     many.write_bytes(archives.archive_2022(make_posts(10_000, seed=3)))
-    # The ids alone are kept, some 100 bytes each, to know one that comes again.
+    # Only the ids are kept, about 100 bytes each, to recognise duplicates.
     assert peak_of(many) < peak_of(few) + 8_000 * 250
 
 
@@ -261,7 +261,7 @@ def _zipped(folder: Path, tmp_path: Path) -> Path:
 
 
 def _counted(folder: Path) -> Counter[str]:
-    """How often each id stands in the post files, by another parser than the one under test."""
+    """Return how often each id appears in the post files, with another parser than the tested one."""
     found: Counter[str] = Counter()
     for file in (*folder.glob("data/tweet.js"), *folder.glob("data/tweets.js"), *folder.glob("data/js/tweets/*.js")):
         raw = file.read_text(encoding="utf-8")
@@ -318,7 +318,7 @@ def test_a_real_archive_cut_in_parts_is_the_same(name: str, parts: int, tmp_path
     path = saved(tmp_path, archives.pack(files))
     whole = read(_zipped(folder, tmp_path))
     assert assert_resumes_everywhere(open_source("x_archive", path=path, settings=SourceSettings())) == whole
-    # A part by itself is a file that a person may bring, too.
+    # A person may also upload a single part.
     last = saved(tmp_path, files[f"data/tweets-part{parts - 1}.js"], f"tweets-part{parts - 1}.js")
     alone = read(last)
     assert alone and [post.key for post in alone] == [post.key for post in whole][-len(alone) :]
@@ -332,7 +332,7 @@ def test_the_real_long_posts_are_joined(tmp_path: Path) -> None:
     assert len(notes) == 41
     posts = {post.text for post in read(_zipped(folder, tmp_path))}
     long_ones = [note for note in notes if len(note) > 280]
-    # Those of deleted posts are in the file as well: there is nothing to join them to.
+    # The file also contains those of deleted posts, which have nothing to join.
     assert sum(any(post.endswith(note) for post in posts) for note in long_ones) >= len(long_ones) - 3
 
 

@@ -27,7 +27,7 @@ TINY = LlamaConfig(
 
 
 def made_frozen(config: LlamaConfig, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Return random frozen weights of a size that gives every operation something to do."""
+    """Return random frozen weights, large enough that every operation has an effect."""
     rng = np.random.default_rng(seed)
     weights: dict[str, NDArray[Any]] = {
         name: rng.normal(0, 0.3, shape) if len(shape) == 2 else rng.uniform(0.5, 1.5, shape)

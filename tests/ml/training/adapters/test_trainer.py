@@ -61,7 +61,7 @@ def run(start: Checkpoint, tmp_path: Path) -> Run:
 
 
 class Killed(BaseException):
-    """As if the process had ended here."""
+    """Raised as if the process ended here."""
 
 
 def test_it_learns_and_keeps_the_best_point(run: Run) -> None:

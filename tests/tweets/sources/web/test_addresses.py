@@ -1,4 +1,4 @@
-"""Which addresses are of the public internet."""
+"""Which addresses belong to the public internet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No answer is too much, hangs or passes for whole where it is not."""
+"""No answer is too large, hangs, or passes for complete if it isn't."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_packed_answers_are_unpacked() -> None:
 def sending(
     beginning: bytes, block: bytes, most: int = 60_000_000
 ) -> tuple[Callable[[socket.socket], None], list[int]]:
-    """A server that sends a packed answer's beginning, then the block over and over; and how many bytes it sent."""
+    """A server that sends the start of a compressed answer, then repeats a block, and counts the bytes."""
     sent: list[int] = []
 
     def serve(line: socket.socket) -> None:

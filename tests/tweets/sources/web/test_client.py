@@ -1,4 +1,4 @@
-"""No request of ours reaches a private network or tells a secret, and each knows whom it speaks to."""
+"""Our requests never reach a private network or reveal a secret, and they verify the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is to mend it when a server can't be found: the network, the operator, or whoever typed its name."""
+"""If a server can't be found, the error says who can fix it: the network, the operator or the person."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_server_that_the_operator_has_set_is_nobodys_misspelling() -> None:
     error = asked(online, "bluesky", own=BlueskySettings(api_url="https://proxy.example"))
     assert isinstance(error, SourceUnavailable) and error.transient
     assert "set up to use the server proxy.example, but can’t find it" in error.message
-    # A network without the internet is no trouble for a server inside it.
+    # A server inside the network works without the internet.
     inside = asked(Network().wire(), "name@social.lan:3000", private_servers=("http://social.lan:3000",))
     assert isinstance(inside, SourceUnavailable) and "server social.lan, but can’t find it" in inside.message
 

@@ -58,7 +58,7 @@ def source_at(url: str, handle: str, purse: Purse, **options: Any) -> Source:
 
 
 def sold_by(api: XApiServer) -> int:
-    """The most posts that the requests which were answered with posts can have cost."""
+    """Return the most posts that the requests answered with posts can have cost."""
     return sum(int(r.query.get("max_results", "0")) for r in api.requests if r.status == 200)
 
 
@@ -73,7 +73,7 @@ def test_the_last_page_is_trimmed_and_what_was_read_is_handed_on(api: XApiServer
     assert found == [record["id"] for record in api.posts_of("prolific")[:230]]
     assert [request.query.get("max_results") for request in api.requests[1:]] == ["100", "100", "30"]
     assert purse.taken == purse.most_taken == 230 == sold_by(api)
-    # Next month it goes on from there.
+    # Next month it continues from there.
     rest = posts_of(source_at(api.url, "prolific", Purse(10_000)).pages(cursor))
     assert [post.key for post in rest] == [record["id"] for record in api.posts_of("prolific")[230:3200]]
 

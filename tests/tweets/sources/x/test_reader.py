@@ -87,7 +87,7 @@ def test_what_is_not_wanted_is_left_out(api: XApiServer, option: str, missing: s
     api.requests.clear()
     rest = posts_of(source_at(api, "chatty", **{option: False}).pages())
     assert rest == [post for index, post in enumerate(whole) if index not in missing]
-    # Leaving out replies there would leave 800 posts to be reached; leaving out reposts costs nothing and saves money.
+    # Without replies, only 800 posts can be reached there. Leaving out reposts loses nothing and saves money.
     assert api.requests[1].query.get("exclude") == ("retweets" if option == "include_reposts" else None)
 
 
