@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, shares in chosen.items()
     }
     means = {name: statistics.fmean(each.values()) for name, each in bits.items()}
-    print("Bits a character on the newest 10 %, in brackets the share of the way in per cent:\n")
+    print("Bits per character on the newest 10 %, in brackets the share of the way in per cent:\n")
     cells = [
         [name, f"{means[name]:.4f}", *(f"{bits[name][p]:.3f} ({chosen[name][p] * 100 // STEPS})" for p in lines)]
         for name in RULES

@@ -94,6 +94,6 @@ def test_training_goes_on_from_a_snapshot_as_if_nothing_had_been(network: Networ
         for number in range(2, 5):
             each.train(batch(number), learning_rate=0.02)
     for key, array in whole.snapshot().items():
-        # Two cores add in a different order each time. A missing part of a step would make a hundred times the difference.
+        # Two cores add in a different order each time. A missing part would make a hundred times the difference.
         np.testing.assert_allclose(again.snapshot()[key], array, atol=1e-4, err_msg=key)
     assert any(np.abs(saved[f"weights.{key}"] - array).max() > 0.001 for key, array in whole.weights().items())
