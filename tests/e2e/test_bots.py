@@ -155,7 +155,7 @@ def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, 
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("button", name="Delete this bot").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Shelf bot the younger is deleted")).to_be_visible()
+    expect(page.get_by_text("Shelf bot the younger was deleted")).to_be_visible()
     assert not files.exists()
     assert alice.open(f"/models/{younger}/").status == 404
 
