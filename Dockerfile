@@ -25,7 +25,7 @@ COPY templates templates
 COPY locale locale
 COPY static static
 RUN python -m compileall -q botfactory tweets models_app
-COPY checkpoints/base checkpoints/base
+COPY checkpoints checkpoints
 COPY docker-entrypoint.sh /usr/local/bin/
 RUN useradd --create-home --uid 1000 botfactory && mkdir -p /data && chown botfactory /data
 USER botfactory

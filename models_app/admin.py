@@ -33,6 +33,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "name",
         "owner",
         "is_base",
+        "tier",
         "origin",
         "retired",
         "visibility",
@@ -46,7 +47,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "stored",
         "created_at",
     ]
-    list_filter = ["is_base", "origin", "visibility", ("retired_at", admin.EmptyFieldListFilter), "created_at"]
+    list_filter = ["is_base", "tier", "origin", "visibility", ("retired_at", admin.EmptyFieldListFilter), "created_at"]
     search_fields = ["id", "name", "owner__username", "owner__email", "corpus_name", "parent_name", "sha256"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"

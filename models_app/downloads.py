@@ -23,7 +23,7 @@ from botfactory.words import counted
 from models_app import registry
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, mark
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 
 CARD: Final = "README.md"
 _CHUNK: Final = 1 << 18
@@ -95,7 +95,7 @@ def _card_of(model: TrainedModel) -> str:
     parts = [
         f"# {_line(model.name)}",
         f"> {_line(model.parody_label)} Say so wherever you show what it writes.",
-        "A character model of Bot Factory. The posts that it learned from are not in this file.",
+        f"{_kind(model)} The posts that it learned from are not in this file.",
         _table("", [(name, value) for name, value in facts if value]),
         _table("## Network", network.items()),
         _table("## Trained with", training.items()),
@@ -103,6 +103,15 @@ def _card_of(model: TrainedModel) -> str:
     if model.report:
         parts.append(f"## Report card\n\n{_report(model)}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _kind(model: TrainedModel) -> str:
+    if model.tier == Tier.FLUENT:
+        return (
+            "An adapter (LoRA) of Bot Factory for a pretrained Llama, which isn't in this file: the one whose "
+            f"publisher's file has the sha256 {model.network.get('pretrained')}."
+        )
+    return "A character model of Bot Factory."
 
 
 def _report(model: TrainedModel) -> str:

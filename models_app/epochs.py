@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -16,24 +16,32 @@ EPOCH = "epoch"
 #: An attempt continues after `epochs` epochs. Later ones that were recorded are lost.
 RESUMED = "resumed"
 
-#: Describes any loss. The network predicts bytes; bits are given per character.
-LOSS: Final = "In nats per byte, including the ends of posts. Lower is better."
+#: Describes any loss. Bits are given per character, so that the tiers compare.
+LOSS: Final = "In nats per byte (quick) or token (fluent), including the ends of posts. Lower is better."
+
+
+def unit_of(chosen: Mapping[str, Any]) -> Literal["epoch", "part"]:
+    """Return what the epochs of a training with these settings are: readings of the posts, or parts of the training."""
+    return "part" if chosen.get("kind") == "adapter" else "epoch"
 
 
 class TrainingProgress(Output):
     """The epochs and steps of a training."""
 
-    epoch: int | None = None
-    epochs: int | None = None
+    unit: Literal["epoch", "part"] | None = Field(
+        None, description="What is counted: a quick training's epochs, or the parts of a fluent one."
+    )
+    epoch: int | None = Field(None, description="The number of the epoch or part, from 1.")
+    epochs: int | None = Field(None, description="How many epochs or parts there are.")
     step: int | None = None
     steps: int | None = None
     loss: float | None = Field(None, description=f"The loss of this epoch so far. {LOSS}")
 
 
 class Checkpoint(Output):
-    """A finished epoch."""
+    """A finished epoch, or a finished part of a fluent training."""
 
-    epoch: int
+    epoch: int = Field(description="The number of the epoch or part, from 1.")
     train_loss: float = Field(description=f"The training loss. {LOSS}")
     val_loss: float = Field(description=f"The loss on held-out posts. {LOSS}")
     bits_per_character: float = Field(description="On held-out posts; lower is better.")
@@ -106,6 +114,7 @@ FINE_TUNE: Final = Description(
         "progress": {
             "phase": "training",
             "percent": 41.5,
+            "unit": "epoch",
             "epoch": 2,
             "epochs": 3,
             "step": 120,

@@ -13,47 +13,10 @@ from models_app.ml.config import (
     DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
     MAX_BANNED,
-    MAX_EPOCHS,
     MAX_TOP_K,
-    MIN_EPOCHS,
     SamplingConfig,
 )
 from models_app.models import TrainedModel
-
-
-class TrainForm(forms.Form):
-    """The settings of a training: the starting model, the epochs and a name."""
-
-    start = forms.ChoiceField(label=gettext_lazy("Start from"))
-    epochs = forms.IntegerField(min_value=MIN_EPOCHS, max_value=MAX_EPOCHS, label=gettext_lazy("Epochs"))
-    name = forms.CharField(max_length=80, required=False, label=gettext_lazy("Name of the bot"))
-    # A blank field uses the value that fits the size of the corpus.
-    learning_rate = forms.FloatField(
-        min_value=0.000001, max_value=1, required=False, label=gettext_lazy("Learning rate")
-    )
-    batch_size = forms.IntegerField(min_value=1, max_value=4096, required=False, label=gettext_lazy("Batch size"))
-    sequence_length = forms.IntegerField(
-        min_value=1, max_value=1024, required=False, label=gettext_lazy("Sequence length")
-    )
-    dropout = forms.FloatField(min_value=0, max_value=0.9, required=False, label=gettext_lazy("Dropout"))
-    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label=gettext_lazy("Seed"))
-
-    def __init__(self, *args: Any, bases: list[TrainedModel], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._bases = {str(model.pk): model for model in bases}
-        start = self.fields["start"]
-        assert isinstance(start, forms.ChoiceField)
-        start.choices = [
-            (key, _("The base model") if model.is_base else model.name) for key, model in self._bases.items()
-        ]
-
-    def chosen_start(self) -> TrainedModel:
-        return self._bases[self.cleaned_data["start"]]
-
-    def settings(self) -> dict[str, Any]:
-        """Return the values that the person has set."""
-        names = ("learning_rate", "batch_size", "sequence_length", "dropout")
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
 
 
 class OnUnlessUnchecked(forms.CheckboxInput):

@@ -15,7 +15,7 @@ from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
 from models_app.model_files import FINGERPRINTS
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,10 @@ def _guard_trouble(model: TrainedModel) -> Trouble | None:
 def advice_for(model: TrainedModel) -> str:
     """Return what to do about damaged files of the model."""
     path = registry.path_of(model)
-    if model.owner_id is None and model.sha256 == registry.shipped_sha256():
+    tier = Tier(model.tier)
+    if model.owner_id is None and model.sha256 == registry.shipped_sha256(tier):
         advice = _("delete the folder %(path)s; it is then copied again from %(source)s")
-        return advice % {"path": path, "source": registry.shipped_directory()}
+        return advice % {"path": path, "source": registry.shipped_directory(tier)}
     if model.is_base:
         advice = _("restore %(path)s from your backup, or make another model the base model (Admin, Base models)")
         return advice % {"path": path}

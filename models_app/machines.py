@@ -10,6 +10,7 @@ import math
 import os
 import platform
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +25,14 @@ from django.utils import timezone
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD
+from botfactory.ops.machine import memory
 from models_app.ml.training.machine_speed import Measured
-from models_app.models import TrainedModel, TrainingMachine
+from models_app.models import Tier, TrainedModel, TrainingMachine
 
-#: The assumed speed before any measurement, in characters per second. Two cores reach 13,300 to 31,000
-#: (docs/benchmarks.md).
-TYPICAL_SPEED: Final = 16_000.0
+#: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
+#: (docs/benchmarks.md). Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
+TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 16_000.0, Tier.FLUENT: 1_600.0}
+TYPICAL_CORES: Final = 2
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The load is an exponentially weighted mean over about this many seconds.
@@ -91,6 +94,7 @@ def note(measured: Measured) -> TrainingMachine:
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "speed": measured.symbols_per_core_second,
         "others": others,
+        "memory": memory(),
         "measured_at": timezone.now(),
     }
     machine, _ = TrainingMachine.objects.update_or_create(machine=this_machine(), defaults=values)
@@ -100,17 +104,22 @@ def note(measured: Measured) -> TrainingMachine:
     return machine
 
 
-def pace() -> Pace:
-    """Return how fast a training would be now, judging by recent trainings, or else by the measurement."""
+def pace(tier: Tier = Tier.QUICK) -> Pace:
+    """Return how fast a training of this tier would be now, judging by recent ones, or else by the measurement.
+
+    Only quick trainings are measured and prepared in advance.
+    """
     machine = TrainingMachine.objects.order_by("-measured_at").first()
-    recent = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
+    recent = TrainedModel.objects.filter(characters_per_second__gt=0, tier=tier).order_by("-created_at")
     ended = list(recent.values_list("characters_per_second", "cores_used")[:LAST])
     if machine is None:
-        return Pace(median([speed or 0.0 for speed, _ in ended]) if ended else TYPICAL_SPEED, 1.0, False)
+        return Pace(median([speed or 0.0 for speed, _ in ended]) if ended else TYPICAL_SPEED[tier], 1.0, False)
     got = _cores_now(machine)
     # Trainings of early versions didn't store their cores.
     speeds = [(speed or 0.0) / cores * got if cores else speed or 0.0 for speed, cores in ended]
-    return Pace(median(speeds) if speeds else machine.speed * got, machine.cores_used / got, True)
+    is_quick = tier == Tier.QUICK
+    of_core = machine.speed if is_quick else TYPICAL_SPEED[tier] / TYPICAL_CORES
+    return Pace(median(speeds) if speeds else of_core * got, machine.cores_used / got, is_quick)
 
 
 def _cores_now(machine: TrainingMachine) -> float:

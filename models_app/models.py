@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,18 @@ from models_app import refusals
 from models_app.ml import config
 from models_app.ml.sampling.outcome import Refused
 from tweets.models import Corpus
+
+
+class Tier(models.TextChoices):
+    """What a model is made for: posts that make sense (fluent), or quick trainings. Follows from its network."""
+
+    QUICK = "quick", "Quick"
+    FLUENT = "fluent", "Fluent"
+
+    @classmethod
+    def of(cls, network: Mapping[str, Any]) -> Tier:
+        """Return the tier of a network with these values."""
+        return cls.FLUENT if network.get("kind") == "llama" else cls.QUICK
 
 
 class TrainedModel(models.Model):
@@ -42,6 +55,7 @@ class TrainedModel(models.Model):
     )
     name = models.CharField(max_length=80)
     is_base = models.BooleanField(default=False, verbose_name=gettext_lazy("base model"))
+    tier = models.CharField(max_length=16, choices=Tier.choices, default=Tier.QUICK, editable=False)
     origin = models.CharField(max_length=16, choices=Origin.choices, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     # The model that it started from, and the posts that it learned. The names outlive the rows.
@@ -77,7 +91,7 @@ class TrainedModel(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="model_name_once"),
-            models.UniqueConstraint(fields=["is_base"], condition=Q(is_base=True), name="one_base_model"),
+            models.UniqueConstraint(fields=["tier"], condition=Q(is_base=True), name="one_base_model_per_tier"),
         ]
 
     def __str__(self) -> str:
@@ -148,6 +162,8 @@ class TrainingMachine(models.Model):
     nice = models.SmallIntegerField()
     # Symbols per second and core while training; about as many as characters.
     speed = models.FloatField()
+    # In bytes, within the container's limit; None where nobody knows.
+    memory = models.PositiveBigIntegerField(null=True)
     measured_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -155,7 +171,7 @@ class TrainingMachine(models.Model):
 
 
 class BaseChange(models.Model):
-    """A change of the base model: which model, when, by whom and how. The names outlive the rows that they name."""
+    """A change of a tier's base model: which, when, by whom and how. The names outlive the rows that they name."""
 
     class How(models.TextChoices):
         SHIPPED = "shipped", gettext_lazy("Came with the product")
@@ -164,6 +180,7 @@ class BaseChange(models.Model):
 
     at = models.DateTimeField(default=timezone.now, editable=False)
     how = models.CharField(max_length=16, choices=How.choices)
+    tier = models.CharField(max_length=16, choices=Tier.choices, default=Tier.QUICK)
     model = models.ForeignKey(TrainedModel, on_delete=models.SET_NULL, null=True, related_name="base_changes")
     model_name = models.CharField(max_length=240)
     sha256 = models.CharField(max_length=64)

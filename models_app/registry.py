@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -19,18 +20,20 @@ from botfactory.folders import remove_when_committed
 from botfactory.jobs.models import Job
 from botfactory.translation import grouped, translated
 from botfactory.words import on_one_line
-from models_app import model_files
+from models_app import model_files, pretrained
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.model_files import FINGERPRINTS, Fence
-from models_app.models import BaseChange, TrainedModel
+from models_app.models import BaseChange, Tier, TrainedModel
 from tweets.models import Corpus
 
-#: The shipped model, or one that `manage.py train_base` wrote; it becomes a version when first seen.
+#: The shipped quick model, or one that `manage.py train_base` wrote; it becomes a version when first seen.
 BASE_DIRECTORY = "base"
+#: The shipped model of each tier.
+SHIPPED: Final[Mapping[Tier, str]] = {Tier.QUICK: BASE_DIRECTORY, Tier.FLUENT: "fluent"}
 #: The folder of base model versions, each in a folder named by its id.
 VERSIONS_DIRECTORY = "bases"
 #: Loaded models per process: about 30 MB each.
@@ -65,49 +68,57 @@ def path_of(model: TrainedModel) -> Path:
     return Path(settings.CHECKPOINTS_DIR) / model.directory
 
 
-def base_model() -> TrainedModel:
-    """Return the model that new bots start from. Raises NoBaseModel if there is none.
+def base_model(tier: Tier = Tier.QUICK) -> TrainedModel:
+    """Return the model that new bots of this tier start from. Raises NoBaseModel if there is none.
 
-    Copies the model in `checkpoints/base/` to a version of its own when first seen, so that an update of the product
-    doesn't replace files that bots started from.
+    Copies the shipped model to a version of its own when first seen, so that an update of the product doesn't replace
+    files that bots started from.
     """
     trouble: CheckpointError | None = None
     try:
-        _take_in_shipped()
+        _take_in_shipped(tier)
     except CheckpointError as error:
         trouble = error
-    base = TrainedModel.objects.filter(is_base=True).first()
-    if base is None:
+    base = TrainedModel.objects.filter(is_base=True, tier=tier).first()
+    if base is not None:
+        return base
+    if tier == Tier.FLUENT and not shipped_directory(tier).exists():
+        raise NoBaseModel(_("There’s no fluent base model on this server.")) from trouble
+    if tier == Tier.FLUENT:
+        message = _("There is no usable base model in %(directory)s. %(reason)s Restore it from the repository.")
+    else:
         message = _(
             "There is no usable base model in %(directory)s. %(reason)s Restore it from the repository, or train one "
             "with `manage.py train_base`."
         )
-        raise NoBaseModel(message % {"directory": shipped_directory(), "reason": translated(trouble)}) from trouble
-    return base
+    raise NoBaseModel(message % {"directory": shipped_directory(tier), "reason": translated(trouble)}) from trouble
 
 
-def shipped_directory() -> Path:
-    return Path(settings.CHECKPOINTS_DIR) / BASE_DIRECTORY
+def shipped_directory(tier: Tier = Tier.QUICK) -> Path:
+    return Path(settings.CHECKPOINTS_DIR) / SHIPPED[tier]
 
 
-def shipped_sha256() -> str:
-    """Return the sha256 of the weights in `checkpoints/base/`, or "" if they can't be read."""
+def shipped_sha256(tier: Tier = Tier.QUICK) -> str:
+    """Return the sha256 of the shipped weights, or "" if they can't be read."""
     try:
-        return str(checkpoint.describe(shipped_directory()).get("sha256", ""))
+        return str(checkpoint.describe(shipped_directory(tier)).get("sha256", ""))
     except CheckpointError:
         return ""
 
 
-def _take_in_shipped() -> None:
-    """Give the model in `checkpoints/base/` its own row and files. Raises CheckpointError if there is none.
+def _take_in_shipped(tier: Tier) -> None:
+    """Give the shipped model of the tier its own row and files. Raises CheckpointError if there is none.
 
     It also becomes the base model, unless somebody has chosen a base model other than the last shipped one.
     """
-    source = shipped_directory()
+    source = shipped_directory(tier)
     described = checkpoint.describe(source)
-    rows = TrainedModel.objects.filter(owner=None)
+    if Tier.of(described.get("network", {})) != tier:
+        raise CheckpointError(f"{source} holds a model of another tier. Restore it from the repository.")
+    bases = TrainedModel.objects.filter(is_base=True, tier=tier)
+    rows = TrainedModel.objects.filter(owner=None, tier=tier)
     version = rows.filter(sha256=described["sha256"]).exclude(directory=BASE_DIRECTORY).first()
-    has_base = TrainedModel.objects.filter(is_base=True).exclude(directory=BASE_DIRECTORY).exists()
+    has_base = bases.exclude(directory=BASE_DIRECTORY).exists()
     if version is None:
         if has_base and described.get("meta", {}).get("sample"):
             # An intermediate checkpoint of a training that is still running there.
@@ -115,14 +126,14 @@ def _take_in_shipped() -> None:
         # In earlier versions, the base model's own files were in `checkpoints/base/`.
         earlier = rows.filter(directory=BASE_DIRECTORY).first()
         number = earlier.pk if earlier else uuid.uuid5(_VERSIONS, str(described["sha256"]))
-        version = _add_version(number, source, name=free_version_name(BASE_DIRECTORY), origin=Origin.SHIPPED)
+        version = _add_version(number, source, name=free_version_name(SHIPPED[tier]), origin=Origin.SHIPPED)
     elif version.origin == Origin.SHIPPED and not path_of(version).exists():
         model_files.restore(source, path_of(version))
-    if not TrainedModel.objects.filter(is_base=True).exists():
+    if not bases.exists():
         with transaction.atomic():
             # If two processes see it first, the second waits and finds it done.
             TrainedModel.objects.select_for_update().get(pk=version.pk)
-            if not TrainedModel.objects.filter(is_base=True).exists():
+            if not bases.exists():
                 make_base(version, how=BaseChange.How.SHIPPED)
 
 
@@ -155,6 +166,7 @@ def _add_version(
             "directory": directory,
             "sha256": copied.sha256,
             "network": copied.network.as_dict(),
+            "tier": Tier.of(copied.network.as_dict()),
             "training": copied.meta,
             "bits_per_character": bits if isinstance(bits, int | float) and not isinstance(bits, bool) else None,
             "stored_bytes": model_files.stored_bytes(staged),
@@ -162,7 +174,8 @@ def _add_version(
             **values,
         }
         with model_files.in_place(staged, path, copied.sha256, fenced, job):
-            before = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED).order_by("-created_at").first()
+            shipped = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED, tier=known["tier"])
+            before = shipped.order_by("-created_at").first()
             version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})
             if not made:
                 TrainedModel.objects.filter(pk=number, directory=BASE_DIRECTORY).update(**known)
@@ -179,14 +192,16 @@ def free_version_name(wanted: str) -> str:
 
 
 def make_base(model: TrainedModel, *, how: BaseChange.How, by: User | None = None) -> None:
-    """Make `model` the base model for new bots; the previous one only loses the flag."""
+    """Make `model` the base model for new bots of its tier; the previous one only loses the flag."""
     with transaction.atomic():
+        bases = TrainedModel.objects.filter(is_base=True, tier=model.tier)
         # Of two concurrent changes, the second waits for the first.
-        list(TrainedModel.objects.select_for_update().filter(is_base=True).values_list("pk"))
-        TrainedModel.objects.filter(is_base=True).update(is_base=False)
+        list(bases.select_for_update().values_list("pk"))
+        bases.update(is_base=False)
         TrainedModel.objects.filter(pk=model.pk).update(is_base=True, retired_at=None)
         BaseChange.objects.create(
             how=how,
+            tier=model.tier,
             model=model,
             model_name=model.full_name,
             sha256=model.sha256,
@@ -270,6 +285,7 @@ def register(
                 directory=directory,
                 sha256=saved.sha256,
                 network=saved.network.as_dict(),
+                tier=Tier.of(saved.network.as_dict()),
                 stored_bytes=model_files.stored_bytes(path),
                 **values,
             )
@@ -308,9 +324,10 @@ def require_may_go(model: TrainedModel) -> None:
         raise NoBaseModel(_("You can’t delete the base model. First make another model the base model."))
     if model.owner_id is not None:
         return
-    if model.sha256 == shipped_sha256():
+    tier = Tier(model.tier)
+    if model.sha256 == shipped_sha256(tier):
         message = _("You can’t delete %(name)s: it comes with the product (%(directory)s). You can retire it.")
-        raise KeptVersion(message % {"name": model.name, "directory": shipped_directory()})
+        raise KeptVersion(message % {"name": model.name, "directory": shipped_directory(tier)})
     if children := model.children.count():
         message = ngettext(
             "You can’t delete %(name)s: %(count)s bot started from it. You can retire it.",
@@ -355,12 +372,17 @@ def count_models_of(user: User) -> dict[str, int]:
 
 
 def load(model: TrainedModel) -> Checkpoint:
-    """Return the verified weights. Raises CheckpointError if the files are damaged or missing."""
+    """Return the verified weights. Raises CheckpointError if the files are damaged or missing.
+
+    Raises PretrainedError if the pretrained model that they belong to is missing.
+    """
+    pretrained.require(model.network)
     return checkpoint.load(path_of(model))
 
 
 def open_sampler(model: TrainedModel) -> Sampler:
     """Return a sampler that nobody else has. Raises CheckpointError."""
+    pretrained.require(model.network)
     return Sampler(checkpoint.load(path_of(model), as_stored=True))
 
 
@@ -371,6 +393,7 @@ def forget() -> None:
 
 
 def sampler_of(model: TrainedModel) -> Sampler:
+    pretrained.require(model.network)
     with _loading:
         return _sampler(str(path_of(model)), model.sha256)
 

@@ -11,7 +11,7 @@ from models_app import guards, registry, report_cards, runner, services, trainin
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.training import dataset
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from tweets import idle
 
 
@@ -27,7 +27,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         posts = report_cards.learned_posts(model)
         seed = model.training["seed"]
         learned, held_out = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=seed)
-        base = registry.base_model()
+        base = registry.base_model(Tier(model.tier))
         start = model.parent or base
         started_from = registry.load(start)
         # Reuse the object: report_card measures each distinct checkpoint once.

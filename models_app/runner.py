@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -15,16 +16,16 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import epochs, guards, machines, registry, report_cards, trainings
+from models_app import epochs, guards, machines, registry, report_cards, tiers, trainings
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.report_card import ReportCard
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.training import dataset
-from models_app.models import TrainedModel
+from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.models import Tier, TrainedModel
 from tweets import idle
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -51,7 +52,7 @@ class Run:
     corpus: Corpus
     start: TrainedModel
     start_checkpoint: Checkpoint
-    config: FineTuneConfig
+    config: trainings.Config
     posts: list[str]
     train: list[str]
     validation: list[str]
@@ -72,6 +73,12 @@ def prepare() -> None:
             if measured is not None:
                 machines.note(measured)
         report_cards.base_samples_of(base, checkpoint, lambda: None)
+    if Tier.FLUENT in tiers.offered():
+        try:
+            base = registry.base_model(Tier.FLUENT)
+            report_cards.base_samples_of(base, registry.load(base), lambda: None)
+        except LearningError as error:
+            logger.warning("fluent trainings can't be prepared: %s", error)
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
@@ -121,27 +128,26 @@ def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     )
 
 
-def _config(arguments: dict[str, Any], train: list[str], kind: str) -> FineTuneConfig:
+def _config(arguments: dict[str, Any], train: list[str], kind: str) -> trainings.Config:
     """Return the settings chosen when the job was queued; for jobs of earlier versions, choose them now."""
     if "chosen" in arguments:
-        return FineTuneConfig.from_dict(arguments["chosen"])
+        return trainings.config_from(arguments["chosen"])
     return trainings.training_config(
         sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {}), kind=kind
     )
 
 
 def _train(run: Run) -> FineTuneResult:
-    # Imported late: only the training process may load TensorFlow.
-    from models_app.ml.training import trainer
-
     handle, guard = run.handle, run.guard
     trail = Trail()
+    unit = epochs.unit_of(run.config.as_dict())
 
     def on_progress(progress: Progress) -> None:
         trail.add(progress)
         handle.progress(
             {
                 "phase": "training",
+                "unit": unit,
                 "epoch": progress.epoch,
                 "epochs": progress.epochs,
                 "step": progress.step,
@@ -171,11 +177,19 @@ def _train(run: Run) -> FineTuneResult:
             shown.add(epoch.epoch)
             handle.record("epoch", {**epoch_json(epoch), "trail": trail.of(epoch.epoch)})
 
-    return trainer.fine_tune(
+    # Imported late: only the training process may load TensorFlow.
+    if isinstance(run.config, AdapterConfig):
+        from models_app.ml.training.adapters import trainer as adapters
+
+        fine_tune = partial(adapters.fine_tune, config=run.config)
+    else:
+        from models_app.ml.training import trainer
+
+        fine_tune = partial(trainer.fine_tune, config=run.config)
+    return fine_tune(
         start=run.start_checkpoint,
         train=run.train,
         validation=run.validation,
-        config=run.config,
         work_dir=handle.work_dir,
         on_progress=on_progress,
         on_epoch=on_epoch,
@@ -230,7 +244,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
             raise Cancelled(mark("The fine-tune was cancelled."))
 
     try:
-        base = registry.base_model()
+        base = registry.base_model(Tier(run.start.tier))
         weights = run.start_checkpoint if base == run.start else registry.load(base)
         card = cards.report_card(
             bot=Checkpoint(result.network, result.weights, {}, ""),
@@ -312,13 +326,13 @@ KIND: Final = JobKind(
     keeps_the_best=KeepsTheBest(
         question=_("Cancel this training?"),
         loses=_(
-            "You get no bot, and the current epoch is lost. Finished epochs are kept for %(hours)s hours; “Try again” "
-            "continues from there. To get a bot from what it has learned so far, choose “Stop and keep the best”."
+            "You get no bot. Most of what it has learned is kept for %(hours)s hours; “Try again” continues from "
+            "there. To get a bot from what it has learned so far, choose “Stop and keep the best”."
         ),
         go_on=_("Keep training"),
         cancel=_("Cancel the training"),
     ),
     to_take_less=_("Choose fewer epochs or fewer posts."),
-    kept=_("Finished epochs are kept. “Try again” continues from there."),
+    kept=_("Most of what it has learned is kept. “Try again” continues from there."),
     prepare=prepare,
 )

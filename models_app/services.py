@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.listing import holding
-from models_app import guards, registry
+from models_app import guards, registry, tiers
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import Evaluation
 from models_app.ml.sampling import sampler
 from models_app.ml.sampling.outcome import Writing
-from models_app.models import Generation, TrainedModel
+from models_app.models import Generation, Tier, TrainedModel
 from models_app.sharing.rights import Right, rights_of
 
 
@@ -43,6 +43,13 @@ class BadRequest(ModelError):
 
 class StillBase(ModelError):
     code = "still_base"
+
+
+class WrongTier(ModelError):
+    """The model to start from is of another tier than the one asked for."""
+
+    code = "wrong_tier"
+    param = "tier"
 
 
 class ModelRetired(ModelError):
@@ -105,30 +112,57 @@ def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
     return model
 
 
-def bases_for_user(user: Any) -> list[TrainedModel]:
-    """Return the models that the person can start from: the base model, then their own, newest first."""
-    own = models_for_user(user).filter(retired_at=None, is_base=False)
-    return [registry.base_model(), *own]
+def bases() -> list[TrainedModel]:
+    """Return the base models that everybody may start from: one of each tier offered here, the default first.
 
-
-def start_for_user(user: Any, model_id: uuid.UUID | None) -> TrainedModel:
-    """Return the model to start from; without an id, the base model.
-
-    Raises TrainedModel.DoesNotExist if the person may not see it, and ModelRetired if it is retired.
+    Raises NoBaseModel without a quick base.
     """
-    model = None if model_id is None else model_for_user(user, model_id)
-    if model is None or model.is_base:
-        return registry.base_model()
+    return [registry.base_model(tier) for tier in tiers.offered()]
+
+
+def own_starts(user: Any) -> QuerySet[TrainedModel]:
+    """Return the models of `user` that they may start from, the newest first."""
+    return models_for_user(user).filter(retired_at=None, is_base=False)
+
+
+def bases_for_user(user: Any) -> list[TrainedModel]:
+    """Return all that `user` may start from: base models, then their own. Raises NoBaseModel."""
+    return [*bases(), *own_starts(user)]
+
+
+def start_for_user(user: Any, model_id: uuid.UUID | None, tier: Tier | None = None) -> TrainedModel:
+    """The model that `user` starts from; without an id the base model of `tier`, or of the first tier offered.
+
+    TrainedModel.DoesNotExist for a stranger, ModelRetired for one from which nobody starts any more, WrongTier for one
+    of another tier.
+    """
+    if model_id is None:
+        return registry.base_model(tier or tiers.offered()[0])
+    model = model_for_user(user, model_id)
+    require_tier(model, tier)
+    if model.is_base:
+        return registry.base_model(Tier(model.tier))
     if model.retired_at is not None:
         message = _("%(name)s is retired. Start from another model, or from the base model.")
         raise ModelRetired(message % {"name": model.name})
     return model
 
 
+def require_tier(start: TrainedModel, tier: Tier | None) -> None:
+    """Raise WrongTier if the model to start from is of another tier than the one asked for, if any is."""
+    if tier is not None and start.tier != tier:
+        sentence = _("%(name)s is a %(tier)s model. Leave out the tier, or start from another model.")
+        raise WrongTier(sentence % {"name": start.name, "tier": start.tier})
+
+
 def find_model(text: str, *, user: User | None = None) -> TrainedModel:
-    """Return the model named at the terminal: `base`, an id, or `owner/name`. With `user`, only what they may see."""
-    if text == "base":
-        return registry.base_model()
+    """Return the model named at the terminal: `base`, `fluent`, an id, or `owner/name`.
+
+    With `user`, only what they may see.
+    """
+    for tier, name in registry.SHIPPED.items():
+        if text == name:
+            return registry.base_model(tier)
     rows = TrainedModel.objects.select_related("owner")
     if user is not None:
         rows = rows.filter(Q(owner=user) | Q(is_base=True))
@@ -138,7 +172,7 @@ def find_model(text: str, *, user: User | None = None) -> TrainedModel:
         owner, _, name = text.partition("/")
         found = rows.filter(owner__username=owner, name=name).first() if name else None
     if found is None:
-        raise UnknownModel(f"There is no model {text!r}. Use its id, owner/name, or `base`.")
+        raise UnknownModel(f"There is no model {text!r}. Use its id, owner/name, `base` or `fluent`.")
     return found
 
 

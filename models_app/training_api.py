@@ -21,7 +21,7 @@ from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from models_app import epochs, services, trainings
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -49,14 +49,22 @@ def _whole(low: int, high: int) -> Any:
     return Field(ge=low, le=high, strict=True)
 
 
+_EPOCHS: Final = f"How often each post is read. A fluent training takes at most {trainings.MOST_EPOCHS[Tier.FLUENT]}."
+
+
 class TrainingIn(Input):
     """A training. Values that are "auto" or not sent are chosen to fit the corpus."""
 
     kind: Literal["fine_tune"]
     corpus: uuid.UUID = Field(description="The corpus to learn.")
-    model: uuid.UUID | None = Field(None, description="The model to start from; by default the base model.")
+    model: uuid.UUID | None = Field(None, description="The model to start from; by default the base model of the tier.")
+    tier: Tier | None = Field(
+        None,
+        description="The kind of bot; by default fluent if it's offered (`GET /models/bases`). With `model`, it must "
+        "be the tier of that model.",
+    )
     name: Text = Field("", max_length=80, description="The name of the new model; by default the name of the corpus.")
-    epochs: Annotated[int | None, _whole(MIN_EPOCHS, MAX_EPOCHS), _Auto()] = None
+    epochs: Annotated[int | None, Field(ge=MIN_EPOCHS, le=MAX_EPOCHS, strict=True, description=_EPOCHS), _Auto()] = None
     batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
     sequence_length: Annotated[int | None, _whole(1, 1024), _Auto()] = None
     learning_rate: Annotated[float | None, Field(gt=0, le=1, strict=True), _Auto()] = None
@@ -74,7 +82,7 @@ class TrainingIn(Input):
     )
 
     def settings(self) -> dict[str, Any]:
-        """Return the values that the caller has set, with the names of FineTuneConfig."""
+        """Return the values that the caller has set, with the names of the config."""
         values = {name: getattr(self, name) for name in trainings.SETTINGS}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -88,16 +96,20 @@ class HyperparametersOut(Output):
     learning_rate: float
     final_learning_rate: float
     warmup_steps: int
-    dropout: float
+    dropout: float | None = Field(None, description="Null for a fluent training, which has none.")
     clip_norm: float
     beta_2: float
     rounds: int = Field(1, description="How many times it starts over; the weights of the rounds are averaged.")
+    points: int | None = Field(
+        None, description="The number of parts of a fluent training; each ends with a checkpoint. Null for a quick one."
+    )
     seed: int | None = Field(description="Null if it will be random.")
 
 
 _ESTIMATE: Final = {
     "corpus": CORPUS,
     "model": BASE,
+    "tier": "quick",
     "characters": 190000,
     "hyperparameters": HYPERPARAMETERS,
     "seconds": 41.5,
@@ -110,6 +122,7 @@ class EstimateOut(Output):
 
     corpus: uuid.UUID
     model: uuid.UUID = Field(description="The model that it starts from.")
+    tier: Tier = Field(description="The tier of that model, and so of the new one.")
     characters: int = Field(description="The number of characters in the corpus.")
     hyperparameters: HyperparametersOut
     seconds: float = Field(description="The estimated duration, once it runs, judging by recent trainings.")
@@ -179,7 +192,7 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
         raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
     try:
         with about("model"):
-            start = services.start_for_user(owner, body.model)
+            start = services.start_for_user(owner, body.model, body.tier)
     except TrainedModel.DoesNotExist:
         raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
     with about("corpus"):
@@ -194,12 +207,18 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
     return corpus, plan
 
 
+def _shown(config: trainings.Config) -> dict[str, Any]:
+    """Return the settings without what says of which kind they are: the tier says it."""
+    return {name: value for name, value in config.as_dict().items() if name != "kind"}
+
+
 def _estimate(corpus: Corpus, plan: trainings.Plan, seed: int | None) -> EstimateOut:
     return EstimateOut(
         corpus=corpus.pk,
         model=plan.start.pk,
+        tier=Tier(plan.start.tier),
         characters=corpus.characters,
-        hyperparameters=HyperparametersOut(**{**plan.config.as_dict(), "seed": seed}),
+        hyperparameters=HyperparametersOut(**{**_shown(plan.config), "seed": seed}),
         seconds=round(plan.seconds, 1),
         jobs_ahead=plan.jobs_ahead,
     )

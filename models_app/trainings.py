@@ -6,7 +6,7 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -20,9 +20,10 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import guards, machines, registry
+from models_app import guards, machines, registry, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
-from models_app.models import TrainedModel
+from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.models import Tier, TrainedModel
 from models_app.services import BadRequest, ModelError
 from tweets import idle
 from tweets import services as corpora
@@ -35,6 +36,7 @@ TRAINING_MINUTES = "training_minutes_a_day"
 
 #: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
 STARTING_SECONDS = 15.0
+FLUENT_STARTING_SECONDS = 20.0
 #: The same if the training process has built the graph ahead.
 PREPARED_SECONDS = 6.0
 VALIDATION_SHARE = 0.1
@@ -42,6 +44,10 @@ VALIDATION_SHARE = 0.1
 #: epoch: one before the first, and up to three interpolations at the end.
 VALIDATION_COST = 1 / 3
 VALIDATIONS = 4
+#: The same for a fluent training: about how many characters each of its points is validated on (ml/training/adapters).
+CHARACTERS_OF_POINT = 12_000
+ADAPTER_VALIDATION_COST = 0.35
+ADAPTER_VALIDATIONS = 2
 #: The settings that a person can change, besides the epochs and the seed.
 SETTINGS = (
     "batch_size",
@@ -54,10 +60,23 @@ SETTINGS = (
     "beta_2",
     "rounds",
 )
+#: Those that only one tier has.
+QUICK_ONLY: Final = frozenset({"dropout", "rounds"})
+#: The most epochs that a person can choose: one reading is enough for a fluent bot, and takes minutes.
+MOST_EPOCHS: Final[Mapping[Tier, int]] = {Tier.QUICK: MAX_EPOCHS, Tier.FLUENT: 3}
+
+#: The settings of a training, by the kind of its network.
+Config = FineTuneConfig | AdapterConfig
 
 
 class BadEpochs(ModelError):
     code = "bad_epochs"
+
+
+class TierNotOffered(ModelError):
+    """Bots of this tier can't be trained here."""
+
+    code = "tier_not_offered"
 
 
 class StartUnguarded(ModelError):
@@ -71,7 +90,7 @@ class Plan:
     """A training that could be queued: its settings, its estimated duration, and the number of jobs ahead of it."""
 
     start: TrainedModel
-    config: FineTuneConfig
+    config: Config
     seconds: float
     jobs_ahead: int
 
@@ -87,10 +106,20 @@ class Estimate:
         return self.starting + epochs * self.epoch
 
 
-def require_epochs(epochs: int) -> None:
-    if not MIN_EPOCHS <= epochs <= MAX_EPOCHS:
-        message = _("Choose %(least)s to %(most)s epochs, not %(epochs)s.")
-        raise BadEpochs(message % {"least": MIN_EPOCHS, "most": MAX_EPOCHS, "epochs": epochs})
+def require_epochs(epochs: int, tier: Tier) -> None:
+    most = MOST_EPOCHS[tier]
+    if not MIN_EPOCHS <= epochs <= most:
+        if tier == Tier.FLUENT:
+            message = _("For a fluent bot, choose %(least)s to %(most)s epochs, not %(epochs)s.")
+        else:
+            message = _("Choose %(least)s to %(most)s epochs, not %(epochs)s.")
+        raise BadEpochs(message % {"least": MIN_EPOCHS, "most": most, "epochs": epochs})
+
+
+def require_offered(tier: Tier) -> None:
+    """Raise TierNotOffered if bots of this tier can't be trained here."""
+    if reason := tiers.why_not(tier):
+        raise TierNotOffered(reason)
 
 
 def fine_tune(
@@ -106,7 +135,7 @@ def fine_tune(
 ) -> Job:
     """Queue a training of `start` on `corpus` that makes a new model of `owner`.
 
-    `epochs` defaults to `default_epochs`. `settings` override fields of FineTuneConfig that `auto` would choose.
+    `epochs` defaults to `default_epochs`. `settings` override fields of the config that `auto` would choose.
     """
     seed = secrets.randbelow(2**31) if seed is None else seed
     with transaction.atomic():
@@ -152,17 +181,19 @@ def plan(
 ) -> Plan:
     """Return what `fine_tune` would queue for these arguments, with the same errors. Queues nothing."""
     config = _chosen(corpus, start, epochs, seed or 0, settings or {})
-    return Plan(start, config, estimate_seconds(corpus.characters, config.epochs), jobs_ahead(owner))
+    seconds = estimate(corpus.characters, Tier(start.tier)).seconds(config.epochs)
+    return Plan(start, config, seconds, jobs_ahead(owner))
 
 
-def default_epochs(corpus: Corpus) -> int:
+def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
     """Return the default number of epochs for the size of this corpus."""
-    return default_epochs_for(_learned(corpus))
+    return 1 if tier == Tier.FLUENT else default_epochs_for(_learned(corpus))
 
 
-def automatic(corpus: Corpus) -> FineTuneConfig:
-    """Return the default settings for training the base model on this corpus."""
-    return training_config(_learned(corpus), default_epochs(corpus), 0, {})
+def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
+    """Return the default settings for training the base model of this tier on this corpus."""
+    kind = "llama" if tier == Tier.FLUENT else "glr"
+    return training_config(_learned(corpus), default_epochs(corpus, tier), 0, {}, kind=kind)
 
 
 def _learned(corpus: Corpus) -> int:
@@ -170,11 +201,11 @@ def _learned(corpus: Corpus) -> int:
     return round(corpus.characters * (1 - VALIDATION_SHARE))
 
 
-def _chosen(
-    corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, settings: Mapping[str, Any]
-) -> FineTuneConfig:
-    epochs = default_epochs(corpus) if epochs is None else epochs
-    require_epochs(epochs)
+def _chosen(corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, settings: Mapping[str, Any]) -> Config:
+    tier = Tier(start.tier)
+    require_offered(tier)
+    epochs = default_epochs(corpus, tier) if epochs is None else epochs
+    require_epochs(epochs, tier)
     corpora.require_enough(corpus)
     if guards.state_of(start) is guards.State.LOST:
         message = _(
@@ -199,30 +230,52 @@ def details(job: Job) -> dict[str, Any]:
 
 def training_config(
     characters: int, epochs: int, seed: int, settings: Mapping[str, Any], *, kind: str = "glr"
-) -> FineTuneConfig:
+) -> Config:
     """Return the automatic settings for this kind of network and corpus size, overridden by `settings`.
 
     Raises BadRequest for unknown or invalid settings.
     """
-    unknown = sorted(set(settings) - set(SETTINGS))
+    is_adapter = kind == "llama"
+    names = [name for name in SETTINGS if not (is_adapter and name in QUICK_ONLY)]
+    unknown = sorted(set(settings) - set(names))
     if unknown:
-        message = _("There is no setting %(name)s. You can set: %(names)s.")
-        raise BadRequest(message % {"name": unknown[0], "names": ", ".join(SETTINGS)})
+        if unknown[0] in SETTINGS:
+            message = _("A fluent training has no %(name)s. You can set: %(names)s.")
+        else:
+            message = _("There is no setting %(name)s. You can set: %(names)s.")
+        raise BadRequest(message % {"name": unknown[0], "names": ", ".join(names)})
+    characters = max(1, characters)
     try:
-        return FineTuneConfig.auto(characters=max(1, characters), epochs=epochs, seed=seed, kind=kind, **settings)
+        if is_adapter:
+            return AdapterConfig.auto(characters=characters, epochs=epochs, seed=seed, **settings)
+        return FineTuneConfig.auto(characters=characters, epochs=epochs, seed=seed, kind=kind, **settings)
     except ValueError as error:
         raise BadRequest(translated(error)) from error
 
 
-def estimate_seconds(characters: int, epochs: int) -> float:
+def config_from(chosen: Mapping[str, Any]) -> Config:
+    """Return the settings that `as_dict` wrote."""
+    values = dict(chosen)
+    return AdapterConfig.from_dict(values) if values.get("kind") == "adapter" else FineTuneConfig.from_dict(values)
+
+
+def estimate_seconds(characters: int, epochs: int, tier: Tier = Tier.QUICK) -> float:
     """Return the estimated seconds of a training that starts now, given the current load of this machine."""
-    return estimate(characters).seconds(epochs)
+    return estimate(characters, tier).seconds(epochs)
 
 
-def estimate(characters: int) -> Estimate:
-    pace = machines.pace()
+def estimate(characters: int, tier: Tier = Tier.QUICK) -> Estimate:
+    pace = machines.pace(tier)
+    learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
+    if tier == Tier.FLUENT:
+        points = AdapterConfig.auto(characters=max(1, round(learned))).points
+        checked = ADAPTER_VALIDATIONS * held_out + points * min(held_out, CHARACTERS_OF_POINT)
+        return Estimate(
+            starting=FLUENT_STARTING_SECONDS * pace.slowdown + ADAPTER_VALIDATION_COST * checked / pace.speed,
+            epoch=learned / pace.speed,
+        )
     starting = PREPARED_SECONDS if pace.is_prepared else STARTING_SECONDS
-    learned, checked = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE * VALIDATION_COST
+    checked = held_out * VALIDATION_COST
     return Estimate(
         starting=starting * pace.slowdown + VALIDATIONS * checked / pace.speed,
         epoch=(learned + checked) / pace.speed,
@@ -235,7 +288,7 @@ def needs(job: Job) -> dict[str, int]:
     start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
     if corpus is None or start is None:
         return {}  # the job itself reports what's missing
-    seconds = estimate_seconds(corpus.characters, job.arguments["epochs"])
+    seconds = estimate_seconds(corpus.characters, job.arguments["epochs"], Tier(start.tier))
     return {
         "models": 1,
         TRAINING_MINUTES: math.ceil(seconds / 60),

@@ -22,11 +22,12 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
 from botfactory.translation import translated
-from models_app import downloads, guards, live, registry, services, trainings
-from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm, TrainForm
+from models_app import downloads, guards, live, registry, services, tiers, trainings
+from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.ml.errors import LearningError
-from models_app.models import Generation, TrainedModel
+from models_app.models import Generation, Tier, TrainedModel
 from models_app.sharing import rights as sharing
+from models_app.training_form import Course, TrainForm
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
 from tweets import idle, summary
@@ -55,14 +56,15 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
 def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """Show what came in, and the form that trains a bot on the posts."""
     corpus = corpus_or_404(request, corpus_id)
+    own, trouble = list(services.own_starts(request.user)), ""
     try:
-        bases = services.bases_for_user(request.user)
-        trouble = ""
+        bases = services.bases()
     except registry.NoBaseModel as error:
-        bases, trouble = list(services.models_for_user(request.user)), translated(error)
+        bases, trouble = [], translated(error)
     posted = request.method == "POST"
-    wanted = {"start": request.GET.get("start", ""), "epochs": trainings.default_epochs(corpus)}
-    form = TrainForm(request.POST if posted else None, bases=bases, initial=wanted)
+    form = TrainForm(
+        request.POST if posted else None, bases=bases, own=own, initial={"start": request.GET.get("start", "")}
+    )
     if posted and form.is_valid():
         try:
             job = trainings.fine_tune(
@@ -83,7 +85,8 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
 
 
 def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, Any]:
-    estimate = trainings.estimate(corpus.characters)
+    courses = {tier: Course.of(corpus, tier) for tier in Tier}
+    picked = form.picked
     return {
         "corpus": corpus,
         "report": summary.report(corpus),
@@ -93,11 +96,20 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
         "last_import": last_import(corpus),
         "busy_job": idle.busy_jobs(corpus).first(),
         "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
-        "starting_seconds": estimate.starting,
-        "seconds_per_epoch": estimate.epoch,
         "jobs_ahead": trainings.jobs_ahead(corpus.owner),
-        "automatic": trainings.automatic(corpus),
+        "picked": picked,
+        "choices": [(base, courses[Tier(base.tier)]) for base in form.bases],
+        "why_not_fluent": tiers.why_not(Tier.FLUENT),
+        "fluent_memory": _fluent_memory(form),
+        "course": courses[Tier.QUICK if picked is None else Tier(picked.tier)],
+        "courses": {tier.value: course.for_script for tier, course in courses.items()},
     }
+
+
+def _fluent_memory(form: TrainForm) -> str:
+    """Return the gigabytes of memory that a fluent training needs, or "" where none is offered."""
+    fluent = next((base for base in form.bases if base.tier == Tier.FLUENT), None)
+    return "" if fluent is None else tiers.gigabytes(tiers.needed_memory(fluent))
 
 
 @login_required

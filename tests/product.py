@@ -180,7 +180,7 @@ class Person:
     def start_of(self, corpus: str) -> str:
         """Return the id of the model that trainings start from: the first one on the page of the corpus."""
         page = self.http.get(f"/corpora/{corpus}/").text
-        found = re.search(r"<option value=\"([0-9a-f-]{36})\"", page)
+        found = re.search(r'name="start" value="([0-9a-f-]{36})"', page)
         assert found, page
         return found[1]
 

@@ -66,8 +66,8 @@ def test_a_name_that_is_too_long_is_refused_and_not_cut(alice: User, base: Train
 
 def test_a_base_model_is_not_called_like_a_bot_of_a_person(admin: User) -> None:
     with pytest.raises(bases.BaseError, match="contain a slash"):
-        bases._named("alice/Bot")
-    assert bases._named("  large   one ") == "large one"
+        bases.free_name("alice/Bot")
+    assert bases.free_name("  large   one ") == "large one"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""The machine's disk space, and its GPU memory if nvidia-smi is installed."""
+"""The machine's memory and disk space, and its GPU memory if nvidia-smi is installed."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +67,31 @@ def size_of(path: Path) -> int:
         except OSError:
             continue
     return total
+
+
+def memory(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
+    """Return how many bytes of memory this process can have: the machine's, or less where a control group says so.
+
+    None if that is unknown.
+    """
+    known = list(_memory_limits(cgroups, own))
+    with suppress(OSError, ValueError, AttributeError):
+        known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(known, default=None)
+
+
+def _memory_limits(cgroups: Path, own: Path) -> Iterator[int]:
+    """Yield the limits of the control groups that this process is in, from its own up to the root."""
+    paths = [cgroups / "memory/memory.limit_in_bytes"]
+    with suppress(OSError):
+        for line in own.read_text().splitlines():
+            if line.startswith("0::"):
+                group = cgroups / line[3:].strip("/")
+                paths += [folder / "memory.max" for folder in (group, *group.parents) if folder.is_relative_to(cgroups)]
+    for path in paths:
+        # "max" means none.
+        with suppress(OSError, ValueError):
+            yield int(path.read_text())
 
 
 def has_nvidia_smi() -> bool:

@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from models_app.ml import checkpoint
-from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError, Said, mark
-from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.registry import config_of, kind_of
 
 LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000
@@ -204,7 +203,7 @@ def _require_floats(weights: Path) -> None:
 def _parameters(content: dict[str, Any]) -> int:
     """Return the network's number of parameters, computed from its shapes."""
     try:
-        network = NetworkConfig.from_dict(content.get("network", {}))
+        network = config_of(content.get("network", {}))
         shapes = kind_of(network).weight_shapes(network)
     except (ValueError, CheckpointError) as error:
         raise BadArchive(

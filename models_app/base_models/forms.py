@@ -10,21 +10,26 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.accounts.models import User
 from botfactory.translation import grouped
+from botfactory.uploaded import name_of
+from models_app.base_models import adding
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.ml.config import NETWORKS, PretrainConfig
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from tweets.models import Corpus
 
 DEFAULT = PretrainConfig()
 
 
 class UploadForm(forms.Form):
-    """A base model to upload."""
+    """A base model to upload: a ZIP of one trained by Bot Factory, or a GGUF file of a pretrained Llama."""
 
     archive = forms.FileField(
-        label=gettext_lazy("ZIP of the model"),
-        help_text=gettext_lazy("The ZIP must contain config.json and weights.safetensors."),
+        label=gettext_lazy("ZIP or GGUF file"),
+        help_text=gettext_lazy(
+            "A ZIP with config.json and weights.safetensors, or a .gguf file of a language model of the Llama "
+            "architecture."
+        ),
     )
     name = forms.CharField(
         max_length=72,
@@ -33,9 +38,13 @@ class UploadForm(forms.Form):
         help_text=gettext_lazy("Leave it blank to use the name of the file."),
     )
 
+    @property
+    def is_gguf(self) -> bool:
+        return name_of(self.cleaned_data["archive"]).lower().endswith(adding.SUFFIX)
+
     def clean_archive(self) -> Any:
         archive = self.cleaned_data["archive"]
-        if archive.size > base_archive.LARGEST_MB * 1_000_000:
+        if not name_of(archive).lower().endswith(adding.SUFFIX) and archive.size > base_archive.LARGEST_MB * 1_000_000:
             message = _("The file is too large. The limit is %(most)s MB.")
             raise forms.ValidationError(message % {"most": base_archive.LARGEST_MB})
         return archive
@@ -122,7 +131,7 @@ class TrainBaseForm(forms.Form):
         super().__init__(*args, **kwargs)
         found = [(name, name) for name in bases.post_files()]
         self._corpora = {str(corpus.pk): corpus for corpus in bases.corpora_of(user)}
-        self._starts = {str(model.pk): model for model in bases.versions().filter(retired_at=None)}
+        self._starts = {str(model.pk): model for model in bases.versions().filter(retired_at=None, tier=Tier.QUICK)}
         self._choose("learn_from", found)
         self._choose("validation", [("", "–"), *found])
         self._choose(

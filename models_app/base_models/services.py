@@ -24,10 +24,11 @@ from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, counted_sentence, mark
 from botfactory.translation import grouped, translated
 from botfactory.words import on_one_line
-from models_app import integrity, registry
+from models_app import integrity, pretrained, registry
 from models_app.base_models import archive as base_archive
+from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
-from models_app.models import BaseChange, TrainedModel
+from models_app.models import BaseChange, Tier, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -92,10 +93,12 @@ def may_choose(user: Any) -> bool:
 
 
 def versions() -> QuerySet[TrainedModel]:
-    """Return the base model and then its other versions, newest first, each with its number of `bots`."""
+    """Return each tier's base model and then its other versions, newest first, each with its number of `bots`."""
     rows = TrainedModel.objects.filter(Q(owner=None) | Q(is_base=True))
     return (
-        rows.annotate(bots=Count("children")).select_related("owner", "job__owner").order_by("-is_base", "-created_at")
+        rows.annotate(bots=Count("children"))
+        .select_related("owner", "job__owner")
+        .order_by("tier", "-is_base", "-created_at")
     )
 
 
@@ -103,27 +106,28 @@ def version(model_id: uuid.UUID) -> TrainedModel:
     return versions().get(pk=model_id)
 
 
-def promote(model: TrainedModel, *, by: User) -> None:
+def promote(model: TrainedModel, *, by: User | None) -> None:
     """Make `model` the base model for new bots. Raises BaseError if its files differ from the registered ones."""
     _make_base(model, BaseChange.How.PROMOTED, by)
 
 
-def one_before() -> TrainedModel | None:
-    """Return the previous base model, skipping retired and deleted ones."""
-    change = BaseChange.objects.filter(model__is_base=False, model__retired_at=None).select_related("model").first()
+def one_before(tier: Tier = Tier.QUICK) -> TrainedModel | None:
+    """Return the tier's previous base model, skipping retired and deleted ones."""
+    changes = BaseChange.objects.filter(tier=tier, model__is_base=False, model__retired_at=None)
+    change = changes.select_related("model").first()
     return change.model if change else None
 
 
-def roll_back(*, by: User) -> TrainedModel:
-    """Make the previous base model the base again; a second roll-back undoes the first."""
-    before = one_before()
+def roll_back(*, by: User, tier: Tier = Tier.QUICK) -> TrainedModel:
+    """Make the tier's previous base model the base again; a second roll-back undoes the first."""
+    before = one_before(tier)
     if before is None:
         raise BaseError(_("You can’t roll back: there was no base model before this one, or it is retired or deleted."))
     _make_base(before, BaseChange.How.ROLLED_BACK, by)
     return before
 
 
-def _make_base(model: TrainedModel, how: BaseChange.How, by: User) -> None:
+def _make_base(model: TrainedModel, how: BaseChange.How, by: User | None) -> None:
     if model.is_base:
         raise BaseError(_("%(name)s is already the base model.") % {"name": model})
     if trouble := integrity.trouble_of(model):
@@ -142,15 +146,22 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
         sha256 = base_archive.unpack(archive, staged)
+        number = checkpoint.describe(staged)["network"].get("pretrained", "")
+        if number and not pretrained.can_be_had(number):
+            message = mark(
+                "It belongs to the pretrained model %(number)s, which isn’t on this server. Add that first, with "
+                "`manage.py add_base`."
+            )
+            raise base_archive.BadArchive(message, number=number[:12])
         known = TrainedModel.objects.filter(sha256=sha256, owner=None).first()
         if known is not None:
             raise base_archive.BadArchive(mark("This model was already uploaded as %(name)s."), name=known.name)
-        return registry.add_version(staged, name=_named(name), origin=TrainedModel.Origin.UPLOADED)
+        return registry.add_version(staged, name=free_name(name), origin=TrainedModel.Origin.UPLOADED)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _named(wanted: str) -> str:
+def free_name(wanted: str) -> str:
     """Return `wanted`, or the next free name. Raises BaseError for a name that looks like a person's bot."""
     if "/" in wanted:
         raise BaseError(_("The name of a base model can’t contain a slash. Choose another."))
@@ -242,9 +253,12 @@ def train(
     if network not in NETWORKS:
         message = _("There is no network %(name)s. Choose one of: %(names)s.")
         raise BaseError(message % {"name": network, "names": ", ".join(NETWORKS)})
+    if start is not None and start.tier != Tier.QUICK:
+        message = _("%(name)s is a fluent model. Only quick models can be trained here, so start from another one.")
+        raise BaseError(message % {"name": start})
     shape = NetworkConfig.from_dict(start.network) if start else NETWORKS[network]
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
-    name = _named(name)
+    name = free_name(name)
     return jobs.submit(
         owner=by,
         kind=TRAIN_BASE,

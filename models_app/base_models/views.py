@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -22,14 +23,15 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from models_app import registry, services
+from models_app import registry, services, tiers
+from models_app.base_models import adding
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.base_models.forms import EvaluateBasesForm, TrainBaseForm, UploadForm
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.networks.registry import kind_of
-from models_app.models import BaseChange, TrainedModel
+from models_app.models import BaseChange, Tier, TrainedModel
 from tweets.errors import CorpusError
 
 JOBS_SHOWN = 5
@@ -51,21 +53,26 @@ def _page(request: HttpRequest, template: str, title: str, **context: Any) -> Ht
 def base_models(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_see, request)
     trouble = _take_in()
-    versions = list(bases.versions())
-    shipped = registry.shipped_sha256()
+    shipped = {tier: registry.shipped_sha256(tier) for tier in Tier}
     rows = [
-        {"model": model, "shipped": model.sha256 == shipped and model.owner_id is None, **_network(model)}
-        for model in versions
+        {
+            "model": model,
+            "shipped": model.sha256 == shipped[Tier(model.tier)] and model.owner_id is None,
+            **_network(model),
+        }
+        for model in bases.versions()
     ]
+    groups = [(tier, [row for row in rows if row["model"].tier == tier]) for tier in Tier]
     return _page(
         request,
         "list",
         _("Base models"),
         trouble=trouble,
-        rows=rows,
+        groups=[(tier, found) for tier, found in groups if found],
+        why_not_fluent=tiers.why_not(Tier.FLUENT),
         may_add=bases.may_add(user),
         may_choose=bases.may_choose(user),
-        before=bases.one_before(),
+        before=[(tier, model) for tier in Tier if (model := bases.one_before(tier)) is not None],
         changes=BaseChange.objects.select_related("model")[:CHANGES_SHOWN],
         trainings=[_entry(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
         evaluations=[_entry(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
@@ -73,7 +80,9 @@ def base_models(request: HttpRequest) -> HttpResponse:
 
 
 def _take_in() -> str:
-    """Register the shipped model in checkpoints/base as a version; return a sentence if that fails, else ""."""
+    """Register the shipped models as versions; return a sentence if that fails for the quick one, else ""."""
+    with suppress(registry.NoBaseModel):
+        registry.base_model(Tier.FLUENT)
     try:
         registry.base_model()
     except registry.NoBaseModel as error:
@@ -82,6 +91,11 @@ def _take_in() -> str:
 
 
 def _network(model: TrainedModel) -> dict[str, Any]:
+    if model.tier == Tier.FLUENT:
+        facts = adding.facts_of(model)
+        shape = f"{model.network['kind']} {model.network['layers']} x {model.network['width']}"
+        memory = {"write": tiers.gigabytes(facts.memory_to_write), "train": tiers.gigabytes(facts.memory_to_train)}
+        return {"network": shape, "parameters": facts.parameters, "facts": facts, **memory}
     network = NetworkConfig.from_dict(model.network)
     shapes = kind_of(network).weight_shapes(network)
     return {
@@ -124,7 +138,12 @@ def change_base(request: HttpRequest, model_id: uuid.UUID, action: str) -> HttpR
 def roll_back(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_choose, request)
     try:
-        messages.success(request, _("New bots start from %(name)s again.") % {"name": bases.roll_back(by=user)})
+        tier = Tier(request.POST.get("tier", Tier.QUICK))
+    except ValueError:
+        raise Http404("There is no such tier.") from None
+    try:
+        model = bases.roll_back(by=user, tier=tier)
+        messages.success(request, _("New bots start from %(name)s again.") % {"name": model})
     except bases.BaseError as error:
         messages.warning(request, translated(error))
     return redirect("base_models")
@@ -132,15 +151,18 @@ def roll_back(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def upload_base(request: HttpRequest) -> HttpResponse:
-    _require(bases.may_add, request)
+    user = _require(bases.may_add, request)
     form = UploadForm(*_sent(request))
     if form.is_valid():
         archive = form.cleaned_data["archive"]
+        name = form.cleaned_data["name"] or PurePath(name_of(archive)).stem
         try:
-            model = bases.upload(archive.file, name=form.cleaned_data["name"] or PurePath(name_of(archive)).stem)
+            if form.is_gguf:
+                return redirect(adding.upload(by=user, name=name, uploaded=archive.file))
+            model = bases.upload(archive.file, name=name)
         except (base_archive.BadArchive, base_archive.NotKept, CheckpointError) as error:
             form.add_error("archive", translated(error))
-        except bases.BaseError as error:
+        except (bases.BaseError, LimitReached) as error:
             form.add_error("name", translated(error))
         else:
             message = _(

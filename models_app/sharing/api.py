@@ -18,7 +18,7 @@ from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Output, Page, Text, examples
 from models_app.api_parts import LABEL, MODEL, MOMENT, REPORT
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from models_app.sharing import rights as sharing
 
 gallery = Router(tags=["gallery"])
@@ -29,6 +29,7 @@ _SHARED: Final = {
     "name": "dril",
     "label": LABEL,
     "basis": "public",
+    "tier": "quick",
     "bits_per_character": 2.12,
     "created_at": MOMENT,
 }
@@ -44,6 +45,7 @@ class SharedModelOut(Output):
         description="Why its owner may use the posts: they are their own, the author permitted it, or the author is a "
         "public figure."
     )
+    tier: Tier = Field(description="Its kind of bot.")
     bits_per_character: float | None = Field(description="On held-out posts; lower is better.")
     created_at: datetime
 
@@ -84,6 +86,7 @@ def _fields(model: TrainedModel) -> dict[str, Any]:
         "name": model.name,
         "label": model.parody_label,
         "basis": sharing.basis_of(model) or None,
+        "tier": model.tier,
         "bits_per_character": model.bits_per_character,
         "created_at": model.created_at,
     }

@@ -25,6 +25,7 @@ from botfactory.ops import counters
 from models_app import guards, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling, CheckpointError, Said, TooFewPosts
+from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.ml.sampling.outcome import Refused, Writing
 from models_app.models import Generation, TrainedModel
 from models_app.writing import admission
@@ -46,7 +47,15 @@ _SOON: Final = 1.0
 
 #: What a writer may answer with, by code. Each needs only its message.
 _ERRORS: Final[dict[str, type[Exception]]] = {
-    error.code: error for error in (services.UnknownModel, guards.GuardLost, BadSampling, CheckpointError, TooFewPosts)
+    error.code: error
+    for error in (
+        services.UnknownModel,
+        guards.GuardLost,
+        BadSampling,
+        CheckpointError,
+        PretrainedError,
+        TooFewPosts,
+    )
 }
 
 

@@ -12,18 +12,20 @@ const cellsOf = (row) => [
   duration(row.seconds),
 ];
 
-const labelOf = (best) =>
-  interpolate(gettext("Training and validation loss by epoch. Lowest validation loss so far: %(loss)s after epoch %(epoch)s."), {
-    epoch: best.epoch,
-    loss: best.validation_loss.toFixed(3),
-  });
+const labelOf = (unit) => (best) => {
+  const text =
+    unit === "part"
+      ? gettext("Training and validation loss by part. Lowest validation loss so far: %(loss)s after part %(epoch)s.")
+      : gettext("Training and validation loss by epoch. Lowest validation loss so far: %(loss)s after epoch %(epoch)s.");
+  return interpolate(text, { epoch: best.epoch, loss: best.validation_loss.toFixed(3) });
+};
 
 export class Curve {
   /** @param epochs the number of planned epochs; @param isLive whether an epoch may be running */
   constructor(epochs, { isLive = false } = {}) {
     this.planned = epochs;
     this.chart = new LossChart(byId("chart"), { isLive });
-    this.table = new LossTable(cellsOf, labelOf);
+    this.table = new LossTable(cellsOf, labelOf(byId("chart").dataset.unit));
   }
 
   /** @param rows epochs in order; @param now `{at, loss, trail}` of the running epoch, or null */

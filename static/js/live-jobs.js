@@ -9,7 +9,7 @@ import { gettext, interpolate, ngettext } from "./words.js";
 const MOST = 12;
 
 function line(job) {
-  const { phase, epoch, epochs, total, message, seconds_left: left } = job.progress;
+  const { phase, unit = "epoch", epoch, epochs, total, message, seconds_left: left } = job.progress;
   if (hasEnded(job.state)) return job.error?.message ?? "";
   const waiting = waitingSentence(job);
   if (waiting) return waiting;
@@ -17,6 +17,9 @@ function line(job) {
   if (message && phase !== "waiting") return message;
   if (phase === "training" && !epochs) return interpolate(gettext("%(time)s left"), { time: duration(left) });
   if (phase === "training") {
+    if (unit === "part") {
+      return interpolate(gettext("Part %(part)s of %(parts)s, %(time)s left"), { part: epoch, parts: epochs, time: duration(left) });
+    }
     return interpolate(gettext("Epoch %(epoch)s of %(epochs)s, %(time)s left"), { epoch, epochs, time: duration(left) });
   }
   if (phase === "reporting") return gettext("Writing the report card");

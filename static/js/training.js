@@ -4,10 +4,13 @@ import { Curve } from "./curve.js";
 import { byId, element, linkById, show } from "./dom.js";
 import { count, moment, waitingSentence } from "./format.js";
 import { followTraining } from "./training-page.js";
+import { sentencesOf } from "./units.js";
 import { gettext, interpolate, ngettext } from "./words.js";
 
 const page = byId("training");
 const planned = Number(page.dataset.epochs);
+const { unit } = byId("chart").dataset;
+const words = sentencesOf(unit);
 const curve = new Curve(planned, { isLive: true });
 
 /** The epochs by number. A job that resumes after an interruption may report one twice. */
@@ -29,10 +32,10 @@ const inOrder = () => [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
 
 function atWork(job) {
   const { phase, epoch, epochs: of } = job.progress;
-  if (job.stop_requested) return gettext("Stopping with the best epoch");
+  if (job.stop_requested) return words.stopping;
   if (phase === "reporting") return gettext("Writing the report card");
   if (phase === "saving") return gettext("Saving the bot");
-  return phase === "training" ? interpolate(gettext("Epoch %(epoch)s of %(epochs)s"), { epoch, epochs: of }) : gettext("Starting");
+  return phase === "training" ? interpolate(words.current, { epoch, epochs: of }) : gettext("Starting");
 }
 
 function phaseSentence(job) {
@@ -43,12 +46,12 @@ function phaseSentence(job) {
   if (job.state === "succeeded") {
     const done = epochs.size;
     if (!done || done >= planned) return "";
-    return interpolate(gettext("Stopped after %(done)s of %(planned)s epochs. The bot is from the best one."), {
+    return interpolate(words.stopped, {
       done: count(done),
       planned: count(planned),
     });
   }
-  if (job.stop_requested) return gettext("The best epoch so far becomes the bot.");
+  if (job.stop_requested) return words.best;
   if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (job.progress.phase === "saving") return "";
   if (job.progress.phase === "reporting") return gettext("Writing and checking a hundred posts. This takes a few seconds.");
@@ -57,15 +60,20 @@ function phaseSentence(job) {
 
 /** Return what a retry resumes from, and until when. */
 function keptSentence(job) {
-  if (!epochs.size) return gettext("No epoch was finished, so nothing is saved. “Try again” starts from the beginning.");
-  if (new Date(job.kept_until) <= new Date()) {
-    return gettext("The epochs below are no longer saved. “Try again” starts from the beginning.");
-  }
-  const kept = ngettext(
-    "Saved until %(time)s: %(done)s of %(planned)s epoch. “Try again” continues from there.",
-    "Saved until %(time)s: %(done)s of %(planned)s epochs. “Try again” continues from there.",
-    planned,
-  );
+  if (!epochs.size) return words.nothing;
+  if (new Date(job.kept_until) <= new Date()) return words.gone;
+  const kept =
+    unit === "part"
+      ? ngettext(
+          "Saved until %(time)s: %(done)s of %(planned)s part. “Try again” continues from there.",
+          "Saved until %(time)s: %(done)s of %(planned)s parts. “Try again” continues from there.",
+          planned,
+        )
+      : ngettext(
+          "Saved until %(time)s: %(done)s of %(planned)s epoch. “Try again” continues from there.",
+          "Saved until %(time)s: %(done)s of %(planned)s epochs. “Try again” continues from there.",
+          planned,
+        );
   return interpolate(kept, { done: count(epochs.size), planned: count(planned), time: moment(job.kept_until) });
 }
 
@@ -80,7 +88,7 @@ function renderSamples(rows) {
       element(
         "section",
         { className: "epoch-samples", "data-epoch": String(row.epoch) },
-        element("h3", {}, interpolate(gettext("After epoch %(epoch)s"), { epoch: row.epoch })),
+        element("h3", {}, interpolate(words.after, { epoch: row.epoch })),
         element(
           "ul",
           { className: "posts" },
@@ -108,7 +116,7 @@ followTraining({
   onEvent,
   draw,
   news: (newest) =>
-    interpolate(gettext("Epoch %(epoch)s of %(epochs)s is done. Validation loss %(loss)s."), {
+    interpolate(words.done, {
       epoch: newest.epoch,
       epochs: planned,
       loss: newest.validation_loss.toFixed(2),

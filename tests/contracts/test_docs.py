@@ -42,6 +42,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "generate",
         "evaluate",
         "train_base",
+        "add_base",
         "token",
         "invite",
         "reset_link",

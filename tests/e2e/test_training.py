@@ -140,7 +140,9 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.name") == "start":
             break
-    expect(page.get_by_label("Start from")).to_be_focused()
+    expect(page.locator("[name=start]:checked")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Your bot", exact=True)).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Epochs")).to_be_focused()
     page.keyboard.press("Home")

@@ -19,8 +19,9 @@ from models_app import registry, trainings
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from tests.fakes.posts import make_posts
+from tests.models_app import tiny_llama
 from tests.models_app.shared_bot import SECRET, make_bot
 from tests.product import save_small_base
 from tweets import services as corpora
@@ -134,3 +135,11 @@ def bot(corpus: Corpus, base: TrainedModel) -> TrainedModel:
     """A bot of alice, which is private, like every new bot."""
     Corpus.objects.filter(pk=corpus.pk).update(handle="town.example", basis="public", name=SECRET)
     return make_bot(Corpus.objects.get(pk=corpus.pk), base)
+
+
+@pytest.fixture
+def fluent(base: TrainedModel, tmp_path: Path, settings: Any) -> TrainedModel:
+    """A tiny fluent base model beside the quick one, on a server that offers it whatever its memory."""
+    settings.FLUENT = "on"
+    tiny_llama.ship_fluent(Path(settings.CHECKPOINTS_DIR), tmp_path / "tiny")
+    return registry.base_model(Tier.FLUENT)

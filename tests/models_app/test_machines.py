@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +20,7 @@ from botfactory.jobs.states import State
 from models_app import machines, trainings
 from models_app.machines import cores_left
 from models_app.ml.training.machine_speed import Measured
-from models_app.models import TrainedModel, TrainingMachine
+from models_app.models import Tier, TrainedModel, TrainingMachine
 from tests.conftest import signed_in
 from tweets.models import Corpus
 
@@ -73,7 +75,7 @@ def test_a_training_gets_what_is_left_or_its_share(others: float, weight: float,
 
 def test_before_the_first_training_the_estimate_is_what_was_measured(load: Load) -> None:
     before = seconds()
-    assert before == pytest.approx(trainings.STARTING_SECONDS + 200_000 / machines.TYPICAL_SPEED)
+    assert before == pytest.approx(trainings.STARTING_SECONDS + 200_000 / machines.TYPICAL_SPEED[Tier.QUICK])
     machines.note(ALONE)
     assert seconds() == pytest.approx(trainings.PREPARED_SECONDS + 200_000 / 16_000)
     machines.note(Measured(symbols_per_core_second=1_000, cores_used=1.6, cores_had=1.6, cores=2))
@@ -170,5 +172,7 @@ def test_the_page_of_a_corpus_tells_the_same_as_the_estimate(
     load(3.0)
     estimate = trainings.estimate(corpus.characters)
     page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
-    assert f'data-starting="{estimate.starting}" data-epoch="{estimate.epoch}"' in page
+    [courses] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
+    course = json.loads(courses)["quick"]
+    assert (course["starting"], course["epoch"]) == (round(estimate.starting, 2), round(estimate.epoch, 2))
     assert estimate.seconds(3) == trainings.estimate_seconds(corpus.characters, 3)

@@ -200,6 +200,8 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
         body["corpus"] = str(world.ids["corpus_id"])
         if body.get("model") is not None:
             body["model"] = str(world.model.pk)
+        if body.get("tier") is not None:
+            body["tier"] = "quick"
     if operation == "create_corpus" and body.get("source") is not None:
         body["handle"] = world.handles[body["source"]]
         body["confirm_cost"] = True

@@ -29,6 +29,7 @@ NAMES = {
     "POST /jobs/{job_id}/stop": "stop_job",
     "GET /me": "get_me",
     "GET /models": "list_models",
+    "GET /models/bases": "list_bases",
     "DELETE /models/{model_id}": "delete_model",
     "GET /models/{model_id}": "get_model",
     "PATCH /models/{model_id}": "change_model",

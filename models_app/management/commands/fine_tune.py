@@ -13,10 +13,10 @@ from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
 from botfactory.words import counted
-from models_app import registry, services, trainings
+from models_app import epochs, registry, services, trainings
 from models_app.ml.config import MIN_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from tweets import services as corpora
 from tweets import summary, terminal
 from tweets.errors import CorpusError
@@ -31,9 +31,15 @@ class Command(OwnerCommand):
         super().add_arguments(parser)
         terminal.add_import_arguments(parser)
         parser.add_argument(
-            "--epochs", type=int, help="1 (faster) to 10 (better); default: depends on the size of the corpus, mostly 2"
+            "--epochs",
+            type=int,
+            help="1 (faster) to 10 (better; 3 for a fluent bot); default: depends on the size of the corpus, mostly 2; "
+            "1 for a fluent bot",
         )
-        parser.add_argument("--start", default="base", metavar="MODEL", help="model to start from (default: base)")
+        parser.add_argument(
+            "--tier", choices=Tier.values, help="kind of bot (default: fluent if it's offered, else quick)"
+        )
+        parser.add_argument("--start", metavar="MODEL", help="model to start from (default: the tier's base model)")
         parser.add_argument("--name", default="", help="name of the new model")
         parser.add_argument("--seed", type=int, help="the same seed gives the same result")
         parser.add_argument(
@@ -49,11 +55,13 @@ class Command(OwnerCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner = self.owner(options)
-        start = services.find_model(options["start"], user=owner if options["owner"] else None)
+        start = self._start(owner, options)
         # Check the options before anything is imported.
+        tier = Tier(start.tier)
+        trainings.require_offered(tier)
         if options["epochs"] is not None:
-            trainings.require_epochs(options["epochs"])
-        trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]))
+            trainings.require_epochs(options["epochs"], tier)
+        trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]), kind=start.network["kind"])
         if options["name"]:
             registry.valid_name(options["name"])
         sampling = None
@@ -91,6 +99,14 @@ class Command(OwnerCommand):
         if generation and generation.refused_because:
             self.tell(f"Refused drafts: {'; '.join(generation.refused_because)}.")
 
+    def _start(self, owner: User, options: dict[str, Any]) -> TrainedModel:
+        tier = Tier(options["tier"]) if options["tier"] else None
+        if not options["start"]:
+            return services.start_for_user(owner, None, tier)
+        start = services.find_model(options["start"], user=owner if options["owner"] else None)
+        services.require_tier(start, tier)
+        return start
+
     def _corpus(self, what: str, owner: User, options: dict[str, Any]) -> Corpus:
         """Return the existing corpus with this id, or import the posts into a new one."""
         try:
@@ -113,6 +129,7 @@ class Command(OwnerCommand):
             settings=dict(options["set"]),
             run_here=True,
         )
+        unit = epochs.unit_of(job.arguments["chosen"])
         bar_format = "{percentage:3.0f}%|{bar}| {desc}"
         log = Path(settings.LOGS_DIR) / "fine_tune.log"
         with (
@@ -124,13 +141,13 @@ class Command(OwnerCommand):
                 if kind == "epoch":
                     best = "  best so far" if payload["best"] else ""
                     bar.write(
-                        f"epoch {payload['epoch']}: training loss {payload['train_loss']:.4f}, "
+                        f"{unit} {payload['epoch']}: training loss {payload['train_loss']:.4f}, "
                         f"validation loss {payload['validation_loss']:.4f}{best}",
                         file=stream,
                     )
                 elif payload.get("phase") == "training":
                     bar.desc = (
-                        f"epoch {payload['epoch']} of {payload['epochs']}, loss {payload['loss']:.3f}, "
+                        f"{unit} {payload['epoch']} of {payload['epochs']}, loss {payload['loss']:.3f}, "
                         f"{payload['seconds_left']:.0f} s left"
                     )
                     bar.update(max(0.0, payload["fraction"] - bar.n))

@@ -96,7 +96,9 @@ KINDS: Mapping[str, Kind] = {
 
 def config_of(values: Mapping[str, Any]) -> Network:
     """Return the configuration in plain values. Raises ValueError that names unknown, missing or invalid ones."""
-    kind = KINDS.get(str(values.get("kind", "lstm"))) if isinstance(values, Mapping) else None
+    if not isinstance(values, Mapping):
+        return NetworkConfig.from_dict(values)
+    kind = KINDS.get(str(values.get("kind", "lstm")))
     return (NetworkConfig if kind is None else kind.config).from_dict(dict(values))
 
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from botfactory.ops.commands import ProductCommand
+from models_app import registry
+from models_app.base_models import adding
+from models_app.base_models.services import BaseError, promote
+from models_app.ml.errors import LearningError
+
+
+class Command(ProductCommand):
+    help = "Add a pretrained model (GGUF file or Hugging Face directory, Llama architecture) as a fluent base model."
+    sentences = (BaseError, LearningError, registry.NoBaseModel)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, metavar="DIRECTORY_OR_FILE", help="a .gguf file, or a directory")
+        parser.add_argument("--name", default="", help="the name of the base model; default: as its files say")
+        parser.add_argument("--promote", action="store_true", help="new fluent bots start from it")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        model = adding.add(options["path"], name=options["name"])
+        if options["promote"]:
+            promote(model, by=None)
+        facts = adding.facts_of(model)
+        if options["json"]:
+            self.write_json({"model": str(model.pk), "name": model.name, "is_base": model.is_base, **asdict(facts)})
+            return
+        self.stdout.write(
+            f"{model.name} is here: {facts.parameters:,} parameters, licence {facts.licence or 'unknown'}. Writing "
+            f"takes about {facts.memory_to_write / 10**9:.1f} GB of memory. Training needs about "
+            f"{facts.memory_to_train / 10**9:.1f} GB; the expected speed on two cores is about "
+            f"{facts.characters_per_second:,.0f} characters per second. These are estimates, scaled from SmolLM2-135M."
+        )
+        self.stdout.write(
+            "New fluent bots start from it."
+            if options["promote"]
+            else "Nobody starts from it yet: promote it in Admin, Base models."
+        )

@@ -1,0 +1,116 @@
+"""The form that trains a bot: a tier or one of the person's bots to start from, the epochs, a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from models_app import trainings
+from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
+from models_app.models import Tier, TrainedModel
+from tweets.models import Corpus
+
+#: The choice of `start` that leaves it to `bot` which model.
+OWN: Final = "own"
+SETTINGS: Final = ("learning_rate", "batch_size", "sequence_length", "dropout")
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How trainings of a tier on some posts go: for the page and its script."""
+
+    tier: Tier
+    epochs: int
+    most_epochs: int
+    starting: float
+    epoch: float
+    #: What a blank setting stands for; without those that the tier doesn't have.
+    automatic: dict[str, float]
+
+    @classmethod
+    def of(cls, corpus: Corpus, tier: Tier) -> Course:
+        estimate = trainings.estimate(corpus.characters, tier)
+        values = trainings.automatic(corpus, tier).as_dict()
+        return cls(
+            tier=tier,
+            epochs=trainings.default_epochs(corpus, tier),
+            most_epochs=trainings.MOST_EPOCHS[tier],
+            starting=round(estimate.starting, 2),
+            epoch=round(estimate.epoch, 2),
+            automatic={name: values[name] for name in SETTINGS if name in values},
+        )
+
+    @property
+    def about(self) -> str:
+        """The estimated time with the default epochs, in words."""
+        seconds = self.starting + self.epochs * self.epoch
+        if seconds < 90:
+            count = max(5, 5 * round(seconds / 5))
+            return ngettext("about %(count)s second", "about %(count)s seconds", count) % {"count": count}
+        count = round(seconds / 60)
+        return ngettext("about %(count)s minute", "about %(count)s minutes", count) % {"count": count}
+
+    @property
+    def for_script(self) -> dict[str, Any]:
+        names = ("epochs", "most_epochs", "starting", "epoch", "automatic")
+        return {name: getattr(self, name) for name in names}
+
+
+class TrainForm(forms.Form):
+    """The settings of a training: the starting model, the epochs and a name."""
+
+    start = forms.ChoiceField(label=gettext_lazy("Start from"))
+    bot = forms.ChoiceField(label=gettext_lazy("Your bot"), required=False)
+    epochs = forms.IntegerField(min_value=MIN_EPOCHS, max_value=MAX_EPOCHS, label=gettext_lazy("Epochs"))
+    name = forms.CharField(max_length=80, required=False, label=gettext_lazy("Name of the bot"))
+    # A blank field uses the value that fits the size of the corpus.
+    learning_rate = forms.FloatField(
+        min_value=0.000001, max_value=1, required=False, label=gettext_lazy("Learning rate")
+    )
+    batch_size = forms.IntegerField(min_value=1, max_value=4096, required=False, label=gettext_lazy("Batch size"))
+    sequence_length = forms.IntegerField(
+        min_value=1, max_value=1024, required=False, label=gettext_lazy("Sequence length")
+    )
+    dropout = forms.FloatField(min_value=0, max_value=0.9, required=False, label=gettext_lazy("Dropout"))
+    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label=gettext_lazy("Seed"))
+
+    def __init__(self, *args: Any, bases: list[TrainedModel], own: list[TrainedModel], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.bases, self.own = bases, own
+        self._models = {str(model.pk): model for model in [*bases, *own]}
+        for name, choices in (("start", [*self._models, OWN]), ("bot", ["", *map(str, (model.pk for model in own))])):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [(key, key) for key in choices]
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("start") == OWN:
+            data["start"] = data.get("bot", "")
+            if not data["start"] and "bot" not in self.errors:
+                self.add_error("bot", _("Choose one of your bots."))
+        return data
+
+    @property
+    def picked(self) -> TrainedModel | None:
+        """The model that the page shows as chosen: as sent or asked for, else the first; None if there is none."""
+        start = self["start"].value()
+        if start == OWN:
+            start = self["bot"].value()
+        return self._models.get(str(start)) or next(iter(self._models.values()), None)
+
+    @property
+    def picks_own(self) -> bool:
+        """Whether the page shows one of the person's bots as chosen, or that one is to be."""
+        return self["start"].value() == OWN or self.picked in self.own
+
+    def chosen_start(self) -> TrainedModel:
+        return self._models[self.cleaned_data["start"]]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the values that the person has set."""
+        return {name: self.cleaned_data[name] for name in SETTINGS if self.cleaned_data[name] is not None}

