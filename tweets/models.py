@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from botfactory.translation import restored
 from tweets.cleaning import CleaningRules
 from tweets.sources.kinds import FileKind
 from tweets.sources.registry import SOURCES, is_network, kind_of, networks
@@ -96,6 +97,12 @@ class Corpus(models.Model):
     def can_be_replaced(self) -> bool:
         """Whether its import ended before all posts were here, so that other posts may replace it."""
         return self.state == self.State.FAILED and not self.is_complete and bool(self.way)
+
+    @property
+    def shown_trouble(self) -> str:
+        """Return why its newest import failed, in the active language, or "". See services.with_trouble."""
+        words = getattr(self, "trouble_words", None) or {}
+        return restored(getattr(self, "trouble", None) or "", words.get("error", {}))
 
     @property
     def is_ready(self) -> bool:

@@ -19,6 +19,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import holding
+from botfactory.translatable import Sentence, mark
 from botfactory.words import on_one_line
 from tweets import amounts, audit, deletion, idle, offered, uploads, whose
 from tweets.budget import X_POSTS, bought_for
@@ -61,7 +62,9 @@ def find(corpora: QuerySet[Corpus], *, words: str = "", state: str = "") -> Quer
 def with_trouble(corpora: QuerySet[Corpus]) -> QuerySet[Corpus]:
     """Annotate each corpus with `trouble`: why its newest import failed, or "" if it was cancelled."""
     newest = Job.objects.filter(subject_id=OuterRef("pk"), kind=IMPORT).order_by("-created_at")
-    return corpora.annotate(trouble=Subquery(newest.values("error_message")[:1]))
+    return corpora.annotate(
+        trouble=Subquery(newest.values("error_message")[:1]), trouble_words=Subquery(newest.values("words")[:1])
+    )
 
 
 def replaceable(user: Any, corpus_id: uuid.UUID | None) -> Corpus | None:
@@ -219,13 +222,12 @@ def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False
 
 
 def _title(corpus: Corpus, *, newer: bool) -> str:
+    """Return the title of an import in English, with its template, since others read it in other languages."""
     if newer:
-        title = _("Newer posts of %(name)s")
-    elif corpus.source == BLEND:
-        title = _("Blend %(name)s")
-    else:
-        title = _("Import %(name)s")
-    return title % {"name": corpus.name}
+        return Sentence(mark("Newer posts of %(name)s"), name=corpus.name)
+    if corpus.source == BLEND:
+        return Sentence(mark("Blend %(name)s"), name=corpus.name)
+    return Sentence(mark("Import %(name)s"), name=corpus.name)
 
 
 def last_import(corpus: Corpus) -> Job | None:

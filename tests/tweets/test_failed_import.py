@@ -13,6 +13,7 @@ from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from tests import pseudo
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
@@ -142,3 +143,15 @@ def test_what_has_been_tried_again_in_the_meantime_is_not_replaced(alice: User, 
     services.import_text(owner=alice, text="one\ntwo", instead=failed)
     assert Corpus.objects.filter(pk=failed.pk).exists() and Corpus.objects.count() == 2
     assert Job.objects.get(pk=job.pk).state == State.QUEUED
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_why_an_import_failed_is_shown_in_the_readers_language(
+    client: Client, failed: Corpus, settings: Any, name: str
+) -> None:
+    settings.LANGUAGES = [("en", "English"), (pseudo.CODE, "Marks")]
+    with pseudo.marked():
+        answer = client.get(PAGES[name](failed), headers={"Accept-Language": pseudo.CODE})
+        # The page of the import has it in the JSON for its script.
+        shown = answer.content.decode("unicode_escape" if name == "import" else "utf-8")
+    assert pseudo.BEGIN + WHY[:6] in shown
