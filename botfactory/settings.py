@@ -1,4 +1,4 @@
-"""Every setting of the product. Each variable read here stands in docs/configuration.md and .env.example."""
+"""Every setting of the product. Each variable read here is documented in docs/configuration.md and .env.example."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ load_dotenv(BASE_DIR / ".env")
 # Classes such as ModelAdmin[Job] are subscripted for the type checker.
 django_stubs_ext.monkeypatch()
 
-# Where things are kept
+# Storage
 BOTFACTORY_HOME = env_path("BOTFACTORY_HOME", BASE_DIR / "var")
 CHECKPOINTS_DIR = env_path("CHECKPOINTS_DIR", BASE_DIR / "checkpoints")
-# Files of posts that base models can be trained on and measured with
+# Files of posts for training and evaluating base models
 TRAINING_DIR = env_path("TRAINING_DIR", BOTFACTORY_HOME / "training")
 UPLOADS_DIR = BOTFACTORY_HOME / "uploads"
 JOBS_DIR = BOTFACTORY_HOME / "jobs"
 LOGS_DIR = BOTFACTORY_HOME / "logs"
 
-# Who may ask
+# Access
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env_secret("SECRET_KEY") or stored_secret(BOTFACTORY_HOME / "secret_key")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
@@ -53,9 +53,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS and env_bool("HTTPS_REDIRECT", True)
 SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 30 * 24 * 3600, minimum=0) if HTTPS else 0
-# HSTS for other names below this one, and the lists that browsers ship, aren't ours to decide on.
+# HSTS for subdomains and for the lists in browsers is the operator's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-# The error pages of DEBUG show no secret.
+# DEBUG error pages show no secrets.
 DEFAULT_EXCEPTION_REPORTER = "botfactory.debug_page.QuietReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "botfactory.debug_page.HiddenSettings"
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
@@ -84,7 +84,7 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-Id",
 ]
 CORS_PREFLIGHT_MAX_AGE = 600
-# Who may read /metrics: these addresses, and who shows the token from wherever
+# Who can read /metrics: these addresses, and everybody with the token
 METRICS_ADDRESSES = env_networks("METRICS_ADDRESSES", ["127.0.0.0/8", "::1"])
 METRICS_TOKEN = env_secret("METRICS_TOKEN")
 SECURE_REFERRER_POLICY = "same-origin"
@@ -124,7 +124,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "botfactory.edge.files.static_files",
     "csp.middleware.CSPMiddleware",
-    # Before whatever answers in words.
+    # Before everything that answers with text.
     "django.middleware.locale.LocaleMiddleware",
     "botfactory.accounts.middleware.kept_nowhere",
     "botfactory.edge.refusals.refused_bodies",
@@ -162,7 +162,7 @@ TEMPLATES = [
     }
 ]
 
-# Database: SQLite for one machine, Postgres where DATABASE_URL names one
+# Database: SQLite for one machine, or Postgres if DATABASE_URL is set
 DATABASE_URL = env_secret("DATABASE_URL")
 if DATABASE_URL:
     DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=0, conn_health_checks=True))}
@@ -172,12 +172,12 @@ else:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(BOTFACTORY_HOME / "botfactory.sqlite3"),
             "OPTIONS": {
-                # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way.
+                # IMMEDIATE: a transaction that writes waits for its turn instead of failing halfway.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 30,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
             },
-            # A file, as in use: databases in memory know no waiting for a lock.
+            # A file, as in production, because databases in memory don't wait for locks.
             "TEST": {"NAME": str(BOTFACTORY_HOME / "test.sqlite3")},
         }
     }
@@ -186,7 +186,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Broker and channel layer
 REDIS_URL = env_secret("REDIS_URL") or default_redis_url(BOTFACTORY_HOME)
 REDIS_IS_OURS = not env_secret("REDIS_URL")
-# Seconds for what a page waits for. A broker that hangs holds up no page for longer (doorbell.py).
+# Seconds that a page waits for the broker, even if it hangs (doorbell.py).
 BROKER_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 2}
 CHANNEL_LAYERS = {
     "default": {
@@ -196,14 +196,14 @@ CHANNEL_LAYERS = {
 }
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
 CACHES = {
-    # Also what counts wrong passwords: it survives a restart, and counts on here while the broker can't be reached.
+    # Also counts wrong passwords. It survives a restart, and falls back to this process without the broker.
     "default": {
         "BACKEND": "botfactory.shared_cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "botfactory.default",
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
     },
-    # Seen by all web processes. Never cleared as a whole: the broker's queues are in the same database.
+    # Shared by all web processes. Never clear it as a whole: the broker's queues are in the same database.
     "shared": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
@@ -221,7 +221,7 @@ JOB_TIME_LIMIT_MINUTES = env_int("JOB_TIME_LIMIT_MINUTES", 24 * 60, minimum=1)
 TRAINER_BUILDS_AHEAD = env_bool("TRAINER_BUILDS_AHEAD", True)
 FLUENT = env_choice("FLUENT", "auto", ["auto", "on", "off"])
 
-# What one person may have (None: no limit); the administrator can choose other limits for each
+# Limits per person (None: no limit). The administrator can change them for one person
 LIMIT_QUEUED_JOBS = env_limit("LIMIT_QUEUED_JOBS", 50)
 LIMIT_RUNNING_JOBS = env_limit("LIMIT_RUNNING_JOBS", 4)
 LIMIT_TRAINING_MINUTES = env_limit("LIMIT_TRAINING_MINUTES", 1440)
@@ -232,19 +232,19 @@ LIMIT_X_POSTS = env_limit("LIMIT_X_POSTS", 10_000)
 LIMIT_REQUESTS = env_limit("LIMIT_REQUESTS", 300)
 LIMIT_WEBHOOKS = env_limit("LIMIT_WEBHOOKS", 20)
 
-# Writing: how many writers, how long requests wait before others are told that it's busy, and memory of each writer
+# Writing: number of writers, the longest wait before further requests are refused, and memory per writer
 GENERATIONS_AT_ONCE = env_int("GENERATIONS_AT_ONCE", 2, minimum=1)
 GENERATION_WAIT_SECONDS = env_int("GENERATION_WAIT_SECONDS", 10, minimum=0)
 WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 500, minimum=50)
 # Trainings give way to pages and writers: 0 to 19, as for the command `nice`
 TRAINER_NICE = env_int("TRAINER_NICE", 10)
 
-# Webhooks: pauses before each further try in seconds, and after how many days of nothing but failure they are off
+# Webhooks: seconds before each further try, and days of failure after which they are switched off
 WEBHOOK_PAUSES = env_pauses("WEBHOOK_PAUSES", "5,300,1800,7200,18000,36000,50400,72000,86400")
 WEBHOOK_OFF_DAYS = env_int("WEBHOOK_OFF_DAYS", 5, minimum=1)
 WEBHOOK_PRIVATE_SERVERS = env_servers("WEBHOOK_PRIVATE_SERVERS")
 
-# Sharing, as long as the administrator has not decided otherwise (accounts.HouseRules)
+# Sharing, unless the administrator has decided otherwise (accounts.HouseRules)
 PUBLIC_SHARING = env_bool("PUBLIC_SHARING", True)
 OPEN_GALLERY = env_bool("OPEN_GALLERY", False)
 
@@ -257,11 +257,11 @@ X_MONTHLY_POSTS = env_int("X_MONTHLY_POSTS", 20_000)
 BLUESKY_API_URL = env_server("BLUESKY_API_URL", "https://public.api.bsky.app")
 PRIVATE_SERVERS = env_servers("PRIVATE_SERVERS")
 MAX_UPLOAD_MB = env_int("MAX_UPLOAD_MB", 4096, minimum=1)
-# The form data of a page besides its files; pasted text is the largest.
+# The limit of a form without its files. The largest is pasted text.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
-# What arrives, until a view has taken it; swept at each start (edge/incoming.py).
+# Incoming data until a view takes it. Swept at each start (edge/incoming.py).
 FILE_UPLOAD_TEMP_DIR = BOTFACTORY_HOME / "incoming"
-# That it is there: it is made where it's missing.
+# The check that the folder exists. It is created when needed.
 SILENCED_SYSTEM_CHECKS += ["files.E001"]
 FILE_UPLOAD_HANDLERS = ["botfactory.edge.incoming.UploadHandler"]
 
@@ -274,7 +274,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-# Who may sign up, as long as the administrator has not decided otherwise (accounts.HouseRules)
+# Who can sign up, unless the administrator has decided otherwise (accounts.HouseRules)
 SIGNUP_MODE = env_choice("SIGNUP_MODE", "open", ("open", "invitation", "closed"))
 ACCOUNT_ADAPTER = "botfactory.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
@@ -283,7 +283,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "botfactory.accounts.forms.PasswordFromLinkForm",
 }
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
-# Mail: where none is configured, nobody is asked for an address, and the administrator makes links for new passwords
+# Mail: without a server, addresses are optional, and the administrator creates password reset links
 MAIL_SERVER = env_mail("EMAIL_URL")
 if MAIL_SERVER:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -296,7 +296,7 @@ else:
 DEFAULT_FROM_EMAIL = env_str("MAIL_FROM", MAIL_SERVER.user if MAIL_SERVER else "") or "botfactory@localhost"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*" if MAIL_SERVER else "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_SERVER else "none"
-# Without mail no address can be confirmed, and two-factor sign-in is for everybody.
+# Without mail nobody can confirm an address, so two-factor sign-in doesn't require it.
 MFA_ALLOW_UNVERIFIED_EMAIL = MAIL_SERVER is None
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Bot Factory] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
@@ -304,9 +304,9 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_RATE_LIMITS = {
-    # Wrong passwords and codes: from one address, and for one account from one address (accounts.attempts)
+    # Wrong passwords and codes: per address, and per account and address (accounts.attempts)
     "login_failed": "10/m/ip,5/5m/key",
-    # After so many for one account from everywhere, strangers to it try one at a time.
+    # After this many for one account from everywhere, unknown addresses can only try one at a time.
     "login_failed_anywhere": "100/h/key",
     "login_slowed": "1/10s/key",
 }
@@ -346,7 +346,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# A line for each answered request: its route, and never what was asked for
+# A line for each answered request, with its route instead of its address
 ACCESS_LOG = env_bool("ACCESS_LOG", False)
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO").upper()
 LOGGING = {
@@ -368,7 +368,7 @@ LOGGING = {
             for name in ("botfactory", "tweets", "models_app", "django")
         },
         "botfactory.access": {"level": "INFO"},
-        # However uvicorn is started: its own access log holds addresses whole.
+        # However uvicorn is started: its own access log contains full addresses.
         "uvicorn.error": {"level": "WARNING", "handlers": ["console"], "propagate": False},
         "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},
     },

@@ -58,7 +58,7 @@ def test_an_archive_beyond_the_limit_is_brought_since_only_its_posts_are_sent(al
     alice.bring()
     alice.wait_for_corpus()
     # The label of its bots needs the name, and the file with the name stays in the browser.
-    expect(alice.page.get_by_text("From the X archive twitter-archive.zip, posts of @someone")).to_be_visible()
+    expect(alice.page.get_by_text("From the X archive twitter-archive.zip, posts by @someone")).to_be_visible()
     expect(alice.figure("found")).to_have_text("450")
 
 
