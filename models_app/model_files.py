@@ -17,7 +17,7 @@ from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.models import TrainedModel
 
 #: The loss history beside the weights, if they were trained here.
@@ -59,7 +59,12 @@ def copy(source: Path, staged: Path) -> Checkpoint:
             if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
                 checkpoint.write_durably(staged / name, (source / name).read_bytes())
     except OSError as error:
-        raise CheckpointError(f"{source} cannot be copied to {staged.parent}: {error}.") from error
+        raise CheckpointError(
+            mark("%(source)s can’t be copied to %(target)s: %(reason)s."),
+            source=source,
+            target=staged.parent,
+            reason=error,
+        ) from error
     return checkpoint.load(staged)
 
 
@@ -72,7 +77,12 @@ def restore(source: Path, target: Path) -> None:
         except OSError as error:
             # Another process may have been faster.
             if not target.exists():
-                raise CheckpointError(f"{source} cannot be copied to {target}: {error}.") from error
+                raise CheckpointError(
+                    mark("%(source)s can’t be copied to %(target)s: %(reason)s."),
+                    source=source,
+                    target=target,
+                    reason=error,
+                ) from error
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from botfactory.words import on_one_line
 from models_app import model_files, pretrained
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.model_files import FINGERPRINTS, Fence
@@ -114,7 +114,9 @@ def _take_in_shipped(tier: Tier) -> None:
     source = shipped_directory(tier)
     described = checkpoint.describe(source)
     if Tier.of(described.get("network", {})) != tier:
-        raise CheckpointError(f"{source} holds a model of another tier. Restore it from the repository.")
+        raise CheckpointError(
+            mark("%(source)s has a model of another tier. Restore it from the repository."), source=source
+        )
     bases = TrainedModel.objects.filter(is_base=True, tier=tier)
     rows = TrainedModel.objects.filter(owner=None, tier=tier)
     version = rows.filter(sha256=described["sha256"]).exclude(directory=BASE_DIRECTORY).first()

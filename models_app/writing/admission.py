@@ -135,12 +135,6 @@ def require_size(sampling: SamplingConfig) -> None:
             "posts of this length, or for posts of at most %(length)s characters.",
             posts,
         )
-        raise TooMuch(
-            message
-            % {
-                "asked": grouped(asked),
-                "most": grouped(MAX_CHARACTERS),
-                "posts": grouped(posts),
-                "length": grouped(length),
-            }
-        )
+        numbers = {"asked": asked, "most": MAX_CHARACTERS, "posts": posts, "length": length}
+        sentence = message % {name: grouped(number) for name, number in numbers.items()}
+        raise TooMuch(sentence)

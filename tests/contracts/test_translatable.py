@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.template.base import Lexer, Token, TokenType
+
+from botfactory.translatable import Sentence
+from models_app.ml.errors import Said
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
 #: Attributes that people read or hear.
@@ -97,3 +102,43 @@ def test_each_text_of_a_template_is_translatable() -> None:
     assert len(files) > 90
     found = {name: untranslatable(path.read_text(encoding="utf-8")) for name, path in sorted(files.items())}
     assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def families(kind: type[Any]) -> set[str]:
+    """Return the names of a class and of all that derive from it."""
+    return {kind.__name__}.union(*(families(child) for child in kind.__subclasses__()))
+
+
+def unmarked(source: str, names: set[str]) -> list[int]:
+    """Return the lines in which one of these is made of a text that isn't marked, or is filled in already."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
+    return [
+        call.lineno
+        for call in calls
+        if isinstance(call.func, ast.Name | ast.Attribute)
+        and (call.func.id if isinstance(call.func, ast.Name) else call.func.attr) in names
+        and isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ('Sentence(mark("No."))', []),
+        ("\nerrors.Sentence('No.')", [2]),
+        ('Sentence(f"{a}")', [1]),
+        ('Sentence("a %s" % b)', [1]),
+        ("Sentence(str(error))", []),
+    ],
+)
+def test_it_finds_errors_that_would_stay_english(source: str, lines: list[int]) -> None:
+    assert unmarked(source, {"Sentence"}) == lines
+
+
+def test_each_text_of_an_error_of_pure_code_is_marked() -> None:
+    names = families(Sentence) | families(Said)
+    assert {"BadSampling", "CheckpointError", "BadArchive"} <= names
+    root = Path(settings.BASE_DIR)
+    files = [path for app in ("botfactory", "tweets", "models_app") for path in (root / app).rglob("*.py")]
+    found = {path.relative_to(root).as_posix(): unmarked(path.read_text(encoding="utf-8"), names) for path in files}
+    assert {name: lines for name, lines in found.items() if lines} == {}

@@ -74,7 +74,7 @@ def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, t
     cases = [
         (tmp_path / "nowhere", "no file or directory"),
         (text, "notes.txt isn’t a GGUF file"),
-        (broken, "isn't a readable GGUF file"),
+        (broken, "isn’t a readable GGUF file"),
         (tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"), "Llama architecture"),
         (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Llama architecture"),
         (tiny_llama.hugging_face(tmp_path / "wide", hidden_size=32), "Files of two"),

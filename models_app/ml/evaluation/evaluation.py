@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.errors import TooFewPosts
+from models_app.ml.errors import TooFewPosts, mark
 from models_app.ml.networks.registry import Stepper, kind_of
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
 
@@ -79,7 +79,7 @@ def evaluate(
             if on_progress is not None:
                 on_progress(count)
     if not count:
-        raise TooFewPosts("There are no posts to evaluate the model on. Add some.")
+        raise TooFewPosts(mark("There are no posts to evaluate the model on. Add some."))
     bits = nats / math.log(2)
     parts = {
         name: Part(int(characters[index]), float(bits[index] / characters[index]))

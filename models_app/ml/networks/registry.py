@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
-from models_app.ml.errors import LearningError
+from models_app.ml.errors import LearningError, mark
 
 from . import gated_linear_rnn, lstm
 from .llama.config import LlamaConfig
@@ -111,4 +111,4 @@ def small_network(config: Network) -> NetworkConfig:
     """Return the configuration of a network that learns as a whole. Raises LearningError for one with an adapter."""
     if isinstance(config, NetworkConfig):
         return config
-    raise LearningError("Only an adapter of this model can be trained. Choose one of the small networks.")
+    raise LearningError(mark("Only an adapter of this model can be trained. Choose one of the small networks."))

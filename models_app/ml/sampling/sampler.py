@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
-from models_app.ml.errors import BadSampling
+from models_app.ml.errors import BadSampling, mark
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
@@ -318,13 +318,21 @@ def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
         raise BadSampling(str(error)) from error
     if len(config.prompt) >= config.max_characters:
         raise BadSampling(
-            f"The prompt leaves no room: it has {len(config.prompt)} characters, and the limit is "
-            f"{config.max_characters}. Shorten the prompt or raise the limit."
+            mark(
+                "The prompt leaves no room: it has %(count)s characters, and the limit is %(max_characters)s. "
+                "Shorten the prompt or raise the limit."
+            ),
+            count=len(config.prompt),
+            max_characters=config.max_characters,
         )
     if found := BanList(config.banned).finds(config.prompt):
-        raise BadSampling(f"The prompt contains “{found}”, which is banned. Change the prompt or the ban list.")
+        raise BadSampling(
+            mark("The prompt contains “%(found)s”, which is banned. Change the prompt or the ban list."), found=found
+        )
     if house is not None and (found := house.finds(config.prompt)):
-        raise BadSampling(f"The prompt contains “{found}”, which no bot here may write. Change the prompt.")
+        raise BadSampling(
+            mark("The prompt contains “%(found)s”, which no bot here may write. Change the prompt."), found=found
+        )
 
 
 def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.errors import LearningError, TooFewPosts
+from models_app.ml.errors import LearningError, TooFewPosts, mark
 from models_app.ml.vocabulary import Symbols, Vocabulary
 
 from .mention_augmentation import Renaming
@@ -40,7 +40,9 @@ def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> 
     Raises TooFewPosts for fewer than two posts.
     """
     if len(posts) < 2:
-        raise TooFewPosts(f"Training needs at least 2 posts, but there are {len(posts)}. Add more posts.")
+        raise TooFewPosts(
+            mark("Training needs at least 2 posts, but there are %(count)s. Add more posts."), count=len(posts)
+        )
     if not 0 < validation_share < 1:
         raise ValueError(f"validation_share must be between 0 and 1, not {validation_share!r}.")
     count = min(len(posts) - 1, max(1, round(len(posts) * validation_share)))
@@ -63,11 +65,18 @@ def stream_posts(paths: Sequence[Path]) -> Iterator[str]:
                     if post.strip():
                         yield post
         except FileNotFoundError as error:
-            raise LearningError(f"The file {path} does not exist.") from error
+            raise LearningError(mark("The file %(file)s does not exist."), file=path) from error
         except UnicodeDecodeError as error:
-            raise LearningError(f"{path} is not UTF-8 text after line {number}. Convert it to UTF-8.") from error
+            raise LearningError(
+                mark("%(file)s is not UTF-8 text after line %(number)s. Convert it to UTF-8."), file=path, number=number
+            ) from error
         except (OSError, EOFError, lzma.LZMAError) as error:
-            raise LearningError(f"{path} can't be read after line {number}: {error}.") from error
+            raise LearningError(
+                mark("%(file)s can’t be read after line %(number)s: %(reason)s."),
+                file=path,
+                number=number,
+                reason=error,
+            ) from error
 
 
 def _open_text(path: Path) -> IO[str]:
@@ -218,5 +227,5 @@ class StreamPacker:
                     yield self._vocabulary.encode(batch[index]).astype(self._dtype, copy=False).tobytes()
                 chunk, offset = chunk + 1, 0
             if not found:
-                raise TooFewPosts("The corpus has no posts to learn from.")
+                raise TooFewPosts(mark("The corpus has no posts to learn from."))
             number, chunk, offset = number + 1, 0, 0

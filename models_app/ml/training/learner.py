@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
-from models_app.ml.errors import TrainingDiverged
+from models_app.ml.errors import TrainingDiverged, mark
 from models_app.ml.networks.fused_ops import cross_entropy, sample_dropout_mask
 from models_app.ml.networks.mixed_matmul import product_type
 from models_app.ml.networks.registry import kind_of
@@ -177,7 +177,7 @@ def _finite(loss: float) -> float:
     if math.isfinite(loss):
         return loss
     raise TrainingDiverged(
-        "The loss is no longer a finite number. Start again with a lower learning rate; try half of it."
+        mark("The loss is no longer a finite number. Start again with a lower learning rate; try half of it.")
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from models_app.ml.checkpoint import write_durably
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 
 HEAD: Final = ("minutes", "bytes", "learning_rate", "train_loss", "validation_loss")
 _BYTES: Final = HEAD.index("bytes")
@@ -42,7 +42,11 @@ def forget_after(path: Path, seen: int) -> None:
         if _is_whole(line):
             rows.append(line)
         elif number <= len(lines):
-            raise CheckpointError(f"Line {number} of {path} is damaged. Correct or delete it, then resume.")
+            raise CheckpointError(
+                mark("Line %(number)s of %(file)s is damaged. Correct or delete it, then resume."),
+                number=number,
+                file=path,
+            )
     _replace(path, [row for row in rows if int(row[_BYTES]) <= seen])
 
 

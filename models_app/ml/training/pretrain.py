@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint, recover, save
 from models_app.ml.config import NetworkConfig, PretrainConfig
-from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts
+from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts, mark
 from models_app.ml.networks.registry import kind_of, small_network
 from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
@@ -161,7 +161,7 @@ class _Pretraining:
         """Yield the whole corpus. This takes a while; cancelling it leaves a saved state untouched."""
         for number, post in enumerate(stream_posts(self._corpus), start=1):
             if number % _POSTS_BETWEEN_LOOKS == 0 and self._control() == "cancel":
-                raise Cancelled("Training stopped before it began. Run it again with resume to continue.")
+                raise Cancelled(mark("Training stopped before it began. Run it again with resume to continue."))
             yield post
 
     def start(self) -> None:
@@ -186,7 +186,9 @@ class _Pretraining:
             self._best = {name: arrays[f"best.{name}"] for name in self._best}
         except (StateError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
-                f"Training can't resume from {path} ({error}). Run it without resume to start over."
+                mark("Training can’t resume from %(file)s (%(reason)s). Run it without resume to start over."),
+                file=path,
+                reason=error,
             ) from error
         # The losses after the saved state will be written again; the curve must not have them twice.
         losses.forget_after(self._directory / LOSSES, self._run.bytes_seen)
@@ -214,7 +216,10 @@ class _Pretraining:
             if asked == "cancel":
                 self._save_state()
                 minutes = run.elapsed / 60
-                raise Cancelled(f"Training stopped after {minutes:.1f} minutes. Run it again with resume to continue.")
+                raise Cancelled(
+                    mark("Training stopped after %(minutes)s minutes. Run it again with resume to continue."),
+                    minutes=f"{minutes:.1f}",
+                )
             if asked == "stop":
                 break
             begun = time.monotonic()
@@ -336,6 +341,6 @@ class _Pretraining:
 def _read_validation(path: Path, stride: int, vocabulary: Vocabulary) -> _Validation:
     texts = [post for index, post in enumerate(stream_posts([path])) if index % stride == 0]
     if not texts:
-        raise TooFewPosts(f"The validation file {path} has no posts.")
+        raise TooFewPosts(mark("The validation file %(file)s has no posts."), file=path)
     characters = sum(len(text) + 1 for text in texts)
     return _Validation([vocabulary.encode(text) for text in texts], characters, vocabulary)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, SamplingConfig
-from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.errors import Cancelled, TooFewPosts, mark
 from models_app.ml.networks.registry import small_network
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
@@ -76,7 +76,9 @@ def fine_tune(
     finite.
     """
     if not train or not validation:
-        raise TooFewPosts("A fine-tune needs at least one post for training and one for validation. Add more posts.")
+        raise TooFewPosts(
+            mark("A fine-tune needs at least one post for training and one for validation. Add more posts.")
+        )
     job = _FineTune(start, train, validation, config, work_dir, on_progress, control)
     job.take_up()
     if on_start is not None:
@@ -311,13 +313,13 @@ class _FineTune:
     def _ask(self) -> None:
         asked = self._control()
         if asked == "cancel":
-            raise Cancelled("The fine-tune was cancelled.")
+            raise Cancelled(mark("The fine-tune was cancelled."))
         if asked == "stop":
             raise _Stop
 
     def _ask_cancel(self) -> None:
         if self._control() == "cancel":
-            raise Cancelled("The fine-tune was cancelled.")
+            raise Cancelled(mark("The fine-tune was cancelled."))
 
     def _report_progress(self, *, always: bool = False) -> None:
         now, clock = time.monotonic(), self._clock

@@ -19,7 +19,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from models_app.ml.config import MAX_TOP_K
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 
 from .utf8 import ALLOWED, utf8
 from .vocabulary import Symbols, Vocabulary
@@ -117,7 +117,7 @@ class BpeVocabulary(Vocabulary):
         try:
             return cls(_parts_of(json.loads(text), end, size))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"tokenizer.json can't be read: {error!r}.") from error
+            raise CheckpointError(mark("tokenizer.json can’t be read: %(reason)s."), reason=repr(error)) from error
 
     @classmethod
     def from_gguf(cls, fields: Mapping[str, Any], *, end: str = END_MARKS[0]) -> BpeVocabulary:
@@ -184,7 +184,10 @@ class BpeVocabulary(Vocabulary):
 
 def _refuse(why: str) -> NoReturn:
     raise CheckpointError(
-        f"This tokenizer can't be used: {why}. Choose a model with a byte-level BPE, such as SmolLM2 or Llama 3."
+        mark(
+            "This tokenizer can’t be used: %(why)s. Choose a model with a byte-level BPE, such as SmolLM2 or Llama 3."
+        ),
+        why=why,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol, TypeVar
 
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 
 from .utf8_bytes import UTF8_BYTES
 from .vocabulary import Vocabulary
@@ -33,7 +33,11 @@ def read(name: str, text: str) -> None:
 
     vocabulary = BpeVocabulary.from_json(text)
     if vocabulary.name != name:
-        raise CheckpointError(f"tokenizer.json holds {vocabulary.name}, not {name}. Restore the model from a backup.")
+        raise CheckpointError(
+            mark("tokenizer.json holds %(name)s, not %(name2)s. Restore the model from a backup."),
+            name=vocabulary.name,
+            name2=name,
+        )
     register(vocabulary)
 
 
@@ -48,5 +52,6 @@ def vocabulary_of(config: Named) -> Vocabulary:
         return _loaded[config.vocabulary]
     except KeyError:
         raise CheckpointError(
-            f"The vocabulary {config.vocabulary} isn't loaded. Restore the model's tokenizer.json from a backup."
+            mark("The vocabulary %(vocabulary)s isn’t loaded. Restore the model’s tokenizer.json from a backup."),
+            vocabulary=config.vocabulary,
         ) from None

@@ -107,8 +107,8 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "not.gz").write_bytes(b"plain")
     for name, words in [
         ("latin.txt", "not UTF-8"),
-        ("broken.txt.xz", "can't be read"),
-        ("not.gz", "can't be read"),
+        ("broken.txt.xz", "can’t be read"),
+        ("not.gz", "can’t be read"),
         ("missing.txt", "does not exist"),
     ]:
         with pytest.raises(LearningError, match=words) as caught:

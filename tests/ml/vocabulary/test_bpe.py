@@ -218,8 +218,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"added_tokens": [{"id": 300_000, "content": "<|far|>"}]}, "numbered"),
     ({"model": {"merges": [["a", "qqq"]]}}, "merges need tokens"),
-    ({"model": {"merges": 7}}, "can't be read"),
-    ({"model": None}, "can't be read"),
+    ({"model": {"merges": 7}}, "can’t be read"),
+    ({"model": None}, "can’t be read"),
 ]
 
 

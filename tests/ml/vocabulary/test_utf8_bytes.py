@@ -67,5 +67,5 @@ def test_the_byte_that_continues_a_text_is_its_first_one() -> None:
 
 def test_a_network_names_its_vocabulary() -> None:
     assert vocabulary_of(NetworkConfig()) is UTF8_BYTES
-    with pytest.raises(CheckpointError, match=r"bpe-0123456789abcdef isn't loaded"):
+    with pytest.raises(CheckpointError, match=r"bpe-0123456789abcdef isn’t loaded"):
         vocabulary_of(NetworkConfig(vocabulary="bpe-0123456789abcdef"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
 from .config import LlamaConfig
@@ -27,22 +27,32 @@ def read_gguf(path: Path) -> Pretrained:
     try:
         reader = GGUFReader(path)
     except (ValueError, OSError, IndexError) as error:
-        raise PretrainedError(f"{what} isn't a readable GGUF file ({error}). Download it again.") from error
+        raise PretrainedError(
+            mark("%(model)s isn’t a readable GGUF file (%(reason)s). Download it again."), model=what, reason=error
+        ) from error
     facts = {name: field.contents() for name, field in reader.fields.items()}
     architecture = facts.get("general.architecture")
     if architecture != "llama":
-        raise PretrainedError(f"{what} is a model of the kind {architecture!r}. Choose one of the Llama architecture.")
+        raise PretrainedError(
+            mark("%(model)s is a model of the kind %(architecture)s. Choose one of the Llama architecture."),
+            model=what,
+            architecture=repr(architecture),
+        )
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     if "rope_freqs.weight" in tensors:
-        raise PretrainedError(f"{what} stretches its positions. Add the Hugging Face directory of this model instead.")
+        raise PretrainedError(
+            mark("%(model)s stretches its positions. Add the Hugging Face directory of this model instead."), model=what
+        )
     try:
         vocabulary = BpeVocabulary.from_gguf(facts, end=end_mark(facts["tokenizer.ggml.tokens"], what))
         config = _config(path, facts, vocabulary, tied="output.weight" not in tensors)
         weights = _weights(config, tensors, float(facts["llama.rope.freq_base"]))
     except KeyError as error:
-        raise PretrainedError(f"{what} lacks {error}. Download it again, or choose a complete model.") from error
+        raise PretrainedError(
+            mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
+        ) from error
     except (ValueError, CheckpointError) as error:
-        raise PretrainedError(f"{what} can't be used: {error}") from error
+        raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
     return checked(
         Pretrained(config, weights, vocabulary, str(facts.get("general.name", path.stem)), _licence(facts)), what
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
 from .config import LlamaConfig
@@ -34,18 +34,26 @@ def read_directory(path: Path) -> Pretrained:
     facts = _json(path / CONFIG)
     kind = facts.get("model_type")
     if kind != "llama":
-        raise PretrainedError(f"{what} is a model of the kind {kind!r}. Choose one of the Llama architecture.")
+        raise PretrainedError(
+            mark("%(model)s is a model of the kind %(kind)s. Choose one of the Llama architecture."),
+            model=what,
+            kind=repr(kind),
+        )
     if facts.get("attention_bias") or facts.get("mlp_bias"):
-        raise PretrainedError(f"{what} has biases, which Llama models don't have. Choose another model.")
+        raise PretrainedError(
+            mark("%(model)s has biases, which Llama models don’t have. Choose another model."), model=what
+        )
     files = _files(path)
     try:
         vocabulary = _vocabulary(path / TOKENIZER, facts["vocab_size"], what)
         config = _config(facts, files, vocabulary)
         weights = _weights(config, _tensors(files), facts)
     except KeyError as error:
-        raise PretrainedError(f"{what} lacks {error}. Download it again, or choose a complete model.") from error
+        raise PretrainedError(
+            mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
+        ) from error
     except (ValueError, TypeError, OSError, SafetensorError, CheckpointError) as error:
-        raise PretrainedError(f"{what} can't be used: {error}") from error
+        raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
     return checked(Pretrained(config, weights, vocabulary, what, _licence(path)), what)
 
 
@@ -54,10 +62,18 @@ def _json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PretrainedError(
-            f"{path.name} can't be read ({error}). A model's directory has {CONFIG}, {WEIGHTS} and {TOKENIZER}."
+            mark(
+                "%(name)s can’t be read (%(reason)s). A model’s directory has %(config)s, %(weights)s and "
+                "%(tokenizer)s."
+            ),
+            name=path.name,
+            reason=error,
+            config=CONFIG,
+            weights=WEIGHTS,
+            tokenizer=TOKENIZER,
         ) from error
     if not isinstance(found, dict):
-        raise PretrainedError(f"{path.name} isn't a configuration. Download it again.")
+        raise PretrainedError(mark("%(name)s isn’t a configuration. Download it again."), name=path.name)
     return found
 
 
@@ -67,7 +83,9 @@ def _files(path: Path) -> list[Path]:
         return [path / WEIGHTS]
     names = sorted({str(name) for name in _json(path / INDEX).get("weight_map", {}).values()})
     if not names or any(Path(name).name != name or not name.endswith(".safetensors") for name in names):
-        raise PretrainedError(f"{INDEX} names no safetensors files beside it. Download the model again.")
+        raise PretrainedError(
+            mark("%(index)s names no safetensors files beside it. Download the model again."), index=INDEX
+        )
     return [path / name for name in names]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.errors import LearningError
+from models_app.ml.errors import LearningError, mark
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
 from .config import LlamaConfig
@@ -69,15 +69,29 @@ def checked(pretrained: Pretrained, what: str) -> Pretrained:
     """Return it. Raises PretrainedError unless each weight is there, with its shape and finite."""
     shapes, weights = frozen_shapes(pretrained.config), pretrained.weights
     if missing := sorted(set(shapes) - set(weights)):
-        raise PretrainedError(f"{what} lacks {missing[0]}. Download it again, or choose a complete model.")
+        raise PretrainedError(
+            mark("%(model)s lacks %(name)s. Download it again, or choose a complete model."),
+            model=what,
+            name=missing[0],
+        )
     for name, shape in shapes.items():
         if weights[name].shape != shape:
             raise PretrainedError(
-                f"{what}: {name} has the shape {weights[name].shape}, but its configuration says {shape}. Files of two "
-                "models may be mixed up. Download it again."
+                mark(
+                    "%(model)s: %(name)s has the shape %(shape)s, but its configuration says %(shape2)s. Files of "
+                    "two models may be mixed up. Download it again."
+                ),
+                model=what,
+                name=name,
+                shape=weights[name].shape,
+                shape2=shape,
             )
         if not np.isfinite(weights[name].astype(np.float32, copy=False)).all():
-            raise PretrainedError(f"{what}: {name} contains a value that isn't a finite number. Download it again.")
+            raise PretrainedError(
+                mark("%(model)s: %(name)s contains a value that isn’t a finite number. Download it again."),
+                model=what,
+                name=name,
+            )
     return pretrained
 
 
@@ -86,6 +100,8 @@ def end_mark(tokens: Container[str], what: str) -> str:
     found = next((mark for mark in END_MARKS if mark in tokens), None)
     if found is None:
         raise PretrainedError(
-            f"{what} has no token that ends a text ({', '.join(END_MARKS)}). Choose a base model of another family."
+            mark("%(model)s has no token that ends a text (%(names)s). Choose a base model of another family."),
+            model=what,
+            names=", ".join(END_MARKS),
         )
     return found

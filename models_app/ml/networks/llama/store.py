@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from models_app.ml.errors import CheckpointError
+from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.vocabulary import register
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
@@ -84,14 +84,21 @@ def load(folder: Path) -> Frozen:
         weights = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, SafetensorError, CheckpointError) as error:
         raise PretrainedError(
-            f"The pretrained model in {folder} can't be read ({error}). Delete this folder; it's made again from the "
-            "model's file."
+            mark(
+                "The pretrained model in %(directory)s can’t be read (%(reason)s). Delete this folder; it is "
+                "rebuilt from the model’s file."
+            ),
+            directory=folder,
+            reason=error,
         ) from error
     shapes = {name: array.shape for name, array in weights.items()}
     if shapes != frozen_shapes(config) or vocabulary.name != config.vocabulary:
         raise PretrainedError(
-            f"The pretrained model in {folder} doesn't fit its configuration. Delete this folder; it's made again from "
-            "the model's file."
+            mark(
+                "The pretrained model in %(directory)s doesn’t fit its configuration. Delete this folder; it is "
+                "rebuilt from the model’s file."
+            ),
+            directory=folder,
         )
     for array in weights.values():
         array.setflags(write=False)
@@ -122,8 +129,12 @@ class Library:
             if pretrained not in self._loaded:
                 if self._root is None or not (self._root / pretrained).is_dir():
                     raise PretrainedError(
-                        f"The pretrained model {pretrained[:12]} isn't in {self._root}. Add it again with "
-                        "`manage.py add_base`."
+                        mark(
+                            "The pretrained model %(pretrained)s isn’t in %(directory)s. Add it again with `manage.py "
+                            "add_base`."
+                        ),
+                        pretrained=pretrained[:12],
+                        directory=self._root,
                     )
                 found = self._loaded[pretrained] = load(self._root / pretrained)
                 register(found.vocabulary)

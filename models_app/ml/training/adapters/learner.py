@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models_app.ml.errors import TrainingDiverged
+from models_app.ml.errors import TrainingDiverged, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.network import HIDDEN, LlamaNetwork, adapter_variables
 from models_app.ml.networks.llama.ops import summed_cross_entropy
@@ -46,7 +46,7 @@ class AdapterLearner:
         loss = float(self._step(*_tensors(batch), tf.constant(learning_rate, tf.float32)))
         if not math.isfinite(loss):
             raise TrainingDiverged(
-                "The loss is no longer a finite number. Start again with a lower learning rate; try half of it."
+                mark("The loss is no longer a finite number. Start again with a lower learning rate; try half of it.")
             )
         return loss, float(batch.weights.sum())
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
-from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.errors import Cancelled, TooFewPosts, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.sampler import Sampler
@@ -72,7 +72,9 @@ def fine_tune(
     1 to `config.points`. Raises the same errors.
     """
     if not train or not validation:
-        raise TooFewPosts("A fine-tune needs at least one post for training and one for validation. Add more posts.")
+        raise TooFewPosts(
+            mark("A fine-tune needs at least one post for training and one for validation. Add more posts.")
+        )
     job = _FineTune(start, train, validation, config, work_dir, on_progress, control)
     job.take_up()
     if on_start is not None:
@@ -265,13 +267,13 @@ class _FineTune:
     def _ask(self) -> None:
         asked = self._control()
         if asked == "cancel":
-            raise Cancelled("The fine-tune was cancelled.")
+            raise Cancelled(mark("The fine-tune was cancelled."))
         if asked == "stop":
             raise _Stop
 
     def _ask_cancel(self) -> None:
         if self._control() == "cancel":
-            raise Cancelled("The fine-tune was cancelled.")
+            raise Cancelled(mark("The fine-tune was cancelled."))
 
     def _report_progress(self, point: int, *, always: bool = False) -> None:
         now, clock = time.monotonic(), self._clock

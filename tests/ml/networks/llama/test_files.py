@@ -105,10 +105,10 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PretrainedError, match="of the kind 'gpt2'"):
         read_gguf(write_gguf(tmp_path / "gpt2.gguf", config, weights, TOKENIZER, kind="gpt2"))
     (tmp_path / "text.gguf").write_text("not a model")
-    with pytest.raises(PretrainedError, match="isn't a readable GGUF file"):
+    with pytest.raises(PretrainedError, match="isn’t a readable GGUF file"):
         read_gguf(tmp_path / "text.gguf")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PretrainedError, match=r"config\.json can't be read"):
+    with pytest.raises(PretrainedError, match=r"config\.json can’t be read"):
         read_directory(tmp_path / "empty")
 
 
