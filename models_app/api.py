@@ -196,15 +196,20 @@ class BaseOut(Output):
     )
 
 
-@router.get("/bases", response=list[BaseOut], summary="List the base models")
-def list_bases(request: HttpRequest) -> list[BaseOut]:
+class BasesOut(Output):
+    data: list[BaseOut]
+
+
+@router.get("/bases", response=BasesOut, summary="List the base models")
+def list_bases(request: HttpRequest) -> BasesOut:
     """The tiers, the default first, each with the base model that new models start from, or why it isn't offered."""
     person(request)
     offered = tiers.offered()
-    return [_told_base(tier, offered) for tier in (*offered, *(tier for tier in Tier if tier not in offered))]
+    others = [tier for tier in Tier if tier not in offered]
+    return BasesOut(data=[_base_out(tier, offered) for tier in (*offered, *others)])
 
 
-def _told_base(tier: Tier, offered: list[Tier]) -> BaseOut:
+def _base_out(tier: Tier, offered: list[Tier]) -> BaseOut:
     base = registry.base_model(tier) if tier in offered else None
     return BaseOut(
         tier=tier,

@@ -22,8 +22,8 @@ from tweets.models import Corpus
 class Tier(models.TextChoices):
     """What a model is made for: posts that make sense (fluent), or quick trainings. Follows from its network."""
 
-    QUICK = "quick", "Quick"
-    FLUENT = "fluent", "Fluent"
+    QUICK = "quick", gettext_lazy("Quick")
+    FLUENT = "fluent", gettext_lazy("Fluent")
 
     @classmethod
     def of(cls, network: Mapping[str, Any]) -> Tier:

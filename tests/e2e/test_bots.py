@@ -138,7 +138,8 @@ def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, 
 
     page.get_by_role("link", name="Train further").click()
     page.wait_for_url(re.compile(r"\?start="))
-    expect(page.get_by_label("Start from")).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])
+    expect(page.get_by_label("Or continue from one of your bots")).to_be_checked()
+    expect(page.get_by_label("Your bot")).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])
     page.get_by_label("Epochs").fill("1")
     page.get_by_label("Name of the bot").fill("Shelf bot the younger")
     page.get_by_role("button", name="Train").click()
@@ -165,7 +166,7 @@ def test_a_deleted_corpus_takes_its_page_along_and_leaves_its_bots(alice: Person
     assert CORPUS.search(alice.page.url)
     alice.page.get_by_role("button", name="Delete these posts").click()
     alice.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(alice.page.get_by_text("Shelf is deleted")).to_be_visible()
+    expect(alice.page.get_by_text("Deleted Shelf:")).to_be_visible()
     assert alice.open(corpus).status == 404
     assert alice.open(bot).status == 200
     expect(alice.page.get_by_role("main")).to_contain_text("Shelf (deleted)")

@@ -140,7 +140,17 @@ def _rest(ask: Ask, place: str, may: frozenset[Right]) -> None:
             require_error(refused, 404, "not_found")
         return
     told = answer.json()
-    assert sorted(told) == ["basis", "bits_per_character", "created_at", "id", "label", "name", "report", "samples"]
+    assert sorted(told) == [
+        "basis",
+        "bits_per_character",
+        "created_at",
+        "id",
+        "label",
+        "name",
+        "report",
+        "samples",
+        "tier",
+    ]
     assert told["basis"] == "public" and told["samples"] == ["a sample of the best epoch by @…"]
     assert "copies" not in told["report"] and told["report"]["voice"]["bot"] == 0.9
     assert written.status_code == 200 and written.json()["label"] == told["label"]

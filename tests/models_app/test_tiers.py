@@ -143,7 +143,7 @@ def test_a_machine_of_2_gb_says_why_on_page_and_api_and_offers_the_quick_tier(
     refused = client.post("/api/v1/jobs", body | {"model": str(bot.pk)}, content_type="application/json")
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "tier_not_offered")
     assert refused.json()["error"]["message"] == SENTENCE
-    told = client.get("/api/v1/models/bases").json()
+    told = client.get("/api/v1/models/bases").json()["data"]
     assert [(row["tier"], row["is_offered"], row["is_default"], row["why_not"]) for row in told] == [
         ("quick", True, True, ""),
         ("fluent", False, False, SENTENCE),
@@ -153,7 +153,7 @@ def test_a_machine_of_2_gb_says_why_on_page_and_api_and_offers_the_quick_tier(
 
 def test_the_api_lists_what_a_training_can_start_from(corpus: Corpus, fluent: TrainedModel, base: TrainedModel) -> None:
     client = signed_in(corpus.owner)
-    told = client.get("/api/v1/models/bases").json()
+    told = client.get("/api/v1/models/bases").json()["data"]
     assert [(row["tier"], row["model"], row["is_default"]) for row in told] == [
         ("fluent", str(fluent.pk), True),
         ("quick", str(base.pk), False),

@@ -216,7 +216,7 @@ def test_many_messages_are_on_pages_the_newest_first(alice: User) -> None:
 def test_the_account_counts_them(alice: User) -> None:
     client = signed_in(alice)
     counted = re.compile(r"<strong>Webhooks</strong>\s*<span class=\"quiet\">(\w+)</span>")
-    for expected in ("none", "1"):
+    for expected in ("None", "1"):
         found = counted.search(client.get("/account/").content.decode())
         assert found is not None and found[1] == expected
         make(alice)
