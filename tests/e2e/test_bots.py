@@ -139,7 +139,7 @@ def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, 
     page.get_by_role("link", name="Train further").click()
     page.wait_for_url(re.compile(r"\?start="))
     expect(page.get_by_label("Or continue from one of your bots")).to_be_checked()
-    expect(page.get_by_label("Your bot")).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])
+    expect(page.get_by_label("Your bot", exact=True)).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])
     page.get_by_label("Epochs").fill("1")
     page.get_by_label("Name of the bot").fill("Shelf bot the younger")
     page.get_by_role("button", name="Train").click()
