@@ -75,7 +75,7 @@ def within_half_a_per_cent(line: Line) -> int:
 
 
 def newest_known(line: Line) -> int:
-    """Return the best share on the newest posts themselves, which nobody can know."""
+    """Return the share that is best on the newest posts. A training can't see them, so this is only a bound."""
     return int(np.argmin(line.newest))
 
 

@@ -41,9 +41,14 @@ def _reading() -> Iterator[None]:
     """Raise BadArchive for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
         yield
-    # NotImplementedError (a RuntimeError) is an unknown compression method; RuntimeError itself means encryption.
+    # zipfile raises RuntimeError for a password, and its subclass NotImplementedError for an unknown compression.
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-        raise BadArchive(mark("This ZIP can’t be read: %(reason)s."), reason=str(error)) from error
+        raise BadArchive(
+            mark(
+                "This ZIP can’t be read: %(reason)s. Make it again, without a password and with ordinary compression."
+            ),
+            reason=str(error).rstrip("."),
+        ) from error
 
 
 def unpack(file: IO[bytes], folder: Path) -> str:

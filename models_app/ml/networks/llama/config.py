@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from models_app.ml.config import Values, number, whole
 
 #: Rank of the adapter's matrices, and the factor of its products (LoRA's alpha / rank, Hu et al. 2021).
 DEFAULT_RANK, DEFAULT_SCALE = 16, 2.0
-#: The longest text that a training or a bot reads, in symbols. A post of 4,000 characters has about 1,000.
-MAX_POSITIONS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
