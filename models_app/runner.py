@@ -75,8 +75,9 @@ def prepare() -> None:
         report_cards.base_samples_of(base, checkpoint, lambda: None)
     if Tier.FLUENT in tiers.offered():
         try:
-            base = registry.base_model(Tier.FLUENT)
-            report_cards.base_samples_of(base, registry.load(base), lambda: None)
+            # Only the weights. A base that isn't adapted to posts may take very long to write its samples, and nobody
+            # could cancel that here; the first report card writes them, and its training can be cancelled.
+            registry.load(registry.base_model(Tier.FLUENT))
         except LearningError as error:
             logger.warning("fluent trainings can't be prepared: %s", error)
 
