@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from models_app.ml.errors import mark
+from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained, PretrainedError
 from models_app.ml.networks.llama.store import LIBRARY, take_in
 
@@ -66,6 +67,17 @@ def add(pretrained: Pretrained) -> None:
     """Keep a model that was read from its publisher's files."""
     with _alone():
         take_in(pretrained, root())
+
+
+def packaged_network() -> LlamaConfig:
+    """Return the network of the model in the installed package, and take the model in. Raises PretrainedError."""
+    path = packaged_file()
+    if path is None:
+        message = mark("The package %(package)s isn’t installed. Run `make setup`.")
+        raise PretrainedError(message, package=PACKAGE)
+    number = _sha256(path)
+    require({"pretrained": number})
+    return LIBRARY.get(number).config
 
 
 def packaged_file() -> Path | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models_app.ml.config import NetworkConfig
 
 #: The modules that make learners, if they are loaded, because loading them loads TensorFlow, which takes long.
-MAKERS = ("models_app.ml.training.prebuilt", "models_app.ml.training.pretrain")
+MAKERS = ("models_app.ml.training.prebuilt", "models_app.ml.training.subjects")
 _kept: dict[tuple[object, ...], Any] = {}
 
 

@@ -15,7 +15,7 @@ from models_app.base_models import adding
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.ml.config import NETWORKS, PretrainConfig
-from models_app.models import Tier, TrainedModel
+from models_app.models import TrainedModel
 from tweets.models import Corpus
 
 DEFAULT = PretrainConfig()
@@ -131,7 +131,7 @@ class TrainBaseForm(forms.Form):
         super().__init__(*args, **kwargs)
         found = [(name, name) for name in bases.post_files()]
         self._corpora = {str(corpus.pk): corpus for corpus in bases.corpora_of(user)}
-        self._starts = {str(model.pk): model for model in bases.versions().filter(retired_at=None, tier=Tier.QUICK)}
+        self._starts = {str(model.pk): model for model in bases.versions().filter(retired_at=None)}
         self._choose("learn_from", found)
         self._choose("validation", [("", "–"), *found])
         self._choose(

@@ -18,9 +18,10 @@ from botfactory.jobs.kinds import JobKind, KeepsTheBest
 from models_app import epochs, guards, registry
 from models_app.base_models import services as bases
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import NetworkConfig, PretrainConfig
+from models_app.ml.config import PretrainConfig
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import evaluation
+from models_app.ml.networks.registry import config_of
 from models_app.ml.training import dataset
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
@@ -173,7 +174,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
         budget=Budget(**arguments["budget"]),
         # Continue from the state that an earlier attempt has saved.
         resume=True,
-        network=NetworkConfig.from_dict(arguments["network"]),
+        network=config_of(arguments["network"]),
         config=PretrainConfig.from_dict(arguments["chosen"]),
         start=start,
         on_progress=on_progress,

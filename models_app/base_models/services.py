@@ -27,7 +27,8 @@ from botfactory.words import on_one_line
 from models_app import integrity, pretrained, registry
 from models_app.base_models import archive as base_archive
 from models_app.ml import checkpoint
-from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
+from models_app.ml.config import NETWORKS, PretrainConfig
+from models_app.ml.networks.registry import Network, config_of
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -39,10 +40,6 @@ POST_FILES: Final = (".txt", ".txt.xz", ".txt.gz")
 MAX_FILES: Final = 1000
 #: The fraction of a job's time limit for pure training; start-up and validations come on top.
 TRAINING_SHARE: Final = 0.8
-#: A trained network continues with a lower learning rate, or it would forget first.
-CONTINUED_RATE: Final = 0.002
-#: The settings by kind of network that differ from PretrainConfig's defaults (docs/base-model.md).
-RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {"lstm": {"optimizer": "adam", "final_learning_rate": 0.03}}
 #: The settings of a training that can be changed, besides its length.
 SETTINGS: Final = (
     "batch_size",
@@ -188,21 +185,20 @@ def corpora_of(user: User) -> QuerySet[Corpus]:
     return Corpus.objects.filter(owner=user, state=Corpus.State.READY)
 
 
-def recipe(network: NetworkConfig, budget: Budget, values: Mapping[str, Any], *, continued: bool) -> PretrainConfig:
+def recipe(network: Network, budget: Budget, values: Mapping[str, Any], *, continued: bool) -> PretrainConfig:
     """Return the default settings for this kind of network, overridden by `values`. Raises BaseError."""
-    usual: dict[str, Any] = dict(RECIPES.get(network.kind, {}))
-    if continued:
-        usual["learning_rate"] = CONTINUED_RATE
+    pauses: dict[str, Any] = {}
     if budget.minutes is not None:
         # Twenty points are enough for a curve.
-        pause = max(0.1, min(PretrainConfig().validation_minutes, budget.minutes / 20))
-        usual |= {"validation_minutes": pause, "save_minutes": pause}
+        usual = PretrainConfig.auto(network.kind)
+        pause = max(0.1, min(usual.validation_minutes, budget.minutes / 20))
+        pauses = {"validation_minutes": pause, "save_minutes": min(usual.save_minutes, pause)}
     unknown = sorted(set(values) - set(SETTINGS))
     if unknown:
         message = _("There is no setting %(name)s. You can set: %(names)s.")
         raise BaseError(message % {"name": unknown[0], "names": ", ".join(SETTINGS)})
     try:
-        return PretrainConfig.from_dict(usual | dict(values))
+        return PretrainConfig.auto(network.kind, continued=continued, **pauses | dict(values))
     except ValueError as error:
         raise BaseError(translated(error)) from error
 
@@ -253,10 +249,7 @@ def train(
     if network not in NETWORKS:
         message = _("There is no network %(name)s. Choose one of: %(names)s.")
         raise BaseError(message % {"name": network, "names": ", ".join(NETWORKS)})
-    if start is not None and start.tier != Tier.QUICK:
-        message = _("%(name)s is a fluent model. Only quick models can be trained here, so start from another one.")
-        raise BaseError(message % {"name": start})
-    shape = NetworkConfig.from_dict(start.network) if start else NETWORKS[network]
+    shape = config_of(start.network) if start else NETWORKS[network]
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
     name = free_name(name)
     return jobs.submit(

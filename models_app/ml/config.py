@@ -248,6 +248,31 @@ class PretrainConfig(Values):
         number("new_names", self.new_names, 0, 1)
         number("new_tags", self.new_tags, 0, 1)
 
+    @classmethod
+    def auto(cls, kind: str, *, continued: bool = False, **overrides: Any) -> PretrainConfig:
+        """Return the settings for this kind of network, starting from a trained one if `continued`. `overrides` win."""
+        usual = {**RECIPES.get(kind, {}), **(CONTINUED.get(kind, {}) if continued else {})}
+        return cls.from_dict(usual | overrides)
+
+
+#: What differs from PretrainConfig's defaults, by kind of network (docs/base-model.md).
+RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "lstm": {"optimizer": "adam", "final_learning_rate": 0.03},
+    "llama": {
+        "optimizer": "adam",
+        "batch_size": 4,
+        "sequence_length": 256,
+        "learning_rate": 0.001,
+        "final_learning_rate": 0.02,
+        "warmup_steps": 50,
+        "validation_minutes": 15.0,
+        "validation_stride": 40,
+        "save_minutes": 1.5,
+    },
+}
+#: What differs besides for a network that is trained already: with a higher learning rate, it would forget first.
+CONTINUED: Final[Mapping[str, Mapping[str, Any]]] = {"lstm": {"learning_rate": 0.002}, "glr": {"learning_rate": 0.002}}
+
 
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
     """Return whether sampling always takes the most likely symbol, so that all posts are the same."""

@@ -26,7 +26,7 @@ from models_app.base_models import services as bases
 from models_app.ml.config import PretrainConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from tests.fakes.posts import make_posts
 from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import QUICK, ask, done
@@ -70,7 +70,7 @@ def test_shares_of_names_and_hashtags_are_set_or_those_of_the_recipe(admin: User
 def test_a_training_goes_on_from_a_base_and_learns_a_corpus(admin: User, server: Path, base: TrainedModel) -> None:
     corpus = import_posts(admin, count=300)
     job = ask(admin, files=[], validation="", corpus=corpus, start=base)
-    assert job.arguments["chosen"]["learning_rate"] == bases.CONTINUED_RATE
+    assert job.arguments["chosen"]["learning_rate"] == PretrainConfig.auto("glr", continued=True).learning_rate
     assert job.arguments["network"] == base.network
     assert done(job).state == State.SUCCEEDED, job.error_message
     model = TrainedModel.objects.get(pk=job.result["model"])
@@ -276,3 +276,14 @@ def test_what_cannot_be_measured_is_told(admin: User, alice: User, server: Path,
     assert done(empty).error_code == "too_few_posts"
     binary = bases.evaluate(by=admin, models=[base], uploaded=io.BytesIO(b"\xff\xfe"), file_name="a.txt")
     assert "not UTF-8" in done(binary).error_message
+
+
+def test_a_fluent_base_is_trained_further(admin: User, server: Path, fluent: TrainedModel) -> None:
+    values = {"sequence_length": 32, "warmup_steps": 1, "learning_rate": 0.01}
+    job = done(ask(admin, start=fluent, values=values, budget=bases.Budget(megabytes=0.002)))
+    assert job.state == State.SUCCEEDED, job.error_message
+    model = TrainedModel.objects.get(pk=job.result["model"])
+    assert (model.tier, model.parent, model.network) == ("fluent", fluent, fluent.network)
+    assert model.sha256 != fluent.sha256 and model.bits_per_character
+    bases.promote(model, by=admin)
+    assert registry.base_model(Tier.FLUENT) == model

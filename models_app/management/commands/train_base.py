@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from pathlib import Path
@@ -11,13 +10,20 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from botfactory.ops.commands import ProductCommand, native_messages_to, setting
-from models_app import registry
+from models_app import pretrained, registry
 from models_app.ml import checkpoint
-from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NETWORKS, PretrainConfig
 from models_app.ml.errors import LearningError
+from models_app.ml.networks.registry import Network, config_of
+from models_app.models import Tier
 
 if TYPE_CHECKING:
     from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
+
+
+#: The pretrained model that comes with the product; its adapter is trained.
+SMOLLM2 = "smollm2"
 
 
 class Command(ProductCommand):
@@ -38,10 +44,10 @@ class Command(ProductCommand):
         parser.add_argument("--resume", action="store_true", help="continue from the saved state")
         parser.add_argument(
             "--network",
-            type=_network,
-            default=NETWORKS["glr"],
+            default="glr",
             metavar="NAME",
-            help=f"{' or '.join(NETWORKS)}, or a JSON object with the values of a network (default: glr)",
+            help=f"{', '.join(NETWORKS)}, {SMOLLM2} (an adapter of this pretrained model), or a JSON object with the "
+            "values of a network (default: glr)",
         )
         parser.add_argument(
             "--set",
@@ -56,15 +62,16 @@ class Command(ProductCommand):
         )
         parser.add_argument(
             "--name",
-            default=registry.BASE_DIRECTORY,
-            help="directory under CHECKPOINTS_DIR; only `base` replaces the base model",
+            default=None,
+            help="directory under CHECKPOINTS_DIR; only `base` and `fluent` replace the base model of a tier",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported late, because it loads TensorFlow.
         from models_app.ml.training.pretrain import Budget, pretrain
 
-        name = options["name"]
+        start, network = self._begin(options["start"], options["network"])
+        name = options["name"] or registry.SHIPPED[Tier.of(network.as_dict())]
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":
             raise CommandError(
                 f"{name!r} can't name a base model. Use lowercase letters, digits and hyphens, as in base-large."
@@ -103,27 +110,37 @@ class Command(ProductCommand):
                     directory=directory,
                     budget=Budget(options["minutes"], options["megabytes"]),
                     resume=options["resume"],
-                    network=options["network"],
-                    config=PretrainConfig.from_dict(dict(options["set"])),
-                    start=checkpoint.load(options["start"]) if options["start"] else None,
+                    network=network,
+                    config=PretrainConfig.auto(network.kind, continued=start is not None, **dict(options["set"])),
+                    start=start,
                     on_progress=on_progress,
                     on_validation=on_validation,
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error
-        if name == registry.BASE_DIRECTORY:
-            registry.base_model()
+        if name in registry.SHIPPED.values():
+            registry.base_model(Tier.of(network.as_dict()))
         bits = trained.meta["bits_per_character"]
         self.stdout.write(
             f"Saved the base model in {directory}: {bits:.4f} bits per character on {options['valid'].name}."
         )
 
+    def _begin(self, directory: Path | None, network: str) -> tuple[Checkpoint | None, Network]:
+        """Return the model to start from, if any, and the network to train."""
+        if directory is None:
+            return None, _network(network)
+        pretrained.require(checkpoint.describe(directory)["network"])
+        start = checkpoint.load(directory)
+        return start, start.network
 
-def _network(text: str) -> NetworkConfig:
+
+def _network(text: str) -> Network:
     if text in NETWORKS:
         return NETWORKS[text]
+    if text == SMOLLM2:
+        return pretrained.packaged_network()
     try:
-        return NetworkConfig.from_dict(json.loads(text))
+        return config_of(json.loads(text))
     except ValueError as error:
-        known = ", ".join(NETWORKS)
-        raise argparse.ArgumentTypeError(f"{text!r} is neither one of {known} nor a JSON object: {error}") from error
+        known = ", ".join((*NETWORKS, SMOLLM2))
+        raise CommandError(f"{text!r} is neither one of {known} nor a JSON object: {error}") from error

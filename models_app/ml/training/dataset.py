@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import heapq
 import lzma
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -143,11 +143,11 @@ def _windows(rows: Sequence[Symbols], windows: int, length: int, vocabulary: Voc
         yield Batch(inputs[:, part], targets[:, part], weights[:, part])
 
 
-class StreamPacker:
-    """An endless iterator of full batches from files of any size, in constant memory, that can resume exactly.
+class PostStream:
+    """An endless iterator of encoded posts from files of any size, in constant memory, that can resume exactly.
 
     Reads posts in chunks of `shuffle_posts`. Renames and shuffles each chunk by (seed, pass, chunk), and shuffles the
-    order of files in each pass. `position()` is JSON-ready: a new packer that gets it continues with the same batches.
+    order of files in each pass. `position()` is JSON-ready: a new stream that gets it continues with the same posts.
     """
 
     def __init__(
@@ -155,60 +155,28 @@ class StreamPacker:
         paths: Sequence[Path],
         *,
         vocabulary: Vocabulary,
-        batch_size: int,
-        sequence_length: int,
         seed: int,
-        shuffle_posts: int = 20_000,
+        shuffle_posts: int,
         renaming: Renaming | None = None,
-        position: dict[str, Any] | None = None,
+        position: Mapping[str, Any] | None = None,
     ) -> None:
-        self._paths = list(paths)
-        self._vocabulary = vocabulary
-        # As in files: the same on every machine.
-        self._dtype = vocabulary.dtype.newbyteorder("<")
-        self._end = np.array(vocabulary.end, self._dtype).tobytes()
-        self._length = sequence_length
-        self._seed = seed
-        self._shuffle_posts = shuffle_posts
-        self._renaming = renaming
-        ends = [vocabulary.end] * batch_size
-        start = position or {"pass": 0, "chunk": 0, "offset": 0, "rows": [""] * batch_size, "last": ends}
+        self._paths, self._vocabulary, self._renaming = list(paths), vocabulary, renaming
+        self._seed, self._shuffle_posts = seed, shuffle_posts
+        start = position or {"pass": 0, "chunk": 0, "offset": 0}
         self._pass, self._chunk, self._offset = int(start["pass"]), int(start["chunk"]), int(start["offset"])
-        self._rows = [bytearray.fromhex(row) for row in start["rows"]]
-        self._last = np.array(start["last"], vocabulary.dtype)
-        if len(self._rows) != batch_size:
-            raise ValueError(f"The saved position has {len(self._rows)} rows, but the batch size is {batch_size}.")
         self._posts = self._shuffled(self._pass, self._chunk, self._offset)
 
     def position(self) -> dict[str, Any]:
         """Return the current position as JSON-ready values."""
-        return {
-            "pass": self._pass,
-            "chunk": self._chunk,
-            "offset": self._offset,
-            "rows": [row.hex() for row in self._rows],
-            "last": self._last.tolist(),
-        }
+        return {"pass": self._pass, "chunk": self._chunk, "offset": self._offset}
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Symbols]:
         return self
 
-    def __next__(self) -> Batch:
-        length = self._length * self._dtype.itemsize  # in bytes
-        targets = np.empty((len(self._rows), self._length), self._vocabulary.dtype)
-        for index, row in enumerate(self._rows):
-            while len(row) < length:
-                row += next(self._posts)
-                row += self._end
-            targets[index] = np.frombuffer(bytes(row[:length]), self._dtype)
-            del row[:length]
-        inputs = np.empty_like(targets)
-        inputs[:, 0] = self._last
-        inputs[:, 1:] = targets[:, :-1]
-        self._last = targets[:, -1].copy()
-        return Batch(inputs, targets, np.ones(targets.shape, np.float32))
+    def __next__(self) -> Symbols:
+        return next(self._posts)
 
-    def _shuffled(self, number: int, chunk: int, offset: int) -> Iterator[bytes]:
+    def _shuffled(self, number: int, chunk: int, offset: int) -> Iterator[Symbols]:
         """Yield encoded posts endlessly from this pass, chunk and offset on, and keep the position up to date."""
         while True:
             order = np.random.default_rng([self._seed, number]).permutation(len(self._paths))
@@ -224,8 +192,69 @@ class StreamPacker:
                 for index in picks[offset:].tolist():
                     offset += 1
                     self._pass, self._chunk, self._offset = number, chunk, offset
-                    yield self._vocabulary.encode(batch[index]).astype(self._dtype, copy=False).tobytes()
+                    yield self._vocabulary.encode(batch[index])
                 chunk, offset = chunk + 1, 0
             if not found:
                 raise TooFewPosts(mark("The corpus has no posts to learn from."))
             number, chunk, offset = number + 1, 0, 0
+
+
+class StreamPacker:
+    """An endless iterator of full batches of a stream of posts. `position()` is JSON-ready, as that of the stream.
+
+    The arguments are those of `PostStream`. batch_size and sequence_length: rows of a batch, and symbols in a row.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        vocabulary: Vocabulary,
+        batch_size: int,
+        sequence_length: int,
+        seed: int,
+        shuffle_posts: int = 20_000,
+        renaming: Renaming | None = None,
+        position: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._vocabulary = vocabulary
+        # As in files: the same on every machine.
+        self._dtype = vocabulary.dtype.newbyteorder("<")
+        self._end = np.array(vocabulary.end, self._dtype).tobytes()
+        self._length = sequence_length
+        start = position or {"rows": [""] * batch_size, "last": [vocabulary.end] * batch_size}
+        self._rows = [bytearray.fromhex(row) for row in start["rows"]]
+        self._last = np.array(start["last"], vocabulary.dtype)
+        if len(self._rows) != batch_size:
+            raise ValueError(f"The saved position has {len(self._rows)} rows, but the batch size is {batch_size}.")
+        self._posts = PostStream(
+            paths,
+            vocabulary=vocabulary,
+            seed=seed,
+            shuffle_posts=shuffle_posts,
+            renaming=renaming,
+            position=position,
+        )
+
+    def position(self) -> dict[str, Any]:
+        """Return the current position as JSON-ready values."""
+        rest = {"rows": [row.hex() for row in self._rows], "last": self._last.tolist()}
+        return self._posts.position() | rest
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        length = self._length * self._dtype.itemsize  # in bytes
+        targets = np.empty((len(self._rows), self._length), self._vocabulary.dtype)
+        for index, row in enumerate(self._rows):
+            while len(row) < length:
+                row += next(self._posts).astype(self._dtype, copy=False).tobytes()
+                row += self._end
+            targets[index] = np.frombuffer(bytes(row[:length]), self._dtype)
+            del row[:length]
+        inputs = np.empty_like(targets)
+        inputs[:, 0] = self._last
+        inputs[:, 1:] = targets[:, :-1]
+        self._last = targets[:, -1].copy()
+        return Batch(inputs, targets, np.ones(targets.shape, np.float32))

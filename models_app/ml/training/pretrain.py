@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint, recover, save
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts, mark
-from models_app.ml.networks.registry import kind_of, small_network
+from models_app.ml.networks.registry import Network, kind_of
 from models_app.ml.state_file import StateError, load_state, save_state
-from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
+from models_app.ml.vocabulary import Symbols, Vocabulary
 
 from . import losses
-from .dataset import Batch, StreamPacker, epoch_batches, stream_posts
+from .dataset import stream_posts
 from .event_log import EventLog
 from .events import Control, PretrainProgress, PretrainValidation
 from .interrupts import interruptible
-from .learner import Learner
 from .mention_augmentation import Renaming
 from .schedule import learning_rate
+from .subjects import Stream, Subject, subject_of
 
 __all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
 
@@ -40,7 +40,6 @@ EVENTS: Final = Path(".training") / "events"
 LOSSES: Final = "training.csv"
 #: Weights are stored as float16 if that costs at most this many bits per character.
 HALF_COSTS: Final = 0.0005
-_VALIDATION_ROWS: Final = 128
 _POSTS_BETWEEN_LOOKS: Final = 4096
 
 
@@ -50,11 +49,11 @@ class _Validation:
 
     posts: list[Symbols]
     characters: int
-    vocabulary: Vocabulary
 
-    def batches(self, length: int) -> Iterator[Batch]:
-        rows = {"batch_size": _VALIDATION_ROWS, "sequence_length": length}
-        return epoch_batches(self.posts, vocabulary=self.vocabulary, **rows, seed=0, epoch=0)[1]
+    def bits(self, subject: Subject) -> tuple[float, float]:
+        """Return the subject's loss (nats per symbol) and its bits per character."""
+        total, count = subject.learner.validate(subject.held_out(self.posts))
+        return total / count, total / math.log(2) / self.characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def pretrain(
     directory: Path,
     budget: Budget,
     resume: bool,
-    network: NetworkConfig | None = None,
+    network: Network | None = None,
     config: PretrainConfig | None = None,
     start: Checkpoint | None = None,
     on_progress: Callable[[PretrainProgress], None] = lambda _: None,
@@ -120,7 +119,7 @@ def pretrain(
     the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. Raises CheckpointError for
     an unusable training state.
     """
-    network = small_network(start.network) if start else network or NetworkConfig()
+    network = start.network if start else network or NetworkConfig()
     with interruptible(control) as asked:
         work = _Pretraining(corpus, validation, directory, budget, network, config or PretrainConfig(), start, asked)
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -139,23 +138,21 @@ class _Pretraining:
         validation: Path,
         directory: Path,
         budget: Budget,
-        network: NetworkConfig,
+        network: Network,
         config: PretrainConfig,
         begin: Checkpoint | None,
         control: Control,
     ) -> None:
         self._corpus, self._directory, self._network, self._config = list(corpus), directory, network, config
         self._budget, self._begin, self._control = budget, begin, control
-        self._vocabulary = vocabulary_of(network)
+        first = begin.weights if begin else kind_of(network).first_weights(network, config.seed)
+        self._best: dict[str, NDArray[Any]] = dict(first)
+        self._subject = subject_of(network, config, self._best)
+        self._learner, self._vocabulary = self._subject.learner, self._subject.vocabulary
         self._sample = _read_validation(validation, config.validation_stride, self._vocabulary)
         self._validation_file = validation
         self._run = _Run()
         self._renaming = Renaming(self._every_post(), names=config.new_names, tags=config.new_tags)
-        first = begin.weights if begin else kind_of(network).first_weights(network, config.seed)
-        self._best: dict[str, NDArray[Any]] = dict(first)
-        self._learner = Learner(
-            network, self._best, beta_2=config.beta_2, clip_norm=config.clip_norm, optimizer=config.optimizer
-        )
 
     def _every_post(self) -> Iterator[str]:
         """Yield the whole corpus. This takes a while; cancelling it leaves a saved state untouched."""
@@ -166,7 +163,7 @@ class _Pretraining:
 
     def start(self) -> None:
         self._packer = self._packed(None)
-        self._learner.reset(self._config.batch_size)
+        self._subject.start()
         self._directory.mkdir(parents=True, exist_ok=True)
         # First of all: a training killed before its first save must not resume from an earlier one's state.
         (self._directory / STATE).unlink(missing_ok=True)
@@ -268,11 +265,9 @@ class _Pretraining:
     def _validated(self, events: EventLog) -> PretrainValidation:
         """Validate on the sample, keep the weights if they're the best, and write checkpoint and losses."""
         run, rate = self._run, self._rate()
-        total, count = self._learner.validate(self._sample.batches(self._config.sequence_length))
-        loss, train_loss = total / count, run.train_loss()
+        (loss, bits), train_loss = self._sample.bits(self._subject), run.train_loss()
         best = loss < run.best_loss
         run.last_validation, run.loss_sum, run.loss_count = run.elapsed, 0.0, 0.0
-        bits = total / math.log(2) / self._sample.characters
         if best:
             run.best_loss, run.best_minutes = loss, run.elapsed / 60
             self._best = self._learner.weights()
@@ -285,18 +280,15 @@ class _Pretraining:
 
     def _finished(self) -> Checkpoint:
         """Measure the best weights on the whole validation file and write them."""
-        config = self._config
         whole = _read_validation(self._validation_file, 1, self._vocabulary)
         self._learner.set_weights(self._best)
-        total, count = self._learner.validate(whole.batches(config.sequence_length))
-        bits = total / math.log(2) / whole.characters
+        loss, bits = whole.bits(self._subject)
         self._learner.set_weights({name: array.astype(np.float16) for name, array in self._best.items()})
-        half_total, half_count = self._learner.validate(whole.batches(config.sequence_length))
-        half_bits = half_total / math.log(2) / whole.characters
+        half_loss, half_bits = whole.bits(self._subject)
         if half_bits - bits <= HALF_COSTS:
-            figures = {"validation_loss": half_total / half_count, "bits_per_character": half_bits}
+            figures = {"validation_loss": half_loss, "bits_per_character": half_bits}
             return self._write({**figures, "bits_per_character_in_float32": bits, "sample": False}, half=True)
-        return self._write({"validation_loss": total / count, "bits_per_character": bits, "sample": False})
+        return self._write({"validation_loss": loss, "bits_per_character": bits, "sample": False})
 
     def _write(self, figures: dict[str, Any], *, half: bool = False) -> Checkpoint:
         run, begin = self._run, self._begin
@@ -324,18 +316,8 @@ class _Pretraining:
         files = [path.name for path in self._corpus]
         return {"corpus": files, "network": self._network.as_dict(), "config": self._config.as_dict()}
 
-    def _packed(self, position: dict[str, Any] | None) -> StreamPacker:
-        config = self._config
-        return StreamPacker(
-            self._corpus,
-            vocabulary=self._vocabulary,
-            batch_size=config.batch_size,
-            sequence_length=config.sequence_length,
-            seed=config.seed,
-            shuffle_posts=config.shuffle_posts,
-            renaming=self._renaming,
-            position=position,
-        )
+    def _packed(self, position: Mapping[str, Any] | None) -> Stream:
+        return self._subject.stream(self._corpus, self._renaming, position)
 
 
 def _read_validation(path: Path, stride: int, vocabulary: Vocabulary) -> _Validation:
@@ -343,4 +325,4 @@ def _read_validation(path: Path, stride: int, vocabulary: Vocabulary) -> _Valida
     if not texts:
         raise TooFewPosts(mark("The validation file %(file)s has no posts."), file=path)
     characters = sum(len(text) + 1 for text in texts)
-    return _Validation([vocabulary.encode(text) for text in texts], characters, vocabulary)
+    return _Validation([vocabulary.encode(text) for text in texts], characters)
