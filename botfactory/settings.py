@@ -138,7 +138,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "botfactory.edge.head.head_as_get",
-    "botfactory.disconnect.note_disconnects",
 ]
 
 ROOT_URLCONF = "botfactory.urls"

@@ -211,7 +211,7 @@ def _stream(
         generation=lambda generation: told_generation(generation).model_dump_json(),
         error=lambda error: answer_to(request, error).content.decode(),
     )
-    return live.response(form, words, model=model, owner=owner, sampling=sampling)
+    return live.response(request, form, words, model=model, owner=owner, sampling=sampling)
 
 
 class GenerationFilters(PageQuery):

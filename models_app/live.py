@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, StreamingHttpResponse
 
+from botfactory import disconnect
 from botfactory.accounts.models import User
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, TrainedModel
@@ -55,16 +55,15 @@ def is_asked_for(request: HttpRequest, form: Form) -> bool:
 
 
 def response(
-    form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
+    request: HttpRequest, form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
 ) -> StreamingHttpResponse:
     """Ask for posts, and return the stream of them. `sampling` needs a seed. Raises what `asking.ask` raises."""
     asked = asking.ask(owner, model, sampling)
+    # A client that leaves before the stream begins never reads what would end the writing.
+    disconnect.when_gone(request, asked.cancel)
     stream = follow(asked, form, words, model=model, owner=owner, sampling=sampling)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    answer = StreamingHttpResponse(stream, content_type=form.content_type, headers=headers)
-    # A client that leaves before the stream begins never reads what would end the writing.
-    weakref.finalize(answer, asked.cancel).atexit = False
-    return answer
+    return StreamingHttpResponse(stream, content_type=form.content_type, headers=headers)
 
 
 async def follow(

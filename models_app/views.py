@@ -220,7 +220,8 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
 
     words = live.Words(post=lambda post: json.dumps({"post": post}), generation=part, error=trouble)
     sampling = services.seeded(form.sampling())
-    return live.response(live.NDJSON, words, model=model, owner=cast(User, request.user), sampling=sampling)
+    owner = cast(User, request.user)
+    return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling)
 
 
 @login_required

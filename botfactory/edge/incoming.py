@@ -1,4 +1,7 @@
-"""The folder for request bodies and uploads while they arrive. It is in the product's home, and swept at start."""
+"""How requests come in: the folder for their bodies while they arrive, and whether their senders still wait.
+
+The folder is in the product's home, and swept at start.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.core.handlers.asgi import ASGIHandler
+
+from botfactory.disconnect import CLIENT, Client
 
 #: While another process is serving too, only older files are certainly not its own.
 _ABANDONED_SECONDS: Final = 24 * 3600
@@ -61,7 +66,21 @@ class UploadHandler(TemporaryFileUploadHandler):
 
 
 class Handler(ASGIHandler):
-    """Django's handler, except that large bodies are stored in our folder instead of the system's."""
+    """Django's handler, except that large bodies are stored in our folder, and that each request has a Client."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        client = scope[CLIENT] = Client()
+
+        async def listening() -> Any:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                client.leave()
+            return message
+
+        try:
+            await super().__call__(scope, listening, send)
+        finally:
+            client.leave()
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         body: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
@@ -77,6 +78,7 @@ class Asked:
     _board: Board
     _posts: int = 0
     is_over: bool = False
+    _closing: threading.Lock = field(default_factory=threading.Lock)
     _begun: float = field(default_factory=time.monotonic)
     _checked_at: float = field(default_factory=time.monotonic)
     _alone_since: float | None = None
@@ -84,9 +86,8 @@ class Asked:
 
     def cancel(self) -> None:
         """Nobody waits any more. Does nothing once the answer is there."""
-        if self.is_over:
+        if not self._close():
             return
-        self._close()
         try:
             with doorbell.waiting():
                 self._board.cancel(self.request)
@@ -133,10 +134,15 @@ class Asked:
             self.cancel()
             raise WriterMissing
 
-    def _close(self) -> None:
-        self.is_over = True
+    def _close(self) -> bool:
+        """Return whether it was open: several threads may close it."""
+        with self._closing:
+            was_over, self.is_over = self.is_over, True
+        if was_over:
+            return False
         listener().close(self.request.id)
         counters.generations_running.dec()
+        return True
 
 
 def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> Asked:
@@ -233,12 +239,14 @@ async def follow(
 ) -> AsyncGenerator[Told | None]:
     """Yield each post, then what is kept; None where nothing has come for a while. No thread waits.
 
-    Who stops listening stops the writing. Raises what a writer fails with.
+    Who stops listening stops the writing; who cancels it ends this. Raises what a writer fails with.
     """
     quiet_since = time.monotonic()
     try:
         while True:
             event = await asked.inbox.wait(_CHECK)
+            if asked.is_over:
+                return
             if event is None:
                 await sync_to_async(asked.check)()
                 if time.monotonic() - quiet_since >= ping_seconds:

@@ -21,7 +21,7 @@ def board() -> Iterator[Board]:
     """The board, which the test leaves empty."""
     board = Board(client())
     yield board
-    wait_for("the board to be empty", lambda: not board.pending(), 30)
+    wait_for("the board to be empty", lambda: not board.pending(), 70)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     def draw(self: Sampler, config: Any, **values: Any) -> Drawing:
         at_it.append(1)
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 time.sleep(0.005)
                 yield Step(np.array([END]), None)
@@ -42,4 +42,4 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(Sampler, "draw", draw)
     yield at_it
-    wait_for("the writing to end", lambda: not at_it, 30)
+    wait_for("the writing to end", lambda: not at_it, 70)

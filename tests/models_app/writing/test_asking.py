@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
 
-from botfactory.accounts import tokens
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.asgi import application
 from models_app import registry, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.sampler import Sampler
@@ -24,8 +18,7 @@ from models_app.writing import admission, asking
 from models_app.writing.board import Board, Bounds, client
 from models_app.writing.requests import Facts, Request
 from tests.conftest import signed_in
-from tests.product import wait_for
-from tests.rest.helpers import V1, Program, require_error
+from tests.rest.helpers import Program, require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -160,18 +153,6 @@ def test_a_bot_that_is_deleted_meanwhile_is_told(alice: User, base: TrainedModel
         asking.generate(model=gone, owner=alice, sampling=SamplingConfig(copy_guard=False))
 
 
-def test_a_stream_that_nobody_begins_to_read_is_not_written(
-    alice: User, base: TrainedModel, endless: list[int], board: Board
-) -> None:
-    answer = Program(alice).post(f"/models/{base.pk}/generate?stream=1", BODY)
-    assert answer.status_code == 200
-    wait_for("it to begin", lambda: endless, pause=0.01)
-    del answer
-    gc.collect()
-    wait_for("it to end", lambda: not endless and not board.pending(), 10)
-    assert not Generation.objects.exists()
-
-
 @pytest.mark.parametrize(
     ("posts", "length", "words"),
     [
@@ -230,69 +211,6 @@ def test_the_page_counts_towards_the_pace_as_programs_do(alice: User, base: Trai
         assert answer.status_code == 429 and 1 <= int(answer["Retry-After"]) <= 60
         assert "requests per minute" in answer.content.decode()
     assert not Generation.objects.exists()
-
-
-class Caller:
-    """A client of the ASGI application that can hang up."""
-
-    def __init__(self, path: str, headers: dict[str, str], body: bytes, content_type: str) -> None:
-        path, _, query = path.partition("?")
-        sent = {"host": "localhost", "content-type": content_type, **headers}
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "POST",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("localhost", 80),
-        }
-        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
-        self.answers: list[Mapping[str, Any]] = []
-        self.running = asyncio.create_task(application(self.scope, self.incoming.get, self._take))
-
-    async def _take(self, message: Mapping[str, Any]) -> None:
-        self.answers.append(message)
-
-    async def hang_up(self) -> None:
-        self.incoming.put_nowait({"type": "http.disconnect"})
-        ended, _ = await asyncio.wait({self.running}, timeout=5)
-        assert ended
-
-
-@pytest.mark.parametrize("way", ["page", "program", "stream", "ndjson"])
-async def test_who_hangs_up_ends_the_computation(
-    alice: User, base: TrainedModel, endless: list[int], board: Board, way: str
-) -> None:
-    if way == "page":
-        browser: Any = await sync_to_async(signed_in)(alice)
-        session = browser.cookies["sessionid"].value
-        headers = {"cookie": f"sessionid={session}; csrftoken={'a' * 32}", "x-csrftoken": "a" * 32}
-        form = b"count=2&temperature=0.8"
-        caller = Caller(f"/models/{base.pk}/generate", headers, form, "application/x-www-form-urlencoded")
-    else:
-        text = (await sync_to_async(tokens.create_token)(owner=alice, name="program")).text
-        path = f"{V1}/models/{base.pk}/generate{'?stream=1' if way == 'stream' else ''}"
-        headers = {"authorization": f"Bearer {text}"}
-        if way == "ndjson":
-            headers["accept"] = "application/x-ndjson"
-        caller = Caller(path, headers, b'{"n": 2}', "application/json")
-    deadline = time.monotonic() + 30
-    while not endless:
-        assert time.monotonic() < deadline and not caller.running.done(), caller.answers
-        await asyncio.sleep(0.01)
-    hung_up = time.monotonic()
-    await caller.hang_up()
-    while endless or await sync_to_async(board.pending)():
-        assert time.monotonic() < hung_up + 5
-        await asyncio.sleep(0.01)
-    assert not any(message.get("status", 200) >= 400 for message in caller.answers)
-    assert await Generation.objects.acount() == 0
-    await sync_to_async(connections.close_all)()
 
 
 def test_a_sampler_is_loaded_once_for_several_who_ask_at_once(base: TrainedModel) -> None:
