@@ -31,6 +31,7 @@ import numpy as np
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.authorship import VoiceClassifier
+from models_app.ml.evaluation.told_apart import told_apart
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.words import words
@@ -120,11 +121,16 @@ class AtTemperatures:
                 voice=_share(voice.recognised(each).tolist()),
                 real_words=_share(word in known for post in each for word in words(post)),
                 variety=variety(each, least),
-                told_apart=None if name == REAL else told_apart(held_out, each),
+                told_apart=None if name == REAL else _apart(held_out, each),
                 length=statistics.fmean(map(len, each)) if each else 0.0,
             )
             for name, (each, ended) in posts.items()
         }
+
+
+def _apart(real: Sequence[str], made: Sequence[str]) -> float | None:
+    found = told_apart(real, made, seed=0, folds=2)
+    return None if found is None else found.share
 
 
 def _share(held: Iterable[bool]) -> float:
@@ -156,17 +162,6 @@ def variety(posts: Sequence[str], least: int) -> float:
     """Return the share of different pairs among the pairs of neighbours in the first `least` words."""
     pairs = list(pairwise(islice(chain.from_iterable(words(post) for post in posts), least)))
     return len(set(pairs)) / len(pairs) if pairs else 0.0
-
-
-def told_apart(real: Sequence[str], made: Sequence[str]) -> float:
-    """Return the share of posts that a classifier correctly calls real or written, after learning the others."""
-    right: list[float] = []
-    for learn in (0, 1):
-        classifier = VoiceClassifier.of(real[learn::2], made[learn::2])
-        rightly_real = classifier.recognised(real[1 - learn :: 2]).mean()
-        rightly_made = 1 - classifier.recognised(made[1 - learn :: 2]).mean()
-        right += [float(rightly_real), float(rightly_made)]
-    return statistics.fmean(right)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

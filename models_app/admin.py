@@ -43,6 +43,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "bits_per_character",
         "novelty",
         "voice",
+        "told_apart",
         "seconds",
         "stored",
         "created_at",
@@ -76,6 +77,11 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
     @admin.display(description=gettext_lazy("voice"))
     def voice(self, model: TrainedModel) -> str:
         return share_of(model, "voice")
+
+    @admin.display(description=gettext_lazy("told apart"))
+    def told_apart(self, model: TrainedModel) -> str:
+        found = model.report.get("told_apart")
+        return f"{found['share']:.0%}" if found else "–"
 
     @admin.action(description=gettext_lazy("Make the selected model the base model"), permissions=["change"])
     def make_base(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:

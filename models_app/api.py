@@ -97,7 +97,9 @@ class ModelDetailOut(ModelOut):
     seconds: float | None = Field(description="The duration of the training.")
     report: dict[str, Any] | None = Field(
         description="The report card: the shares of new posts, of posts in the person's voice and of real words, for "
-        "the bot, the held-out posts and the base model. Null if there is none."
+        "the bot, the held-out posts and the base model; and `told_apart`, the share of posts that a classifier "
+        "correctly calls real or generated (0.5 is guessing), with its standard error. Cards of early versions lack "
+        "`told_apart`, and it's null if there are too few posts. Null if there is no card."
     )
 
     model_config = examples(

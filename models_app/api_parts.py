@@ -57,6 +57,7 @@ REPORT: Final[dict[str, Any]] = {
     "novelty": {"bot": 0.99, "held_out": 1.0, "base": 1.0},
     "voice": {"bot": 0.81, "held_out": 0.9, "base": 0.1},
     "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
+    "told_apart": {"share": 0.68, "error": 0.033, "posts": 100},
 }
 
 

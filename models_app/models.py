@@ -121,6 +121,17 @@ class TrainedModel(models.Model):
         return [{"name": name, "hint": hint, **self.report[key]} for key, name, hint in rows if key in self.report]
 
     @property
+    def told_apart_sentence(self) -> str:
+        """Return how often a classifier tells the bot's posts from real ones, or "" if the report card doesn't say."""
+        found = self.report.get("told_apart")
+        if not found:
+            return ""
+        sentence = _(
+            "A classifier told the bot’s posts from real ones %(times)s times in 100 (± %(error)s). 50 is guessing."
+        )
+        return sentence % {"times": round(100 * found["share"]), "error": max(1, round(100 * found["error"]))}
+
+    @property
     def report_sentence(self) -> str:
         """Return the report card as one line of English for the terminal, or "" if there is none."""
         if not self.report:
@@ -131,7 +142,10 @@ class TrainedModel(models.Model):
             for row in self.report_rows
         ]
         bits = f"{self.report['bits_per_character']:.3f} bits per character (base model "
-        return "; ".join([f"{bits}{self.report['base_bits_per_character']:.3f})", *shares])
+        parts = [f"{bits}{self.report['base_bits_per_character']:.3f})", *shares]
+        if told := self.report.get("told_apart"):
+            parts.append(f"told apart {_percent(told['share'])} (guessing: 50%)")
+        return "; ".join(parts)
 
     @property
     def parody_label(self) -> str:

@@ -57,7 +57,7 @@ class SharedModelDetailOut(SharedModelOut):
 
     report: dict[str, Any] | None = Field(
         description="The figures of its report card: the shares of new posts, of posts in the person's voice and of "
-        "real words."
+        "real words, and how often its posts are told apart from real ones (0.5 is guessing)."
     )
     samples: list[str] = Field(description="Posts that it wrote after its best epoch.")
 

@@ -36,6 +36,7 @@ def make_bot(
                 "novelty": share,
                 "voice": share,
                 "real_words": share,
+                "told_apart": {"share": 0.676, "error": 0.033, "posts": 100},
                 "copies": [{"post": 1, "share": 0.9, "run": 5}],
             },
         },

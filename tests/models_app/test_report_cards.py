@@ -24,6 +24,8 @@ from models_app.ml.networks.registry import small_network
 from models_app.ml.training import dataset, prebuilt
 from models_app.ml.training.learner import Learner
 from models_app.models import TrainedModel, TrainingMachine
+from models_app.sharing import rights as sharing
+from tests.conftest import signed_in
 from tests.models_app.conftest import train
 from tweets import services as corpora
 from tweets.models import Corpus
@@ -39,6 +41,19 @@ def test_a_training_ends_with_a_report_card(corpus: Corpus, model: TrainedModel,
     assert report["novelty"]["bot"] == 1 - len(report["copies"]) / report["written"]
     assert report["asked"] == 20 and report["voice"]["held_out"] > 0.9 and report["voice"]["base"] < 0.3
     assert report["real_words"]["held_out"] > 0.9
+    told = report["told_apart"]
+    assert 0.4 < told["share"] <= 1 and 0 <= told["error"] < 0.15 and told["posts"] == report["written"]
+    assert f"told apart {told['share']:.0%} (guessing: 50%)" in model.report_sentence
+
+
+def test_a_card_of_an_early_version_is_shown_without_what_it_lacks(alice: User, model: TrainedModel) -> None:
+    del model.report["told_apart"]
+    model.save()
+    page = signed_in(alice).get(model.get_absolute_url()).content.decode()
+    assert "Report card" in page and "real words" in page and "A classifier told" not in page
+    assert "told apart" not in model.report_sentence
+    assert "told_apart" not in (sharing.figures_of(model) or {})
+    assert signed_in(alice).get(f"/api/v1/models/{model.pk}").json()["report"] == model.report
 
 
 def claimed(job: Job) -> Job:

@@ -45,11 +45,14 @@ class VoiceClassifier:
         weights.setflags(write=False)
         return cls(weights)
 
+    def evidence(self, posts: Sequence[str]) -> NDArray[np.float64]:
+        """Return each post's log odds (P,) of being the person's. Those of a post of only links and names are 0."""
+        owners, runs = _runs(posts)
+        return np.bincount(owners, weights=self.weights[runs], minlength=len(posts)).astype(np.float64)
+
     def recognised(self, posts: Sequence[str]) -> NDArray[np.bool_]:
         """Return whether each post (P,) passes for the person's. A post of only links and names doesn't."""
-        owners, runs = _runs(posts)
-        evidence = np.bincount(owners, weights=self.weights[runs], minlength=len(posts))
-        return evidence > 0
+        return self.evidence(posts) > 0
 
     def is_persons(self, post: str) -> bool:
         """Return whether the post passes for the person's."""

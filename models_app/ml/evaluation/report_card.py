@@ -7,11 +7,13 @@ little. The other figures are fractions of posts generated with the copy guard o
 - voice: posts that `authorship.VoiceClassifier` takes for the person's. It's trained on the person's posts against as
   many of the base model's own, since the base model's training posts aren't available. Both the bot and the base model
   make typos, so these don't tell them apart;
+- told apart: posts that a classifier gets right, trained on other posts of the bot and as many held-out ones
+  (`told_apart`);
 - real words: words that occur in the learned posts, or at least twice in the base model's posts. Invented words rarely
   occur twice. Real posts contain words on neither list, too.
 
 A fraction alone says little. Each is compared with the same fraction for held-out posts of the person, and for posts of
-the base model that the classifier hasn't seen.
+the base model that the classifier hasn't seen. Told apart has a fixed point of comparison: guessing gets half.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from models_app.ml.words import words
 
 from .authorship import VoiceClassifier
 from .evaluation import evaluate
+from .told_apart import ToldApart, told_apart
 
 POSTS: Final = 100
 SEED: Final = 1
@@ -105,7 +108,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class ReportCard:
-    """The figures of a bot.
+    """The figures of a bot. `told_apart` is None if there are too few posts.
 
     Bits per character of the bot, of the model it started from, and of the base model; measured: number of held-out
     posts; known_to_start: how many of these the starting model had learned; asked, written: number of posts requested
@@ -126,6 +129,7 @@ class ReportCard:
     copies: tuple[Copied, ...]
     voice: Shares
     real_words: Shares
+    told_apart: ToldApart | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as JSON-ready values."""
@@ -201,6 +205,7 @@ def report_card(
         ),
         voice=shares(lambda posts: _mean(voice.recognised(posts).tolist()) if own else None),
         real_words=shares(lambda posts: _mean([word in known for post in posts for word in words(post)])),
+        told_apart=told_apart(held_out, written, seed=SEED),
     )
 
 

@@ -132,6 +132,16 @@ def test_the_classifier_learns_as_many_strangers_as_posts_of_the_person(monkeypa
     assert sides == [(len(LEARNED), len(LEARNED)), (100, 100)]
 
 
+def test_a_bot_that_shouts_is_told_apart_and_one_that_writes_like_the_person_is_not() -> None:
+    held_out = [f"a{'a' * n} a a{'a' * (n % 5)} a" for n in range(60)]
+    like, unlike = favouring(**{"a": 0, " ": -1, "END": -2}), favouring(A=0, END=-2)
+    told = {name: card(bot, held_out=held_out).told_apart for name, bot in (("like", like), ("unlike", unlike))}
+    assert told["like"] and told["unlike"]
+    assert told["like"].share < told["unlike"].share == 1
+    assert told["like"].posts == told["unlike"].posts == 60
+    assert card(like).told_apart is None, "three held-out posts are too few"
+
+
 def test_it_can_be_ended_in_between() -> None:
     asked = iter(range(100))
 
