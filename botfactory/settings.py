@@ -155,8 +155,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "botfactory.accounts.rules.for_pages",
+                "botfactory.themes.for_pages",
             ],
-            "builtins": ["botfactory.template_words"],
+            "builtins": ["botfactory.template_pictures", "botfactory.template_words"],
         },
     }
 ]
@@ -323,6 +324,7 @@ STATIC_URL = "/static/"
 # Installed by npm from package-lock.json: prefix under STATIC_URL -> folder
 PAGE_LIBRARIES = {
     "vendor/pico": BASE_DIR / "node_modules" / "@picocss" / "pico" / "css",
+    "vendor/geist": BASE_DIR / "node_modules" / "@fontsource-variable" / "geist" / "files",
     "vendor/uplot": BASE_DIR / "node_modules" / "uplot" / "dist",
 }
 STATICFILES_DIRS = [BASE_DIR / "static", *PAGE_LIBRARIES.items()]

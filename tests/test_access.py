@@ -117,6 +117,10 @@ OPEN_PAGES: dict[str, int] = {
     # People without a password are redirected.
     "/accounts/password/set/": 302,
 }
+#: Actions for everybody, that change nothing but the browser: tests/test_themes.py.
+OPEN_ACTIONS = {"/theme"}
+#: For administrators, and for everybody with DEBUG: tests/test_themes.py.
+FOR_DESIGNERS = {"/styleguide/"}
 #: For programs, by token: tests/tweets/test_tweet_server.py.
 BY_TOKEN = {"/api/{handle}"}
 #: Values for names that don't belong to anybody.
@@ -348,7 +352,9 @@ def test_every_route_has_an_expectation() -> None:
     # Routes of the administration are requested above, and operations of the REST API through its document.
     ours = {path for path in routes() if not path.startswith(("/admin/", "/api/v1"))}
     actions = {f"/jobs/{{job}}/{action}" for action in ("cancel", "stop", "retry")}
-    known = {*ROUTES, *OWN_PAGES, *OPEN_PAGES, *BY_TOKEN} - actions | {"/jobs/{job}/{action}"}
+    known = {*ROUTES, *OWN_PAGES, *OPEN_PAGES, *OPEN_ACTIONS, *FOR_DESIGNERS, *BY_TOKEN} - actions | {
+        "/jobs/{job}/{action}"
+    }
     assert ours == known
 
 

@@ -45,6 +45,7 @@ ADMINISTRATION = [
     "/admin/base-models/upload",
     "/admin/base-models/train",
     "/admin/base-models/evaluate",
+    "/styleguide/",
 ]
 #: Names, addresses, ids, handles, values that programs read.
 NAMES = re.compile(

@@ -5,8 +5,14 @@ const { uPlot } = /** @type {Window & { uPlot?: any }} */ (window);
 
 const HEIGHT = 260;
 
+const probe = document.createElement("i");
+probe.hidden = true;
+document.body.append(probe);
+
+/** Return the colour of a token in the theme of now. The token itself may hold two, as light-dark(). */
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
 }
 
 /** Return the first epoch with the lowest validation loss, or null if there are no epochs. */
@@ -36,7 +42,9 @@ export class LossChart {
     this.epochs = 1;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
     new ResizeObserver(() => this.plot.setSize({ width: this.#width(), height: HEIGHT })).observe(place);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.plot.redraw(false, true));
+    const redraw = () => this.plot.redraw(false, true);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
   /**
@@ -78,7 +86,7 @@ export class LossChart {
   }
 
   #options() {
-    const font = "12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
     const axis = {
       stroke: () => colour("--muted"),
       grid: { stroke: () => colour("--line"), width: 1 },
