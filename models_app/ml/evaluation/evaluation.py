@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Self
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import TooFewPosts, mark
 from models_app.ml.networks.registry import Stepper, kind_of
+from models_app.ml.networks.states import State
+from models_app.ml.sampling.context import state_after
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
 
 from .text_classes import KINDS, kinds_of
@@ -53,9 +55,13 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Checkpoint, posts: Iterable[str], on_progress: Callable[[int], None] | None = None
+    checkpoint: Checkpoint,
+    posts: Iterable[str],
+    on_progress: Callable[[int], None] | None = None,
+    *,
+    context: Sequence[str] = (),
 ) -> Evaluation:
-    """Return the evaluation on all posts, each from zero state, in constant memory.
+    """Return the evaluation on all posts in constant memory, each as the first one after the posts of `context`.
 
     Calls `on_progress` with the number of posts measured so far. Raises TooFewPosts if there are none.
     """
@@ -63,6 +69,7 @@ def evaluate(
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
     vocabulary = vocabulary_of(checkpoint.network)
     at_once = max(1, min(ROWS, LOGITS // vocabulary.size))
+    begun = state_after(context, stepper, vocabulary)
     nats, characters = np.zeros(len(KINDS)), np.zeros(len(KINDS), np.int64)
     count = 0
     for chunk in _chunks(posts):
@@ -70,7 +77,7 @@ def evaluate(
         ordered = sorted(encoded, key=lambda pair: len(pair[0]), reverse=True)
         for start in range(0, len(ordered), at_once):
             rows = ordered[start : start + at_once]
-            surprisals = _surprisals(stepper, [row for row, _ in rows], vocabulary)
+            surprisals = _surprisals(stepper, [row for row, _ in rows], vocabulary, begun)
             for (row, post), surprisal in zip(rows, surprisals, strict=True):
                 kinds, sizes = kinds_of(post)
                 nats += np.bincount(np.repeat(kinds, sizes), _by_byte(surprisal, row, vocabulary), len(KINDS))
@@ -96,17 +103,20 @@ def _by_byte(surprisal: NDArray[np.float64], row: Symbols, vocabulary: Vocabular
     return np.repeat(surprisal[: lengths.size] / lengths, lengths)
 
 
-def _surprisals(stepper: Stepper, rows: list[Symbols], vocabulary: Vocabulary) -> NDArray[np.float64]:
+def _surprisals(
+    stepper: Stepper, rows: list[Symbols], vocabulary: Vocabulary, begun: State | None = None
+) -> NDArray[np.float64]:
     """Return -ln of each symbol's probability, including end marks, (B, longest + 1); 0 after the end of a row.
 
-    The posts must be sorted, longest first.
+    The posts must be sorted, longest first. `begun`: the state in which each begins.
     """
     lengths = np.array([row.size + 1 for row in rows])
     # The end mark, the post, the end mark
     symbols = np.full((len(rows), lengths[0] + 1), vocabulary.end, vocabulary.dtype)
     for index, row in enumerate(rows):
         symbols[index, 1 : row.size + 1] = row
-    state, running = stepper.start(len(rows)), len(rows)
+    state = stepper.start(len(rows)) if begun is None else begun.fork(len(rows))
+    running = len(rows)
     surprisals = np.zeros((len(rows), int(lengths[0])))
     for step in range(int(lengths[0])):
         # Longest first: the unfinished rows are always the first ones.

@@ -32,6 +32,11 @@ class Stepper(Protocol):
     @property
     def reads_at_once(self) -> int: ...
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the weights that belong to this one alone."""
+        ...
+
     def start(self, rows: int) -> State:
         """Return the state of this many texts before their start mark."""
         ...

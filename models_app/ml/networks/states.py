@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final, Protocol, Self
 
@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 class State(Protocol):
     """The memory of a batch of texts. Steps leave it as it is and return a new one."""
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it takes."""
+        ...
+
     def pick(self, rows: NDArray[np.intp]) -> State:
         """Return the memory of these rows, in this order. A row can occur several times."""
+        ...
+
+    def fork(self, count: int) -> State:
+        """Return the memory of `count` texts that each go on from the first one, which can be forked again."""
         ...
 
 
@@ -24,14 +33,26 @@ class Arrays(tuple[NDArray[Any], ...]):
 
     __slots__ = ()
 
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in self)
+
     def pick(self, rows: NDArray[np.intp]) -> Self:
         return type(self)(part[rows] for part in self)
+
+    def fork(self, count: int) -> Self:
+        return self.pick(np.zeros(count, np.intp))
 
 
 class Recurrent(ABC):
     """A network with a state of arrays, which reads a text symbol by symbol."""
 
     reads_at_once: Final = 1
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its weights."""
+        return _bytes_of(vars(self).values())
 
     @abstractmethod
     def start(self, rows: int) -> Arrays:
@@ -57,3 +78,14 @@ class Recurrent(ABC):
         for column in symbols.T:
             logits, state = self.step(column, state)
         return logits, state
+
+
+def _bytes_of(values: Iterable[Any]) -> int:
+    """Return the bytes of the arrays among the values, and in lists and tuples among them."""
+    total = 0
+    for value in values:
+        if isinstance(value, np.ndarray):
+            total += value.nbytes
+        elif isinstance(value, list | tuple):
+            total += _bytes_of(value)
+    return total

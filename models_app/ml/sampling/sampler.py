@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from models_app.ml.vocabulary.utf8 import BOUNDARY, utf8
 
 from .banned_words import BanList, HouseBanList
 from .choosing import choose
+from .context import state_after
 from .copy_guard import CopyGuard
 from .mentions import masked
 from .outcome import Refused, Writing
@@ -75,12 +76,16 @@ class _Row:
 
 
 class Sampler:
-    """Generates posts from a checkpoint. Holds only read-only weights, so several threads can use it at once."""
+    """Generates posts from a checkpoint. Several threads can use it at once.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    With `context`, each new post is written as if it came after these posts.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, context: Sequence[str] = ()) -> None:
         # Before the vocabulary, which a pretrained model brings with it.
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
         self._vocabulary = vocabulary_of(checkpoint.network)
+        self._begun = state_after(context, self._stepper, self._vocabulary)
 
     def generate(
         self,
@@ -119,8 +124,8 @@ class Sampler:
 
     @property
     def nbytes(self) -> int:
-        """Return the bytes of its weights."""
-        return _bytes_of(vars(self._stepper).values())
+        """Return the bytes of its own weights and of its context."""
+        return self._stepper.nbytes + (0 if self._begun is None else self._begun.nbytes)
 
     def step(self, step: Step) -> Stepped:
         """Return the result of a step."""
@@ -250,10 +255,10 @@ class Sampler:
         at_once = self._stepper.reads_at_once
         parts = [symbols[begin : begin + at_once] for begin in range(0, len(symbols), at_once)]
         first, *others = [part if len(part) == 1 else part[None] for part in parts]
-        logits, state = yield Step(first, None)
+        logits, state = yield Step(first, None if self._begun is None else self._begun.fork(1))
         for part in others:
             logits, state = yield Step(part, state)
-        return np.repeat(logits, count, axis=0), state.pick(np.zeros(count, np.intp))
+        return np.repeat(logits, count, axis=0), state.fork(count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,17 +302,6 @@ def _hold_to(prompt: _Prompt, rows: list[_Row], barred: NDArray[np.float32], voc
             continue
         held = True
     return held
-
-
-def _bytes_of(values: Iterable[Any]) -> int:
-    """Return the bytes of the arrays among the values, and in lists and tuples among them."""
-    total = 0
-    for value in values:
-        if isinstance(value, np.ndarray):
-            total += value.nbytes
-        elif isinstance(value, list | tuple):
-            total += _bytes_of(value)
-    return total
 
 
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:

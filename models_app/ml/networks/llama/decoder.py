@@ -31,6 +31,10 @@ class _Cache:
         self.parts = [tf.Variable(part, shape=shape) for part in parts]
         self.slots, self.places = int(parts[0].shape[0]), int(parts[0].shape[2])
 
+    @property
+    def nbytes(self) -> int:
+        return sum(_bytes_of(part) for part in self.parts)
+
     def grow(self, places: int) -> None:
         """Make room for at least this many places."""
         more = -(-(places - self.places) // PLACES) * PLACES
@@ -55,12 +59,24 @@ class DecoderState:
     slots: NDArray[np.intp]
     lengths: NDArray[np.int32]
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the whole cache."""
+        return self.cache.nbytes
+
     def pick(self, rows: NDArray[np.intp]) -> DecoderState:
         """Return the state of these rows. Rows that occur several times get slots of their own."""
         slots = self.slots[rows]
         if len(np.unique(slots)) == len(slots) and 2 * len(slots) > self.cache.slots:
             return DecoderState(self.cache, slots, self.lengths[rows])
-        return DecoderState(self.cache.copied(slots), np.arange(len(slots)), self.lengths[rows])
+        return self._copied(rows)
+
+    def fork(self, count: int) -> DecoderState:
+        """Return the state of `count` texts that each go on from the first one, in a cache of their own."""
+        return self._copied(np.zeros(count, np.intp))
+
+    def _copied(self, rows: NDArray[np.intp]) -> DecoderState:
+        return DecoderState(self.cache.copied(self.slots[rows]), np.arange(len(rows)), self.lengths[rows])
 
 
 class LlamaDecoder:
@@ -150,6 +166,11 @@ class LlamaStepper:
 
     reads_at_once: Final = 256
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the adapter."""
+        return sum(_bytes_of(part) for part in self._adapter.values())
+
     def start(self, rows: int) -> DecoderState:
         """Return the state of this many texts before their start mark."""
         return self._decoder.start(rows)
@@ -167,3 +188,7 @@ class LlamaStepper:
     ) -> list[tuple[NDArray[np.float32], DecoderState]]:
         """Return the result of a step of each batch of texts."""
         return [self.step(symbols, state) for symbols, state in texts]
+
+
+def _bytes_of(tensor: Tensor) -> int:
+    return int(tf.size(tensor)) * int(tensor.dtype.size)

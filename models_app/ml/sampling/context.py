@@ -1,0 +1,26 @@
+"""Posts that a network has just read when it writes the next one: it writes like them without having learned them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models_app.ml.networks.registry import Stepper
+from models_app.ml.networks.states import State
+from models_app.ml.vocabulary import Vocabulary
+
+
+def state_after(posts: Sequence[str], stepper: Stepper, vocabulary: Vocabulary) -> State | None:
+    """Return the state of one text after these posts, each with its start mark; None without any.
+
+    The start mark of the next post isn't read yet.
+    """
+    start = np.array([vocabulary.end], vocabulary.dtype)
+    parts = [part for post in posts for part in (start, vocabulary.encode(post))]
+    if not parts:
+        return None
+    symbols, state = np.concatenate(parts), stepper.start(1)
+    for begin in range(0, len(symbols), stepper.reads_at_once):
+        state = stepper.read(symbols[None, begin : begin + stepper.reads_at_once], state)[1]
+    return state

@@ -1,0 +1,86 @@
+"""Posts in a network's context: new posts are written, and measured, as if they came after them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import SamplingConfig
+from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.weights import adapter_shapes
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.vocabulary import vocabulary_of
+from tests.ml.training.adapters.test_trainer import start as start
+
+CONTEXT = [f"the dog number {number} sleeps 🐕" for number in range(30)]
+CONFIG = SamplingConfig(count=3, seed=5, max_characters=40, temperature=0.7)
+
+
+@pytest.fixture
+def llama(start: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+    """A tiny Llama whose adapter changes a lot."""
+    monkeypatch.setenv("BOTFACTORY_ML_PRODUCTS", "float32")
+    assert isinstance(start.network, LlamaConfig)
+    rng = np.random.default_rng(2)
+    weights = {
+        name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in adapter_shapes(start.network).items()
+    }
+    return Checkpoint(start.network, weights, {}, "")
+
+
+def test_a_post_is_measured_as_the_one_that_comes_next(llama: Checkpoint) -> None:
+    stepper = kind_of(llama.network).stepper(llama.network, llama.weights)
+    vocabulary = vocabulary_of(llama.network)
+    posts = ["the dog sleeps", "a cat 🐈"]
+    total, characters = 0.0, 0
+    for post in posts:
+        targets = [*vocabulary.encode(post).tolist(), vocabulary.end]
+        before = [symbol for text in CONTEXT for symbol in (vocabulary.end, *vocabulary.encode(text).tolist())]
+        state = stepper.start(1)
+        for symbol in before:
+            state = stepper.step(np.array([symbol]), state)[1]
+        for symbol, target in zip([vocabulary.end, *targets[:-1]], targets, strict=True):
+            logits, state = stepper.step(np.array([symbol]), state)
+            row = logits[0].astype(np.float64)
+            total += np.log(np.exp(row - row.max()).sum()) + row.max() - row[target]
+        characters += len(post) + 1
+    found = evaluate(llama, posts, context=CONTEXT).bits_per_character
+    assert found == pytest.approx(total / np.log(2) / characters, rel=1e-4)
+    assert found != pytest.approx(evaluate(llama, posts).bits_per_character, rel=1e-3)
+
+
+def test_new_posts_follow_the_context_and_leave_it_as_it_was(llama: Checkpoint) -> None:
+    sampler = Sampler(llama, CONTEXT)
+    first = sampler.generate(CONFIG).posts
+    assert first and first != Sampler(llama).generate(CONFIG).posts
+    assert sampler.generate(SamplingConfig(count=5, seed=1, max_characters=40)).posts
+    assert sampler.generate(CONFIG).posts == first
+    assert Sampler(llama, CONTEXT).generate(CONFIG).posts == first
+
+
+def test_requests_that_run_at_the_same_time_do_not_disturb_each_other(llama: Checkpoint) -> None:
+    sampler = Sampler(llama, CONTEXT)
+    alone = [sampler.generate(SamplingConfig(seed=seed, max_characters=30)) for seed in range(2)]
+    drawings = [sampler.draw(SamplingConfig(seed=seed, max_characters=30)) for seed in range(2)]
+    steps, ended = [next(drawing) for drawing in drawings], {}
+    while len(ended) < 2:
+        for number, drawing in enumerate(drawings):
+            if number not in ended:
+                try:
+                    steps[number] = drawing.send(sampler.step(steps[number]))
+                except StopIteration as end:
+                    ended[number] = end.value
+    assert [ended[0], ended[1]] == alone
+
+
+def test_a_prompt_comes_after_the_context(llama: Checkpoint) -> None:
+    posts = Sampler(llama, CONTEXT).generate(SamplingConfig(seed=3, prompt="the do", max_characters=60)).posts
+    assert all(post.startswith("the do") for post in posts)
+
+
+def test_the_context_counts_as_memory(llama: Checkpoint) -> None:
+    assert Sampler(llama).nbytes == sum(array.nbytes for array in llama.weights.values())
+    assert Sampler(llama, CONTEXT).nbytes > Sampler(llama).nbytes
