@@ -13,7 +13,7 @@ class ModelsAppConfig(AppConfig):
         from botfactory.jobs import kinds
         from botfactory.ops import checks, components, metrics
         from models_app import checks as model_checks
-        from models_app import made_from, pretrained, registry, report_runner, runner, services
+        from models_app import instant, made_from, pretrained, registry, report_runner, runner, services
         from models_app.base_models import adding
         from models_app.base_models import runner as base_runner
         from models_app.writing import checks as writing_checks
@@ -21,7 +21,9 @@ class ModelsAppConfig(AppConfig):
         from tweets.made_from import register as register_maker
 
         pretrained.keep()
-        kinds.register(runner.KIND, base_runner.TRAINING, base_runner.EVALUATION, adding.KIND, report_runner.KIND)
+        kinds.register(
+            runner.KIND, base_runner.TRAINING, base_runner.EVALUATION, adding.KIND, report_runner.KIND, instant.KIND
+        )
         services.register_limits()
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
         register_maker(Maker(count=made_from.count, delete=made_from.delete))

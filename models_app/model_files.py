@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from models_app.models import TrainedModel
 LOSSES = "training.csv"
 #: The copy guard's fingerprints of the learned posts, beside the weights.
 FINGERPRINTS = "posts.fingerprints"
+#: The posts in the context of an instant bot, as a list of strings. Never part of a download.
+CONTEXT = "context.json"
 
 #: Opens the transaction in which a job writes (JobHandle.fenced).
 Fence = Callable[[], AbstractContextManager[None]]
@@ -34,6 +37,28 @@ logger = logging.getLogger(__name__)
 def stored_bytes(path: Path) -> int:
     """Return the total size of a model's files in bytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def save_context(path: Path, posts: Sequence[str]) -> None:
+    """Write the posts of an instant bot's context to its folder."""
+    checkpoint.write_durably(path / CONTEXT, json.dumps(list(posts), ensure_ascii=False).encode())
+
+
+def context_of(path: Path) -> list[str]:
+    """Return the posts of the context of the model in this folder; none unless it's an instant bot.
+
+    Raises CheckpointError for a damaged file.
+    """
+    try:
+        return [str(post) for post in json.loads((path / CONTEXT).read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            mark("%(file)s can’t be read (%(reason)s). Restore the model from a backup."),
+            file=path / CONTEXT,
+            reason=error,
+        ) from error
 
 
 @contextmanager

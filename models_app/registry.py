@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -261,11 +261,13 @@ def register(
     meta: dict[str, Any],
     values: dict[str, Any],
     fenced: Fence = transaction.atomic,
+    context: Sequence[str] = (),
 ) -> TrainedModel:
     """Save a model's files together with its row. Repeated for the same job, it's still one model.
 
     Stores weights as float16: half the space, and bits per character change only in the fifth digit. `fenced` opens
-    the transaction for both (JobHandle.fenced); if it isn't committed, the files are removed again.
+    the transaction for both (JobHandle.fenced); if it isn't committed, the files are removed again. `context`: the
+    posts in the context of an instant bot.
     """
     owner = job.owner
     model_id = uuid.uuid5(job.pk, "model")
@@ -274,6 +276,8 @@ def register(
     with model_files.staging(path, job) as staged:
         saved = checkpoint.save(staged, network=trained.network, weights=trained.weights, meta=meta, half=True)
         guard.save(staged / FINGERPRINTS)
+        if context:
+            model_files.save_context(staged, context)
         with model_files.in_place(staged, path, saved.sha256, fenced, job):
             return create_with_free_name(
                 owner=owner,
@@ -385,7 +389,7 @@ def load(model: TrainedModel) -> Checkpoint:
 def open_sampler(model: TrainedModel) -> Sampler:
     """Return a sampler that nobody else has. Raises CheckpointError."""
     pretrained.require(model.network)
-    return Sampler(checkpoint.load(path_of(model), as_stored=True))
+    return _sampler_in(path_of(model))
 
 
 def forget() -> None:
@@ -426,4 +430,8 @@ def _guard(path: str, sha256: str) -> CopyGuard:
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)
 def _sampler(path: str, sha256: str) -> Sampler:
-    return Sampler(checkpoint.load(Path(path), as_stored=True))
+    return _sampler_in(Path(path))
+
+
+def _sampler_in(path: Path) -> Sampler:
+    return Sampler(checkpoint.load(path, as_stored=True), model_files.context_of(path))

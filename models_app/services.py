@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.listing import holding
-from models_app import guards, registry, tiers
+from models_app import guards, model_files, registry, tiers
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import evaluation
@@ -272,7 +272,9 @@ def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], Non
     base = base_of(model)
 
     def measured(by: TrainedModel) -> Evaluation:
-        return evaluation.evaluate(registry.load(by), posts, None if proceed is None else lambda _: proceed())
+        on_progress = None if proceed is None else lambda _: proceed()
+        context = model_files.context_of(registry.path_of(by))
+        return evaluation.evaluate(registry.load(by), posts, on_progress, context=context)
 
     return Evaluated(model=measured(model), base=base, by_base=None if base is None else measured(base))
 

@@ -18,7 +18,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import bad_value
 from botfactory.rest.paging import PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
-from models_app import epochs, services, trainings
+from models_app import epochs, instant, services, trainings
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import Tier, TrainedModel
@@ -50,6 +50,15 @@ def _whole(low: int, high: int) -> Any:
 
 
 _EPOCHS: Final = f"How often each post is read. A fluent training takes at most {trainings.MOST_EPOCHS[Tier.FLUENT]}."
+
+
+class InstantIn(Input):
+    """An instant bot: no training; it writes with some of the posts in its context."""
+
+    corpus: uuid.UUID = Field(description="The corpus to write like.")
+    name: Text = Field("", max_length=80, description="The name of the new model; by default the name of the corpus.")
+
+    model_config = examples({"corpus": CORPUS, "name": "dril, instant"}, base=Input.model_config)
 
 
 class TrainingIn(Input):
@@ -171,6 +180,18 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
     return Status(202, TrainingJobOut(**told_one(job).model_dump(), estimate=estimate))
 
 
+@router.post("/instant", response={202: JobOut}, summary="Make an instant bot")
+def create_instant_bot(request: HttpRequest, body: InstantIn) -> Status[JobOut]:
+    """Queue the making of an instant bot, which takes seconds. Its `result` will contain the model.
+
+    Answers 409 at a limit, and while the corpus is being imported.
+    """
+    owner = person(request)
+    with about("corpus"):
+        job = instant.make(owner=owner, corpus=_corpus(owner, body.corpus), name=body.name)
+    return Status(202, told_one(job))
+
+
 @router.post("/estimate", response=EstimateOut, summary="Estimate a training")
 def estimate_job(request: HttpRequest, body: TrainingIn) -> EstimateOut:
     """Get the hyperparameters and the estimated duration of a training, without queueing it. The body is the same."""
@@ -186,10 +207,7 @@ def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
 
 
 def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
-    try:
-        corpus = corpora.corpus_for_user(owner, body.corpus)
-    except Corpus.DoesNotExist:
-        raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
+    corpus = _corpus(owner, body.corpus)
     try:
         with about("model"):
             start = services.start_for_user(owner, body.model, body.tier)
@@ -205,6 +223,13 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
             settings=body.settings(),
         )
     return corpus, plan
+
+
+def _corpus(owner: User, corpus_id: uuid.UUID) -> Corpus:
+    try:
+        return corpora.corpus_for_user(owner, corpus_id)
+    except Corpus.DoesNotExist:
+        raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
 
 
 def _shown(config: trainings.Config) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from models_app.sharing import gallery
 
 urlpatterns = [
     path("corpora/<uuid:corpus_id>/", views.corpus_page, name="corpus"),
+    path("corpora/<uuid:corpus_id>/instant", views.instant_bot, name="instant_bot"),
     path("models/", views.model_list, name="models"),
     path("models/<uuid:model_id>/", views.model_page, name="model"),
     path("models/<uuid:model_id>/generate", views.generate, name="generate"),

@@ -22,7 +22,7 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
 from botfactory.translation import translated
-from models_app import downloads, guards, live, registry, services, tiers, trainings
+from models_app import downloads, guards, instant, live, registry, services, tiers, trainings
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel
@@ -82,6 +82,18 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     return render(
         request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200
     )
+
+
+@login_required
+@require_POST
+def instant_bot(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
+    """Make an instant bot of the posts."""
+    corpus = corpus_or_404(request, corpus_id)
+    try:
+        return redirect(instant.make(owner=cast(User, request.user), corpus=corpus))
+    except (services.ModelError, registry.NameTaken, CorpusError, LimitReached) as error:
+        messages.error(request, translated(error))
+    return redirect("corpus", corpus.pk)
 
 
 def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, Any]:

@@ -45,6 +45,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/clean": (200, 400),
     "/corpora/{corpus}/column": (405, 302),
     "/models/{model}/": (200, 405),
+    "/corpora/{corpus}/instant": (405, 302),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
     "/models/{model}/share": (405, 302),

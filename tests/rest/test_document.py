@@ -21,6 +21,7 @@ NAMES = {
     "GET /jobs": "list_jobs",
     "POST /jobs": "create_job",
     "POST /jobs/estimate": "estimate_job",
+    "POST /jobs/instant": "create_instant_bot",
     "GET /jobs/{job_id}": "get_job",
     "POST /jobs/{job_id}/cancel": "cancel_job",
     "GET /jobs/{job_id}/checkpoints": "job_checkpoints",

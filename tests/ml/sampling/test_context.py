@@ -11,6 +11,7 @@ from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.weights import adapter_shapes
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import vocabulary_of
 from tests.ml.training.adapters.test_trainer import start as start
@@ -65,7 +66,8 @@ def test_requests_that_run_at_the_same_time_do_not_disturb_each_other(llama: Che
     sampler = Sampler(llama, CONTEXT)
     alone = [sampler.generate(SamplingConfig(seed=seed, max_characters=30)) for seed in range(2)]
     drawings = [sampler.draw(SamplingConfig(seed=seed, max_characters=30)) for seed in range(2)]
-    steps, ended = [next(drawing) for drawing in drawings], {}
+    steps = [next(drawing) for drawing in drawings]
+    ended: dict[int, Writing] = {}
     while len(ended) < 2:
         for number, drawing in enumerate(drawings):
             if number not in ended:

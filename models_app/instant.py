@@ -1,0 +1,122 @@
+"""Instant bots: a fluent base that writes with some of the person's posts in its context. It learns nothing.
+
+It's a model like any other, whose adapter is the base's and whose folder also holds the posts of its context.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.errors import JobFailed
+from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.kinds import JobKind
+from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, mark
+from models_app import guards, registry, trainings
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.errors import LearningError
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.models import Tier, TrainedModel
+from tweets import idle
+from tweets import services as corpora
+from tweets.models import Corpus
+
+INSTANT_BOT: Final = "instant_bot"
+#: `TrainedModel.training["kind"]` of an instant bot.
+KIND_OF_TRAINING: Final = "instant"
+#: Characters of the posts in the context: more takes longer to read and more memory for each post (docs/fluent.md).
+CONTEXT_CHARACTERS: Final = 1600
+
+
+def make(*, owner: User, corpus: Corpus, name: str = "") -> Job:
+    """Queue the making of an instant bot on these posts, which takes seconds.
+
+    Raises TierNotOffered where nobody can have fluent bots, CorpusError, BadName, LimitReached.
+    """
+    trainings.require_offered(Tier.FLUENT)
+    with transaction.atomic():
+        corpus = idle.lock_ready(corpus)
+        corpora.require_enough(corpus)
+        name = registry.valid_name(name) if name.strip() else corpus.name
+        return jobs.submit(
+            owner=owner,
+            kind=INSTANT_BOT,
+            title=Sentence(mark("Make the instant bot %(name)s"), name=name),
+            arguments={"corpus": str(corpus.pk), "name": name},
+            subject_id=corpus.pk,
+        )
+
+
+def chosen(corpus: Corpus) -> list[str]:
+    """Return the posts for the context, oldest first: the newest that together have at most CONTEXT_CHARACTERS.
+
+    If the newest one alone is longer, it's the only one.
+    """
+    newest = corpus.posts.filter(dropped="").order_by(F("posted_at").desc(nulls_last=True), "-pk")
+    found: list[str] = []
+    left = CONTEXT_CHARACTERS
+    for post in newest.values_list("cleaned", flat=True).iterator(chunk_size=200):
+        left -= len(post)
+        if found and left < 0:
+            break
+        found.append(post)
+    return found[::-1]
+
+
+def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
+    """Register an instant bot; return its id and name."""
+    done = TrainedModel.objects.filter(job=handle.job).first()
+    if done is not None:
+        # An earlier attempt registered it already.
+        return {"model": str(done.pk), "name": done.name}
+    arguments = handle.job.arguments
+    corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
+    try:
+        base = registry.base_model(Tier.FLUENT)
+        posts, context = corpora.training_posts(corpus), chosen(corpus)
+        weights = registry.load(base)
+        guard = CopyGuard.of(posts, beside=guards.guard_of(base))
+    except (LearningError, registry.NoBaseModel) as error:
+        raise JobFailed(error.code, error) from error
+    model_id = uuid.uuid5(handle.job.pk, "model")
+    training = {"kind": KIND_OF_TRAINING, "context_posts": len(context)}
+    meta = {
+        "name": arguments["name"],
+        "model": str(model_id),
+        "started_from": {"name": base.full_name, "sha256": base.sha256},
+        "training": training,
+    }
+    model = registry.register(
+        job=handle.job,
+        name=arguments["name"],
+        corpus=corpus,
+        parent=base,
+        parent_name=base.full_name,
+        trained=Checkpoint(network=weights.network, weights=weights.weights, meta=meta, sha256=""),
+        guard=guard,
+        meta=meta,
+        fenced=handle.fenced,
+        context=context,
+        values={"training": training, "posts": len(posts), "characters": sum(map(len, posts))},
+    )
+    return {"model": str(model.pk), "name": model.name}
+
+
+def is_instant(model: TrainedModel) -> bool:
+    return bool(model.training.get("kind") == KIND_OF_TRAINING)
+
+
+KIND: Final = JobKind(
+    name=INSTANT_BOT,
+    template="models_app/instant_job.html",
+    subject="corpus",
+    run=run_instant_bot,
+    to_take_less=_("Train a quick bot instead."),
+)

@@ -1,0 +1,141 @@
+"""Instant bots: the fluent base with some of the person's posts in its context."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from botfactory.accounts.models import User
+from botfactory.jobs import worker
+from botfactory.jobs.models import Job
+from models_app import downloads, instant, model_files, registry, services, trainings
+from models_app.ml.config import SamplingConfig
+from models_app.models import Tier, TrainedModel
+from tests.conftest import signed_in
+from tests.models_app.conftest import import_posts
+from tests.rest.helpers import Program, require_error
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def made(job: Job) -> TrainedModel:
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error_message
+    return TrainedModel.objects.get(pk=job.result["model"])
+
+
+def test_from_the_button_to_posts(alice: User, fluent: TrainedModel, writer: None) -> None:
+    corpus, client = import_posts(alice), signed_in(alice)
+    assert "Make an instant bot" in client.get(f"/corpora/{corpus.pk}/").content.decode()
+    answer = client.post(f"/corpora/{corpus.pk}/instant")
+    job = Job.objects.get(kind=instant.INSTANT_BOT)
+    assert answer.status_code == 302 and answer["Location"] == job.get_absolute_url()
+    assert client.get(job.get_absolute_url()).status_code == 200
+    bot = made(job)
+    assert (bot.owner, bot.corpus, bot.parent, bot.tier, bot.name) == (alice, corpus, fluent, "fluent", corpus.name)
+    assert instant.is_instant(bot) and not instant.is_instant(fluent)
+    assert client.get(f"/models/{bot.pk}/").status_code == 200
+    written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")
+    assert written.status_code == 200, written.content
+    by_base = client.post(f"/api/v1/models/{fluent.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")
+    assert written.json()["posts"] != by_base.json()["posts"]
+    again = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")
+    assert again.json()["posts"] == written.json()["posts"]
+
+
+def test_a_program_makes_one(alice: User, bob: User, fluent: TrainedModel) -> None:
+    corpus = import_posts(alice)
+    answer = Program(alice).post("/jobs/instant", {"corpus": str(corpus.pk), "name": "At once"})
+    assert answer.status_code == 202, answer.content
+    bot = made(Job.objects.get(pk=answer.json()["id"]))
+    assert bot.name == "At once"
+    require_error(Program(bob).post("/jobs/instant", {"corpus": str(corpus.pk)}), 422, "unknown_corpus", "corpus")
+
+
+def test_a_job_that_runs_again_makes_no_second_one(alice: User, fluent: TrainedModel) -> None:
+    job = instant.make(owner=alice, corpus=import_posts(alice))
+    bot = made(job)
+    job.state = "queued"
+    job.save()
+    assert made(job) == bot and TrainedModel.objects.filter(owner=alice).count() == 1
+
+
+def test_its_context_is_the_newest_posts_that_fit(alice: User) -> None:
+    corpus = import_posts(alice, count=200)
+    posts = list(corpus.posts.filter(dropped=""))
+    for number, post in enumerate(posts):
+        post.posted_at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=number * 7 % len(posts))
+        post.save()
+    expected = [post.cleaned for post in sorted(posts, key=lambda post: post.posted_at or datetime.min)]
+    found = instant.chosen(corpus)
+    assert found == expected[-len(found) :]
+    assert sum(map(len, found)) <= instant.CONTEXT_CHARACTERS
+    assert sum(map(len, expected[-len(found) - 1 :])) > instant.CONTEXT_CHARACTERS
+
+
+def test_one_long_post_is_enough_of_a_context(alice: User) -> None:
+    corpus = import_posts(alice)
+    corpus.posts.filter(pk=corpus.posts.filter(dropped="").last().pk).update(cleaned="long " * 1000)  # type: ignore[union-attr]
+    assert instant.chosen(corpus) == ["long " * 1000]
+
+
+def test_its_posts_stay_on_the_server(alice: User, fluent: TrainedModel) -> None:
+    corpus = import_posts(alice)
+    bot = made(instant.make(owner=alice, corpus=corpus))
+    kept = model_files.context_of(registry.path_of(bot))
+    assert kept and all(post in {row.cleaned for row in corpus.posts.all()} for post in kept)
+    for name in downloads.FORMATS:
+        file = downloads.download(bot, name).file
+        with file, ZipFile(file) as archive:
+            whole = b"".join(archive.read(part) for part in archive.namelist())
+        assert not any(post.encode() in whole or json.dumps(post)[1:-1].encode() in whole for post in kept)
+    registry.delete(bot)
+    assert not registry.path_of(bot).exists()
+
+
+def test_it_copies_no_post_of_its_context(alice: User, fluent: TrainedModel) -> None:
+    corpus = import_posts(alice)
+    bot = made(instant.make(owner=alice, corpus=corpus))
+    guard = registry.load_guard(bot)
+    assert guard is not None and all(guard.is_copy(post) for post in instant.chosen(corpus) if len(post) > 40)
+    assert services.generate(model=bot, owner=alice, sampling=SamplingConfig(seed=3)).posts
+
+
+def test_it_is_measured_with_its_context(alice: User, fluent: TrainedModel) -> None:
+    bot = made(instant.make(owner=alice, corpus=import_posts(alice)))
+    found = services.evaluate(bot, ["A made up post about tea and rain."])
+    assert found.base == fluent and found.by_base is not None
+    assert found.model.bits_per_character != pytest.approx(found.by_base.bits_per_character, rel=1e-4)
+
+
+def test_a_bot_can_learn_from_where_it_begins(alice: User, fluent: TrainedModel) -> None:
+    corpus = import_posts(alice)
+    bot = made(instant.make(owner=alice, corpus=corpus))
+    trained = made(trainings.fine_tune(owner=alice, corpus=corpus, start=bot, epochs=1))
+    assert trained.parent == bot and not instant.is_instant(trained)
+    assert model_files.context_of(registry.path_of(trained)) == []
+
+
+def test_nobody_gets_one_where_fluent_bots_are_not_offered(alice: User, base: TrainedModel, settings: Any) -> None:
+    settings.FLUENT = "off"
+    corpus, client = import_posts(alice), signed_in(alice)
+    assert "Make an instant bot" not in client.get(f"/corpora/{corpus.pk}/").content.decode()
+    page = client.post(f"/corpora/{corpus.pk}/instant", follow=True).content.decode()
+    assert "Fluent bots are switched off on this server." in page
+    assert not Job.objects.filter(kind="instant_bot").exists()
+    refused = Program(alice).post("/jobs/instant", {"corpus": str(corpus.pk)})
+    assert "switched off" in require_error(refused, 422, "tier_not_offered")
+
+
+def test_damaged_context_is_an_error_that_says_so(alice: User, fluent: TrainedModel) -> None:
+    bot = made(instant.make(owner=alice, corpus=import_posts(alice)))
+    (registry.path_of(bot) / model_files.CONTEXT).write_text("{")
+    with pytest.raises(Exception, match="Restore the model from a backup"):
+        registry.open_sampler(bot)
+    assert Tier(bot.tier) == Tier.FLUENT and isinstance(bot.corpus, Corpus)
