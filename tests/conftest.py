@@ -21,8 +21,10 @@ from pytest_django import DjangoDbBlocker
 
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
+from models_app.writing import board
 from models_app.writing.writer import Writer
 from tests import groups, kept_learners, shortcuts
+from tests.product import wait_for
 
 # On a busy machine an example may take long. Tests with a limit of their own find what hangs.
 hypothesis_settings.register_profile("unhurried", deadline=None)
@@ -87,12 +89,17 @@ def broker() -> Iterator[str]:
 @pytest.fixture(scope="session", autouse=True)
 def writer(broker: str) -> Iterator[Writer]:
     """A writer in threads of this process, so that pages and programs can let bots write."""
-    writer = Writer(threads=1, megabytes=200)
-    thread = threading.Thread(target=writer.run, name="writer", daemon=True)
-    thread.start()
-    yield writer
-    writer.stop()
-    thread.join()
+    with pytest.MonkeyPatch.context() as patch:
+        # On a busy machine, this process may be silent for seconds without being dead.
+        patch.setattr(board, "LEASE", 60)
+        patch.setattr(board, "PRESENCE", 60)
+        writer = Writer(threads=1, megabytes=200)
+        thread = threading.Thread(target=writer.run, name="writer", daemon=True)
+        thread.start()
+        wait_for("the writer", board.Board(board.client()).writers, pause=0.02)
+        yield writer
+        writer.stop()
+        thread.join()
 
 
 @pytest.fixture

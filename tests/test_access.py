@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.testing import WebsocketCommunicator
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -26,6 +25,7 @@ from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Webhook
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
+from tests.lines import Line
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
@@ -333,7 +333,7 @@ async def test_sockets_open_for_the_owner_and_for_nobody_else(
 ) -> None:
     async def opens(route: str, headers: dict[str, str]) -> bool:
         sent = [(name.encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()]
-        line = WebsocketCommunicator(application, route.format(**ids), headers=sent)
+        line = Line(application, route.format(**ids), headers=sent)
         is_open, _ = await line.connect()
         await line.disconnect()
         return bool(is_open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import socket
 import time
@@ -38,11 +39,12 @@ def use(settings: Any, monkeypatch: pytest.MonkeyPatch, url: str, **options: flo
 
 
 @pytest.fixture
-def hanging(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hanging(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
         use(settings, monkeypatch, f"redis://127.0.0.1:{server.getsockname()[1]}/0", **QUICK)
         monkeypatch.setattr(doorbell, "_HANGS", 0.1)
-        yield
+        monkeypatch.setattr(doorbell, "_PAUSE", 600.0)
+        yield server
     doorbell.forget()
 
 
@@ -60,14 +62,25 @@ def submit(owner: User) -> Job:
     return services.submit(owner=owner, kind="test", title="A test", arguments={})
 
 
-def test_a_broker_that_hangs_holds_up_nobody_who_submits_a_job(hanging: None, alice: User) -> None:
-    for _ in range(4):
-        submit(alice)
-    begun = time.monotonic()
-    job = submit(alice)
-    # Five jobs wait by now, and each gets a message about its position. The first call finds that the broker hangs.
+def tries(server: socket.socket) -> int:
+    """Return how often somebody has connected since the last call."""
+    server.setblocking(False)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
+
+
+def test_a_broker_that_hangs_holds_up_nobody_who_submits_a_job(hanging: socket.socket, alice: User) -> None:
+    submit(alice)
+    # The first call finds that the broker hangs.
+    assert tries(hanging) > 0
+    job = [submit(alice) for _ in range(4)][-1]
+    # Five jobs wait by now, and each would get a message about its position.
     services.move_to_front(job)
-    assert time.monotonic() - begun < 2
+    assert tries(hanging) == 0
     assert Job.objects.filter(state="queued", rung_at=None).count() == 5
     worker.run(job.pk)
     job.refresh_from_db()
@@ -75,7 +88,7 @@ def test_a_broker_that_hangs_holds_up_nobody_who_submits_a_job(hanging: None, al
 
 
 @pytest.mark.parametrize("call", ["ring", "webhooks", "layer", "cache"])
-def test_each_call_gives_up_in_time(hanging: None, alice: User, call: str) -> None:
+def test_each_call_gives_up_in_time(hanging: socket.socket, alice: User, call: str) -> None:
     job = Job(owner=alice, queue="default", kind="test")
     calls: dict[str, Any] = {
         "ring": lambda: services.ring(job),
@@ -86,13 +99,13 @@ def test_each_call_gives_up_in_time(hanging: None, alice: User, call: str) -> No
     begun = time.monotonic()
     calls[call]()
     first = time.monotonic() - begun
-    assert 0.1 < first < 5
+    assert 0.1 < first < 30
     # The next one isn't tried.
     with pytest.raises(doorbell.BrokerHangs), doorbell.waiting():
         pass
 
 
-def test_pages_open_beside_a_broker_that_hangs(hanging: None, alice: User) -> None:
+def test_pages_open_beside_a_broker_that_hangs(hanging: socket.socket, alice: User) -> None:
     job = submit(alice)
     client = signed_in(alice)
     assert client.get("/").status_code == 200
@@ -104,12 +117,12 @@ def test_a_broker_that_is_gone_is_not_waited_for_and_asked_again_at_once(gone: N
     begun = time.monotonic()
     submit(alice)
     # It took six seconds before, because it was tried three times.
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 5
     with doorbell.waiting():
         pass
 
 
-def test_after_a_pause_it_is_asked_again(hanging: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_pause_it_is_asked_again(hanging: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doorbell, "_PAUSE", 0.05)
     for _ in range(2):
         with pytest.raises(RedisError), doorbell.waiting():
@@ -123,6 +136,6 @@ def test_workers_wait_for_their_messages_without_end() -> None:
     with app.connection_for_read() as line:
         assert "socket_timeout" not in (line.transport_options or {})
         queue = line.SimpleQueue("nobody-listens")
-        assert queue.get(timeout=5).payload[0] == ["default"]
+        assert queue.get(timeout=60).payload[0] == ["default"]
         queue.clear()
         queue.close()

@@ -84,7 +84,7 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
     alice.train(corpus, epochs=10, name="Waiting")
     expect(alice.page.locator("#where")).to_have_text(re.compile("Next in the queue|Number 2 in the queue"))
     alice.page.get_by_role("button", name="Cancel").click()
-    alice.wait_for_state("Cancelled", timeout=15 * SECONDS)
+    alice.wait_for_state("Cancelled", timeout=30 * SECONDS)
 
     alice.open(first)
     page = alice.page
@@ -109,7 +109,7 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
     kept = re.compile(rf"^Saved until \w+ \d\d:\d\d: {len(shown)} of 10 epochs. “Try again” continues from there.$")
     expect(page.locator("#phase")).to_have_text(kept)
     page.reload()
-    alice.wait_for_state("Cancelled", timeout=5 * SECONDS)
+    alice.wait_for_state("Cancelled", timeout=30 * SECONDS)
     assert epochs_shown(page) == shown
     again.click()
     expect(page.locator("[data-live-state]")).to_have_text(re.compile("Waiting|Running"))
@@ -123,7 +123,7 @@ def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_plac
 
 def test_stop_and_keep_the_best_ends_as_succeeded_with_a_bot(alice: Person, shelf: Shelf) -> None:
     alice.open(shelf.job)
-    alice.wait_for_state("Done", timeout=5 * SECONDS)
+    alice.wait_for_state("Done", timeout=30 * SECONDS)
     expect(alice.page.locator("#phase")).to_have_text(re.compile(r"Stopped after \d of 10 epochs"))
     assert len(epochs_shown(alice.page)) < 10
     alice.page.get_by_role("link", name="Open the bot").click()

@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from channels.testing import WebsocketCommunicator
 from django.db import connections
 from django.test import Client
 
@@ -19,6 +18,7 @@ from botfactory.jobs import events, services, watching, worker
 from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
+from tests.lines import Line
 from tests.rest.helpers import require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,19 +36,19 @@ def submit(owner: User) -> Job:
     return services.submit(owner=owner, kind="test", title="A test", arguments={})
 
 
-def socket(client: Client | None, job_id: uuid.UUID, query: str = "") -> WebsocketCommunicator:
+def socket(client: Client | None, job_id: uuid.UUID, query: str = "") -> Line:
     headers = [(b"origin", b"http://localhost"), (b"host", b"localhost")]
     if client is not None:
         cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
         headers.append((b"cookie", cookies.encode()))
-    return WebsocketCommunicator(application, f"/ws/jobs/{job_id}/{query}", headers=headers)
+    return Line(application, f"/ws/jobs/{job_id}/{query}", headers=headers)
 
 
-async def follow(line: WebsocketCommunicator, until: str) -> list[dict[str, Any]]:
+async def follow(line: Line, until: str) -> list[dict[str, Any]]:
     """Every event up to the one of kind `state` that says `until`."""
     seen: list[dict[str, Any]] = []
     while not any(event["payload"].get("state") == until for event in seen):
-        seen += (await line.receive_json_from(timeout=10))["events"]
+        seen += (await line.receive_json_from())["events"]
     return seen
 
 
@@ -56,7 +56,7 @@ async def test_the_owner_gets_the_snapshot_and_then_what_happens(alice: User) ->
     job = await sync_to_async(submit)(alice)
     line = socket(await sync_to_async(signed_in)(alice), job.pk)
     assert (await line.connect())[0]
-    first = await line.receive_json_from(timeout=5)
+    first = await line.receive_json_from()
     assert (first["type"], first["job"]["state"], first["job"]["queue_position"]) == ("snapshot", "queued", 1)
     await sync_to_async(worker.run)(job.pk)
     live = await follow(line, "succeeded")
@@ -70,10 +70,10 @@ async def test_a_page_that_comes_back_gets_what_it_has_missed(alice: User) -> No
     await sync_to_async(worker.run)(job.pk)
     line = socket(await sync_to_async(signed_in)(alice), job.pk, "?after=3")
     await line.connect()
-    message = await line.receive_json_from(timeout=5)
+    message = await line.receive_json_from()
     assert [event["sequence"] for event in message["events"]] == [4, 5, 6]
     await line.send_json_to({"after": 5})
-    assert [event["sequence"] for event in (await line.receive_json_from(timeout=5))["events"]] == [6]
+    assert [event["sequence"] for event in (await line.receive_json_from())["events"]] == [6]
     await line.disconnect()
 
 
@@ -81,11 +81,11 @@ async def test_a_message_of_an_earlier_version_still_brings_the_news(alice: User
     job = await sync_to_async(submit)(alice)
     line = socket(await sync_to_async(signed_in)(alice), job.pk)
     await line.connect()
-    assert (await line.receive_json_from(timeout=5))["job"]["state"] == "queued"
+    assert (await line.receive_json_from())["job"]["state"] == "queued"
     await sync_to_async(Job.objects.filter(pk=job.pk).update)(state="running")
     old = {"type": "job.message", "message": {"type": "update", "job": {}, "events": []}}
     await get_channel_layer().group_send(events.group_of(job), old)
-    message = await line.receive_json_from(timeout=5)
+    message = await line.receive_json_from()
     assert (message["type"], message["job"]["state"], message["events"]) == ("ping", "running", [])
     await line.disconnect()
 
@@ -95,11 +95,11 @@ async def test_a_strange_query_is_no_harm(alice: User, after: str) -> None:
     job = await sync_to_async(submit)(alice)
     line = socket(await sync_to_async(signed_in)(alice), job.pk, after)
     assert (await line.connect())[0]
-    assert (await line.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert (await line.receive_json_from())["type"] == "snapshot"
     for nonsense in ('{"after": "x"}', "[]", "not json", "null", '{"after": -4}', '{"after": true}'):
         await line.send_to(text_data=nonsense)
     await line.send_json_to({"after": 0})
-    assert (await line.receive_json_from(timeout=5))["job"]["id"] == str(job.pk)
+    assert (await line.receive_json_from())["job"]["id"] == str(job.pk)
     await line.disconnect()
 
 
@@ -127,11 +127,11 @@ async def test_who_signs_out_watches_no_longer(alice: User, monkeypatch: pytest.
     client = await sync_to_async(signed_in)(alice)
     line = socket(client, job.pk)
     await line.connect()
-    assert (await line.receive_json_from(timeout=5))["type"] == "snapshot"
-    assert (await line.receive_json_from(timeout=5))["type"] == "ping"
+    assert (await line.receive_json_from())["type"] == "snapshot"
+    assert (await line.receive_json_from())["type"] == "ping"
     await sync_to_async(client.logout)()
     for _ in range(100):
-        message = await line.receive_output(timeout=5)
+        message = await line.receive_output()
         if message["type"] == "websocket.close":
             break
     assert message == {"type": "websocket.close", "code": 4404, "reason": None} or message["code"] == 4404
@@ -141,7 +141,7 @@ def bearer(text: str, job_id: uuid.UUID, *, origin: str = "", protocols: list[st
     headers = [(b"host", b"localhost")]
     headers += [(b"origin", origin.encode())] if origin else []
     headers += [] if protocols else [(b"authorization", f"Bearer {text}".encode())]
-    return WebsocketCommunicator(application, f"/ws/jobs/{job_id}/", headers=headers, subprotocols=protocols)
+    return Line(application, f"/ws/jobs/{job_id}/", headers=headers, subprotocols=protocols)
 
 
 async def test_a_program_watches_by_token_in_the_header(alice: User, bob: User) -> None:
@@ -149,7 +149,7 @@ async def test_a_program_watches_by_token_in_the_header(alice: User, bob: User) 
     text = (await sync_to_async(tokens.create_token)(owner=alice, name="watcher", scopes=["read"])).text
     line = bearer(text, job.pk)
     assert (await line.connect())[0]
-    assert (await line.receive_json_from(timeout=5))["job"]["id"] == str(job.pk)
+    assert (await line.receive_json_from())["job"]["id"] == str(job.pk)
     await line.disconnect()
     writer = (await sync_to_async(tokens.create_token)(owner=alice, name="writer", scopes=["write"])).text
     stranger = (await sync_to_async(tokens.create_token)(owner=bob, name="stranger")).text
@@ -179,7 +179,7 @@ async def test_without_session_and_token_and_in_the_address_there_is_no_way(alic
     job = await sync_to_async(submit)(alice)
     text = (await sync_to_async(tokens.create_token)(owner=alice, name="page")).text
     assert not (await socket(None, job.pk, f"?token={text}").connect())[0]
-    line = WebsocketCommunicator(application, f"/ws/jobs/{job.pk}/", headers=[(b"host", b"localhost")])
+    line = Line(application, f"/ws/jobs/{job.pk}/", headers=[(b"host", b"localhost")])
     assert not (await line.connect())[0]
 
 
@@ -189,10 +189,10 @@ async def test_a_revoked_token_watches_no_longer(alice: User, monkeypatch: pytes
     new = await sync_to_async(tokens.create_token)(owner=alice, name="watcher")
     line = bearer(new.text, job.pk)
     await line.connect()
-    await line.receive_json_from(timeout=5)
+    await line.receive_json_from()
     await sync_to_async(tokens.revoke_token)(new.token)
     for _ in range(100):
-        message = await line.receive_output(timeout=5)
+        message = await line.receive_output()
         if message["type"] == "websocket.close":
             break
     assert message["code"] == 4404
@@ -206,7 +206,7 @@ async def test_no_number_ends_the_socket(alice: User, after: str) -> None:
     job = await sync_to_async(submit)(alice)
     line = socket(await sync_to_async(signed_in)(alice), job.pk, f"?after={quote(after)}")
     assert (await line.connect())[0]
-    assert (await line.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert (await line.receive_json_from())["type"] == "snapshot"
     await line.disconnect()
 
 
@@ -215,14 +215,14 @@ async def test_no_message_ends_the_socket(alice: User, after: str) -> None:
     job = await sync_to_async(submit)(alice)
     line = socket(await sync_to_async(signed_in)(alice), job.pk)
     await line.connect()
-    first = await line.receive_json_from(timeout=5)
+    first = await line.receive_json_from()
     for text in (f'{{"after": {after}}}', "[" * 50_000, '{"after":' * 50_000, ""):
         await line.send_input({"type": "websocket.receive", "text": text})
     await line.send_to(bytes_data=b"\xff\x00")
     await line.send_json_to({"after": 0})
-    messages = [await line.receive_json_from(timeout=5)]
+    messages = [await line.receive_json_from()]
     while not messages[-1]["events"]:
-        messages.append(await line.receive_json_from(timeout=5))
+        messages.append(await line.receive_json_from())
     assert messages[-1] == first
     await line.disconnect()
 
@@ -278,21 +278,21 @@ async def test_a_person_has_so_many_sockets_and_streams_and_those_of_others_do_n
     held = [socket(client, own.pk) for _ in range(2)]
     for line in held:
         assert (await line.connect())[0]
-        await line.receive_json_from(timeout=5)
+        await line.receive_json_from()
     one_more = socket(client, own.pk)
     # Accepted first, so that the browser passes the code to its page.
     assert (await one_more.connect())[0]
-    assert (await one_more.receive_output(timeout=5))["code"] == 4429
+    assert (await one_more.receive_output())["code"] == 4429
     await one_more.disconnect()
     refused = await sync_to_async(client.get)(f"/api/v1/jobs/{own.pk}/events?stream=1")
     require_error(refused, 429, "too_many_streams")
     other = socket(await sync_to_async(signed_in)(bob), foreign.pk)
     await other.connect()
-    assert (await other.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert (await other.receive_json_from())["type"] == "snapshot"
     await held.pop().disconnect()
     another = socket(client, own.pk)
     await another.connect()
-    assert (await another.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert (await another.receive_json_from())["type"] == "snapshot"
     for line in (*held, other, another):
         await line.disconnect()
     assert not watching.lines.open

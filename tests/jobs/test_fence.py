@@ -165,7 +165,7 @@ def test_the_heart_goes_on_beating_after_any_error_of_the_database(
 
     monkeypatch.setattr(mine, "_look", fails_twice)
     with mine:
-        assert looked.wait(10), "it looks again after each"
+        assert looked.wait(60), "it looks again after each"
 
 
 def test_a_fence_inside_another_is_one_transaction(alice: User) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.testing import WebsocketCommunicator
 from django.db import connections
 from django.utils import timezone, translation
 
@@ -24,6 +23,7 @@ from models_app.ml.errors import TooFewPosts
 from tests import pseudo
 from tests.conftest import signed_in
 from tests.jobs.kinds import kind
+from tests.lines import Line
 from tests.rest.helpers import Program
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,7 +106,7 @@ async def test_a_socket_tells_it_in_the_language_of_its_page(alice: User) -> Non
 
     async def told(language: str) -> list[str]:
         headers = {"host": "localhost", "origin": "http://localhost", "cookie": cookie, "accept-language": language}
-        line = WebsocketCommunicator(
+        line = Line(
             application,
             f"/ws/jobs/{job.pk}/",
             headers=[(name.encode(), value.encode()) for name, value in headers.items()],

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.testing import WebsocketCommunicator
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
@@ -24,6 +23,7 @@ from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.jobs.test_consumers import close_connections as close_connections
 from tests.jobs.test_services import submit
+from tests.lines import Line
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import import_posts
 from tests.ops.helpers import value
@@ -195,12 +195,12 @@ async def test_open_sockets_are_counted_and_refused_ones_are_not(alice: User, pa
     async def clients() -> float | None:
         return value(await sync_to_async(page)(), "botfactory_websocket_clients")
 
-    stranger = WebsocketCommunicator(application, f"/ws/jobs/{job.pk}/", headers=headers)
+    stranger = Line(application, f"/ws/jobs/{job.pk}/", headers=headers)
     assert not (await stranger.connect())[0]
-    line = WebsocketCommunicator(application, f"/ws/jobs/{job.pk}/", headers=[*headers, (b"cookie", cookies.encode())])
-    assert (await line.connect(timeout=10))[0]
+    line = Line(application, f"/ws/jobs/{job.pk}/", headers=[*headers, (b"cookie", cookies.encode())])
+    assert (await line.connect())[0]
     assert await clients() == 1
-    await line.disconnect(timeout=10)
+    await line.disconnect()
     assert await clients() == 0
 
 

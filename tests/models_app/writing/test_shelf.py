@@ -81,7 +81,7 @@ def test_a_thing_is_loaded_once_for_several_who_want_it_at_once() -> None:
 
     def load() -> tuple[str, int]:
         loaded.append(1)
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return "thing", 10
 
     with ThreadPoolExecutor(4) as pool:
