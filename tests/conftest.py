@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from botfactory.accounts.models import User
 from botfactory.ops import valkey
 from models_app.writing import board
 from models_app.writing.writer import Writer
-from tests import groups, kept_learners, shortcuts
+from tests import groups, kept_learners, pure, shortcuts
 from tests.product import wait_for
 
 # On a busy machine an example may take long. Tests with a limit of their own find what hangs.
@@ -33,8 +34,23 @@ hypothesis_settings.load_profile("unhurried")
 PASSWORD = "correct horse battery"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: groups.place_of(item.nodeid))
+    # Before `-m` chooses.
+    for item in items:
+        if pure.is_pure(item):
+            item.add_marker("pure")
+
+
+@pytest.fixture(autouse=True)
+def without_broker(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """In pure tests, who has tried to reach the broker (tests/pure.py)."""
+    guard: AbstractContextManager[list[str]] = nullcontext([])
+    if request.node.get_closest_marker("pure"):
+        guard = pure.without_broker()
+    with guard as tried:
+        yield tried
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,6 +24,11 @@ def broker() -> None:
     """Replace the broker of the other tests, because nothing here needs it."""
 
 
+@pytest.fixture(scope="session")
+def writer() -> None:
+    """Replace the writer, because nothing here needs it."""
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Callable[[NetworkConfig], Path]:
     """Save a tiny network with random weights and return its folder."""
