@@ -70,6 +70,9 @@ class GenerateForm(forms.Form):
     mask_mentions = forms.BooleanField(
         widget=OnUnlessUnchecked, initial=True, required=False, label=gettext_lazy("Hide @names")
     )
+    personal_guard = forms.BooleanField(
+        widget=OnUnlessUnchecked, initial=True, required=False, label=gettext_lazy("Reject personal data")
+    )
 
     def sampling(self) -> SamplingConfig:
         data = self.cleaned_data
@@ -84,6 +87,7 @@ class GenerateForm(forms.Form):
             banned=data["banned"],
             copy_guard=data["copy_guard"],
             mask_mentions=data["mask_mentions"],
+            personal_guard=data["personal_guard"],
         )
 
 

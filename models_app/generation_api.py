@@ -66,6 +66,11 @@ class GenerateIn(Input):
     )
     copy_guard: bool = Field(True, strict=True, description="Reject posts that are too close to a learned one.")
     mask_mentions: bool = Field(True, strict=True, description="Replace @names in posts by @…")
+    personal_guard: bool = Field(
+        True,
+        strict=True,
+        description="Reject posts with e-mail addresses, phone numbers and the like, unless they are in the prompt.",
+    )
 
     model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Input.model_config)
 
@@ -105,7 +110,7 @@ class GenerationOut(Output):
             "posts": ["I love coffee more than i love being on time"],
             "missing": 0,
             "note": None,
-            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0},
+            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0, "personal": 0},
             "settings": {
                 "n": 1,
                 "temperature": 0.8,
@@ -117,6 +122,7 @@ class GenerationOut(Output):
                 "banned": [],
                 "copy_guard": True,
                 "mask_mentions": True,
+                "personal_guard": True,
             },
             "seconds": 0.21,
             "created_at": MOMENT,

@@ -35,6 +35,10 @@ def reasons(refused: Refused, max_characters: int, *, has_prompt: bool = False) 
             refused.house,
             ngettext("%(count)s with a phrase banned here", "%(count)s with a phrase banned here", refused.house),
         ),
+        (
+            refused.personal,
+            ngettext("%(count)s with personal data", "%(count)s with personal data", refused.personal),
+        ),
     ]
     limit = grouped(max_characters)
     return [text % {"count": grouped(count), "limit": limit} for count, text in found if count]

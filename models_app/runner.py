@@ -28,6 +28,7 @@ from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
 from tweets import idle
 from tweets import services as corpora
+from tweets.cleaning import personal
 from tweets.models import Corpus
 
 if TYPE_CHECKING:
@@ -196,7 +197,9 @@ def _train(run: Run) -> FineTuneResult:
         on_epoch=on_epoch,
         control=handle.control,
         sample_count=SAMPLES_PER_EPOCH,
-        sample_filter=lambda post: not guard.is_copy(post) and house_bans().finds(post) is None,
+        sample_filter=lambda post: (
+            not guard.is_copy(post) and house_bans().finds(post) is None and not personal.adds(post)
+        ),
         on_start=on_start,
     )
 

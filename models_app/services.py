@@ -25,6 +25,7 @@ from models_app.ml.sampling import sampler
 from models_app.ml.sampling.outcome import Writing
 from models_app.models import Generation, Tier, TrainedModel
 from models_app.sharing.rights import Right, rights_of
+from tweets.cleaning import personal
 
 
 class ModelError(Exception):
@@ -62,7 +63,12 @@ class GuardKept(ModelError):
     code = "guard_kept"
 
     def __init__(self, param: str) -> None:
-        super().__init__(_("Only the bot’s owner can turn off copy protection or @name hiding. Leave both on."))
+        super().__init__(
+            _(
+                "Only the bot’s owner can turn off copy protection, @name hiding or the check for personal data. Leave "
+                "all of them on."
+            )
+        )
         self.param = param
 
 
@@ -231,7 +237,7 @@ def require_possible(sampling: SamplingConfig) -> None:
 def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) -> None:
     """Raise GuardKept if `sampling` turns off a protection that the person can't turn off for this model."""
     if Right.LOOSEN not in rights_of(user, model):
-        for name in ("copy_guard", "mask_mentions"):
+        for name in ("copy_guard", "mask_mentions", "personal_guard"):
             if not getattr(sampling, name):
                 raise GuardKept(name)
 
@@ -245,7 +251,7 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     """Return posts by `model`, written in this process, and the seconds that it took."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    writing = registry.sampler_of(model).generate(sampling, guard=guard, house=house_bans())
+    writing = registry.sampler_of(model).generate(sampling, guard=guard, house=house_bans(), personal=personal.adds)
     return writing, time.perf_counter() - started
 
 

@@ -172,6 +172,7 @@ class RulesForm(forms.Form):
     keep_warnings = forms.BooleanField(required=False, label=_("Keep posts behind a content warning"))
     drop_cut = forms.BooleanField(required=False, label=_("Drop posts that were cut off"))
     drop_auto = forms.BooleanField(required=False, label=_("Drop posts that apps wrote"))
+    mask_personal = forms.BooleanField(required=False, label=_("Mask personal data"))
     duplicates = forms.ChoiceField(
         choices=[
             ("near", _("Drop near-duplicates too")),

@@ -15,6 +15,7 @@ from botfactory.rest.paging import DEFAULT, MAX, PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from tweets import idle, posts, summary
 from tweets.api import corpus_or_404
+from tweets.cleaning.personal import Kind
 from tweets.models import Post
 from tweets.report import Line
 
@@ -45,6 +46,9 @@ class ReportOut(Output):
     posts_kept: int
     characters: int
     dropped: dict[str, int]
+    personal_data: dict[str, int] = Field(
+        description=f"How many pieces of personal data are masked in the kept posts, by kind: {', '.join(Kind)}."
+    )
     sample: list[str] = Field(description="Some kept posts, cleaned, spread evenly over the corpus.")
     months: list[CountOut] = Field(description="Kept posts by month, or by year if there are more than ten years.")
     undated: int = Field(description="Kept posts without a date.")
@@ -61,6 +65,7 @@ class ReportOut(Output):
             "posts_kept": 2100,
             "characters": 190000,
             "dropped": {"reply": 250, "too_short": 50},
+            "personal_data": {"email": 3, "phone": 1},
             "sample": ["just had the best coffee of my life"],
             "months": [{"name": "2026-10", "posts": 210}],
             "undated": 0,
@@ -126,6 +131,7 @@ def corpus_report(request: HttpRequest, corpus_id: uuid.UUID) -> ReportOut:
             "posts_kept": report.kept,
             "characters": report.characters,
             "dropped": report.dropped,
+            "personal_data": report.masked,
             "sample": report.sample,
             "months": _counted(report.months, "posts"),
             "undated": report.undated,

@@ -10,9 +10,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from botfactory.translation import grouped
 from tweets.cleaning import Change, Cleaned, Overview
 from tweets.cleaning.language import COMMON_WORDS, NAMES
+from tweets.cleaning.personal import Kind
 
 VERSION = 1
 LENGTH_STEP = 20
@@ -55,6 +58,7 @@ class Tally:
         self._words: Counter[str] = Counter()
         self._tags: Counter[str] = Counter()
         self._changes: Counter[str] = Counter()
+        self._masked: Counter[str] = Counter()
         self._examples: dict[str, list[int]] = {}
         self._sample: list[int] = []
         self._stride = 1
@@ -79,6 +83,7 @@ class Tally:
             self._words = Counter({word: count for word, count in self._words.items() if count > 1})
         if "#" in outcome.text or "＃" in outcome.text:
             self._tags.update(_hashtags(outcome.text))
+        self._masked.update(outcome.masked)
         for change in outcome.changes:
             if change is not Change.SPACES:
                 self._changes[change] += 1
@@ -102,6 +107,8 @@ class Tally:
             "hashtags": _most(self._tags, _KEPT_TAGS),
             "languages": [[name, count] for name, count in self._overview.languages[:8]],
             "changes": {str(change): self._changes[change] for change in Change if self._changes[change]},
+            # Also says that the posts were looked through for it; reports of earlier versions don't have it.
+            "personal": {str(kind): self._masked[kind] for kind in Kind if self._masked[kind]},
             "examples": self._examples,
             "sample": self._sample[:: max(1, len(self._sample) // SAMPLE)][:SAMPLE],
         }
@@ -184,6 +191,41 @@ def top(report: Mapping[str, Any], name: str, most: int) -> list[Line]:
 class LanguageShare:
     name: str
     percent: int
+
+
+def masked(report: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many pieces of personal data were masked, by kind."""
+    found: dict[str, int] = report.get("personal", {})
+    return dict(found)
+
+
+def is_looked_through(report: Mapping[str, Any]) -> bool:
+    """Return whether the cleaning that made this report knew the rule about personal data."""
+    return "personal" in report
+
+
+def masked_phrases(report: Mapping[str, Any]) -> list[str]:
+    """Return the same as phrases, such as "3 e-mail addresses", the most frequent kind first."""
+    counts = sorted(masked(report).items(), key=lambda entry: (-entry[1], entry[0]))
+    return [_personal(Kind(kind), count) % {"count": grouped(count)} for kind, count in counts]
+
+
+def _personal(kind: Kind, count: int) -> str:
+    match kind:
+        case Kind.EMAIL:
+            return ngettext("%(count)s e-mail address", "%(count)s e-mail addresses", count)
+        case Kind.PHONE:
+            return ngettext("%(count)s phone number", "%(count)s phone numbers", count)
+        case Kind.IBAN:
+            return ngettext("%(count)s bank account number", "%(count)s bank account numbers", count)
+        case Kind.CARD:
+            return ngettext("%(count)s card number", "%(count)s card numbers", count)
+        case Kind.SSN:
+            return ngettext("%(count)s social security number", "%(count)s social security numbers", count)
+        case Kind.IP:
+            return ngettext("%(count)s IP address", "%(count)s IP addresses", count)
+        case Kind.KEY:
+            return ngettext("%(count)s key or password", "%(count)s keys or passwords", count)
 
 
 def languages(report: Mapping[str, Any]) -> list[LanguageShare]:

@@ -22,8 +22,10 @@ from botfactory.listing import holding
 from botfactory.translatable import Sentence, mark
 from botfactory.words import on_one_line
 from tweets import amounts, audit, deletion, idle, offered, uploads, whose
+from tweets import report as reports
 from tweets.budget import X_POSTS, bought_for
 from tweets.cleaning import CleaningRules
+from tweets.cleaning.personal import mask
 from tweets.errors import (
     BadName,
     CorpusTooSmall,
@@ -311,8 +313,14 @@ def require_enough(corpus: Corpus) -> None:
 
 
 def training_posts(corpus: Corpus) -> list[str]:
-    """Return the cleaned posts that bots learn from, in a fixed order."""
-    return list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
+    """Return the cleaned posts that bots learn from, in a fixed order.
+
+    Masks personal data, unless the rules say otherwise, in posts that were cleaned before there was that rule.
+    """
+    posts = list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
+    if corpus.cleaning_rules.mask_personal and not reports.is_looked_through(corpus.report):
+        return [mask(post)[0] for post in posts]
+    return posts
 
 
 def all_posts(corpus: Corpus) -> list[str]:

@@ -27,6 +27,8 @@ class Report:
     kept: int
     characters: int
     dropped: dict[str, int]
+    masked: dict[str, int]
+    masked_phrases: list[str]
     verdict: str
     advice: str
     sample: list[str]
@@ -59,6 +61,8 @@ def report(corpus: Corpus, *, sample: int = 12) -> Report:
         kept=corpus.posts_kept,
         characters=corpus.characters,
         dropped=corpus.dropped,
+        masked=reports.masked(corpus.report),
+        masked_phrases=reports.masked_phrases(corpus.report),
         verdict=verdict,
         advice=advice,
         sample=texts,

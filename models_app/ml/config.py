@@ -287,7 +287,7 @@ class SamplingConfig(Values):
     the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
     from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
     prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
-    one; mask_mentions: hide @names.
+    one; mask_mentions: hide @names; personal_guard: reject posts with e-mail addresses, phone numbers and the like.
     """
 
     count: int = 1
@@ -300,6 +300,7 @@ class SamplingConfig(Values):
     banned: tuple[str, ...] = ()
     copy_guard: bool = True
     mask_mentions: bool = True
+    personal_guard: bool = True
 
     def __post_init__(self) -> None:
         whole("count", self.count, 1, 100)
@@ -317,7 +318,7 @@ class SamplingConfig(Values):
             if not isinstance(entry, str) or not entry.strip() or len(entry) > LONGEST_BANNED:
                 raise ValueError(f"A banned word or phrase must have 1 to {LONGEST_BANNED} characters, not {entry!r}.")
         object.__setattr__(self, "banned", tuple(self.banned))
-        for name in ("copy_guard", "mask_mentions"):
+        for name in ("copy_guard", "mask_mentions", "personal_guard"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")
 

@@ -120,7 +120,7 @@ def get_public_model(request: HttpRequest, model_id: uuid.UUID) -> SharedModelDe
 def generate_by_public_model(
     request: HttpRequest, model_id: uuid.UUID, body: GenerateIn, query: Query[GenerateQuery]
 ) -> GenerationOut | Any:
-    """Write posts with a model in the gallery. Only its owner can turn off `copy_guard` and `mask_mentions`."""
+    """Write posts with a model in the gallery. Only its owner can turn off its guards."""
     return written(request, _found(lambda: sharing.shared_for_user(person(request), model_id)), body, query)
 
 

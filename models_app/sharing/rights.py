@@ -19,6 +19,7 @@ from models_app.house_bans import house_bans
 from models_app.ml.sampling.mentions import masked
 from models_app.models import TrainedModel
 from tweets import audit
+from tweets.cleaning import personal
 from tweets.models import AuditEntry, Corpus
 
 Visibility = TrainedModel.Visibility
@@ -221,11 +222,12 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
 def samples_of(model: TrainedModel) -> list[str]:
     """Return sample posts of the best epoch, without copies, with @names masked.
 
-    Leaves out posts with phrases that have been banned since.
+    Leaves out posts with phrases that have been banned since, and those with personal data that early versions kept.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
     bans = house_bans()
-    return [masked(post) for post in epochs.get(model.best_epoch, []) if bans.finds(post) is None]
+    samples = epochs.get(model.best_epoch, [])
+    return [masked(post) for post in samples if bans.finds(post) is None and not personal.adds(post)]
 
 
 def _new_link() -> str:

@@ -29,6 +29,7 @@ from models_app.writing.bots import Bot
 from models_app.writing.engine import Engine, Stopped, Work
 from models_app.writing.requests import Event, Facts, Request
 from models_app.writing.shelf import Key, Shelf
+from tweets.cleaning import personal
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,11 @@ class Writer:
         try:
             guard = bot.guard_of(model) if sampling.copy_guard else None
             drawing = bot.sampler.draw(
-                sampling, guard=guard, house=house_bans(), on_post=lambda post: self._tell_post(held, post)
+                sampling,
+                guard=guard,
+                house=house_bans(),
+                personal=personal.adds,
+                on_post=lambda post: self._tell_post(held, post),
             )
         except BaseException:
             self.shelf.give_back(key)

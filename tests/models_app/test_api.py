@@ -145,8 +145,9 @@ def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, 
         "banned": ["two words"],
         "copy_guard": True,
         "mask_mentions": True,
+        "personal_guard": True,
     }
-    assert sorted(told["refused"]) == ["banned", "copies", "empty", "house", "unfinished"]
+    assert sorted(told["refused"]) == ["banned", "copies", "empty", "house", "personal", "unfinished"]
     assert told["refused"]["copies"] is not None
     key = str(uuid.uuid4())
     by_base = program.post(f"/models/{base.pk}/generate", {"n": 2}, Idempotency_Key=key).json()

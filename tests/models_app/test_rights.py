@@ -109,7 +109,7 @@ def _the_pages(ask: Ask, place: str, may: frozenset[Right], by_link: bool) -> No
     assert Generation.objects.filter(owner=ask.user).count() == (1 if Right.WRITE in may else 0)
     if Right.WRITE in may:
         assert written["Location"] == f"{place}/" and 'id="generation-' in ask.browser.get(f"{place}/").content.decode()
-        for guard in ("copy_guard", "mask_mentions"):
+        for guard in ("copy_guard", "mask_mentions", "personal_guard"):
             unguarded = ask.browser.post(f"{place}/generate", {**sampling, guard: "false"})
             assert unguarded.status_code == (302 if Right.LOOSEN in may else 400)
             assert ("Only the bot’s owner" in unguarded.content.decode()) is (Right.LOOSEN not in may)
@@ -154,7 +154,7 @@ def _rest(ask: Ask, place: str, may: frozenset[Right]) -> None:
     assert told["basis"] == "public" and told["samples"] == ["a sample of the best epoch by @…"]
     assert "copies" not in told["report"] and told["report"]["voice"]["bot"] == 0.9
     assert written.status_code == 200 and written.json()["label"] == told["label"]
-    for guard in ("copy_guard", "mask_mentions"):
+    for guard in ("copy_guard", "mask_mentions", "personal_guard"):
         unguarded = ask.program.post(f"{place}/generate", {"n": 1, "max_characters": 40, guard: False})
         if Right.LOOSEN in may:
             assert unguarded.status_code == 200

@@ -118,7 +118,7 @@ def test_a_stream_is_guarded_as_well(bob: User, bot: TrainedModel) -> None:
     sharing.share(bot, "public")
     program, path = Program(bob), f"/gallery/{bot.pk}/generate?stream=1"
     body = {"n": 1, "max_characters": 40}
-    for guard in ("copy_guard", "mask_mentions"):
+    for guard in ("copy_guard", "mask_mentions", "personal_guard"):
         require_error(program.post(path, {**body, guard: False}), 422, "guard_kept", guard)
     answer = program.post(path, body)
     assert answer["Content-Type"] == "text/event-stream"

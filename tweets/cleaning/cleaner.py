@@ -11,6 +11,7 @@ from tweets.cleaning.banned import word_finder
 from tweets.cleaning.cut import is_cut
 from tweets.cleaning.duplicates import Seen
 from tweets.cleaning.language import LanguageCount, language_of
+from tweets.cleaning.personal import PLACEHOLDERS, Kind, mask
 from tweets.cleaning.rules import Change, CleaningRules, Drop, Language
 from tweets.cleaning.text import text_cleaner, without_links
 from tweets.sources.base import Post
@@ -22,11 +23,15 @@ _MENTION = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """The cleaned text (also of a dropped post, to show it), why the post was dropped, and what changed in its text."""
+    """The cleaned text (also of a dropped post, to show it), why the post was dropped, and what changed in its text.
+
+    masked: the personal data that placeholders replace, one kind for each.
+    """
 
     text: str
     dropped: Drop | None
     changes: tuple[Change, ...] = ()
+    masked: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +92,26 @@ class Cleaner:
 
     def clean_all(self, posts: Sequence[Post]) -> list[Cleaned]:
         """Clean several posts. Many at a time are faster."""
-        texts = [self._clean_text(post.text) for post in posts]
-        reasons = [self._reason(post, text) for post, (text, _) in zip(posts, texts, strict=True)]
+        texts = [self._text(post) for post in posts]
+        reasons = [self._reason(post, text) for post, (text, *_) in zip(posts, texts, strict=True)]
         looks = self._seen.prepared(
-            [None if reason else text for reason, (text, _) in zip(reasons, texts, strict=True)]
+            [None if reason else text for reason, (text, *_) in zip(reasons, texts, strict=True)]
         )
         cleaned = []
-        for (text, changes), reason, look in zip(texts, reasons, looks, strict=True):
+        for (text, changes, masked), reason, look in zip(texts, reasons, looks, strict=True):
             if reason is None and not self._seen.is_new(look):
                 reason = Drop.DUPLICATE
             # Last, so that banning a word changes nothing for posts without it.
             if reason is None and self._is_banned(text):
                 reason = Drop.BANNED
-            cleaned.append(Cleaned(text, reason, changes))
+            cleaned.append(Cleaned(text, reason, changes, masked))
         return cleaned
+
+    def _text(self, post: Post) -> tuple[str, tuple[Change, ...], tuple[Kind, ...]]:
+        text, changes = self._clean_text(post.text)
+        # Last, because what was between the parts of a number is gone then.
+        text, masked = mask(text) if self._rules.mask_personal else (text, ())
+        return text, (*changes, Change.PERSONAL) if masked else changes, masked
 
     def _reason(self, post: Post, text: str) -> Drop | None:
         rules = self._rules
@@ -132,8 +143,11 @@ class Cleaner:
 
 
 def _says_something(text: str) -> bool:
-    """Return True if there is a letter of any script, or an emoji, besides links and mentions."""
+    """Return True if there is a letter of any script, or an emoji, besides links, mentions and placeholders."""
     rest = without_links(text)
+    if "[" in rest:
+        for placeholder in PLACEHOLDERS:
+            rest = rest.replace(placeholder, " ")
     if "@" in rest or "＠" in rest:
         rest = _MENTION.sub("", rest)
     return _LETTER.search(rest) is not None or (not rest.isascii() and _EMOJI.search(rest) is not None)

@@ -48,6 +48,11 @@ class Command(OwnerCommand):
             "--allow-copies", action="store_true", help="allow posts that are too close to learned ones"
         )
         parser.add_argument("--keep-mentions", action="store_true", help="don't hide @names")
+        parser.add_argument(
+            "--allow-personal-data",
+            action="store_true",
+            help="allow posts with e-mail addresses, phone numbers and the like",
+        )
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -60,6 +65,7 @@ class Command(OwnerCommand):
                 banned=tuple(options["ban"]),
                 copy_guard=not options["allow_copies"],
                 mask_mentions=not options["keep_mentions"],
+                personal_guard=not options["allow_personal_data"],
             )
         except ValueError as error:
             raise CommandError(str(error)) from error

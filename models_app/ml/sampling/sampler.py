@@ -54,6 +54,8 @@ class Step:
     state: State | None
 
 
+#: Returns whether a post contains personal data beyond its prompt.
+HasPersonal = Callable[[str, str], bool]
 #: Logits (B, size) and the new state.
 Stepped = tuple[NDArray[np.float32], State]
 #: A request under way: yields each step that it needs and is sent its result.
@@ -93,6 +95,7 @@ class Sampler:
         *,
         guard: CopyGuard | None = None,
         house: HouseBanList | None = None,
+        personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
         on_post: Callable[[str], None] | None = None,
         proceed: Callable[[], None] | None = None,
@@ -103,7 +106,7 @@ class Sampler:
 
         A post is rejected and drawn again, up to 10 tries in total, if it doesn't end within max_characters (more tries
         below 280 characters, fewer above), adds only spaces, copies a post that `guard` knows (or `accept` returns
-        False), or contains a banned word of `config.banned` or `house`.
+        False), contains a banned word of `config.banned` or `house`, or personal data that `personal` finds.
 
         With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
         end mark was most likely.
@@ -111,7 +114,7 @@ class Sampler:
         Calls `on_post` with each accepted post as soon as it ends, so shorter posts come first. Calls `proceed` before
         each step; if it raises, generation ends. Raises BadSampling as `check` does.
         """
-        drawing = self.draw(config, guard=guard, house=house, accept=accept, on_post=on_post)
+        drawing = self.draw(config, guard=guard, house=house, personal=personal, accept=accept, on_post=on_post)
         try:
             step = next(drawing)
             while True:
@@ -149,6 +152,7 @@ class Sampler:
         *,
         guard: CopyGuard | None = None,
         house: HouseBanList | None = None,
+        personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
         on_post: Callable[[str], None] | None = None,
     ) -> Drawing:
@@ -157,6 +161,7 @@ class Sampler:
         prompt = _Prompt.of(config.prompt, self._vocabulary)
         banned = BanList(config.banned)
         guard = guard if config.copy_guard else None
+        personal = personal if config.personal_guard else None
         posts: list[str] = []
         refused = Counter[str]()
 
@@ -176,6 +181,8 @@ class Sampler:
                 row.refused = "banned" if banned.finds(row.post) else None
                 if row.refused is None and house is not None and house.finds(row.post):
                     row.refused = "house"
+                if row.refused is None and personal is not None and personal(row.post, config.prompt):
+                    row.refused = "personal"
             if row.refused is None and on_post is not None:
                 on_post(row.post)
 
@@ -205,9 +212,8 @@ class Sampler:
                         if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
                             missing.append(tries)
         copies = refused["copies"] if guard or accept else None
-        return Writing(
-            posts, Refused(copies, refused["banned"], refused["unfinished"], refused["empty"], refused["house"])
-        )
+        reasons = {reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal")}
+        return Writing(posts, Refused(copies, **reasons))
 
     def _draw(
         self,

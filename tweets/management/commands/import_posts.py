@@ -31,4 +31,6 @@ class Command(OwnerCommand):
         )
         for reason, count in report.dropped.items():
             self.stdout.write(f"  dropped {count:,}: {reason.replace('_', ' ')}")
+        if report.masked_phrases:
+            self.stdout.write(f"  masked: {', '.join(report.masked_phrases)}")
         self.stdout.write(report.advice)
