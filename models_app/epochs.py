@@ -15,6 +15,8 @@ from botfactory.rest.schemas import Output, examples
 EPOCH = "epoch"
 #: An attempt continues after `epochs` epochs. Later ones that were recorded are lost.
 RESUMED = "resumed"
+#: Sample posts of a fluent training before it has learned anything.
+BEFORE = "before"
 
 #: Describes any loss. Bits are given per character, so that the tiers compare.
 LOSS: Final = "In nats per byte (quick) or token (fluent), including the ends of posts. Lower is better."

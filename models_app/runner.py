@@ -174,6 +174,9 @@ def _train(run: Run) -> FineTuneResult:
         for epoch in kept:
             on_epoch(epoch)
 
+    def on_before(samples: Sequence[str]) -> None:
+        handle.record(epochs.BEFORE, {"samples": list(samples)})
+
     def on_epoch(epoch: EpochResult) -> None:
         if epoch.epoch not in shown:
             shown.add(epoch.epoch)
@@ -183,7 +186,7 @@ def _train(run: Run) -> FineTuneResult:
     if isinstance(run.config, AdapterConfig):
         from models_app.ml.training.adapters import trainer as adapters
 
-        fine_tune = partial(adapters.fine_tune, config=run.config)
+        fine_tune = partial(adapters.fine_tune, config=run.config, on_before=on_before)
     else:
         from models_app.ml.training import trainer
 

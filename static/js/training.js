@@ -16,12 +16,16 @@ const curve = new Curve(planned, { isLive: true });
 /** The epochs by number. A job that resumes after an interruption may report one twice. */
 const epochs = new Map();
 let shownSamples = "";
+/** Posts that a fluent base wrote before it learned anything, as a row without a number. */
+let before = { epoch: 0, samples: [] };
 
 function onEvent({ kind, payload }) {
   if (kind === "epoch") {
     // A repeated epoch replaces the later ones of the attempt before.
     for (const known of [...epochs.keys()]) if (known > payload.epoch) epochs.delete(known);
     epochs.set(payload.epoch, payload);
+  } else if (kind === "before") {
+    before = { epoch: 0, samples: payload.samples };
   } else if (kind === "resumed") {
     // It resumes from fewer epochs than the page shows: the saved state is gone, or came from other posts.
     for (const known of [...epochs.keys()]) if (known > payload.epochs) epochs.delete(known);
@@ -78,7 +82,7 @@ function keptSentence(job) {
 }
 
 function renderSamples(rows) {
-  const newestFirst = rows.filter((row) => row.samples.length).reverse();
+  const newestFirst = [before, ...rows].filter((row) => row.samples.length).reverse();
   const key = JSON.stringify(newestFirst.map((row) => [row.epoch, row.samples]));
   if (key === shownSamples) return;
   shownSamples = key;
@@ -88,7 +92,7 @@ function renderSamples(rows) {
       element(
         "section",
         { className: "epoch-samples", "data-epoch": String(row.epoch) },
-        element("h3", {}, interpolate(words.after, { epoch: row.epoch })),
+        element("h3", {}, row.epoch ? interpolate(words.after, { epoch: row.epoch }) : words.before),
         element(
           "ul",
           { className: "posts" },

@@ -9,6 +9,7 @@ const OF_EPOCHS = {
   best: gettext("The best epoch so far becomes the bot."),
   nothing: gettext("No epoch was finished, so nothing is saved. “Try again” starts from the beginning."),
   gone: gettext("The epochs below are no longer saved. “Try again” starts from the beginning."),
+  before: gettext("Before the training"),
   after: gettext("After epoch %(epoch)s"),
   done: gettext("Epoch %(epoch)s of %(epochs)s is done. Validation loss %(loss)s."),
 };
@@ -20,6 +21,7 @@ const OF_PARTS = {
   best: gettext("The best part so far becomes the bot."),
   nothing: gettext("No part was finished. “Try again” continues from what is saved, if anything is."),
   gone: gettext("The parts below are no longer saved. “Try again” starts from the beginning."),
+  before: gettext("Before the training, with some of your posts as examples"),
   after: gettext("After part %(epoch)s"),
   done: gettext("Part %(epoch)s of %(epochs)s is done. Validation loss %(loss)s."),
 };

@@ -43,6 +43,9 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     assert [event.payload["epoch"] for event in job.events.filter(kind="epoch").order_by("sequence")] == [
         *range(1, points + 1)
     ]
+    shown = [event.kind for event in job.events.filter(kind__in=("before", "epoch")).order_by("sequence")]
+    assert shown == ["before"] + points * ["epoch"]
+    assert job.events.get(kind="before").payload["samples"]
     assert bot.report["base_bits_per_character"] > 0 and (registry.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
     told = client.get(f"/api/v1/jobs/{job.pk}").json()
     assert (told["progress"]["unit"], told["progress"]["epochs"]) == ("part", points)

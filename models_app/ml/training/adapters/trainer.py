@@ -42,6 +42,8 @@ STATE: Final = "state.safetensors"
 SAVE_SECONDS: Final = 20.0
 #: Symbols of held-out posts in the sample that each point is measured on.
 VALIDATION_SYMBOLS: Final = 3000
+#: Posts in the context of the samples before the training.
+BEFORE_POSTS: Final = 12
 #: The cost of validating a symbol relative to training on it.
 VALIDATION_COST: Final = 0.35
 
@@ -65,11 +67,13 @@ def fine_tune(
     sample_count: int = 4,
     sample_filter: Callable[[str], bool] | None = None,
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
+    on_before: Callable[[Sequence[str]], None] | None = None,
 ) -> FineTuneResult:
     """Return the adapter trained on `train`, with the best weights on `validation`.
 
     The arguments are those of `training.trainer.fine_tune`; each `EpochResult` is a point of the training, counted from
-    1 to `config.points`. Raises the same errors.
+    1 to `config.points`. Before anything is learned, `on_before` gets posts of `start` with some of `train` in its
+    context, unless the job resumes. Raises the same errors.
     """
     if not train or not validation:
         raise TooFewPosts(
@@ -79,6 +83,8 @@ def fine_tune(
     job.take_up()
     if on_start is not None:
         on_start(tuple(job.history))
+    if on_before is not None and sample_count and job.is_new:
+        on_before(job.samples_before(sample_count, sample_filter))
     return job.run(on_epoch, sample_count, sample_filter)
 
 
@@ -99,6 +105,7 @@ class _FineTune:
         self._path = work_dir / STATE
         self._on_progress, self._control = on_progress, control
         self._vocabulary = LIBRARY.get(self._network.pretrained).vocabulary
+        self._train = list(train)
         self._posts = [self._vocabulary.encode(post) for post in train]
         held_out = [self._vocabulary.encode(post) for post in validation]
         sample = self._sampled(held_out)
@@ -175,6 +182,16 @@ class _FineTune:
         self.history, self._best, self._start_bits = history, best, start_bits
         self._step, self._loss, self._count, self._point_seconds = place
         self._clock.done = done
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been learned yet."""
+        return self._step == 0
+
+    def samples_before(self, count: int, accept: Callable[[str], bool] | None) -> tuple[str, ...]:
+        """Return posts of the starting model with a few of the posts to learn in its context."""
+        context = self._train[-BEFORE_POSTS:]
+        return self._written(Sampler(self._start, context), count, 0, accept)
 
     def run(
         self,
@@ -297,9 +314,15 @@ class _FineTune:
     def _samples(self, point: int, count: int, accept: Callable[[str], bool] | None) -> tuple[str, ...]:
         if count < 1:
             return ()
-        sampler = Sampler(Checkpoint(self._network, self._learner.weights(), {}, ""))
+        current = Checkpoint(self._network, self._learner.weights(), {}, "")
+        return self._written(Sampler(current), count, point, accept)
+
+    def _written(
+        self, sampler: Sampler, count: int, point: int, accept: Callable[[str], bool] | None
+    ) -> tuple[str, ...]:
+        """Return sample posts. Raises Cancelled if that is asked meanwhile."""
         config = SamplingConfig(count=count, seed=self._config.seed + point)
-        return tuple(sampler.generate(config, accept=accept).posts)
+        return tuple(sampler.generate(config, accept=accept, proceed=self._ask_cancel).posts)
 
     def _save(self) -> None:
         arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}

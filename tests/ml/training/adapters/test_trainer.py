@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ def test_it_learns_and_keeps_the_best_point(run: Run) -> None:
     assert result.best_epoch == min(points, key=lambda point: point.validation_loss).epoch
     assert not result.stopped_early
     assert points[-1].samples
+
+
+def test_before_it_learns_it_writes_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    before: list[Sequence[str]] = []
+    first = run(on_before=before.append, sample_count=3, config=replace(CONFIG, points=1))
+    assert len(before) == 1 and before[0] and all(before[0])
+    again = run(on_before=before.append, sample_count=3, config=replace(CONFIG, points=1))
+    assert len(before) == 1 and again.bits_per_character == first.bits_per_character
+    run(on_before=before.append, sample_count=0, config=replace(CONFIG, points=2))
+    assert len(before) == 1
 
 
 def test_what_is_reported_grows_to_the_end(run: Run) -> None:
