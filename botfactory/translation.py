@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
+
+from botfactory.translatable import Sentence
 
 
 def translated(said: object) -> str:
@@ -43,13 +44,19 @@ def restored(text: str, words: Mapping[str, Any]) -> str:
     """Return a stored text in the active language. `words`: what `stored` returned for it."""
     if not text or not words:
         return gettext(text) if text else ""
-    values = {
-        name: restored(value["text"], value["words"]) if isinstance(value, dict) else value
-        for name, value in words["values"].items()
-    }
-    said = SimpleNamespace(template=words["template"], plural=words["plural"], values=values)
     # A value may be empty. Spaces that don't break are those of numbers.
-    return re.sub(" {2,}", " ", translated(said)).strip(" ")
+    return re.sub(" {2,}", " ", translated(recalled(text, words))).strip(" ")
+
+
+def recalled(text: str, words: Mapping[str, Any]) -> Sentence:
+    """Return a stored text as the sentence that it was, to translate it later. `words`: as for `restored`."""
+    sentence = str.__new__(Sentence, text)
+    sentence.template, sentence.plural = words.get("template", text), words.get("plural", "")
+    sentence.values = {
+        name: recalled(value["text"], value["words"]) if isinstance(value, dict) else value
+        for name, value in words.get("values", {}).items()
+    }
+    return sentence
 
 
 def grouped(number: int) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import Field
 
@@ -17,6 +18,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, answer_to, bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, Text, examples
+from botfactory.translation import translated
 from models_app import live, services
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
 from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, MAX_TOP_K, SamplingConfig
@@ -81,7 +83,7 @@ class GenerateIn(Input):
             return SamplingConfig(**values, count=self.n, banned=tuple(banned))
         except ValueError as error:
             # The fields can't check everything, such as a banned word that is only spaces.
-            raise bad_value("banned", str(error)) from None
+            raise bad_value("banned", translated(error)) from None
 
 
 class GenerationOut(Output):
@@ -207,9 +209,9 @@ def _stream(
     request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig, form: live.Form
 ) -> StreamingHttpResponse:
     if idempotency.HEADER in request.headers:
-        message = (
-            f"A stream is not kept, so it cannot be had again by its key: leave out {idempotency.HEADER}, or stream."
-        )
+        message = _("A stream isn’t stored, so its key can’t replay it. Leave out %(header)s, or leave out stream.") % {
+            "header": idempotency.HEADER
+        }
         raise ApiError(422, "stream_not_kept", message, param=idempotency.HEADER)
     label = model.parody_label
     words = live.Words(

@@ -48,47 +48,83 @@ class TrainedModel(models.Model):
         UNLISTED = "unlisted", gettext_lazy("By link")
         PUBLIC = "public", gettext_lazy("In the gallery")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=gettext_lazy("id"))
     # None for versions of the base model.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trained_models", null=True, blank=True
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="trained_models",
+        null=True,
+        blank=True,
+        verbose_name=gettext_lazy("owner"),
     )
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=80, verbose_name=gettext_lazy("name"))
     is_base = models.BooleanField(default=False, verbose_name=gettext_lazy("base model"))
-    tier = models.CharField(max_length=16, choices=Tier.choices, default=Tier.QUICK, editable=False)
-    origin = models.CharField(max_length=16, choices=Origin.choices, blank=True)
-    retired_at = models.DateTimeField(null=True, blank=True)
+    tier = models.CharField(
+        max_length=16, choices=Tier.choices, default=Tier.QUICK, editable=False, verbose_name=gettext_lazy("tier")
+    )
+    origin = models.CharField(max_length=16, choices=Origin.choices, blank=True, verbose_name=gettext_lazy("origin"))
+    retired_at = models.DateTimeField(null=True, blank=True, verbose_name=gettext_lazy("retired at"))
     # The model that it started from, and the posts that it learned. The names outlive the rows.
-    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
-    parent_name = models.CharField(max_length=170, blank=True)
-    corpus = models.ForeignKey(Corpus, on_delete=models.SET_NULL, null=True, blank=True, related_name="trained_models")
-    corpus_name = models.CharField(max_length=80, blank=True)
-    job = models.OneToOneField(Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="trained_model")
-    posts = models.PositiveIntegerField(default=0)
-    characters = models.PositiveIntegerField(default=0)
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=gettext_lazy("starting point"),
+    )
+    parent_name = models.CharField(max_length=170, blank=True, verbose_name=gettext_lazy("started from"))
+    corpus = models.ForeignKey(
+        Corpus,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="trained_models",
+        verbose_name=gettext_lazy("corpus"),
+    )
+    corpus_name = models.CharField(max_length=80, blank=True, verbose_name=gettext_lazy("name of the corpus"))
+    job = models.OneToOneField(
+        Job,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="trained_model",
+        verbose_name=gettext_lazy("training job"),
+    )
+    posts = models.PositiveIntegerField(default=0, verbose_name=gettext_lazy("posts"))
+    characters = models.PositiveIntegerField(default=0, verbose_name=gettext_lazy("characters"))
     # The files, relative to CHECKPOINTS_DIR
-    directory = models.CharField(max_length=200)
-    sha256 = models.CharField(max_length=64)
-    network = models.JSONField(default=dict)
-    training = models.JSONField(default=dict, blank=True)
-    history = models.JSONField(default=list, blank=True)
-    best_epoch = models.PositiveIntegerField(null=True, blank=True)
-    bits_per_character = models.FloatField(null=True, blank=True)
+    directory = models.CharField(max_length=200, verbose_name=gettext_lazy("directory"))
+    sha256 = models.CharField(max_length=64, verbose_name=gettext_lazy("sha256"))
+    network = models.JSONField(default=dict, verbose_name=gettext_lazy("network"))
+    training = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("settings of the training"))
+    history = models.JSONField(default=list, blank=True, verbose_name=gettext_lazy("epochs"))
+    best_epoch = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("best epoch"))
+    bits_per_character = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("bits per character"))
     # A ReportCard (ml/evaluation/report_card.py), empty if there is none. Each copy's `post` is the learned Post's key.
     report = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("report card"))
-    seconds = models.FloatField(null=True, blank=True)
-    characters_per_second = models.FloatField(null=True, blank=True)
+    seconds = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("seconds"))
+    characters_per_second = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("characters per second"))
     # The mean number of cores that it had; None if that is unknown or irrelevant, as on a GPU.
-    cores_used = models.FloatField(null=True, blank=True, editable=False)
+    cores_used = models.FloatField(null=True, blank=True, editable=False, verbose_name=gettext_lazy("cores used"))
     # The size of its files when they were written, which counts against its owner's limit.
-    stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    visibility = models.CharField(max_length=16, choices=Visibility.choices, default=Visibility.PRIVATE, db_index=True)
+    stored_bytes = models.PositiveBigIntegerField(default=0, editable=False, verbose_name=gettext_lazy("stored bytes"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created at"))
+    visibility = models.CharField(
+        max_length=16,
+        choices=Visibility.choices,
+        default=Visibility.PRIVATE,
+        db_index=True,
+        verbose_name=gettext_lazy("visibility"),
+    )
     # The last part of the address of an unlisted model; None for others.
-    link = models.CharField(max_length=43, null=True, unique=True, editable=False)  # noqa: DJ001
+    link = models.CharField(max_length=43, null=True, unique=True, editable=False, verbose_name=gettext_lazy("link"))  # noqa: DJ001
 
     class Meta:
         ordering = ["-created_at"]
+        verbose_name = gettext_lazy("trained model")
+        verbose_name_plural = gettext_lazy("trained models")
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="model_name_once"),
             models.UniqueConstraint(fields=["tier"], condition=Q(is_base=True), name="one_base_model_per_tier"),
@@ -216,18 +252,27 @@ def _percent(share: float | None) -> str:
 class Generation(models.Model):
     """Posts that a model wrote for a person, with the settings."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="generations")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
-    sampling = models.JSONField(default=dict)
-    posts = models.JSONField(default=list)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=gettext_lazy("id"))
+    model = models.ForeignKey(
+        TrainedModel, on_delete=models.CASCADE, related_name="generations", verbose_name=gettext_lazy("model")
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="generations",
+        verbose_name=gettext_lazy("owner"),
+    )
+    sampling = models.JSONField(default=dict, verbose_name=gettext_lazy("settings"))
+    posts = models.JSONField(default=list, verbose_name=gettext_lazy("posts"))
     # The number of rejected drafts by reason (a Refused). Empty in rows of early versions.
-    refused = models.JSONField(default=dict, blank=True)
-    seconds = models.FloatField()
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    refused = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("rejected drafts"))
+    seconds = models.FloatField(verbose_name=gettext_lazy("seconds"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created at"))
 
     class Meta:
         ordering = ["-created_at"]
+        verbose_name = gettext_lazy("generation")
+        verbose_name_plural = gettext_lazy("generations")
 
     def __str__(self) -> str:
         count = len(self.posts)

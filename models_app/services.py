@@ -175,10 +175,11 @@ def find_model(text: str, *, user: User | None = None) -> TrainedModel:
     try:
         found = rows.filter(pk=uuid.UUID(text)).first()
     except ValueError:
-        owner, _, name = text.partition("/")
+        owner, _slash, name = text.partition("/")
         found = rows.filter(owner__username=owner, name=name).first() if name else None
     if found is None:
-        raise UnknownModel(f"There is no model {text!r}. Use its id, owner/name, `base` or `fluent`.")
+        sentence = _("There is no model %(name)s. Use its id, owner/name, `base` or `fluent`.")
+        raise UnknownModel(sentence % {"name": repr(text)})
     return found
 
 

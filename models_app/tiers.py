@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from botfactory.ops import machine
+from botfactory.translation import translated
 from models_app import registry
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.models import Tier, TrainedModel, TrainingMachine
@@ -32,7 +33,7 @@ def why_not(tier: Tier) -> str:
     try:
         base = registry.base_model(tier)
     except registry.NoBaseModel as error:
-        return str(error)
+        return translated(error)
     memory, needed = training_memory(), needed_memory(base)
     if settings.FLUENT == "auto" and memory is not None and memory < needed:
         sentence = _("This machine has %(memory)s GB of memory; fluent bots need %(needed)s GB.")

@@ -254,7 +254,7 @@ def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
             sharing.share(model, form.cleaned_data["visibility"])
             messages.success(request, form.outcome(model.name))
     except sharing.SharingError as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect(f"{model.get_absolute_url()}#sharing")
 
 
@@ -265,7 +265,7 @@ def rename_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     try:
         registry.rename(model, request.POST.get("name", ""))
     except registry.NameTaken as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect(model)
 
 

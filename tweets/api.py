@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 import pydantic
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 from ninja.errors import ValidationError
 
@@ -21,6 +22,7 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Page
+from botfactory.translation import translated
 from botfactory.uploaded import name_of
 from tweets import costs, deletion, errors, offered, schemas, services, whose
 from tweets.models import Corpus
@@ -166,24 +168,24 @@ def _is_account(asked: CorpusIn) -> bool:
     is_account = asked.source is not None or asked.handle is not None
     if asked.text is not None:
         if is_account:
-            raise bad_value("text", "Send either text, or source and handle, but not both.")
+            raise bad_value("text", _("Send either text, or source and handle, but not both."))
         return False
     if not is_account:
-        message = "This request has no posts. Send text, or source and handle, or a file as multipart/form-data."
+        message = _("This request has no posts. Send text, or source and handle, or a file as multipart/form-data.")
         raise bad_value("text", message, code="missing")
     if asked.account is not None:
-        raise bad_value("account", "source and handle already name the account. Leave account out.")
+        raise bad_value("account", _("source and handle already name the account. Leave account out."))
     for name in ("source", "handle"):
         if getattr(asked, name) is None:
-            raise bad_value(
-                name, f"{name} is missing in the body. An account has a source and a handle.", code="missing"
-            )
+            message = _("%(name)s is missing in the body. An account has a source and a handle.") % {"name": name}
+            raise bad_value(name, message, code="missing")
     return True
 
 
 def _json_of(request: HttpRequest) -> Any:
     if request.content_type not in ("", "application/json") and request.body:
-        raise ApiError(415, "unsupported_media_type", "Send JSON (application/json), or a file as multipart/form-data.")
+        message = _("Send JSON (application/json), or a file as multipart/form-data.")
+        raise ApiError(415, "unsupported_media_type", message)
     try:
         return json.loads(request.body) if request.body else None
     except (ValueError, RecursionError):
@@ -193,11 +195,11 @@ def _json_of(request: HttpRequest) -> Any:
 def _checked(schema: type[AskedSchema], values: Any) -> AskedSchema:
     """Return the values as the schema has them; errors look like those of any other operation."""
     if not isinstance(values, dict):
-        raise ApiError(422, "missing", "Send a JSON object as the body of this request, or a form with a file.")
+        raise ApiError(422, "missing", _("Send a JSON object as the body of this request, or a form with a file."))
     try:
         return schema.model_validate(values)
     except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
+        found = error.errors(include_url=False)
         raise ValidationError([{**one, "loc": ("body", "body", *one["loc"])} for one in found]) from None
 
 
@@ -210,7 +212,7 @@ def _about(param: str) -> Iterator[None]:
         about_account = errors.AccountNeeded, errors.BadHandle, errors.OptedOut
         if isinstance(error, about_account) and param in ("text", "file"):
             param = "account"
-        raise ApiError(status_of(error) or 422, error.code, str(error), param=param) from None
+        raise ApiError(status_of(error) or 422, error.code, translated(error), param=param) from None
 
 
 def corpus_or_404(request: HttpRequest, corpus_id: uuid.UUID) -> Corpus:

@@ -33,34 +33,36 @@ class Corpus(models.Model):
         PERMISSION = "permission", _("Somebody who gave me permission")
         PUBLIC = "public", _("A public figure, as a parody")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="corpora")
-    name = models.CharField(max_length=80)
-    state = models.CharField(max_length=16, choices=State.choices, default=State.IMPORTING)
-    source = models.CharField(max_length=16)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="corpora", verbose_name=_("owner")
+    )
+    name = models.CharField(max_length=80, verbose_name=_("name"))
+    state = models.CharField(max_length=16, choices=State.choices, default=State.IMPORTING, verbose_name=_("state"))
+    source = models.CharField(max_length=16, verbose_name=_("source"))
     # Blank for corpora from before this was asked.
-    basis = models.CharField(max_length=16, choices=Basis.choices, blank=True)
+    basis = models.CharField(max_length=16, choices=Basis.choices, blank=True, verbose_name=_("basis"))
     # Without @ in front: "name", "name.bsky.social" or a DID, "name@server".
-    handle = models.CharField(max_length=320, blank=True)
+    handle = models.CharField(max_length=320, blank=True, verbose_name=_("handle"))
     # The network of that handle. Blank without one.
-    network = models.CharField(max_length=16, blank=True)
-    file_name = models.CharField(max_length=200, blank=True)
+    network = models.CharField(max_length=16, blank=True, verbose_name=_("network"))
+    file_name = models.CharField(max_length=200, blank=True, verbose_name=_("file name"))
     # For a blend: the corpora that its posts come from (id, name, source, handle), with weight and number of posts.
-    parts = models.JSONField(default=list, blank=True, editable=False)
+    parts = models.JSONField(default=list, blank=True, editable=False, verbose_name=_("parts of a blend"))
     # Where the next page starts. Earlier posts are already in the rows.
-    cursor = models.TextField(blank=True)
-    is_complete = models.BooleanField(default=False)
+    cursor = models.TextField(blank=True, verbose_name=_("place in the source"))
+    is_complete = models.BooleanField(default=False, verbose_name=_("all posts read"))
     # The values of CleaningRules. Missing ones have their default.
-    rules = models.JSONField(default=dict, blank=True)
-    posts_found = models.PositiveIntegerField(default=0)
-    posts_kept = models.PositiveIntegerField(default=0)
-    characters = models.PositiveIntegerField(default=0)
-    dropped = models.JSONField(default=dict, blank=True)
+    rules = models.JSONField(default=dict, blank=True, verbose_name=_("rules"))
+    posts_found = models.PositiveIntegerField(default=0, verbose_name=_("posts found"))
+    posts_kept = models.PositiveIntegerField(default=0, verbose_name=_("posts kept"))
+    characters = models.PositiveIntegerField(default=0, verbose_name=_("characters"))
+    dropped = models.JSONField(default=dict, blank=True, verbose_name=_("dropped posts by rule"))
     # What the posts are like, as tweets.report counted them when they were last cleaned.
-    report = models.JSONField(default=dict, blank=True, editable=False)
+    report = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("report"))
     # What counts towards its owner's limit: the upload while it is kept, then the posts.
-    stored_bytes = models.PositiveBigIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    stored_bytes = models.PositiveBigIntegerField(default=0, editable=False, verbose_name=_("stored bytes"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
 
     class Meta:
         ordering = ["-created_at"]
@@ -173,19 +175,21 @@ class AuditEntry(models.Model):
         OPT_OUT = "opt_out", _("Opt-out")
         SHARE = "share", _("Share a bot")
 
-    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
-    action = models.CharField(max_length=16, choices=Action.choices)
-    who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True, verbose_name=_("at"))
+    action = models.CharField(max_length=16, choices=Action.choices, verbose_name=_("action"))
+    who = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("who")
+    )
     # Blank if no person did it, for example when the account of the owner was deleted.
     who_name = models.CharField(max_length=150, blank=True, verbose_name=_("who"))
-    about = models.CharField(max_length=420)
-    subject_id = models.UUIDField(null=True)
-    details = models.JSONField(default=dict)
+    about = models.CharField(max_length=420, verbose_name=_("about"))
+    subject_id = models.UUIDField(null=True, verbose_name=_("subject"))
+    details = models.JSONField(default=dict, verbose_name=_("details"))
 
     class Meta:
         ordering = ["-at", "-pk"]
-        verbose_name = _("audit entry")
-        verbose_name_plural = _("audit log")
+        verbose_name = _("audit log entry")
+        verbose_name_plural = _("audit log entries")
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.about}"
@@ -199,12 +203,14 @@ def network_choices() -> list[tuple[str, str]]:
 class OptOut(models.Model):
     """An account that asked not to be made into a bot here: nobody can import its posts."""
 
-    network = models.CharField(max_length=16, choices=network_choices)
+    network = models.CharField(max_length=16, choices=network_choices, verbose_name=_("network"))
     # In lower case, without @ in front, as in Corpus.
-    handle = models.CharField(max_length=320)
-    note = models.CharField(max_length=200, blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    handle = models.CharField(max_length=320, verbose_name=_("handle"))
+    note = models.CharField(max_length=200, blank=True, verbose_name=_("note"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
 
     class Meta:
         ordering = ["handle"]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import Field
 
@@ -151,7 +152,7 @@ def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQ
     if query.after is not None:
         last = corpus.posts.filter(key=query.after).values_list("pk", flat=True).first()
         if last is None:
-            raise bad_value("after", "No post has this id any more. Begin again without after.")
+            raise bad_value("after", _("No post has this id any more. Begin again without after."))
         rows = rows.filter(pk__gt=last)
     found = list(rows[: query.limit + 1])
     return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)

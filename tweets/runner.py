@@ -19,7 +19,7 @@ from botfactory.jobs.kinds import Beginning, Description, JobKind
 from botfactory.jobs.models import Job
 from botfactory.rest.schemas import Output
 from botfactory.translatable import Sentence, mark
-from botfactory.translation import translated
+from botfactory.translation import stored, translated
 from tweets import blend, idle, offered, services, uploads
 from tweets.clean_corpus import clean
 from tweets.errors import CorpusError
@@ -99,7 +99,7 @@ def may_start(job: Job) -> None:
     try:
         corpus = idle.lock_unused(Corpus(pk=job.arguments["corpus"]))
     except CorpusError as error:
-        raise NotPossible(str(error)) from error
+        raise NotPossible(translated(error)) from error
     corpus.state = Corpus.State.IMPORTING
     corpus.save(update_fields=["state"])
 
@@ -150,7 +150,7 @@ def _read_pages(handle: JobHandle, corpus: Corpus, path: Path | None) -> None:
         with handle.fenced():
             new = services.add_page(corpus, page)
             if page.note:
-                handle.record("note", {"message": translated(page.note)})
+                handle.record("note", {"message": str(page.note), "words": stored(page.note)})
             if page.posts:
                 handle.record("page", {"new": new, "total": corpus.posts_found})
         progress: dict[str, Any] = {"phase": "reading", "total": corpus.posts_found}

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from botfactory.accounts import tokens
@@ -40,17 +41,17 @@ STATUS: Final = {
 @csrf_exempt
 def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
     if request.method != "GET":
-        return _refused(405, "Only GET works here.", Allow="GET")
+        return _refused(405, _("Only GET works here."), Allow="GET")
     token = tokens.token_of_header(request.headers.get("Authorization", ""))
     if token is None:
         return _refused(401, _who_asks(request), **{"WWW-Authenticate": 'Bearer realm="Bot Factory"'})
     if "read" not in tokens.scopes_of(token):
-        return _refused(403, "This token can't read. Make one with the scope read under /tokens/.")
+        return _refused(403, _("This token can’t read. Make one with the scope read under /tokens/."))
     try:
         require_pace(token.owner)
         texts = timeline.newest_posts(user=token.owner, handle=handle)
     except ApiError as error:
-        return _refused(error.status, str(error), **error.headers)
+        return _refused(error.status, translated(error), **error.headers)
     except RateLimited as error:
         seconds = math.ceil((error.retry_at - timezone.now()).total_seconds())
         return _refused(STATUS[error.code], translated(error), **{"Retry-After": str(max(1, seconds))})
@@ -61,13 +62,15 @@ def newest_posts(request: HttpRequest, handle: str) -> JsonResponse:
 
 def _who_asks(request: HttpRequest) -> str:
     if "token" in request.GET:
-        return (
+        return _(
             "A token in an address ends up in logs, so revoke this one. Send tokens in the header Authorization: "
             "Bearer TOKEN."
         )
     if "Authorization" not in request.headers:
-        return "Send an API token in the header Authorization: Bearer TOKEN. You can make one under /tokens/."
-    return "This API token doesn't work. It may have expired or been revoked. You can make another one under /tokens/."
+        return _("Send an API token in the header Authorization: Bearer TOKEN. You can make one under /tokens/.")
+    return _(
+        "This API token doesn’t work. It may have expired or been revoked. You can make another one under /tokens/."
+    )
 
 
 def _refused(status: int, sentence: str, **headers: str) -> JsonResponse:

@@ -22,6 +22,7 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.listing import Listing
 from botfactory.rest.rate_limit import paced
+from botfactory.translation import translated
 from botfactory.uploaded import name_of
 from tweets import amounts, blend, costs, deletion, errors, examples, export, offered, posts, services, ways, whose
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
@@ -51,9 +52,9 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
         try:
             return _ask_or_submit(request, form)
         except errors.AccountNeeded as error:
-            form.add_error("account", str(error))
+            form.add_error("account", translated(error))
         except (errors.CorpusError, LimitReached) as error:
-            form.add_error(None, str(error))
+            form.add_error(None, translated(error))
     context = {
         "form": form,
         "instead": services.replaceable(request.user, _number(form["instead"].value())),
@@ -146,7 +147,7 @@ def blend_corpora(request: HttpRequest) -> HttpResponse:
             job = blend.blend(owner=cast(User, request.user), weights=form.chosen(), name=form.cleaned_data["name"])
             return redirect("job", job_id=job.pk)
         except (errors.CorpusError, LimitReached) as error:
-            form.add_error(None, str(error))
+            form.add_error(None, translated(error))
     return render(request, "tweets/blend.html", {"form": form}, status=400 if form.is_bound else 200)
 
 
@@ -162,7 +163,7 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             raise errors.NothingGiven(_("Enter the name of the column with at most 80 characters, or its number."))
         return redirect(services.name_column(corpus, form.cleaned_data["column"]))
     except (errors.CorpusError, LimitReached, NotPossible) as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect(services.last_import(corpus) or corpus)
 
 
@@ -181,7 +182,7 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             try:
                 return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
             except (errors.CorpusError, LimitReached) as error:
-                form.add_error(None, str(error))
+                form.add_error(None, translated(error))
     context |= {"drops": examples.drops(corpus), "changes": examples.changes(corpus)}
     return render(request, "tweets/rules.html", context, status=400 if form.errors else 200)
 
@@ -257,7 +258,7 @@ def _change_posts(
         count = change(corpus, wanted)
         messages.success(request, told(count))
     except (errors.CorpusError, LimitReached) as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect(f"{reverse('posts', args=[corpus.pk])}?{form.address()}")
 
 
@@ -286,7 +287,7 @@ def bring_newer(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             return render(request, "tweets/confirm.html", context)
         return redirect("job", job_id=services.bring_newer(corpus).pk)
     except (errors.CorpusError, LimitReached) as error:
-        messages.warning(request, str(error))
+        messages.warning(request, translated(error))
     return redirect(corpus)
 
 

@@ -26,7 +26,7 @@ from botfactory.accounts.forms import InvitationForm
 from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, SecurityEntry, User
 from botfactory.accounts.security_log import Action
 from botfactory.desk import ReadOnlyAdmin
-from botfactory.translation import grouped
+from botfactory.translation import grouped, translated
 
 #: Fields of a person that decide what they can do.
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
@@ -126,7 +126,7 @@ class AccountAdmin(UserAdmin[User]):
         try:
             ended = services.counted(services.deactivate(user, by=_person(request)))
         except services.LastAdministrator as error:
-            self.message_user(request, str(error), messages.WARNING)
+            self.message_user(request, translated(error), messages.WARNING)
             return
         self.log_change(request, user, _("Deactivated. Ended: %(things)s.") % {"things": ended})
         told = _("Deactivated %(person)s. Ended: %(things)s.") % {"person": user, "things": ended}

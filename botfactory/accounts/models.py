@@ -16,10 +16,15 @@ from botfactory.accounts import banned_phrases
 class User(AbstractUser):
     """A person. The founder is the first person who signed up, and an administrator."""
 
-    is_founder = models.BooleanField(default=False, editable=False)
+    is_founder = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("is the first person"))
     #: The invitation with which they signed up, if one was needed.
     invitation = models.ForeignKey(
-        "accounts.Invitation", on_delete=models.SET_NULL, related_name="guests", null=True, editable=False
+        "accounts.Invitation",
+        on_delete=models.SET_NULL,
+        related_name="guests",
+        null=True,
+        editable=False,
+        verbose_name=gettext_lazy("invitation"),
     )
 
     class Meta(AbstractUser.Meta):
@@ -36,7 +41,7 @@ def usual_scopes() -> list[str]:
 class ApiToken(models.Model):
     """What a program sends instead of a password. Only a keyed digest of its secret is stored."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=gettext_lazy("id"))
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -46,7 +51,7 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=80, verbose_name=gettext_lazy("name"))
     # The part of the token by which we find it, and by which people tell their tokens apart.
     prefix = models.CharField(max_length=16, unique=True, editable=False, verbose_name=gettext_lazy("prefix"))
-    digest = models.CharField(max_length=64, editable=False)
+    digest = models.CharField(max_length=64, editable=False, verbose_name=gettext_lazy("digest"))
     # What it may do: see tokens.SCOPES.
     scopes = models.JSONField(default=usual_scopes, editable=False, verbose_name=gettext_lazy("scopes"))
     created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=gettext_lazy("created"))
@@ -70,8 +75,8 @@ class ApiToken(models.Model):
 class Invitation(models.Model):
     """Lets people sign up if that needs an invitation. Only a keyed digest of its link is stored."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    digest = models.CharField(max_length=64, unique=True, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=gettext_lazy("id"))
+    digest = models.CharField(max_length=64, unique=True, editable=False, verbose_name=gettext_lazy("digest"))
     note = models.CharField(
         max_length=200,
         blank=True,
@@ -112,7 +117,9 @@ class Invitation(models.Model):
 class PersonalLimits(models.Model):
     """The limits of one person that differ from the defaults (`limits.py`). An empty field means the default."""
 
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits", verbose_name=gettext_lazy("user")
+    )
     unlimited = models.BooleanField(
         default=False,
         verbose_name=gettext_lazy("no limits"),
@@ -221,7 +228,13 @@ class SecurityEntry(models.Model):
     at = models.DateTimeField(default=timezone.now, db_index=True, verbose_name=gettext_lazy("time"))
     action = models.CharField(max_length=24, choices=Action.choices, verbose_name=gettext_lazy("action"))
     #: The account; None if nobody has the name that was typed, or nobody has it any more.
-    who = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True)
+    who = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        verbose_name=gettext_lazy("who"),
+    )
     who_name = models.CharField(max_length=150, blank=True, verbose_name=gettext_lazy("account"))
     by_name = models.CharField(max_length=150, blank=True, verbose_name=gettext_lazy("by"))
     address = models.GenericIPAddressField(null=True, blank=True, verbose_name=gettext_lazy("address"))
@@ -232,7 +245,7 @@ class SecurityEntry(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         verbose_name = gettext_lazy("security log entry")
-        verbose_name_plural = gettext_lazy("security log")
+        verbose_name_plural = gettext_lazy("security log entries")
         indexes = [models.Index(fields=["who", "action", "at"], name="security_of_an_account")]
 
     def __str__(self) -> str:

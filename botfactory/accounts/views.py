@@ -24,6 +24,7 @@ from botfactory.accounts import limits, services, sessions, tokens
 from botfactory.accounts.confirming import confirmed
 from botfactory.accounts.forms import DeleteAccountForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
+from botfactory.translation import translated
 
 
 @login_required
@@ -42,7 +43,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
             )
             form = TokenForm(owner=owner)
         except tokens.TokenError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, translated(error))
     context |= {"form": form, "tokens": tokens.tokens_for_user(request.user)}
     return render(request, "accounts/tokens.html", context, status=400 if form.is_bound else 200)
 
@@ -116,7 +117,7 @@ def delete_account(request: HttpRequest) -> HttpResponse:
             get_adapter(request).reauthenticate(user, form.cleaned_data["password"])
             gone = services.delete_own_account(user, password=form.cleaned_data["password"])
         except (ValidationError, services.AccountError) as error:
-            form.add_error(None, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
+            form.add_error(None, " ".join(error.messages) if isinstance(error, ValidationError) else translated(error))
         else:
             logout(request)
             told = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import Field, create_model
 
@@ -126,7 +127,7 @@ class EventOut(Output):
 
     sequence: int
     kind: str
-    payload: dict[str, Any]
+    payload: dict[str, Any] = Field(validation_alias="shown_payload")
     created_at: datetime
 
     model_config = examples(
@@ -297,7 +298,7 @@ def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | Stream
         raise ApiError(
             429,
             "too_many_streams",
-            "You have too many live connections open. Close one, or ask for the events without stream=1.",
+            _("You have too many live connections open. Close one, or ask for the events without stream=1."),
             headers={"Retry-After": "60"},
         )
     header = request.headers.get("Authorization", "")

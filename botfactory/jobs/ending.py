@@ -43,7 +43,8 @@ def end(
     if job is None:
         return False
     with transaction.atomic():
-        values |= {"error_message": on_one_line(str(said)), "words": job.words | {"error": stored(said)}}
+        words = stored(said)
+        values |= {"error_message": on_one_line(str(said)), "words": job.words | {"error": words}}
         if not rows.update(state=state, finished_at=timezone.now(), **values):
             return False
         webhooks.note(job.owner_id, _EVENT_TYPES[state], job.pk)
@@ -52,8 +53,8 @@ def end(
         job.refresh_from_db()
         if state != State.SUCCEEDED:
             _settle(job)
-        payload = {"state": str(state)} | ({"message": job.error_message} if job.error_message else {})
-        events.record(job, "state", payload)
+        told = {"message": job.error_message, "words": words} if job.error_message else {}
+        events.record(job, "state", {"state": str(state)} | told)
         transaction.on_commit(lambda: _after_end(job, state))
     return True
 

@@ -19,42 +19,47 @@ KEEP_WORK_HOURS: Final = 24
 class Job(models.Model):
     """One piece of long work, queued, running or ended. The row is the truth; the broker only rings."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs")
-    kind = models.CharField(max_length=32)
-    queue = models.CharField(max_length=32)
-    title = models.CharField(max_length=200)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs", verbose_name=_("owner")
+    )
+    kind = models.CharField(max_length=32, verbose_name=_("kind"))
+    queue = models.CharField(max_length=32, verbose_name=_("queue"))
+    title = models.CharField(max_length=200, verbose_name=_("title"))
     state = models.CharField(
-        max_length=16, choices=[(state.value, _(word)) for state, word in WORDS.items()], default=State.QUEUED
+        max_length=16,
+        choices=[(state.value, _(word)) for state, word in WORDS.items()],
+        default=State.QUEUED,
+        verbose_name=_("state"),
     )
     # What the job works on, so that pages and deletions find it (JobKind.subject): the id of a corpus.
-    subject_id = models.UUIDField(null=True, blank=True, db_index=True)
-    arguments = models.JSONField(default=dict, blank=True)
-    progress = models.JSONField(default=dict, blank=True)
-    result = models.JSONField(default=dict, blank=True)
-    error_code = models.CharField(max_length=64, blank=True)
-    error_message = models.TextField(blank=True)
+    subject_id = models.UUIDField(null=True, blank=True, db_index=True, verbose_name=_("subject"))
+    arguments = models.JSONField(default=dict, blank=True, verbose_name=_("arguments"))
+    progress = models.JSONField(default=dict, blank=True, verbose_name=_("progress"))
+    result = models.JSONField(default=dict, blank=True, verbose_name=_("result"))
+    error_code = models.CharField(max_length=64, blank=True, verbose_name=_("error code"))
+    error_message = models.TextField(blank=True, verbose_name=_("error message"))
     # How `title` and `error_message` are translated: what botfactory.translation.stored returned for each.
-    words = models.JSONField(default=dict, blank=True, editable=False)
-    stop_requested = models.BooleanField(default=False)
+    words = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("translation of the texts"))
+    stop_requested = models.BooleanField(default=False, verbose_name=_("stop requested"))
     # Counts the claims. A worker with an older number has lost the job and must not write to it.
-    attempt = models.PositiveIntegerField(default=0)
-    interruptions = models.PositiveIntegerField(default=0)
-    worker = models.CharField(max_length=255, blank=True)
-    last_sequence = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0, verbose_name=_("attempt"))
+    interruptions = models.PositiveIntegerField(default=0, verbose_name=_("interruptions"))
+    worker = models.CharField(max_length=255, blank=True, verbose_name=_("worker"))
+    last_sequence = models.PositiveIntegerField(default=0, verbose_name=_("number of events"))
     # Higher goes first, before everybody's turn: the administrator moved it to the front. Below 0 it gives way.
-    priority = models.IntegerField(default=0)
+    priority = models.IntegerField(default=0, verbose_name=_("priority"))
     # What it may use, by limit (accounts/limits.py). Counts against its owner's limits until it has ended.
-    reserved = models.JSONField(default=dict, blank=True)
+    reserved = models.JSONField(default=dict, blank=True, verbose_name=_("reserved amounts"))
     # A command runs it in its own process, so it takes no slot of its queue.
-    at_terminal = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    available_at = models.DateTimeField(default=timezone.now)
-    rung_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    claimed_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    at_terminal = models.BooleanField(default=False, verbose_name=_("at a terminal"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
+    available_at = models.DateTimeField(default=timezone.now, verbose_name=_("available at"))
+    rung_at = models.DateTimeField(null=True, blank=True, verbose_name=_("last announced at"))
+    started_at = models.DateTimeField(null=True, blank=True, verbose_name=_("started at"))
+    claimed_at = models.DateTimeField(null=True, blank=True, verbose_name=_("claimed at"))
+    heartbeat_at = models.DateTimeField(null=True, blank=True, verbose_name=_("heartbeat at"))
+    finished_at = models.DateTimeField(null=True, blank=True, verbose_name=_("finished at"))
 
     #: For pages.
     KEEP_WORK_HOURS = KEEP_WORK_HOURS
@@ -64,6 +69,8 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         indexes = [
             models.Index(fields=["queue", "state", "created_at"], name="job_queue_state"),
             models.Index(fields=["owner", "-created_at"], name="job_owner_created"),
@@ -90,10 +97,7 @@ class Job(models.Model):
     @property
     def shown_progress(self) -> dict[str, Any]:
         """Return the progress with its message in the active language."""
-        shown = {name: value for name, value in self.progress.items() if name != "words"}
-        if "message" in shown:
-            shown["message"] = restored(shown["message"], self.progress.get("words", {}))
-        return shown
+        return _shown(self.progress)
 
     @property
     def is_ended(self) -> bool:
@@ -107,27 +111,42 @@ class Job(models.Model):
         return self.finished_at + timedelta(hours=KEEP_WORK_HOURS)
 
 
+def _shown(values: dict[str, Any]) -> dict[str, Any]:
+    """Return stored values with their `message` in the active language; `words` are what `stored` returned for it."""
+    shown = {name: value for name, value in values.items() if name != "words"}
+    if "message" in shown:
+        shown["message"] = restored(shown["message"], values.get("words", {}))
+    return shown
+
+
 class JobEvent(models.Model):
     """Something that happened in a job, in order: `sequence` counts from 1 within the job without gaps."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
-    sequence = models.PositiveIntegerField()
-    kind = models.CharField(max_length=32)
-    payload = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=timezone.now)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events", verbose_name=_("job"))
+    sequence = models.PositiveIntegerField(verbose_name=_("sequence"))
+    kind = models.CharField(max_length=32, verbose_name=_("kind"))
+    payload = models.JSONField(default=dict, verbose_name=_("payload"))
+    created_at = models.DateTimeField(default=timezone.now, verbose_name=_("created at"))
 
     class Meta:
         ordering = ["job", "sequence"]
+        verbose_name = _("event of a job")
+        verbose_name_plural = _("events of a job")
         constraints = [models.UniqueConstraint(fields=["job", "sequence"], name="job_event_sequence")]
 
     def __str__(self) -> str:
         return f"{self.job_id}#{self.sequence} {self.kind}"
 
+    @property
+    def shown_payload(self) -> dict[str, Any]:
+        """Return the payload with its message in the active language."""
+        return _shown(self.payload)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "sequence": self.sequence,
             "kind": self.kind,
-            "payload": self.payload,
+            "payload": self.shown_payload,
             "at": self.created_at.isoformat(),
         }
 

@@ -16,6 +16,7 @@ from botfactory.jobs.forms import JobsForm
 from botfactory.jobs.models import Job
 from botfactory.listing import Listing
 from botfactory.numbers import whole_number
+from botfactory.translation import translated
 
 
 def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
@@ -72,7 +73,7 @@ def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResp
     try:
         act(job)
     except (NotPossible, LimitReached) as refusal:
-        error = {"code": refusal.code, "message": str(refusal)}
+        error = {"code": refusal.code, "message": translated(refusal)}
     if by_script:
         job.refresh_from_db()
         return JsonResponse({"error": error, "job": events.job_json(job)}, status=409 if error else 200)

@@ -225,9 +225,8 @@ def _end(
 
 def _put_back(handle: JobHandle, *, at: datetime, said: object, cause: str = "") -> None:
     job, worked_until = handle.job, timezone.now()
-    told = {"until": at.isoformat(), "message": str(said)} | ({"cause": cause} if cause else {})
-    words = stored(said)
-    progress = _unpaused(job.progress) | {"phase": "waiting"} | told | ({"words": words} if words else {})
+    told = {"until": at.isoformat(), "message": str(said), "words": stored(said)} | ({"cause": cause} if cause else {})
+    progress = _unpaused(job.progress) | {"phase": "waiting"} | told
 
     def put_back() -> bool:
         with transaction.atomic():

@@ -133,9 +133,9 @@ class Client:
         usual = port in (None, 443) or (self._also_http and (port == 80 or port >= _FIRST_FREE_PORT))
         if not usual:
             text = (
-                mark("We can't use port %(port)s of %(host)s. Use 443, 80, or one from %(first)s on.")
+                mark("We can’t use port %(port)s of %(host)s. Use 443, 80, or one from %(first)s on.")
                 if self._also_http
-                else mark("We can't use port %(port)s of %(host)s, only 443.")
+                else mark("We can’t use port %(port)s of %(host)s, only 443.")
             )
             raise Refused(Sentence(text, port=str(port), host=host, first=str(_FIRST_FREE_PORT)))
         return parts
@@ -173,8 +173,8 @@ class Client:
 
     def _too_slow(self, host: str) -> Sentence:
         return counted_sentence(
-            mark("%(host)s answers too slowly: it didn't finish within %(count)s second."),
-            mark("%(host)s answers too slowly: it didn't finish within %(count)s seconds."),
+            mark("%(host)s answers too slowly: it didn’t finish within %(count)s second."),
+            mark("%(host)s answers too slowly: it didn’t finish within %(count)s seconds."),
             round(self._patience.total_seconds),
             host=host,
         )
@@ -194,7 +194,7 @@ class Client:
             raise Unavailable(
                 Sentence(
                     mark(
-                        "The address of %(host)s can't be found at the moment: its name servers or this machine's "
+                        "The address of %(host)s can’t be found at the moment: its name servers or this machine’s "
                         "network have trouble."
                     ),
                     host=host,
@@ -202,7 +202,7 @@ class Client:
             )
         # One private address among public ones is enough: the next try might get that one.
         if not any_address and not all(is_public(address) for address in addresses):
-            raise Refused(Sentence(mark("%(host)s is in a private network, so we don't connect to it."), host=host))
+            raise Refused(Sentence(mark("%(host)s is in a private network, so we don’t connect to it."), host=host))
         return addresses
 
     def _connect(self, host: str, port: int, addresses: Sequence[str], deadline: float) -> socket.socket:
@@ -213,8 +213,8 @@ class Client:
             except OSError as error:
                 reasons.add(error.errno)
         if reasons <= _NO_NETWORK:
-            raise Unavailable(Sentence(mark("%(host)s can't be reached: this machine has no network."), host=host))
-        raise Unavailable(Sentence(mark("%(host)s doesn't answer."), host=host))
+            raise Unavailable(Sentence(mark("%(host)s can’t be reached: this machine has no network."), host=host))
+        raise Unavailable(Sentence(mark("%(host)s doesn’t answer."), host=host))
 
     def _secured(self, line: socket.socket, host: str, deadline: float) -> socket.socket:
         line.settimeout(self._time_left(host, deadline))
@@ -222,10 +222,10 @@ class Client:
             return self._wire.tls().wrap_socket(line, server_hostname=host)
         except ssl.SSLCertVerificationError:
             trouble: BadAnswer | Unavailable = BadAnswer(
-                Sentence(mark("The certificate of %(host)s isn't valid, so we don't connect to it."), host=host)
+                Sentence(mark("The certificate of %(host)s isn’t valid, so we don’t connect to it."), host=host)
             )
         except (OSError, ValueError):
-            trouble = Unavailable(Sentence(mark("%(host)s doesn't answer over HTTPS."), host=host))
+            trouble = Unavailable(Sentence(mark("%(host)s doesn’t answer over HTTPS."), host=host))
         raise trouble
 
     def _time_left(self, host: str, deadline: float) -> float:
@@ -236,4 +236,4 @@ class Client:
 
 
 def _no_address() -> Sentence:
-    return Sentence(mark("This isn't the address of a server on the internet. Check its spelling."))
+    return Sentence(mark("This isn’t the address of a server on the internet. Check its spelling."))

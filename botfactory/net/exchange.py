@@ -94,7 +94,7 @@ def _body(response: http.client.HTTPResponse, headers: Mapping[str, str], host: 
     if packing not in ("identity", "gzip"):
         raise BadAnswer(
             Sentence(
-                mark("%(host)s compresses its answers in a way that we can't read (%(way)s)."),
+                mark("%(host)s compresses its answers in a way that we can’t read (%(way)s)."),
                 host=host,
                 way=packing[:20],
             )

@@ -18,6 +18,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.tokens import TokenError, TooManyTokens
 from botfactory.disconnect import ClientGone
+from botfactory.rest import field_errors
 from botfactory.rest import request_id as request_ids
 from botfactory.translation import translated
 
@@ -189,8 +190,7 @@ def _validation(error: ValidationError) -> HttpResponse:
         else:
             message = _("%(name)s is missing in the body.") % {"name": param}
         return error_response(422, "missing", message, param=param)
-    what = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-    return error_response(422, "bad_value", f"{param}: {what}." if param else f"{what}.", param=param)
+    return error_response(422, "bad_value", field_errors.sentence(param or _("The body"), first), param=param)
 
 
 def unknown_field(name: str) -> ApiError:

@@ -18,7 +18,7 @@ from botfactory import doorbell
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.rest.errors import ApiError
-from botfactory.translation import grouped
+from botfactory.translation import grouped, translated
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def paced(*methods: str) -> Callable[[View], View]:
                 try:
                     require_pace(cast(User, request.user))
                 except ApiError as error:
-                    page = render(request, "429.html", {"sentence": str(error)}, status=error.status)
+                    page = render(request, "429.html", {"sentence": translated(error)}, status=error.status)
                     for name, value in error.headers.items():
                         page.headers[name] = value
                     return page

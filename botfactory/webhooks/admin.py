@@ -5,10 +5,11 @@ import contextlib
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from botfactory.desk import ReadOnlyAdmin
+from botfactory.translatable import mark
 from botfactory.webhooks import services
 from botfactory.webhooks.models import Delivery, Webhook
 
@@ -28,7 +29,7 @@ class WebhookAdmin(ReadOnlyAdmin[Webhook]):
     @admin.action(description=_("Switch off the selected webhooks"), permissions=["change"])
     def switch_off(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
         for webhook in chosen:
-            services.switch_off(webhook, gettext("Switched off by the administrator."))
+            services.switch_off(webhook, mark("Switched off by the administrator."))
         count = chosen.count()
         done = ngettext("%(count)s webhook switched off.", "%(count)s webhooks switched off.", count)
         self.message_user(request, done % {"count": count}, messages.SUCCESS)

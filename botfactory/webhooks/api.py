@@ -125,7 +125,7 @@ def _told(webhook: Webhook) -> dict[str, Any]:
         "url": webhook.url,
         "events": webhook.events,
         "active": webhook.active,
-        "trouble": webhook.trouble or None,
+        "trouble": webhook.shown_trouble or None,
         "failing_since": webhook.failing_since,
         "created_at": webhook.created_at,
     }
@@ -137,7 +137,7 @@ def told_delivery(row: Delivery) -> DeliveryOut:
         **{name: getattr(row, name) for name in same},
         id=row.pk,
         subject=row.subject_id,
-        error=row.error or None,
+        error=row.shown_error or None,
         seconds=None if row.seconds is None else round(row.seconds, 3),
         due_at=row.due_at if row.state == Delivery.State.PENDING else None,
     )

@@ -12,12 +12,11 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from botfactory import net
 from botfactory.retry_after import moment_of
-from botfactory.translation import translated
+from botfactory.translatable import Sentence, counted_sentence, mark
+from botfactory.translation import stored
 from botfactory.webhooks import services, signing
 from botfactory.webhooks.event_types import TEST
 from botfactory.webhooks.models import Delivery, Webhook
@@ -38,6 +37,8 @@ _USER_AGENT: Final = "BotFactory/0.1 (webhooks)"
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of a try: the status of the answer, if there was one, and a sentence about the error, or "".
+
+    The sentence is marked for translation: it's stored with what `translation.stored` returns for it.
 
     not_before: the receiver asks for no messages until then.
     """
@@ -99,10 +100,15 @@ def attempt(delivery: Delivery) -> Delivery:
         logger.exception("webhook %s: delivery %s could not be sent", delivery.webhook_id, delivery.pk)
         outcome = Outcome(
             None,
-            _("It couldn’t be sent because of an error on our side. Your administrator can find it in the log."),
+            mark("It couldn’t be sent because of an error on our side. Your administrator can find it in the log."),
         )
     seconds = time.perf_counter() - started
-    changed: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "seconds": seconds}
+    changed: dict[str, Any] = {
+        "status": outcome.status,
+        "error": str(outcome.error),
+        "error_words": stored(outcome.error),
+        "seconds": seconds,
+    }
     webhook = delivery.webhook
     is_last = delivery.event == TEST or delivery.attempts > len(settings.WEBHOOK_PAUSES)
     if not outcome.error:
@@ -134,7 +140,7 @@ def send(delivery: Delivery) -> Outcome:
     if not signing.is_known(webhook):
         return Outcome(
             None,
-            _("The SECRET_KEY of this installation has changed, so this webhook’s secret is lost. Make a new one."),
+            mark("The SECRET_KEY of this installation has changed, so this webhook’s secret is lost. Make a new one."),
         )
     body, timestamp = body_of(delivery), int(time.time())
     headers = {
@@ -147,15 +153,15 @@ def send(delivery: Delivery) -> Outcome:
     try:
         answer = services.client().post(webhook.url, headers, body)
     except net.NetError as trouble:
-        return Outcome(None, translated(trouble.message))
+        return Outcome(None, trouble.message)
     status, not_before = answer.status, moment_of(answer.headers.get("retry-after", ""), timezone.now())
     if 200 <= status < 300:
         return Outcome(status, "")
     if 300 <= status < 400:
-        error = _("The answer was %(status)s. Redirects aren’t followed: change the address to where it leads.")
+        error = mark("The answer was %(status)s. Redirects aren’t followed: change the address to where it leads.")
     else:
-        error = _("The answer was %(status)s. A receiver must answer with a status from 200 to 299.")
-    return Outcome(status, error % {"status": status}, not_before)
+        error = mark("The answer was %(status)s. A receiver must answer with a status from 200 to 299.")
+    return Outcome(status, Sentence(error, status=status), not_before)
 
 
 def body_of(delivery: Delivery) -> bytes:
@@ -196,14 +202,15 @@ def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:
     rows.filter(failing_since=None).update(failing_since=now)
     days = settings.WEBHOOK_OFF_DAYS
     if outcome.status == _GONE:
-        services.switch_off(webhook, _("The address answered 410 (gone)."))
+        services.switch_off(webhook, mark("The address answered 410 (gone)."))
     elif is_given_up and rows.filter(failing_since__lte=now - timedelta(days=days)).exists():
-        sentence = ngettext(
-            "Nothing has arrived for %(days)s day. The last try: %(error)s",
-            "Nothing has arrived for %(days)s days. The last try: %(error)s",
+        sentence = counted_sentence(
+            "Nothing has arrived for %(count)s day. The last try: %(error)s",
+            "Nothing has arrived for %(count)s days. The last try: %(error)s",
             days,
+            error=outcome.error,
         )
-        services.switch_off(webhook, sentence % {"days": days, "error": outcome.error})
+        services.switch_off(webhook, sentence)
         logger.info("webhook %s is switched off: nothing has arrived for %s", webhook.pk, counted(days, "day"))
 
 

@@ -8,33 +8,47 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from botfactory.translation import restored
+
 
 class Webhook(models.Model):
     """An address that gets a message when one of the owner's jobs ends. The secret isn't stored: see signing.py."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
-    url = models.CharField(max_length=2000)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks", verbose_name=_("owner")
+    )
+    url = models.CharField(max_length=2000, verbose_name=_("address"))
     # The events it receives (event_types.py).
-    events = models.JSONField(default=list)
-    active = models.BooleanField(default=True)
-    # Why it was switched off, if the owner didn't do it.
-    trouble = models.TextField(blank=True)
-    salt = models.CharField(max_length=64, editable=False)
+    events = models.JSONField(default=list, verbose_name=_("events"))
+    active = models.BooleanField(default=True, verbose_name=_("active"))
+    # Why it was switched off, if the owner didn't do it, and how that is translated (botfactory.translation.stored).
+    trouble = models.TextField(blank=True, verbose_name=_("why it was switched off"))
+    trouble_words = models.JSONField(
+        default=dict, blank=True, editable=False, verbose_name=_("translation of the reason")
+    )
+    salt = models.CharField(max_length=64, editable=False, verbose_name=_("salt"))
     # Earlier salts, newest first, as [salt, seconds since 1970]. Until then messages are signed with it too, because
     # the receiver may not have the new secret yet.
-    former_salts = models.JSONField(default=list, editable=False)
+    former_salts = models.JSONField(default=list, editable=False, verbose_name=_("former salts"))
     # Tells whether the secret is still the one that the owner was shown.
-    secret_check = models.CharField(max_length=16, editable=False)
+    secret_check = models.CharField(max_length=16, editable=False, verbose_name=_("secret check"))
     # The first failure since the last success.
-    failing_since = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    failing_since = models.DateTimeField(null=True, blank=True, verbose_name=_("failing since"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def shown_trouble(self) -> str:
+        """Return why it was switched off in the active language, or ""."""
+        return restored(self.trouble, self.trouble_words)
 
 
 class Delivery(models.Model):
@@ -46,25 +60,27 @@ class Delivery(models.Model):
         DELIVERED = "delivered", _("Arrived")
         FAILED = "failed", _("Failed")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
-    event = models.CharField(max_length=64)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, verbose_name=_("id"))
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook"))
+    event = models.CharField(max_length=64, verbose_name=_("event"))
     # The id of the job it is about.
-    subject_id = models.UUIDField()
-    state = models.CharField(max_length=16, choices=State, default=State.PENDING)
+    subject_id = models.UUIDField(verbose_name=_("subject"))
+    state = models.CharField(max_length=16, choices=State, default=State.PENDING, verbose_name=_("state"))
     # Counts the tries. A sender with an older number has lost the delivery and must not write to it.
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0, verbose_name=_("attempts"))
     # When to try next. While it is being sent: when to presume the sender dead.
-    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
-    tried_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now, verbose_name=_("due at"))
+    tried_at = models.DateTimeField(null=True, blank=True, verbose_name=_("tried at"))
     # The last try: the status, or why there was no answer. The body of the answer is never kept.
-    status = models.PositiveSmallIntegerField(null=True, blank=True)
-    error = models.TextField(blank=True)
-    seconds = models.FloatField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    status = models.PositiveSmallIntegerField(null=True, blank=True, verbose_name=_("status"))
+    error = models.TextField(blank=True, verbose_name=_("error"))
+    error_words = models.JSONField(default=dict, blank=True, editable=False, verbose_name=_("translation of the error"))
+    seconds = models.FloatField(null=True, blank=True, verbose_name=_("seconds"))
+    created_at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("created at"))
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
+        verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         indexes: ClassVar = [
             models.Index(fields=["state", "due_at"], name="delivery_state_due"),
@@ -73,3 +89,8 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} ({self.state})"
+
+    @property
+    def shown_error(self) -> str:
+        """Return what went wrong with the last try in the active language, or ""."""
+        return restored(self.error, self.error_words)

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from botfactory import doorbell, net
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
-from botfactory.translation import grouped, translated
+from botfactory.translatable import mark
+from botfactory.translation import grouped, stored, translated
 from botfactory.webhooks import signing
 from botfactory.webhooks.event_types import EVENT_TYPES, EventType
 from botfactory.webhooks.models import Delivery, Webhook
@@ -102,7 +103,7 @@ def change(
             Webhook.objects.filter(pk=webhook.pk).update(**changed)
         if active is True:
             # A fresh start: earlier failures don't count.
-            Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", failing_since=None)
+            Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", trouble_words={}, failing_since=None)
         elif active is False:
             switch_off(webhook)
         webhook.refresh_from_db()
@@ -137,11 +138,16 @@ def held(webhook: Webhook) -> Iterator[None]:
 
 
 def switch_off(webhook: Webhook, trouble: str = "") -> None:
-    """Switch the webhook off and drop its pending messages. Only its owner can switch it on again."""
+    """Switch the webhook off and drop its pending messages. Only its owner can switch it on again.
+
+    `trouble`: why, if the owner didn't do it, marked for translation.
+    """
     with transaction.atomic():
-        Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False, trouble=trouble)
+        why = {"trouble": str(trouble), "trouble_words": stored(trouble)}
+        Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False, **why)
         waiting = Delivery.objects.filter(webhook=webhook, state=Delivery.State.PENDING)
-        waiting.update(state=Delivery.State.FAILED, due_at=None, error=_("The webhook was switched off."))
+        why_not = mark("The webhook was switched off.")
+        waiting.update(state=Delivery.State.FAILED, due_at=None, error=why_not, error_words={})
 
 
 def note(owner: int, event: EventType, subject_id: uuid.UUID) -> None:

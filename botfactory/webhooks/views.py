@@ -21,6 +21,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.listing import ListForm, Listing
 from botfactory.rest.rate_limit import paced
+from botfactory.translation import translated
 from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.forms import IN_WORDS, WebhookForm
 from botfactory.webhooks.models import Webhook
@@ -84,7 +85,7 @@ def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     with _found_or_404(request, webhook_id) as webhook:
         tried = delivery.send_test(webhook)
     if tried.error:
-        messages.error(request, _("The test didn’t arrive. %(error)s") % {"error": tried.error})
+        messages.error(request, _("The test didn’t arrive. %(error)s") % {"error": tried.shown_error})
     else:
         told = {"status": tried.status, "seconds": f"{tried.seconds:.1f}"}
         messages.success(request, _("The test arrived. The server answered %(status)s after %(seconds)s s.") % told)
@@ -129,9 +130,9 @@ def _saved(form: WebhookForm, save: Callable[..., Made]) -> Made | None:
     try:
         return save(url=form.cleaned_data["url"], events=form.cleaned_data["events"])
     except services.WebhookError as error:
-        form.add_error(error.param, str(error))
+        form.add_error(error.param, translated(error))
     except LimitReached as error:
-        form.add_error(None, str(error))
+        form.add_error(None, translated(error))
     return None
 
 

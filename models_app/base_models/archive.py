@@ -47,6 +47,7 @@ def _reading() -> Iterator[None]:
             mark(
                 "This ZIP can’t be read: %(reason)s. Make it again, without a password and with ordinary compression."
             ),
+            # A sentence of zipfile, in English.
             reason=str(error).rstrip("."),
         ) from error
 
@@ -102,7 +103,7 @@ def unpack(file: IO[bytes], folder: Path) -> str:
     try:
         checkpoint.load(folder)
     except CheckpointError as error:
-        raise BadArchive(mark("The model in this ZIP is damaged: %(reason)s"), reason=str(error)) from error
+        raise BadArchive(mark("The model in this ZIP is damaged: %(reason)s"), reason=error) from error
     return digest.hexdigest()
 
 
@@ -214,7 +215,7 @@ def _parameters(content: dict[str, Any]) -> int:
         raise BadArchive(
             mark("%(file)s describes a network that this version doesn’t know: %(reason)s"),
             file=checkpoint.CONFIG,
-            reason=str(error),
+            reason=error,
         ) from error
     count = sum(math.prod(shape) for shape in shapes.values())
     if count * 4 > LARGEST_MB * 1_000_000:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, Self
 
+from models_app.ml.errors import BadSetting, mark
+
 #: Limits of a ban list: the number of entries, and the characters of each entry.
 MAX_BANNED, LONGEST_BANNED = 200, 100
 #: Sounds most like the person's own posts (measured in docs/benchmarks.md).
@@ -20,16 +22,27 @@ _VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}")
 
 
 def whole(name: str, value: object, low: int, high: int) -> None:
+    """Raise BadSetting unless value is a whole number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
+        raise BadSetting(
+            mark("%(name)s must be a whole number from %(low)s to %(high)s, not %(value)s."),
+            name=name,
+            low=low,
+            high=high,
+            value=repr(value),
+        )
 
 
 def number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
-    """Raise ValueError unless value is a finite number in [low, high], or in (low, high] with above=True."""
+    """Raise BadSetting unless value is a finite number in [low, high], or in (low, high] with above=True."""
     fine = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
     if not fine or not low <= value <= high or (above and value == low):  # type: ignore[operator]
-        span = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
-        raise ValueError(f"{name} must be a number {span}, not {value!r}.")
+        message = (
+            mark("%(name)s must be a number above %(low)s and at most %(high)s, not %(value)s.")
+            if above
+            else mark("%(name)s must be a number from %(low)s to %(high)s, not %(value)s.")
+        )
+        raise BadSetting(message, name=name, low=f"{low:g}", high=f"{high:g}", value=repr(value))
 
 
 class Values:
@@ -44,17 +57,26 @@ class Values:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the settings in `values`. Raises ValueError that names unknown, missing or invalid ones."""
+        """Return the settings in `values`. Raises BadSetting that names unknown, missing or invalid ones."""
         if not isinstance(values, dict):
-            raise ValueError(f"{cls.__name__} needs a dictionary, not {type(values).__name__}.")
+            raise BadSetting(
+                mark("%(name)s needs a dictionary, not %(type)s."), name=cls.__name__, type=type(values).__name__
+            )
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(str(key) for key in set(values) - known)
         if unknown:
-            raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
+            raise BadSetting(
+                mark("%(name)s has no %(unknown)s. It has: %(known)s."),
+                name=cls.__name__,
+                unknown=", ".join(unknown),
+                known=", ".join(sorted(known)),
+            )
         try:
             return cls(**values)
         except TypeError as error:
-            raise ValueError(f"{cls.__name__} is incomplete: {error}.") from error
+            raise BadSetting(
+                mark("%(name)s is incomplete: %(reason)s."), name=cls.__name__, reason=str(error)
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +99,42 @@ class NetworkConfig(Values):
 
     def __post_init__(self) -> None:
         if self.kind not in ("lstm", "glr"):
-            raise ValueError(f"There's no network of kind {self.kind!r}. Choose lstm or glr.")
+            raise BadSetting(
+                mark("There’s no network of kind %(kind)s. Choose %(first)s or %(second)s."),
+                kind=repr(self.kind),
+                first="lstm",
+                second="glr",
+            )
         if not isinstance(self.vocabulary, str) or not _VOCABULARY.fullmatch(self.vocabulary):
-            raise ValueError(f"There's no vocabulary {self.vocabulary!r}. The small networks have {BYTES}.")
+            raise BadSetting(
+                mark("There’s no vocabulary %(name)s. The small networks have %(own)s."),
+                name=repr(self.vocabulary),
+                own=BYTES,
+            )
         whole("embedding", self.embedding, 1, 4096)
         whole("units", self.units, 1, 8192)
         whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
         if not isinstance(self.contexts, (list, tuple)):
-            raise ValueError(f"contexts must be a list of lengths, not {self.contexts!r}.")
+            raise BadSetting(
+                mark("%(name)s must be a list of lengths, not %(value)s."), name="contexts", value=repr(self.contexts)
+            )
         object.__setattr__(self, "contexts", tuple(self.contexts))  # JSON has lists only
         if self.kind == "lstm" and self.contexts:
-            raise ValueError("A network of kind 'lstm' has no contexts.")
+            raise BadSetting(mark("A network of kind %(kind)s has no contexts."), kind="lstm")
         if self.vocabulary != BYTES and self.contexts:
-            raise ValueError(f"Contexts are made of bytes, so they need the vocabulary {BYTES}.")
+            raise BadSetting(mark("Contexts are made of bytes, so they need the vocabulary %(name)s."), name=BYTES)
         for order in self.contexts:
-            whole("A context", order, 0, 6)
+            whole("context", order, 0, 6)
         if len(set(self.contexts)) < len(self.contexts):
-            raise ValueError("List each context only once.")
+            raise BadSetting(mark("List each context only once."))
         whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
         whole("context_width", self.context_width, 1 if self.contexts else 0, 1024 if self.contexts else 0)
         if self.context_rows & (self.context_rows - 1):
-            raise ValueError(f"context_rows must be a power of two, not {self.context_rows}.")
+            raise BadSetting(
+                mark("%(name)s must be a power of two, not %(value)s."),
+                name="context_rows",
+                value=str(self.context_rows),
+            )
 
 
 #: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model.md).
@@ -239,7 +276,13 @@ class PretrainConfig(Values):
         number("clip_norm", self.clip_norm, 0, 1000, above=True)
         number("beta_2", self.beta_2, 0, 0.99999)
         if self.optimizer not in ("adam", "muon"):
-            raise ValueError(f"optimizer must be adam or muon, not {self.optimizer!r}.")
+            raise BadSetting(
+                mark("%(name)s must be %(first)s or %(second)s, not %(value)s."),
+                name="optimizer",
+                first="adam",
+                second="muon",
+                value=repr(self.optimizer),
+            )
         whole("seed", self.seed, 0, 2**31 - 1)
         number("validation_minutes", self.validation_minutes, 0, 100_000, above=True)
         whole("validation_stride", self.validation_stride, 1, 1_000_000)
@@ -307,20 +350,34 @@ class SamplingConfig(Values):
         number("temperature", self.temperature, 0, 2)
         whole("top_k", self.top_k, 0, MAX_TOP_K)
         if not isinstance(self.prompt, str):
-            raise ValueError(f"prompt must be text, not {type(self.prompt).__name__}.")
+            raise BadSetting(
+                mark("%(name)s must be text, not %(type)s."), name="prompt", type=type(self.prompt).__name__
+            )
         if self.seed is not None:
             whole("seed", self.seed, 0, 2**63 - 1)
         whole("max_characters", self.max_characters, 1, 4000)
         number("top_p", self.top_p, 0, 1, above=True)
         if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MAX_BANNED:
-            raise ValueError(f"banned must be a list of up to {MAX_BANNED} words or phrases.")
+            raise BadSetting(
+                mark("%(name)s must be a list of up to %(limit)s words or phrases."), name="banned", limit=MAX_BANNED
+            )
         for entry in self.banned:
             if not isinstance(entry, str) or not entry.strip() or len(entry) > LONGEST_BANNED:
-                raise ValueError(f"A banned word or phrase must have 1 to {LONGEST_BANNED} characters, not {entry!r}.")
+                raise BadSetting(
+                    mark("A banned word or phrase must have 1 to %(limit)s characters, not %(value)s."),
+                    limit=LONGEST_BANNED,
+                    value=repr(entry),
+                )
         object.__setattr__(self, "banned", tuple(self.banned))
         for name in ("copy_guard", "mask_mentions", "personal_guard"):
             if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+                raise BadSetting(
+                    mark("%(name)s must be %(yes)s or %(no)s, not %(value)s."),
+                    name=name,
+                    yes="true",
+                    no="false",
+                    value=repr(getattr(self, name)),
+                )
 
     @property
     def is_greedy(self) -> bool:

@@ -28,7 +28,7 @@ class LearningError(Said):
 
 
 class BadSetting(Said, ValueError):
-    """A setting of a network, a training or sampling has an invalid value."""
+    """A setting or a text has an invalid value."""
 
 
 class CheckpointError(LearningError):

@@ -53,7 +53,7 @@ class WriterMissing(NotNow):
     code = "writer_missing"
 
     def __init__(self) -> None:
-        super().__init__(_("The writer isn't running, so no bot can write. Try again in a moment."))
+        super().__init__(_("The writer isn’t running, so no bot can write. Try again in a moment."))
 
 
 class WritingInterrupted(NotNow):

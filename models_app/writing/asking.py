@@ -23,9 +23,11 @@ from redis.exceptions import RedisError
 from botfactory import doorbell
 from botfactory.accounts.models import User
 from botfactory.ops import counters
+from botfactory.translatable import Sentence
+from botfactory.translation import recalled
 from models_app import guards, services
 from models_app.ml.config import SamplingConfig
-from models_app.ml.errors import BadSampling, CheckpointError, Said, TooFewPosts
+from models_app.ml.errors import BadSampling, CheckpointError, TooFewPosts
 from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.ml.sampling.outcome import Refused, Writing
 from models_app.models import Generation, TrainedModel
@@ -109,7 +111,7 @@ class Asked:
         self._close()
         if event["kind"] == "done":
             return event["result"]
-        raise _error_of(event["code"], event["message"])
+        raise _error_of(event["code"], recalled(event["message"], event.get("words", {})))
 
     def check(self) -> None:
         """Return if there is still hope of an answer. Raises WriterMissing."""
@@ -273,7 +275,7 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, result: dic
     return services.keep(model, owner, sampling, writing, result["seconds"])
 
 
-def _error_of(code: str, message: str) -> Exception:
+def _error_of(code: str, message: Sentence) -> Exception:
     if code == WritingInterrupted.code:
         return WritingInterrupted()
     kind = _ERRORS.get(code)
@@ -281,8 +283,7 @@ def _error_of(code: str, message: str) -> Exception:
         return WriterFailed("The writer's log says what went wrong.")
     # Their own constructors take what only the writer has.
     error = kind.__new__(kind)
-    if isinstance(error, Said):
-        Said.__init__(error, message)
-    else:
-        Exception.__init__(error, message)
+    Exception.__init__(error, str(message))
+    # So that the page or the API translates it (botfactory.translation.translated).
+    error.__dict__.update(template=message.template, plural=message.plural, values=message.values)
     return error

@@ -40,7 +40,8 @@ class Request:
 class Event(TypedDict):
     """What a writer says to the process that waits.
 
-    post: one is written, the `number`th of this request; done: the result; failed: why there is none.
+    post: one is written, the `number`th of this request; done: the result; failed: why there is none, with how
+    to translate the message (botfactory.translation.stored).
     """
 
     request: str
@@ -50,6 +51,7 @@ class Event(TypedDict):
     result: NotRequired[dict[str, Any]]
     code: NotRequired[str]
     message: NotRequired[str]
+    words: NotRequired[dict[str, Any]]
 
 
 class Facts(TypedDict):

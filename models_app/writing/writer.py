@@ -17,6 +17,8 @@ from typing import Any, Final
 from django.db import connections
 from redis.exceptions import RedisError
 
+from botfactory.translatable import mark
+from botfactory.translation import stored
 from models_app import services
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
@@ -300,7 +302,7 @@ def _model_of(request: Request) -> TrainedModel:
     rows = TrainedModel.objects.select_related("owner", "corpus", "parent")
     model = rows.filter(pk=request.model, sha256=request.sha256).first()
     if model is None:
-        raise services.UnknownModel("This bot has just been deleted.")
+        raise services.UnknownModel(mark("This bot has just been deleted."))
     return model
 
 
@@ -309,4 +311,5 @@ def _failed(request: Request, error: BaseException) -> Event:
     code = getattr(error, "code", None)
     if code is None:
         logger.error("request %s failed", request.id, exc_info=error)
-    return Event(request=request.id, kind="failed", code=code or SERVER_ERROR, message=str(error) if code else "")
+    told = {"message": str(error), "words": stored(error)} if code else {"message": "", "words": {}}
+    return Event(request=request.id, kind="failed", code=code or SERVER_ERROR, **told)  # type: ignore[typeddict-item,no-any-return]

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
 from django.template.base import Lexer, Token, TokenType
+from django.utils.functional import Promise
 
 from botfactory.translatable import Sentence
 from models_app.ml.errors import Said
@@ -142,3 +144,51 @@ def test_each_text_of_an_error_of_pure_code_is_marked() -> None:
     files = [path for app in ("botfactory", "tweets", "models_app") for path in (root / app).rglob("*.py")]
     found = {path.relative_to(root).as_posix(): unmarked(path.read_text(encoding="utf-8"), names) for path in files}
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+#: Modules that answer a terminal, a log or a program in English: commands, doctor, and messages of libraries.
+ENGLISH = re.compile(r"/management/|^models_app/ml/|^tweets/sources/|^botfactory/(net|ops|env)\b")
+
+
+def said_as_it_is(source: str) -> list[int]:
+    """Return the lines in which `str(error)` takes the English text of an error that may have a translation."""
+    found = []
+    for handler in ast.walk(ast.parse(source)):
+        if isinstance(handler, ast.ExceptHandler) and handler.name:
+            for call in ast.walk(handler):
+                is_str = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "str"
+                if is_str and [ast.unparse(argument) for argument in call.args] == [handler.name]:  # type: ignore[attr-defined]
+                    found.append(call.lineno)  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"), [("say(str(error))", [4]), ("say(translated(error))", []), ("say(str(other))", [])]
+)
+def test_it_finds_errors_that_are_said_in_english(body: str, lines: list[int]) -> None:
+    assert said_as_it_is(f"try:\n    pass\nexcept ValueError as error:\n    {body}\n") == lines
+
+
+def test_an_error_that_people_see_is_translated() -> None:
+    root = Path(settings.BASE_DIR)
+    files = [path for app in ("botfactory", "tweets", "models_app") for path in (root / app).rglob("*.py")]
+    names = {path.relative_to(root).as_posix(): path for path in files}
+    found = {
+        name: said_as_it_is(path.read_text(encoding="utf-8"))
+        for name, path in names.items()
+        if not ENGLISH.search(name)
+    }
+    # What zipfile and json say of a broken file is English, in a sentence of ours.
+    assert {name for name, lines in found.items() if lines} == {"models_app/base_models/archive.py"}
+
+
+def test_each_name_in_the_administration_is_translatable() -> None:
+    plain = []
+    for kind in admin.site._registry:
+        options = kind._meta
+        if options.app_config.name.split(".")[0] in {"botfactory", "tweets", "models_app"}:
+            names = {"app": options.app_config.verbose_name}
+            names |= {"one": options.verbose_name, "many": options.verbose_name_plural}
+            names |= {field.name: field.verbose_name for field in options.fields}
+            plain += [f"{options.label} {name}" for name, said in names.items() if not isinstance(said, Promise)]
+    assert plain == []

@@ -100,6 +100,22 @@ def test_the_reason_of_a_pause(alice: User) -> None:
         assert job.shown_progress["message"] == "⟦X asks for a pause.⟧"
 
 
+def test_the_message_of_an_event(alice: User) -> None:
+    failed, paused = done(alice, fail), done(alice, pause)
+    program = Program(alice)
+    for job, kind_of_event, english, marked in (
+        (failed, "state", "There are 1,000 posts in a.txt.", "⟦There are 1\xa0000 posts in a.txt.⟧"),
+        (paused, "waiting", "X asks for a pause.", "⟦X asks for a pause.⟧"),
+    ):
+        for language, message in (("en", english), (pseudo.CODE, marked)):
+            data = program.get(f"/jobs/{job.pk}/events", Accept_Language=language).json()["data"]
+            payload = [event["payload"] for event in data if event["kind"] == kind_of_event][-1]
+            assert payload["message"] == message and "words" not in payload
+            with translation.override(language):
+                told = [event["payload"] for event in events.snapshot(job)["events"] if event["kind"] == kind_of_event]
+            assert told[-1] == payload
+
+
 async def test_a_socket_tells_it_in_the_language_of_its_page(alice: User) -> None:
     job = await sync_to_async(done)(alice, fail)
     cookie = f"sessionid={(await sync_to_async(signed_in)(alice)).cookies['sessionid'].value}"

@@ -16,9 +16,11 @@ from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.event_types import EVENT_TYPES
 from botfactory.webhooks.models import Delivery, Webhook
 from botfactory.webhooks.views import DELIVERIES_ON_A_PAGE
+from tests import pseudo
 from tests.conftest import confirmed, signed_in
 from tests.jobs.test_api import submit
 from tests.rest.helpers import Program, require_error
+from tests.webhooks.helpers import deliver_all
 from tests.webhooks.receiver import Receiver, content, is_signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -220,3 +222,22 @@ def test_the_account_counts_them(alice: User) -> None:
         found = counted.search(client.get("/account/").content.decode())
         assert found is not None and found[1] == expected
         make(alice)
+
+
+def test_why_a_webhook_failed_is_shown_in_the_language_of_the_page(alice: User, settings: Any) -> None:
+    settings.LANGUAGES = [("en", "English"), (pseudo.CODE, "Marks")]
+    settings.WEBHOOK_PAUSES, settings.WEBHOOK_OFF_DAYS = [], 0
+    with Receiver(500) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        webhook = make(alice, server.url)
+        jobs.cancel(submit(alice))
+        assert deliver_all() == 1
+    webhook.refresh_from_db()
+    why = "The answer was 500. A receiver must answer with a status from 200 to 299."
+    assert webhook.trouble == f"Nothing has arrived for 0 days. The last try: {why}"
+    with pseudo.marked():
+        page = signed_in(alice).get(f"/webhooks/{webhook.pk}/", headers={"Accept-Language": pseudo.CODE})
+        told = Program(alice).get(f"/webhooks/{webhook.pk}", Accept_Language=pseudo.CODE).json()
+        (sent,) = Program(alice).get(f"/webhooks/{webhook.pk}/deliveries", Accept_Language=pseudo.CODE).json()["data"]
+    shown = f"⟦Nothing has arrived for 0 days. The last try: ⟦{why}⟧⟧"
+    assert shown in page.content.decode() and told["trouble"] == shown and sent["error"] == f"⟦{why}⟧"

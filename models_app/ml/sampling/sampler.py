@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
-from models_app.ml.errors import BadSampling, mark
+from models_app.ml.errors import BadSampling, BadSetting, mark
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
@@ -314,8 +314,8 @@ def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
     """Raise BadSampling for a prompt that leaves no room, can't be encoded as UTF-8 or contains a banned word."""
     try:
         utf8(config.prompt)
-    except ValueError as error:
-        raise BadSampling(str(error)) from error
+    except BadSetting as error:
+        raise BadSampling(error.template, **error.values) from error
     if len(config.prompt) >= config.max_characters:
         raise BadSampling(
             mark(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint, recover, save
 from models_app.ml.config import NetworkConfig, PretrainConfig
-from models_app.ml.errors import Cancelled, CheckpointError, TooFewPosts, mark
+from models_app.ml.errors import BadSetting, Cancelled, CheckpointError, TooFewPosts, mark
 from models_app.ml.networks.registry import Network, kind_of
 from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import Symbols, Vocabulary
@@ -70,7 +70,7 @@ class Budget:
     def __post_init__(self) -> None:
         given = [amount for amount in (self.minutes, self.megabytes) if amount is not None]
         if len(given) != 1 or not 0 < given[0] < math.inf:
-            raise ValueError("Set how long to train: either minutes or megabytes, more than 0.")
+            raise BadSetting(mark("Set how long to train: either minutes or megabytes, more than 0."))
 
     def spent(self, seconds: float, bytes_seen: int) -> float:
         """Return the fraction spent: 0 to 1, or more at the end."""

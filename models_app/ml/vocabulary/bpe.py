@@ -19,13 +19,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from models_app.ml.config import MAX_TOP_K
-from models_app.ml.errors import CheckpointError, mark
+from models_app.ml.errors import CheckpointError, Said, mark
 
 from .utf8 import ALLOWED, utf8
 from .vocabulary import Symbols, Vocabulary
 
-#: End marks of known models, for a tokenizer that doesn't say which token its end mark is.
-END_MARKS: Final = ("<|endoftext|>", "<|end_of_text|>")
+#: Names of the end mark in the vocabularies of known models; the first that exists counts.
+END_MARKS: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>")
 #: The most symbols of a prompt to draw again. More would seldom change the first word, and each takes a step.
 MAX_HEALED: Final = 4
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -77,21 +77,23 @@ class BpeVocabulary(Vocabulary):
     def __init__(self, parts: _Parts) -> None:
         """Use `from_json` or `from_gguf`. Raises CheckpointError for parts that don't make a whole vocabulary."""
         if len(parts.tokens) > MAX_TOP_K:
-            _refuse(f"it has {len(parts.tokens):,} tokens, and {MAX_TOP_K:,} is the limit")
+            _refuse(
+                mark("it has %(count)s tokens, and the limit is %(limit)s"), count=len(parts.tokens), limit=MAX_TOP_K
+            )
         if parts.end not in parts.tokens:
-            _refuse(f"it has no end mark {parts.end!r}")
+            _refuse(mark("it has no end mark %(name)s"), name=repr(parts.end))
         self._parts = parts
         self.end = parts.tokens.index(parts.end)
         symbol_bytes = _symbol_bytes(parts)
         if symbol_bytes[self.end]:
-            _refuse(f"its end mark {parts.end!r} can occur in a text")
+            _refuse(mark("its end mark %(name)s can occur in a text"), name=repr(parts.end))
         self._special = frozenset(symbol for symbol, data in enumerate(symbol_bytes) if not data)
         self._tokenizer = _tokenizer(parts, self._special)
         self._byte_symbols = {data[0]: symbol for symbol, data in enumerate(symbol_bytes) if len(data) == 1}
         missing = [byte for byte in _NEEDED if byte not in self._byte_symbols]
         spare = sorted(self._special - {self.end})
         if len(missing) > len(spare) or any(0x80 <= byte < 0xC0 for byte in missing):
-            _refuse(f"{len(missing)} bytes of UTF-8 have no token")
+            _refuse(mark("some bytes of UTF-8 have no token (%(count)s in all)"), count=len(missing))
         # From the last one on: the first ones of a chat model are the most harmful to misunderstand.
         for byte, symbol in zip(missing, reversed(spare), strict=False):
             symbol_bytes[symbol], self._byte_symbols[byte] = bytes([byte]), symbol
@@ -104,7 +106,7 @@ class BpeVocabulary(Vocabulary):
             + " It's 2026,  don't\r\n\tworry \n\n Ünï 東京 👩🏽‍🚀🇳🇱 e\u0301\ufeff\U0010ffff"
         )
         if self.decode(self.encode(probe)) != probe:
-            _refuse("a text doesn't come back exactly")
+            _refuse(mark("a text doesn’t come back exactly"))
 
     @classmethod
     def from_json(cls, text: str, *, end: str | None = None, size: int | None = None) -> BpeVocabulary:
@@ -127,9 +129,13 @@ class BpeVocabulary(Vocabulary):
         """
         kind, splits = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre", "gpt-2")
         if kind != "gpt2":
-            _refuse(f"the GGUF file has one of kind {kind!r}")
+            _refuse(mark("the GGUF file has one of kind %(kind)s"), kind=repr(kind))
         if splits not in _GGUF_SPLITS:
-            _refuse(f"the GGUF file splits words as {splits!r}, and only {', '.join(_GGUF_SPLITS)} are known")
+            _refuse(
+                mark("the GGUF file splits words as %(splits)s, and only %(known)s are known"),
+                splits=repr(splits),
+                known=", ".join(_GGUF_SPLITS),
+            )
         merges = [_pair(merge) for merge in fields["tokenizer.ggml.merges"]]
         tokens = tuple(fields["tokenizer.ggml.tokens"])
         return cls(_Parts(tokens, frozenset(), merges, _GGUF_SPLITS[splits], False, end))
@@ -182,12 +188,13 @@ class BpeVocabulary(Vocabulary):
         return re.compile(_CONTROL.pattern + odd)
 
 
-def _refuse(why: str) -> NoReturn:
+def _refuse(why: str, **values: object) -> NoReturn:
+    """Raise CheckpointError. `why`: a template of the reason, marked for translation."""
     raise CheckpointError(
         mark(
             "This tokenizer can’t be used: %(why)s. Choose a model with a byte-level BPE, such as SmolLM2 or Llama 3."
         ),
-        why=why,
+        why=Said(why, **values),
     )
 
 
@@ -195,16 +202,16 @@ def _symbol_bytes(parts: _Parts) -> list[bytes]:
     """Return the bytes of each symbol, empty for those that no text contains."""
     known = set(parts.tokens)
     if len(known) < len(parts.tokens):
-        _refuse("two tokens have the same name")
+        _refuse(mark("two tokens have the same name"))
     made = {first + second for first, second in parts.merges}
     if unknown := (made | {part for merge in parts.merges for part in merge}) - known:
-        _refuse(f"its merges need tokens that it doesn't have, such as {min(unknown)!r}")
+        _refuse(mark("its merges need tokens that it doesn’t have, such as %(name)s"), name=repr(min(unknown)))
     found = []
     for token in parts.tokens:
         plain = token in made or (parts.whole_words and token not in parts.added)
         if token in _BYTE_OF or plain:
             if not _OF_BYTES.fullmatch(token):
-                _refuse(f"its token {token!r} contains a character that stands for no byte")
+                _refuse(mark("its token %(name)s contains a character that stands for no byte"), name=repr(token))
             found.append(token.translate(_TO_LATIN).encode("latin-1"))
         else:
             found.append(b"")
@@ -224,7 +231,7 @@ def _tokenizer(parts: _Parts, special: frozenset[int]) -> Tokenizer:
     try:
         return Tokenizer.from_str(json.dumps(_file(parts, vocabulary), ensure_ascii=False))
     except Exception as error:  # the library has no class of its own
-        _refuse(str(error))
+        _refuse(mark("its file can’t be read (%(reason)s)"), reason=str(error))
 
 
 def _characters_of(byte: int) -> str:
@@ -287,22 +294,26 @@ def _ending_with(parts: _Parts) -> dict[str, Any]:
 def _parts_of(file: Mapping[str, Any], end: str | None, size: int | None) -> _Parts:
     model, splits = file["model"], file.get("pre_tokenizer")
     if model.get("type", "BPE") != "BPE":
-        _refuse(f"it's of kind {model['type']!r}")
+        _refuse(mark("it’s of kind %(kind)s"), kind=repr(model["type"]))
     if file.get("normalizer"):
-        _refuse(f"it changes texts before it reads them ({file['normalizer'].get('type')})")
+        _refuse(mark("it changes texts before it reads them (%(step)s)"), step=file["normalizer"].get("type"))
     if any(model.get(name) for name in ("byte_fallback", "continuing_subword_prefix", "end_of_word_suffix")):
-        _refuse("it isn't a byte-level BPE")
+        _refuse(mark("it isn’t a byte-level BPE"))
     _check_splits(splits)
     added = {token["content"]: int(token["id"]) for token in file.get("added_tokens", [])}
     names = {int(symbol): token for token, symbol in (model["vocab"] | added).items()}
     if not names or min(names) < 0 or max(names) >= MAX_TOP_K or (size or 0) > MAX_TOP_K:
-        _refuse(f"its tokens aren't numbered from 0 to {MAX_TOP_K - 1:,} at most")
+        _refuse(mark("its tokens aren’t numbered from 0 to %(limit)s at most"), limit=MAX_TOP_K - 1)
     if size is not None and size <= max(names):
-        _refuse(f"it has a token number {max(names):,}, but the network has {size:,} symbols")
+        _refuse(
+            mark("it has a token number %(number)s, but the network has only %(size)s symbols"),
+            number=max(names),
+            size=size,
+        )
     count = size or max(names) + 1
     tokens = tuple(names.get(symbol, f"<|unused_{symbol}|>") for symbol in range(count))
     unnamed = frozenset(token for symbol, token in enumerate(tokens) if symbol not in names)
-    end = end or _end_in(file) or next((mark for mark in END_MARKS if mark in tokens), END_MARKS[0])
+    end = end or _end_in(file) or next((name for name in END_MARKS if name in tokens), END_MARKS[0])
     merges = [_pair(merge) for merge in model["merges"]]
     return _Parts(tokens, frozenset(added) | unnamed, merges, splits or {}, bool(model.get("ignore_merges")), end)
 
@@ -312,10 +323,10 @@ def _check_splits(splits: Mapping[str, Any] | None) -> None:
     steps = splits["pretokenizers"] if splits and splits["type"] == "Sequence" else [splits or {}]
     *before, last = steps
     if last.get("type") != "ByteLevel" or last.get("add_prefix_space", True):
-        _refuse("it isn't a byte-level BPE, or it adds a space to each text")
+        _refuse(mark("it isn’t a byte-level BPE, or it adds a space to each text"))
     for step in before:
         if step["type"] not in ("Digits", "Split") or step.get("behavior") == "Removed":
-            _refuse(f"it may drop characters ({step['type']})")
+            _refuse(mark("it may drop characters (%(step)s)"), step=step["type"])
 
 
 def _end_in(file: Mapping[str, Any]) -> str | None:

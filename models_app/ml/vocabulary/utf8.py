@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models_app.ml.errors import BadSetting, mark
+
 # The states: the number of continuation bytes still expected. A lead byte that restricts the next byte has a state of
 # its own.
 BOUNDARY: Final = 0
@@ -64,11 +66,15 @@ NEXT_STATE, ALLOWED, WRITABLE = _tables()
 
 
 def utf8(text: str) -> bytes:
-    """Return the text in UTF-8. Raises ValueError for half of a surrogate pair."""
+    """Return the text in UTF-8. Raises BadSetting for half of a surrogate pair."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"Character {error.start + 1} is half of a surrogate pair (U+{ord(text[error.start]):04X}), which can't be "
-            "stored as UTF-8. Remove that character."
+        raise BadSetting(
+            mark(
+                "Character %(number)s is half of a surrogate pair (%(code)s), which can’t be stored as UTF-8. Remove "
+                "that character."
+            ),
+            number=error.start + 1,
+            code=f"U+{ord(text[error.start]):04X}",
         ) from error

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from botfactory.accounts.models import PersonalLimits, User
-from models_app import registry, services
+from botfactory.translatable import mark
+from botfactory.translation import recalled, translated
+from models_app import guards, registry, services
 from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import Generation, TrainedModel
-from models_app.writing import admission, asking
+from models_app.writing import admission, asking, writer
 from models_app.writing.board import Board, Bounds, client
 from models_app.writing.requests import Facts, Request
+from tests import pseudo
 from tests.conftest import signed_in
 from tests.rest.helpers import Program, require_error
 
@@ -78,10 +84,10 @@ def test_without_a_writer_they_are_told_at_once(
     monkeypatch.setattr(admission.Writers, "known", known)
     begun = time.monotonic()
     answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
-    assert "The writer isn't running" in require_error(answer, 503, "writer_missing")
+    assert "The writer isn’t running" in require_error(answer, 503, "writer_missing")
     assert answer["Retry-After"] == "10"
     shown = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers={"HX-Request": "true"})
-    assert shown.status_code == 503 and "The writer isn&#x27;t running" in shown.content.decode()
+    assert shown.status_code == 503 and "The writer isn’t running" in shown.content.decode()
     assert time.monotonic() - begun < asking.GIVE_UP
 
 
@@ -134,6 +140,21 @@ def test_what_fails_in_the_writer_is_told_on_a_page(alice: User, base: TrainedMo
     browser.raise_request_exception = False
     shown = browser.post(f"/models/{base.pk}/generate", FORM)
     assert shown.status_code == 500 and "secret" not in shown.content.decode()
+
+
+def test_what_a_writer_says_can_be_translated(base: TrainedModel, settings: Any) -> None:
+    """Its error arrives with its template, as it was raised there."""
+    settings.LANGUAGES = [("en", "English"), (pseudo.CODE, "Marks")]
+    for error, shown in (
+        (TooFewPosts(mark("There are %(count)s posts in %(name)s."), count=1000, name="a.txt"), "⟦There are 1\xa0000"),
+        (guards.GuardLost(base), f"⟦{base.name} can’t write"),
+        (services.UnknownModel(mark("This bot has just been deleted.")), "⟦This bot has just been deleted.⟧"),
+    ):
+        sent = json.loads(json.dumps(writer._failed(request(1, 1, "alice"), error)))
+        arrived = asking._error_of(sent["code"], recalled(sent["message"], sent["words"]))
+        assert (type(arrived), str(arrived)) == (type(error), str(error))
+        with pseudo.marked(), translation.override(pseudo.CODE):
+            assert translated(arrived).startswith(shown)
 
 
 def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedModel, board: Board) -> None:

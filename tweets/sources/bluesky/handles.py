@@ -41,7 +41,7 @@ def parse(text: str) -> str:
     name = unquote(address.group(1)) if address else typed.removeprefix("@")
     if name.lower().startswith("did:"):
         if not _DID.match(name):
-            raise NoAccount(mark("This DID isn't complete. A DID looks like did:plc:z72i7hdynmk6r22z27h6tvur."))
+            raise NoAccount(mark("This DID isn’t complete. A DID looks like did:plc:z72i7hdynmk6r22z27h6tvur."))
         return name
     if re.fullmatch(r"[A-Za-z0-9-]+", name):
         name += ".bsky.social"

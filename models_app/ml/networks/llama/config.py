@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models_app.ml.config import Values, number, whole
+from models_app.ml.errors import BadSetting, mark
 
 #: Rank of the adapter's matrices, and the factor of its products (LoRA's alpha / rank, Hu et al. 2021).
 DEFAULT_RANK, DEFAULT_SCALE = 16, 2.0
@@ -40,9 +41,17 @@ class LlamaConfig(Values):
 
     def __post_init__(self) -> None:
         if self.kind != "llama" or not str(self.vocabulary).startswith("bpe-"):
-            raise ValueError(f"This isn't a Llama with a BPE vocabulary: {self.kind!r}, {self.vocabulary!r}.")
+            raise BadSetting(
+                mark("This isn’t a Llama with a BPE vocabulary: %(kind)s, %(vocabulary)s."),
+                kind=repr(self.kind),
+                vocabulary=repr(self.vocabulary),
+            )
         if not isinstance(self.pretrained, str) or len(self.pretrained) != 64:
-            raise ValueError(f"pretrained must be a sha256 in hexadecimal, not {self.pretrained!r}.")
+            raise BadSetting(
+                mark("%(name)s must be a sha256 in hexadecimal, not %(value)s."),
+                name="pretrained",
+                value=repr(self.pretrained),
+            )
         whole("symbols", self.symbols, 257, 2**20)
         whole("end", self.end, 0, self.symbols - 1)
         whole("layers", self.layers, 1, 200)
@@ -55,7 +64,12 @@ class LlamaConfig(Values):
         number("norm_epsilon", self.norm_epsilon, 0, 0.1)
         number("scale", self.scale, 0, 64)
         if self.heads % self.kv_heads or self.head_size % 2:
-            raise ValueError("heads must be a multiple of kv_heads, and head_size an even number.")
+            raise BadSetting(
+                mark("%(heads)s must be a multiple of %(groups)s, and %(size)s an even number."),
+                heads="heads",
+                groups="kv_heads",
+                size="head_size",
+            )
 
     @property
     def parameters(self) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from models_app.ml.errors import CheckpointError, mark
+from models_app.ml.errors import BadSetting, CheckpointError, mark
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
 from .config import LlamaConfig
@@ -163,7 +163,9 @@ def _rotary(facts: dict[str, Any]) -> tuple[tuple[float, float, float, float] | 
         return None, base
     kind = scaling.get("rope_type", scaling.get("type"))
     if kind != "llama3":
-        raise ValueError(f"Its positions are scaled by {kind!r}. Only llama3's scaling is supported.")
+        raise BadSetting(
+            mark("Its positions are scaled by %(kind)s. Only the scaling of Llama 3 is supported."), kind=repr(kind)
+        )
     names = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
     factor, low, high, original = (float(scaling[name]) for name in names)
     return (factor, low, high, original), base

@@ -25,9 +25,8 @@ def frozen_of(pretrained: str) -> dict[str, Any]:
 
 def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> LlamaStepper:
     """Return a stepper with this adapter. Raises PretrainedError if the pretrained model isn't there."""
-    frozen = frozen_of(config.pretrained)
     with _building:
-        return LlamaStepper(_decoder(config, id(frozen)), weights)
+        return LlamaStepper(_decoder(config, product_type()), weights)
 
 
 @lru_cache(maxsize=2)
@@ -36,6 +35,5 @@ def _frozen(pretrained: str, products: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _decoder(config: LlamaConfig, frozen: int) -> LlamaDecoder:
-    """Return the decoder for this architecture; `frozen` identifies the tensors that it was built with."""
-    return LlamaDecoder(config, _frozen(config.pretrained, product_type()))
+def _decoder(config: LlamaConfig, products: str) -> LlamaDecoder:
+    return LlamaDecoder(config, _frozen(config.pretrained, products))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.errors import LearningError, mark
-from models_app.ml.vocabulary.bpe import BpeVocabulary
+from models_app.ml.vocabulary.bpe import END_MARKS, BpeVocabulary
 
 from .config import LlamaConfig
 from .weights import frozen_shapes
-
-#: Names of the end mark in the vocabularies of known models, the first that exists counts.
-END_MARKS: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>")
 
 
 class PretrainedError(LearningError):
@@ -97,7 +94,7 @@ def checked(pretrained: Pretrained, what: str) -> Pretrained:
 
 def end_mark(tokens: Container[str], what: str) -> str:
     """Return the token that ends a text. Raises PretrainedError if the vocabulary has none."""
-    found = next((mark for mark in END_MARKS if mark in tokens), None)
+    found = next((name for name in END_MARKS if name in tokens), None)
     if found is None:
         raise PretrainedError(
             mark("%(model)s has no token that ends a text (%(names)s). Choose a base model of another family."),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from models_app.ml.config import Values, number, whole
+from models_app.ml.errors import BadSetting, mark
 
 #: Places in a training step, as rows and their length.
 ROWS, LENGTH = 2, 256
@@ -40,7 +41,9 @@ class AdapterConfig(Values):
 
     def __post_init__(self) -> None:
         if self.kind != "adapter":
-            raise ValueError(f"kind must be adapter, not {self.kind!r}.")
+            raise BadSetting(
+                mark("%(name)s must be %(kind)s, not %(value)s."), name="kind", kind="adapter", value=repr(self.kind)
+            )
         whole("epochs", self.epochs, 1, 100)
         whole("points", self.points, 1, 1000)
         whole("batch_size", self.batch_size, 1, 256)

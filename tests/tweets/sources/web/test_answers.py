@@ -219,7 +219,7 @@ def test_an_unknown_name_and_a_dead_port_are_told_apart() -> None:
     network = Network(mastodon_social=[PUBLIC])
     with pytest.raises(UnknownServer, match="nowhere"):
         Client(settings(), wire=network.wire()).get("https://nowhere.example/")
-    with pytest.raises(SourceUnavailable, match="doesn't answer"):
+    with pytest.raises(SourceUnavailable, match="doesn’t answer"):
         Client(settings(), trusted=["http://127.0.0.1:9"]).get("http://127.0.0.1:9/")
 
     def no_dns(host: str, port: int) -> list[str]:

@@ -68,9 +68,9 @@ def connect_fails(number: int) -> Callable[[str, int, float], socket.socket]:
 def test_a_machine_without_a_network_is_told_from_a_server_that_does_not_answer() -> None:
     everywhere: Callable[[str, int], Sequence[str]] = lambda host, port: [PUBLIC, "93.184.216.35"]  # noqa: E731
     gone = asked(Wire(everywhere, connect_fails(errno.ENETUNREACH)), "name@social.example")
-    assert gone.message == "social.example can't be reached: this machine has no network." and gone.transient
+    assert gone.message == "social.example can’t be reached: this machine has no network." and gone.transient
     refused = asked(Wire(everywhere, connect_fails(errno.ECONNREFUSED)), "bluesky")
-    assert refused.message == "Bluesky can’t be reached. public.api.bsky.app doesn't answer." and refused.transient
+    assert refused.message == "Bluesky can’t be reached. public.api.bsky.app doesn’t answer." and refused.transient
 
 
 def test_a_server_that_the_operator_has_set_is_nobodys_misspelling() -> None:
