@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import Field, dataclass, field, fields
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -218,6 +218,29 @@ def stored_secret(path: Path) -> str:
             f"Can't store the secret key in {path}: {error.strerror}. Set SECRET_KEY, or set BOTFACTORY_HOME to a "
             "folder that you can write to."
         ) from error
+
+
+def env_fields(kind: type[Any], name_of: Callable[[str], str]) -> dict[str, Any]:
+    """Return the values of a dataclass of settings, by the names of their variables. Each field needs a default.
+
+    A text that the repr leaves out is a secret, and one called `..._url` the address of a server.
+    """
+    return {name_of(each.name): _field(name_of(each.name), each) for each in fields(kind)}
+
+
+def _field(name: str, each: Field[Any]) -> object:
+    default = each.default
+    if isinstance(default, bool):
+        return env_bool(name, default)
+    if isinstance(default, int):
+        return env_int(name, default)
+    if isinstance(default, Decimal):
+        return env_decimal(name, str(default))
+    if not isinstance(default, str):
+        raise TypeError(f"The setting {name} needs a default that is a text, a number or true or false.")
+    if not each.repr:
+        return env_secret(name, default)
+    return env_server(name, default) if each.name.endswith("_url") else env_str(name, default)
 
 
 def celery_broker_url(redis_url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import dj_database_url
@@ -14,7 +15,7 @@ from botfactory.env import (
     default_redis_url,
     env_bool,
     env_choice,
-    env_decimal,
+    env_fields,
     env_int,
     env_limit,
     env_list,
@@ -24,11 +25,11 @@ from botfactory.env import (
     env_path,
     env_pauses,
     env_secret,
-    env_server,
     env_servers,
     env_str,
     stored_secret,
 )
+from tweets.sources.registry import networks
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -249,12 +250,12 @@ PUBLIC_SHARING = env_bool("PUBLIC_SHARING", True)
 OPEN_GALLERY = env_bool("OPEN_GALLERY", False)
 
 # Posts
-X_BEARER_TOKEN = env_secret("X_BEARER_TOKEN")
-X_API_URL = env_str("X_API_URL", "https://api.x.com")
-X_POST_PRICE = env_decimal("X_POST_PRICE", "0.005")
-X_USER_PRICE = env_decimal("X_USER_PRICE", "0.01")
-X_MONTHLY_POSTS = env_int("X_MONTHLY_POSTS", 20_000)
-BLUESKY_API_URL = env_server("BLUESKY_API_URL", "https://public.api.bsky.app")
+# What each network's description asks for, such as X_BEARER_TOKEN: see `settings` and `needs` in tweets/sources
+NETWORK_SECRETS = []
+for network in networks().values():
+    if network.settings is not None:
+        globals().update(env_fields(network.settings, network.setting_of))
+        NETWORK_SECRETS += [network.setting_of(each.name) for each in fields(network.settings) if not each.repr]
 PRIVATE_SERVERS = env_servers("PRIVATE_SERVERS")
 MAX_UPLOAD_MB = env_int("MAX_UPLOAD_MB", 4096, minimum=1)
 # The limit of a form without its files. The largest is pasted text.

@@ -49,7 +49,11 @@ class GenerateIn(Input):
         "with typos.",
     )
     top_k: int = Field(
-        0, ge=0, le=MAX_TOP_K, strict=True, description="Choose only among the k most likely characters; 0 means all."
+        0,
+        ge=0,
+        le=MAX_TOP_K,
+        strict=True,
+        description="At each step, choose only among the k most likely symbols (bytes or tokens); 0 means all.",
     )
     top_p: float = Field(
         1.0,

@@ -17,7 +17,7 @@ from tweets.cleaning.rules import LONGEST_WORD, MAX_MINIMUM_CHARACTERS, MAX_WORD
 from tweets.models import UPLOAD, Corpus, OptOut, network_choices
 from tweets.sources.accounts import account_of
 from tweets.sources.registry import kinds, networks
-from tweets.ways import LONGEST_TYPED, Way, ways
+from tweets.ways import LONGEST_TYPED, Way, handle_field, ways
 
 
 class NewCorpusForm(forms.Form):
@@ -50,9 +50,7 @@ class NewCorpusForm(forms.Form):
         names = dict.fromkeys(Corpus(source=kind.name).way for kind in kinds())
         self.fields["way"] = forms.ChoiceField(choices=[(name, name) for name in names], label=gettext("Source"))
         for kind in networks().values():
-            self.fields[kind.name] = forms.CharField(
-                max_length=LONGEST_TYPED, required=False, label=gettext(kind.field)
-            )
+            self.fields[kind.name] = forms.CharField(max_length=LONGEST_TYPED, required=False, label=handle_field(kind))
 
     @classmethod
     def in_place_of(cls, corpus: Corpus, column: str) -> NewCorpusForm:

@@ -16,6 +16,7 @@ from tweets.sources import SourceSettings
 from tweets.sources.kinds import Network, SourceKind
 from tweets.sources.registry import is_network, kinds, network_of
 from tweets.sources.x.costs import estimated_cost
+from tweets.sources.x.settings import XSettings
 
 #: Posts of a file in one page, and the most that the APIs of the networks return at once.
 FILE_PAGE = 2_000
@@ -67,9 +68,10 @@ def settings_for(corpus: Corpus, *, at_terminal: bool = False) -> SourceSettings
         return SourceSettings(private_servers=private_servers, page_size=FILE_PAGE)
     kind = network_of(corpus.source)
     owner: User | None = corpus.owner if corpus.owner_id is not None else None
-    budget = MonthlyBudget(settings.X_MONTHLY_POSTS, owner, is_limited=not at_terminal) if kind.is_paid else None
+    own = own_settings(kind)
+    budget = MonthlyBudget(own.monthly_posts, owner, is_limited=not at_terminal) if isinstance(own, XSettings) else None
     return SourceSettings(
-        own=own_settings(kind),
+        own=own,
         budget=budget,
         private_servers=private_servers,
         newer_than=newest_key(corpus),

@@ -47,8 +47,8 @@ def report(corpus: Corpus, *, sample: int = 12) -> Report:
     elif corpus.characters < FEW_CHARACTERS:
         verdict = "few"
         advice = _(
-            "With %(characters)s, the bot will sound like these posts but repeat itself. From %(few)s characters on, "
-            "it has ideas of its own."
+            "These posts have %(characters)s. The bot will sound like them, but repeat itself. With %(few)s characters "
+            "or more, it repeats itself less."
         ) % {"characters": amounts.characters(corpus.characters), "few": amounts.grouped(FEW_CHARACTERS)}
     else:
         verdict = "enough"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.conf import settings
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -17,6 +16,7 @@ from tweets.sources import open_source
 from tweets.sources.accounts import Account, account_of
 from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
 from tweets.sources.registry import network_of
+from tweets.sources.x.settings import XSettings
 
 #: From a live account: two pages of X, which cost a dollar in 2026.
 MAX_LIVE = 200
@@ -100,12 +100,15 @@ def _said_of_an_answer(error: SourceError, account: Account, user: User) -> Sour
         network = network_of(account.network).label
         said = _("%(network)s asks for a pause. Ask again after %(time)s UTC.")
         return RateLimited(said % {"network": network, "time": f"{error.retry_at:%H:%M}"}, error.retry_at)
-    if isinstance(error, BudgetSpent) and not MonthlyBudget(settings.X_MONTHLY_POSTS, user).is_personal:
+    own = offered.own_settings(network_of(account.network))
+    if not isinstance(error, BudgetSpent) or not isinstance(own, XSettings):
+        return error
+    if not MonthlyBudget(own.monthly_posts, user).is_personal:
         return BudgetSpent(
             _(
                 "This server can read %(posts)s from X a month, and has read all of them. Its administrator can raise "
                 "X_MONTHLY_POSTS. Posts that you have imported here are free."
             )
-            % {"posts": amounts.posts(settings.X_MONTHLY_POSTS)}
+            % {"posts": amounts.posts(own.monthly_posts)}
         )
     return error

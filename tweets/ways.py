@@ -7,14 +7,17 @@ from typing import Final
 
 from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tweets import amounts, offered
 from tweets.models import BLEND, UPLOAD, Corpus
-from tweets.sources.kinds import FileKind, HowTo, Network
+from tweets.sources.kinds import FileKind, HowTo, Network, SourceKind
 from tweets.sources.registry import SOURCES, kind_of, networks, uploads
 
 #: Longest handle or address that somebody can type.
 LONGEST_TYPED: Final = 500
+#: So many files and so many networks a sentence names at most.
+MAX_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,34 @@ def not_offered() -> list[str]:
 
 
 def offers() -> str:
-    """Return all that can be imported here, such as "a text, CSV or JSON file, an X archive or pasted text"."""
-    return get_text_list([_(kind.offer) for kind in offered.offered()], _("or"))
+    """Return what can be imported here, such as "an X archive, pasted text or an account on Bluesky or Mastodon".
+
+    It stays a sentence if there are many sources.
+    """
+    kinds = offered.offered()
+    files = [kind for kind in kinds if isinstance(kind, FileKind)]
+    found, more = _first([_(kind.offer) for kind in files if not kind.is_pasted])
+    if more:
+        found.append(ngettext("%(count)s other kind of file", "%(count)s other kinds of files", more) % {"count": more})
+    found += [_(kind.offer) for kind in files if kind.is_pasted]
+    names, more = _first([kind.label for kind in kinds if isinstance(kind, Network)])
+    if more:
+        names.append(ngettext("%(count)s other network", "%(count)s other networks", more) % {"count": more})
+    if names:
+        found.append(_("an account on %(networks)s") % {"networks": get_text_list(names, _("or"))})
+    return get_text_list(found, _("or"))
 
 
 def examples_of_handles() -> str:
-    """Return a handle of each network, such as "@name.bsky.social (Bluesky)"."""
-    return get_text_list([f"{kind.example} ({kind.label})" for kind in networks().values()], _("or"))
+    """Return handles of some networks, such as "@name.bsky.social (Bluesky)"."""
+    found, _more = _first([f"{kind.example} ({kind.label})" for kind in networks().values()])
+    return get_text_list(found, _("or"))
+
+
+def _first(names: list[str]) -> tuple[list[str], int]:
+    """Return all names if they are few, else the first ones, and the number of the others."""
+    few = names if len(names) <= MAX_NAMED else names[: MAX_NAMED - 1]
+    return few, len(names) - len(few)
 
 
 def origin(corpus: Corpus) -> str:
@@ -74,12 +98,18 @@ def origin(corpus: Corpus) -> str:
     if corpus.source == BLEND:
         said = _("A blend of %(parts)s") % {"parts": ", ".join(_part(part) for part in corpus.parts)}
     elif corpus.source in SOURCES:
-        said = _(kind_of(corpus.source).origin) % {"account": corpus.account, "file": corpus.file_name}
+        said = _origin(kind_of(corpus.source), corpus)
     else:
         said = corpus.file_name
     if corpus.account and not corpus.comes_from_network:
         return _("%(origin)s, posts by %(account)s") % {"origin": said, "account": corpus.account}
     return said
+
+
+def _origin(kind: SourceKind, corpus: Corpus) -> str:
+    if isinstance(kind, FileKind):
+        return _(kind.origin) % {"file": corpus.file_name}
+    return _("From the %(network)s account %(account)s") % {"network": kind.label, "account": corpus.account}
 
 
 def _part(part: dict[str, object]) -> str:
@@ -104,9 +134,14 @@ def _translated(how_to: HowTo) -> HowTo:
     return HowTo(_(how_to.question), tuple(_(step) for step in how_to.steps), without_script)
 
 
+def handle_field(kind: Network) -> str:
+    """Return the label of the field for a handle."""
+    return _("%(network)s handle") % {"network": kind.label}
+
+
 def _account(kind: Network) -> Way:
     facts = {"max_posts": amounts.grouped(kind.max_posts)}
     if kind.is_paid:
         facts["cost"] = f"{offered.highest_cost(kind):.2f}"
     hint = _(kind.hint) % facts
-    return Way(kind.name, _(kind.label), hints=(hint,), field=_(kind.field), example=kind.example)
+    return Way(kind.name, _(kind.label), hints=(hint,), field=handle_field(kind), example=kind.example)

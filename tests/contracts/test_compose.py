@@ -5,21 +5,31 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 from django.conf import settings
 
+from tweets.sources.registry import networks
+
 ROOT = Path(settings.BASE_DIR)
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 OURS = {"web", "importer", "postman", "writer", "trainer", "trainer-gpu"}
 
 
+@dataclass
+class NoSettings:
+    """Those of a network without any."""
+
+
 def known_settings() -> set[str]:
-    """Return every variable that the code reads, with the helpers of env.py or directly in code without Django."""
+    """Return every variable that the code reads: with the helpers of env.py, for a network, or in pure code."""
     text = (ROOT / "botfactory" / "settings.py").read_text(encoding="utf-8")
     found = set(re.findall(r"env_\w+\(\s*\"(\w+)\"", text))
+    for network in networks().values():
+        found |= {network.setting_of(field.name) for field in fields(network.settings or NoSettings)}
     for path in (ROOT / "models_app" / "ml").rglob("*.py"):
         found |= set(re.findall(r"\"(BOTFACTORY_\w+)\"", path.read_text(encoding="utf-8")))
     return found

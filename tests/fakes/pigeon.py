@@ -52,11 +52,8 @@ def _open(handle: str, settings: SourceSettings) -> Source:
 KIND = Network(
     name="pigeon",
     label="Pigeon",
-    offer="a Pigeon account",
-    origin="From the Pigeon account %(account)s",
     at_terminal="pigeon:name",
     open=_open,
-    field="Pigeon handle",
     example="~name",
     hint="The newest %(max_posts)s posts, 100%% feathers.",
     parse=parse,

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import stat
 import threading
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from botfactory import env
+from tweets.sources.registry import networks
 
 
 def test_a_wrong_truth_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +57,40 @@ def test_addresses_come_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PRIVATE_SERVERS", "http://social.lan:3000/, https://b.example")
     assert env.env_servers("PRIVATE_SERVERS") == ["http://social.lan:3000", "https://b.example"]
     assert env.env_server("BLUESKY_API_URL", "https://public.api.bsky.app") == "https://public.api.bsky.app"
+
+
+@dataclass(frozen=True)
+class Pigeon:
+    token: str = field(default="", repr=False)
+    api_url: str = "https://pigeon.example"
+    feathers: int = 12
+    price: Decimal = Decimal("0.5")
+    is_grey: bool = True
+    loft: str = "roof"
+
+
+def test_settings_of_a_source_come_from_its_description(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def read() -> dict[str, object]:
+        return env.env_fields(Pigeon, lambda name: f"PIGEON_{name.upper()}")
+
+    assert read() == {f"PIGEON_{each.name.upper()}": each.default for each in fields(Pigeon)}
+    (tmp_path / "token").write_text("secret\n")
+    given = {"TOKEN_FILE": str(tmp_path / "token"), "API_URL": "http://a.example/", "FEATHERS": "3", "PRICE": "0.25"}
+    for name, value in {**given, "IS_GREY": "no", "LOFT": "barn"}.items():
+        monkeypatch.setenv(f"PIGEON_{name}", value)
+    assert list(read().values()) == ["secret", "http://a.example", 3, Decimal("0.25"), False, "barn"]
+    for name, value in {"FEATHERS": "many", "PRICE": "-1", "API_URL": "pigeon", "IS_GREY": "perhaps"}.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(f"PIGEON_{name}", value)
+            with pytest.raises(ImproperlyConfigured, match=f"PIGEON_{name}"):
+                read()
+
+
+def test_each_setting_of_a_network_is_read_as_its_description_says() -> None:
+    for network in networks().values():
+        for each in fields(network.settings) if network.settings else ():
+            assert type(getattr(settings, network.setting_of(each.name))) is type(each.default)
+    assert settings.NETWORK_SECRETS == ["X_BEARER_TOKEN"]
 
 
 @pytest.mark.parametrize("value", ["example.com", "https://example.com/page", "null"])

@@ -74,7 +74,20 @@ def test_a_new_network_is_in_the_form_and_on_the_first_pages(
     assert "Pigeon handle" in form and 'placeholder="~name"' in form
     assert "The newest 1,234 posts, 100% feathers." in form
     for page in (charlie.get("/"), signed_in(alice).get("/")):
-        assert "a Pigeon account" in page.content.decode()
+        assert "an account on Bluesky, Mastodon or Pigeon" in page.content.decode()
+
+
+def test_first_pages_stay_short_with_many_sources(
+    charlie: Client, pigeon: PigeonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        monkeypatch.setitem(SOURCES, f"pigeon{number}", "tests.fakes.pigeon")
+        monkeypatch.setitem(SOURCES, f"logbook{number}", "tests.fakes.logbook")
+    shown = charlie.get("/").content.decode()
+    assert (
+        "A text, CSV or JSON file, an X archive, 20 other kinds of files, pasted text or an account on Bluesky, "
+        "Mastodon or 21 other networks." in shown
+    )
 
 
 def test_an_account_of_a_new_network_is_imported_through_the_page(alice: User, pigeon: PigeonServer) -> None:

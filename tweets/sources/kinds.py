@@ -28,15 +28,11 @@ class SourceKind:
 
     - `name`: in the database and in the API, at most 16 characters
     - `label`: its proper name, or a noun without its article, such as "X archive"
-    - `offer`: what people import, such as "an X archive" or "a Bluesky account", for lists
-    - `origin`: where a corpus comes from, with %(account)s or %(file)s
     - `at_terminal`: what to type after `import_posts`, such as "@name.bsky.social"; "" if it can't be imported there
     """
 
     name: str
     label: str
-    offer: str
-    origin: str
     at_terminal: str
 
 
@@ -53,6 +49,8 @@ class HowTo:
 class FileKind(SourceKind):
     """A file that somebody uploads, or a text that they paste (`is_pasted`).
 
+    - `offer`: what people import, such as "an X archive", for lists
+    - `origin`: where a corpus comes from, with %(file)s
     - `hint`: which files these are, below the field of the upload; "" for a pasted text
     - `endings`: what the names of these files end in, such as ".zip"
     - `recognizes`: whether a file is one, by its name and its first bytes (64 or more); None for whatever no other
@@ -60,6 +58,8 @@ class FileKind(SourceKind):
     - `owner_of`: whose posts the file holds, if it names that account
     """
 
+    offer: str
+    origin: str
     open: Callable[[Path, SourceSettings], Source]
     hint: str = ""
     endings: tuple[str, ...] = ()
@@ -88,9 +88,9 @@ def any_server(handle: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network(SourceKind):
-    """A network whose accounts are read from its servers.
+    """A network whose accounts are read from its servers. Pages name it by its label, as in "Bluesky handle".
 
-    - `field`, `example`, `hint`: label, placeholder and explanation of the handle's field. The hint can contain
+    - `example`, `hint`: placeholder and explanation of the handle's field. The hint can contain
       %(max_posts)s and, for a paid network, %(cost)s; a percent sign is written %%
     - `parse`: the handle in what somebody typed; ValueError with a sentence if it is none
     - `claim`: how surely a text names an account of this network
@@ -104,7 +104,6 @@ class Network(SourceKind):
     """
 
     open: Callable[[str, SourceSettings], Source]
-    field: str
     example: str
     hint: str
     parse: Callable[[str], str]

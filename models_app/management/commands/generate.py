@@ -26,13 +26,13 @@ class Command(OwnerCommand):
             help=f"0 (safe) to 2 (wild) (default: {DEFAULT_TEMPERATURE})",
         )
         parser.add_argument(
-            "--top-k", type=int, default=0, help="draw only from the k most probable characters (0: all)"
+            "--top-k", type=int, default=0, help="choose only among the k most likely symbols, bytes or tokens (0: all)"
         )
         parser.add_argument(
             "--top-p",
             type=float,
             default=1.0,
-            help="draw only from the most probable characters with this total probability (1: all)",
+            help="choose only among the most likely symbols with this total probability (1: all)",
         )
         parser.add_argument("--prompt", default="", help="text that each post begins with")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")

@@ -18,11 +18,8 @@ def _open(handle: str, settings: SourceSettings) -> Source:
 KIND = Network(
     name="bluesky",
     label="Bluesky",
-    offer=mark("a Bluesky account"),
-    origin=mark("From the Bluesky account %(account)s"),
     at_terminal="@name.bsky.social",
     open=_open,
-    field=mark("Bluesky handle"),
     example="@name.bsky.social",
     hint=mark(
         "Or the address of the profile. You need no key and no password. A thousand posts take a few seconds. "

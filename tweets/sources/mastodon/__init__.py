@@ -17,11 +17,8 @@ def _open(handle: str, settings: SourceSettings) -> Source:
 KIND = Network(
     name="mastodon",
     label="Mastodon",
-    offer=mark("a Mastodon account"),
-    origin=mark("From the Mastodon account %(account)s"),
     at_terminal="@name@mastodon.social",
     open=_open,
-    field=mark("Mastodon handle"),
     example="@name@mastodon.social",
     hint=mark(
         "With its server, or the address of the profile. Only public posts are read, and no boosts. A thousand posts "

@@ -31,11 +31,8 @@ def look_up(handle: str, settings: SourceSettings) -> XAccount:
 KIND = Network(
     name="x",
     label="X",
-    offer=mark("an X account"),
-    origin=mark("From the X account %(account)s"),
     at_terminal="@name (X)",
     open=_open,
-    field=mark("X handle"),
     example="@name",
     hint=mark(
         "The account must be public. X provides its newest %(max_posts)s posts and charges this server up to "

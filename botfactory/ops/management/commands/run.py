@@ -124,7 +124,7 @@ class Command(ProductCommand):
         else:
             self.stdout.write(f"The pages don't answer yet. See {settings.LOGS_DIR / 'web.log'}.")
         self.stdout.write(f"\n  Bot Factory is running at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n")
-        if settings.X_BEARER_TOKEN:
+        if getattr(settings, "X_BEARER_TOKEN", ""):
             self.stdout.write(
                 "  X_BEARER_TOKEN is set, so people can import X handles. X charges for each post, and its developer\n"
                 "  guidelines don't allow storing posts for training. See docs/configuration.md.\n"
