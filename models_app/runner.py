@@ -100,7 +100,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         result = _train(run)
         report = _report(run, result)
     except Cancelled as cancelled:
-        raise JobCancelled(str(cancelled)) from cancelled
+        raise JobCancelled from cancelled
     except LearningError as error:
         raise JobFailed(error.code, error) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, mark
 from tweets import errors, idle, services
 from tweets.cleaning import CleaningRules, Form, Links
 from tweets.models import BLEND, Corpus
@@ -89,7 +90,7 @@ def shares(kept: Mapping[uuid.UUID, int], weights: Mapping[uuid.UUID, int]) -> d
 def fill(corpus: Corpus) -> None:
     """Copy the posts, spread evenly over each part, and mark the corpus as complete.
 
-    Raises BadBlend if a part is deleted or its cleaning failed, and ComeBackLater while one is being cleaned.
+    Raises JobFailed if a part is deleted or its cleaning failed, and ComeBackLater while one is being cleaned.
     """
     with transaction.atomic():
         parts = _locked_parts(corpus)
@@ -118,13 +119,12 @@ def _locked_parts(corpus: Corpus) -> dict[str, Corpus]:
     for described in sorted(corpus.parts, key=lambda described: str(described["corpus"])):
         part = Corpus.objects.filter(pk=described["corpus"], owner=corpus.owner).first()
         if part is None:
-            raise BadBlend(
-                _("%(name)s has been deleted. Make a new blend from the other corpora.") % {"name": described["name"]}
-            )
+            why = mark("%(name)s has been deleted. Make a new blend from the other corpora.")
+            raise JobFailed(BadBlend.code, Sentence(why, name=described["name"]))
         try:
             found[described["corpus"]] = idle.lock_when_ready(part)
         except JobFailed as failure:
-            raise BadBlend(str(failure)) from failure
+            raise JobFailed(BadBlend.code, failure.said) from failure
     return found
 
 

@@ -40,11 +40,8 @@ def run_import(handle: JobHandle) -> dict[str, Any]:
     with handle.fenced():
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.IMPORTING)
     if corpus.source == BLEND and not corpus.is_complete:
-        try:
-            with handle.fenced():
-                blend.fill(corpus)
-        except blend.BadBlend as error:
-            raise JobFailed(error.code, error) from error
+        with handle.fenced():
+            blend.fill(corpus)
     elif not corpus.is_complete or _wants_newer(handle):
         try:
             _read(handle, corpus)

@@ -127,7 +127,7 @@ class EventOut(Output):
 
     sequence: int
     kind: str
-    payload: dict[str, Any] = Field(validation_alias="shown_payload")
+    payload: dict[str, Any]
     created_at: datetime
 
     model_config = examples(
@@ -246,8 +246,7 @@ def job_events(request: HttpRequest, job_id: uuid.UUID, query: Query[EventsQuery
         return _stream(request, job, query.after or 0)
     rows = job.events.filter(sequence__gt=query.after or 0).order_by("sequence")
     found = list(rows[: query.limit + 1])
-    shown = [EventOut.model_validate(event, from_attributes=True) for event in found[: query.limit]]
-    return PageDict(data=shown, has_more=len(found) > query.limit)
+    return PageDict(data=[told_event(event) for event in found[: query.limit]], has_more=len(found) > query.limit)
 
 
 @router.post("/{uuid:job_id}/cancel", response=JobOut, summary="Cancel a job")
@@ -310,8 +309,12 @@ def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | Stream
     )
 
 
+def told_event(event: JobEvent) -> EventOut:
+    return EventOut(sequence=event.sequence, kind=event.kind, payload=event.shown_payload, created_at=event.created_at)
+
+
 def _event_data(event: JobEvent) -> str:
-    return EventOut.model_validate(event, from_attributes=True).model_dump_json()
+    return told_event(event).model_dump_json()
 
 
 def _job_data(job: Job) -> str:

@@ -78,7 +78,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         )
     except Cancelled as cancelled:
         if handle.control() == "cancel":
-            raise JobCancelled(str(cancelled)) from cancelled
+            raise JobCancelled from cancelled
         # The training has saved its state.
         why = AWAITED if handle.should_yield() else mark("The worker stopped.")
         raise ComeBackLater(timezone.now(), why) from cancelled

@@ -101,7 +101,7 @@ def test_the_less_there_is_and_the_oftener_it_is_read_the_smaller_are_the_steps_
 
 @pytest.mark.parametrize("rounds", [0, 1001, 1.5, True, "2"])
 def test_rounds_that_cannot_be_are_refused(rounds: Any) -> None:
-    with pytest.raises(ValueError, match="rounds must be a whole number from 1 to 1000"):
+    with pytest.raises(ValueError, match="rounds must be a whole number from 1 to 1,000"):
         FineTuneConfig.auto(characters=160_000, epochs=3, rounds=rounds)
 
 

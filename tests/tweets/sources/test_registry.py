@@ -10,7 +10,7 @@ from tests.fakes.archives import archive_2022, ytd
 from tweets.sources import SourceSettings, detect_kind, open_source
 from tweets.sources.accounts import account_of
 from tweets.sources.base import RateLimited, SourceError, SourceUnavailable
-from tweets.sources.kinds import Claim, Network, SourceKind
+from tweets.sources.kinds import Claim, FileKind, Network, SourceKind
 from tweets.sources.registry import SOURCES, kinds, networks
 from tweets.sources.x.settings import XSettings
 
@@ -22,14 +22,15 @@ def test_it_knows_the_six_kinds() -> None:
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
 def test_each_describes_itself(kind: SourceKind) -> None:
     assert SOURCES[kind.name] == f"tweets.sources.{kind.name}" and len(kind.name) <= 16
-    words = {"account": "@name", "file": "posts.txt"}
-    assert kind.label and kind.offer and kind.origin % words
+    assert kind.label
+    if isinstance(kind, FileKind):
+        assert kind.offer and kind.origin % {"file": "posts.txt"}
     assert kind.name not in {"account", "basis", "column", "confirmed", "instead", "name", "way"}, "a field of the form"
 
 
 @pytest.mark.parametrize("network", networks().values(), ids=lambda network: network.name)
 def test_each_network_understands_its_own_example(network: Network) -> None:
-    assert network.field and network.hint % {"max_posts": "1", "cost": "1"}
+    assert network.hint % {"max_posts": "1", "cost": "1"}
     assert network.claim(network.example) in (Claim.HANDLE, Claim.NO)
     assert account_of(network.example, network=network.name).network == network.name
     assert bool(network.needs) == bool(network.not_offered)
