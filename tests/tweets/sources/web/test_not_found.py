@@ -55,7 +55,7 @@ def lookup_fails(number: int) -> Callable[[str, int], Sequence[str]]:
 @pytest.mark.parametrize("source", ["bluesky", "name@social.example"])
 def test_a_lookup_that_may_work_later_is_tried_again(source: str) -> None:
     error = asked(Wire(resolve=lookup_fails(socket.EAI_AGAIN)), source)
-    assert isinstance(error, SourceUnavailable) and "this machine's network" in error.message
+    assert isinstance(error, SourceUnavailable) and "this machine’s network" in error.message
 
 
 def connect_fails(number: int) -> Callable[[str, int, float], socket.socket]:
