@@ -1,0 +1,48 @@
+"""The script of the fluent bots' figures, on a tiny Llama."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import fluent
+from benchmarks.posts import made_posts
+from models_app.ml import checkpoint
+from models_app.ml.networks.llama.hugging_face import read_directory
+from models_app.ml.networks.llama.store import LIBRARY, take_in
+from models_app.ml.networks.llama.weights import first_adapter
+from tests.benchmarks.conftest import last_line, persona_file, promised
+from tests.models_app.tiny_llama import hugging_face
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Iterator[list[str]]:
+    """Options that name a tiny fluent base and the folder of its pretrained model."""
+    found = read_directory(hugging_face(tmp_path / "tiny"))
+    take_in(found, tmp_path / "pretrained")
+    LIBRARY.keep_in(tmp_path / "pretrained")
+    checkpoint.save(tmp_path / "base", network=found.config, weights=first_adapter(found.config, 1), meta={}, half=True)
+    yield ["--base", str(tmp_path / "base"), "--pretrained", str(tmp_path / "pretrained")]
+
+
+def test_each_contender_is_measured_and_kept(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTFACTORY_ML_PRODUCTS", "float32")
+    out = tmp_path / "out.jsonl"
+    small = ["--set", "learning_rate=0.02", "--set", "sequence_length=64", "--out", str(out), "--json"]
+    arguments = [str(persona_file(tmp_path / "someone.jsonl", list(made_posts(120, seed=3)))), *folders, *small]
+    fluent.main(arguments)
+    found = last_line(capsys)
+    assert promised("Fluent bots") <= set(found)
+    means = found["means"]
+    assert set(means) == set(fluent.NAMES)
+    # Its adapter changes nothing yet, but posts before a post do.
+    assert means["adapted"] == pytest.approx(means["smollm2"], abs=1e-3) and means["instant"] != means["adapted"]
+    assert means["trained"] < 0.9 * means["adapted"]
+    assert found["personas"][0]["trained"]["cpu_seconds"] > 0
+    lines = out.read_text().count("\n")
+    fluent.main(arguments)
+    assert last_line(capsys)["means"] == means and out.read_text().count("\n") == lines == len(fluent.NAMES)
