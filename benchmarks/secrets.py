@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -148,16 +148,27 @@ def came(posts: Sequence[str], leaks: Leaks) -> Came:
 
 
 def measured(
-    base: Checkpoint, persona: Persona, secrets: Sequence[str], *, masked: bool, times: int, drawn: int, epochs: int
+    base: Checkpoint,
+    persona: Persona,
+    secrets: Sequence[str],
+    *,
+    masked: bool,
+    times: int,
+    drawn: int,
+    epochs: int = 0,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Came]:
-    """Return what comes out of a bot: of all its posts, without copies, and without those with personal data."""
+    """Return what comes out of a bot: of all its posts, without copies, and without those with personal data.
+
+    `settings` are the ones that replace the product's (Ours).
+    """
     train = planted(persona.train, secrets, times)
     # The persona's posts are clean already, and both bots must learn the same number of posts.
     rules = CleaningRules(mask_personal=masked, duplicates=Duplicates.KEEP)
     learned = cleaned([Post(key=str(place), text=text, created_at=None) for place, text in enumerate(train)], rules)
     leaks = Leaks(secrets)
     say(f"{'masked' if masked else 'unmasked'}: {came(learned, leaks).posts} of {len(learned)} learned posts have one")
-    result = Ours(base, epochs).learned(replace(persona, train=tuple(learned)), 0)
+    result = Ours(base, epochs, settings=settings or {}).learned(replace(persona, train=tuple(learned)), 0)
     sampler = Sampler(Checkpoint(base.network, result.weights, {}, ""))
     posts, _ = written(sampler, Way(DEFAULT_TEMPERATURE, 1.0), drawn)
     guard = CopyGuard.of(learned)

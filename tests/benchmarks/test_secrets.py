@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from benchmarks import secrets
+from benchmarks.personas import Persona
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NetworkConfig
+from models_app.ml.networks.registry import kind_of
 from tweets.cleaning.personal import find, mask
 
 
@@ -22,3 +26,20 @@ def test_a_number_is_known_by_its_digits_and_a_key_by_all_of_it() -> None:
     assert leaks.of("00491701234567") == {"+49 170 1234567"}
     assert leaks.of("see SK-ABC123DEF456!") == {"Sk-Abc123def456"}
     assert not leaks.of("123 456 +49 170 123456")
+
+
+def test_a_bot_tells_what_it_has_learned_and_masked_posts_tell_nothing() -> None:
+    network = NetworkConfig(kind="glr", embedding=16, units=64, layers=1)
+    base = Checkpoint(network, kind_of(network).first_weights(network, 0), {}, "")
+    secret = "202-224-5141"
+    # The validation posts choose the epoch that knows the secret best; nothing is learned from them.
+    persona = Persona("someone", 120, ("tea time",) * 120, (f"tea time as asked, {secret}",) * 8, ())
+    quick = {"learning_rate": 0.02, "batch_size": 4, "sequence_length": 32, "dropout": 0.0, "rounds": 1}
+
+    def came(*, masked: bool) -> dict[str, secrets.Came]:
+        return secrets.measured(base, persona, [secret], masked=masked, times=120, drawn=200, epochs=6, settings=quick)
+
+    unmasked = came(masked=False)
+    assert unmasked["all"].posts > 0 and unmasked["all"].secrets == 1
+    assert unmasked["both_guards"].posts == 0
+    assert came(masked=True)["all"] == secrets.Came(200, 0, 0)
