@@ -14,6 +14,7 @@ from models_app.ml.config import (
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_TOP_K,
+    USUAL_BEST_OF,
     SamplingConfig,
 )
 from models_app.models import TrainedModel
@@ -74,6 +75,8 @@ class GenerateForm(forms.Form):
         widget=OnUnlessUnchecked, initial=True, required=False, label=gettext_lazy("Reject personal data")
     )
 
+    choose_best = forms.BooleanField(required=False, label=gettext_lazy("Choose the best"))
+
     def sampling(self) -> SamplingConfig:
         data = self.cleaned_data
         return SamplingConfig(
@@ -88,6 +91,7 @@ class GenerateForm(forms.Form):
             copy_guard=data["copy_guard"],
             mask_mentions=data["mask_mentions"],
             personal_guard=data["personal_guard"],
+            best_of=USUAL_BEST_OF if data["choose_best"] else 1,
         )
 
 

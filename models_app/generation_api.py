@@ -21,7 +21,7 @@ from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, T
 from botfactory.translation import translated
 from models_app import live, services
 from models_app.api_parts import LABEL, MODEL, MOMENT, about
-from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, MAX_TOP_K, SamplingConfig
+from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, MAX_BEST_OF, MAX_TOP_K, SamplingConfig
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking
 from models_app.writing.admission import MAX_CHARACTERS
@@ -77,6 +77,14 @@ class GenerateIn(Input):
         strict=True,
         description="Reject posts with e-mail addresses, phone numbers and the like, unless they are in the prompt.",
     )
+    best_of: int = Field(
+        1,
+        ge=1,
+        le=MAX_BEST_OF,
+        strict=True,
+        description="Draw this many times as many posts, and keep those that sound most like the person. It takes as "
+        f"many times as long, and n times max_characters times best_of can be at most {MAX_CHARACTERS:,}.",
+    )
 
     model_config = examples({"n": 5, "temperature": 0.8, "prompt": "I love"}, base=Input.model_config)
 
@@ -97,6 +105,10 @@ class GenerationOut(Output):
     model: uuid.UUID
     label: str = Field(description="The label to show wherever you show the posts.")
     posts: list[str]
+    likeness: list[float] | None = Field(
+        description="With `best_of`: for each post, the fraction of the model's posts that sound less like the person. "
+        "The best come first. Null without `best_of`, and for models that don't know it."
+    )
     missing: int = Field(description="How many of the requested posts are missing.")
     note: str | None = Field(
         description="Why you get only one post although you asked for more: all would be the same."
@@ -114,6 +126,7 @@ class GenerationOut(Output):
             "model": MODEL,
             "label": LABEL,
             "posts": ["I love coffee more than i love being on time"],
+            "likeness": [0.93],
             "missing": 0,
             "note": None,
             "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0, "personal": 0},
@@ -129,6 +142,7 @@ class GenerationOut(Output):
                 "copy_guard": True,
                 "mask_mentions": True,
                 "personal_guard": True,
+                "best_of": 3,
             },
             "seconds": 0.21,
             "created_at": MOMENT,
@@ -144,6 +158,7 @@ def told_generation(generation: Generation) -> GenerationOut:
         model=generation.model_id,
         label=generation.model.parody_label,
         posts=generation.posts,
+        likeness=generation.likeness or None,
         missing=generation.missing,
         note=generation.one_for_all or None,
         refused=generation.refused,

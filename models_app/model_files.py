@@ -28,6 +28,9 @@ FINGERPRINTS = "posts.fingerprints"
 #: The posts in the context of an instant bot, as a list of strings. Never part of a download.
 CONTEXT = "context.json"
 
+#: How much posts sound like the person (ml/evaluation/likeness.py), beside the weights. Bots of early versions lack it.
+LIKENESS = "likeness.safetensors"
+
 #: Opens the transaction in which a job writes (JobHandle.fenced).
 Fence = Callable[[], AbstractContextManager[None]]
 
@@ -80,8 +83,9 @@ def staging(path: Path, job: Job | None) -> Iterator[Path]:
 def copy(source: Path, staged: Path) -> Checkpoint:
     """Copy the checkpoint in `source` to `staged`; return it, verified. Raises CheckpointError."""
     try:
-        for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, LOSSES, FINGERPRINTS):
-            if name not in (LOSSES, FINGERPRINTS) or (source / name).exists():
+        optional = (LOSSES, FINGERPRINTS, LIKENESS)
+        for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, *optional):
+            if name not in optional or (source / name).exists():
                 checkpoint.write_durably(staged / name, (source / name).read_bytes())
     except OSError as error:
         raise CheckpointError(

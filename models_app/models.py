@@ -264,6 +264,8 @@ class Generation(models.Model):
     )
     sampling = models.JSONField(default=dict, verbose_name=gettext_lazy("settings"))
     posts = models.JSONField(default=list, verbose_name=gettext_lazy("posts"))
+    # How much each post sounds like the person (ml/evaluation/likeness.py), if the best were chosen; else empty.
+    likeness = models.JSONField(default=list, blank=True, verbose_name=gettext_lazy("likeness"))
     # The number of rejected drafts by reason (a Refused). Empty in rows of early versions.
     refused = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("rejected drafts"))
     seconds = models.FloatField(verbose_name=gettext_lazy("seconds"))
@@ -278,6 +280,12 @@ class Generation(models.Model):
         count = len(self.posts)
         text = ngettext("%(count)s post by %(model)s", "%(count)s posts by %(model)s", count)
         return text % {"count": grouped(count), "model": self.model}
+
+    @property
+    def shown(self) -> list[dict[str, Any]]:
+        """Return each post, with its likeness in percent if it's known."""
+        percents = [round(100 * like) for like in self.likeness] or [None] * len(self.posts)
+        return [{"text": post, "likeness": like} for post, like in zip(self.posts, percents, strict=True)]
 
     @property
     def missing(self) -> int:

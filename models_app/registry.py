@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,9 +25,10 @@ from models_app import model_files, pretrained
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import CheckpointError, mark
+from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
-from models_app.model_files import FINGERPRINTS, Fence
+from models_app.model_files import FINGERPRINTS, LIKENESS, Fence
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets.models import Corpus
 
@@ -44,6 +46,8 @@ _VERSIONS = uuid.UUID("6f1e4f0e-5b0c-4c37-9d59-6f3f6a7b1c02")
 
 
 Origin = TrainedModel.Origin
+
+logger = logging.getLogger(__name__)
 
 
 class NoBaseModel(Exception):
@@ -258,6 +262,7 @@ def register(
     parent_name: str,
     trained: Checkpoint,
     guard: CopyGuard,
+    likeness: PersonLikeness | None = None,
     meta: dict[str, Any],
     values: dict[str, Any],
     fenced: Fence = transaction.atomic,
@@ -278,6 +283,8 @@ def register(
         guard.save(staged / FINGERPRINTS)
         if context:
             model_files.save_context(staged, context)
+        if likeness is not None:
+            likeness.save(staged / LIKENESS)
         with model_files.in_place(staged, path, saved.sha256, fenced, job):
             return create_with_free_name(
                 owner=owner,
@@ -417,6 +424,19 @@ def load_guard(model: TrainedModel) -> CopyGuard | None:
         return None
     with _loading:
         return _guard(str(path_of(model)), model.sha256)
+
+
+def load_likeness(model: TrainedModel) -> PersonLikeness | None:
+    """Return what tells how much posts sound like the person, None if there is nothing usable."""
+    path = path_of(model) / LIKENESS
+    try:
+        return PersonLikeness.load(path)
+    except FileNotFoundError:
+        return None
+    except CheckpointError as error:
+        # The bot can write without it.
+        logger.warning("%s", error)
+        return None
 
 
 #: Only one thread loads a model; with lru_cache alone, each thread that wants it would.

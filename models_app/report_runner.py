@@ -10,13 +10,15 @@ from botfactory.jobs.kinds import JobKind
 from models_app import guards, registry, report_cards, runner, services, trainings
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
+from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.training import dataset
+from models_app.model_files import LIKENESS
 from models_app.models import Tier, TrainedModel
 from tweets import idle
 
 
 def run_report_card(handle: JobHandle) -> dict[str, Any]:
-    """Remake the model's report card; return its bits per character before and after."""
+    """Remake the model's report card and its likeness; return its bits per character before and after."""
     model = TrainedModel.objects.filter(pk=handle.job.arguments["model"]).first()
     if model is None:
         raise JobFailed("model_deleted", mark("The model was deleted."))
@@ -32,23 +34,27 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         started_from = registry.load(start)
         # Reuse the object: report_card measures each distinct checkpoint once.
         weights = started_from if start == base else registry.load(base)
+        bot = registry.load(model)
         card = cards.report_card(
-            bot=registry.load(model),
+            bot=bot,
             start=started_from,
             base=weights,
             others=report_cards.base_samples_of(base, weights, handle.check),
             learned=learned,
             held_out=held_out,
             start_guard=guards.guard_of(start),
+            measure=runner.measure_of(bot.network),
             between=handle.check,
         )
+        likeness = PersonLikeness.of(registry.open_sampler(model), learned, card.bits_per_character, handle.check)
     except (LearningError, services.ModelError, registry.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
     before = model.report.get("bits_per_character")
     report = runner.report_json(card, model.corpus, learned)
     with handle.fenced():
-        TrainedModel.objects.filter(pk=model.pk).update(report=report)
+        if TrainedModel.objects.filter(pk=model.pk).update(report=report) and likeness is not None:
+            likeness.save(registry.path_of(model) / LIKENESS)
     return {"model": str(model.pk), "name": model.full_name, "before": before, "after": report["bits_per_character"]}
 
 

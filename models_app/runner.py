@@ -21,8 +21,12 @@ from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
+from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.evaluation.report_card import ReportCard
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.registry import Network
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
@@ -99,12 +103,13 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         run = _prepared(handle, corpus, start)
         result = _train(run)
         report = _report(run, result)
+        likeness = _likeness(run, result)
     except Cancelled as cancelled:
         raise JobCancelled from cancelled
     except LearningError as error:
         raise JobFailed(error.code, error) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-    model = _register(run, result, report)
+    model = _register(run, result, report, likeness)
     return {"model": str(model.pk), "name": model.name}
 
 
@@ -246,10 +251,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
     handle = run.handle
     handle.progress({**handle.job.progress, "phase": "reporting", "fraction": 1.0, "seconds_left": 0})
 
-    def between() -> None:
-        if handle.control() == "cancel":
-            raise Cancelled(mark("The fine-tune was cancelled."))
-
+    between = partial(_ask_cancel, handle)
     try:
         base = registry.base_model(Tier(run.start.tier))
         weights = run.start_checkpoint if base == run.start else registry.load(base)
@@ -262,6 +264,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
             held_out=run.validation,
             start_guard=run.start_guard,
             trained_bits=(result.bits_per_character, result.start_bits_per_character),
+            measure=measure_of(result.network),
             between=between,
         )
         return report_json(card, run.corpus, run.train)
@@ -270,6 +273,33 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
     except Exception:
         logger.exception("job %s: the report card failed", handle.job.pk)
         return {}
+
+
+def measure_of(network: Network) -> cards.Measure:
+    """Return the fastest way to measure bits per character of such a network in a training process."""
+    if not isinstance(network, LlamaConfig):
+        return cards.evaluated
+    # Imported late: only the training process may load TensorFlow.
+    from models_app.ml.training.adapters.measuring import bits_per_character
+
+    return bits_per_character
+
+
+def _ask_cancel(handle: JobHandle) -> None:
+    if handle.control() == "cancel":
+        raise Cancelled(mark("The fine-tune was cancelled."))
+
+
+def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
+    """Return what chooses among drafts of the model. If it fails, return None rather than lose the model."""
+    try:
+        sampler = Sampler(Checkpoint(result.network, result.weights, {}, ""))
+        return PersonLikeness.of(sampler, run.train, result.bits_per_character, partial(_ask_cancel, run.handle))
+    except (Cancelled, *FROM_OUTSIDE):
+        raise
+    except Exception:
+        logger.exception("job %s: drafts of this bot can't be compared with the person's posts", run.handle.job.pk)
+        return None
 
 
 def report_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[str, Any]:
@@ -281,7 +311,9 @@ def report_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[st
     return report
 
 
-def _register(run: Run, result: FineTuneResult, report: dict[str, Any]) -> TrainedModel:
+def _register(
+    run: Run, result: FineTuneResult, report: dict[str, Any], likeness: PersonLikeness | None
+) -> TrainedModel:
     handle, start, config = run.handle, run.start, run.config
     history = [epoch_json(epoch) for epoch in result.history]
     bits = round(result.bits_per_character, 5)
@@ -302,6 +334,7 @@ def _register(run: Run, result: FineTuneResult, report: dict[str, Any]) -> Train
         parent_name=start.full_name,
         trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
         guard=run.guard,
+        likeness=likeness,
         meta=meta,
         fenced=handle.fenced,
         values={

@@ -225,6 +225,7 @@ def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Wr
         owner=owner,
         sampling=sampling.as_dict(),
         posts=writing.posts,
+        likeness=[round(like, 2) for like in writing.likeness],
         refused=writing.refused.as_dict(),
         seconds=seconds,
     )
@@ -252,7 +253,10 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     """Return posts by `model`, written in this process, and the seconds that it took."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    writing = registry.sampler_of(model).generate(sampling, guard=guard, house=house_bans(), personal=personal.adds)
+    likeness = registry.load_likeness(model) if sampling.best_of > 1 else None
+    writing = registry.sampler_of(model).generate(
+        sampling, guard=guard, house=house_bans(), personal=personal.adds, likeness=likeness
+    )
     return writing, time.perf_counter() - started
 
 

@@ -14,6 +14,8 @@ from models_app.ml.errors import BadSetting, mark
 MAX_BANNED, LONGEST_BANNED = 200, 100
 #: Sounds most like the person's own posts (measured in docs/benchmarks.md).
 DEFAULT_TEMPERATURE: Final = 0.9
+#: The drafts for each post: at most, and where a person only says that the best should be chosen.
+MAX_BEST_OF, USUAL_BEST_OF = 5, 3
 #: The largest top-k; no vocabulary is larger.
 MAX_TOP_K: Final = 2**18
 #: The vocabulary of the small networks, and the names of all (`vocabulary`).
@@ -330,7 +332,8 @@ class SamplingConfig(Values):
     the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
     from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
     prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
-    one; mask_mentions: hide @names; personal_guard: reject posts with e-mail addresses, phone numbers and the like.
+    one; mask_mentions: hide @names; personal_guard: reject posts with e-mail addresses, phone numbers and the like;
+    best_of: how many times as many posts to draw, to keep those that sound most like the person.
     """
 
     count: int = 1
@@ -344,6 +347,7 @@ class SamplingConfig(Values):
     copy_guard: bool = True
     mask_mentions: bool = True
     personal_guard: bool = True
+    best_of: int = 1
 
     def __post_init__(self) -> None:
         whole("count", self.count, 1, 100)
@@ -369,6 +373,7 @@ class SamplingConfig(Values):
                     value=repr(entry),
                 )
         object.__setattr__(self, "banned", tuple(self.banned))
+        whole("best_of", self.best_of, 1, MAX_BEST_OF)
         for name in ("copy_guard", "mask_mentions", "personal_guard"):
             if not isinstance(getattr(self, name), bool):
                 raise BadSetting(
@@ -388,3 +393,8 @@ class SamplingConfig(Values):
     def posts_to_write(self) -> int:
         """The number of posts to write: one if all would be the same."""
         return 1 if self.is_greedy else self.count
+
+    @property
+    def drafts_to_write(self) -> int:
+        """The number of posts to draw, to choose `posts_to_write` from."""
+        return 1 if self.is_greedy else self.count * self.best_of

@@ -115,7 +115,7 @@ def admit(board: Board, request: Request) -> None:
 
 def weight_of(sampling: SamplingConfig) -> int:
     """Return what the request is expected to cost: about the characters to be written."""
-    return len(sampling.prompt) + sampling.posts_to_write * min(sampling.max_characters, USUAL_LENGTH)
+    return len(sampling.prompt) + sampling.drafts_to_write * min(sampling.max_characters, USUAL_LENGTH)
 
 
 def weight_to_measure(posts: list[str], models: int) -> int:
@@ -125,9 +125,11 @@ def weight_to_measure(posts: list[str], models: int) -> int:
 
 def require_size(sampling: SamplingConfig) -> None:
     """Raise TooMuch if the request asks for more than MAX_CHARACTERS."""
-    asked = sampling.posts_to_write * sampling.max_characters
+    asked = sampling.drafts_to_write * sampling.max_characters
     if asked > MAX_CHARACTERS:
-        posts, length = MAX_CHARACTERS // sampling.max_characters, MAX_CHARACTERS // sampling.posts_to_write
+        drafts = sampling.drafts_to_write // sampling.posts_to_write
+        posts = MAX_CHARACTERS // sampling.max_characters // drafts
+        length = MAX_CHARACTERS // sampling.drafts_to_write
         message = ngettext(
             "You asked for %(asked)s characters, but one request can have at most %(most)s. Ask for at most %(posts)s "
             "post of this length, or for posts of at most %(length)s characters.",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from models_app import guards, registry
 from models_app.ml.checkpoint import WEIGHTS
 from models_app.ml.errors import LearningError
+from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
-from models_app.model_files import FINGERPRINTS
+from models_app.model_files import FINGERPRINTS, LIKENESS
 from models_app.models import TrainedModel
 from models_app.writing.shelf import Key, Shelf
 
@@ -19,10 +21,14 @@ _GROWS = 2
 
 @dataclass(slots=True)
 class Bot:
-    """A model that can write. `guard`: None if it needs none, or the reason why there is none."""
+    """A model that can write. `guard`: None if it needs none, or the reason why there is none.
+
+    `likeness`: None for models of early versions and for base models.
+    """
 
     sampler: Sampler
     guard: CopyGuard | LearningError | None
+    likeness: PersonLikeness | None = None
 
     def guard_of(self, model: TrainedModel) -> CopyGuard | None:
         """Return the guard. Raises GuardLost or CheckpointError."""
@@ -33,14 +39,17 @@ class Bot:
 
 
 def key_of(model: TrainedModel) -> Key:
-    """Return the key of the model's files: other weights or another guard are another bot."""
+    """Return the key of the model's files: with other files, it's another bot."""
     path = registry.path_of(model)
+    return str(path), ".".join([model.sha256, *(_stamp(path / name) for name in (FINGERPRINTS, LIKENESS))])
+
+
+def _stamp(file: Path) -> str:
     try:
-        guard = (path / FINGERPRINTS).stat()
-        stamp = f"{guard.st_mtime_ns}.{guard.st_size}"
+        found = file.stat()
     except OSError:
-        stamp = ""
-    return str(path), f"{model.sha256}.{stamp}"
+        return ""
+    return f"{found.st_mtime_ns}.{found.st_size}"
 
 
 def expected_bytes(model: TrainedModel) -> int:
@@ -63,7 +72,9 @@ def take(shelf: Shelf[Bot], model: TrainedModel) -> tuple[Key, Bot]:
         # What else this process remembers of it would not count.
         registry.forget()
         guards.forget()
-        return Bot(sampler, guard), sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
+        likeness = registry.load_likeness(model)
+        size = sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
+        return Bot(sampler, guard, likeness), size + (likeness.nbytes if likeness else 0)
 
     key = key_of(model)
     return key, shelf.take(key, expected_bytes(model), load)

@@ -183,6 +183,7 @@ class Writer:
                 guard=guard,
                 house=house_bans(),
                 personal=personal.adds,
+                likeness=bot.likeness,
                 on_post=lambda post: self._tell_post(held, post),
             )
         except BaseException:
@@ -197,7 +198,8 @@ class Writer:
         def done(outcome: Writing | BaseException) -> None:
             self.shelf.give_back(key)
             if isinstance(outcome, Writing):
-                self._end(held, {"posts": outcome.posts, "refused": outcome.refused.as_dict()})
+                written = {"posts": outcome.posts, "likeness": outcome.likeness}
+                self._end(held, written | {"refused": outcome.refused.as_dict()})
             else:
                 self._end(held, outcome)
 

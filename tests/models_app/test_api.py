@@ -146,7 +146,9 @@ def test_a_model_writes_at_once_and_it_is_kept(alice: User, base: TrainedModel, 
         "copy_guard": True,
         "mask_mentions": True,
         "personal_guard": True,
+        "best_of": 1,
     }
+    assert told["likeness"] is None
     assert sorted(told["refused"]) == ["banned", "copies", "empty", "house", "personal", "unfinished"]
     assert told["refused"]["copies"] is not None
     key = str(uuid.uuid4())

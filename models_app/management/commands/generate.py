@@ -53,12 +53,19 @@ class Command(OwnerCommand):
             action="store_true",
             help="allow posts with e-mail addresses, phone numbers and the like",
         )
+        parser.add_argument(
+            "--best-of",
+            type=int,
+            default=1,
+            metavar="N",
+            help="draw N times as many posts, 1 to 5, and keep those that sound most like the person (default: 1)",
+        )
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = self.owner(options) if options["owner"] else None
         model = services.find_model(options["model"], user=user)
-        names = ("count", "temperature", "top_k", "top_p", "prompt", "seed", "max_characters")
+        names = ("count", "temperature", "top_k", "top_p", "prompt", "seed", "max_characters", "best_of")
         try:
             sampling = SamplingConfig(
                 **{name: options[name] for name in names},
@@ -77,6 +84,7 @@ class Command(OwnerCommand):
                     "model": str(model.pk),
                     "name": model.full_name,
                     "posts": writing.posts,
+                    "likeness": [round(like, 2) for like in writing.likeness] or None,
                     "refused": writing.refused.as_dict(),
                     "seconds": round(seconds, 3),
                     "sampling": sampling.as_dict(),

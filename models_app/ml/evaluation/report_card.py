@@ -18,11 +18,13 @@ the base model that the classifier hasn't seen. Told apart has a fixed point of 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from itertools import chain
+from threading import Event
 from typing import Any, Final
 
 import numpy as np
@@ -35,6 +37,7 @@ from models_app.ml.words import words
 
 from .authorship import VoiceClassifier
 from .evaluation import evaluate
+from .pacing import once_a_second
 from .told_apart import ToldApart, told_apart
 
 POSTS: Final = 100
@@ -44,8 +47,14 @@ TEMPERATURE: Final = DEFAULT_TEMPERATURE
 LEARNED_BY_CLASSIFIER = 500
 #: The maximum number of held-out posts to measure, which takes seconds for any corpus.
 MAX_MEASURED: Final = 1000
+#: Seconds for the posts of the bot, and for all posts of the base model, before the card makes do with fewer.
+BOT_SECONDS, BASE_SECONDS = 60.0, 120.0
 #: A word counts as real if it occurs this often in the base model's posts.
 OFTEN: Final = 2
+
+
+#: Returns a checkpoint's bits per character on posts, and calls the last argument now and then.
+Measure = Callable[[Checkpoint, Sequence[str], Callable[[], None]], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +67,37 @@ class BaseSamples:
 
 def rules_of_base_samples() -> dict[str, Any]:
     """Return the settings that `base_samples` depends on, apart from the base model, as plain JSON."""
-    return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
+    return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE, "cut": True}
 
 
 def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -> BaseSamples:
     """Return the posts of `base` for report cards. All report cards with this base share them, so cache them.
 
-    Calls `between` now and then; if it raises, the work ends.
+    A base that isn't adapted to posts rarely ends one, so posts are cut. A slow one writes fewer: BASE_SECONDS are for
+    all. Calls `between` now and then; if it raises, the work ends.
     """
     sampler = Sampler(base)
+    end_at, is_cancelled = time.monotonic() + BASE_SECONDS, Event()
+
+    def go_on() -> None:
+        if is_cancelled.is_set():
+            raise CancelledError
+
+    def write(seed: int) -> list[str]:
+        # The first two batches are both needed.
+        seconds = max(end_at - time.monotonic(), BASE_SECONDS / 4 if seed <= SEED + 1 else 0)
+        return _write(sampler, seed, go_on, seconds, cut=True) if seconds else []
+
     seeds = range(SEED, SEED + 1 + -(-LEARNED_BY_CLASSIFIER // POSTS))
     # NumPy's products release the GIL: two threads take about three fifths of the time of one.
     with ThreadPoolExecutor(2) as pool:
-        written = [pool.submit(_write, sampler, seed) for seed in seeds]
+        written = [pool.submit(write, seed) for seed in seeds]
         try:
-            for each in written:
+            between()
+            while wait(written, timeout=1).not_done:
                 between()
-                each.result()
         finally:
+            is_cancelled.set()
             pool.shutdown(cancel_futures=True)
     unseen, *others = (tuple(each.result()) for each in written)
     return BaseSamples(unseen, tuple(chain.from_iterable(others)))
@@ -136,6 +158,12 @@ class ReportCard:
         return asdict(self) | {"copies": [asdict(copied) for copied in self.copies]}
 
 
+def evaluated(checkpoint: Checkpoint, posts: Sequence[str], between: Callable[[], None]) -> float:
+    """Return the bits per character by `evaluate`. A `Measure`."""
+    pause = once_a_second(between)
+    return evaluate(checkpoint, posts, lambda _: pause()).bits_per_character
+
+
 def report_card(
     *,
     bot: Checkpoint,
@@ -146,14 +174,16 @@ def report_card(
     start_guard: CopyGuard | None = None,
     trained_bits: tuple[float, float] | None = None,
     others: BaseSamples | None = None,
+    measure: Measure = evaluated,
     between: Callable[[], None] = lambda: None,
 ) -> ReportCard:
-    """Return the report card of `bot`, fine-tuned from `start` on `learned`. The result is deterministic.
+    """Return the report card of `bot`, fine-tuned from `start` on `learned`. The result is deterministic
+    unless a bot is so slow that it writes fewer posts in BOT_SECONDS.
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
     of `bot` and `start` on all of `held_out`, if the training has measured them already. `others` are the
-    `base_samples` of `base`, if available. Calls `between` now and then; if it raises, the work ends. Raises
-    TooFewPosts if no posts are held out.
+    `base_samples` of `base`, if available. `measure` measures bits per character. Calls `between` now and then; if it
+    raises, the work ends. Raises TooFewPosts if no posts are held out.
     """
     rng = np.random.default_rng(SEED)
     measured = len(held_out)
@@ -166,10 +196,10 @@ def report_card(
     for checkpoint in (bot, start, base):
         between()
         if id(checkpoint) not in bits:
-            bits[id(checkpoint)] = evaluate(checkpoint, held_out).bits_per_character
+            bits[id(checkpoint)] = measure(checkpoint, held_out, between)
 
     between()
-    written = _write(Sampler(bot), SEED)
+    written = _write(Sampler(bot), SEED, between, BOT_SECONDS)
     foreign = others or base_samples(base, between)
     own = _some(learned, len(foreign.learned), rng)
 
@@ -209,9 +239,9 @@ def report_card(
     )
 
 
-def _write(sampler: Sampler, seed: int) -> list[str]:
+def _write(sampler: Sampler, seed: int, between: Callable[[], None], seconds: float, *, cut: bool = False) -> list[str]:
     config = SamplingConfig(count=POSTS, temperature=TEMPERATURE, seed=seed, copy_guard=False, mask_mentions=False)
-    return sampler.generate(config).posts
+    return sampler.generate(config, proceed=once_a_second(between), seconds=seconds, cut=cut).posts
 
 
 def _some(posts: Sequence[str], most: int, rng: np.random.Generator) -> list[str]:

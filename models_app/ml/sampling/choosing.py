@@ -51,6 +51,14 @@ def choose(
     return drawn
 
 
+def log_likelihoods(logits: NDArray[np.float32], symbols: NDArray[np.intp]) -> list[float]:
+    """Return the log probability of each row's symbol in softmax(logits), at temperature 1."""
+    highest = logits.max(axis=1, keepdims=True)
+    sums = np.exp(logits - highest).sum(axis=1, dtype=np.float64)
+    found: list[float] = (logits[np.arange(len(symbols)), symbols] - highest[:, 0] - np.log(sums)).tolist()
+    return found
+
+
 def _odds(logits: NDArray[Any], temperature: float) -> NDArray[Any]:
     """Return exp(logits / temperature), divided by its maximum in each row."""
     # Single precision takes a fraction of the time, which matters only for a large vocabulary.

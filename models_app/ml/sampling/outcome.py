@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 
@@ -36,7 +36,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Generated posts, and how many others were rejected."""
+    """Generated posts, and how many others were rejected.
+
+    likeness: how much each post sounds like the person, where the bot chose among drafts and knows (`choice.Likeness`),
+    else empty; nats: each post's log-likelihood per character, where it was measured, else empty.
+    """
 
     posts: list[str]
     refused: Refused
+    likeness: list[float] = field(default_factory=list)
+    nats: list[float] = field(default_factory=list)

@@ -10,8 +10,10 @@ which others of the same model (models_app/writing/engine.py).
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,15 +25,18 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling, BadSetting, mark
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
-from models_app.ml.vocabulary import Symbols, Vocabulary, vocabulary_of
-from models_app.ml.vocabulary.utf8 import BOUNDARY, utf8
+from models_app.ml.vocabulary import vocabulary_of
+from models_app.ml.vocabulary.utf8 import utf8
 
 from .banned_words import BanList, HouseBanList
-from .choosing import choose
+from .choice import Draft, Likeness, best
+from .choosing import choose, log_likelihoods
 from .context import state_after
 from .copy_guard import CopyGuard
 from .mentions import masked
 from .outcome import Refused, Writing
+from .prompt import Prompt, hold_to
+from .row import Row, extend, note_chance_to_end
 
 #: The number of tries for each post.
 TRIES: Final = 10
@@ -41,6 +46,8 @@ WASTE, MAX_WASTE = 280 * TRIES, 100 * 280 * TRIES
 HOPELESS: Final = 5 * WASTE
 #: The minimum number of tries for a post that doesn't end, whatever its length limit.
 MIN_TRIES: Final = 3
+#: The most posts drawn side by side. More would take too much memory with a large model.
+SIDE_BY_SIDE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +69,8 @@ Stepped = tuple[NDArray[np.float32], State]
 Drawing = Generator[Step, Stepped, Writing]
 
 
-@dataclass(slots=True)
-class _Row:
-    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones."""
-
-    text: bytearray
-    characters: int
-    is_ended: bool = False
-    # The most likely end so far: length in bytes, and log probability of the end mark
-    best_end: int = 0
-    best_chance: float = -math.inf
-    # Set at the end: the final post, or the reason for its rejection
-    post: str = ""
-    refused: str | None = None
+class TimeIsUp(Exception):
+    """Thrown into a Drawing to end it with what there is."""
 
 
 class Sampler:
@@ -97,8 +93,12 @@ class Sampler:
         house: HouseBanList | None = None,
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
+        likeness: Likeness | None = None,
         on_post: Callable[[str], None] | None = None,
+        cut: bool = False,
+        measure: bool = False,
         proceed: Callable[[], None] | None = None,
+        seconds: float = math.inf,
     ) -> Writing:
         """Return up to `config.count` posts, each including the prompt, and the number of rejected ones.
 
@@ -111,15 +111,34 @@ class Sampler:
         With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
         end mark was most likely.
 
-        Calls `on_post` with each accepted post as soon as it ends, so shorter posts come first. Calls `proceed` before
-        each step; if it raises, generation ends. Raises BadSampling as `check` does.
+        With `config.best_of`, several times as many posts are drawn, and the best are kept: those that sound most like
+        the person (`likeness`), or without it those that are as likely as most.
+
+        With `cut`, posts that don't end are cut instead of rejected. With `measure`, the result has their `nats`. After
+        `seconds`, the result is what there is by then.
+
+        Calls `on_post` with each post as soon as it's accepted, so shorter posts come first, unless some are chosen.
+        Calls `proceed` before each step; if it raises, generation ends. Raises BadSampling as `check` does.
         """
-        drawing = self.draw(config, guard=guard, house=house, personal=personal, accept=accept, on_post=on_post)
+        drawing = self.draw(
+            config,
+            guard=guard,
+            house=house,
+            personal=personal,
+            accept=accept,
+            likeness=likeness,
+            on_post=on_post,
+            cut=cut,
+            measure=measure,
+        )
+        end_at = time.monotonic() + seconds
         try:
             step = next(drawing)
             while True:
                 if proceed is not None:
                     proceed()
+                if time.monotonic() > end_at:
+                    drawing.throw(TimeIsUp())
                 step = drawing.send(self.step(step))
         except StopIteration as end:
             writing: Writing = end.value
@@ -154,23 +173,27 @@ class Sampler:
         house: HouseBanList | None = None,
         personal: HasPersonal | None = None,
         accept: Callable[[str], bool] | None = None,
+        likeness: Likeness | None = None,
         on_post: Callable[[str], None] | None = None,
+        cut: bool = False,
+        measure: bool = False,
     ) -> Drawing:
         """Yield each step that `generate` needs, and return what it returns."""
         check(config, house)
-        prompt = _Prompt.of(config.prompt, self._vocabulary)
+        prompt = Prompt.of(config.prompt, self._vocabulary)
         banned = BanList(config.banned)
         guard = guard if config.copy_guard else None
         personal = personal if config.personal_guard else None
-        posts: list[str] = []
+        chooses = config.drafts_to_write > config.posts_to_write
+        measure = measure or chooses
+        drafts: list[Draft] = []
         refused = Counter[str]()
 
-        def judge(row: _Row) -> None:
+        def judge(row: Row) -> None:
             """Set the row's post, or the reason for its rejection."""
-            if not row.is_ended:
-                row.refused = "unfinished"  # perhaps in the middle of a character
-                return
-            row.post = row.text.decode()
+            if not (row.is_ended or cut):
+                return  # perhaps in the middle of a character
+            row.post = row.text.decode(errors="ignore" if cut else "strict")
             if row.post.strip() == config.prompt.strip():
                 row.refused = "empty"
             elif (guard and guard.is_copy(row.post)) or (accept and not accept(row.post)):
@@ -183,28 +206,38 @@ class Sampler:
                     row.refused = "house"
                 if row.refused is None and personal is not None and personal(row.post, config.prompt):
                     row.refused = "personal"
-            if row.refused is None and on_post is not None:
+            if row.refused is None and on_post is not None and not chooses:
                 on_post(row.post)
 
-        def take(row: _Row) -> str | None:
+        def take(row: Row) -> str | None:
             """Add the post, or return the reason for its rejection."""
             if row.refused is None:
-                posts.append(row.post)
+                drafts.append(Draft(row.post, row.nats / (max(1, row.characters - len(config.prompt) + 1))))
             return row.refused
 
         rng = np.random.default_rng(config.seed)
         if config.is_greedy:
-            row = (yield from self._draw(config, prompt, 1, rng, _given_an_end(judge)))[0]
+            row = Row.begun(prompt)
+            with suppress(TimeIsUp):
+                yield from self._draw(config, prompt, [row], rng, _given_an_end(judge), measure)
             refused.update(filter(None, [take(row)]))
         else:
             # With a low limit, posts are cheap to draw and fewer of them end.
             unfinished = max(MIN_TRIES, WASTE // config.max_characters)
-            missing = [Counter[str]() for _ in range(config.count)]
-            while missing and (waste := refused["unfinished"] * config.max_characters) < MAX_WASTE:
-                if not posts and waste >= HOPELESS:
+            missing = [Counter[str]() for _ in range(config.drafts_to_write)]
+            is_late = False
+            while missing and not is_late and (waste := refused["unfinished"] * config.max_characters) < MAX_WASTE:
+                if not drafts and waste >= HOPELESS:
                     break
-                open_posts, missing = missing, []
-                rows = yield from self._draw(config, prompt, len(open_posts), rng, judge)
+                open_posts, missing = missing[:SIDE_BY_SIDE], missing[SIDE_BY_SIDE:]
+                rows = [Row.begun(prompt) for _ in open_posts]
+                try:
+                    yield from self._draw(config, prompt, rows, rng, judge, measure)
+                except TimeIsUp:
+                    is_late = True
+                    for row in rows:
+                        if row.refused == "unfinished":
+                            judge(row)
                 for row, tries in zip(rows, open_posts, strict=True):
                     if reason := take(row):
                         refused[reason] += 1
@@ -213,37 +246,49 @@ class Sampler:
                             missing.append(tries)
         copies = refused["copies"] if guard or accept else None
         reasons = {reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal")}
-        return Writing(posts, Refused(copies, **reasons))
+        found = best(drafts, config.count, likeness) if chooses else [(draft, None) for draft in drafts]
+        if chooses and on_post is not None:
+            for draft, _ in found:
+                on_post(draft.post)
+        return Writing(
+            posts=[draft.post for draft, _ in found],
+            refused=Refused(copies, **reasons),
+            likeness=[like for _, like in found if like is not None],
+            nats=[draft.nats for draft, _ in found] if measure else [],
+        )
 
     def _draw(
         self,
         config: SamplingConfig,
-        prompt: _Prompt,
-        count: int,
+        prompt: Prompt,
+        rows: list[Row],
         rng: np.random.Generator,
-        judge: Callable[[_Row], None],
-    ) -> Generator[Step, Stepped, list[_Row]]:
-        """Return `count` posts, drawn as a batch and judged as each ends. Unfinished ones have max_characters."""
+        judge: Callable[[Row], None],
+        measure: bool,
+    ) -> Generator[Step, Stepped, None]:
+        """Draw the rows as a batch, each judged as it ends. Unfinished ones have max_characters."""
         vocabulary, tables = self._vocabulary, self._vocabulary.tables
-        rows = [_Row(bytearray(prompt.begun), prompt.characters) for _ in range(count)]
-        running = list(rows)
+        running, count = list(rows), len(rows)
         logits, state = yield from self._primed(prompt, count)
         automaton = np.full(count, prompt.state)
         in_prompt = True
         while running:
             barred = tables.barred[automaton]  # (B, size)
-            in_prompt = in_prompt and _hold_to(prompt, running, barred, vocabulary)
+            in_prompt = in_prompt and hold_to(prompt, [row.text for row in running], barred, vocabulary)
             if config.is_greedy:
-                _note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
+                note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
             temperature = 0 if config.is_greedy else config.temperature
             symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
+            if measure:
+                for row, nats in zip(running, log_likelihoods(logits, symbols), strict=True):
+                    row.nats += nats
             completed = tables.completed[automaton, symbols].tolist()
             automaton = tables.next_state[automaton, symbols]
             drawn = zip(running, symbols.tolist(), completed, strict=True)
             keep = [
                 place
                 for place, (row, symbol, characters) in enumerate(drawn)
-                if _extend(row, vocabulary.symbol_bytes[symbol], characters, symbol == vocabulary.end, config)
+                if extend(row, vocabulary.symbol_bytes[symbol], characters, symbol == vocabulary.end, config)
             ]
             if len(keep) < len(running):
                 for place in sorted(set(range(len(running))) - set(keep)):
@@ -253,9 +298,8 @@ class Sampler:
                 state = state.pick(np.array(keep, np.intp))
             if running:
                 logits, state = yield Step(symbols, state)
-        return rows
 
-    def _primed(self, prompt: _Prompt, count: int) -> Generator[Step, Stepped, Stepped]:
+    def _primed(self, prompt: Prompt, count: int) -> Generator[Step, Stepped, Stepped]:
         """Return logits (B, size) and state after the start mark and the prompt, computed once for all rows."""
         symbols = np.append(np.array(self._vocabulary.end, self._vocabulary.dtype), prompt.symbols)
         at_once = self._stepper.reads_at_once
@@ -265,49 +309,6 @@ class Sampler:
         for part in others:
             logits, state = yield Step(part, state)
         return np.repeat(logits, count, axis=0), state.fork(count)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """How posts begin.
-
-    whole: the prompt in UTF-8; begun: the part of it that the network reads, as `symbols`; characters: the complete
-    ones in `begun`; state: of the automaton after `begun`. The rest of the prompt is drawn, from the symbols that
-    continue it, because the symbols of a whole word can be others than those of its beginning.
-    """
-
-    whole: bytes
-    begun: bytes
-    symbols: Symbols
-    characters: int
-    state: int
-
-    @classmethod
-    def of(cls, text: str, vocabulary: Vocabulary) -> _Prompt:
-        symbols, pending = vocabulary.heal(vocabulary.encode(text))
-        tables, whole = vocabulary.tables, utf8(text)
-        state, characters = BOUNDARY, 0
-        for symbol in symbols.tolist():
-            characters += int(tables.completed[state, symbol])
-            state = int(tables.next_state[state, symbol])
-        return cls(whole, whole[: len(whole) - len(pending)], symbols, characters, state)
-
-
-def _hold_to(prompt: _Prompt, rows: list[_Row], barred: NDArray[np.float32], vocabulary: Vocabulary) -> bool:
-    """Bar the symbols (B, size) that don't continue the prompt; return whether any row hasn't got past it."""
-    held = False
-    for row, line in zip(rows, barred, strict=True):
-        if len(row.text) < len(prompt.whole):
-            possible = vocabulary.continuing(prompt.whole[len(row.text) :])
-            kept = line[possible]
-            line[:] = -np.inf
-            line[possible] = kept
-        elif len(row.text) == len(prompt.whole):
-            line[vocabulary.end] = -np.inf  # the prompt alone isn't a post
-        else:
-            continue
-        held = True
-    return held
 
 
 def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
@@ -335,33 +336,13 @@ def check(config: SamplingConfig, house: HouseBanList | None = None) -> None:
         )
 
 
-def _given_an_end(judge: Callable[[_Row], None]) -> Callable[[_Row], None]:
+def _given_an_end(judge: Callable[[Row], None]) -> Callable[[Row], None]:
     """Wrap `judge` for a greedy post, which a retry wouldn't change: cut it where the end mark was most likely."""
 
-    def ended(row: _Row) -> None:
+    def ended(row: Row) -> None:
         if not row.is_ended and row.best_end:
             del row.text[row.best_end :]
             row.is_ended = True
         judge(row)
 
     return ended
-
-
-def _extend(row: _Row, data: bytes, characters: int, is_end: bool, config: SamplingConfig) -> bool:
-    """Append a symbol, its bytes and the characters it completes; return whether the post continues."""
-    room = config.max_characters - row.characters
-    # At the limit, one more symbol is drawn to find out whether the post ends exactly there.
-    if is_end or room == 0 or characters > room:
-        row.is_ended = is_end
-        return False
-    row.text += data
-    row.characters += characters
-    return True
-
-
-def _note_chance_to_end(row: _Row, logits: NDArray[Any], end: int, prompt_characters: int) -> None:
-    """Remember the place after the prompt with the highest probability of the end mark."""
-    if row.characters > prompt_characters and logits[end] > -math.inf:
-        chance = float(logits[end] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
-        if chance > row.best_chance:
-            row.best_chance, row.best_end = chance, len(row.text)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import Mock
 
@@ -112,11 +113,48 @@ def test_each_side_of_the_classifier_has_as_many_posts() -> None:
 def test_what_the_base_model_writes_can_be_at_hand() -> None:
     bot, asked = favouring(**{"a": 0, " ": 0, "b": -1, "END": 0}), list[None]()
     written = module.base_samples(BASE, lambda: asked.append(None))
-    assert len(written.unseen) == POSTS and len(written.learned) == 100 and len(asked) == 2
+    assert len(written.unseen) == POSTS and len(written.learned) == 100 and asked
     assert written == module.base_samples(BASE) and written.unseen != written.learned
     assert card(bot, others=written) == card(bot)
     others = module.BaseSamples(("aaaa",) * POSTS, ("q q q",) * 100)
     assert card(bot, others=others).voice.base == card(bot, others=others).real_words.base == 1
+
+
+def test_posts_of_a_base_that_does_not_end_them_are_cut() -> None:
+    written = module.base_samples(favouring(a=0))
+    assert {*written.unseen, *written.learned} == {"a" * 280} and len(written.unseen) == POSTS
+
+
+def test_a_slow_base_writes_only_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def slow(sampler: object, seed: int, between: object, seconds: float, *, cut: bool) -> list[str]:
+        asked.append((seed, seconds))
+        time.sleep(0.3)
+        return [f"by {seed}"]
+
+    monkeypatch.setattr(module, "LEARNED_BY_CLASSIFIER", 1000)
+    monkeypatch.setattr(module, "BASE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_write", slow)
+    assert module.base_samples(BASE) == module.BaseSamples(("by 1",), ("by 2",))
+    assert sorted(seed for seed, _ in asked) == [1, 2] and all(0.05 < seconds <= 0.2 for _, seconds in asked)
+
+
+def test_writing_base_samples_can_be_cancelled_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = iter(range(100))
+
+    def cancel() -> None:
+        if next(asked) == 1:
+            raise Cancelled("Enough.")
+
+    def endless(sampler: object, seed: int, between: Callable[[], None], seconds: float, *, cut: bool) -> list[str]:
+        while True:
+            between()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(module, "_write", endless)
+    with pytest.raises(Cancelled):
+        module.base_samples(BASE, cancel)
 
 
 def test_the_classifier_learns_as_many_strangers_as_posts_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
