@@ -10,19 +10,24 @@ from django.views.decorators.http import require_GET
 from botfactory import styleguide as parts
 from botfactory.jobs import events
 from botfactory.jobs import services as jobs
+from botfactory.jobs.states import State
 from models_app import services as models
+from models_app import showing
 from tweets import services as corpora
 
 
 @require_GET
 def dashboard(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
-        return render(request, "welcome.html")
+        shown = showing.on_the_front_page(request.user)
+        return render(request, "welcome.html", {"example": next(iter(shown), None), "shared": shown[:6]})
     own_jobs = jobs.jobs_for_user(request.user)
+    ended_jobs = list(own_jobs.exclude(pk__in=jobs.active_jobs(own_jobs))[:5])
     context = {
         "active_jobs": events.placed(jobs.active_jobs(own_jobs)),
-        "ended_jobs": own_jobs.exclude(pk__in=jobs.active_jobs(own_jobs))[:5],
-        "models": models.models_for_user(request.user)[:24],
+        "ended_jobs": ended_jobs,
+        "failed_jobs": [job for job in ended_jobs if job.state == State.FAILED],
+        "models": showing.with_last_posts(models.models_for_user(request.user)[:24], request.user),
         "corpora": corpora.with_trouble(corpora.corpora_for_user(request.user))[:24],
     }
     return render(request, "dashboard.html", context)

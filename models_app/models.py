@@ -120,6 +120,8 @@ class TrainedModel(models.Model):
     )
     # The last part of the address of an unlisted model; None for others.
     link = models.CharField(max_length=43, null=True, unique=True, editable=False, verbose_name=gettext_lazy("link"))  # noqa: DJ001
+    # Posts of it that a list shows (showing.py); not in the database.
+    shown_posts: tuple[str, ...] = ()
 
     class Meta:
         ordering = ["-created_at"]

@@ -14,6 +14,7 @@ urlpatterns = [
     path("models/<uuid:model_id>/rename", views.rename_model, name="rename_model"),
     path("models/<uuid:model_id>/share", views.share_model, name="share_model"),
     path("models/<uuid:model_id>/delete", views.delete_model, name="delete_model"),
+    path("generations/<uuid:generation_id>/why", views.why, name="why"),
     path("gallery/", gallery.gallery_page, name="gallery"),
     path("gallery/<uuid:model_id>/", gallery.shared_page, name="shared"),
     path("gallery/<uuid:model_id>/generate", gallery.generate, name="shared_generate"),

@@ -22,7 +22,7 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
 from botfactory.translation import translated
-from models_app import downloads, guards, instant, live, registry, services, tiers, trainings
+from models_app import downloads, guards, instant, live, nearest, registry, services, showing, tiers, trainings
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel
@@ -131,7 +131,8 @@ def model_list(request: HttpRequest) -> HttpResponse:
     form = BotsForm(request.GET)
     found = services.find(services.models_for_user(request.user), words=form.asked("q"), visibility=form.asked("state"))
     listing = Listing(found, form, size=CARDS_ON_A_PAGE)
-    context = {"form": form, "listing": listing, "models": listing.rows}
+    models = showing.with_last_posts(listing.rows, cast(User, request.user))
+    context = {"form": form, "listing": listing, "models": models}
     return render(request, "models_app/list.html", context, status=listing.status)
 
 
@@ -150,6 +151,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "is_shared": sharing.is_shared(model),
         "form": GenerateForm(),
         **guard_context(model),
+        **opening_context(model, generation),
         "copies": _copies(request, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
@@ -164,6 +166,15 @@ def guard_context(model: TrainedModel) -> dict[str, Any]:
     return {
         "can_guard": state in (guards.State.KEPT, guards.State.TO_BE_MADE),
         "guard_lost": translated(guards.GuardLost(model)) if state is guards.State.LOST else "",
+    }
+
+
+def opening_context(model: TrainedModel, generation: Generation | None) -> dict[str, Any]:
+    """Return suggestions for the beginning of a post, and whether the page lets the bot write when it opens."""
+    is_able = guards.state_of(model) is not guards.State.LOST
+    return {
+        "openings": sharing.openings_of(model),
+        "writes_on_opening": generation is None and is_able and asking.is_free(),
     }
 
 
@@ -234,6 +245,25 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
     sampling = services.seeded(form.sampling())
     owner = cast(User, request.user)
     return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling)
+
+
+@login_required
+@require_GET
+def why(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
+    """Show the learned post that is closest to a written one, which `post` names by its place, from 0."""
+    try:
+        generation = services.generation_for_user(request.user, generation_id)
+        number = int(request.GET.get("post", "0"))
+        post = dict(enumerate(generation.posts))[number]
+    except (Generation.DoesNotExist, KeyError, ValueError):
+        raise Http404("There is no such post.") from None
+    model = generation.model
+    context: dict[str, Any] = {"model": model, "posts": [post], "is_own": model.owner_id == request.user.pk}
+    try:
+        context["why"] = nearest.why(request.user, generation, number)
+    except LearningError as error:
+        context["trouble"] = translated(error)
+    return render(request, "models_app/why.html", context)
 
 
 @login_required

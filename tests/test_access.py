@@ -23,7 +23,7 @@ from botfactory.jobs.models import Job
 from botfactory.routing import websocket_urlpatterns
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Webhook
-from models_app.models import TrainedModel
+from models_app.models import Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.lines import Line
 from tests.models_app.conftest import base as base
@@ -45,6 +45,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/clean": (200, 400),
     "/corpora/{corpus}/column": (405, 302),
     "/models/{model}/": (200, 405),
+    "/generations/{generation}/why": (200, 405),
     "/corpora/{corpus}/instant": (405, 302),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
@@ -141,12 +142,14 @@ def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
     token = tokens.create_token(owner=corpus.owner, name="A token").token
     # An address that no machine has, so what the owner sends there fails at once.
     webhook = webhooks.create(owner=corpus.owner, url="https://nowhere.invalid/", events=["job.failed"]).webhook
+    generation = Generation.objects.create(model=model, owner=corpus.owner, posts=["A post."], seconds=1)
     return {
         "job": model.job_id,
         "corpus": corpus.pk,
         "model": model.pk,
         "token": token.pk,
         "webhook": webhook.pk,
+        "generation": generation.pk,
     }
 
 

@@ -94,6 +94,7 @@ def wrong(reader: pseudo.Reader) -> list[str]:
     written = [post for generation in Generation.objects.all() for post in generation.posts]
     for made in TrainedModel.objects.all():
         written += [masked(sample) for epoch in made.history for sample in epoch.get("samples", [])]
+        written += sharing.openings_of(made)
     known |= {" ".join(post.split()) for post in written}
     # Words of the posts, in the report on them.
     known |= {line.name for corpus in Corpus.objects.all() for line in summary.report(corpus).words}

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
-from models_app import services
+from models_app import services, showing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
-from models_app.views import guard_context, written
+from models_app.views import guard_context, opening_context, written
 
 
 @require_GET
@@ -33,7 +33,8 @@ def gallery_page(request: HttpRequest) -> HttpResponse:
     form = GalleryForm(request.GET)
     words = form.asked("q")
     listing = Listing(sharing.searched(sharing.gallery_for_user(request.user), words), form, size=CARDS_ON_A_PAGE)
-    context = {"form": form, "listing": listing, "words": words, "page": listing.page}
+    models = showing.with_samples(listing.rows)
+    context = {"form": form, "listing": listing, "words": words, "page": listing.page, "models": models}
     return render(request, "models_app/gallery.html", context, status=listing.status)
 
 
@@ -47,6 +48,7 @@ def shared_page(request: HttpRequest, model_id: uuid.UUID | None = None, link: s
 def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpResponse:
     rights = sharing.rights_of(request.user, model, link=link)
     may_write = sharing.Right.WRITE in rights
+    generation = services.generations_for_user(request.user).filter(model=model).first() if may_write else None
     context: dict[str, Any] = {
         "model": model,
         "basis": sharing.basis_of(model),
@@ -58,7 +60,8 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "action": f"{request.path}generate",
         "form": GenerateForm(),
         **guard_context(model),
-        "generation": services.generations_for_user(request.user).filter(model=model).first() if may_write else None,
+        **opening_context(model, generation),
+        "generation": generation,
     }
     response = render(request, "models_app/shared.html", context)
     # People decide who gets a link; search engines must not spread it.

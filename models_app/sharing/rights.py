@@ -16,6 +16,7 @@ from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import holding
 from models_app.house_bans import house_bans
+from models_app.ml.sampling.banned_words import HouseBanList
 from models_app.ml.sampling.mentions import masked
 from models_app.models import TrainedModel
 from tweets import audit
@@ -52,6 +53,8 @@ OF_PASSERS_BY: Final = frozenset({Right.SEE})
 OF_BASE: Final = frozenset({Right.SEE, Right.WRITE, Right.LEARN, Right.ORIGIN})
 
 _LINK: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+#: Two words, as suggestions have them: no names, tags, numbers or links.
+_TWO_WORDS: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)? [^\W\d_]+(?:['’][^\W\d_]+)?")
 _WEAKEST_FIRST: Final = (Corpus.Basis.PUBLIC, Corpus.Basis.PERMISSION, Corpus.Basis.OWN)
 
 
@@ -219,15 +222,23 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
     return {name: model.report[name] for name in names if name in model.report} or None
 
 
-def samples_of(model: TrainedModel) -> list[str]:
+def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[str]:
     """Return sample posts of the best epoch, without copies, with @names masked.
 
     Leaves out posts with phrases that have been banned since, and those with personal data that early versions kept.
+    `bans`: the current list, for whoever asks about many.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
-    bans = house_bans()
+    bans = house_bans() if bans is None else bans
     samples = epochs.get(model.best_epoch, [])
     return [masked(post) for post in samples if bans.finds(post) is None and not personal.adds(post)]
+
+
+def openings_of(model: TrainedModel) -> list[str]:
+    """Return up to five beginnings of two words that the model has written itself, as suggestions for prompts."""
+    found = [" ".join(post.split()[:2]) for post in samples_of(model)]
+    plain = [words for words in found if len(words) <= 22 and _TWO_WORDS.fullmatch(words)]
+    return list(dict.fromkeys(plain))[:5]
 
 
 def _new_link() -> str:

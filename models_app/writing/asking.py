@@ -185,6 +185,16 @@ def ask(owner: User, model: TrainedModel, sampling: SamplingConfig) -> Asked:
     return _ask(model, owner, admission.weight_of(sampling), sampling=sampling.as_dict())
 
 
+def is_free() -> bool:
+    """Return whether a writer runs and has nothing to do, so that pages may let it write without being asked to."""
+    board = _board(settings.REDIS_URL)
+    try:
+        with doorbell.waiting():
+            return bool(admission.writers.known(board)) and not board.pending()
+    except (RedisError, OSError):
+        return False
+
+
 def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
     services.require_guards(owner, model, sampling)
     admission.require_size(sampling)

@@ -5,6 +5,8 @@ import "./dialogs.js";
 import "./spark.js";
 import "./tabs.js";
 import "./themes.js";
+import "./dials.js";
+import "./why.js";
 import "./writing.js";
 import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";

@@ -1,6 +1,7 @@
 // Buttons that copy one post, all posts, or the entries of the list in data-copy-from.
 
 import { all, targetOf } from "./dom.js";
+import { toast } from "./toasts.js";
 import { gettext } from "./words.js";
 
 async function copy(text) {
@@ -24,10 +25,11 @@ document.addEventListener("click", async (click) => {
   const button = /** @type {HTMLElement | null} */ (targetOf(click).closest("[data-copy], [data-copy-all], [data-copy-from]"));
   if (!button) return;
   const texts = button.dataset.copyFrom ? entries(button.dataset.copyFrom) : posts(button);
-  const before = button.dataset.word ?? button.textContent;
-  button.dataset.word = before;
-  button.textContent = (await copy(texts.join("\n"))) ? gettext("Copied") : gettext("Not copied");
-  setTimeout(() => (button.textContent = before), 1500);
+  const word = button.querySelector("[data-word]") ?? button;
+  button.dataset.before ??= word.textContent;
+  word.textContent = (await copy(texts.join("\n"))) ? gettext("Copied") : gettext("Not copied");
+  toast(word.textContent);
+  setTimeout(() => (word.textContent = button.dataset.before), 1500);
 });
 
 function entries(list) {
@@ -36,5 +38,5 @@ function entries(list) {
 
 function posts(button) {
   const place = button.hasAttribute("data-copy") ? button.closest(".post") : button.closest(".generation");
-  return [...place.querySelectorAll(".post p, p")].filter((node) => node.closest(".post")).map((node) => node.textContent);
+  return [...place.querySelectorAll("p")].filter((node) => node.matches(".post > p, .post-body > p")).map((node) => node.textContent);
 }

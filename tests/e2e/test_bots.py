@@ -31,6 +31,7 @@ def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
     main = alice.page.get_by_role("main")
     expect(main).to_contain_text(re.compile(r"Learned 400 posts of\s+Shelf,\s+[\d,]+ characters"))
     expect(main).to_contain_text("starting from the base model")
+    alice.page.get_by_role("tab", name="Training").click()
     assert epochs_shown(alice.page) == ["1", "2"]
     expect(alice.page.locator("#chart canvas")).to_be_visible()
     alice.page.get_by_text("Network, settings and seed").click()
@@ -39,6 +40,7 @@ def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
 
 def test_its_report_card_stands_beside_real_posts_and_says_how_it_was_computed(alice: Person, bot: str) -> None:
     alice.open(bot)
+    alice.page.get_by_role("tab", name="Report card").click()
     card = alice.page.get_by_role("region", name="Report card")
     for measure in ("new posts", "the person’s voice", "real words"):
         expect(card.get_by_role("row", name=re.compile(f"^{measure}"))).to_contain_text("%")
@@ -74,9 +76,60 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     page.get_by_role("button", name="Write").click()
     expect(page.locator("[data-seed]")).to_have_text("42")
     assert written(alice) == first
-    expect(page.get_by_text("Written by a model, not by the person.", exact=True)).to_be_visible()
+    label = page.get_by_text("Written by a model, not by the person.", exact=True)
+    expect(label).to_have_count(2)
+    expect(label.first).to_be_visible()
+    expect(page.locator("#generation .parody")).to_have_text("Written by a model, not by the person.")
     page.reload()
     assert written(alice) == first
+
+
+def test_a_new_bot_writes_when_its_page_opens_and_more_when_asked(bob: Person, alice: Person, bot: str) -> None:
+    alice.open(f"{bot}#sharing")
+    alice.page.get_by_label("By link").check()
+    alice.page.get_by_role("button", name="Save").click()
+    bob.open(str(alice.page.locator("[data-link]").inner_text()))
+    page, posts = bob.page, bob.page.locator("#generation .post p")
+    expect(page.locator("#generation [data-seed]")).to_have_count(1)
+    expect(posts).to_have_count(10)
+    page.get_by_label("How many").fill("2")
+    page.get_by_role("button", name="More posts").click()
+    expect(page.locator("#generation [data-seed]")).to_have_count(2)
+    expect(posts).to_have_count(12)
+    page.get_by_role("link", name="Why post 1?").first.click()
+    expect(page.locator(".why").first).to_be_visible()
+    bob.require_no_complaints()
+
+
+def test_the_tabs_of_its_page_work_by_keyboard_and_keep_their_place(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.get_by_role("tab", name="Posts").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Report card")).to_be_focused()
+    expect(page.get_by_role("region", name="Report card")).to_be_visible()
+    expect(page.locator("#generation")).to_be_hidden()
+    page.reload()
+    expect(page.get_by_role("region", name="Report card")).to_be_visible()
+
+
+def test_without_javascript_everything_stands_on_one_page(alice: Person, bot: str) -> None:
+    with alice.other_device(java_script_enabled=False) as plain:
+        plain.open(bot)
+        for name in ("Write new posts", "Report card", "How it learned", "Sharing", "Download"):
+            expect(plain.page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def test_the_theme_is_kept_with_and_without_javascript(alice: Person) -> None:
+    for options in ({}, {"java_script_enabled": False}):
+        with alice.other_device(color_scheme="light", **options) as device:
+            device.open("/jobs/")
+            device.page.get_by_role("button", name="Dark").click()
+            expect(device.page.locator("html[data-theme=dark]")).to_have_count(1)
+            device.open("/models/")
+            expect(device.page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+            background = device.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+            assert background == "rgb(13, 16, 15)"
 
 
 def test_after_writing_by_keyboard_the_focus_is_where_it_was_and_the_outcome_is_said(alice: Person, bot: str) -> None:
@@ -115,7 +168,7 @@ def test_a_busy_server_says_in_place_when_to_try_again(alice: Person, bot: str) 
 def test_a_wrong_setting_is_answered_with_a_sentence_in_place(alice: Person, bot: str) -> None:
     alice.open(bot)
     alice.page.locator("form[data-writes]").evaluate("form => form.noValidate = true")
-    alice.page.get_by_label("Temperature").fill("9")
+    alice.page.get_by_label("Temperature").evaluate("slider => { slider.type = 'number'; slider.value = '9' }")
     alice.page.get_by_role("button", name="Write").click()
     expect(alice.page.get_by_role("alert")).to_contain_text("less than or equal to 2")
     assert alice.page.url == bot
@@ -132,6 +185,7 @@ def test_writing_works_without_javascript(alice: Person, bot: str) -> None:
 def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, product: Product) -> None:
     alice.open(bot)
     page = alice.page
+    page.get_by_role("tab", name="Download and settings").click()
     page.get_by_label("Name", exact=True).fill("Shelf bot the elder")
     page.get_by_role("button", name="Rename").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Shelf bot the elder")
@@ -151,6 +205,7 @@ def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, 
     younger = page.url.rstrip("/").rsplit("/", 1)[1]
     files = next((product.checkpoints / "users").glob(f"*/{younger}"))
     assert (files / "weights.safetensors").is_file()
+    page.get_by_role("tab", name="Download and settings").click()
     page.get_by_role("button", name="Delete this bot").click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()

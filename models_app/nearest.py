@@ -1,0 +1,51 @@
+"""Why a bot wrote a post: the learned post that is closest to it, and how close that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from models_app import guards
+from models_app.models import Generation, TrainedModel
+from tweets import services as corpora
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A written post beside the closest learned one.
+
+    percent: how many of its words the learned post has in the same order, out of 100; run: the most of them in a row;
+    learned: the text of the learned post, or "" if the person may not see it or it's gone; of_parent: whether a
+    model that the bot started from learned it; is_known: whether anything is known of what the model learned.
+    """
+
+    post: str
+    percent: int = 0
+    run: int = 0
+    learned: str = ""
+    of_parent: bool = False
+    is_known: bool = True
+
+
+def why(user: Any, generation: Generation, number: int) -> Why:
+    """Return what is known about the post with this index. Raises IndexError, GuardLost and CheckpointError.
+
+    Only the model's owner sees the learned post.
+    """
+    model, post = generation.model, generation.posts[number]
+    guard = guards.guard_of(model)
+    if guard is None:
+        return Why(post, is_known=False)
+    found = guard.nearest(post)
+    if found is None or found.share == 0:
+        return Why(post)
+    of_parent = found.post >= model.posts
+    learned = _learned(model, found.post) if model.owner_id == user.pk and not of_parent else ""
+    return Why(post, round(100 * found.share), found.run, learned, of_parent)
+
+
+def _learned(model: TrainedModel, index: int) -> str:
+    """Return the post that the copy guard has at this place, or "" if the posts have changed since the training."""
+    posts = [] if model.corpus is None else corpora.training_posts(model.corpus)
+    is_as_learned = (len(posts), sum(map(len, posts))) == (model.posts, model.characters)
+    return posts[index] if is_as_learned else ""
