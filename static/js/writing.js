@@ -61,10 +61,10 @@ async function write(form, place, { isMore = false, signal } = {}) {
   fail(place, gettext("That didn’t work. Try again, or reload the page."));
 }
 
-/** Show cards without text until the first post comes. */
+/** Show cards without text until the first post comes: as many, so that nothing below moves much. */
 function waiting(place, count) {
   const list = element("ul", { className: "posts timeline waiting", ariaHidden: "true" });
-  for (let number = 0; number < Math.min(count || 1, 3); number += 1) {
+  for (let number = 0; number < Math.min(count || 1, 10); number += 1) {
     const lines = element("div", { className: "post-body" }, bar("skeleton short"), bar("skeleton"));
     list.append(element("li", { className: "post" }, bar("skeleton round"), lines));
   }
