@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from botfactory.listing import ListForm
 from botfactory.translation import grouped
 from models_app.ml.config import (
+    DEFAULT_BEST_OF,
     DEFAULT_TEMPERATURE,
     LONGEST_BANNED,
     MAX_BANNED,
     MAX_TOP_K,
-    USUAL_BEST_OF,
     SamplingConfig,
 )
 from models_app.models import TrainedModel
@@ -91,7 +91,7 @@ class GenerateForm(forms.Form):
             copy_guard=data["copy_guard"],
             mask_mentions=data["mask_mentions"],
             personal_guard=data["personal_guard"],
-            best_of=USUAL_BEST_OF if data["choose_best"] else 1,
+            best_of=DEFAULT_BEST_OF if data["choose_best"] else 1,
         )
 
 

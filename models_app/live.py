@@ -14,7 +14,7 @@ from botfactory.accounts.models import User
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking
-from models_app.writing.asking import Asked
+from models_app.writing.asking import PendingRequest
 
 #: A stream without news is kept open by a blank line or a comment.
 PING_SECONDS = 15.0
@@ -67,7 +67,7 @@ def response(
 
 
 async def follow(
-    asked: Asked, form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
+    asked: PendingRequest, form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
 ) -> AsyncIterator[str]:
     """Yield each post, then the generation; an error in its place. Who stops listening stops the writing."""
     told = asking.follow(asked, model=model, owner=owner, sampling=sampling, ping_seconds=PING_SECONDS)

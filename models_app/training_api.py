@@ -49,7 +49,9 @@ def _whole(low: int, high: int) -> Any:
     return Field(ge=low, le=high, strict=True)
 
 
-_EPOCHS: Final = f"How often each post is read. A fluent training takes at most {trainings.MOST_EPOCHS[Tier.FLUENT]}."
+_EPOCHS: Final = (
+    f"How often each post is read. A fluent training takes at most {trainings.MAX_EPOCHS_BY_TIER[Tier.FLUENT]}."
+)
 
 
 class InstantIn(Input):

@@ -38,7 +38,7 @@ class Course:
         return cls(
             tier=tier,
             epochs=trainings.default_epochs(corpus, tier),
-            most_epochs=trainings.MOST_EPOCHS[tier],
+            most_epochs=trainings.MAX_EPOCHS_BY_TIER[tier],
             starting=round(estimate.starting, 2),
             epoch=round(estimate.epoch, 2),
             automatic={name: values[name] for name in SETTINGS if name in values},

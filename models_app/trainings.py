@@ -63,7 +63,7 @@ SETTINGS = (
 #: Those that only one tier has.
 QUICK_ONLY: Final = frozenset({"dropout", "rounds"})
 #: The most epochs that a person can choose: one reading is enough for a fluent bot, and takes minutes.
-MOST_EPOCHS: Final[Mapping[Tier, int]] = {Tier.QUICK: MAX_EPOCHS, Tier.FLUENT: 3}
+MAX_EPOCHS_BY_TIER: Final[Mapping[Tier, int]] = {Tier.QUICK: MAX_EPOCHS, Tier.FLUENT: 3}
 
 #: The settings of a training, by the kind of its network.
 Config = FineTuneConfig | AdapterConfig
@@ -107,7 +107,7 @@ class Estimate:
 
 
 def require_epochs(epochs: int, tier: Tier) -> None:
-    most = MOST_EPOCHS[tier]
+    most = MAX_EPOCHS_BY_TIER[tier]
     if not MIN_EPOCHS <= epochs <= most:
         if tier == Tier.FLUENT:
             message = _("For a fluent bot, choose %(least)s to %(most)s epochs, not %(epochs)s.")

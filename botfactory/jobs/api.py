@@ -257,7 +257,7 @@ def cancel_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
 
 @router.post("/{uuid:job_id}/stop", response=JobOut, summary="Stop a job and keep the best")
 def stop_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
-    """The running job ends as succeeded, with the best that it has so far, such as the best epoch of a training.
+    """The running job ends as succeeded and keeps the best result so far.
 
     409 if it isn't running, or if its kind has nothing to keep.
     """

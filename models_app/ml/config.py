@@ -15,7 +15,7 @@ MAX_BANNED, LONGEST_BANNED = 200, 100
 #: Sounds most like the person's own posts (measured in docs/benchmarks.md).
 DEFAULT_TEMPERATURE: Final = 0.9
 #: The drafts for each post: at most, and where a person only says that the best should be chosen.
-MAX_BEST_OF, USUAL_BEST_OF = 5, 3
+MAX_BEST_OF, DEFAULT_BEST_OF = 5, 3
 #: The largest top-k; no vocabulary is larger.
 MAX_TOP_K: Final = 2**18
 #: The vocabulary of the small networks, and the names of all (`vocabulary`).

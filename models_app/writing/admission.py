@@ -19,7 +19,7 @@ from botfactory.translation import grouped
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.writing.board import Board, Bounds
-from models_app.writing.requests import MEASURING, USUAL_LENGTH, Facts, Request
+from models_app.writing.requests import EXPECTED_LENGTH, MEASURING, Facts, Request
 
 #: The most characters per request: number of posts times maximum length.
 MAX_CHARACTERS: Final = 40_000
@@ -115,7 +115,7 @@ def admit(board: Board, request: Request) -> None:
 
 def weight_of(sampling: SamplingConfig) -> int:
     """Return what the request is expected to cost: about the characters to be written."""
-    return len(sampling.prompt) + sampling.drafts_to_write * min(sampling.max_characters, USUAL_LENGTH)
+    return len(sampling.prompt) + sampling.drafts_to_write * min(sampling.max_characters, EXPECTED_LENGTH)
 
 
 def weight_to_measure(posts: list[str], models: int) -> int:

@@ -72,7 +72,7 @@ def _board(url: str) -> Board:
 
 
 @dataclass(slots=True)
-class Asked:
+class PendingRequest:
     """A request that a writer has or will have. `cancel` it where its answer isn't wanted any more."""
 
     request: Request
@@ -147,7 +147,7 @@ class Asked:
         return True
 
 
-def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> Asked:
+def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> PendingRequest:
     """Put a request into the queue. Raises Busy, WriterMissing."""
     heard = listener()
     request = Request(
@@ -172,10 +172,10 @@ def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> Asked:
         heard.close(request.id)
         raise
     counters.generations_running.inc()
-    return Asked(request, inbox, board)
+    return PendingRequest(request, inbox, board)
 
 
-def ask(owner: User, model: TrainedModel, sampling: SamplingConfig) -> Asked:
+def ask(owner: User, model: TrainedModel, sampling: SamplingConfig) -> PendingRequest:
     """Ask for posts. `sampling` needs a seed (services.seeded). Raises what `services.require_askable` does, TooMuch,
     GuardLost, Busy, WriterMissing.
     """
@@ -223,7 +223,7 @@ def evaluate(
     return services.Evaluated.from_dict(result, base=services.base_of(model))
 
 
-def _waited(asked: Asked, proceed: Callable[[], None] | None) -> dict[str, Any]:
+def _waited(asked: PendingRequest, proceed: Callable[[], None] | None) -> dict[str, Any]:
     begun = time.monotonic()
     try:
         while True:
@@ -243,12 +243,12 @@ def _waited(asked: Asked, proceed: Callable[[], None] | None) -> dict[str, Any]:
 
 
 #: A post as it ends; last, all of them as they are kept.
-Told = str | Generation
+News = str | Generation
 
 
 async def follow(
-    asked: Asked, *, model: TrainedModel, owner: User, sampling: SamplingConfig, ping_seconds: float
-) -> AsyncGenerator[Told | None]:
+    asked: PendingRequest, *, model: TrainedModel, owner: User, sampling: SamplingConfig, ping_seconds: float
+) -> AsyncGenerator[News | None]:
     """Yield each post, then what is kept; None where nothing has come for a while. No thread waits.
 
     Who stops listening stops the writing; who cancels it ends this. Raises what a writer fails with.

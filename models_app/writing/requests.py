@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NotRequired, Self, TypedDict
 
 #: Characters that a post is expected to have, if its limit is higher.
-USUAL_LENGTH: Final = 140
+EXPECTED_LENGTH: Final = 140
 #: Measuring a character of a post takes less than writing one.
 MEASURING: Final = 0.5
 

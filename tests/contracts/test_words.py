@@ -75,3 +75,11 @@ def test_nobody_is_told_what_stands_where() -> None:
         f"{name}: {phrase}" for name, text in texts().items() for phrase in PHRASES if searched(phrase).search(text)
     }
     assert found == set()
+
+
+def test_limits_have_the_usual_names() -> None:
+    """Constants for limits start with MAX_, MIN_ or DEFAULT_, as anywhere else."""
+    odd = re.compile(r"\b_?(?:MOST|FEWEST|USUAL|LEAST)_[A-Z]\w*")
+    found = {name: odd.findall(text) for name, text in texts().items() if name.endswith(".py")}
+    assert len(found) > 300
+    assert {name: names for name, names in found.items() if names} == {}

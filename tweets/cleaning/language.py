@@ -208,7 +208,7 @@ _OTHER_SCRIPT = re.compile("[\u0370-\u1fff\u3041-\ud7a3]")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _PERSIAN = re.compile("[پچژگ]")
 _URDU = re.compile("[ٹڈڑےں]")
-_LEAST_LETTERS = 4  # of another script; fewer are ornaments or faces, such as ツ and д
+_MIN_LETTERS = 4  # of another script; fewer are ornaments or faces, such as ツ and д
 _NO_WORDS = re.compile(r"https?://\S+|[@#＠]\w+")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?")  # single letters are words in half of the languages
 
@@ -254,7 +254,7 @@ def _by_script(text: str) -> str | None:
     if counts["ja"]:  # half of a Japanese text is Chinese characters
         counts["ja"] += counts.pop("zh")
     language, most = max(counts.items(), key=lambda entry: entry[1])
-    if most < _LEAST_LETTERS:
+    if most < _MIN_LETTERS:
         return _by_words(text)
     if most * 2 < sum(map(str.isalpha, text)):
         return None
