@@ -58,8 +58,8 @@ OURS = ("botfactory", "tweets", "models_app")
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 #: Heads of columns, labels, and how many rows there are.
 NAMES_OF_FIELDS = re.compile(r'<(?:th scope="col"|label|p class="paginator")[^>]*>(.*?)</(?:th|label|p)>', re.DOTALL)
-#: Names of apps and of rows of libraries, and an image of Django's, in the administration.
-THEIRS = {"Authenticators", "User sessions", "Search"}
+#: In the administration: names of apps and of rows of libraries, Django's image and its name for a row's number.
+THEIRS = {"Authenticators", "User sessions", "Search", "ID"}
 
 
 @pytest.fixture(autouse=True)
