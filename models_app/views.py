@@ -258,6 +258,9 @@ def why(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
     except (Generation.DoesNotExist, KeyError, ValueError):
         raise Http404("There is no such post.") from None
     model = generation.model
+    # The posts stay theirs when sharing ends, but what the model learned is no longer theirs to compare with.
+    if sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=model.link or ""):
+        raise Http404("There is no such post.")
     context: dict[str, Any] = {"model": model, "posts": [post], "is_own": model.owner_id == request.user.pk}
     try:
         context["why"] = nearest.why(request.user, generation, number)

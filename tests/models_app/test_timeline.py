@@ -71,6 +71,18 @@ def test_the_page_shows_the_learned_post_to_the_owner_alone(
     assert "Only the bot’s owner" in pages["bob"] and 'class="learned"' not in pages["bob"]
 
 
+def test_when_sharing_ends_nobody_else_compares_with_the_learned_posts(
+    bot: TrainedModel, corpus: Corpus, alice: User, bob: User
+) -> None:
+    Corpus.objects.filter(pk=corpus.pk).update(basis="own")
+    address = f"/generations/{wrote(bot, bob, 'a post').pk}/why"
+    found = []
+    for visibility in ("public", "unlisted", "private"):
+        sharing.share(TrainedModel.objects.get(pk=bot.pk), visibility)
+        found.append(signed_in(bob).get(address).status_code)
+    assert found == [200, 200, 404]
+
+
 def test_why_of_the_base_model_says_that_nobody_knows(base: TrainedModel, alice: User) -> None:
     page = signed_in(alice).get(f"/generations/{wrote(base, alice, 'a post').pk}/why?post=0").content.decode()
     assert "Nobody knows which posts" in page
