@@ -86,7 +86,7 @@ def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[
     Replaces a file that is damaged or belongs to other weights or rules. `between` as in `base_samples`.
     """
     path = registry.path_of(base) / BASE_SAMPLES
-    rules = {"sha256": base.sha256, **cards.rules_of_base_samples()}
+    rules = {"sha256": base.sha256, **cards.rules_of_base_samples(weights)}
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["rules"] == rules:

@@ -31,6 +31,7 @@ import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
+from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.words import words
@@ -65,16 +66,23 @@ class BaseSamples:
     learned: tuple[str, ...]
 
 
-def rules_of_base_samples() -> dict[str, Any]:
+def rules_of_base_samples(base: Checkpoint) -> dict[str, Any]:
     """Return the settings that `base_samples` depends on, apart from the base model, as plain JSON."""
-    return {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE, "cut": True}
+    rules = {"posts": POSTS, "learned": LEARNED_BY_CLASSIFIER, "seed": SEED, "temperature": TEMPERATURE}
+    # Kept samples of small networks, which are never cut, stay valid.
+    return rules | ({"cut": True} if _is_cut(base) else {})
+
+
+def _is_cut(base: Checkpoint) -> bool:
+    """Return whether posts of this base are cut. A pretrained model rarely ends a post."""
+    return isinstance(base.network, LlamaConfig)
 
 
 def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -> BaseSamples:
     """Return the posts of `base` for report cards. All report cards with this base share them, so cache them.
 
-    A base that isn't adapted to posts rarely ends one, so posts are cut. A slow one writes fewer: BASE_SECONDS are for
-    all. Calls `between` now and then; if it raises, the work ends.
+    A pretrained base that isn't adapted to posts rarely ends one, so its posts are cut. A slow one writes fewer:
+    BASE_SECONDS are for all. Calls `between` now and then; if it raises, the work ends.
     """
     sampler = Sampler(base)
     end_at, is_cancelled = time.monotonic() + BASE_SECONDS, Event()
@@ -86,7 +94,7 @@ def base_samples(base: Checkpoint, between: Callable[[], None] = lambda: None) -
     def write(seed: int) -> list[str]:
         # The first two batches are both needed.
         seconds = max(end_at - time.monotonic(), BASE_SECONDS / 4 if seed <= SEED + 1 else 0)
-        return _write(sampler, seed, go_on, seconds, cut=True) if seconds else []
+        return _write(sampler, seed, go_on, seconds, cut=_is_cut(base)) if seconds else []
 
     seeds = range(SEED, SEED + 1 + -(-LEARNED_BY_CLASSIFIER // POSTS))
     # NumPy's products release the GIL: two threads take about three fifths of the time of one.

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation import report_card as module
 from models_app.ml.evaluation.authorship import VoiceClassifier
@@ -120,7 +121,11 @@ def test_what_the_base_model_writes_can_be_at_hand() -> None:
     assert card(bot, others=others).voice.base == card(bot, others=others).real_words.base == 1
 
 
-def test_posts_of_a_base_that_does_not_end_them_are_cut() -> None:
+def test_posts_of_a_pretrained_base_that_does_not_end_them_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "cut" not in module.rules_of_base_samples(BASE)
+    # As if this small network were a pretrained one.
+    monkeypatch.setattr(module, "LlamaConfig", NetworkConfig)
+    assert module.rules_of_base_samples(BASE)["cut"]
     written = module.base_samples(favouring(a=0))
     assert {*written.unseen, *written.learned} == {"a" * 280} and len(written.unseen) == POSTS
 
