@@ -132,4 +132,4 @@ def _scores(
 
 
 def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(mark("%(file)s is damaged. Remake the bot's report card to get a new one."), file=path)
+    return CheckpointError(mark("%(file)s is damaged. Remake the bot’s report card to get a new one."), file=path)

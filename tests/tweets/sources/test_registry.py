@@ -23,9 +23,13 @@ def test_it_knows_the_six_kinds() -> None:
 def test_each_describes_itself(kind: SourceKind) -> None:
     assert SOURCES[kind.name] == f"tweets.sources.{kind.name}" and len(kind.name) <= 16
     assert kind.label
-    if isinstance(kind, FileKind):
-        assert kind.offer and kind.origin % {"file": "posts.txt"}
     assert kind.name not in {"account", "basis", "column", "confirmed", "instead", "name", "way"}, "a field of the form"
+
+
+def test_each_kind_of_file_says_what_it_is_and_where_its_posts_came_from() -> None:
+    files = [kind for kind in kinds() if isinstance(kind, FileKind)]
+    assert len(files) >= 2
+    assert all(kind.offer and kind.origin % {"file": "posts.txt"} for kind in files)
 
 
 @pytest.mark.parametrize("network", networks().values(), ids=lambda network: network.name)
