@@ -15,9 +15,10 @@ from pydantic_core import core_schema
 from botfactory.accounts.models import User
 from botfactory.jobs.api import JobOut, job_or_404, queued, told_one
 from botfactory.rest.access import person
-from botfactory.rest.errors import bad_value
+from botfactory.rest.errors import ApiError, bad_value
 from botfactory.rest.paging import PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
+from botfactory.translation import translated
 from models_app import epochs, instant, services, trainings
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
@@ -186,11 +187,16 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
 def create_instant_bot(request: HttpRequest, body: InstantIn) -> Status[JobOut]:
     """Queue the making of an instant bot, which takes seconds. Its `result` will contain the model.
 
-    Answers 409 at a limit, and while the corpus is being imported.
+    Answers 409 at a limit, while the corpus is being imported, and where fluent bots aren't offered.
     """
     owner = person(request)
-    with about("corpus"):
-        job = instant.make(owner=owner, corpus=_corpus(owner, body.corpus), name=body.name)
+    corpus = _corpus(owner, body.corpus)
+    try:
+        with about("corpus"):
+            job = instant.make(owner=owner, corpus=corpus, name=body.name)
+    except trainings.TierNotOffered as error:
+        # Nothing is wrong with the request.
+        raise ApiError(409, error.code, translated(error)) from None
     return Status(202, told_one(job))
 
 

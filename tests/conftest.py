@@ -34,13 +34,15 @@ hypothesis_settings.load_profile("unhurried")
 PASSWORD = "correct horse battery"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: groups.place_of(item.nodeid))
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     # Before `-m` chooses.
     for item in items:
         if pure.is_pure(item):
             item.add_marker("pure")
+    yield
+    # After pytest-django, which has an order of its own.
+    items.sort(key=lambda item: groups.place_of(item.nodeid))
 
 
 @pytest.fixture(autouse=True)

@@ -225,7 +225,9 @@ def _end(
 
 def _put_back(handle: JobHandle, *, at: datetime, said: object, cause: str = "") -> None:
     job, worked_until = handle.job, timezone.now()
-    told = {"until": at.isoformat(), "message": str(said), "words": stored(said)} | ({"cause": cause} if cause else {})
+    words = stored(said)
+    told = {"until": at.isoformat(), "message": str(said)} | ({"words": words} if words else {})
+    told |= {"cause": cause} if cause else {}
     progress = _unpaused(job.progress) | {"phase": "waiting"} | told
 
     def put_back() -> bool:

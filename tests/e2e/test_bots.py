@@ -66,6 +66,7 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     page.get_by_text("More settings").click()
     page.get_by_label("Seed").fill("42")
     page.get_by_role("button", name="Write").click()
+    expect(page.locator("[data-seed]")).to_have_text("42")
     expect(page.locator("#generation .post")).to_have_count(5)
     first = written(alice)
     page.get_by_label("Seed").fill("43")

@@ -130,7 +130,7 @@ def test_nobody_gets_one_where_fluent_bots_are_not_offered(alice: User, base: Tr
     assert "Fluent bots are switched off on this server." in page
     assert not Job.objects.filter(kind="instant_bot").exists()
     refused = Program(alice).post("/jobs/instant", {"corpus": str(corpus.pk)})
-    assert "switched off" in require_error(refused, 422, "tier_not_offered")
+    assert "switched off" in require_error(refused, 409, "tier_not_offered")
 
 
 def test_damaged_context_is_an_error_that_says_so(alice: User, fluent: TrainedModel) -> None:

@@ -13,6 +13,7 @@ from django.test import AsyncClient, Client
 
 from botfactory.accounts.models import User
 from models_app.models import TrainedModel
+from models_app.writing.admission import writers
 from models_app.writing.board import Board
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
@@ -80,8 +81,11 @@ def test_a_base_model_that_is_gone_is_named(charlie: Client, base: TrainedModel,
 
 def test_a_missing_writer_is_named(charlie: Client, base: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Board, "writers", lambda board: {})
+    writers.forget()
     answer = charlie.get("/readyz")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["writer"])
+    # What it remembers for a moment isn't for the next test.
+    writers.forget()
 
 
 def test_a_database_that_is_gone_is_named(charlie: Client, base: TrainedModel) -> None:

@@ -196,7 +196,7 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
             ApiToken.objects.filter(owner=world.owner, name="made up").delete()
         if body.get("expires_at") is not None:
             body["expires_at"] = (timezone.now() + timedelta(days=1)).isoformat()
-    if operation in ("create_job", "estimate_job"):
+    if operation in ("create_job", "estimate_job", "create_instant_bot"):
         body["corpus"] = str(world.ids["corpus_id"])
         if body.get("model") is not None:
             body["model"] = str(world.model.pk)

@@ -77,7 +77,7 @@ def test_the_page_of_a_corpus_tells_it(alice: User) -> None:
     file = io.BytesIO("\n".join(lines).encode())
     _, corpus = run(services.import_file(owner=alice, file=file, file_name="posts.jsonl"))
     page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
-    assert page.count("<rect ") == 3 and "2020-02: 20" in page
+    assert page.count("<title>2020-0") == 3 and "2020-02: 20" in page
     assert "?q=%23smalltown" in page and "Languages, estimated: English" in page
 
 
