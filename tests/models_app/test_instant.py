@@ -40,7 +40,9 @@ def test_from_the_button_to_posts(alice: User, fluent: TrainedModel, writer: Non
     bot = made(job)
     assert (bot.owner, bot.corpus, bot.parent, bot.tier, bot.name) == (alice, corpus, fluent, "fluent", corpus.name)
     assert instant.is_instant(bot) and not instant.is_instant(fluent)
-    assert client.get(f"/models/{bot.pk}/").status_code == 200
+    page = client.get(f"/models/{bot.pk}/").content.decode()
+    assert "it has learned nothing" in page and "Learned " not in page
+    assert "Instant bot of" in client.get("/models/").content.decode()
     written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")
     assert written.status_code == 200, written.content
     by_base = client.post(f"/api/v1/models/{fluent.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")
