@@ -25,6 +25,7 @@ from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.sampling.context import fitting
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.adapters.packing import packed_batches
 from models_app.ml.training.adapters.prebuilt import learner_for
@@ -36,8 +37,6 @@ from .personas import Persona, characters_and_marks, read_persona
 from .results import Outcome, Results
 
 NAMES: Final = ("smollm2", "adapted", "instant", "trained")
-#: As in models_app/instant.py.
-CONTEXT_CHARACTERS: Final = 1600
 
 
 class Measuring:
@@ -71,15 +70,9 @@ class Measuring:
 
     def _instant(self) -> Outcome:
         older = [*self._persona.train, *self._persona.validation]
-        context: list[str] = []
-        left = CONTEXT_CHARACTERS
-        for post in reversed(older):
-            left -= len(post)
-            if context and left < 0:
-                break
-            context.append(post)
+        context = fitting(reversed(older))
         begun = time.perf_counter()
-        bits = evaluate(self._base, self._test, context=context[::-1]).bits_per_character
+        bits = evaluate(self._base, self._test, context=context).bits_per_character
         return Outcome(bits, math.nan, time.perf_counter() - begun, 0, {"context_posts": len(context)})
 
     def _trained(self) -> Outcome:

@@ -9,7 +9,6 @@ import uuid
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts.models import User
@@ -22,6 +21,7 @@ from botfactory.translatable import Sentence, mark
 from models_app import guards, registry, trainings
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import LearningError
+from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Tier, TrainedModel
 from tweets import idle
@@ -31,8 +31,6 @@ from tweets.models import Corpus
 INSTANT_BOT: Final = "instant_bot"
 #: `TrainedModel.training["kind"]` of an instant bot.
 KIND_OF_TRAINING: Final = "instant"
-#: Characters of the posts in the context: more takes longer to read and more memory for each post (docs/fluent.md).
-CONTEXT_CHARACTERS: Final = 1600
 
 
 def make(*, owner: User, corpus: Corpus, name: str = "") -> Job:
@@ -55,19 +53,8 @@ def make(*, owner: User, corpus: Corpus, name: str = "") -> Job:
 
 
 def chosen(corpus: Corpus) -> list[str]:
-    """Return the posts for the context, oldest first: the newest that together have at most CONTEXT_CHARACTERS.
-
-    If the newest one alone is longer, it's the only one.
-    """
-    newest = corpus.posts.filter(dropped="").order_by(F("posted_at").desc(nulls_last=True), "-pk")
-    found: list[str] = []
-    left = CONTEXT_CHARACTERS
-    for post in newest.values_list("cleaned", flat=True).iterator(chunk_size=200):
-        left -= len(post)
-        if found and left < 0:
-            break
-        found.append(post)
-    return found[::-1]
+    """Return the posts for the context, oldest first: the newest that bots learn from, as many as fit in."""
+    return fitting(corpora.newest_training_posts(corpus))
 
 
 def run_instant_bot(handle: JobHandle) -> dict[str, Any]:

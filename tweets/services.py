@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.expressions import OrderBy
 from django.db.models.functions import Length
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -317,9 +319,18 @@ def training_posts(corpus: Corpus) -> list[str]:
 
     Masks personal data, unless the rules say otherwise, in posts that were cleaned before there was that rule.
     """
-    posts = list(corpus.posts.filter(dropped="").order_by("pk").values_list("cleaned", flat=True))
+    return list(_to_learn(corpus, "pk"))
+
+
+def newest_training_posts(corpus: Corpus) -> Iterator[str]:
+    """Yield what `training_posts` returns, newest first; posts without a date come last."""
+    return _to_learn(corpus, F("posted_at").desc(nulls_last=True), "-pk")
+
+
+def _to_learn(corpus: Corpus, *order: str | OrderBy) -> Iterator[str]:
+    posts = corpus.posts.filter(dropped="").order_by(*order).values_list("cleaned", flat=True).iterator(chunk_size=2000)
     if corpus.cleaning_rules.mask_personal and not reports.is_looked_through(corpus.report):
-        return [mask(post)[0] for post in posts]
+        return (mask(post)[0] for post in posts)
     return posts
 
 

@@ -14,10 +14,12 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from models_app import downloads, instant, model_files, registry, services, trainings
 from models_app.ml.config import SamplingConfig
+from models_app.ml.sampling.context import CHARACTERS
 from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
+from tweets import services as corpora
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,14 +79,23 @@ def test_its_context_is_the_newest_posts_that_fit(alice: User) -> None:
     expected = [post.cleaned for post in sorted(posts, key=lambda post: post.posted_at or datetime.min)]
     found = instant.chosen(corpus)
     assert found == expected[-len(found) :]
-    assert sum(map(len, found)) <= instant.CONTEXT_CHARACTERS
-    assert sum(map(len, expected[-len(found) - 1 :])) > instant.CONTEXT_CHARACTERS
+    assert sum(map(len, found)) <= CHARACTERS < sum(map(len, expected[-len(found) - 1 :]))
+
+
+def test_posts_from_before_the_masks_are_masked_in_a_context_too(alice: User) -> None:
+    corpus = import_posts(alice)
+    newest = corpus.posts.filter(dropped="").last()
+    assert newest is not None
+    corpus.posts.filter(pk=newest.pk).update(cleaned="write to jo.smith@example.com today")
+    corpus.report = {name: value for name, value in corpus.report.items() if name != "personal"}
+    with_masks = instant.chosen(corpus)
+    assert "write to [email] today" in with_masks and with_masks[-1] in corpora.training_posts(corpus)
 
 
 def test_one_long_post_is_enough_of_a_context(alice: User) -> None:
     corpus = import_posts(alice)
     corpus.posts.filter(pk=corpus.posts.filter(dropped="").last().pk).update(cleaned="long " * 1000)  # type: ignore[union-attr]
-    assert instant.chosen(corpus) == ["long " * 1000]
+    assert instant.chosen(corpus) == [("long " * 1000)[:CHARACTERS]]
 
 
 def test_its_posts_stay_on_the_server(alice: User, fluent: TrainedModel) -> None:

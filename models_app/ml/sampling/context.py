@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 
 from models_app.ml.networks.registry import Stepper
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import Vocabulary
+
+#: Characters of the posts in a context: more takes longer to read, and more memory for each post that is written.
+CHARACTERS: Final = 1600
+
+
+def fitting(newest_first: Iterable[str]) -> list[str]:
+    """Return the posts for a context, oldest first: the first ones that together have at most CHARACTERS.
+
+    If the first one alone is longer, it's the only one, and it's cut.
+    """
+    found: list[str] = []
+    left = CHARACTERS
+    for post in newest_first:
+        if found and len(post) > left:
+            break
+        found.append(post[:left])
+        left -= len(found[-1])
+        if not left:
+            break
+    return found[::-1]
 
 
 def state_after(posts: Sequence[str], stepper: Stepper, vocabulary: Vocabulary) -> State | None:

@@ -25,6 +25,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Progress
@@ -42,8 +43,6 @@ STATE: Final = "state.safetensors"
 SAVE_SECONDS: Final = 20.0
 #: Symbols of held-out posts in the sample that each point is measured on.
 VALIDATION_SYMBOLS: Final = 3000
-#: Posts in the context of the samples before the training.
-BEFORE_POSTS: Final = 12
 #: The cost of validating a symbol relative to training on it.
 VALIDATION_COST: Final = 0.35
 
@@ -190,8 +189,7 @@ class _FineTune:
 
     def samples_before(self, count: int, accept: Callable[[str], bool] | None) -> tuple[str, ...]:
         """Return posts of the starting model with a few of the posts to learn in its context."""
-        context = self._train[-BEFORE_POSTS:]
-        return self._written(Sampler(self._start, context), count, 0, accept)
+        return self._written(Sampler(self._start, fitting(reversed(self._train))), count, 0, accept)
 
     def run(
         self,
