@@ -89,7 +89,9 @@ class Writers:
             return self._known
 
     def forget(self) -> None:
-        self._asked_at = -math.inf
+        """Ask the board again next time."""
+        with self._lock:
+            self._asked_at = -math.inf
 
 
 writers: Final = Writers()

@@ -11,9 +11,9 @@ from benchmarks import fluent
 from benchmarks.posts import made_posts
 from models_app.ml import checkpoint
 from models_app.ml.networks.llama.hugging_face import read_directory
-from models_app.ml.networks.llama.store import LIBRARY, take_in
 from models_app.ml.networks.llama.weights import first_adapter
 from tests.benchmarks.conftest import last_line, persona_file, promised
+from tests.ml.networks.llama.files import taken_into
 from tests.models_app.tiny_llama import hugging_face
 
 
@@ -21,10 +21,10 @@ from tests.models_app.tiny_llama import hugging_face
 def folders(tmp_path: Path) -> Iterator[list[str]]:
     """Options that name a tiny fluent base and the folder of its pretrained model."""
     found = read_directory(hugging_face(tmp_path / "tiny"))
-    take_in(found, tmp_path / "pretrained")
-    LIBRARY.keep_in(tmp_path / "pretrained")
-    checkpoint.save(tmp_path / "base", network=found.config, weights=first_adapter(found.config, 1), meta={}, half=True)
-    yield ["--base", str(tmp_path / "base"), "--pretrained", str(tmp_path / "pretrained")]
+    adapter = first_adapter(found.config, 1)
+    checkpoint.save(tmp_path / "base", network=found.config, weights=adapter, meta={}, half=True)
+    with taken_into(tmp_path / "pretrained", found):
+        yield ["--base", str(tmp_path / "base"), "--pretrained", str(tmp_path / "pretrained")]
 
 
 def test_each_contender_is_measured_and_kept(

@@ -79,13 +79,14 @@ def test_a_base_model_that_is_gone_is_named(charlie: Client, base: TrainedModel,
     assert str(folder) not in answer.content.decode()
 
 
-def test_a_missing_writer_is_named(charlie: Client, base: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Board, "writers", lambda board: {})
-    writers.forget()
-    answer = charlie.get("/readyz")
-    assert (answer.status_code, answer.json()["failing"]) == (503, ["writer"])
+def test_a_missing_writer_is_named(charlie: Client, base: TrainedModel) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Board, "writers", lambda board: {})
+        writers.forget()
+        answer = charlie.get("/readyz")
     # What it remembers for a moment isn't for the next test.
     writers.forget()
+    assert (answer.status_code, answer.json()["failing"]) == (503, ["writer"])
 
 
 def test_a_database_that_is_gone_is_named(charlie: Client, base: TrainedModel) -> None:

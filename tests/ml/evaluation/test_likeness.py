@@ -48,7 +48,7 @@ def test_it_is_kept_in_a_small_file_without_text(tmp_path: Path) -> None:
     np.testing.assert_allclose(PersonLikeness.load(path)(drafts), likeness(drafts), atol=0.02)
     assert path.stat().st_size < 100_000 and b"aa aa" not in path.read_bytes()
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(CheckpointError, match="Remake the bot's report card"):
+    with pytest.raises(CheckpointError, match="Remake the bot’s report card"):
         PersonLikeness.load(path)
     with pytest.raises(FileNotFoundError):
         PersonLikeness.load(tmp_path / "none")

@@ -117,11 +117,12 @@ class Library:
         self._loaded: dict[str, Frozen] = {}
         self._lock = Lock()
 
-    def keep_in(self, root: Path) -> None:
-        """Look for models in this folder from now on."""
+    def keep_in(self, root: Path | None) -> Path | None:
+        """Look for models in this folder from now on; return the one until now."""
         with self._lock:
-            self._root = root
+            earlier, self._root = self._root, root
             self._loaded.clear()
+            return earlier
 
     def get(self, pretrained: str) -> Frozen:
         """Return the model by the sha256 of its publisher's file. Raises PretrainedError if it isn't there."""

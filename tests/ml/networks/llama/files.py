@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,22 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.pretrained import Pretrained
+from models_app.ml.networks.llama.store import LIBRARY, take_in
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 
 Weights = dict[str, NDArray[Any]]
 END = "<|endoftext|>"
 TEXT = ["The quick brown fox jumps over the lazy dog.", "What a day! It rains, and rains, and rains again."]
+
+
+@contextmanager
+def taken_into(folder: Path, found: Pretrained) -> Iterator[None]:
+    """Take the model into the folder, and let the process look for pretrained models only there meanwhile."""
+    take_in(found, folder)
+    earlier = LIBRARY.keep_in(folder)
+    yield
+    LIBRARY.keep_in(earlier)
 
 
 def made_tokenizer(symbols: int) -> str:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from models_app import pretrained
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.evaluation.evaluation import evaluate
@@ -13,17 +13,18 @@ from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.training.adapters.measuring import bits_per_character
 from tests.fakes.posts import make_posts
 from tests.ml.conftest import random_checkpoint
+from tests.ml.networks.llama.files import taken_into
 from tests.models_app import tiny_llama
 
 POSTS = [*make_posts(40, seed=2), "", "é 🎉"]
 
 
 @pytest.fixture
-def fluent(tmp_path: Path) -> Checkpoint:
+def fluent(tmp_path: Path) -> Iterator[Checkpoint]:
     found = read_directory(tiny_llama.hugging_face(tmp_path / "tiny"))
-    pretrained.add(found)
     adapter = {name: array + 0.05 for name, array in first_adapter(found.config, 1).items()}
-    return Checkpoint(found.config, adapter, {}, "")
+    with taken_into(tmp_path / "pretrained", found):
+        yield Checkpoint(found.config, adapter, {}, "")
 
 
 def test_the_packed_pass_measures_what_single_steps_measure(fluent: Checkpoint) -> None:

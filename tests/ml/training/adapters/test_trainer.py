@@ -11,14 +11,13 @@ import pytest
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, TooFewPosts
 from models_app.ml.networks.llama.hugging_face import read_directory
-from models_app.ml.networks.llama.store import LIBRARY, take_in
 from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.training.adapters import trainer
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 from tests.ml.networks.llama.conftest import TINY, made_frozen
-from tests.ml.networks.llama.files import made_config, made_tokenizer, write_directory
+from tests.ml.networks.llama.files import made_config, made_tokenizer, taken_into, write_directory
 
 TRAIN = [f"the {animal} sleeps on day {day} 🐕" for day in range(10) for animal in ("dog", "cat", "fox", "owl")]
 VALIDATION = ["the dog sleeps on day 11 🐕", "the owl sleeps on day 12 🐕"]
@@ -32,9 +31,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkpoint]:
     folder = tmp_path_factory.mktemp("base")
     source = write_directory(folder / "tiny", config, made_frozen(config), tokenizer)
     pretrained = read_directory(source)
-    take_in(pretrained, folder / "pretrained")
-    LIBRARY.keep_in(folder / "pretrained")
-    yield Checkpoint(pretrained.config, first_adapter(pretrained.config, 0), {}, "")
+    with taken_into(folder / "pretrained", pretrained):
+        yield Checkpoint(pretrained.config, first_adapter(pretrained.config, 0), {}, "")
 
 
 Run = Callable[..., FineTuneResult]
