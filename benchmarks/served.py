@@ -33,17 +33,18 @@ TRAINING_STARTS: Final = 90.0
 MAKE_BOTS: Final = """
 import shutil
 from botfactory.accounts.models import User
-from models_app import registry
+from models_app import model_files
+from models_app.base_models import versions
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from benchmarks.posts import made_posts
-base, owner = registry.base_model(), User.objects.get(username="bench")
+base, owner = versions.base_model(), User.objects.get(username="bench")
 for number in range(BOTS):
     bot = TrainedModel(owner=owner, name=f"Bot {number}", sha256=base.sha256, network=base.network)
     bot.directory = f"users/{owner.pk}/{bot.pk}"
-    shutil.copytree(registry.path_of(base), registry.path_of(bot))
-    CopyGuard.of(made_posts(3000, seed=number)).save(registry.path_of(bot) / FINGERPRINTS)
+    shutil.copytree(model_files.path_of(base), model_files.path_of(bot))
+    CopyGuard.of(made_posts(3000, seed=number)).save(model_files.path_of(bot) / FINGERPRINTS)
     bot.save()
     print(bot.pk)
 """

@@ -15,6 +15,7 @@ from botfactory.desk import ReadOnlyAdmin
 from botfactory.translation import grouped, translated
 from models_app import integrity, registry, report_cards, services
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from tweets.errors import CorpusError
@@ -159,14 +160,14 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
             try:
                 registry.delete(model)
                 count += 1
-            except (registry.NoBaseModel, registry.KeptVersion) as error:
+            except (versions.NoBaseModel, versions.KeptVersion) as error:
                 self.message_user(request, translated(error), messages.WARNING)
         if count:
             message = ngettext("%(count)s model deleted.", "%(count)s models deleted.", count)
             self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: TrainedModel | None = None) -> bool:
-        if obj is not None and not registry.may_go(obj):
+        if obj is not None and not versions.may_go(obj):
             return False
         return super().has_delete_permission(request, obj)
 

@@ -23,6 +23,7 @@ from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import grouped
 from models_app import downloads, registry, services, tiers
 from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT, about
+from models_app.base_models import versions
 from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.models import Tier, TrainedModel
 from models_app.sharing import rights as sharing
@@ -212,7 +213,7 @@ def list_bases(request: HttpRequest) -> BasesOut:
 
 
 def _base_out(tier: Tier, offered: list[Tier]) -> BaseOut:
-    base = registry.base_model(tier) if tier in offered else None
+    base = versions.base_model(tier) if tier in offered else None
     return BaseOut(
         tier=tier,
         is_offered=base is not None,

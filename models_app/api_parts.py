@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from botfactory.rest.errors import ApiError, register_errors, status_of
 from botfactory.translation import translated
-from models_app import guards, registry, services
+from models_app import guards, naming, services
+from models_app.base_models import versions
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.sharing import rights as sharing
 from models_app.writing.admission import NotNow
@@ -18,9 +19,9 @@ register_errors(
     {
         services.ModelError: 422,
         services.ModelRetired: 409,
-        registry.NoBaseModel: 409,
-        registry.NameTaken: 409,
-        registry.BadName: 422,
+        versions.NoBaseModel: 409,
+        naming.NameTaken: 409,
+        naming.BadName: 422,
         sharing.SharingError: 409,
         sharing.BasisUnknown: 422,
         # A damaged model on disk isn't the caller's mistake.
@@ -66,6 +67,6 @@ def about(param: str) -> Iterator[None]:
     """Say that an error of a service in this block is about this field, unless the error names another."""
     try:
         yield
-    except (CorpusError, services.ModelRetired, registry.NameTaken, BadSampling) as error:
+    except (CorpusError, services.ModelRetired, naming.NameTaken, BadSampling) as error:
         named: str | None = getattr(error, "param", None)
         raise ApiError(status_of(error) or 422, error.code, translated(error), param=named or param) from None

@@ -13,7 +13,8 @@ from django.template.defaultfilters import filesizeformat
 from botfactory.ops.checks import REPAIR, Report
 from botfactory.ops.machine import size_of
 from botfactory.words import counted
-from models_app import guards, integrity, pretrained, registry, tiers
+from models_app import guards, integrity, model_files, pretrained, tiers
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.models import Tier, TrainedModel
@@ -35,7 +36,7 @@ def base_model(report: Report) -> None:
 def fluent(report: Report) -> None:
     """Check whether fluent bots can be trained here, and that their base model is complete."""
     is_here = TrainedModel.objects.filter(is_base=True, tier=Tier.FLUENT).exists()
-    if is_here or registry.shipped_directory(Tier.FLUENT).exists():
+    if is_here or versions.shipped_directory(Tier.FLUENT).exists():
         _base(report, Tier.FLUENT)
         _frozen(report)
     reason = tiers.why_not(Tier.FLUENT)
@@ -63,7 +64,7 @@ def _base(report: Report, tier: Tier) -> None:
         loaded = checkpoint.load(directory)
     except CheckpointError as error:
         if base is None:
-            advice = f"restore it: `git checkout checkpoints/{registry.SHIPPED[tier]}`"
+            advice = f"restore it: `git checkout checkpoints/{versions.SHIPPED[tier]}`"
             advice += ", or train one with `manage.py train_base`" if tier == Tier.QUICK else ""
         else:
             advice = integrity.advice_for(base)
@@ -75,15 +76,15 @@ def _base(report: Report, tier: Tier) -> None:
 
 def _shipped(report: Report, base: TrainedModel | None, tier: Tier) -> None:
     """Check the shipped model, which may be another version than the base model."""
-    source = registry.shipped_directory(tier)
-    if base is None or base.sha256 == registry.shipped_sha256(tier) or (tier == Tier.FLUENT and not source.exists()):
+    source = versions.shipped_directory(tier)
+    if base is None or base.sha256 == versions.shipped_sha256(tier) or (tier == Tier.FLUENT and not source.exists()):
         return
     try:
         shipped = checkpoint.load(source)
     except CheckpointError as error:
         report.warning(
             f"the shipped base model can't be read: {error}",
-            f"restore it (`git checkout checkpoints/{registry.SHIPPED[tier]}`); until then the base model stays the "
+            f"restore it (`git checkout checkpoints/{versions.SHIPPED[tier]}`); until then the base model stays the "
             "same",
         )
         return
@@ -108,7 +109,7 @@ def checkpoints(report: Report) -> None:
             )
     if not wrong:
         report.ok(f"the files of {counted(len(models), 'model')} are intact")
-    known = {registry.path_of(model).resolve() for model in models}
+    known = {model_files.path_of(model).resolve() for model in models}
     for folder in _folders():
         if folder.resolve() in known:
             continue
@@ -125,13 +126,13 @@ def checkpoints(report: Report) -> None:
 
 def _base_directory(tier: Tier) -> Path:
     base = TrainedModel.objects.filter(is_base=True, tier=tier).first()
-    return registry.path_of(base) if base else registry.shipped_directory(tier)
+    return model_files.path_of(base) if base else versions.shipped_directory(tier)
 
 
 def _folders() -> Iterator[Path]:
     """Yield the folders of people's models and of base model versions."""
     root = Path(settings.CHECKPOINTS_DIR)
-    for place in [*sorted(root.glob("users/*")), root / registry.VERSIONS_DIRECTORY]:
+    for place in [*sorted(root.glob("users/*")), root / versions.VERSIONS_DIRECTORY]:
         if place.is_dir():
             yield from sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
 

@@ -20,7 +20,7 @@ from django.utils.text import slugify
 from safetensors import safe_open
 
 from botfactory.words import counted
-from models_app import registry
+from models_app import model_files
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, mark
 from models_app.models import Tier, TrainedModel
@@ -166,7 +166,7 @@ def _write_npz(model: TrainedModel, out: IO[bytes]) -> None:
 
 def _verified(model: TrainedModel) -> Path:
     """Return the model's folder after verifying its weights. Raises CheckpointError."""
-    folder = registry.path_of(model)
+    folder = model_files.path_of(model)
     described = checkpoint.describe(folder)
     with (folder / checkpoint.WEIGHTS).open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != described["sha256"]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Lock
 
 from botfactory.words import counted
-from models_app import registry
+from models_app import loading, model_files
+from models_app.base_models import versions
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
@@ -57,7 +58,7 @@ class GuardLost(LearningError):
 
 def state_of(model: TrainedModel) -> State:
     """Return the guard's state by files and rows only; the file may still be damaged."""
-    return State.KEPT if registry.has_guard(model) else state_without_file(model)
+    return State.KEPT if loading.has_guard(model) else state_without_file(model)
 
 
 def state_without_file(model: TrainedModel) -> State:
@@ -78,7 +79,7 @@ def is_version(model: TrainedModel) -> bool:
     Everybody here may see the posts that a version was trained on (base_models/services.py), so it works without a
     guard. A person's bot that was promoted isn't a version: it keeps its guard.
     """
-    return bool(model.origin) or (model.owner_id is None and model.directory == registry.BASE_DIRECTORY)
+    return bool(model.origin) or (model.owner_id is None and model.directory == versions.BASE_DIRECTORY)
 
 
 def _known(version: TrainedModel) -> bool:
@@ -94,7 +95,7 @@ def guard_of(model: TrainedModel) -> CopyGuard | None:
     Rebuilds a missing guard from the posts and saves it. Raises GuardLost if the posts are gone too, and
     CheckpointError if the file is damaged.
     """
-    kept = registry.load_guard(model)
+    kept = loading.load_guard(model)
     if kept is not None:
         return kept
     state = state_of(model)
@@ -103,7 +104,7 @@ def guard_of(model: TrainedModel) -> CopyGuard | None:
     if state is State.NOT_NEEDED:
         return None
     with _making:
-        kept = registry.load_guard(model)
+        kept = loading.load_guard(model)
         if kept is None:
             kept = _made_again(model)
             _keep(model, kept)
@@ -115,7 +116,7 @@ def forget() -> None:
     _made_again.cache_clear()
 
 
-@lru_cache(maxsize=registry.KEPT_IN_MEMORY)
+@lru_cache(maxsize=loading.KEPT_IN_MEMORY)
 def _made_again(model: TrainedModel) -> CopyGuard:
     """Return a guard of all posts of the corpora.
 
@@ -124,7 +125,7 @@ def _made_again(model: TrainedModel) -> CopyGuard:
     beside: CopyGuard | None = None
     # Oldest first: each model adds its posts to the guard of its parents.
     for step in reversed(_line(model)):
-        kept = registry.load_guard(step)
+        kept = loading.load_guard(step)
         if kept is not None:
             beside = kept
         elif step.corpus is not None:
@@ -144,13 +145,13 @@ def _line(model: TrainedModel) -> list[TrainedModel]:
     step: TrainedModel | None = model
     while step is not None:
         line.append(step)
-        step = None if registry.has_guard(step) else step.parent
+        step = None if loading.has_guard(step) else step.parent
     return line
 
 
 def _keep(model: TrainedModel, guard: CopyGuard) -> None:
     """Save the guard beside the weights. If the disk is full, the bot still writes, with the guard in memory."""
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     try:
         with tempfile.TemporaryDirectory(prefix=".guard-", dir=path) as folder:
             # Another process may be doing the same, so each writes its own file.
@@ -171,7 +172,7 @@ def make_again(model: TrainedModel) -> str:
     state = state_without_file(model)
     if state is State.LOST or state is State.NOT_NEEDED:
         raise GuardLost(model)
-    path = registry.path_of(model) / FINGERPRINTS
+    path = model_files.path_of(model) / FINGERPRINTS
     path.unlink(missing_ok=True)
     guard = guard_of(model)
     assert guard is not None

@@ -18,7 +18,8 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from models_app import guards, registry, trainings
+from models_app import guards, loading, naming, registry, trainings
+from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import LearningError
 from models_app.ml.sampling.context import fitting
@@ -42,7 +43,7 @@ def make(*, owner: User, corpus: Corpus, name: str = "") -> Job:
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
         corpora.require_enough(corpus)
-        name = registry.valid_name(name) if name.strip() else corpus.name
+        name = naming.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
             kind=INSTANT_BOT,
@@ -66,11 +67,11 @@ def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
     arguments = handle.job.arguments
     corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
     try:
-        base = registry.base_model(Tier.FLUENT)
+        base = versions.base_model(Tier.FLUENT)
         posts, context = corpora.training_posts(corpus), chosen(corpus)
-        weights = registry.load(base)
+        weights = loading.load(base)
         guard = CopyGuard.of(posts, beside=guards.guard_of(base))
-    except (LearningError, registry.NoBaseModel) as error:
+    except (LearningError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     model_id = uuid.uuid5(handle.job.pk, "model")
     training = {"kind": KIND_OF_TRAINING, "context_posts": len(context)}

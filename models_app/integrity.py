@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from botfactory.ops.checks import REPAIR
 from botfactory.translation import translated
-from models_app import guards, registry
+from models_app import guards, model_files
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -30,7 +31,7 @@ class Trouble:
 
 def trouble_of(model: TrainedModel) -> Trouble | None:
     """Hash the weights again; return what is wrong, or None if nothing is."""
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     advice = advice_for(model)
     if not path.is_dir():
         return Trouble(_("its folder is missing: %(path)s") % {"path": path}, advice)
@@ -51,7 +52,7 @@ def trouble_of(model: TrainedModel) -> Trouble | None:
 
 def _guard_trouble(model: TrainedModel) -> Trouble | None:
     """Return a problem of the copy guard. A missing one is no problem if it can be rebuilt from the posts."""
-    file = registry.path_of(model) / FINGERPRINTS
+    file = model_files.path_of(model) / FINGERPRINTS
     state = guards.state_of(model)
     advice = _("restore the file from your backup, or have its owner train a new bot")
     if state is guards.State.LOST:
@@ -71,11 +72,11 @@ def _guard_trouble(model: TrainedModel) -> Trouble | None:
 
 def advice_for(model: TrainedModel) -> str:
     """Return what to do about damaged files of the model."""
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     tier = Tier(model.tier)
-    if model.owner_id is None and model.sha256 == registry.shipped_sha256(tier):
+    if model.owner_id is None and model.sha256 == versions.shipped_sha256(tier):
         advice = _("delete the folder %(path)s; it is then copied again from %(source)s")
-        return advice % {"path": path, "source": registry.shipped_directory(tier)}
+        return advice % {"path": path, "source": versions.shipped_directory(tier)}
     if model.is_base:
         advice = _("restore %(path)s from your backup, or make another model the base model (Admin, Base models)")
         return advice % {"path": path}

@@ -37,6 +37,11 @@ Fence = Callable[[], AbstractContextManager[None]]
 logger = logging.getLogger(__name__)
 
 
+def path_of(model: TrainedModel) -> Path:
+    """Return the folder of the model's files."""
+    return Path(settings.CHECKPOINTS_DIR) / model.directory
+
+
 def stored_bytes(path: Path) -> int:
     """Return the total size of a model's files in bytes."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

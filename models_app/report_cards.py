@@ -17,7 +17,7 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import registry, services
+from models_app import model_files, services
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card as cards
@@ -85,7 +85,7 @@ def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[
 
     Replaces a file that is damaged or belongs to other weights or rules. `between` as in `base_samples`.
     """
-    path = registry.path_of(base) / BASE_SAMPLES
+    path = model_files.path_of(base) / BASE_SAMPLES
     rules = {"sha256": base.sha256, **cards.rules_of_base_samples(weights)}
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(path.read_text(encoding="utf-8"))

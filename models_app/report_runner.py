@@ -7,7 +7,8 @@ from typing import Any, Final
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
-from models_app import guards, registry, report_cards, runner, services, trainings
+from models_app import guards, loading, model_files, report_cards, runner, services, trainings
+from models_app.base_models import versions
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
@@ -29,12 +30,12 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         posts = report_cards.learned_posts(model)
         seed = model.training["seed"]
         learned, held_out = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=seed)
-        base = registry.base_model(Tier(model.tier))
+        base = versions.base_model(Tier(model.tier))
         start = model.parent or base
-        started_from = registry.load(start)
+        started_from = loading.load(start)
         # Reuse the object: report_card measures each distinct checkpoint once.
-        weights = started_from if start == base else registry.load(base)
-        bot = registry.load(model)
+        weights = started_from if start == base else loading.load(base)
+        bot = loading.load(model)
         card = cards.report_card(
             bot=bot,
             start=started_from,
@@ -46,15 +47,15 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
             measure=runner.measure_of(bot.network),
             between=handle.check,
         )
-        likeness = PersonLikeness.of(registry.open_sampler(model), learned, card.bits_per_character, handle.check)
-    except (LearningError, services.ModelError, registry.NoBaseModel) as error:
+        likeness = PersonLikeness.of(loading.open_sampler(model), learned, card.bits_per_character, handle.check)
+    except (LearningError, services.ModelError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
     before = model.report.get("bits_per_character")
     report = runner.report_json(card, model.corpus, learned)
     with handle.fenced():
         if TrainedModel.objects.filter(pk=model.pk).update(report=report) and likeness is not None:
-            likeness.save(registry.path_of(model) / LIKENESS)
+            likeness.save(model_files.path_of(model) / LIKENESS)
     return {"model": str(model.pk), "name": model.full_name, "before": before, "after": report["bits_per_character"]}
 
 

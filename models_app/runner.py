@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import epochs, guards, machines, registry, report_cards, tiers, trainings
+from models_app import epochs, guards, loading, machines, registry, report_cards, tiers, trainings
+from models_app.base_models import versions
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, LearningError, mark
@@ -70,9 +71,9 @@ def prepare() -> None:
     # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training import prebuilt
 
-    with suppress(registry.NoBaseModel):
-        base = registry.base_model()
-        checkpoint = registry.load(base)
+    with suppress(versions.NoBaseModel):
+        base = versions.base_model()
+        checkpoint = loading.load(base)
         if settings.TRAINER_BUILDS_AHEAD:
             measured = prebuilt.prepare(checkpoint)
             if measured is not None:
@@ -82,7 +83,7 @@ def prepare() -> None:
         try:
             # Only the weights. A base that isn't adapted to posts may take very long to write its samples, and nobody
             # could cancel that here; the first report card writes them, and its training can be cancelled.
-            registry.load(registry.base_model(Tier.FLUENT))
+            loading.load(versions.base_model(Tier.FLUENT))
         except LearningError as error:
             logger.warning("fluent trainings can't be prepared: %s", error)
 
@@ -115,7 +116,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
 
 def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     arguments = handle.job.arguments
-    checkpoint = registry.load(start)
+    checkpoint = loading.load(start)
     posts = corpora.training_posts(corpus)
     train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
     config = _config(arguments, train, checkpoint.network.kind)
@@ -253,8 +254,8 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
 
     between = partial(_ask_cancel, handle)
     try:
-        base = registry.base_model(Tier(run.start.tier))
-        weights = run.start_checkpoint if base == run.start else registry.load(base)
+        base = versions.base_model(Tier(run.start.tier))
+        weights = run.start_checkpoint if base == run.start else loading.load(base)
         card = cards.report_card(
             bot=Checkpoint(result.network, result.weights, {}, ""),
             start=run.start_checkpoint,

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.listing import holding
-from models_app import guards, model_files, registry, tiers
+from models_app import guards, loading, model_files, tiers
+from models_app.base_models import versions
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import evaluation
@@ -123,7 +124,7 @@ def bases() -> list[TrainedModel]:
 
     Raises NoBaseModel without a quick base.
     """
-    return [registry.base_model(tier) for tier in tiers.offered()]
+    return [versions.base_model(tier) for tier in tiers.offered()]
 
 
 def own_starts(user: Any) -> QuerySet[TrainedModel]:
@@ -143,11 +144,11 @@ def start_for_user(user: Any, model_id: uuid.UUID | None, tier: Tier | None = No
     of another tier.
     """
     if model_id is None:
-        return registry.base_model(tier or tiers.offered()[0])
+        return versions.base_model(tier or tiers.offered()[0])
     model = model_for_user(user, model_id)
     require_tier(model, tier)
     if model.is_base:
-        return registry.base_model(Tier(model.tier))
+        return versions.base_model(Tier(model.tier))
     if model.retired_at is not None:
         message = _("%(name)s is retired. Start from another model, or from the base model.")
         raise ModelRetired(message % {"name": model.name})
@@ -166,9 +167,9 @@ def find_model(text: str, *, user: User | None = None) -> TrainedModel:
 
     With `user`, only what they may see.
     """
-    for tier, name in registry.SHIPPED.items():
+    for tier, name in versions.SHIPPED.items():
         if text == name:
-            return registry.base_model(tier)
+            return versions.base_model(tier)
     rows = TrainedModel.objects.select_related("owner")
     if user is not None:
         rows = rows.filter(Q(owner=user) | Q(is_base=True))
@@ -253,8 +254,8 @@ def write(model: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float
     """Return posts by `model`, written in this process, and the seconds that it took."""
     started = time.perf_counter()
     guard = guards.guard_of(model) if sampling.copy_guard else None
-    likeness = registry.load_likeness(model) if sampling.best_of > 1 else None
-    writing = registry.sampler_of(model).generate(
+    likeness = loading.load_likeness(model) if sampling.best_of > 1 else None
+    writing = loading.sampler_of(model).generate(
         sampling, guard=guard, house=house_bans(), personal=personal.adds, likeness=likeness
     )
     return writing, time.perf_counter() - started
@@ -284,8 +285,8 @@ def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], Non
 
     def measured(by: TrainedModel) -> Evaluation:
         on_progress = None if proceed is None else lambda _: proceed()
-        context = model_files.context_of(registry.path_of(by))
-        return evaluation.evaluate(registry.load(by), posts, on_progress, context=context)
+        context = model_files.context_of(model_files.path_of(by))
+        return evaluation.evaluate(loading.load(by), posts, on_progress, context=context)
 
     return Evaluated(model=measured(model), base=base, by_base=None if base is None else measured(base))
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.ops import machine
 from botfactory.translation import translated
-from models_app import registry
+from models_app.base_models import versions
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.models import Tier, TrainedModel, TrainingMachine
 
@@ -31,8 +31,8 @@ def why_not(tier: Tier) -> str:
     if settings.FLUENT == "off":
         return _("Fluent bots are switched off on this server.")
     try:
-        base = registry.base_model(tier)
-    except registry.NoBaseModel as error:
+        base = versions.base_model(tier)
+    except versions.NoBaseModel as error:
         return translated(error)
     memory, needed = training_memory(), needed_memory(base)
     if settings.FLUENT == "auto" and memory is not None and memory < needed:

@@ -20,7 +20,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import guards, machines, registry, tiers
+from models_app import guards, machines, naming, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
@@ -141,7 +141,7 @@ def fine_tune(
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
         config = _chosen(corpus, start, epochs, seed, settings or {})
-        name = registry.valid_name(name) if name.strip() else corpus.name
+        name = naming.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
             kind=FINE_TUNE,

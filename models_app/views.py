@@ -22,7 +22,8 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
 from botfactory.translation import translated
-from models_app import downloads, guards, instant, live, nearest, registry, services, showing, tiers, trainings
+from models_app import downloads, guards, instant, live, naming, nearest, registry, services, showing, tiers, trainings
+from models_app.base_models import versions
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel
@@ -59,7 +60,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     own, trouble = list(services.own_starts(request.user)), ""
     try:
         bases = services.bases()
-    except registry.NoBaseModel as error:
+    except versions.NoBaseModel as error:
         bases, trouble = [], translated(error)
     posted = request.method == "POST"
     form = TrainForm(
@@ -77,7 +78,7 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 settings=form.settings(),
             )
             return redirect(job)
-        except (services.ModelError, registry.NameTaken, CorpusError, LimitReached) as error:
+        except (services.ModelError, naming.NameTaken, CorpusError, LimitReached) as error:
             form.add_error(None, translated(error))
     return render(
         request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200
@@ -91,7 +92,7 @@ def instant_bot(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     corpus = corpus_or_404(request, corpus_id)
     try:
         return redirect(instant.make(owner=cast(User, request.user), corpus=corpus))
-    except (services.ModelError, registry.NameTaken, CorpusError, LimitReached) as error:
+    except (services.ModelError, naming.NameTaken, CorpusError, LimitReached) as error:
         messages.error(request, translated(error))
     return redirect("corpus", corpus.pk)
 
@@ -297,7 +298,7 @@ def rename_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     model = model_or_404(request, model_id, to_change=True)
     try:
         registry.rename(model, request.POST.get("name", ""))
-    except registry.NameTaken as error:
+    except naming.NameTaken as error:
         messages.warning(request, translated(error))
     return redirect(model)
 

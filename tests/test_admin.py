@@ -13,7 +13,8 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, report_cards, services, trainings
+from models_app import model_files, report_cards, services, trainings
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.models import TrainedModel
 from tests.conftest import PASSWORD, signed_in
@@ -81,23 +82,23 @@ def test_a_corpus_is_deleted_with_its_files(desk: Client, corpus: Corpus) -> Non
 
 
 def test_a_model_is_deleted_with_its_files(desk: Client, model: TrainedModel) -> None:
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     act(desk, "models_app/trainedmodel", "delete_with_files", model)
     assert not TrainedModel.objects.filter(pk=model.pk).exists() and not path.exists()
 
 
 def test_the_delete_button_of_one_model_takes_the_files_too(desk: Client, model: TrainedModel) -> None:
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     desk.post(f"/admin/models_app/trainedmodel/{model.pk}/delete/", {"post": "yes"})
     assert not TrainedModel.objects.filter(pk=model.pk).exists() and not path.exists()
 
 
 def test_the_base_model_is_chosen_and_never_lost(desk: Client, base: TrainedModel, model: TrainedModel) -> None:
     act(desk, "models_app/trainedmodel", "make_base", model)
-    assert registry.base_model() == model
+    assert versions.base_model() == model
     assert "exactly one" in act(desk, "models_app/trainedmodel", "make_base", model, base)
     act(desk, "models_app/trainedmodel", "delete_with_files", model, base)
-    assert TrainedModel.objects.filter(pk=base.pk).exists() and registry.path_of(base).is_dir()
+    assert TrainedModel.objects.filter(pk=base.pk).exists() and model_files.path_of(base).is_dir()
 
 
 def test_a_retired_model_is_nobodys_start_and_still_writes(
@@ -112,10 +113,10 @@ def test_a_retired_model_is_nobodys_start_and_still_writes(
 
 def test_the_files_of_models_are_hashed_and_compared(desk: Client, base: TrainedModel, model: TrainedModel) -> None:
     assert "2 models are intact" in act(desk, "models_app/trainedmodel", "verify_files", base, model)
-    weights = registry.path_of(model) / checkpoint.WEIGHTS
+    weights = model_files.path_of(model) / checkpoint.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert "its weights have changed" in act(desk, "models_app/trainedmodel", "verify_files", model)
-    shutil.rmtree(registry.path_of(model))
+    shutil.rmtree(model_files.path_of(model))
     page = act(desk, "models_app/trainedmodel", "verify_files", base, model)
     assert "its folder is missing" in page and "1 model is intact" in page
 
@@ -215,7 +216,7 @@ def test_what_goes_with_a_person_is_told_before(desk: Client, alice: User, admin
 
 
 def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, model: TrainedModel) -> None:
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     posts, jobs = alice.corpora.get().posts.count(), alice.jobs.count()
     page = desk.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}, follow=True).content.decode()
     assert f"Deleted with alice: 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page

@@ -21,7 +21,7 @@ from botfactory.jobs import kinds
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
-from models_app import made_from, registry
+from models_app import made_from, model_files
 from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from tests.models_app.conftest import base as base
@@ -62,7 +62,7 @@ def brought(alice: User) -> Corpus:
 def files_of(corpus: Corpus) -> set[Path]:
     jobs_of_it = Job.objects.filter(subject_id=corpus.pk)
     places = [uploads.folder_of(corpus), *map(work_dir, jobs_of_it)]
-    places += [registry.path_of(model) for model in TrainedModel.objects.filter(owner=corpus.owner)]
+    places += [model_files.path_of(model) for model in TrainedModel.objects.filter(owner=corpus.owner)]
     return {path for place in places for path in place.rglob("*") if path.is_file()}
 
 

@@ -13,7 +13,7 @@ from django.utils.html import escape
 from botfactory.accounts.models import User
 from botfactory.uploaded import name_of
 from botfactory.words import counted
-from models_app import registry, services, trainings
+from models_app import naming, services, trainings
 from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
@@ -46,11 +46,11 @@ def test_a_bot_is_called_what_was_typed_and_found_by_that(alice: User, corpus: C
 
 def test_a_long_name_keeps_its_letters_until_another_has_it(alice: User) -> None:
     wanted = "x" * 80
-    assert registry.free_name(alice, wanted) == wanted
+    assert naming.free_name(alice, wanted) == wanted
     TrainedModel.objects.create(owner=alice, name=wanted, directory="a")
-    assert registry.free_name(alice, wanted) == "x" * 78 + " 2"
+    assert naming.free_name(alice, wanted) == "x" * 78 + " 2"
     TrainedModel.objects.create(owner=alice, name="x" * 78 + " 2", directory="b")
-    assert registry.free_name(alice, wanted) == "x" * 78 + " 3"
+    assert naming.free_name(alice, wanted) == "x" * 78 + " 3"
 
 
 @pytest.mark.parametrize("name", ["x" * 81, "a b " * 30])

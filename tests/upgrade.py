@@ -19,7 +19,7 @@ def go_on(expected: dict[str, Any]) -> dict[str, Any]:
     """Write with the bot, run the waiting trainings to their end, and clean the corpus with other rules."""
     from botfactory.jobs import worker
     from botfactory.jobs.models import Job
-    from models_app import registry, services
+    from models_app import loading, services
     from models_app.ml.config import SamplingConfig
     from models_app.ml.evaluation import report_card
     from models_app.models import TrainedModel
@@ -30,7 +30,7 @@ def go_on(expected: dict[str, Any]) -> dict[str, Any]:
     corpus = Corpus.objects.get()
     bot = TrainedModel.objects.get(owner=corpus.owner)
     posts = services.generate(model=bot, owner=corpus.owner, sampling=SamplingConfig(**expected["sampling"])).posts
-    has_guard = registry.load_guard(bot) is not None
+    has_guard = loading.load_guard(bot) is not None
 
     from models_app.ml.training import prebuilt
 

@@ -21,8 +21,9 @@ from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from models_app import machines, pretrained, registry, tiers
+from models_app import machines, pretrained, tiers
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.errors import LearningError
 from models_app.ml.networks.llama.config import LlamaConfig
@@ -90,14 +91,14 @@ def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values
     )
     if (same := known.first()) is not None:
         raise PretrainedError(mark("This model was already added as %(name)s."), name=same.name)
-    place = Path(site.CHECKPOINTS_DIR) / registry.VERSIONS_DIRECTORY
+    place = Path(site.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
         pretrained.add(found)
         meta = {"name": found.name, "licence": found.licence, "parameters": found.config.parameters}
         checkpoint.save(staged, network=found.config, weights=first_adapter(found.config, seed=0), meta=meta, half=True)
-        return registry.add_version(
+        return versions.add_version(
             staged,
             name=bases.free_name(name or found.name),
             origin=TrainedModel.Origin.UPLOADED,

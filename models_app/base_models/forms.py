@@ -131,7 +131,7 @@ class TrainBaseForm(forms.Form):
         super().__init__(*args, **kwargs)
         found = [(name, name) for name in bases.post_files()]
         self._corpora = {str(corpus.pk): corpus for corpus in bases.corpora_of(user)}
-        self._starts = {str(model.pk): model for model in bases.versions().filter(retired_at=None)}
+        self._starts = {str(model.pk): model for model in bases.all_versions().filter(retired_at=None)}
         self._choose("learn_from", found)
         self._choose("validation", [("", "–"), *found])
         self._choose(
@@ -184,7 +184,7 @@ class EvaluateBasesForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._models = {str(model.pk): model for model in bases.versions()}
+        self._models = {str(model.pk): model for model in bases.all_versions()}
         for name, choices in (
             ("models", [(key, str(model)) for key, model in self._models.items()]),
             ("file", [("", "–"), *((name, name) for name in bases.post_files())]),

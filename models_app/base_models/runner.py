@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import epochs, guards, registry
+from models_app import epochs, guards, loading, naming
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import PretrainConfig
 from models_app.ml.errors import Cancelled, LearningError, mark
@@ -59,13 +60,13 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         start = _start(arguments)
         # Made now, since the posts may be gone hours later.
         guard = guards.guard_of_version(corpus, start)
-        trained = _train(handle, files, validation, None if start is None else registry.load(start))
+        trained = _train(handle, files, validation, None if start is None else loading.load(start))
         if guard is not None:
             guard.save(handle.work_dir / MODEL / FINGERPRINTS)
         handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-        version = registry.add_version(
+        version = versions.add_version(
             handle.work_dir / MODEL,
-            name=registry.free_version_name(arguments["name"]),
+            name=naming.free_version_name(arguments["name"]),
             origin=TrainedModel.Origin.TRAINED,
             number=number,
             fenced=handle.fenced,
@@ -222,7 +223,7 @@ def _measure(handle: JobHandle, number: str, name: str, path: Path, posts: int, 
             handle.progress({"phase": "measuring", "model": name, "fraction": round(fraction, 4), "total": done})
 
     begun = time.monotonic()
-    found = evaluation.evaluate(registry.load(model), dataset.stream_posts([path]), on_progress)
+    found = evaluation.evaluate(loading.load(model), dataset.stream_posts([path]), on_progress)
     return {
         "model": number,
         "name": name,

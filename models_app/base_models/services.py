@@ -24,8 +24,9 @@ from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, counted_sentence, mark
 from botfactory.translation import grouped, translated
 from botfactory.words import on_one_line
-from models_app import integrity, pretrained, registry
+from models_app import integrity, naming, pretrained
 from models_app.base_models import archive as base_archive
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS, PretrainConfig
 from models_app.ml.networks.registry import Network, config_of
@@ -89,7 +90,7 @@ def may_choose(user: Any) -> bool:
     return bool(may_see(user) and user.has_perm("models_app.change_trainedmodel"))
 
 
-def versions() -> QuerySet[TrainedModel]:
+def all_versions() -> QuerySet[TrainedModel]:
     """Return each tier's base model and then its other versions, newest first, each with its number of `bots`."""
     rows = TrainedModel.objects.filter(Q(owner=None) | Q(is_base=True))
     return (
@@ -100,7 +101,7 @@ def versions() -> QuerySet[TrainedModel]:
 
 
 def version(model_id: uuid.UUID) -> TrainedModel:
-    return versions().get(pk=model_id)
+    return all_versions().get(pk=model_id)
 
 
 def promote(model: TrainedModel, *, by: User | None) -> None:
@@ -130,7 +131,7 @@ def _make_base(model: TrainedModel, how: BaseChange.How, by: User | None) -> Non
     if trouble := integrity.trouble_of(model):
         message = _("%(name)s can’t be the base model: %(problem)s. To fix it, %(advice)s.")
         raise BaseError(message % {"name": model, "problem": trouble.what, "advice": trouble.advice})
-    registry.make_base(model, how=how, by=by)
+    versions.make_base(model, how=how, by=by)
 
 
 def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
@@ -138,7 +139,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
 
     Raises BadArchive for an invalid zip and keeps nothing of it.
     """
-    place = Path(site.CHECKPOINTS_DIR) / registry.VERSIONS_DIRECTORY
+    place = Path(site.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
@@ -153,7 +154,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
         known = TrainedModel.objects.filter(sha256=sha256, owner=None).first()
         if known is not None:
             raise base_archive.BadArchive(mark("This model was already uploaded as %(name)s."), name=known.name)
-        return registry.add_version(staged, name=free_name(name), origin=TrainedModel.Origin.UPLOADED)
+        return versions.add_version(staged, name=free_name(name), origin=TrainedModel.Origin.UPLOADED)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
@@ -162,7 +163,7 @@ def free_name(wanted: str) -> str:
     """Return `wanted`, or the next free name. Raises BaseError for a name that looks like a person's bot."""
     if "/" in wanted:
         raise BaseError(_("The name of a base model can’t contain a slash. Choose another."))
-    return registry.free_version_name(on_one_line(wanted)[:72] or "base")
+    return naming.free_version_name(on_one_line(wanted)[:72] or "base")
 
 
 def post_files() -> list[str]:

@@ -23,8 +23,8 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from models_app import registry, services, tiers
-from models_app.base_models import adding
+from models_app import services, tiers
+from models_app.base_models import adding, versions
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.base_models.forms import EvaluateBasesForm, TrainBaseForm, UploadForm
@@ -53,14 +53,14 @@ def _page(request: HttpRequest, template: str, title: str, **context: Any) -> Ht
 def base_models(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_see, request)
     trouble = _take_in()
-    shipped = {tier: registry.shipped_sha256(tier) for tier in Tier}
+    shipped = {tier: versions.shipped_sha256(tier) for tier in Tier}
     rows = [
         {
             "model": model,
             "shipped": model.sha256 == shipped[Tier(model.tier)] and model.owner_id is None,
             **_network(model),
         }
-        for model in bases.versions()
+        for model in bases.all_versions()
     ]
     groups = [(tier, [row for row in rows if row["model"].tier == tier]) for tier in Tier]
     return _page(
@@ -81,11 +81,11 @@ def base_models(request: HttpRequest) -> HttpResponse:
 
 def _take_in() -> str:
     """Register the shipped models as versions; return a sentence if that fails for the quick one, else ""."""
-    with suppress(registry.NoBaseModel):
-        registry.base_model(Tier.FLUENT)
+    with suppress(versions.NoBaseModel):
+        versions.base_model(Tier.FLUENT)
     try:
-        registry.base_model()
-    except registry.NoBaseModel as error:
+        versions.base_model()
+    except versions.NoBaseModel as error:
         return translated(error)
     return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models_app import guards, registry
+from models_app import guards, loading, model_files
 from models_app.ml.checkpoint import WEIGHTS
 from models_app.ml.errors import LearningError
 from models_app.ml.evaluation.likeness import PersonLikeness
@@ -40,7 +40,7 @@ class Bot:
 
 def key_of(model: TrainedModel) -> Key:
     """Return the key of the model's files: with other files, it's another bot."""
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     return str(path), ".".join([model.sha256, *(_stamp(path / name) for name in (FINGERPRINTS, LIKENESS))])
 
 
@@ -54,7 +54,7 @@ def _stamp(file: Path) -> str:
 
 def expected_bytes(model: TrainedModel) -> int:
     try:
-        return _GROWS * (registry.path_of(model) / WEIGHTS).stat().st_size
+        return _GROWS * (model_files.path_of(model) / WEIGHTS).stat().st_size
     except OSError:
         return 0
 
@@ -63,16 +63,16 @@ def take(shelf: Shelf[Bot], model: TrainedModel) -> tuple[Key, Bot]:
     """Return the bot and its key on the shelf, loaded if it isn't there. Raises CheckpointError."""
 
     def load() -> tuple[Bot, int]:
-        sampler = registry.open_sampler(model)
+        sampler = loading.open_sampler(model)
         guard: CopyGuard | LearningError | None
         try:
             guard = guards.guard_of(model)
         except LearningError as error:
             guard = error
         # What else this process remembers of it would not count.
-        registry.forget()
+        loading.forget()
         guards.forget()
-        likeness = registry.load_likeness(model)
+        likeness = loading.load_likeness(model)
         size = sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
         return Bot(sampler, guard, likeness), size + (likeness.nbytes if likeness else 0)
 

@@ -14,7 +14,7 @@ import sys
 import botfactory.asgi
 from django.urls import get_resolver
 get_resolver().url_patterns
-from models_app import registry, services
+from models_app import services
 from tweets import services
 loaded = {name.partition(".")[0] for name in sys.modules}
 print(*sorted(loaded & {"tensorflow", "keras", "tweepy", "matplotlib"}))

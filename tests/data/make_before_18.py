@@ -59,7 +59,7 @@ def make() -> None:
     from botfactory.accounts.models import User
     from botfactory.jobs import reaper, worker
     from botfactory.jobs.models import Job
-    from models_app import registry, services, trainings
+    from models_app import services, trainings
     from models_app.models import TrainedModel
     from tests.fakes.posts import make_posts
     from tweets import services as corpora
@@ -71,7 +71,7 @@ def make() -> None:
     text = "\n".join(make_posts(120, seed=1))
     imported = corpora.import_text(owner=alice, text=text, name="Posts", run_here=True)
     worker.run_claimed(imported)
-    corpus, base = Corpus.objects.get(), registry.base_model()
+    corpus, base = Corpus.objects.get(), import_module("models_app.registry").base_model()
 
     def fine_tune(name: str, epochs: int, run_here: bool = False) -> Job:
         return trainings.fine_tune(

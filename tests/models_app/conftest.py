@@ -15,7 +15,8 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, trainings
+from models_app import loading, registry, trainings
+from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -54,7 +55,7 @@ def base(transactional_db: None) -> Iterator[TrainedModel]:
     folder = Path(settings.CHECKPOINTS_DIR)
     shutil.rmtree(folder, ignore_errors=True)
     save_small_base(folder)
-    yield registry.base_model()
+    yield versions.base_model()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -89,7 +90,7 @@ def learned() -> Learned:
     job = Job.objects.get(kind=trainings.FINE_TUNE)
     model = TrainedModel.objects.get(job=job)
     names = ["training", "history", "best_epoch", "bits_per_character", "report", "posts", "characters", "seconds"]
-    return Learned(registry.load(model), {name: getattr(model, name) for name in names})
+    return Learned(loading.load(model), {name: getattr(model, name) for name in names})
 
 
 def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: dict[str, Any]) -> TrainedModel:
@@ -115,7 +116,7 @@ def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: 
 def untrained(corpus: Corpus, base: TrainedModel) -> TrainedModel:
     """Register an untrained bot of the corpus's owner, without TensorFlow, which takes long to load."""
     values = {"posts": corpus.posts_kept, "characters": corpus.characters}
-    return registered(corpus, base, registry.load(base), values)
+    return registered(corpus, base, loading.load(base), values)
 
 
 @pytest.fixture
@@ -142,4 +143,4 @@ def fluent(base: TrainedModel, tmp_path: Path, settings: Any) -> TrainedModel:
     """A tiny fluent base model beside the quick one, on a server that offers it whatever its memory."""
     settings.FLUENT = "on"
     tiny_llama.ship_fluent(Path(settings.CHECKPOINTS_DIR), tmp_path / "tiny")
-    return registry.base_model(Tier.FLUENT)
+    return versions.base_model(Tier.FLUENT)

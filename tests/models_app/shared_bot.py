@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models_app import registry, trainings
+from models_app import loading, registry, trainings
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tweets import services as corpora
@@ -24,7 +24,7 @@ def make_bot(
         corpus=corpus,
         parent=parent or base,
         parent_name=(parent or base).full_name,
-        trained=registry.load(base),
+        trained=loading.load(base),
         guard=CopyGuard.of(corpora.training_posts(corpus)),
         meta={},
         values={

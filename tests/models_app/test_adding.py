@@ -16,8 +16,8 @@ from django.core.management import CommandError, call_command
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from models_app import pretrained, registry
-from models_app.base_models import adding
+from models_app import loading, model_files, pretrained
+from models_app.base_models import adding, versions
 from models_app.base_models import services as bases
 from models_app.base_models.archive import BadArchive
 from models_app.ml.networks.llama.pretrained import PretrainedError
@@ -52,10 +52,10 @@ def test_the_terminal_adds_a_model_and_says_what_it_costs(base: TrainedModel, tm
     assert told["model"] == str(model.pk) and told["licence"] == "apache-2.0" and not told["is_base"]
     assert told["memory_to_write"] == 2 * told["parameters"] and told["memory_to_train"] == 4 * 10**9
     assert folders() == [model.network["pretrained"]]
-    loaded = registry.load(model)
+    loaded = loading.load(model)
     assert all(not array.any() for name, array in loaded.weights.items() if name.endswith(".b"))
-    with pytest.raises(registry.NoBaseModel):
-        registry.base_model(Tier.FLUENT)
+    with pytest.raises(versions.NoBaseModel):
+        versions.base_model(Tier.FLUENT)
     with pytest.raises(CommandError, match="already added as Mine"):
         add_base(str(path))
 
@@ -63,7 +63,7 @@ def test_the_terminal_adds_a_model_and_says_what_it_costs(base: TrainedModel, tm
 def test_a_model_can_be_promoted_at_once(base: TrainedModel, tmp_path: Path) -> None:
     said = add_base(str(tiny_llama.hugging_face(tmp_path / "Tiny-1M")), "--promote")
     assert "Tiny-1M is here" in said and "licence apache-2.0" in said and "New fluent bots start from it." in said
-    assert registry.base_model(Tier.FLUENT).name == "Tiny-1M" and registry.base_model() == base
+    assert versions.base_model(Tier.FLUENT).name == "Tiny-1M" and versions.base_model() == base
 
 
 def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, tmp_path: Path) -> None:
@@ -121,18 +121,18 @@ def test_each_tier_is_promoted_and_rolled_back_on_the_page(
     base: TrainedModel, fluent: TrainedModel, admin: User
 ) -> None:
     tiny_llama.other_adapter(Path(site.CHECKPOINTS_DIR))
-    newer = registry.base_model(Tier.FLUENT)
+    newer = versions.base_model(Tier.FLUENT)
     desk = signed_in(admin)
     assert 'name="tier" value="fluent"' in desk.get("/admin/base-models/").content.decode()
     desk.post("/admin/base-models/roll_back", {"tier": "fluent"})
-    assert registry.base_model(Tier.FLUENT) == fluent and registry.base_model() == base
+    assert versions.base_model(Tier.FLUENT) == fluent and versions.base_model() == base
     desk.post(f"/admin/base-models/{newer.pk}/promote")
-    assert registry.base_model(Tier.FLUENT) == newer and registry.base_model() == base
+    assert versions.base_model(Tier.FLUENT) == newer and versions.base_model() == base
     assert desk.post("/admin/base-models/roll_back", {"tier": "slow"}).status_code == 404
 
 
 def test_a_zip_of_a_fluent_model_needs_its_pretrained_model_here(fluent: TrainedModel, tmp_path: Path) -> None:
-    folder = registry.path_of(fluent)
+    folder = model_files.path_of(fluent)
     files = {name: (folder / name).read_bytes() for name in ("config.json", "weights.safetensors")}
     with pytest.raises(BadArchive, match="already uploaded as fluent"):
         bases.upload(zipped(files), name="again")
@@ -159,12 +159,12 @@ def test_the_worker_that_first_needs_it_takes_the_model_in_from_the_package(
     file = packaged(tmp_path / "site", monkeypatch)
     assert pretrained.packaged_file() == file
     tiny_llama.save_fluent_base(Path(site.CHECKPOINTS_DIR), adding.read(file))
-    model = registry.base_model(Tier.FLUENT)
+    model = versions.base_model(Tier.FLUENT)
     assert folders() == []
-    registry.load(model)
+    loading.load(model)
     assert folders() == [model.network["pretrained"]]
     file.unlink()
-    assert np.isfinite(registry.load(model).weights["0.attend.a"]).all()
+    assert np.isfinite(loading.load(model).weights["0.attend.a"]).all()
 
 
 def test_another_version_of_the_package_is_refused(
@@ -172,10 +172,10 @@ def test_another_version_of_the_package_is_refused(
 ) -> None:
     file = packaged(tmp_path / "site", monkeypatch)
     tiny_llama.save_fluent_base(Path(site.CHECKPOINTS_DIR), adding.read(file))
-    model = registry.base_model(Tier.FLUENT)
+    model = versions.base_model(Tier.FLUENT)
     tiny_llama.gguf_file(file, seed=5)
     with pytest.raises(PretrainedError, match="holds another one"):
-        registry.load(model)
+        loading.load(model)
     assert folders() == []
 
 
@@ -183,4 +183,4 @@ def test_a_model_that_is_nowhere_is_named(base: TrainedModel, tmp_path: Path, mo
     monkeypatch.setattr(pretrained, "PACKAGE", "no-such-package")
     tiny_llama.save_fluent_base(Path(site.CHECKPOINTS_DIR), adding.read(tiny_llama.hugging_face(tmp_path / "tiny")))
     with pytest.raises(PretrainedError, match="isn’t on this server"):
-        registry.load(registry.base_model(Tier.FLUENT))
+        loading.load(versions.base_model(Tier.FLUENT))

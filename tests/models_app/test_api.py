@@ -9,7 +9,8 @@ import pytest
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
-from models_app import registry, services, trainings
+from models_app import model_files, services, trainings
+from models_app.base_models import versions
 from models_app.ml.config import MAX_TOP_K, FineTuneConfig
 from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.runner import _config
@@ -231,7 +232,7 @@ def test_a_model_tells_of_itself_is_renamed_and_deleted(alice: User, base: Train
     TrainedModel.objects.create(owner=alice, name="Other", directory="users/none")
     require_error(program.ask("PATCH", path, {"name": "Other"}), 409, "name_taken", "name")
     assert [shown["name"] for shown in program.get("/models?limit=1").json()["data"]] == ["Other"]
-    files = registry.path_of(model)
+    files = model_files.path_of(model)
     assert files.exists() and program.ask("DELETE", path).status_code == 204 and not files.exists()
     require_error(program.ask("DELETE", path), 404, "not_found")
     require_error(program.get(path), 404, "not_found")
@@ -241,7 +242,7 @@ def test_the_base_model_stays_whoever_owns_it(alice: User, base: TrainedModel, m
     program = Program(alice)
     for method, body in (("PATCH", {"name": "mine"}), ("DELETE", None)):
         require_error(program.ask(method, f"/models/{base.pk}", body), 404, "not_found")
-    registry.make_base(model, how=BaseChange.How.PROMOTED)
+    versions.make_base(model, how=BaseChange.How.PROMOTED)
     require_error(program.ask("DELETE", f"/models/{model.pk}"), 409, "no_base_model")
     assert TrainedModel.objects.count() == 2
 

@@ -17,9 +17,10 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from botfactory.accounts.models import User
-from models_app import registry
+from models_app import loading, model_files, registry
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.base_models.archive import BadArchive, NotKept, unpack
 from models_app.ml import checkpoint
 from models_app.ml.networks.registry import small_network
@@ -47,7 +48,7 @@ def zipped(files: Mapping[str, bytes]) -> io.BytesIO:
 
 
 def nothing_kept() -> bool:
-    folder = Path(settings.CHECKPOINTS_DIR) / registry.VERSIONS_DIRECTORY
+    folder = Path(settings.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     return TrainedModel.objects.count() == 1 and [path.name for path in folder.iterdir()] == [
         str(TrainedModel.objects.get().pk)
     ]
@@ -56,9 +57,9 @@ def nothing_kept() -> bool:
 def test_a_zip_becomes_a_version_that_nobody_starts_from_yet(files: dict[str, bytes], base: TrainedModel) -> None:
     model = bases.upload(zipped({**files, "notes/README.md": b"hello"}), name="  Mine   large")
     assert (model.name, model.origin, model.is_base) == ("Mine large", "uploaded", False)
-    assert small_network(registry.load(model).network).units == 24
-    assert registry.base_model() == base
-    assert {path.name for path in registry.path_of(model).iterdir()} == {checkpoint.CONFIG, checkpoint.WEIGHTS}
+    assert small_network(loading.load(model).network).units == 24
+    assert versions.base_model() == base
+    assert {path.name for path in model_files.path_of(model).iterdir()} == {checkpoint.CONFIG, checkpoint.WEIGHTS}
     with pytest.raises(BadArchive, match="already uploaded as Mine large"):
         bases.upload(zipped(files), name="again")
 
@@ -155,7 +156,7 @@ def test_damaged_and_lying_zips_are_told(files: dict[str, bytes]) -> None:
         with suppress(BadArchive):
             made = bases.upload(io.BytesIO(bytes(flipped)), name="")
             # The changed byte has no meaning.
-            sizes.add(small_network(registry.load(made).network).units)
+            sizes.add(small_network(loading.load(made).network).units)
             registry.delete(made)
         assert nothing_kept(), place
     assert sizes == {24}

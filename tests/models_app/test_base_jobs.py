@@ -21,8 +21,9 @@ from botfactory.jobs import turns, worker
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import guards, registry, trainings
+from models_app import guards, loading, model_files, trainings
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.ml.config import PretrainConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
@@ -48,14 +49,14 @@ def test_a_training_ends_with_a_version_to_promote(admin: User, server: Path, ba
     model = TrainedModel.objects.get(pk=job.result["model"])
     assert (model.full_name, model.origin, model.job, model.is_base) == ("next", "trained", job, False)
     assert (model.parent, model.corpus) == (None, None)
-    assert registry.load(model).network.kind == "glr"
+    assert loading.load(model).network.kind == "glr"
     points = [event.payload for event in job.events.filter(kind="validation")]
     assert points and points[-1]["megabytes"] >= 0.02 and any(point["best"] for point in points)
     assert job.progress["fraction"] == 1.0
     assert model.training["validation"] == "valid.txt"
-    assert registry.base_model() == base
+    assert versions.base_model() == base
     bases.promote(model, by=admin)
-    assert registry.base_model() == model
+    assert versions.base_model() == model
 
 
 def test_shares_of_names_and_hashtags_are_set_or_those_of_the_recipe(admin: User, server: Path) -> None:
@@ -150,7 +151,7 @@ def test_stopped_early_it_keeps_the_best(admin: User, server: Path) -> None:
 
 def training_of(person: User) -> Job:
     """Queue a training of a bot."""
-    return trainings.fine_tune(owner=person, corpus=import_posts(person), start=registry.base_model())
+    return trainings.fine_tune(owner=person, corpus=import_posts(person), start=versions.base_model())
 
 
 def _end_worker(waiting: Job) -> None:
@@ -192,19 +193,19 @@ def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
 
 
 def test_who_is_no_administrator_any_more_trains_nothing(admin: User, server: Path) -> None:
-    trained, measured = ask(admin), bases.evaluate(by=admin, models=list(bases.versions()), file="valid.txt")
+    trained, measured = ask(admin), bases.evaluate(by=admin, models=list(bases.all_versions()), file="valid.txt")
     User.objects.filter(pk=admin.pk).update(is_superuser=False)
     assert [done(job).error_code for job in (trained, measured)] == ["not_allowed", "not_allowed"]
 
 
 def test_models_are_measured_side_by_side(admin: User, server: Path, base: TrainedModel) -> None:
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    newer = registry.base_model()
+    newer = versions.base_model()
     job = bases.evaluate(by=admin, models=[base, newer], file="valid.txt")
     assert done(job).state == State.SUCCEEDED, job.error_message
     posts = list(dataset.stream_posts([server / "valid.txt"]))
     expected = {
-        str(model.pk): round(evaluation.evaluate(registry.load(model), posts).bits_per_character, 5)
+        str(model.pk): round(evaluation.evaluate(loading.load(model), posts).bits_per_character, 5)
         for model in (base, newer)
     }
     rows = job.result["models"]
@@ -225,12 +226,12 @@ def test_an_uploaded_file_is_measured_on_and_then_gone(admin: User, server: Path
 
 def test_what_was_measured_is_not_measured_again(admin: User, server: Path, base: TrainedModel) -> None:
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    newer = registry.base_model()
+    newer = versions.base_model()
     job = bases.evaluate(by=admin, models=[base, newer], file="valid.txt")
-    registry.path_of(newer).rename(registry.path_of(newer).with_name("aside"))
+    model_files.path_of(newer).rename(model_files.path_of(newer).with_name("aside"))
     assert done(job).state == State.FAILED and job.error_code == "checkpoint_damaged"
-    registry.path_of(newer).with_name("aside").rename(registry.path_of(newer))
-    registry.path_of(base).rename(registry.path_of(base).with_name("aside"))
+    model_files.path_of(newer).with_name("aside").rename(model_files.path_of(newer))
+    model_files.path_of(base).rename(model_files.path_of(base).with_name("aside"))
     jobs.retry(job)
     assert done(job).state == State.SUCCEEDED and len(job.result["models"]) == 2
     assert job.events.filter(kind="measured").count() == 2
@@ -240,7 +241,7 @@ def test_between_two_models_an_evaluation_gives_way(
     admin: User, alice: User, server: Path, base: TrainedModel, settings: Any
 ) -> None:
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    job = bases.evaluate(by=admin, models=[base, registry.base_model()], file="valid.txt")
+    job = bases.evaluate(by=admin, models=[base, versions.base_model()], file="valid.txt")
     claimed = worker.claim(job.pk)
     assert claimed is not None
     waiting = training_of(alice)
@@ -286,4 +287,4 @@ def test_a_fluent_base_is_trained_further(admin: User, server: Path, fluent: Tra
     assert (model.tier, model.parent, model.network) == ("fluent", fluent, fluent.network)
     assert model.sha256 != fluent.sha256 and model.bits_per_character
     bases.promote(model, by=admin)
-    assert registry.base_model(Tier.FLUENT) == model
+    assert versions.base_model(Tier.FLUENT) == model

@@ -14,8 +14,8 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import registry
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
@@ -58,7 +58,7 @@ def test_the_pages_are_for_administrators(
 
 def test_the_page_promotes_retires_and_rolls_back(admin: User, base: TrainedModel) -> None:
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    newer = registry.base_model()
+    newer = versions.base_model()
     desk = signed_in(admin)
 
     def act(path: str) -> str:
@@ -66,14 +66,14 @@ def test_the_page_promotes_retires_and_rolls_back(admin: User, base: TrainedMode
 
     assert "Roll back to base" in desk.get("/admin/base-models/").content.decode()
     assert "New bots start from base now" in act(f"{base.pk}/promote")
-    assert registry.base_model() == base
+    assert versions.base_model() == base
     assert "is already the base model" in act(f"{base.pk}/promote")
     assert "t retire the base model" in act(f"{base.pk}/retire")
     assert "ase 2 is retired" in act(f"{newer.pk}/retire")
     assert "t roll back" in act("roll_back")
     assert "no longer retired" in act(f"{newer.pk}/bring_back")
     assert "start from base 2 again" in act("roll_back")
-    assert registry.base_model() == newer
+    assert versions.base_model() == newer
     for nowhere in (uuid.uuid4(), f"{admin.pk:036}"):
         assert desk.post(f"/admin/base-models/{nowhere}/promote").status_code == 404
     page = desk.get("/admin/base-models/").content.decode()

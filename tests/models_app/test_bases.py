@@ -11,8 +11,9 @@ from django.conf import settings
 from botfactory.accounts import services as accounts
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
-from models_app import registry, services, trainings
+from models_app import loading, model_files, registry, services, trainings
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.networks.registry import small_network
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def ship(units: int) -> TrainedModel:
     """Do what a `git pull` with another base model does, and then make a request."""
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=units)
-    return registry.base_model()
+    return versions.base_model()
 
 
 def history() -> list[tuple[str, str, str]]:
@@ -39,22 +40,22 @@ def history() -> list[tuple[str, str, str]]:
 def test_what_is_shipped_is_a_version_with_files_of_its_own(base: TrainedModel) -> None:
     assert (base.name, base.origin, base.is_base) == ("base", "shipped", True)
     assert base.directory == f"bases/{base.pk}"
-    assert registry.load(base).sha256 == base.sha256 == registry.shipped_sha256()
-    assert registry.base_model() == base and TrainedModel.objects.count() == 1
+    assert loading.load(base).sha256 == base.sha256 == versions.shipped_sha256()
+    assert versions.base_model() == base and TrainedModel.objects.count() == 1
     assert history() == [("shipped", "base", "")]
 
 
 def test_of_many_processes_that_see_it_first_one_takes_it_in(transactional_db: None) -> None:
     shutil.rmtree(settings.CHECKPOINTS_DIR, ignore_errors=True)
     save_small_base(Path(settings.CHECKPOINTS_DIR))
-    assert len(set(at_once(6, registry.base_model))) == 1
+    assert len(set(at_once(6, versions.base_model))) == 1
     assert history() == [("shipped", "base", "")]
 
 
 def test_an_update_of_the_product_brings_a_new_base_and_keeps_the_old_one(base: TrainedModel) -> None:
     newer = ship(40)
     assert newer != base and newer.name == "base 2" and newer.network["units"] == 40
-    assert small_network(registry.load(TrainedModel.objects.get(pk=base.pk)).network).units == 32
+    assert small_network(loading.load(TrainedModel.objects.get(pk=base.pk)).network).units == 32
     assert TrainedModel.objects.get(is_base=True) == newer
     assert history() == [("shipped", "base", ""), ("shipped", "base 2", "")]
 
@@ -72,51 +73,51 @@ def test_an_update_does_not_undo_what_the_administrator_has_chosen(base: Trained
 
 
 def test_a_training_that_still_writes_there_is_not_taken_in(base: TrainedModel) -> None:
-    source = registry.shipped_directory()
+    source = versions.shipped_directory()
     loaded = checkpoint.load(source)
     weights = {name: array + 1 for name, array in loaded.weights.items()}
     checkpoint.save(source, network=loaded.network, weights=weights, meta={"sample": True})
-    assert registry.base_model() == base and TrainedModel.objects.count() == 1
+    assert versions.base_model() == base and TrainedModel.objects.count() == 1
     checkpoint.save(source, network=loaded.network, weights=weights, meta={"sample": False})
-    assert registry.base_model() != base
+    assert versions.base_model() != base
 
 
 def test_a_shipped_base_that_is_damaged_or_gone_leaves_the_base_as_it_is(base: TrainedModel) -> None:
-    (registry.shipped_directory() / checkpoint.WEIGHTS).write_bytes(b"cut")
-    (registry.shipped_directory() / checkpoint.CONFIG).write_text("{}")
-    assert registry.base_model() == base
-    shutil.rmtree(registry.shipped_directory())
-    assert registry.base_model() == base
+    (versions.shipped_directory() / checkpoint.WEIGHTS).write_bytes(b"cut")
+    (versions.shipped_directory() / checkpoint.CONFIG).write_text("{}")
+    assert versions.base_model() == base
+    shutil.rmtree(versions.shipped_directory())
+    assert versions.base_model() == base
 
 
 def test_half_an_update_is_not_taken_in(base: TrainedModel) -> None:
     """Write the new config.json, with the old weights."""
-    source = registry.shipped_directory()
+    source = versions.shipped_directory()
     weights = (source / checkpoint.WEIGHTS).read_bytes()
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
     whole = (source / checkpoint.WEIGHTS).read_bytes()
     (source / checkpoint.WEIGHTS).write_bytes(weights)
-    assert registry.base_model() == base and TrainedModel.objects.count() == 1
+    assert versions.base_model() == base and TrainedModel.objects.count() == 1
     (source / checkpoint.WEIGHTS).write_bytes(whole)
-    assert registry.base_model().name == "base 2"
-    assert sorted(path.name for path in registry.path_of(base).parent.iterdir()) == sorted(
+    assert versions.base_model().name == "base 2"
+    assert sorted(path.name for path in model_files.path_of(base).parent.iterdir()) == sorted(
         str(model.pk) for model in TrainedModel.objects.all()
     )
 
 
 def test_files_that_were_lost_are_copied_again(base: TrainedModel) -> None:
-    shutil.rmtree(registry.path_of(base))
-    assert registry.load(registry.base_model()).sha256 == base.sha256
+    shutil.rmtree(model_files.path_of(base))
+    assert loading.load(versions.base_model()).sha256 == base.sha256
 
 
 def test_an_installation_whose_base_lay_in_the_shipped_folder_goes_on(base: TrainedModel, alice: User) -> None:
-    shutil.rmtree(registry.path_of(base))
+    shutil.rmtree(model_files.path_of(base))
     BaseChange.objects.all().delete()
     TrainedModel.objects.filter(pk=base.pk).update(directory="base", origin="")
     bot = TrainedModel.objects.create(owner=alice, name="Bot", parent=base, directory="users/1/x", sha256="0" * 64)
-    again = registry.base_model()
+    again = versions.base_model()
     assert (again.pk, again.directory, again.origin) == (base.pk, f"bases/{base.pk}", "shipped")
-    assert registry.load(again).sha256 == base.sha256
+    assert loading.load(again).sha256 == base.sha256
     bot.refresh_from_db()
     assert bot.parent == again and TrainedModel.objects.count() == 2
 
@@ -139,7 +140,7 @@ def test_a_bot_of_an_earlier_base_writes_and_says_its_parent(
         services.start_for_user(alice, base.pk)
     model.refresh_from_db()
     assert (model.parent, model.parent_name) == (base, "base")
-    assert registry.load(base).sha256 == base.sha256
+    assert loading.load(base).sha256 == base.sha256
 
 
 def test_a_training_goes_on_from_the_version_it_was_queued_with(base: TrainedModel, corpus: Corpus) -> None:
@@ -155,8 +156,8 @@ def test_a_training_goes_on_from_the_version_it_was_queued_with(base: TrainedMod
 def test_rolling_back_is_promoting_the_one_before(base: TrainedModel, admin: User) -> None:
     newer = ship(40)
     assert bases.one_before() == base
-    assert bases.roll_back(by=admin) == base == registry.base_model()
-    assert bases.roll_back(by=admin) == newer == registry.base_model()
+    assert bases.roll_back(by=admin) == base == versions.base_model()
+    assert bases.roll_back(by=admin) == newer == versions.base_model()
     assert history()[2:] == [("rolled_back", "base", "admin"), ("rolled_back", "base 2", "admin")]
     accounts.delete_account(admin)
     assert history()[2:] == [("rolled_back", "base", "admin"), ("rolled_back", "base 2", "admin")]
@@ -169,33 +170,33 @@ def test_there_is_nothing_to_roll_back_to_where_the_one_before_is_retired(base: 
     services.retire(base)
     with pytest.raises(bases.BaseError, match="t roll back"):
         bases.roll_back(by=admin)
-    assert registry.base_model() == newer
+    assert versions.base_model() == newer
 
 
 def test_what_is_damaged_is_not_promoted(base: TrainedModel, admin: User) -> None:
     newer = ship(40)
-    (registry.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
+    (model_files.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"x")
     for act in (bases.roll_back, lambda by: bases.promote(base, by=by)):
         base.refresh_from_db()
         with pytest.raises(bases.BaseError, match="its weights have changed"):
             act(by=admin)
-    assert registry.base_model() == newer
+    assert versions.base_model() == newer
 
 
 def test_a_version_with_bots_or_that_is_shipped_is_not_deleted(base: TrainedModel, model: TrainedModel) -> None:
     newer = ship(40)
     base.refresh_from_db()
-    with pytest.raises(registry.KeptVersion, match="1 bot started from it"):
+    with pytest.raises(versions.KeptVersion, match="1 bot started from it"):
         registry.delete(base)
     registry.delete(model)
     registry.delete(base)
-    assert not registry.path_of(base).exists()
-    registry.make_base(
-        other := registry.add_version(registry.path_of(newer), name="other", origin=TrainedModel.Origin.UPLOADED),
+    assert not model_files.path_of(base).exists()
+    versions.make_base(
+        other := versions.add_version(model_files.path_of(newer), name="other", origin=TrainedModel.Origin.UPLOADED),
         how=BaseChange.How.PROMOTED,
     )
     newer.refresh_from_db()
-    with pytest.raises(registry.KeptVersion, match="comes with the product"):
+    with pytest.raises(versions.KeptVersion, match="comes with the product"):
         registry.delete(newer)
-    with pytest.raises(registry.NoBaseModel):
+    with pytest.raises(versions.NoBaseModel):
         registry.delete(other)

@@ -14,7 +14,7 @@ from django.test import AsyncClient
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
-from models_app import model_files, registry, report_cards, services
+from models_app import loading, model_files, report_cards, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.sampler import Sampler
@@ -37,9 +37,9 @@ def chooser(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 
 
 def test_a_training_keeps_what_to_choose_by(chooser: TrainedModel) -> None:
-    file = registry.path_of(chooser) / model_files.LIKENESS
-    assert file.stat().st_size < 500_000 and registry.load_likeness(chooser) is not None
-    assert chooser.stored_bytes == model_files.stored_bytes(registry.path_of(chooser))
+    file = model_files.path_of(chooser) / model_files.LIKENESS
+    assert file.stat().st_size < 500_000 and loading.load_likeness(chooser) is not None
+    assert chooser.stored_bytes == model_files.stored_bytes(model_files.path_of(chooser))
 
 
 def test_a_bot_chooses_among_drafts_wherever_it_is_asked(alice: User, chooser: TrainedModel, writer: None) -> None:
@@ -49,9 +49,9 @@ def test_a_bot_chooses_among_drafts_wherever_it_is_asked(alice: User, chooser: T
     assert told["likeness"] == sorted(told["likeness"], reverse=True) and 0 <= told["likeness"][-1] <= 1
     here, _ = services.write(chooser, SamplingConfig(count=3, seed=4, best_of=3))
     assert here.posts == told["posts"]
-    sampler, likeness = registry.sampler_of(chooser), registry.load_likeness(chooser)
+    sampler, likeness = loading.sampler_of(chooser), loading.load_likeness(chooser)
     assert likeness is not None
-    drafts = sampler.generate(SamplingConfig(count=9, seed=4), measure=True, guard=registry.load_guard(chooser))
+    drafts = sampler.generate(SamplingConfig(count=9, seed=4), measure=True, guard=loading.load_guard(chooser))
     assert set(told["posts"]) < set(drafts.posts)
 
     out = StringIO()
@@ -84,7 +84,7 @@ async def test_chosen_posts_come_as_a_stream_the_best_first(alice: User, chooser
 
 
 def test_a_bot_of_an_early_version_chooses_by_likelihood(alice: User, chooser: TrainedModel, writer: None) -> None:
-    file = registry.path_of(chooser) / model_files.LIKENESS
+    file = model_files.path_of(chooser) / model_files.LIKENESS
     file.unlink()
     told = Program(alice).post(f"/models/{chooser.pk}/generate", {"n": 3, "seed": 4, "best_of": 3}).json()
     assert len(told["posts"]) == 3 and told["likeness"] is None
@@ -92,11 +92,11 @@ def test_a_bot_of_an_early_version_chooses_by_likelihood(alice: User, chooser: T
     assert told["posts"][0][:8] in shown or "Sounds more like" not in shown
     # A damaged one is as good as none, and a new report card brings another.
     file.write_bytes(b"damaged")
-    assert registry.load_likeness(chooser) is None
+    assert loading.load_likeness(chooser) is None
     before = bots.key_of(chooser)
     job = worker.run_claimed(claimed(report_cards.remake(chooser, by=alice)))
     assert job.state == "succeeded", job.error_message
-    assert registry.load_likeness(chooser) is not None and bots.key_of(chooser) != before
+    assert loading.load_likeness(chooser) is not None and bots.key_of(chooser) != before
 
 
 def claimed(job: Any) -> Any:
@@ -126,5 +126,5 @@ def test_a_training_that_cannot_learn_what_to_choose_by_loses_no_model(
     job = train(corpus, base)
     assert job.state == "succeeded", job.error_message
     model = TrainedModel.objects.get(pk=job.result["model"])
-    assert registry.load_likeness(model) is None
-    assert Sampler(registry.load(model)).generate(SamplingConfig(best_of=2, seed=1)).posts
+    assert loading.load_likeness(model) is None
+    assert Sampler(loading.load(model)).generate(SamplingConfig(best_of=2, seed=1)).posts

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry
+from models_app import loading, model_files
+from models_app.base_models import versions
 from models_app.management.commands import train_base
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS
@@ -133,7 +134,7 @@ def test_generate_is_repeatable_and_obeys(base: TrainedModel) -> None:
 def test_evaluate_gives_what_evaluation_gives(file: Path, base: TrainedModel) -> None:
     posts = file.read_text(encoding="utf-8").splitlines()
     result = json_of("evaluate", "base", file)
-    expected = evaluation.evaluate(registry.load(base), posts)
+    expected = evaluation.evaluate(loading.load(base), posts)
     assert result == {
         "bits_per_character": pytest.approx(expected.bits_per_character),
         "characters": sum(map(len, posts)),
@@ -166,13 +167,13 @@ def test_train_base_writes_a_base_model_and_goes_on(
 ) -> None:
     # The default network, small enough that its training takes seconds.
     monkeypatch.setattr(train_base, "NETWORKS", {"glr": replace(NETWORKS["glr"], units=8, context_rows=64)})
-    shutil.rmtree(registry.path_of(base))
+    shutil.rmtree(model_files.path_of(base))
     words = ["train_base", "--corpus", file, "--valid", file, "--set", "batch_size=8", "--minutes"]
     assert "bits per character" in output(*words, "0.01")
-    first = registry.base_model()
+    first = versions.base_model()
     assert (first.network["kind"], first.network["layers"], first.network["units"]) == ("glr", 2, 8)
     output(*words, "0.02", "--resume")
-    assert registry.base_model().training["bytes_seen"] > first.training["bytes_seen"]
+    assert versions.base_model().training["bytes_seen"] > first.training["bytes_seen"]
 
 
 def test_train_base_takes_another_network_recipe_and_place(file: Path, base: TrainedModel) -> None:
@@ -181,7 +182,7 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
     assert "base-small" in output(*words, "--network", small, "--name", "base-small")
     trained = checkpoint.load(Path(settings.CHECKPOINTS_DIR) / "base-small")
     assert trained.network.kind == "glr" and trained.meta["config"]["batch_size"] == 8
-    assert registry.base_model().sha256 == base.sha256
+    assert versions.base_model().sha256 == base.sha256
     for wrong, sentence in [
         (["--name", "../base"], "can't name a base model"),
         (["--set", "batch_size"], "NAME=VALUE"),

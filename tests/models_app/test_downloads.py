@@ -12,7 +12,7 @@ import pytest
 from django.test import AsyncClient
 
 from botfactory.accounts.models import User
-from models_app import api, downloads, registry, services, trainings
+from models_app import api, downloads, loading, model_files, registry, services, trainings
 from models_app.ml import checkpoint
 from models_app.ml.evaluation import evaluation
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -40,7 +40,7 @@ REPORT = {
 def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
     """A model of alice with slightly changed weights of the base, without training."""
     job = trainings.fine_tune(owner=alice, corpus=corpus, start=base, name="Bot | One", run_here=True)
-    start = registry.load(base)
+    start = loading.load(base)
     weights = {name: array * np.float32(1.5) for name, array in start.weights.items()}
     return registry.register(
         job=job,
@@ -77,7 +77,7 @@ def test_the_native_file_is_a_model_as_it_stands_in_the_folder(alice: User, bot:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == ["README.md", "config.json", "weights.safetensors"]
         archive.extractall(tmp_path)
-    loaded, kept = checkpoint.load(tmp_path), registry.load(bot)
+    loaded, kept = checkpoint.load(tmp_path), loading.load(bot)
     assert loaded.sha256 == bot.sha256 and all(
         (loaded.weights[name] == kept.weights[name]).all() for name in kept.weights
     )
@@ -89,7 +89,7 @@ def test_the_arrays_are_read_by_numpy_without_pickle(alice: User, bot: TrainedMo
     answer = Program(alice).get(f"/models/{bot.pk}/download?format=npz")
     assert answer["Content-Disposition"].endswith('"bot-one.npz"')
     with np.load(io.BytesIO(whole(answer)), allow_pickle=False) as found:
-        kept = registry.load(bot).weights
+        kept = loading.load(bot).weights
         assert set(found.files) == {*kept, "README.md", "config.json"}
         assert all((found[name] == array).all() for name, array in kept.items())
         assert bot.sha256.encode() in found["config.json"]
@@ -144,7 +144,7 @@ def test_strangers_download_nothing_and_nobody_the_base_model(
 
 
 def test_a_damaged_model_is_not_given_out(alice: User, bot: TrainedModel) -> None:
-    path = registry.path_of(bot) / checkpoint.WEIGHTS
+    path = model_files.path_of(bot) / checkpoint.WEIGHTS
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
     assert len(downloads.FORMATS) == 2
     for name in downloads.FORMATS:
@@ -162,7 +162,7 @@ def test_the_page_offers_each_format_to_its_owner(alice: User, base: TrainedMode
 def test_a_model_is_measured_beside_its_base(alice: User, base: TrainedModel, bot: TrainedModel) -> None:
     posts = make_posts(20, seed=9)
     told = Program(alice).post(f"/models/{bot.pk}/evaluate", {"posts": posts}).json()
-    own, other = (evaluation.evaluate(registry.load(model), posts) for model in (bot, base))
+    own, other = (evaluation.evaluate(loading.load(model), posts) for model in (bot, base))
     assert (told["model"], told["base"]) == (str(bot.pk), str(base.pk))
     assert (told["posts"], told["characters"]) == (20, sum(map(len, posts)))
     assert told["bits_per_character"] == round(own.bits_per_character, 4) != told["base_bits_per_character"]

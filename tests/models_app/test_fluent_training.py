@@ -12,7 +12,7 @@ from django.conf import settings as site
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from models_app import pretrained, registry, report_cards, services, trainings
+from models_app import loading, model_files, pretrained, report_cards, services, trainings
 from models_app.ml.config import SamplingConfig
 from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
@@ -39,14 +39,15 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     bot = TrainedModel.objects.get(pk=job.result["model"])
     assert (bot.tier, bot.parent, bot.name, len(bot.history)) == ("fluent", fluent, "Fluent one", points)
     assert bot.training["kind"] == "adapter" and bot.stored_bytes < 600_000
-    assert registry.load(bot).network == registry.load(fluent).network
+    assert loading.load(bot).network == loading.load(fluent).network
     assert [event.payload["epoch"] for event in job.events.filter(kind="epoch").order_by("sequence")] == [
         *range(1, points + 1)
     ]
     shown = [event.kind for event in job.events.filter(kind__in=("before", "epoch")).order_by("sequence")]
     assert shown == ["before"] + points * ["epoch"]
     assert job.events.get(kind="before").payload["samples"]
-    assert bot.report["base_bits_per_character"] > 0 and (registry.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
+    assert bot.report["base_bits_per_character"] > 0
+    assert (model_files.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
     told = client.get(f"/api/v1/jobs/{job.pk}").json()
     assert (told["progress"]["unit"], told["progress"]["epochs"]) == ("part", points)
     assert told["details"]["hyperparameters"]["points"] == points
@@ -81,9 +82,9 @@ def test_the_process_that_waits_takes_the_pretrained_model_in_and_writes_only_wh
 
     runner.prepare()
     assert pretrained.is_here(fluent.network["pretrained"])
-    assert (registry.path_of(base) / report_cards.BASE_SAMPLES).exists()
+    assert (model_files.path_of(base) / report_cards.BASE_SAMPLES).exists()
     # Nobody could cancel it, and a base that isn't adapted to posts hardly ends its texts.
-    assert not (registry.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
+    assert not (model_files.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
     assert Tier(fluent.tier) == Tier.FLUENT
 
 

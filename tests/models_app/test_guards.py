@@ -9,8 +9,9 @@ import pytest
 
 from botfactory.accounts.models import User
 from botfactory.jobs.states import State as JobState
-from models_app import guards, integrity, registry, services, trainings
+from models_app import guards, integrity, loading, model_files, registry, services, trainings
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.guards import State
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError
@@ -32,14 +33,14 @@ ONE = SamplingConfig(count=1, seed=1, max_characters=20)
 
 
 def file_of(model: TrainedModel) -> Path:
-    return registry.path_of(model) / FINGERPRINTS
+    return model_files.path_of(model) / FINGERPRINTS
 
 
 def lose(*models: TrainedModel) -> None:
     """Delete the files of the guards, and forget the loaded ones."""
     for model in models:
         file_of(model).unlink()
-    registry._guard.cache_clear()
+    loading._guard.cache_clear()
     guards._made_again.cache_clear()
 
 
@@ -116,10 +117,10 @@ def test_a_bot_of_an_earlier_version_gets_its_guard_from_the_posts_that_are_here
     guard = guards.guard_of(bot)
     assert guard is not None and guard.is_copy(corpora.training_posts(corpus)[0])
     corpus.delete()
-    registry._guard.cache_clear()
+    loading._guard.cache_clear()
     kept = guards.guard_of(again(bot))
     assert kept is not None and len(kept) == len(guard)
-    assert {path.name for path in registry.path_of(bot).iterdir()} == {
+    assert {path.name for path in model_files.path_of(bot).iterdir()} == {
         "config.json",
         "weights.safetensors",
         "posts.fingerprints",
@@ -144,7 +145,7 @@ def test_a_guard_made_again_knows_what_its_parents_learned(alice: User, base: Tr
     assert guard is not None
     assert guard.is_copy(make_posts(300, seed=1)[3]) and guard.is_copy(make_posts(300, seed=2)[3])
     # It is only the child's, because nobody asked for the parent's.
-    assert not registry.has_guard(parent)
+    assert not loading.has_guard(parent)
 
 
 @pytest.mark.parametrize("what_is_gone", ["the posts of the parent", "the parent"])
@@ -166,7 +167,7 @@ def test_posts_that_are_deleted_while_a_guard_is_made_leave_no_empty_one(corpus:
     corpus.posts.all().delete()
     with pytest.raises(guards.GuardLost):
         guards._made_again(held)
-    assert guards.state_of(held) is State.LOST and not registry.has_guard(bot)
+    assert guards.state_of(held) is State.LOST and not loading.has_guard(bot)
 
 
 def test_requests_at_once_make_a_guard_once(corpus: Corpus, bot: TrainedModel) -> None:
@@ -178,7 +179,7 @@ def test_requests_at_once_make_a_guard_once(corpus: Corpus, bot: TrainedModel) -
     for thread in threads:
         thread.join()
     assert len(found) == 4 and guards._made_again.cache_info().misses == 1
-    assert {path.name for path in registry.path_of(bot).iterdir()} >= {"posts.fingerprints"}
+    assert {path.name for path in model_files.path_of(bot).iterdir()} >= {"posts.fingerprints"}
 
 
 def test_a_full_disk_keeps_no_bot_from_writing(
@@ -191,7 +192,7 @@ def test_a_full_disk_keeps_no_bot_from_writing(
     monkeypatch.setattr(CopyGuard, "save", full)
     guard = guards.guard_of(bot)
     assert guard is not None and guard.is_copy(corpora.training_posts(corpus)[0])
-    assert {path.name for path in registry.path_of(bot).iterdir()} == {"config.json", "weights.safetensors"}
+    assert {path.name for path in model_files.path_of(bot).iterdir()} == {"config.json", "weights.safetensors"}
 
 
 def test_the_base_model_has_nothing_to_be_compared_with(alice: User, base: TrainedModel) -> None:
@@ -201,7 +202,7 @@ def test_the_base_model_has_nothing_to_be_compared_with(alice: User, base: Train
 
 
 def test_a_base_model_of_before_there_were_versions_needs_no_guard(base: TrainedModel) -> None:
-    TrainedModel.objects.filter(pk=base.pk).update(origin="", directory=registry.BASE_DIRECTORY)
+    TrainedModel.objects.filter(pk=base.pk).update(origin="", directory=versions.BASE_DIRECTORY)
     assert guards.state_of(again(base)) is State.NOT_NEEDED
 
 
@@ -216,13 +217,13 @@ def test_a_base_model_whose_posts_are_gone_works_as_before(admin: User, corpus: 
 def test_a_bot_that_became_the_base_model_keeps_its_guard(
     admin: User, bot: TrainedModel, corpus: Corpus, base: TrainedModel
 ) -> None:
-    registry.make_base(bot, how=BaseChange.How.PROMOTED)
+    versions.make_base(bot, how=BaseChange.How.PROMOTED)
     TrainedModel.objects.filter(pk=bot.pk).update(owner=None)
     assert guards.state_of(again(bot)) is State.KEPT
     lose(bot)
     corpus.delete()
     assert guards.state_of(again(bot)) is State.LOST
-    registry.make_base(base, how=BaseChange.How.PROMOTED)
+    versions.make_base(base, how=BaseChange.How.PROMOTED)
     with pytest.raises(bases.BaseError, match="its copy guard is missing"):
         bases.promote(again(bot), by=admin)
 
@@ -246,6 +247,6 @@ def test_files_that_are_looked_over_are_those_of_the_guard_too(bot: TrainedModel
 
 def test_damaged_fingerprints_are_told_and_no_post_is_written(bot: TrainedModel) -> None:
     file_of(bot).write_bytes(file_of(bot).read_bytes()[:-8])
-    registry._guard.cache_clear()
+    loading._guard.cache_clear()
     with pytest.raises(CheckpointError, match="backup"):
         services.write(bot, ONE)

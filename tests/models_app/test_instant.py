@@ -12,7 +12,7 @@ import pytest
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from models_app import downloads, instant, model_files, registry, services, trainings
+from models_app import downloads, instant, loading, model_files, registry, services, trainings
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.context import CHARACTERS
 from models_app.models import Tier, TrainedModel
@@ -101,7 +101,7 @@ def test_one_long_post_is_enough_of_a_context(alice: User) -> None:
 def test_its_posts_stay_on_the_server(alice: User, fluent: TrainedModel) -> None:
     corpus = import_posts(alice)
     bot = made(instant.make(owner=alice, corpus=corpus))
-    kept = model_files.context_of(registry.path_of(bot))
+    kept = model_files.context_of(model_files.path_of(bot))
     assert kept and all(post in {row.cleaned for row in corpus.posts.all()} for post in kept)
     for name in downloads.FORMATS:
         file = downloads.download(bot, name).file
@@ -109,13 +109,13 @@ def test_its_posts_stay_on_the_server(alice: User, fluent: TrainedModel) -> None
             whole = b"".join(archive.read(part) for part in archive.namelist())
         assert not any(post.encode() in whole or json.dumps(post)[1:-1].encode() in whole for post in kept)
     registry.delete(bot)
-    assert not registry.path_of(bot).exists()
+    assert not model_files.path_of(bot).exists()
 
 
 def test_it_copies_no_post_of_its_context(alice: User, fluent: TrainedModel) -> None:
     corpus = import_posts(alice)
     bot = made(instant.make(owner=alice, corpus=corpus))
-    guard = registry.load_guard(bot)
+    guard = loading.load_guard(bot)
     assert guard is not None and all(guard.is_copy(post) for post in instant.chosen(corpus) if len(post) > 40)
     assert services.generate(model=bot, owner=alice, sampling=SamplingConfig(seed=3)).posts
 
@@ -132,7 +132,7 @@ def test_a_bot_can_learn_from_where_it_begins(alice: User, fluent: TrainedModel)
     bot = made(instant.make(owner=alice, corpus=corpus))
     trained = made(trainings.fine_tune(owner=alice, corpus=corpus, start=bot, epochs=1))
     assert trained.parent == bot and not instant.is_instant(trained)
-    assert model_files.context_of(registry.path_of(trained)) == []
+    assert model_files.context_of(model_files.path_of(trained)) == []
 
 
 def test_nobody_gets_one_where_fluent_bots_are_not_offered(alice: User, base: TrainedModel, settings: Any) -> None:
@@ -148,7 +148,7 @@ def test_nobody_gets_one_where_fluent_bots_are_not_offered(alice: User, base: Tr
 
 def test_damaged_context_is_an_error_that_says_so(alice: User, fluent: TrainedModel) -> None:
     bot = made(instant.make(owner=alice, corpus=import_posts(alice)))
-    (registry.path_of(bot) / model_files.CONTEXT).write_text("{")
+    (model_files.path_of(bot) / model_files.CONTEXT).write_text("{")
     with pytest.raises(Exception, match="Restore the model from a backup"):
-        registry.open_sampler(bot)
+        loading.open_sampler(bot)
     assert Tier(bot.tier) == Tier.FLUENT and isinstance(bot.corpus, Corpus)

@@ -11,7 +11,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from models_app import registry, trainings
+from models_app import model_files, registry, trainings
 from models_app.models import TrainedModel
 from tests.accounts.test_limits import all_at_once, refusals
 from tests.conftest import signed_in
@@ -35,7 +35,7 @@ def test_trainings_submitted_at_once_become_no_more_bots_than_allowed(
 def test_a_bot_counts_with_its_files_until_it_is_deleted(model: TrainedModel) -> None:
     assert model.owner is not None
     usage = limits.usage_of(model.owner)
-    files = sum(path.stat().st_size for path in registry.path_of(model).iterdir())
+    files = sum(path.stat().st_size for path in model_files.path_of(model).iterdir())
     assert (usage.models, model.stored_bytes) == (1, files) and files > 0
     # One for the posts, one for the bot: each is counted in whole megabytes.
     assert usage.stored_mb == 2

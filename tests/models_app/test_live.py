@@ -15,7 +15,7 @@ from django.test import AsyncClient
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
-from models_app import registry
+from models_app import model_files
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.outcome import Writing
@@ -125,7 +125,7 @@ async def test_copies_and_banned_words_are_shown_at_no_time(alice: User, base: T
     free = await asyncio.wait_for(read(await open_stream(base, alice, WANTED)), 120)
     copied, banned = free[0][1]["post"], max(free[1][1]["post"].split(), key=len)
     # The writer has the bot in memory and notices that its guard changed.
-    CopyGuard.of([copied]).save(registry.path_of(base) / FINGERPRINTS)
+    CopyGuard.of([copied]).save(model_files.path_of(base) / FINGERPRINTS)
     found = await asyncio.wait_for(read(await open_stream(base, alice, {**WANTED, "banned": [banned]})), 120)
     shown = [data["post"] for kind, data in found if kind == "post"]
     assert shown and sorted(shown) == sorted(found[-1][1]["posts"])

@@ -17,7 +17,7 @@ from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import model_files, registry, trainings
+from models_app import loading, model_files, registry, trainings
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
 from tests.at_once import at_once
@@ -38,7 +38,7 @@ def register(job: Job, corpus: Corpus, base: TrainedModel, fenced: Any) -> Train
         corpus=corpus,
         parent=base,
         parent_name="base",
-        trained=registry.load(base),
+        trained=loading.load(base),
         guard=CopyGuard.of(["some post of theirs"]),
         meta={},
         values={},
@@ -112,6 +112,6 @@ def test_two_attempts_that_save_at_once_make_one_whole_model(
 
     assert "saved" in at_once(2, save)
     model = TrainedModel.objects.get(owner=alice)
-    assert registry.load(model).sha256 == model.sha256 and registry.has_guard(model)
-    folder = registry.path_of(model)
+    assert loading.load(model).sha256 == model.sha256 and loading.has_guard(model)
+    folder = model_files.path_of(model)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing is left beside it"

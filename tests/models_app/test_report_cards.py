@@ -17,7 +17,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, report_cards, runner, services, trainings
+from models_app import loading, model_files, report_cards, runner, services, trainings
 from models_app.ml.evaluation import report_card
 from models_app.ml.evaluation.report_card import Copied, ReportCard
 from models_app.ml.networks.registry import small_network
@@ -66,7 +66,7 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
     corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert train(corpus, base, name="First").state == State.SUCCEEDED
-    path, weights = registry.path_of(base) / report_cards.BASE_SAMPLES, registry.load(base)
+    path, weights = model_files.path_of(base) / report_cards.BASE_SAMPLES, loading.load(base)
     written = report_card.base_samples(weights)
 
     def kept() -> report_card.BaseSamples:
@@ -101,7 +101,7 @@ def test_what_the_base_model_writes_for_report_cards_is_written_once(
 def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, weights = registry.path_of(base) / report_cards.BASE_SAMPLES, registry.load(base)
+    path, weights = model_files.path_of(base) / report_cards.BASE_SAMPLES, loading.load(base)
     monkeypatch.setattr(prebuilt, "_asked", Event())  # no training has begun in this process
     monkeypatch.setattr(prebuilt, "Learner", Learner)  # a new one
     runner.prepare()

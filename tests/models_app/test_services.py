@@ -15,7 +15,8 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import registry, services, trainings
+from models_app import loading, model_files, naming, registry, services, trainings
+from models_app.base_models import versions
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -33,8 +34,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def learn(model: TrainedModel, posts: Sequence[str]) -> None:
     """Make the model count as trained on exactly these posts."""
-    CopyGuard.of(posts).save(registry.path_of(model) / FINGERPRINTS)
-    registry._guard.cache_clear()
+    CopyGuard.of(posts).save(model_files.path_of(model) / FINGERPRINTS)
+    loading._guard.cache_clear()
 
 
 def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedModel) -> None:
@@ -51,16 +52,16 @@ def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedMo
         assert epoch["epoch"] - 1 < trail[0][0] <= trail[-1][0] <= epoch["epoch"]
         assert trail == sorted(trail) and trail[-1][1] == pytest.approx(epoch["train_loss"], rel=0.2)
     assert model.posts == corpus.posts_kept and model.characters == corpus.characters
-    assert registry.load(model).sha256 == model.sha256
+    assert loading.load(model).sha256 == model.sha256
     assert model.training["epochs"] == 2 and model.training["seed"] == 5
 
 
 def test_the_tutorials_network_can_be_the_base_model_too(corpus: Corpus, base: TrainedModel) -> None:
     save_small_base(Path(settings.CHECKPOINTS_DIR), kind="lstm")
-    job = train(corpus, registry.base_model())
+    job = train(corpus, versions.base_model())
     assert job.state == State.SUCCEEDED, job.error_message
     model = TrainedModel.objects.get(pk=job.result["model"])
-    assert registry.load(model).network.kind == "lstm"
+    assert loading.load(model).network.kind == "lstm"
     automatic = trainings.training_config(corpus.characters, 1, 0, {}, kind="lstm").as_dict()
     assert model.training["dropout"] == automatic["dropout"]
     written = services.generate(model=model, owner=corpus.owner, sampling=SamplingConfig(count=2, max_characters=60))
@@ -176,7 +177,7 @@ def test_a_corpus_deleted_while_its_training_waits_ends_it_with_a_sentence(
 
 
 def test_damaged_base_weights_are_told_and_not_used(corpus: Corpus, base: TrainedModel) -> None:
-    weights = registry.path_of(base) / "weights.safetensors"
+    weights = model_files.path_of(base) / "weights.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
@@ -233,7 +234,7 @@ def test_a_terminal_names_a_model_in_three_ways(
 
 
 def test_a_deleted_model_takes_its_files_along(model: TrainedModel) -> None:
-    path = registry.path_of(model)
+    path = model_files.path_of(model)
     assert path.is_dir()
     registry.delete(model)
     assert not path.exists()
@@ -241,44 +242,44 @@ def test_a_deleted_model_takes_its_files_along(model: TrainedModel) -> None:
 
 
 def test_the_base_model_of_the_installation_cannot_be_deleted(base: TrainedModel) -> None:
-    with pytest.raises(registry.NoBaseModel):
+    with pytest.raises(versions.NoBaseModel):
         registry.delete(base)
-    assert registry.path_of(base).is_dir()
+    assert model_files.path_of(base).is_dir()
 
 
 def test_another_model_can_be_made_the_base_model(base: TrainedModel, model: TrainedModel, bob: User) -> None:
-    registry.make_base(model, how=BaseChange.How.PROMOTED)
-    assert registry.base_model() == model
+    versions.make_base(model, how=BaseChange.How.PROMOTED)
+    assert versions.base_model() == model
     assert services.bases_for_user(bob) == [model]
-    registry.make_base(base, how=BaseChange.How.PROMOTED)
-    assert registry.base_model() == base
+    versions.make_base(base, how=BaseChange.How.PROMOTED)
+    assert versions.base_model() == base
 
 
 def test_without_a_base_model_the_sentence_says_what_to_do(base: TrainedModel) -> None:
     TrainedModel.objects.all().delete()
-    (registry.shipped_directory() / "config.json").unlink()
-    with pytest.raises(registry.NoBaseModel, match="train_base"):
-        registry.base_model()
+    (versions.shipped_directory() / "config.json").unlink()
+    with pytest.raises(versions.NoBaseModel, match="train_base"):
+        versions.base_model()
 
 
 def test_files_that_are_gone_are_told(model: TrainedModel) -> None:
     import shutil
 
-    shutil.rmtree(registry.path_of(model))
-    registry._sampler.cache_clear()
+    shutil.rmtree(model_files.path_of(model))
+    loading._sampler.cache_clear()
     with pytest.raises(CheckpointError):
         services.write(model, SamplingConfig(seed=1))
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 81])
 def test_names_that_cannot_be_are_refused(model: TrainedModel, name: str) -> None:
-    with pytest.raises(registry.NameTaken):
+    with pytest.raises(naming.NameTaken):
         registry.rename(model, name)
 
 
 def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedModel) -> None:
     other = TrainedModel.objects.get(pk=train(corpus, model, name="Other").result["model"])
-    with pytest.raises(registry.NameTaken, match="another bot"):
+    with pytest.raises(naming.NameTaken, match="another bot"):
         registry.rename(other, "Bot")
     registry.rename(other, "  Third   one ")
     assert other.name == "Third one"

@@ -9,7 +9,8 @@ from django.test import Client
 from botfactory.accounts import rules
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.accounts.services import delete_account
-from models_app import registry, services
+from models_app import model_files, registry, services
+from models_app.base_models import versions
 from models_app.models import BaseChange, Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from models_app.sharing.rights import EVERYTHING, OF_BASE, Right
@@ -231,7 +232,7 @@ def test_an_opt_out_and_a_deleted_account_take_shared_bots_away(
     for model in (bot, kept):
         sharing.share(model, "public")
     Program(bob).post(f"/gallery/{bot.pk}/generate", {"n": 1, "max_characters": 40})
-    files = registry.path_of(bot)
+    files = model_files.path_of(bot)
     opt_out.add(network="bluesky", handle="town.example", by=admin)
     assert signed_in(bob).get(f"/gallery/{bot.pk}/").status_code == 404 and not files.exists()
     assert not Generation.objects.exists()
@@ -244,7 +245,7 @@ def test_a_base_model_that_a_person_made_is_not_everybodys_to_let_write_unguarde
     alice: User, bob: User, bot: TrainedModel, base: TrainedModel
 ) -> None:
     assert sharing.rights_of(bob, base) == OF_BASE | {Right.LOOSEN}
-    registry.make_base(bot, how=BaseChange.How.PROMOTED)
+    versions.make_base(bot, how=BaseChange.How.PROMOTED)
     bot.refresh_from_db()
     assert sharing.rights_of(bob, bot) == OF_BASE and sharing.rights_of(alice, bot) == EVERYTHING
     unguarded = {"n": 1, "max_characters": 40, "copy_guard": False}

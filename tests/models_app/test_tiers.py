@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import downloads, machines, registry, services, tiers, trainings
+from models_app import downloads, loading, machines, services, tiers, trainings
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import BaseChange, Tier, TrainedModel, TrainingMachine
@@ -47,20 +48,20 @@ def machine_with(memory: int | None) -> None:
 
 def bot_of(corpus: Corpus, base: TrainedModel) -> TrainedModel:
     """An untrained bot of this base."""
-    return registered(corpus, base, registry.load(base), {"posts": corpus.posts_kept, "characters": corpus.characters})
+    return registered(corpus, base, loading.load(base), {"posts": corpus.posts_kept, "characters": corpus.characters})
 
 
 def test_each_tier_has_a_base_model_and_a_history_of_its_own(
     base: TrainedModel, fluent: TrainedModel, admin: User
 ) -> None:
     assert (base.tier, fluent.tier, fluent.name, fluent.origin) == ("quick", "fluent", "fluent", "shipped")
-    assert registry.base_model() == base and registry.base_model(Tier.FLUENT) == fluent
+    assert versions.base_model() == base and versions.base_model(Tier.FLUENT) == fluent
     changed = tiny_llama.other_adapter(Path(site.CHECKPOINTS_DIR))
-    newer = registry.base_model(Tier.FLUENT)
-    assert newer.sha256 == changed and newer.name == "fluent 2" and registry.base_model() == base
+    newer = versions.base_model(Tier.FLUENT)
+    assert newer.sha256 == changed and newer.name == "fluent 2" and versions.base_model() == base
     assert bases.one_before(Tier.FLUENT) == fluent and bases.one_before(Tier.QUICK) is None
-    assert bases.roll_back(by=admin, tier=Tier.FLUENT) == fluent == registry.base_model(Tier.FLUENT)
-    assert registry.base_model() == base
+    assert bases.roll_back(by=admin, tier=Tier.FLUENT) == fluent == versions.base_model(Tier.FLUENT)
+    assert versions.base_model() == base
     assert set(BaseChange.objects.filter(tier="fluent").values_list("model_name", flat=True)) == {"fluent", "fluent 2"}
     services.retire(newer)
     assert bases.one_before(Tier.FLUENT) is None
@@ -68,8 +69,8 @@ def test_each_tier_has_a_base_model_and_a_history_of_its_own(
 
 def test_without_a_fluent_base_there_is_just_no_such_tier(corpus: Corpus, base: TrainedModel) -> None:
     assert tiers.offered() == [Tier.QUICK]
-    with pytest.raises(registry.NoBaseModel, match="no fluent base model"):
-        registry.base_model(Tier.FLUENT)
+    with pytest.raises(versions.NoBaseModel, match="no fluent base model"):
+        versions.base_model(Tier.FLUENT)
     page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
     assert page.count('name="start"') == 1 and 'data-tier="quick"' in page
 
@@ -256,5 +257,5 @@ def test_the_terminal_names_both_base_models(base: TrainedModel, fluent: Trained
 
 
 def test_a_deleted_shipped_folder_changes_nothing(fluent: TrainedModel) -> None:
-    shutil.rmtree(registry.shipped_directory(Tier.FLUENT))
-    assert registry.base_model(Tier.FLUENT) == fluent
+    shutil.rmtree(versions.shipped_directory(Tier.FLUENT))
+    assert versions.base_model(Tier.FLUENT) == fluent

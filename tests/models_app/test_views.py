@@ -11,7 +11,8 @@ from django.utils.html import escape
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import registry, trainings
+from models_app import loading, model_files, trainings
+from models_app.base_models import versions
 from models_app.ml.config import DEFAULT_TEMPERATURE, MAX_TOP_K
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import BaseChange, Generation, TrainedModel
@@ -159,7 +160,7 @@ def test_too_few_characters_are_told_on_the_page(alice: User, base: TrainedModel
 def test_the_corpus_page_works_without_a_base_model_and_says_so(
     alice: User, base: TrainedModel, corpus: Corpus
 ) -> None:
-    (registry.shipped_directory() / "config.json").unlink()
+    (versions.shipped_directory() / "config.json").unlink()
     TrainedModel.objects.all().delete()
     answer = signed_in(alice).get(f"/corpora/{corpus.pk}/")
     assert answer.status_code == 200 and "train_base" in answer.content.decode()
@@ -168,8 +169,8 @@ def test_the_corpus_page_works_without_a_base_model_and_says_so(
 def test_a_model_whose_files_are_gone_says_so(alice: User, model: TrainedModel) -> None:
     import shutil
 
-    shutil.rmtree(registry.path_of(model))
-    registry._sampler.cache_clear()
+    shutil.rmtree(model_files.path_of(model))
+    loading._sampler.cache_clear()
     answer = signed_in(alice).post(f"/models/{model.pk}/generate", SAMPLING)
     assert answer.status_code == 400
 
@@ -205,7 +206,7 @@ def test_copies_are_shown_beside_the_learned_post_to_the_owner_alone(
     page = signed_in(alice).get(f"/models/{model.pk}/").content.decode()
     assert escape(post.cleaned) in page and "1 copy without the copy guard" in page and "5 in a row" in page
     # As the base model, everybody can let it write, but not everybody can read the posts it learned from.
-    registry.make_base(model, how=BaseChange.How.PROMOTED)
+    versions.make_base(model, how=BaseChange.How.PROMOTED)
     page = signed_in(bob).get(f"/models/{model.pk}/").content.decode()
     assert escape(post.cleaned) not in page
 
@@ -223,7 +224,7 @@ def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> Non
     assert "1 to 80 characters, but this one has 81" in answer.content.decode()
     client.post(f"/models/{model.pk}/delete")
     assert client.get(f"/models/{model.pk}/").status_code == 404
-    assert not registry.path_of(model).exists()
+    assert not model_files.path_of(model).exists()
 
 
 def test_posts_are_shown_and_never_run(alice: User, base: TrainedModel) -> None:

@@ -27,7 +27,7 @@ from botfactory.accounts.models import ApiToken
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
-from models_app import registry
+from models_app import model_files
 from models_app import services as models
 from models_app.ml.config import SamplingConfig
 from models_app.models import TrainedModel
@@ -93,12 +93,12 @@ class World:
 
     def _model(self) -> uuid.UUID:
         row = TrainedModel.objects.get(pk=self.model.pk)
-        files = registry.path_of(row)
+        files = model_files.path_of(row)
         row.pk = uuid.uuid4()
         row.job, row.name, row.directory = None, f"copy {row.pk}", f"{row.directory}-{row.pk}"
         row.visibility, row.link = "private", None
         row.save(force_insert=True)
-        shutil.copytree(files, registry.path_of(row))
+        shutil.copytree(files, model_files.path_of(row))
         return row.pk
 
     def _job_that_is(self, state: State) -> uuid.UUID:

@@ -9,7 +9,8 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import registry
+from models_app import model_files
+from models_app.base_models import versions
 from models_app.models import BaseChange, Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
@@ -82,9 +83,9 @@ def test_confirmed_it_deletes_posts_models_and_what_they_wrote_and_nothing_else(
 ) -> None:
     own = pasted(bob, make_posts(10))
     child = TrainedModel.objects.create(owner=bob, name="Child", parent=model, directory="users/child", sha256="0" * 64)
-    registry.path_of(child).mkdir(parents=True)
+    model_files.path_of(child).mkdir(parents=True)
     Generation.objects.create(model=child, owner=bob, posts=["a post"], seconds=1)
-    paths = [registry.path_of(model), registry.path_of(child)]
+    paths = [model_files.path_of(model), model_files.path_of(child)]
     page = desk.post(ADDRESS, {**SENT, "confirmed": "yes"}, follow=True)
     assert [str(message) for message in page.context["messages"]] == [
         "jane.bsky.social is on the list. Deleted: corpora: 1, posts: 300, bots: 2, outputs: 1."
@@ -101,10 +102,10 @@ def test_confirmed_it_deletes_posts_models_and_what_they_wrote_and_nothing_else(
 def test_a_model_that_was_made_the_base_goes_too(
     brought: Corpus, model: TrainedModel, base: TrainedModel, admin: User
 ) -> None:
-    registry.make_base(model, how=BaseChange.How.PROMOTED)
+    versions.make_base(model, how=BaseChange.How.PROMOTED)
     opt_out.add(network="bluesky", handle="jane.bsky.social", by=admin)
     assert not TrainedModel.objects.filter(pk=model.pk).exists()
-    assert registry.base_model() == base
+    assert versions.base_model() == base
 
 
 def test_what_was_interrupted_is_done_again(desk: Client, brought: Corpus, admin: User) -> None:

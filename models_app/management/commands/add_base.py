@@ -7,15 +7,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import ProductCommand
-from models_app import registry
-from models_app.base_models import adding
+from models_app.base_models import adding, versions
 from models_app.base_models.services import BaseError, promote
 from models_app.ml.errors import LearningError
 
 
 class Command(ProductCommand):
     help = "Add a pretrained model (GGUF file or Hugging Face directory, Llama architecture) as a fluent base model."
-    sentences = (BaseError, LearningError, registry.NoBaseModel)
+    sentences = (BaseError, LearningError, versions.NoBaseModel)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, metavar="DIRECTORY_OR_FILE", help="a .gguf file, or a directory")

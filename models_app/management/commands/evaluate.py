@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from botfactory.ops.commands import OwnerCommand
 from botfactory.words import counted
-from models_app import registry, services
+from models_app import loading, services
+from models_app.base_models import versions
 from models_app.ml.errors import LearningError
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
@@ -17,7 +18,7 @@ from models_app.ml.training import dataset
 
 class Command(OwnerCommand):
     help = "Measure in bits per character how well a model predicts the posts in a text file."
-    sentences = (services.ModelError, registry.NoBaseModel, LearningError)
+    sentences = (services.ModelError, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -35,7 +36,7 @@ class Command(OwnerCommand):
             def on_progress(done: int) -> None:
                 bar.update(done - bar.n)
 
-            result = evaluation.evaluate(registry.load(model), posts, on_progress=on_progress)
+            result = evaluation.evaluate(loading.load(model), posts, on_progress=on_progress)
         if options["json"]:
             self.write_json(
                 {

@@ -13,7 +13,8 @@ from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from botfactory.ops.commands import OwnerCommand, native_messages_to, setting
 from botfactory.words import counted
-from models_app import epochs, registry, services, trainings
+from models_app import epochs, naming, services, trainings
+from models_app.base_models import versions
 from models_app.ml.config import MIN_EPOCHS, SamplingConfig
 from models_app.ml.errors import LearningError
 from models_app.models import Tier, TrainedModel
@@ -25,7 +26,7 @@ from tweets.models import Corpus
 
 class Command(OwnerCommand):
     help = "Import posts, train a bot on them, and let it write a few posts."
-    sentences = (CorpusError, services.ModelError, registry.BadName, registry.NoBaseModel, LearningError)
+    sentences = (CorpusError, services.ModelError, naming.BadName, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -63,7 +64,7 @@ class Command(OwnerCommand):
             trainings.require_epochs(options["epochs"], tier)
         trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]), kind=start.network["kind"])
         if options["name"]:
-            registry.valid_name(options["name"])
+            naming.valid_name(options["name"])
         sampling = None
         if options["count"]:
             try:

@@ -6,14 +6,15 @@ from django.core.management.base import CommandError, CommandParser
 
 from botfactory.ops.commands import OwnerCommand
 from botfactory.words import counted
-from models_app import refusals, registry, services
+from models_app import refusals, services
+from models_app.base_models import versions
 from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
 from models_app.ml.errors import LearningError
 
 
 class Command(OwnerCommand):
     help = "Let a model write posts."
-    sentences = (services.ModelError, registry.NoBaseModel, LearningError)
+    sentences = (services.ModelError, versions.NoBaseModel, LearningError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -10,7 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from botfactory.ops.commands import ProductCommand, native_messages_to, setting
-from models_app import pretrained, registry
+from models_app import pretrained
+from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NETWORKS, PretrainConfig
@@ -31,7 +32,7 @@ class Command(ProductCommand):
         "Train the base model on text files with a post on each line. Ctrl-C saves the state, and --resume continues "
         "from it."
     )
-    sentences = (LearningError, registry.NoBaseModel)
+    sentences = (LearningError, versions.NoBaseModel)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--corpus", nargs="+", required=True, type=Path, metavar="FILE", help=".txt, .xz or .gz")
@@ -71,7 +72,7 @@ class Command(ProductCommand):
         from models_app.ml.training.pretrain import Budget, pretrain
 
         start, network = self._begin(options["start"], options["network"])
-        name = options["name"] or registry.SHIPPED[Tier.of(network.as_dict())]
+        name = options["name"] or versions.SHIPPED[Tier.of(network.as_dict())]
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":
             raise CommandError(
                 f"{name!r} can't name a base model. Use lowercase letters, digits and hyphens, as in base-large."
@@ -118,8 +119,8 @@ class Command(ProductCommand):
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error
-        if name in registry.SHIPPED.values():
-            registry.base_model(Tier.of(network.as_dict()))
+        if name in versions.SHIPPED.values():
+            versions.base_model(Tier.of(network.as_dict()))
         bits = trained.meta["bits_per_character"]
         self.stdout.write(
             f"Saved the base model in {directory}: {bits:.4f} bits per character on {options['valid'].name}."

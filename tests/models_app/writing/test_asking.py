@@ -14,7 +14,7 @@ from django.utils import translation
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.translatable import mark
 from botfactory.translation import recalled, translated
-from models_app import guards, registry, services
+from models_app import guards, loading, model_files, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
@@ -158,14 +158,14 @@ def test_what_a_writer_says_can_be_translated(base: TrainedModel, settings: Any)
 
 
 def test_damaged_weights_are_told_and_nothing_hangs(alice: User, base: TrainedModel, board: Board) -> None:
-    weights = registry.path_of(base) / "weights.safetensors"
+    weights = model_files.path_of(base) / "weights.safetensors"
     whole = weights.read_bytes()
     TrainedModel.objects.filter(pk=base.pk).update(sha256="0" * 64)
     weights.write_bytes(whole[:-1])
     answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
     require_error(answer, 500, "checkpoint_damaged")
     shown = signed_in(alice).post(f"/models/{base.pk}/generate", FORM, headers={"HX-Request": "true"})
-    assert shown.status_code == 400 and str(registry.path_of(base)) in shown.content.decode()
+    assert shown.status_code == 400 and str(model_files.path_of(base)) in shown.content.decode()
 
 
 def test_a_bot_that_is_deleted_meanwhile_is_told(alice: User, base: TrainedModel, board: Board) -> None:
@@ -237,8 +237,8 @@ def test_the_page_counts_towards_the_pace_as_programs_do(alice: User, base: Trai
 def test_a_sampler_is_loaded_once_for_several_who_ask_at_once(base: TrainedModel) -> None:
     from tests.at_once import at_once
 
-    registry._sampler.cache_clear()
-    assert len({id(sampler) for sampler in at_once(4, lambda: registry.sampler_of(base))}) == 1
+    loading._sampler.cache_clear()
+    assert len({id(sampler) for sampler in at_once(4, lambda: loading.sampler_of(base))}) == 1
 
 
 def test_services_need_neither_writer_nor_web_process(alice: User, base: TrainedModel) -> None:

@@ -14,7 +14,8 @@ import pytest
 from django.conf import settings
 
 from botfactory.accounts.models import User
-from models_app import registry, services
+from models_app import loading, model_files, services
+from models_app.base_models import versions
 from models_app.ml.config import SamplingConfig
 from models_app.models import TrainedModel
 from models_app.writing import writer as writers
@@ -160,7 +161,7 @@ def copies_of(base: TrainedModel, owner: User, count: int) -> list[TrainedModel]
     for number in range(count):
         bot = TrainedModel(owner=owner, name=f"Bot {number}", sha256=base.sha256, network=base.network)
         bot.directory = f"users/{owner.pk}/{bot.pk}"
-        shutil.copytree(registry.path_of(base), registry.path_of(bot))
+        shutil.copytree(model_files.path_of(base), model_files.path_of(bot))
         bot.save()
         made.append(bot)
     return made
@@ -168,7 +169,7 @@ def copies_of(base: TrainedModel, owner: User, count: int) -> list[TrainedModel]
 
 def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: User, desk: Desk) -> None:
     found = copies_of(base, alice, 8)
-    one = registry.open_sampler(base).nbytes
+    one = loading.open_sampler(base).nbytes
     with desk.writer() as writer:
         writer.shelf._most = 3 * one
         asked = [desk.ask(bot, count=2, copy_guard=False, seed=place) for place, bot in enumerate(found * 2)]
@@ -195,7 +196,7 @@ def test_bots_of_the_other_kind_of_network_write_too(alice: User, base: TrainedM
     folder = Path(settings.CHECKPOINTS_DIR)
     shutil.rmtree(folder / "base")
     save_small_base(folder, kind="lstm")
-    lstm = registry.add_version(folder / "base", name="lstm", origin=TrainedModel.Origin.UPLOADED)
+    lstm = versions.add_version(folder / "base", name="lstm", origin=TrainedModel.Origin.UPLOADED)
     asked = [desk.ask(lstm, count=5, seed=1), desk.ask(base, count=5, seed=1), desk.ask(lstm, count=1, seed=2)]
     with desk.writer():
         events = desk.events(*asked)
