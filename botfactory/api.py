@@ -16,8 +16,7 @@ from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
-from models_app import api as models
-from models_app import generation_api, training_api
+from models_app.api import bases, downloading, evaluation, generation, models, training
 from models_app.sharing import api as gallery_api
 from tweets import api as corpora
 from tweets import reading_api
@@ -44,10 +43,10 @@ api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namesp
 api.add_router("/me", me.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/webhooks", webhooks.router)
-api.add_router("/jobs", joined(jobs.router, training_api.router))
+api.add_router("/jobs", joined(jobs.router, training.router))
 api.add_router("/corpora", joined(corpora.router, reading_api.router))
-api.add_router("/models", models.router)
-api.add_router("/generations", generation_api.router)
+api.add_router("/models", joined(models.router, bases.router, evaluation.router, downloading.router))
+api.add_router("/generations", generation.router)
 api.add_router("/gallery", gallery_api.gallery)
 api.add_router("/shared", gallery_api.shared)
 

@@ -16,8 +16,8 @@ from botfactory.rest.access import person
 from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Output, Page, Text, examples
-from models_app.api_parts import LABEL, MODEL, MOMENT, REPORT
-from models_app.generation_api import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
+from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
+from models_app.api.parts import LABEL, MODEL, MOMENT, REPORT
 from models_app.models import Tier, TrainedModel
 from models_app.sharing import rights as sharing
 

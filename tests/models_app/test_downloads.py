@@ -12,7 +12,8 @@ import pytest
 from django.test import AsyncClient
 
 from botfactory.accounts.models import User
-from models_app import api, downloads, loading, model_files, registry, services, trainings
+from models_app import downloads, loading, model_files, registry, services, trainings
+from models_app.api.evaluation import MAX_EVALUATED
 from models_app.ml import checkpoint
 from models_app.ml.evaluation import evaluation
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -195,7 +196,7 @@ def test_the_base_is_that_at_the_end_of_the_line(alice: User, base: TrainedModel
     ],
 )
 def test_what_cannot_be_measured_is_named(alice: User, base: TrainedModel, posts: Any, code: str, param: str) -> None:
-    assert api.MAX_EVALUATED == 10_000
+    assert MAX_EVALUATED == 10_000
     require_error(Program(alice).post(f"/models/{base.pk}/evaluate", {"posts": posts}), 422, code, param)
 
 

@@ -20,7 +20,7 @@ from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, Text, examples
 from botfactory.translation import translated
 from models_app import live, services
-from models_app.api_parts import LABEL, MODEL, MOMENT, about
+from models_app.api.parts import LABEL, MODEL, MOMENT, about
 from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, MAX_BEST_OF, MAX_TOP_K, SamplingConfig
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking

@@ -1,16 +1,21 @@
-"""What the routers of models share: the statuses of errors, examples, and the field that an error is about."""
+"""What the routers of models share: the statuses of errors, examples, and finding the model that is asked for."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from botfactory.rest.errors import ApiError, register_errors, status_of
+from django.http import HttpRequest
+
+from botfactory.rest.access import person
+from botfactory.rest.errors import ApiError, not_found, register_errors, status_of
 from botfactory.translation import translated
 from models_app import guards, naming, services
 from models_app.base_models import versions
 from models_app.ml.errors import BadSampling, LearningError
+from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
 from models_app.writing.admission import NotNow
 from tweets.errors import CorpusError
@@ -70,3 +75,15 @@ def about(param: str) -> Iterator[None]:
     except (CorpusError, services.ModelRetired, naming.NameTaken, BadSampling) as error:
         named: str | None = getattr(error, "param", None)
         raise ApiError(status_of(error) or 422, error.code, translated(error), param=named or param) from None
+
+
+def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
+    """Return the model if the person may see it or, with `to_change`, change it. Raises the 404 answer otherwise."""
+    user = person(request)
+    try:
+        model = services.model_for_user(user, model_id)
+    except TrainedModel.DoesNotExist:
+        raise not_found("model") from None
+    if to_change and sharing.Right.CHANGE not in sharing.rights_of(user, model):
+        raise not_found("model")
+    return model

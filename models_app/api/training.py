@@ -20,7 +20,7 @@ from botfactory.rest.paging import PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import translated
 from models_app import epochs, instant, services, trainings
-from models_app.api_parts import BASE, CORPUS, HYPERPARAMETERS, about
+from models_app.api.parts import BASE, CORPUS, HYPERPARAMETERS, about
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import Tier, TrainedModel
 from tweets import services as corpora
