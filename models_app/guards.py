@@ -18,7 +18,7 @@ from models_app.ml.errors import LearningError, mark
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def _made_again(model: TrainedModel) -> CopyGuard:
         if kept is not None:
             beside = kept
         elif step.corpus is not None:
-            posts = corpora.all_posts(step.corpus)
+            posts = learning.all_posts(step.corpus)
             if len(posts) < max(1, step.posts):
                 # They were deleted in the meantime.
                 raise GuardLost(model)
@@ -190,6 +190,6 @@ def guard_of_version(corpus: Corpus | None, start: TrainedModel | None) -> CopyG
     if start is not None:
         with contextlib.suppress(GuardLost):
             beside = guard_of(start)
-    posts: Iterable[str] = () if corpus is None else corpora.training_posts(corpus)
+    posts: Iterable[str] = () if corpus is None else learning.training_posts(corpus)
     guard = CopyGuard.of(posts, beside=beside)
     return guard if len(guard) else None

@@ -25,8 +25,7 @@ from models_app.ml.errors import LearningError
 from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Tier, TrainedModel
-from tweets import idle
-from tweets import services as corpora
+from tweets import idle, learning
 from tweets.models import Corpus
 
 INSTANT_BOT: Final = "instant_bot"
@@ -42,7 +41,7 @@ def make(*, owner: User, corpus: Corpus, name: str = "") -> Job:
     trainings.require_offered(Tier.FLUENT)
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
-        corpora.require_enough(corpus)
+        learning.require_enough(corpus)
         name = naming.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
@@ -55,7 +54,7 @@ def make(*, owner: User, corpus: Corpus, name: str = "") -> Job:
 
 def chosen(corpus: Corpus) -> list[str]:
     """Return the posts for the context, oldest first: the newest that bots learn from, as many as fit in."""
-    return fitting(corpora.newest_training_posts(corpus))
+    return fitting(learning.newest_training_posts(corpus))
 
 
 def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
     corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
     try:
         base = versions.base_model(Tier.FLUENT)
-        posts, context = corpora.training_posts(corpus), chosen(corpus)
+        posts, context = learning.training_posts(corpus), chosen(corpus)
         weights = loading.load(base)
         guard = CopyGuard.of(posts, beside=guards.guard_of(base))
     except (LearningError, versions.NoBaseModel) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from models_app import guards
 from models_app.models import Generation, TrainedModel
-from tweets import services as corpora
+from tweets import learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,6 @@ def why(user: Any, generation: Generation, number: int) -> Why:
 
 def _learned(model: TrainedModel, index: int) -> str:
     """Return the post that the copy guard has at this place, or "" if the posts have changed since the training."""
-    posts = [] if model.corpus is None else corpora.training_posts(model.corpus)
+    posts = [] if model.corpus is None else learning.training_posts(model.corpus)
     is_as_learned = (len(posts), sum(map(len, posts))) == (model.posts, model.characters)
     return posts[index] if is_as_learned else ""

@@ -1,4 +1,4 @@
-"""Report cards: queues a job that remakes one, and caches the base samples that all of them share."""
+"""Report cards: queues a job that remakes one, caches the base samples that all of them share, and stores cards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -21,11 +21,13 @@ from models_app import model_files, services
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.evaluation import report_card as cards
-from models_app.ml.evaluation.report_card import BaseSamples
+from models_app.ml.evaluation.report_card import BaseSamples, ReportCard
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.registry import Network
 from models_app.models import TrainedModel
-from tweets import idle
-from tweets import services as corpora
+from tweets import idle, learning
 from tweets.errors import CorpusError
+from tweets.models import Corpus
 
 REPORT_CARD: Final = "report_card"
 #: The file beside a base model's weights with its posts for report cards.
@@ -69,7 +71,7 @@ def learned_posts(model: TrainedModel) -> list[str]:
         raise services.BadRequest(_("Versions of the base model have no report card. Compare them instead."))
     if model.corpus is None:
         raise services.BadRequest(_("The posts that it learned from are deleted, so it keeps its report card."))
-    posts = corpora.training_posts(model.corpus)
+    posts = learning.training_posts(model.corpus)
     if (len(posts), sum(map(len, posts))) != (model.posts, model.characters) or "seed" not in model.training:
         raise services.BadRequest(
             _(
@@ -99,3 +101,22 @@ def base_samples_of(base: TrainedModel, weights: Checkpoint, between: Callable[[
         checkpoint.write_durably(staged, text.encode())
         staged.replace(path)
     return made
+
+
+def measure_of(network: Network) -> cards.Measure:
+    """Return the fastest way to measure bits per character of such a network in a training process."""
+    if not isinstance(network, LlamaConfig):
+        return cards.evaluated
+    # Imported late: only the training process may load TensorFlow.
+    from models_app.ml.training.adapters.measuring import bits_per_character
+
+    return bits_per_character
+
+
+def as_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[str, Any]:
+    """Return the report card as stored with a model: each copy refers to the learned post by its key."""
+    report = card.as_dict()
+    keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
+    for copied in report["copies"]:
+        copied["post"] = None if copied["post"] is None else keys.get(learned[copied["post"]])
+    return report

@@ -7,7 +7,7 @@ from typing import Any, Final
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
-from models_app import guards, loading, model_files, report_cards, runner, services, trainings
+from models_app import guards, loading, model_files, report_cards, services, trainings
 from models_app.base_models import versions
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
@@ -44,7 +44,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
             learned=learned,
             held_out=held_out,
             start_guard=guards.guard_of(start),
-            measure=runner.measure_of(bot.network),
+            measure=report_cards.measure_of(bot.network),
             between=handle.check,
         )
         likeness = PersonLikeness.of(loading.open_sampler(model), learned, card.bits_per_character, handle.check)
@@ -52,7 +52,7 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
     before = model.report.get("bits_per_character")
-    report = runner.report_json(card, model.corpus, learned)
+    report = report_cards.as_json(card, model.corpus, learned)
     with handle.fenced():
         if TrainedModel.objects.filter(pk=model.pk).update(report=report) and likeness is not None:
             likeness.save(model_files.path_of(model) / LIKENESS)

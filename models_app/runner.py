@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -23,25 +22,18 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
-from models_app.ml.evaluation.report_card import ReportCard
-from models_app.ml.networks.llama.config import LlamaConfig
-from models_app.ml.networks.registry import Network
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.events import FineTuneResult
 from models_app.models import Tier, TrainedModel
-from tweets import idle
-from tweets import services as corpora
+from models_app.training_reporter import TrainingReporter, epoch_json
+from tweets import idle, learning
 from tweets.cleaning import personal
 from tweets.models import Corpus
 
-if TYPE_CHECKING:
-    from models_app.ml.training.trainer import EpochResult, FineTuneResult, Progress
-
 SAMPLES_PER_EPOCH = 4
-#: About how many points of an epoch's running loss are reported.
-TRAIL_STEPS = 25
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +109,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
 def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     arguments = handle.job.arguments
     checkpoint = loading.load(start)
-    posts = corpora.training_posts(corpus)
+    posts = learning.training_posts(corpus)
     train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
     config = _config(arguments, train, checkpoint.network.kind)
     # The model could also copy posts that its parents learned from.
@@ -147,52 +139,12 @@ def _config(arguments: dict[str, Any], train: list[str], kind: str) -> trainings
 
 def _train(run: Run) -> FineTuneResult:
     handle, guard = run.handle, run.guard
-    trail = Trail()
-    unit = epochs.unit_of(run.config.as_dict())
-
-    def on_progress(progress: Progress) -> None:
-        trail.add(progress)
-        handle.progress(
-            {
-                "phase": "training",
-                "unit": unit,
-                "epoch": progress.epoch,
-                "epochs": progress.epochs,
-                "step": progress.step,
-                "steps": progress.steps,
-                "loss": round(progress.loss, 4),
-                "trail": trail.of(progress.epoch),
-                "fraction": round(progress.fraction, 4),
-                "characters_per_second": round(progress.characters_per_second),
-                "seconds_left": round(progress.seconds_left, 1),
-            }
-        )
-
-    shown = {event.payload["epoch"] for event in epochs.valid(handle.job.events.order_by("sequence"))}
-
-    def on_start(kept: Sequence[EpochResult]) -> None:
-        # An epoch is saved before it's shown. Show the one that a killed worker saved but didn't show.
-        lost = {epoch for epoch in shown if epoch > len(kept)}
-        if lost:
-            # The saved state is gone, or it belonged to other posts.
-            handle.record(epochs.RESUMED, {"epochs": len(kept)})
-            shown.difference_update(lost)
-        for epoch in kept:
-            on_epoch(epoch)
-
-    def on_before(samples: Sequence[str]) -> None:
-        handle.record(epochs.BEFORE, {"samples": list(samples)})
-
-    def on_epoch(epoch: EpochResult) -> None:
-        if epoch.epoch not in shown:
-            shown.add(epoch.epoch)
-            handle.record("epoch", {**epoch_json(epoch), "trail": trail.of(epoch.epoch)})
-
+    reporter = TrainingReporter(handle, epochs.unit_of(run.config.as_dict()))
     # Imported late: only the training process may load TensorFlow.
     if isinstance(run.config, AdapterConfig):
         from models_app.ml.training.adapters import trainer as adapters
 
-        fine_tune = partial(adapters.fine_tune, config=run.config, on_before=on_before)
+        fine_tune = partial(adapters.fine_tune, config=run.config, on_before=reporter.before)
     else:
         from models_app.ml.training import trainer
 
@@ -202,49 +154,15 @@ def _train(run: Run) -> FineTuneResult:
         train=run.train,
         validation=run.validation,
         work_dir=handle.work_dir,
-        on_progress=on_progress,
-        on_epoch=on_epoch,
+        on_progress=reporter.progress,
+        on_epoch=reporter.epoch,
         control=handle.control,
         sample_count=SAMPLES_PER_EPOCH,
         sample_filter=lambda post: (
             not guard.is_copy(post) and house_bans().finds(post) is None and not personal.adds(post)
         ),
-        on_start=on_start,
+        on_start=reporter.start,
     )
-
-
-class Trail:
-    """The running mean loss at points of the current epoch, for pages that are opened later."""
-
-    def __init__(self) -> None:
-        self._epoch = self._step = 0
-        self._places: list[list[float]] = []
-
-    def add(self, progress: Progress) -> None:
-        """Add a point for this progress, unless it's too close to the last one."""
-        if progress.epoch != self._epoch:
-            self._epoch, self._places = progress.epoch, []
-        if not self._places or (progress.step - self._step) * TRAIL_STEPS >= progress.steps:
-            self._step = progress.step
-            at = progress.epoch - 1 + progress.step / progress.steps
-            self._places.append([round(at, 3), round(progress.loss, 4)])
-
-    def of(self, epoch: int) -> list[list[float]]:
-        """Return this epoch's points as [epochs trained, loss]; earlier attempts don't count."""
-        return list(self._places) if epoch == self._epoch else []
-
-
-def epoch_json(epoch: EpochResult) -> dict[str, Any]:
-    return {
-        "epoch": epoch.epoch,
-        "train_loss": round(epoch.train_loss, 5),
-        "validation_loss": round(epoch.validation_loss, 5),
-        "bits_per_character": round(epoch.bits_per_character, 5),
-        "learning_rate": epoch.learning_rate,
-        "seconds": round(epoch.seconds, 2),
-        "best": epoch.best,
-        "samples": list(epoch.samples),
-    }
 
 
 def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
@@ -265,25 +183,15 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
             held_out=run.validation,
             start_guard=run.start_guard,
             trained_bits=(result.bits_per_character, result.start_bits_per_character),
-            measure=measure_of(result.network),
+            measure=report_cards.measure_of(result.network),
             between=between,
         )
-        return report_json(card, run.corpus, run.train)
+        return report_cards.as_json(card, run.corpus, run.train)
     except (Cancelled, *FROM_OUTSIDE):
         raise
     except Exception:
         logger.exception("job %s: the report card failed", handle.job.pk)
         return {}
-
-
-def measure_of(network: Network) -> cards.Measure:
-    """Return the fastest way to measure bits per character of such a network in a training process."""
-    if not isinstance(network, LlamaConfig):
-        return cards.evaluated
-    # Imported late: only the training process may load TensorFlow.
-    from models_app.ml.training.adapters.measuring import bits_per_character
-
-    return bits_per_character
 
 
 def _ask_cancel(handle: JobHandle) -> None:
@@ -301,15 +209,6 @@ def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
     except Exception:
         logger.exception("job %s: drafts of this bot can't be compared with the person's posts", run.handle.job.pk)
         return None
-
-
-def report_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[str, Any]:
-    """Return the report card as stored with a model: each copy refers to the learned post by its key."""
-    report = card.as_dict()
-    keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
-    for copied in report["copies"]:
-        copied["post"] = None if copied["post"] is None else keys.get(learned[copied["post"]])
-    return report
 
 
 def _register(

@@ -25,8 +25,7 @@ from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
 from models_app.services import BadRequest, ModelError
-from tweets import idle
-from tweets import services as corpora
+from tweets import idle, learning
 from tweets.errors import CorpusError
 from tweets.models import Corpus
 
@@ -165,7 +164,7 @@ def fine_tune(
 def may_start(job: Job) -> None:
     """Raise NotPossible unless there are enough posts and they're ready. JobKind calls this before a retry."""
     try:
-        corpora.require_enough(idle.lock_ready(Corpus(pk=job.arguments["corpus"])))
+        learning.require_enough(idle.lock_ready(Corpus(pk=job.arguments["corpus"])))
     except CorpusError as error:
         raise NotPossible(translated(error)) from error
 
@@ -206,7 +205,7 @@ def _chosen(corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, 
     require_offered(tier)
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
-    corpora.require_enough(corpus)
+    learning.require_enough(corpus)
     if guards.state_of(start) is guards.State.LOST:
         message = _(
             "You can’t start from %(name)s: its copy protection is missing, and the posts that it learned are deleted. "

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
-from django.db.models.expressions import OrderBy
 from django.db.models.functions import Length
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
@@ -23,14 +20,11 @@ from botfactory.jobs.states import State
 from botfactory.listing import holding
 from botfactory.translatable import Sentence, mark
 from botfactory.words import on_one_line
-from tweets import amounts, audit, deletion, idle, offered, uploads, whose
-from tweets import report as reports
+from tweets import audit, deletion, idle, offered, uploads, whose
 from tweets.budget import X_POSTS, bought_for
 from tweets.cleaning import CleaningRules
-from tweets.cleaning.personal import mask
 from tweets.errors import (
     BadName,
-    CorpusTooSmall,
     NotAsked,
     NothingGiven,
     NothingNewer,
@@ -44,10 +38,6 @@ from tweets.sources.x.costs import SMALLEST_PAGE
 IMPORT = idle.IMPORT
 
 LONGEST_NAME = 80
-#: With fewer, a model can only learn the posts by heart, so no training starts.
-MIN_CHARACTERS = 6_000
-#: With fewer, a model learns little of a voice, so the page warns.
-FEW_CHARACTERS = 40_000
 
 HEAD_BYTES = 4_096
 
@@ -286,58 +276,6 @@ def forget_upload(corpus: Corpus) -> None:
     with transaction.atomic():
         Corpus.objects.filter(pk=corpus.pk).update(stored_bytes=texts["stored"] or 0)
         uploads.remove_when_committed(corpus)
-
-
-def too_small_sentence(corpus: Corpus) -> str:
-    """Return why no model can be trained on so few characters, and what to do."""
-    few = ngettext(
-        "%(number)s character is too little to learn from.",
-        "%(number)s characters are too few to learn from.",
-        corpus.characters,
-    )
-    needed = _(
-        "You need at least %(characters)s characters, which is about %(posts)s posts. Import more posts, or keep "
-        "replies if most of your posts are replies."
-    )
-    return " ".join(
-        (
-            few % {"number": amounts.grouped(corpus.characters)},
-            needed % {"characters": amounts.grouped(MIN_CHARACTERS), "posts": MIN_CHARACTERS // 80},
-        )
-    )
-
-
-def require_enough(corpus: Corpus) -> None:
-    """Return if a model can be trained on the corpus; else raise the CorpusError that says why not."""
-    idle.require_ready(corpus)
-    if corpus.characters < MIN_CHARACTERS:
-        raise CorpusTooSmall(too_small_sentence(corpus))
-
-
-def training_posts(corpus: Corpus) -> list[str]:
-    """Return the cleaned posts that bots learn from, in a fixed order.
-
-    Masks personal data, unless the rules say otherwise, in posts that were cleaned before there was that rule.
-    """
-    return list(_to_learn(corpus, "pk"))
-
-
-def newest_training_posts(corpus: Corpus) -> Iterator[str]:
-    """Yield what `training_posts` returns, newest first; posts without a date come last."""
-    return _to_learn(corpus, F("posted_at").desc(nulls_last=True), "-pk")
-
-
-def _to_learn(corpus: Corpus, *order: str | OrderBy) -> Iterator[str]:
-    posts = corpus.posts.filter(dropped="").order_by(*order).values_list("cleaned", flat=True).iterator(chunk_size=2000)
-    if corpus.cleaning_rules.mask_personal and not reports.is_looked_through(corpus.report):
-        return (mask(post)[0] for post in posts)
-    return posts
-
-
-def all_posts(corpus: Corpus) -> list[str]:
-    """Return every post, including those that the rules leave out: cleaned if possible, else as its source had it."""
-    rows = corpus.posts.order_by("pk").values_list("cleaned", "text")
-    return [cleaned or text for cleaned, text in rows]
 
 
 def register_limits() -> None:

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from tweets import amounts
 from tweets import report as reports
+from tweets.learning import FEW_CHARACTERS, MIN_CHARACTERS, too_small_sentence
 from tweets.models import Corpus
 from tweets.report import LanguageShare, Line
-from tweets.services import FEW_CHARACTERS, MIN_CHARACTERS, too_small_sentence
 
 #: How many words and hashtags the page of a corpus shows.
 TOP = 15

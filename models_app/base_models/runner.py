@@ -26,8 +26,7 @@ from models_app.ml.networks.registry import config_of
 from models_app.ml.training import dataset
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
-from tweets import idle
-from tweets import services as corpora
+from tweets import idle, learning
 from tweets.models import Corpus
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:
     if not (learned.exists() and held_out.exists()):
         with transaction.atomic():
             # Copied to files, so the corpus isn't locked while this job waits and trains for days.
-            posts = corpora.training_posts(idle.lock_when_ready(corpus))
+            posts = learning.training_posts(idle.lock_when_ready(corpus))
         seed = arguments["chosen"]["seed"]
         parts = dataset.split(posts, validation_share=VALIDATION_SHARE, seed=seed)
         for path, part in zip((learned, held_out), parts, strict=True):

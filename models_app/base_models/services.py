@@ -31,7 +31,7 @@ from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS, PretrainConfig
 from models_app.ml.networks.registry import Network, config_of
 from models_app.models import BaseChange, Tier, TrainedModel
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 TRAIN_BASE: Final = "train_base"
@@ -227,7 +227,7 @@ def train(
         raise BaseError(_("Choose what to learn from: either files on the server or one of your corpora."))
     if corpus is not None:
         # The job reads the posts when it starts, and waits if they're being cleaned.
-        corpora.require_enough(corpus)
+        learning.require_enough(corpus)
     else:
         if not validation:
             raise BaseError(_("Choose a validation file."))

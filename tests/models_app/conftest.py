@@ -25,6 +25,7 @@ from tests.fakes.posts import make_posts
 from tests.models_app import tiny_llama
 from tests.models_app.shared_bot import SECRET, make_bot
 from tests.product import save_small_base
+from tweets import learning
 from tweets import services as corpora
 from tweets.models import Corpus
 
@@ -105,7 +106,7 @@ def registered(corpus: Corpus, base: TrainedModel, trained: Checkpoint, values: 
         parent=base,
         parent_name="base",
         trained=trained,
-        guard=CopyGuard.of(corpora.training_posts(corpus)),
+        guard=CopyGuard.of(learning.training_posts(corpus)),
         meta=trained.meta,
         values=values,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models_app import loading, registry, trainings
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import TrainedModel
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 SAMPLE = "a sample of the best epoch by @somebody"
@@ -25,7 +25,7 @@ def make_bot(
         parent=parent or base,
         parent_name=(parent or base).full_name,
         trained=loading.load(base),
-        guard=CopyGuard.of(corpora.training_posts(corpus)),
+        guard=CopyGuard.of(learning.training_posts(corpus)),
         meta={},
         values={
             "history": [{"epoch": 1, "samples": [SAMPLE]}, {"epoch": 2, "samples": ["of another epoch"]}],

@@ -35,7 +35,7 @@ from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
 from tests.product import save_small_base
-from tweets import services as corpora
+from tweets import learning
 from tweets.errors import CorpusError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("small_network")]
@@ -78,7 +78,7 @@ def test_a_training_goes_on_from_a_base_and_learns_a_corpus(admin: User, server:
     assert (model.parent, model.parent_name, model.corpus) == (base, "base", corpus)
     assert model.network == base.network and model.sha256 != base.sha256
     assert [file["file"] for file in model.training["corpus"]] == ["learned.txt"]
-    posts = corpora.training_posts(corpus)
+    posts = learning.training_posts(corpus)
     corpus.delete()
     guard = guards.guard_of(TrainedModel.objects.get(pk=model.pk))
     assert guard is not None and guard.is_copy(posts[0])

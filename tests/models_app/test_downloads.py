@@ -23,7 +23,7 @@ from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.rest.helpers import Program, require_error
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
         parent=base,
         parent_name="base",
         trained=checkpoint.Checkpoint(start.network, weights, {}, ""),
-        guard=CopyGuard.of(corpora.training_posts(corpus)),
+        guard=CopyGuard.of(learning.training_posts(corpus)),
         meta={"name": "Bot | One"},
         values={
             "posts": 300,
@@ -98,7 +98,7 @@ def test_the_arrays_are_read_by_numpy_without_pickle(alice: User, bot: TrainedMo
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 def test_the_card_says_what_it_is_and_nothing_of_the_posts_is_in_the_file(alice: User, bot: TrainedModel) -> None:
-    posts = [post for post in corpora.training_posts(Corpus.objects.get()) if len(post) > 20]
+    posts = [post for post in learning.training_posts(Corpus.objects.get()) if len(post) > 20]
     assert posts and len(downloads.FORMATS) == 2
     for name in downloads.FORMATS:
         content = whole(Program(alice).get(f"/models/{bot.pk}/download?format={name}"))

@@ -23,7 +23,7 @@ from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.models_app.conftest import import_posts, train
 from tests.models_app.shared_bot import make_bot
-from tweets import services as corpora
+from tweets import learning
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 
@@ -115,7 +115,7 @@ def test_a_bot_of_an_earlier_version_gets_its_guard_from_the_posts_that_are_here
     lose(bot)
     assert guards.state_of(bot) is State.TO_BE_MADE
     guard = guards.guard_of(bot)
-    assert guard is not None and guard.is_copy(corpora.training_posts(corpus)[0])
+    assert guard is not None and guard.is_copy(learning.training_posts(corpus)[0])
     corpus.delete()
     loading._guard.cache_clear()
     kept = guards.guard_of(again(bot))
@@ -128,10 +128,10 @@ def test_a_bot_of_an_earlier_version_gets_its_guard_from_the_posts_that_are_here
 
 
 def test_a_guard_made_again_knows_posts_that_newer_rules_leave_out(corpus: Corpus, bot: TrainedModel) -> None:
-    left_out = corpora.training_posts(corpus)[7]
+    left_out = learning.training_posts(corpus)[7]
     lose(bot)
     corpus.posts.filter(cleaned=left_out).update(cleaned="", dropped="short")
-    assert left_out not in corpora.training_posts(corpus) and corpus.cleaning_rules == CleaningRules()
+    assert left_out not in learning.training_posts(corpus) and corpus.cleaning_rules == CleaningRules()
     guard = guards.guard_of(bot)
     assert guard is not None and guard.is_copy(left_out)
 
@@ -191,7 +191,7 @@ def test_a_full_disk_keeps_no_bot_from_writing(
     lose(bot)
     monkeypatch.setattr(CopyGuard, "save", full)
     guard = guards.guard_of(bot)
-    assert guard is not None and guard.is_copy(corpora.training_posts(corpus)[0])
+    assert guard is not None and guard.is_copy(learning.training_posts(corpus)[0])
     assert {path.name for path in model_files.path_of(bot).iterdir()} == {"config.json", "weights.safetensors"}
 
 

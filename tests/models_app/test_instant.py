@@ -19,7 +19,7 @@ from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,7 +89,7 @@ def test_posts_from_before_the_masks_are_masked_in_a_context_too(alice: User) ->
     corpus.posts.filter(pk=newest.pk).update(cleaned="write to jo.smith@example.com today")
     corpus.report = {name: value for name, value in corpus.report.items() if name != "personal"}
     with_masks = instant.chosen(corpus)
-    assert "write to [email] today" in with_masks and with_masks[-1] in corpora.training_posts(corpus)
+    assert "write to [email] today" in with_masks and with_masks[-1] in learning.training_posts(corpus)
 
 
 def test_one_long_post_is_enough_of_a_context(alice: User) -> None:

@@ -27,7 +27,7 @@ from models_app.models import TrainedModel, TrainingMachine
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.conftest import train
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -201,7 +201,7 @@ def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
     job = train(corpus, base)
     model = TrainedModel.objects.get(pk=job.result["model"])
     own, parents = model.report["copies"]
-    learned, _ = dataset.split(corpora.training_posts(corpus), seed=5)
+    learned, _ = dataset.split(learning.training_posts(corpus), seed=5)
     assert services.learned_posts_for_user(alice, model) == {own["post"]: learned[7]}
     assert parents == {"post": None, "share": 1.0, "run": 3}
     assert services.learned_posts_for_user(bob, model) == {}

@@ -23,7 +23,7 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.training.events import Progress
 from models_app.model_files import FINGERPRINTS
 from models_app.models import BaseChange, TrainedModel
-from models_app.runner import TRAIL_STEPS, Trail
+from models_app.training_reporter import TRAIL_STEPS, Trail
 from tests.models_app.conftest import import_posts, train
 from tests.product import save_small_base
 from tweets.errors import CorpusTooSmall

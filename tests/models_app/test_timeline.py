@@ -18,7 +18,7 @@ from models_app.sharing import rights as sharing
 from models_app.writing import asking
 from tests.conftest import signed_in
 from tests.models_app.conftest import untrained
-from tweets import services as corpora
+from tweets import learning
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +41,7 @@ def with_samples(model: TrainedModel, *samples: str) -> TrainedModel:
 
 
 def test_why_names_the_closest_learned_post(bot: TrainedModel, corpus: Corpus, alice: User) -> None:
-    learned = corpora.training_posts(corpus)[7]
+    learned = learning.training_posts(corpus)[7]
     words = learned.split()
     found = nearest.why(alice, wrote(bot, alice, " ".join([*words[:4], "zzyzx", "qwxz"])), 0)
     assert found.run == 4 and found.percent == 67 and " ".join(words[:4]) in found.learned
@@ -49,7 +49,7 @@ def test_why_names_the_closest_learned_post(bot: TrainedModel, corpus: Corpus, a
 
 
 def test_changed_posts_are_not_mistaken_for_the_learned_ones(bot: TrainedModel, corpus: Corpus, alice: User) -> None:
-    written = wrote(bot, alice, corpora.training_posts(corpus)[7])
+    written = wrote(bot, alice, learning.training_posts(corpus)[7])
     corpus.posts.filter(pk=corpus.posts.earliest("pk").pk).update(dropped="removed")
     found = nearest.why(alice, written, 0)
     assert found.percent == 100 and found.learned == ""
@@ -61,7 +61,7 @@ def test_the_page_shows_the_learned_post_to_the_owner_alone(
 ) -> None:
     Corpus.objects.filter(pk=corpus.pk).update(basis="own")
     sharing.share(TrainedModel.objects.get(pk=bot.pk), "public")
-    learned = corpora.training_posts(corpus)[3]
+    learned = learning.training_posts(corpus)[3]
     new = " ".join([*learned.split()[:3], "zzyzx", "qwxz", "vbrt"])
     pages = {}
     for person in (alice, bob):

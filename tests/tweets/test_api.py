@@ -18,7 +18,7 @@ from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.rest.helpers import V1, Program, require_error
 from tests.tweets.helpers import pasted, run
-from tweets import services
+from tweets import learning
 from tweets.budget import XMonth
 from tweets.models import AuditEntry, Corpus
 
@@ -69,7 +69,7 @@ def test_pasted_text_becomes_a_corpus_that_tells_of_itself(alice: User) -> None:
     assert report["verdict"] in {"few", "enough"} and f"{corpus.characters:,} characters" in report["advice"]
     assert (report["posts_found"], report["posts_kept"]) == (200, corpus.posts_kept)
     assert sum(line["posts"] for line in report["lengths"]) == corpus.posts_kept == report["undated"]
-    assert set(report["sample"]) <= set(services.training_posts(corpus)) and report["words"][0]["uses"] > 1
+    assert set(report["sample"]) <= set(learning.training_posts(corpus)) and report["words"][0]["uses"] > 1
 
 
 def test_posts_follow_each_other_in_the_order_of_their_source(alice: User) -> None:

@@ -13,7 +13,7 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import blend, deletion, opt_out, services
+from tweets import blend, deletion, learning, opt_out
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,18 +33,18 @@ def test_each_part_has_its_share_and_no_post_comes_twice(alice: User, town: Corp
     job, corpus = run(blend.blend(owner=alice, weights={town.pk: 2, tea.pk: 1}))
     assert job.state == State.SUCCEEDED, job.error_message
     assert (corpus.name, corpus.state, corpus.posts_found, corpus.posts_kept) == ("Town + Tea", "ready", 90, 90)
-    posts = services.training_posts(corpus)
+    posts = learning.training_posts(corpus)
     assert len(set(posts)) == 90
-    assert set(services.training_posts(tea)) <= set(posts)
-    assert sum(post in set(services.training_posts(town)) for post in posts) == 60
+    assert set(learning.training_posts(tea)) <= set(posts)
+    assert sum(post in set(learning.training_posts(town)) for post in posts) == 60
 
 
 def test_the_same_parts_give_the_same_blend(alice: User, town: Corpus, tea: Corpus) -> None:
     weights = {tea.pk: 1, town.pk: 1}
     once, again = (run(blend.blend(owner=alice, weights=weights))[1] for _ in range(2))
-    assert services.training_posts(once) == services.training_posts(again)
-    town_posts = services.training_posts(town)
-    places = [town_posts.index(post) for post in services.training_posts(once) if post in town_posts]
+    assert learning.training_posts(once) == learning.training_posts(again)
+    town_posts = learning.training_posts(town)
+    places = [town_posts.index(post) for post in learning.training_posts(once) if post in town_posts]
     assert places == list(range(0, 90, 3)), "spread evenly over the part"
 
 

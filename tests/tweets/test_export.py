@@ -15,7 +15,7 @@ from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import export, posts, services
+from tweets import export, learning, posts, services
 from tweets.cleaning import CleaningRules
 from tweets.models import AuditEntry, Corpus
 
@@ -38,13 +38,13 @@ def test_every_post_is_in_the_file_with_what_became_of_it(corpus: Corpus) -> Non
     assert [line["dropped"] for line in lines[:4]] == ["reply", None, "removed", None]
     assert (lines[0]["text"], lines[0]["cleaned"], lines[0]["is_reply"]) == ("@someone a reply — ¿qué? 😀", None, True)
     assert (lines[1]["text"], lines[1]["cleaned"]) == ("see https://t.co/abcdefghij now", "see now")
-    assert [line["cleaned"] for line in lines if not line["dropped"]] == services.training_posts(corpus)
+    assert [line["cleaned"] for line in lines if not line["dropped"]] == learning.training_posts(corpus)
 
 
 def test_the_file_can_be_brought_again(corpus: Corpus, bob: User) -> None:
     data = b"".join(export.pieces_of(corpus))
     _, again = run(services.import_file(owner=bob, file=io.BytesIO(data), file_name="town.jsonl"))
-    assert services.training_posts(again) == services.training_posts(corpus)
+    assert learning.training_posts(again) == learning.training_posts(corpus)
 
 
 def test_long_corpora_come_in_pieces(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from tests.fakes.archives import archive_2022
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
 from tests.tweets.helpers import run
-from tweets import deletion, errors, offered, runner, services, summary, uploads
+from tweets import deletion, errors, learning, offered, runner, services, summary, uploads
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
 from tweets.sources import base
@@ -47,7 +47,7 @@ def test_pasted_text_is_a_post_a_line(alice: User) -> None:
     assert job.state == State.SUCCEEDED, job.error_message
     assert (corpus.state, corpus.posts_found, corpus.posts_kept) == ("ready", 102, 100)
     assert corpus.dropped == {"duplicate": 1, "repost": 1}
-    assert services.training_posts(corpus) == posts
+    assert learning.training_posts(corpus) == posts
     assert corpus.characters == sum(map(len, posts))
     assert job.result == {
         "corpus": str(corpus.pk),
@@ -72,7 +72,7 @@ def test_each_kind_of_file_gives_the_same_corpus(alice: User, name: str, write: 
     posts = make_posts(50)
     job, corpus = bring(alice, name, write(posts).encode())
     assert job.state == State.SUCCEEDED, job.error_message
-    assert services.training_posts(corpus) == posts
+    assert learning.training_posts(corpus) == posts
 
 
 def _tweets_js(posts: list[str]) -> str:
@@ -159,7 +159,7 @@ def test_an_import_killed_after_any_page_ends_complete_and_reads_no_page_twice(
             Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED)
     corpus = Corpus.objects.get(pk=job.arguments["corpus"])
     assert corpus.state == "ready"
-    assert services.training_posts(corpus) == posts
+    assert learning.training_posts(corpus) == posts
     assert (deaths, read) == ([], [10] * 9 + [5]), "no page was read twice"
 
 
@@ -187,7 +187,7 @@ def test_an_import_killed_within_a_page_ends_complete_with_the_posts_counted_onc
     job.refresh_from_db()
     corpus = Corpus.objects.get(pk=job.arguments["corpus"])
     assert (job.state, corpus.state, corpus.posts_found) == ("succeeded", "ready", 95)
-    assert services.training_posts(corpus) == posts
+    assert learning.training_posts(corpus) == posts
     totals = [event.payload["total"] for event in job.events.filter(kind="page")]
     assert totals == [*range(10, 91, 10), 95], "a page and its event are there together or not at all"
 
@@ -219,7 +219,7 @@ def test_reposts_of_x_are_bought_only_where_they_are_wanted(alice: User, x_api: 
 
 def test_long_posts_come_in_full(alice: User, x_api: XApiServer) -> None:
     corpus = run(services.import_handle(owner=alice, handle="@essayist"))[1]
-    assert max(len(post) for post in services.training_posts(corpus)) > 280
+    assert max(len(post) for post in learning.training_posts(corpus)) > 280
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_the_report_says_whether_it_is_enough(alice: User) -> None:
         report = summary.report(corpus)
         verdicts[count] = report.verdict
         assert f"{corpus.characters:,}" in report.advice
-        assert len(report.sample) == 12 and set(report.sample) <= set(services.training_posts(corpus))
+        assert len(report.sample) == 12 and set(report.sample) <= set(learning.training_posts(corpus))
     assert verdicts == {20: "too_few", 200: "few", 1200: "enough"}
 
 

@@ -14,7 +14,7 @@ from botfactory.accounts.models import User
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import services
+from tweets import learning, services
 from tweets.cleaning import Change, Cleaner, CleaningRules, Drop
 from tweets.cleaning.personal import Kind, adds, find, mask
 from tweets.examples import Effect, Example
@@ -137,7 +137,7 @@ SECRETS = ["Mail me at joe@example.org some time", "My new number is +49 171 234
 @pytest.mark.django_db(transaction=True)
 def test_an_import_masks_counts_and_shows_it(alice: User) -> None:
     corpus = pasted(alice, [*SECRETS, "Ann has ann@example.org now", *make_posts(20)])
-    learned = services.training_posts(corpus)
+    learned = learning.training_posts(corpus)
     assert learned[:2] == ["Mail me at [email] some time", "My new number is [phone], call me"]
     page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
     assert "Masked before a bot learns: 2 e-mail addresses, 1 phone number." in page
@@ -164,7 +164,7 @@ def test_the_terminal_says_it_too(alice: User, tmp_path: object) -> None:
 def test_whoever_switches_it_off_keeps_it_and_sees_that(alice: User) -> None:
     corpus = pasted(alice, [*SECRETS, *make_posts(20)])
     _, corpus = run(services.reclean(corpus, CleaningRules(mask_personal=False)))
-    assert services.training_posts(corpus)[:2] == SECRETS
+    assert learning.training_posts(corpus)[:2] == SECRETS
     assert "data-unmasked" in signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
 
 
@@ -178,7 +178,7 @@ def test_a_corpus_of_before_is_masked_when_a_bot_learns_it_and_by_the_next_clean
     for text in SECRETS:
         corpus.posts.filter(text=text).update(cleaned=text)
     corpus.refresh_from_db()
-    assert "[email]" in services.training_posts(corpus)[0]
+    assert "[email]" in learning.training_posts(corpus)[0]
     assert corpus.posts.filter(cleaned=SECRETS[0]).exists()
     _, corpus = run(services.reclean(corpus, corpus.cleaning_rules))
     assert not corpus.posts.filter(cleaned__in=SECRETS).exists()

@@ -12,7 +12,7 @@ from botfactory.accounts.models import User
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
-from tweets import errors, posts, services
+from tweets import errors, learning, posts, services
 from tweets.clean_corpus import clean
 from tweets.cleaning import CleaningRules
 from tweets.models import Corpus
@@ -68,10 +68,10 @@ def test_a_post_taken_out_is_not_learned_and_may_come_back(corpus: Corpus) -> No
     before = state(corpus)
     one = posts.find(corpus, words="first cake")
     assert posts.take_out(corpus, one) == 1
-    assert CAKES[0] not in services.training_posts(corpus)
+    assert CAKES[0] not in learning.training_posts(corpus)
     assert state(corpus)[2] == {"removed": 1, "reply": 1}
     assert posts.put_back(corpus, posts.find(corpus, words="first cake", show="removed")) == 1
-    assert CAKES[0] in services.training_posts(corpus)
+    assert CAKES[0] in learning.training_posts(corpus)
     assert state(corpus) == before
 
 
@@ -86,7 +86,7 @@ def test_what_was_taken_out_stays_out_under_other_rules(corpus: Corpus) -> None:
     posts.take_out(corpus, posts.find(corpus, words="cake"))
     _, corpus = run(services.reclean(corpus, CleaningRules(keep_replies=True)))
     assert corpus.dropped == {"removed": 3}
-    assert "@someone a reply about cake" in services.training_posts(corpus)
+    assert "@someone a reply about cake" in learning.training_posts(corpus)
 
 
 def test_a_word_banned_meanwhile_keeps_a_post_out(corpus: Corpus) -> None:

@@ -1,0 +1,99 @@
+"""The settings for writing posts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from models_app.ml.config.values import Values, number, whole
+from models_app.ml.errors import BadSetting, mark
+
+#: Limits of a ban list: the number of entries, and the characters of each entry.
+MAX_BANNED, LONGEST_BANNED = 200, 100
+#: Sounds most like the person's own posts (measured in docs/benchmarks.md).
+DEFAULT_TEMPERATURE: Final = 0.9
+#: The drafts for each post: at most, and where a person only says that the best should be chosen.
+MAX_BEST_OF, DEFAULT_BEST_OF = 5, 3
+#: The largest top-k; no vocabulary is larger.
+MAX_TOP_K: Final = 2**18
+
+
+def is_greedy(temperature: float | None, top_k: int | None) -> bool:
+    """Return whether sampling always takes the most likely symbol, so that all posts are the same."""
+    return temperature == 0 or top_k == 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingConfig(Values):
+    """The settings for sampling new posts.
+
+    temperature: 0 always takes the most likely symbol, 1 follows the model, above 1 is wilder; top_k: sample only from
+    the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
+    from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
+    prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
+    one; mask_mentions: hide @names; personal_guard: reject posts with e-mail addresses, phone numbers and the like;
+    best_of: how many times as many posts to draw, to keep those that sound most like the person.
+    """
+
+    count: int = 1
+    temperature: float = DEFAULT_TEMPERATURE
+    top_k: int = 0
+    prompt: str = ""
+    seed: int | None = None
+    max_characters: int = 280
+    top_p: float = 1.0
+    banned: tuple[str, ...] = ()
+    copy_guard: bool = True
+    mask_mentions: bool = True
+    personal_guard: bool = True
+    best_of: int = 1
+
+    def __post_init__(self) -> None:
+        whole("count", self.count, 1, 100)
+        number("temperature", self.temperature, 0, 2)
+        whole("top_k", self.top_k, 0, MAX_TOP_K)
+        if not isinstance(self.prompt, str):
+            raise BadSetting(
+                mark("%(name)s must be text, not %(type)s."), name="prompt", type=type(self.prompt).__name__
+            )
+        if self.seed is not None:
+            whole("seed", self.seed, 0, 2**63 - 1)
+        whole("max_characters", self.max_characters, 1, 4000)
+        number("top_p", self.top_p, 0, 1, above=True)
+        if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MAX_BANNED:
+            raise BadSetting(
+                mark("%(name)s must be a list of up to %(limit)s words or phrases."), name="banned", limit=MAX_BANNED
+            )
+        for entry in self.banned:
+            if not isinstance(entry, str) or not entry.strip() or len(entry) > LONGEST_BANNED:
+                raise BadSetting(
+                    mark("A banned word or phrase must have 1 to %(limit)s characters, not %(value)s."),
+                    limit=LONGEST_BANNED,
+                    value=repr(entry),
+                )
+        object.__setattr__(self, "banned", tuple(self.banned))
+        whole("best_of", self.best_of, 1, MAX_BEST_OF)
+        for name in ("copy_guard", "mask_mentions", "personal_guard"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadSetting(
+                    mark("%(name)s must be %(yes)s or %(no)s, not %(value)s."),
+                    name=name,
+                    yes="true",
+                    no="false",
+                    value=repr(getattr(self, name)),
+                )
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether all posts would be the same."""
+        return is_greedy(self.temperature, self.top_k)
+
+    @property
+    def posts_to_write(self) -> int:
+        """The number of posts to write: one if all would be the same."""
+        return 1 if self.is_greedy else self.count
+
+    @property
+    def drafts_to_write(self) -> int:
+        """The number of posts to draw, to choose `posts_to_write` from."""
+        return 1 if self.is_greedy else self.count * self.best_of
