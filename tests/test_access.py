@@ -1,7 +1,8 @@
-"""Every route of pages, administration and sockets, for each kind of person.
+"""Every route of pages and of the administration, for each kind of person.
 
 Owner, stranger, visitor, administrator, deactivated person, and invalid tokens. Each route has its expectation here,
-those of the REST API in tests/rest/test_access.py. A route without one fails the last tests.
+those of sockets in tests/test_socket_access.py, and those of the REST API in tests/rest/test_access.py. A route
+without one fails the last test.
 """
 
 from __future__ import annotations
@@ -11,25 +12,19 @@ import uuid
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
 from django.test import Client
-from django.utils import timezone
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, User
-from botfactory.asgi import application
 from botfactory.jobs.models import Job
-from botfactory.routing import websocket_urlpatterns
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Webhook
 from models_app.models import Generation, TrainedModel
 from tests.conftest import signed_in
-from tests.lines import Line
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
-from tests.routes import filled, routes, simple
+from tests.routes import filled, routes
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,8 +122,6 @@ FOR_DESIGNERS = {"/styleguide/"}
 BY_TOKEN = {"/api/{handle}"}
 #: Values for names that don't belong to anybody.
 NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1", "language": "xx", "digest": "0"}
-#: Sockets, which all belong to a thing of a person.
-SOCKETS = {"/ws/jobs/{job}/"}
 
 
 @pytest.fixture
@@ -304,54 +297,6 @@ def test_the_administration_is_for_active_administrators_to_the_last_route(
     assert all(refused(boss.get(path)) for path in paths)
 
 
-@pytest.fixture
-def opened(ids: dict[str, uuid.UUID], alice: User, bob: User, admin: User) -> list[tuple[str, dict[str, str], bool]]:
-    """Return person -> headers -> whether they may watch a thing of alice's."""
-
-    def session(user: User) -> dict[str, str]:
-        return {"cookie": f"sessionid={signed_in(user).cookies['sessionid'].value}", "origin": "http://localhost"}
-
-    def token(user: User, *scopes: str, **fields: Any) -> dict[str, str]:
-        new = tokens.create_token(owner=user, name="A program", scopes=scopes or ("read", "write"))
-        ApiToken.objects.filter(pk=new.token.pk).update(**fields)
-        return {"authorization": f"Bearer {new.text}"}
-
-    now = timezone.now()
-    return [
-        ("owner, by session", session(alice), True),
-        ("owner, by token", token(alice, "read"), True),
-        ("owner, wrong scope", token(alice, "write"), False),
-        ("owner, expired", token(alice, expires_at=now), False),
-        ("owner, revoked", token(alice, revoked_at=now), False),
-        ("stranger, by session", session(bob), False),
-        ("stranger, by token", token(bob), False),
-        ("administrator, by session", session(admin), False),
-        ("administrator, by token", token(admin, "read", "write", "admin"), False),
-        ("nobody", {"origin": "http://localhost"}, False),
-    ]
-
-
-async def test_sockets_open_for_the_owner_and_for_nobody_else(
-    ids: dict[str, uuid.UUID], opened: list[tuple[str, dict[str, str], bool]], alice: User
-) -> None:
-    async def opens(route: str, headers: dict[str, str]) -> bool:
-        sent = [(name.encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()]
-        line = Line(application, route.format(**ids), headers=sent)
-        is_open, _ = await line.connect()
-        await line.disconnect()
-        return bool(is_open)
-
-    assert SOCKETS and {expected for _, _, expected in opened} == {True, False}
-    for route in SOCKETS:
-        for who, headers, expected in opened:
-            assert await opens(route, headers) is expected, (route, who)
-    await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
-    for route in SOCKETS:
-        for who, headers, _ in opened:
-            assert not await opens(route, headers), (route, who, "inactive")
-    await sync_to_async(connections.close_all)()
-
-
 def test_every_route_has_an_expectation() -> None:
     # Routes of the administration are requested above, and operations of the REST API through its document.
     ours = {path for path in routes() if not path.startswith(("/admin/", "/api/v1"))}
@@ -360,7 +305,3 @@ def test_every_route_has_an_expectation() -> None:
         "/jobs/{job}/{action}"
     }
     assert ours == known
-
-
-def test_every_socket_has_an_expectation() -> None:
-    assert {f"/{simple(str(entry.pattern))}" for entry in websocket_urlpatterns} == SOCKETS

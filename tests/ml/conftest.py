@@ -9,6 +9,7 @@ import pytest
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.vocabulary.utf8_bytes import END
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -42,3 +43,12 @@ def network() -> NetworkConfig:
 @pytest.fixture
 def checkpoint() -> Checkpoint:
     return random_checkpoint()
+
+
+def favouring(**logits: float) -> Checkpoint:
+    """A network that always gives these logits to these characters (END: the end mark) and -30 to all others."""
+    checkpoint = random_checkpoint(scale=0)
+    bias = np.full(256, -30, np.float32)
+    for name, value in logits.items():
+        bias[END if name == "END" else ord(name)] = value
+    return Checkpoint(TINY, dict(checkpoint.weights) | {"output_bias": bias}, {}, "")

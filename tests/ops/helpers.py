@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,10 @@ from django.conf import settings
 from django.core.management import call_command
 from prometheus_client.parser import text_string_to_metric_families
 
-from botfactory.ops import workers
+from botfactory.ops import checks, workers
+
+#: Returns the findings of one check.
+Examine = Callable[[str], list[checks.Finding]]
 
 #: Nothing listens there, so a connection is refused at once.
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -74,3 +77,7 @@ def values(page: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 def value(page: str, name: str, **labels: str) -> float | None:
     return values(page).get((name, frozenset(labels.items())))
+
+
+def told(findings: list[checks.Finding], *levels: str) -> str:
+    return found([finding.as_json() for finding in findings], findings[0].check if findings else "", *levels)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from botfactory.ops import checks, machine, setting_checks, workers
+from botfactory.ops import checks, workers
 from botfactory.ops.checks import Report
 from models_app import model_files
 from models_app.base_models import versions
@@ -33,46 +29,16 @@ from tests.fakes.posts import make_posts
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base
 from tests.models_app.shared_bot import make_bot
-from tests.ops.helpers import NOWHERE, doctor, found, real_worker
+from tests.ops.helpers import NOWHERE, Examine, doctor, found, real_worker, told
 from tests.tweets.helpers import pasted
 from tweets import counts
 from tweets.errors import CorpusBusy
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-Examine = Callable[[str], list[checks.Finding]]
-
-
-STRONG = "k3y-" * 5 + "wYz0123456789abcdefghijklmnopqrstuv"
-
-
-@pytest.fixture(autouse=True)
-def strong_key(settings: Any) -> None:
-    """Set a good key, because the doctor objects to that of the tests."""
-    settings.SECRET_KEY = STRONG
-
-
-@pytest.fixture(autouse=True)
-def no_uploads_of_other_tests(settings: Any) -> None:
-    """Delete the uploads of other tests, because the doctor would find them: only their rows were deleted."""
-    shutil.rmtree(settings.UPLOADS_DIR, ignore_errors=True)
-
-
-@pytest.fixture
-def examine() -> Examine:
-    """The findings of one check."""
-
-    def one(name: str) -> list[checks.Finding]:
-        report = Report(name, [])
-        checks._checks[name](report)
-        return report.findings
-
-    return one
-
-
-def told(findings: list[checks.Finding], *levels: str) -> str:
-    return found([finding.as_json() for finding in findings], findings[0].check if findings else "", *levels)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("strong_key", "no_uploads_of_other_tests"),
+]
 
 
 def bot(base: TrainedModel, owner: User) -> TrainedModel:
@@ -310,116 +276,6 @@ def test_an_import_that_nobody_does_and_an_upload_that_nobody_needs(alice: User,
     corpus.delete()
     assert str(folder) in told(examine("corpora"), "warning")
     folder.rmdir()
-
-
-def test_a_database_behind_its_version_is_told_and_left_alone(examine: Examine) -> None:
-    if MigrationRecorder.Migration._meta.db_table not in connection.introspection.table_names():
-        pytest.skip("the tables of this run were made without migrations")
-    newest = MigrationRecorder.Migration.objects.filter(app="jobs").latest("pk")
-    newest.delete()
-    try:
-        for _ in range(2):
-            assert f"migrations to apply: 1 (jobs {newest.name})" in told(examine("database"), "problem")
-    finally:
-        MigrationRecorder(connection).record_applied("jobs", newest.name)
-    assert "all migrations are applied" in told(examine("database"), "ok")
-
-
-def test_a_damaged_sqlite_file_is_found(tmp_path: Path, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("another database")
-    file = tmp_path / "damaged.sqlite3"
-    with sqlite3.connect(file) as made:
-        made.execute("CREATE TABLE t (x TEXT)")
-        made.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 200)
-        made.execute("CREATE INDEX i ON t (x)")
-    made.close()
-    data = bytearray(file.read_bytes())
-    data[4096 * 3 : 4096 * 4] = b"\xff" * 4096
-    file.write_bytes(bytes(data))
-    damaged = sqlite3.connect(file)
-    monkeypatch.setattr(connection, "cursor", lambda: _Closing(damaged))
-    from botfactory.ops.service_checks import _sqlite
-
-    report = Report("database", [])
-    _sqlite(report)
-    damaged.close()
-    text = told(report.findings)
-    assert "is damaged" in text and "restore the database from a backup" in text
-    assert "journal mode is delete instead of wal" in text
-
-
-class _Closing:
-    """Replace Django's cursor by one of another SQLite file."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.cursor = database.cursor()
-
-    def __enter__(self) -> sqlite3.Cursor:
-        return self.cursor
-
-    def __exit__(self, *args: object) -> None:
-        self.cursor.close()
-
-
-def test_settings_of_one_machine_are_safe(examine: Examine, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-    assert not setting_checks.is_public()
-    assert not told(examine("settings"), "warning", "problem")
-
-
-def test_settings_that_are_unsafe_in_public_are_told(examine: Examine, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["*"]
-    settings.DEBUG = True
-    settings.SECRET_KEY = "django-insecure-short"
-    settings.CORS_ALLOW_ALL_ORIGINS = True
-    settings.METRICS_TOKEN = "short"
-    settings.METRICS_ADDRESSES = [ip_network("0.0.0.0/0")]
-    findings = examine("settings")
-    problems, warnings = told(findings, "problem"), told(findings, "warning")
-    for text in ("ALLOWED_HOSTS is *", "security.W018", "security.W009", "METRICS_TOKEN is too short"):
-        assert text in problems, text
-    for text in ("without HTTPS", "API_CORS_ORIGINS is *", "lets everybody read the metrics", "security.W012"):
-        assert text in warnings, text
-    assert "django-insecure" not in told(findings).replace("'django-insecure-'", "")
-
-
-def test_behind_a_proxy_with_https_nothing_is_left_to_warn_of(examine: Examine, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["bots.example.org"]
-    settings.HTTPS = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
-    findings = examine("settings")
-    assert not told(findings, "warning", "problem")
-    assert "security.W008 is up to the proxy" in told(findings, "ok")
-
-
-def test_files_that_others_can_read_are_told(examine: Examine, settings: Any, tmp_path: Path) -> None:
-    settings.BOTFACTORY_HOME, settings.BASE_DIR = tmp_path, tmp_path
-    (tmp_path / "secret_key").touch(0o600)
-    (tmp_path / ".env").touch(0o600)
-    tmp_path.chmod(0o700)
-    assert not told(examine("files"), "warning", "problem")
-    (tmp_path / "secret_key").chmod(0o640)
-    (tmp_path / ".env").chmod(0o644)
-    tmp_path.chmod(0o755)
-    findings = examine("files")
-    assert f"chmod 600 {tmp_path / 'secret_key'}" in told(findings, "problem")
-    warnings = told(findings, "warning")
-    assert f"chmod 700 {tmp_path}" in warnings and f"chmod 600 {tmp_path / '.env'}" in warnings
-    tmp_path.chmod(0o777)
-    assert f"chmod 700 {tmp_path}" in told(examine("files"), "problem")
-
-
-def test_little_room_on_the_disk_is_told(base: TrainedModel, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not told(examine("disk"), "problem")
-    monkeypatch.setattr(machine, "LITTLE", 10**18)
-    assert "its disk has" in told(examine("disk"), "warning")
-    monkeypatch.setattr(machine, "TOO_LITTLE", 10**18)
-    assert "its disk has" in told(examine("disk"), "problem")
-
-
-def test_libraries_of_the_pages_that_are_missing_are_told(examine: Examine, settings: Any, tmp_path: Path) -> None:
-    settings.PAGE_LIBRARIES = {"vendor/pico": tmp_path / "nothing"}
-    assert "run `make setup`" in told(examine("pages"), "problem")
 
 
 def test_a_check_that_fails_itself_is_a_finding(

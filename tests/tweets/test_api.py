@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.fakes.bluesky_server import BlueskyServer
 from tests.fakes.posts import make_posts
-from tests.fakes.x_api_server import TOKEN, XApiServer
+from tests.fakes.x_api_server import XApiServer
 from tests.rest.helpers import V1, Program, require_error
 from tests.tweets.helpers import pasted, run
 from tweets import learning
@@ -27,13 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HANDLE = "@essays.example.com"
 POSTS = make_posts(200, seed=71)
 TEXT = {"text": "\n".join(POSTS), "basis": "own", "name": "Town"}
-
-
-@pytest.fixture
-def x_api(settings: Any) -> Iterator[XApiServer]:
-    with XApiServer() as server:
-        settings.X_BEARER_TOKEN, settings.X_API_URL = TOKEN, server.url
-        yield server
 
 
 def send_file(program: Program, fields: dict[str, Any], text: str = "", name: str = "posts.csv", **headers: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.states import State
 from tests.at_once import at_once
 from tests.conftest import signed_in
-from tests.fakes.x_api_server import TOKEN, XApiServer
+from tests.fakes.x_api_server import XApiServer
 from tests.tweets.helpers import run
 from tweets import deletion, services
 from tweets.budget import MonthlyBudget, XMonth
@@ -24,13 +23,6 @@ from tweets.budget import MonthlyBudget, XMonth
 TODAY = date(2026, 11, 25)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def x_api(settings: Any) -> Iterator[XApiServer]:
-    with XApiServer() as server:
-        settings.X_API_URL, settings.X_BEARER_TOKEN = server.url, TOKEN
-        yield server
 
 
 def bought() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -17,20 +16,13 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
-from tests.fakes.x_api_server import TOKEN, XApiServer
+from tests.fakes.x_api_server import XApiServer
 from tests.tweets.helpers import pasted, run
 from tweets import costs, services
 from tweets.budget import XMonth
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def x_api(settings: Any) -> Iterator[XApiServer]:
-    with XApiServer() as server:
-        settings.X_BEARER_TOKEN, settings.X_API_URL = TOKEN, server.url
-        yield server
 
 
 @pytest.fixture

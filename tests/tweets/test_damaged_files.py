@@ -14,7 +14,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from benchmarks.fuzz_files import damaged_file, outcome_of
+from benchmarks.damaged_files import damaged_file
+from benchmarks.fuzz_files import outcome_of
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State

@@ -11,7 +11,7 @@ from models_app.ml.evaluation import likeness as module
 from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.choice import Draft
 from models_app.ml.sampling.sampler import Sampler
-from tests.ml.sampling.test_sampler import favouring
+from tests.ml.conftest import favouring
 
 #: Writes a, b and spaces alike; the person never writes b.
 BOT = Sampler(favouring(**{"a": 0, "b": 0, " ": 0, "END": -2}))

@@ -16,7 +16,7 @@ from models_app.ml.evaluation.authorship import VoiceClassifier
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.evaluation.report_card import MAX_MEASURED, POSTS, Copied, ReportCard, report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
-from tests.ml.sampling.test_sampler import favouring
+from tests.ml.conftest import favouring
 
 BASE = favouring(b=0, c=0, END=0)
 LEARNED = ["aa aaa aaaa a", "a", "aaa a aa", "aaaaa aaaa", *(f"a{'a' * n} a a{'a' * (n % 7)} a" for n in range(40))]

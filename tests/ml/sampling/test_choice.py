@@ -15,7 +15,7 @@ from models_app.ml.sampling import choosing
 from models_app.ml.sampling import sampler as module
 from models_app.ml.sampling.choice import Draft, best
 from models_app.ml.sampling.sampler import Sampler
-from tests.ml.sampling.test_sampler import favouring
+from tests.ml.conftest import favouring
 
 AB = favouring(a=0, b=0, END=0)
 

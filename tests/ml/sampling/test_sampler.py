@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,21 +13,11 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.choosing import choose
-from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import UTF8_BYTES
 from models_app.ml.vocabulary.utf8_bytes import END
-from tests.ml.conftest import TINY, random_checkpoint
-
-
-def favouring(**logits: float) -> Checkpoint:
-    """A network that always gives these logits to these characters (END: the end mark) and -30 to all others."""
-    checkpoint = random_checkpoint(scale=0)
-    bias = np.full(256, -30, np.float32)
-    for name, value in logits.items():
-        bias[END if name == "END" else ord(name)] = value
-    return Checkpoint(TINY, dict(checkpoint.weights) | {"output_bias": bias}, {}, "")
+from tests.ml.conftest import favouring, random_checkpoint
 
 
 def follow(checkpoint: Checkpoint, text: str) -> Any:
@@ -286,90 +275,6 @@ def test_a_prompt_that_leaves_no_room_is_refused(checkpoint: Checkpoint) -> None
 def test_a_prompt_with_half_a_surrogate_pair_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(BadSampling, match="surrogate"):
         Sampler(checkpoint).generate(SamplingConfig(prompt="a\ud800"))
-
-
-def test_rejected_posts_are_drawn_again() -> None:
-    sampler = Sampler(favouring(a=0, b=0, END=1))
-    writing = sampler.generate(SamplingConfig(count=40, temperature=1, seed=2), accept=lambda post: "b" not in post)
-    assert len(writing.posts) == 40
-    assert not [post for post in writing.posts if "b" in post]
-    assert writing.refused.copies and writing.refused.total == writing.refused.copies
-
-
-def test_posts_that_are_always_rejected_are_left_out_after_ten_tries_each() -> None:
-    asked: list[str] = []
-
-    def never(post: str) -> bool:
-        asked.append(post)
-        return False
-
-    writing = Sampler(favouring(a=0, END=0)).generate(SamplingConfig(count=3, seed=2), accept=never)
-    assert writing.posts == []
-    assert len(asked) == writing.refused.copies == 30
-
-
-def test_a_copy_is_drawn_again() -> None:
-    sampler = Sampler(favouring(a=0, b=0, END=0))
-    config = SamplingConfig(count=40, temperature=1, seed=2)
-    guard = CopyGuard.of(["a", "b", "Ab!"])
-    free = sampler.generate(config)
-    writing = sampler.generate(config, guard=guard)
-    assert {"a", "b"} <= set(free.posts) and free.refused.copies is None
-    assert len(writing.posts) == 40 and not {"a", "b", "ab"} & set(writing.posts)
-    assert writing.refused.copies and writing.refused.total == writing.refused.copies
-    assert writing == sampler.generate(config, guard=guard)
-
-
-def test_a_post_that_is_always_a_copy_is_left_out_after_ten_tries_unless_copies_are_allowed() -> None:
-    sampler = Sampler(favouring(a=0, END=20))
-    guard = CopyGuard.of(["A.", "aa"])
-    writing = sampler.generate(SamplingConfig(count=3, seed=2), guard=guard)
-    assert writing.posts == [] and writing.refused.copies == 30
-    allowed = sampler.generate(SamplingConfig(count=3, seed=2, copy_guard=False), guard=guard)
-    assert allowed.posts == ["a"] * 3 and allowed.refused.copies is None
-
-
-def test_a_greedy_copy_is_refused_once_for_there_is_no_other() -> None:
-    writing = Sampler(favouring(a=0, END=20)).generate(
-        SamplingConfig(count=3, temperature=0), guard=CopyGuard.of(["a"])
-    )
-    assert writing.posts == [] and writing.refused.copies == 1
-
-
-def test_no_post_holds_a_banned_word() -> None:
-    sampler = Sampler(favouring(**{"a": 0, "b": 0, " ": 0, "END": 0}))
-    writing = sampler.generate(SamplingConfig(count=40, temperature=1, seed=2, banned=("B", "a a")))
-    assert len(writing.posts) == 40 and writing.refused.banned > 0
-    for post in writing.posts:
-        assert "b" not in post.split() and " a a " not in f" {' '.join(post.split())} "
-    assert any("ab" in post for post in writing.posts)  # a part of a word isn't a word
-
-
-def test_a_post_that_always_holds_a_banned_word_is_left_out_after_ten_tries() -> None:
-    writing = Sampler(favouring(a=0, END=20)).generate(SamplingConfig(count=2, seed=2, banned=("a",)))
-    assert writing.posts == [] and writing.refused.banned == 20
-
-
-def test_a_banned_word_in_the_prompt_is_told_at_once(checkpoint: Checkpoint) -> None:
-    with pytest.raises(BadSampling, match="“red fox”, which is banned"):
-        Sampler(checkpoint).generate(SamplingConfig(prompt="The RED fox ", banned=("cat", "red fox")))
-
-
-def test_names_are_masked_unless_they_are_wanted() -> None:
-    sampler = Sampler(favouring(b=0, END=0))
-    config = SamplingConfig(count=20, seed=1, prompt="hi @Al and @")
-    posts = sampler.generate(config).posts
-    assert set(posts) == {"hi @Al and @…"}
-    kept = sampler.generate(replace(config, mask_mentions=False)).posts
-    assert "hi @Al and @b" in kept and all(post.startswith(config.prompt) for post in kept)
-
-
-def test_a_copy_that_names_somebody_is_a_copy_all_the_same() -> None:
-    guard = CopyGuard.of(["one two three four @somebody"])
-    writing = Sampler(favouring(b=0, END=0)).generate(
-        SamplingConfig(count=2, seed=1, prompt="One, two, three, four! @"), guard=guard
-    )
-    assert writing.posts == [] and writing.refused.copies == 20
 
 
 @given(
