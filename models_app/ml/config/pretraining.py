@@ -14,10 +14,11 @@ from models_app.ml.errors import BadSetting, mark
 class PretrainConfig(Values):
     """The settings of a base training. Times are minutes of training; final_learning_rate is a fraction of the peak.
 
-    optimizer: "adam" or "muon" (`training.optimizers`); validation_stride: only every n-th post of the validation file
-    is used until the final validation; shuffle_posts: number of posts held in memory and shuffled together; new_names,
-    new_tags: fractions of @names and #hashtags in the training posts that are replaced at random
-    (`training.mention_augmentation`).
+    optimizer: "adam" or "muon" (`training.optimizers`); averaging: the weights that are validated and kept are the
+    exponential average of about so many steps (`training.averaging`), 0 for the last ones; validation_stride: only
+    every n-th post of the validation file is used until the final validation; shuffle_posts: number of posts held in
+    memory and shuffled together; new_names, new_tags: fractions of @names and #hashtags in the training posts that are
+    replaced at random (`training.mention_augmentation`).
     """
 
     batch_size: int = 128
@@ -28,6 +29,7 @@ class PretrainConfig(Values):
     clip_norm: float = 1.0
     optimizer: Literal["adam", "muon"] = "muon"
     beta_2: float = 0.99
+    averaging: int = 0
     seed: int = 0
     validation_minutes: float = 4.0
     validation_stride: int = 8
@@ -52,6 +54,7 @@ class PretrainConfig(Values):
                 second="muon",
                 value=repr(self.optimizer),
             )
+        whole("averaging", self.averaging, 0, 1_000_000)
         whole("seed", self.seed, 0, 2**31 - 1)
         number("validation_minutes", self.validation_minutes, 0, 100_000, above=True)
         whole("validation_stride", self.validation_stride, 1, 1_000_000)
@@ -72,8 +75,9 @@ RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "lstm": {"optimizer": "adam", "final_learning_rate": 0.03},
     "llama": {
         "optimizer": "adam",
-        "batch_size": 4,
+        "batch_size": 2,
         "sequence_length": 256,
+        "averaging": 500,
         "learning_rate": 0.001,
         "final_learning_rate": 0.02,
         "warmup_steps": 50,

@@ -25,6 +25,7 @@ from models_app.ml.state_file import StateError, load_state, save_state
 from models_app.ml.vocabulary import Symbols, Vocabulary
 
 from . import losses
+from .averaging import WeightAverage
 from .dataset import stream_posts
 from .event_log import EventLog
 from .events import Control, PretrainProgress, PretrainValidation
@@ -149,6 +150,7 @@ class _Pretraining:
         self._best: dict[str, NDArray[Any]] = dict(first)
         self._subject = subject_of(network, config, self._best)
         self._learner, self._vocabulary = self._subject.learner, self._subject.vocabulary
+        self._average = WeightAverage(self._best, config.averaging)
         self._sample = _read_validation(validation, config.validation_stride, self._vocabulary)
         self._validation_file = validation
         self._run = _Run()
@@ -173,13 +175,14 @@ class _Pretraining:
         path = self._directory / STATE
         try:
             arrays, facts = load_state(path)
-            if facts["origin"] != self._origin():
+            if _completed(facts["origin"]) != self._origin():
                 raise StateError(f"{path} belongs to another corpus, network or configuration")
             run = dict(facts["run"])
             run["best_loss"] = math.inf if run["best_loss"] is None else run["best_loss"]
             self._run = _Run(**run)
             self._packer = self._packed(facts["position"])
             self._learner.restore(arrays)
+            self._average.restore(arrays, self._run.steps)
             self._best = {name: arrays[f"best.{name}"] for name in self._best}
         except (StateError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
@@ -227,6 +230,7 @@ class _Pretraining:
             run.elapsed += 0 if first else time.monotonic() - begun
             first = False
             run.steps += 1
+            self._average.follow(run.steps, self._learner.weights)
             run.bytes_seen += self._vocabulary.bytes_of(batch.targets)
             run.loss_sum, run.loss_count = run.loss_sum + loss, run.loss_count + count
             if run.elapsed - told >= 5:
@@ -265,12 +269,16 @@ class _Pretraining:
     def _validated(self, events: EventLog) -> PretrainValidation:
         """Validate on the sample, keep the weights if they're the best, and write checkpoint and losses."""
         run, rate = self._run, self._rate()
+        now = self._learner.weights()
+        candidate = self._average.weights() if self._average else now
+        self._learner.set_weights(candidate)
         (loss, bits), train_loss = self._sample.bits(self._subject), run.train_loss()
+        self._learner.set_weights(now)
         best = loss < run.best_loss
         run.last_validation, run.loss_sum, run.loss_count = run.elapsed, 0.0, 0.0
         if best:
             run.best_loss, run.best_minutes = loss, run.elapsed / 60
-            self._best = self._learner.weights()
+            self._best = candidate
             self._write({"validation_loss": loss, "bits_per_character": bits, "train_loss": train_loss, "sample": True})
         row = [f"{run.elapsed / 60:.2f}", run.bytes_seen, f"{rate:.6f}", f"{train_loss:.5f}", f"{loss:.5f}"]
         losses.append(self._directory / LOSSES, row)
@@ -307,7 +315,8 @@ class _Pretraining:
         return save(self._directory, network=self._network, weights=self._best, meta=meta | figures, half=half)
 
     def _save_state(self) -> None:
-        arrays = self._learner.snapshot() | {f"best.{name}": array for name, array in self._best.items()}
+        best = {f"best.{name}": array for name, array in self._best.items()}
+        arrays = self._learner.snapshot() | self._average.snapshot() | best
         facts = {"origin": self._origin(), "run": self._run.facts(), "position": self._packer.position()}
         save_state(self._directory / STATE, arrays, facts)
 
@@ -318,6 +327,11 @@ class _Pretraining:
 
     def _packed(self, position: Mapping[str, Any] | None) -> Stream:
         return self._subject.stream(self._corpus, self._renaming, position)
+
+
+def _completed(origin: dict[str, Any]) -> dict[str, Any]:
+    """Return the origin in a saved state with the settings that are newer than the state."""
+    return origin | {"config": PretrainConfig.from_dict(origin["config"]).as_dict()}
 
 
 def _read_validation(path: Path, stride: int, vocabulary: Vocabulary) -> _Validation:

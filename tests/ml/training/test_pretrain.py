@@ -16,7 +16,7 @@ from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import NetworkConfig, PretrainConfig
 from models_app.ml.errors import Cancelled, CheckpointError
 from models_app.ml.evaluation.evaluation import evaluate
-from models_app.ml.state_file import load_state
+from models_app.ml.state_file import load_state, save_state
 from models_app.ml.training import pretrain as module
 from models_app.ml.training.mention_augmentation import Renaming
 from models_app.ml.training.pretrain import EVENTS, LOSSES, STATE, Budget, PretrainValidation, pretrain
@@ -284,6 +284,15 @@ def test_a_state_of_another_configuration_is_refused(files: dict[str, Any]) -> N
         train(files, control=cancel_after(5))
     with pytest.raises(CheckpointError, match="another corpus, network or configuration"):
         train(files, config=PretrainConfig(batch_size=8))
+
+
+def test_a_state_from_before_a_setting_existed_goes_on(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(31))
+    arrays, facts = load_state(files["directory"] / STATE)
+    del facts["origin"]["config"]["averaging"]
+    save_state(files["directory"] / STATE, arrays, facts)
+    assert train(files).meta["minutes"] == 0.5
 
 
 def test_a_budget_in_megabytes_counts_what_was_read(files: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ CONFIG = PretrainConfig.auto(
     sequence_length=64,
     learning_rate=0.02,
     warmup_steps=2,
+    averaging=20,
     validation_stride=2,
     shuffle_posts=50,
     validation_minutes=0.0001,
