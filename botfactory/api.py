@@ -17,6 +17,7 @@ from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.webhooks import api as webhooks
 from models_app.api import bases, downloading, evaluation, generation, models, training
+from models_app.keeping import api as kept_api
 from models_app.sharing import api as gallery_api
 from tweets import api as corpora
 from tweets import reading_api
@@ -47,6 +48,7 @@ api.add_router("/jobs", joined(jobs.router, training.router))
 api.add_router("/corpora", joined(corpora.router, reading_api.router))
 api.add_router("/models", joined(models.router, bases.router, evaluation.router, downloading.router))
 api.add_router("/generations", generation.router)
+api.add_router("/kept", kept_api.router)
 api.add_router("/gallery", gallery_api.gallery)
 api.add_router("/shared", gallery_api.shared)
 

@@ -16,7 +16,8 @@ from botfactory.translation import grouped, translated
 from models_app import integrity, registry, report_cards, services
 from models_app.base_models import services as bases
 from models_app.base_models import versions
-from models_app.models import Generation, TrainedModel
+from models_app.keeping import reports
+from models_app.models import Generation, PostReport, TrainedModel
 from models_app.sharing import rights as sharing
 from tweets.errors import CorpusError
 
@@ -186,3 +187,27 @@ class GenerationAdmin(ReadOnlyAdmin[Generation]):
     @admin.display(description=gettext_lazy("posts"))
     def count(self, generation: Generation) -> int:
         return len(generation.posts)
+
+
+@admin.register(PostReport)
+class PostReportAdmin(ReadOnlyAdmin[PostReport]):
+    list_display = ["text", "reason", "note", "model", "owner", "reporter", "created_at", "is_open"]
+    list_filter = [("closed_at", admin.EmptyFieldListFilter), "reason", "created_at"]
+    search_fields = ["text", "note", "model__name", "reporter__username", "model__owner__username"]
+    list_select_related = ["model__owner", "reporter"]
+    date_hierarchy = "created_at"
+    actions = ["close"]
+
+    @admin.display(description=gettext_lazy("owner"), ordering="model__owner__username")
+    def owner(self, report: PostReport) -> str:
+        return report.model.owner.username if report.model.owner else "–"
+
+    @admin.display(description=gettext_lazy("open"), boolean=True, ordering="closed_at")
+    def is_open(self, report: PostReport) -> bool:
+        return report.closed_at is None
+
+    @admin.action(description=gettext_lazy("Mark the selected reports as done"), permissions=["change"])
+    def close(self, request: HttpRequest, found: QuerySet[PostReport]) -> None:
+        count = reports.close(found)
+        message = ngettext("%(count)s report is done now.", "%(count)s reports are done now.", count)
+        self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)

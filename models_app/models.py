@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from botfactory.jobs.models import Job
 from botfactory.translation import grouped
 from models_app import refusals
+from models_app.keeping.rows import KeptPost as KeptPost
+from models_app.keeping.rows import PostReport as PostReport
 from models_app.ml import config
 from models_app.ml.sampling.outcome import Refused
 from tweets.models import Corpus
@@ -285,9 +287,13 @@ class Generation(models.Model):
 
     @property
     def shown(self) -> list[dict[str, Any]]:
-        """Return each post, with its likeness in percent if it's known."""
+        """Return each post, with its likeness in percent if it's known, and the id under which it is kept if it is."""
         percents = [round(100 * like) for like in self.likeness] or [None] * len(self.posts)
-        return [{"text": post, "likeness": like} for post, like in zip(self.posts, percents, strict=True)]
+        kept = dict(self.kept_posts.filter(is_edited=False).values_list("number", "pk"))
+        return [
+            {"text": post, "likeness": like, "kept": kept.get(number)}
+            for number, (post, like) in enumerate(zip(self.posts, percents, strict=True))
+        ]
 
     @property
     def missing(self) -> int:

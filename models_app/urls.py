@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from models_app import views
+from models_app.keeping import views as keeping
 from models_app.sharing import gallery
 
 urlpatterns = [
@@ -15,6 +16,12 @@ urlpatterns = [
     path("models/<uuid:model_id>/share", views.share_model, name="share_model"),
     path("models/<uuid:model_id>/delete", views.delete_model, name="delete_model"),
     path("generations/<uuid:generation_id>/why", views.why, name="why"),
+    path("generations/<uuid:generation_id>/keep", keeping.keep_post, name="keep_post"),
+    path("generations/<uuid:generation_id>/report", keeping.report_post, name="report_post"),
+    path("kept/", keeping.kept_list, name="kept"),
+    path("kept/export", keeping.export_kept, name="export_kept"),
+    path("kept/<uuid:kept_id>/remove", keeping.remove_kept, name="remove_kept"),
+    path("reports/<uuid:report_id>/close", keeping.close_report, name="close_report"),
     path("gallery/", gallery.gallery_page, name="gallery"),
     path("gallery/<uuid:model_id>/", gallery.shared_page, name="shared"),
     path("gallery/<uuid:model_id>/generate", gallery.generate, name="shared_generate"),

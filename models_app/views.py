@@ -25,6 +25,7 @@ from botfactory.translation import translated
 from models_app import downloads, guards, instant, live, naming, nearest, registry, services, showing, tiers, trainings
 from models_app.base_models import versions
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
+from models_app.keeping import reports
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel
 from models_app.sharing import rights as sharing
@@ -156,6 +157,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "copies": _copies(request, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
+        "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
         "downloads": downloads.FORMATS,
     }
     return render(request, "models_app/model.html", context)

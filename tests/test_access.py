@@ -19,6 +19,8 @@ from botfactory.accounts.models import ApiToken, User
 from botfactory.jobs.models import Job
 from botfactory.webhooks import services as webhooks
 from botfactory.webhooks.models import Webhook
+from models_app.keeping import reports
+from models_app.keeping import services as keeping
 from models_app.models import Generation, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
@@ -41,6 +43,11 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/column": (405, 302),
     "/models/{model}/": (200, 405),
     "/generations/{generation}/why": (200, 405),
+    "/generations/{generation}/keep": (200, 302),
+    # Nobody reports posts of their own bots: tests/models_app/test_keeping.py.
+    "/generations/{generation}/report": (404, 404),
+    "/kept/{kept}/remove": (405, 302),
+    "/reports/{report}/close": (405, 302),
     "/corpora/{corpus}/instant": (405, 302),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
@@ -70,6 +77,8 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/corpora/new": (200, 400),
     "/corpora/blend": (200, 400),
     "/models/": (200, 405),
+    "/kept/": (200, 405),
+    "/kept/export": (200, 405),
     "/tokens/": (200, 302),
     "/webhooks/": (200, 400),
     "/account/": (200, 405),
@@ -136,6 +145,9 @@ def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
     # An address that no machine has, so what the owner sends there fails at once.
     webhook = webhooks.create(owner=corpus.owner, url="https://nowhere.invalid/", events=["job.failed"]).webhook
     generation = Generation.objects.create(model=model, owner=corpus.owner, posts=["A post."], seconds=1)
+    guest = User.objects.create(username="guest", password="!")
+    of_guest = Generation.objects.create(model=model, owner=guest, posts=["A bad post."], seconds=1)
+    report = reports.report(generation=of_guest, number=0, reason="other")
     return {
         "job": model.job_id,
         "corpus": corpus.pk,
@@ -143,6 +155,8 @@ def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
         "token": token.pk,
         "webhook": webhook.pk,
         "generation": generation.pk,
+        "kept": keeping.keep(generation=generation, number=0, text="Another post.").pk,
+        "report": report.pk,
     }
 
 

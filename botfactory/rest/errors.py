@@ -58,6 +58,7 @@ SENTENCES: Final = {
 _NOT_FOUND: Final = {
     "corpus": gettext_lazy("There is no such corpus, or it isn’t yours."),
     "generation": gettext_lazy("There is no such generation, or it isn’t yours."),
+    "kept post": gettext_lazy("There is no such kept post, or it isn’t yours."),
     "job": gettext_lazy("There is no such job, or it isn’t yours."),
     "model": gettext_lazy("There is no such model, or it isn’t yours."),
     "token": gettext_lazy("There is no such token, or it isn’t yours."),

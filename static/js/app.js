@@ -6,7 +6,8 @@ import "./spark.js";
 import "./tabs.js";
 import "./themes.js";
 import "./dials.js";
-import "./why.js";
+import "./below.js";
+import "./keep.js";
 import "./writing.js";
 import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
@@ -23,7 +24,7 @@ document.addEventListener("htmx:responseError", () => note(gettext("That didn’
 // Pressing a button twice submits once: otherwise two trainings would be queued. Forms with their own scripts handle this themselves.
 document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
-  const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], [data-theme-switch], #new-corpus");
+  const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], [data-theme-switch], [data-keep], [data-below-form], #new-corpus");
   if (!isOurs || submission.defaultPrevented) return;
   if (form.dataset.sent) submission.preventDefault();
   form.dataset.sent = "yes";

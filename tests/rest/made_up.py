@@ -29,8 +29,9 @@ from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
 from models_app import model_files
 from models_app import services as models
+from models_app.keeping import services as keeping
 from models_app.ml.config import SamplingConfig
-from models_app.models import TrainedModel
+from models_app.models import Generation, TrainedModel
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import import_posts, untrained
 from tests.tweets.helpers import run
@@ -40,7 +41,7 @@ from tweets.models import Corpus
 
 #: Of four made-up ids or cursors, this many belong to something that exists.
 THERE = 3
-DELETING = {"delete_corpus", "delete_model", "delete_webhook", "revoke_token"}
+DELETING = {"remove_kept", "delete_corpus", "delete_model", "delete_webhook", "revoke_token"}
 
 
 class World:
@@ -51,14 +52,14 @@ class World:
         corpus = import_posts(owner)
         self.owner, self.handles, self.receiver = owner, handles, receiver
         self.model = model = untrained(corpus, base)
+        written = models.generate(model=model, owner=owner, sampling=SamplingConfig(count=1, max_characters=20))
         self.ids: dict[str, uuid.UUID] = {
             "job_id": Job.objects.get(result__model=str(model.pk)).pk,
             "corpus_id": corpus.pk,
             "model_id": model.pk,
             "token_id": by.pk,
-            "generation_id": models.generate(
-                model=model, owner=owner, sampling=SamplingConfig(count=1, max_characters=20)
-            ).pk,
+            "generation_id": written.pk,
+            "kept_id": keeping.keep(generation=written, number=0).pk,
             "webhook_id": self._webhook(),
         }
         self._job = submit(owner)
@@ -74,6 +75,7 @@ class World:
             "delete_model": self._model,
             "revoke_token": self._token,
             "delete_webhook": self._webhook,
+            "remove_kept": self._kept,
         }
 
     def thing(self, operation: str, name: str) -> uuid.UUID:
@@ -86,6 +88,10 @@ class World:
 
     def _webhook(self) -> uuid.UUID:
         return webhooks.create(owner=self.owner, url=self.receiver, events=["job.failed"]).webhook.pk
+
+    def _kept(self) -> uuid.UUID:
+        written = Generation.objects.get(pk=self.ids["generation_id"])
+        return keeping.keep(generation=written, number=0, text=f"edited {uuid.uuid4()}").pk
 
     def _corpus(self) -> uuid.UUID:
         job = corpora.import_text(owner=self.owner, text="one\ntwo")
@@ -180,6 +186,7 @@ def _good_query(operation: str, query: dict[str, Any], world: World) -> None:
         "list_tokens": "token_id",
         "list_generations": "generation_id",
         "list_webhooks": "webhook_id",
+        "list_kept": "kept_id",
     }
     if query.get("after") is None:
         return
@@ -207,6 +214,8 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
         body["confirm_cost"] = True
     if operation == "create_corpus" and (body.get("account") or ("file" in body and body.get("basis") == "public")):
         body["account"] = "@somebody"
+    if operation == "keep_post":
+        body["generation"], body["post"] = str(world.ids["generation_id"]), 0
     if "url" in body:
         body["url"] = world.receiver
     if operation == "evaluate_model":

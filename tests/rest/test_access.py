@@ -19,6 +19,7 @@ from botfactory.accounts.models import ApiToken, PersonalLimits, User
 from botfactory.api import api
 from botfactory.webhooks import services as webhooks
 from models_app import services
+from models_app.keeping import services as keeping
 from models_app.ml.config import SamplingConfig
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
@@ -50,6 +51,7 @@ def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID | str]:
         "corpus_id": model.corpus_id,
         "model_id": model.pk,
         "generation_id": written.pk,
+        "kept_id": keeping.keep(generation=written, number=0).pk,
         "webhook_id": webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook.pk,
         "link": str(shared.link),
     }

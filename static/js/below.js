@@ -1,0 +1,73 @@
+// Links whose answer opens below their post ("Why?", "Edit", "Report"), and the forms that come this way. Without
+// JavaScript, each link leads to a page.
+
+import { element, targetOf } from "./dom.js";
+import { toast } from "./toasts.js";
+import { gettext } from "./words.js";
+
+const FAILED = gettext("That didn’t work. Try again, or reload the page.");
+
+document.addEventListener("click", async (click) => {
+  const link = /** @type {HTMLAnchorElement | null} */ (targetOf(click).closest("a[data-below]"));
+  if (!link || click.ctrlKey || click.metaKey || click.shiftKey) return;
+  click.preventDefault();
+  const place = placeOf(link);
+  const opens = place.hidden || place.dataset.shows !== link.href;
+  for (const other of link.parentElement.querySelectorAll("a[data-below]")) {
+    other.setAttribute("aria-expanded", String(opens && other === link));
+  }
+  place.hidden = !opens;
+  if (!opens) return;
+  place.dataset.shows = link.href;
+  place.replaceChildren();
+  place.setAttribute("role", "status");
+  try {
+    const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
+    if (!answer.ok) throw new Error(String(answer.status));
+    put(place, await answer.text());
+  } catch {
+    place.replaceChildren(element("p", { className: "quiet" }, FAILED));
+  }
+});
+
+document.addEventListener("submit", async (submission) => {
+  const form = /** @type {HTMLFormElement} */ (targetOf(submission));
+  const place = form.matches("[data-below-form]") && placeOf(form);
+  if (!place) return;
+  submission.preventDefault();
+  try {
+    const headers = { Accept: "application/json", "HX-Request": "true" };
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
+    const type = answer.headers.get("Content-Type") ?? "";
+    if (answer.ok && type.startsWith("application/json")) {
+      close(place);
+      toast((await answer.json()).said);
+      document.body.dispatchEvent(new Event("kept-changed"));
+    } else if (answer.status === 400) {
+      put(place, await answer.text());
+    } else {
+      toast(FAILED);
+    }
+  } catch {
+    toast(FAILED);
+  }
+});
+
+function placeOf(node) {
+  return /** @type {HTMLElement | null} */ (node.closest(".post")?.querySelector("[data-below-place]"));
+}
+
+function put(place, html) {
+  place.innerHTML = html;
+  const field = /** @type {HTMLElement | null} */ (place.querySelector("textarea, input:not([type=hidden])"));
+  field?.focus();
+}
+
+/** Close the place, and give focus back to the link that opened it. */
+function close(place) {
+  place.hidden = true;
+  place.replaceChildren();
+  const link = place.closest(".post").querySelector("a[aria-expanded=true]");
+  link?.setAttribute("aria-expanded", "false");
+  link?.focus();
+}

@@ -1,0 +1,33 @@
+// The button that keeps a post or removes it again. Without JavaScript, its form leads back to the page.
+
+import { setText, targetOf } from "./dom.js";
+import { toast } from "./toasts.js";
+import { gettext } from "./words.js";
+
+document.addEventListener("submit", async (submission) => {
+  const form = /** @type {HTMLFormElement} */ (targetOf(submission));
+  if (!form.matches("form[data-keep]")) return;
+  submission.preventDefault();
+  const button = form.querySelector("button");
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { Accept: "application/json" },
+    });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const { said, kept, action } = await answer.json();
+    if (action) form.action = action;
+    button.setAttribute("aria-pressed", String(kept));
+    button.setAttribute("aria-label", kept ? button.dataset.on : button.dataset.off);
+    setText(button.querySelector("[data-word]"), kept ? gettext("Kept") : gettext("Keep"));
+    toast(said);
+    document.body.dispatchEvent(new Event("kept-changed"));
+  } catch {
+    toast(gettext("That didn’t work. Try again, or reload the page."));
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+});
