@@ -63,7 +63,8 @@ def export_kept(request: HttpRequest) -> StreamingHttpResponse:
     form, name = KeptForm(request.GET), request.GET.get("format", "txt")
     if name not in export.FORMATS or not form.is_valid():
         raise Http404("There is no such file.")
-    model = services.models_with_kept(cast(User, request.user)).filter(pk=form.asked("bot") or None).first()
+    bots = services.models_with_kept(cast(User, request.user))
+    model = bots.filter(pk=form.asked("bot")).first() if form.asked("bot") else None
     disposition = content_disposition_header(True, export.file_name(model, name))
     return StreamingHttpResponse(
         export.stream(_found(request, form), export.FORMATS[name]),
@@ -119,7 +120,7 @@ def report_post(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
     generation, number, written = _post(request, generation_id)
     if not reports.may_report(request.user, generation.model):
         raise Http404("There is no such post.")
-    context = {
+    context: dict[str, Any] = {
         "generation": generation,
         "number": number,
         "text": written,
