@@ -313,6 +313,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
+ACCOUNT_SIGNUP_REDIRECT_URL = "new_corpus"
 LOGOUT_REDIRECT_URL = "dashboard"
 # Pages
 LANGUAGE_CODE = "en"

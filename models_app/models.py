@@ -190,6 +190,8 @@ class TrainedModel(models.Model):
     @property
     def parody_label(self) -> str:
         """Return the label to show beside everything that the model writes."""
+        if self.corpus and self.corpus.is_example:
+            return _("Written by a model. The person is invented.")
         account = self.corpus.account if self.corpus else ""
         if not account:
             return _("Written by a model, not by the person.")

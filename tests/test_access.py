@@ -75,6 +75,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/jobs/": (200, 405),
     "/corpora/": (200, 405),
     "/corpora/new": (200, 400),
+    "/corpora/demo": (405, 302),
     "/corpora/blend": (200, 400),
     "/models/": (200, 405),
     "/kept/": (200, 405),

@@ -24,9 +24,9 @@ from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Page
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from tweets import costs, deletion, errors, offered, schemas, services, whose
-from tweets.models import Corpus
-from tweets.schemas import About, ColumnIn, CorpusFileIn, CorpusIn, CorpusOut, GoneOut, NewCorpusOut
+from tweets import costs, deletion, demo, errors, offered, schemas, services, whose
+from tweets.models import EXAMPLE, Corpus
+from tweets.schemas import About, ColumnIn, CorpusFileIn, CorpusIn, CorpusOut, ExampleIn, GoneOut, NewCorpusOut
 
 router = Router(tags=["corpora"])
 register_errors(
@@ -75,14 +75,19 @@ def list_corpora(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
     """Create a corpus and queue its import. Send `text` or an account as JSON, or a `file` as multipart/form-data.
 
+    The source `demo` has the posts of an invented person, to try things out.
     Posts from X cost money. Without `confirm_cost`, the answer is the error `cost_not_confirmed`, which says how much.
     """
     owner = person(request)
     if request.content_type == "multipart/form-data":
         job = _bring_file(owner, request)
     else:
-        asked = _checked(CorpusIn, _json_of(request))
-        job = _bring_account(owner, asked) if _is_account(asked) else _bring_text(owner, asked)
+        body = _json_of(request)
+        if isinstance(body, dict) and body.get("source") == EXAMPLE:
+            job = demo.import_demo(owner=owner, name=_checked(ExampleIn, body).name)
+        else:
+            asked = _checked(CorpusIn, body)
+            job = _bring_account(owner, asked) if _is_account(asked) else _bring_text(owner, asked)
     corpus = Corpus.objects.get(pk=job.arguments["corpus"])
     return Status(202, NewCorpusOut(corpus=told(corpus), job=told_one(job)))
 

@@ -47,7 +47,7 @@ class NewCorpusForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = dict.fromkeys(Corpus(source=kind.name).way for kind in kinds())
+        names = dict.fromkeys(way for kind in kinds() if (way := Corpus(source=kind.name).way))
         self.fields["way"] = forms.ChoiceField(choices=[(name, name) for name in names], label=gettext("Source"))
         for kind in networks().values():
             self.fields[kind.name] = forms.CharField(max_length=LONGEST_TYPED, required=False, label=handle_field(kind))

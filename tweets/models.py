@@ -9,11 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from botfactory.translation import restored
 from tweets.cleaning import CleaningRules
+from tweets.sources.demo import KIND as EXAMPLE_KIND
 from tweets.sources.kinds import FileKind
 from tweets.sources.registry import SOURCES, is_network, kind_of, networks
 
 #: The source of a corpus that is made from others.
 BLEND = "blend"
+#: The source of the corpus that comes with Bot Factory.
+EXAMPLE = EXAMPLE_KIND.name
 #: The form's name for all uploaded files, whichever source they are.
 UPLOAD = "file"
 
@@ -89,11 +92,18 @@ class Corpus(models.Model):
 
     @property
     def way(self) -> str:
-        """The choice in the form that imports posts: "file", "text", a network, "" for a blend."""
+        """The choice in the form that imports posts: "file", "text", a network, "" for a blend or the example."""
         if self.source not in SOURCES:
             return ""
         kind = kind_of(self.source)
-        return UPLOAD if isinstance(kind, FileKind) and not kind.is_pasted else kind.name
+        if not isinstance(kind, FileKind) or kind.is_pasted:
+            return kind.name
+        return UPLOAD if kind.is_upload else ""
+
+    @property
+    def is_example(self) -> bool:
+        """Whether these are the posts of the invented person that come with Bot Factory."""
+        return self.source == EXAMPLE
 
     @property
     def can_be_replaced(self) -> bool:

@@ -85,6 +85,13 @@ class CorpusIn(About):
     )
 
 
+class ExampleIn(Input):
+    """The posts of an invented person that come with Bot Factory."""
+
+    source: Literal["demo"] = Field(description="The example.")
+    name: Text = Field("", max_length=80, description="The name of the corpus. Default: the name of the person.")
+
+
 class CorpusFileIn(About):
     """The fields beside `file` in a form."""
 
@@ -162,11 +169,11 @@ class GoneOut(Output):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema of a JSON body: the fields of a text or of an account, but not both."""
+    """Return the schema of a JSON body: the fields of a text, of an account or of the example, but only one of them."""
     nothing, given = {"type": "null"}, {"type": "string"}
     text = {"text": given, "source": nothing, "handle": nothing}
     own = {"enum": [basis for basis in get_args(Basis) if basis != "public"]}
-    return CorpusIn.model_json_schema() | {
+    posts = CorpusIn.model_json_schema() | {
         "oneOf": [
             {"required": ["text"], "properties": {**text, "basis": own}},
             {
@@ -179,6 +186,7 @@ def json_schema() -> dict[str, Any]:
             },
         ]
     }
+    return {"oneOf": [posts, ExampleIn.model_json_schema()]}
 
 
 def form_schema() -> dict[str, Any]:
@@ -200,6 +208,7 @@ def body() -> dict[str, Any]:
                     "examples": {
                         "handle": {"value": {"source": "bluesky", "handle": "@dril.bsky.social", "basis": "public"}},
                         "text": {"value": {"text": "my first post\nmy second post", "basis": "own", "name": "Mine"}},
+                        "example": {"value": {"source": "demo"}},
                         "parody": {"value": {"text": "a post\nanother post", "basis": "public", "account": "@name"}},
                     },
                 },

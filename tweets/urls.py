@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tweets import views
+from tweets import demo_views, views
 
 urlpatterns = [
     path("", views.corpus_list, name="corpora"),
     path("new", views.new_corpus, name="new_corpus"),
+    path("demo", demo_views.import_demo, name="import_demo"),
     path("blend", views.blend_corpora, name="blend"),
     path("<uuid:corpus_id>/column", views.name_column, name="name_column"),
     path("<uuid:corpus_id>/clean", views.clean_corpus, name="clean_corpus"),

@@ -24,7 +24,21 @@ from botfactory.listing import Listing
 from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from tweets import amounts, blend, costs, deletion, errors, examples, export, offered, posts, services, ways, whose
+from tweets import (
+    amounts,
+    blend,
+    costs,
+    deletion,
+    demo,
+    errors,
+    examples,
+    export,
+    offered,
+    posts,
+    services,
+    ways,
+    whose,
+)
 from tweets.forms import BlendForm, ColumnForm, CorporaForm, FindForm, NewCorpusForm, RulesForm
 from tweets.models import Corpus, Post
 from tweets.sources.registry import is_network, network_of
@@ -58,6 +72,8 @@ def new_corpus(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "instead": services.replaceable(request.user, _number(form["instead"].value())),
+        "example": demo.EXAMPLE,
+        "is_first": not services.corpora_for_user(request.user).exists(),
         "not_offered": ways.not_offered(),
         "handles": ways.examples_of_handles(),
     }

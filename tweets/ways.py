@@ -50,7 +50,9 @@ def ways() -> list[Way]:
     for kind in offered.offered():
         if isinstance(kind, Network):
             found[kind.name] = _account(kind)
-        elif isinstance(kind, FileKind) and kind.is_pasted:
+        elif not isinstance(kind, FileKind) or kind.is_example:
+            continue
+        elif kind.is_pasted:
             found[kind.name] = Way(kind.name, capfirst(_(kind.label)), is_pasted=True)
         else:
             found[UPLOAD] = found.get(UPLOAD) or _upload()
@@ -68,7 +70,7 @@ def offers() -> str:
     It stays a sentence if there are many sources.
     """
     kinds = offered.offered()
-    files = [kind for kind in kinds if isinstance(kind, FileKind)]
+    files = [kind for kind in kinds if isinstance(kind, FileKind) and not kind.is_example]
     found, more = _first([_(kind.offer) for kind in files if not kind.is_pasted])
     if more:
         found.append(ngettext("%(count)s other kind of file", "%(count)s other kinds of files", more) % {"count": more})

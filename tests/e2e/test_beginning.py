@@ -20,15 +20,16 @@ def test_the_first_account_is_administrator_and_is_told_what_to_do_next(alice: P
     main = alice.page.get_by_role("main")
     expect(main.get_by_role("listitem")).to_have_count(3)
     expect(main.get_by_text("you are the administrator")).to_be_visible()
-    main.get_by_role("link", name="Import posts").click()
-    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Import posts")
+    main.get_by_role("link", name="New bot").click()
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("New bot")
+    expect(main.get_by_text("you are the administrator")).to_be_visible()
     alice.page.get_by_role("link", name="Admin").click()
     expect(alice.page.get_by_text("Site administration")).to_be_visible()
 
 
 def test_the_second_account_is_an_ordinary_one(bob: Person) -> None:
     expect(bob.page.get_by_role("link", name="Admin")).to_have_count(0)
-    expect(bob.page.get_by_role("main").get_by_role("link", name="Import posts")).to_be_visible()
+    expect(bob.page.get_by_role("main").get_by_role("button", name="Try it with an example")).to_be_visible()
     bob.require_no_complaints()
 
 

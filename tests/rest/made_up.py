@@ -209,7 +209,7 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
             body["model"] = str(world.model.pk)
         if body.get("tier") is not None:
             body["tier"] = "quick"
-    if operation == "create_corpus" and body.get("source") is not None:
+    if operation == "create_corpus" and body.get("source") in world.handles:
         body["handle"] = world.handles[body["source"]]
         body["confirm_cost"] = True
     if operation == "create_corpus" and (body.get("account") or ("file" in body and body.get("basis") == "public")):

@@ -47,7 +47,8 @@ class HowTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileKind(SourceKind):
-    """A file that somebody uploads, or a text that they paste (`is_pasted`).
+    """A file that somebody uploads, a text that they paste (`is_pasted`), or one that comes with Bot Factory
+    (`is_example`).
 
     - `offer`: what people import, such as "an X archive", for lists
     - `origin`: where a corpus comes from, with %(file)s
@@ -67,6 +68,11 @@ class FileKind(SourceKind):
     owner_of: Callable[[Path], Account | None] | None = None
     how_to: HowTo | None = None
     is_pasted: bool = False
+    is_example: bool = False
+
+    @property
+    def is_upload(self) -> bool:
+        return not self.is_pasted and not self.is_example
 
 
 class Claim(IntEnum):

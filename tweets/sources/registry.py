@@ -17,6 +17,7 @@ SOURCES: Final[dict[str, str]] = {
     "mastodon": "tweets.sources.mastodon",
     "x": "tweets.sources.x",
     "text": "tweets.sources.text",
+    "demo": "tweets.sources.demo",
 }
 
 
@@ -54,7 +55,7 @@ def is_network(name: str) -> bool:
 
 def uploads() -> list[FileKind]:
     """Return the sources that are uploaded files."""
-    return [kind for kind in kinds() if isinstance(kind, FileKind) and not kind.is_pasted]
+    return [kind for kind in kinds() if isinstance(kind, FileKind) and kind.is_upload]
 
 
 def detect_kind(file_name: str, head: bytes) -> str:

@@ -15,8 +15,8 @@ from tweets.sources.registry import SOURCES, kinds, networks
 from tweets.sources.x.settings import XSettings
 
 
-def test_it_knows_the_six_kinds() -> None:
-    assert list(SOURCES) == ["file", "x_archive", "bluesky", "mastodon", "x", "text"]
+def test_it_knows_the_seven_kinds() -> None:
+    assert list(SOURCES) == ["file", "x_archive", "bluesky", "mastodon", "x", "text", "demo"]
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
