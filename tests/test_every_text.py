@@ -33,7 +33,7 @@ from tests.models_app.conftest import trainings_are_quick as trainings_are_quick
 from tests.rest.helpers import Program
 from tests.test_access import NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
 from tests.test_access import ids as ids
-from tweets import summary
+from tweets import demo, summary
 from tweets.models import Corpus, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,6 +89,7 @@ def wrong(reader: pseudo.Reader) -> list[str]:
     """Return the texts of this page that would stay English, and the numbers that its script wouldn't understand."""
     known = {
         *Post.objects.values_list("cleaned", flat=True),
+        demo.EXAMPLE.quote,
         *get_user_model().objects.values_list("username", flat=True),
     }
     written = [post for generation in Generation.objects.all() for post in generation.posts]
