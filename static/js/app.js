@@ -8,6 +8,7 @@ import "./themes.js";
 import "./dials.js";
 import "./below.js";
 import "./keep.js";
+import "./picture.js";
 import "./writing.js";
 import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
