@@ -63,9 +63,7 @@ def context_of(path: Path) -> list[str]:
         return []
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(
-            mark("%(file)s can’t be read (%(reason)s). Restore the model from a backup."),
-            file=path / CONTEXT,
-            reason=error,
+            mark("%(file)s can’t be read. Restore the model from a backup."), file=path / CONTEXT
         ) from error
 
 

@@ -131,8 +131,10 @@ def _bring_account(owner: User, asked: CorpusIn) -> Job:
             if not asked.confirm_cost:
                 estimate = costs.of_account(account, owner=owner)
                 costs.remember(estimate, owner)
-                message = f"{estimate} Nothing is bought yet. To accept, send the same request with confirm_cost true."
-                raise bad_value("confirm_cost", message, code="cost_not_confirmed")
+                message = _(
+                    "%(estimate)s Nothing is bought yet. To accept, send the same request with confirm_cost true."
+                )
+                raise bad_value("confirm_cost", message % {"estimate": estimate}, code="cost_not_confirmed")
             cursor = costs.remembered_cursor(owner=owner, account=account)
         return services.import_handle(
             owner=owner, handle=asked.handle, network=asked.source, cursor=cursor, **_rest(asked)

@@ -9,10 +9,10 @@ from decimal import Decimal
 from django.core import signing
 from django.core.cache import cache
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
-from botfactory.translation import translated
-from botfactory.words import counted
+from botfactory.translation import grouped, translated
 from tweets import errors, offered, services
 from tweets.budget import MonthlyBudget
 from tweets.models import Corpus
@@ -62,16 +62,28 @@ class Estimate:
     def __str__(self) -> str:
         """Return the estimate in sentences for the terminal and the API."""
         if self.posts is None:
-            said = f"X doesn’t say how many posts {self.account} has."
+            said = [_("X doesn’t say how many posts %(account)s has.") % {"account": self.account}]
         else:
-            said = f"{self.account} has {counted(self.posts, 'post')}."
-        said += (
-            f" The import buys {'' if self.posts else 'at most '}{counted(self.bought, 'post')} for about "
-            f"${self.cost:.2f}, including ${self.look_up:.2f} for looking up the account."
-        )
+            message = ngettext("%(account)s has %(count)s post.", "%(account)s has %(count)s posts.", self.posts)
+            said = [message % {"account": self.account, "count": grouped(self.posts)}]
+        if self.posts:
+            message = ngettext(
+                "The import buys %(count)s post for about $%(cost)s.",
+                "The import buys %(count)s posts for about $%(cost)s.",
+                self.bought,
+            )
+        else:
+            message = ngettext(
+                "The import buys at most %(count)s post for about $%(cost)s.",
+                "The import buys at most %(count)s posts for about $%(cost)s.",
+                self.bought,
+            )
+        said.append(message % {"count": grouped(self.bought), "cost": f"{self.cost:.2f}"})
+        said.append(_("That includes $%(cost)s for looking up the account.") % {"cost": f"{self.look_up:.2f}"})
         if self.is_cut_by_budget:
-            said += f" No more are left of this month’s {self.monthly_posts:,} (X_MONTHLY_POSTS)."
-        return said
+            message = _("That’s all that is left of this month’s %(limit)s posts (X_MONTHLY_POSTS).")
+            said.append(message % {"limit": grouped(self.monthly_posts)})
+        return " ".join(said)
 
 
 def of_account(account: Account, *, owner: User | None = None) -> Estimate:

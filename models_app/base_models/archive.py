@@ -41,15 +41,14 @@ def _reading() -> Iterator[None]:
     """Raise BadArchive for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
         yield
-    # zipfile raises RuntimeError for a password, and its subclass NotImplementedError for an unknown compression.
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except NotImplementedError as error:
         raise BadArchive(
-            mark(
-                "This ZIP can’t be read: %(reason)s. Make it again, without a password and with ordinary compression."
-            ),
-            # A sentence of zipfile, in English.
-            reason=str(error).rstrip("."),
+            mark("This ZIP uses a compression that this server can’t read. Make it again with ordinary compression.")
         ) from error
+    except RuntimeError as error:
+        raise BadArchive(mark("This ZIP has a password. Make it again without one.")) from error
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError) as error:
+        raise BadArchive(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
 
 
 def unpack(file: IO[bytes], folder: Path) -> str:
@@ -172,9 +171,7 @@ def _content(data: bytes) -> dict[str, Any]:
         text = json.dumps(content, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (ValueError, RecursionError) as error:
-        raise BadArchive(
-            mark("%(file)s can’t be read: %(reason)s."), file=checkpoint.CONFIG, reason=str(error)
-        ) from error
+        raise BadArchive(mark("%(file)s isn’t valid JSON."), file=checkpoint.CONFIG) from error
     if "\\u0000" in text:
         raise BadArchive(mark("%(file)s contains NUL characters."), file=checkpoint.CONFIG)
     if not isinstance(content, dict) or content.get("format") != checkpoint.FORMAT:

@@ -165,9 +165,7 @@ def _describe_once(directory: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        raise CheckpointError(
-            mark("%(file)s can’t be read (%(reason)s). Restore the model from a backup."), file=path, reason=error
-        ) from error
+        raise CheckpointError(mark("%(file)s isn’t valid JSON. Restore the model from a backup."), file=path) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         raise CheckpointError(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
+from models_app.ml.errors import LearningError
 from models_app.ml.networks.lstm_network import LstmNetwork
 from models_app.ml.networks.mixed_matmul import PRODUCTS_VARIABLE, has_fast_bfloat16, product_type
 from models_app.ml.networks.registry import kind_of
@@ -207,7 +208,7 @@ def test_the_type_of_products_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(PRODUCTS_VARIABLE, "auto")
     assert product_type() in ("float32", "bfloat16")
     monkeypatch.setenv(PRODUCTS_VARIABLE, "float16")
-    with pytest.raises(ValueError, match="must be auto, bfloat16 or float32"):
+    with pytest.raises(LearningError, match="must be auto, bfloat16 or float32"):
         product_type()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, Self
 
 from models_app.ml.errors import BadSetting, mark
@@ -59,9 +59,7 @@ class Values:
                 unknown=", ".join(unknown),
                 known=", ".join(sorted(known)),
             )
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise BadSetting(
-                mark("%(name)s is incomplete: %(reason)s."), name=cls.__name__, reason=str(error)
-            ) from error
+        needed = {field.name for field in fields(cls) if field.default is MISSING}  # type: ignore[arg-type]
+        if missing := sorted(needed - set(values)):
+            raise BadSetting(mark("%(name)s lacks %(missing)s."), name=cls.__name__, missing=", ".join(missing))
+        return cls(**values)

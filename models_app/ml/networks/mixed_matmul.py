@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from models_app.ml.errors import LearningError, mark
+
 Tensor = Any
 PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
@@ -16,13 +18,18 @@ def product_type(choice: str | None = None) -> str:
     """Return the dtype of matrix products: "bfloat16" if this CPU multiplies it faster, else "float32".
 
     `choice` overrides this, as does the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32").
-    Raises ValueError for any other value.
+    Raises LearningError for any other value.
     """
     wanted = choice or os.environ.get(PRODUCTS_VARIABLE) or "auto"
     if wanted in ("bfloat16", "float32"):
         return wanted
     if wanted != "auto":
-        raise ValueError(f"{PRODUCTS_VARIABLE} must be auto, bfloat16 or float32, not {wanted!r}.")
+        raise LearningError(
+            mark("%(name)s must be %(choices)s, not %(value)s."),
+            name=PRODUCTS_VARIABLE,
+            choices="auto, bfloat16 or float32",
+            value=repr(wanted),
+        )
     if tf.config.list_physical_devices("GPU"):
         return "float32"
     try:

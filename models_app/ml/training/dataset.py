@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.errors import LearningError, TooFewPosts, mark
+from models_app.ml.errors import BadSetting, LearningError, TooFewPosts, mark
 from models_app.ml.vocabulary import Symbols, Vocabulary
 
 from .mention_augmentation import Renaming
@@ -44,7 +44,11 @@ def split(posts: Sequence[str], *, validation_share: float = 0.1, seed: int) -> 
             mark("Training needs at least 2 posts, but there are %(count)s. Add more posts."), count=len(posts)
         )
     if not 0 < validation_share < 1:
-        raise ValueError(f"validation_share must be between 0 and 1, not {validation_share!r}.")
+        raise BadSetting(
+            mark("%(name)s must be between 0 and 1, not %(value)s."),
+            name="validation_share",
+            value=repr(validation_share),
+        )
     count = min(len(posts) - 1, max(1, round(len(posts) * validation_share)))
     chosen = set(np.random.default_rng(seed).permutation(len(posts))[:count].tolist())
     train = [post for index, post in enumerate(posts) if index not in chosen]
@@ -226,7 +230,11 @@ class StreamPacker:
         self._rows = [bytearray.fromhex(row) for row in start["rows"]]
         self._last = np.array(start["last"], vocabulary.dtype)
         if len(self._rows) != batch_size:
-            raise ValueError(f"The saved position has {len(self._rows)} rows, but the batch size is {batch_size}.")
+            raise LearningError(
+                mark("The saved position has %(rows)s rows, but the batch size is %(size)s."),
+                rows=len(self._rows),
+                size=batch_size,
+            )
         self._posts = PostStream(
             paths,
             vocabulary=vocabulary,

@@ -7,11 +7,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models_app.ml.errors import BadSetting, mark
 from models_app.ml.networks.mixed_matmul import Tensor
 
 
 def optimizer(name: str, *, beta_2: float, clip_norm: float, products: str) -> Any:
-    """Return the optimizer; assign its learning rate before each step. Raises ValueError for an unknown name.
+    """Return the optimizer; assign its learning rate before each step. Raises BadSetting for an unknown name.
 
     "adam": Kingma and Ba 2015, arXiv:1412.6980. "muon": orthogonalized steps for weight matrices, Adam for all other
     weights (Jordan et al. 2024; scaled as in Liu et al. 2025, arXiv:2502.16982, so that one learning rate works for
@@ -29,7 +30,7 @@ def optimizer(name: str, *, beta_2: float, clip_norm: float, products: str) -> A
             adam_weight_decay=None,
             exclude_layers=["output_kernel"],
         )
-    raise ValueError(f"There's no optimizer {name!r}. Choose adam or muon.")
+    raise BadSetting(mark("There’s no optimizer %(name)s. Choose adam or muon."), name=repr(name))
 
 
 class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]

@@ -204,5 +204,5 @@ def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
 
 def test_a_position_of_another_batch_size_is_refused(corpus: list[Path]) -> None:
     position = packer(corpus).position()
-    with pytest.raises(ValueError, match="has 4 rows"):
+    with pytest.raises(LearningError, match="has 4 rows"):
         StreamPacker(corpus, vocabulary=UTF8_BYTES, batch_size=5, sequence_length=16, seed=3, position=position)

@@ -71,7 +71,7 @@ def post_of(
     """Return the post of a record. `place` is its key if the record has no usable id, or one that is already in `seen`.
 
     With `threads` an answer that does not begin with @ is the next post of the person's own thread, not a reply: so X
-    writes it in archives, where half of some people's best posts stand in threads.
+    writes it in archives, where half of some people's best posts are in threads.
     """
     text = storable(unescaped(text))
     key = id_of(record)
