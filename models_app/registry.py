@@ -112,7 +112,7 @@ def rename(model: TrainedModel, name: str) -> None:
 
 
 def _taken(name: str) -> NameTaken:
-    message = _("You have another bot called %(name)s. Choose a different name.")
+    message = _("You already have a bot called %(name)s. Choose a different name.")
     return NameTaken(message % {"name": name})
 
 

@@ -75,7 +75,7 @@ def learned_posts(model: TrainedModel) -> list[str]:
     if (len(posts), sum(map(len, posts))) != (model.posts, model.characters) or "seed" not in model.training:
         raise services.BadRequest(
             _(
-                "Its posts have changed since the training, so nobody knows which ones were held out. It keeps its "
+                "Its posts have changed since the training, so we don’t know which ones were held out. It keeps its "
                 "report card."
             )
         )

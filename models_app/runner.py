@@ -266,7 +266,7 @@ KIND: Final = JobKind(
     keeps_the_best=KeepsTheBest(
         question=_("Cancel this training?"),
         loses=_(
-            "You get no bot. Most of what it has learned is kept for %(hours)s hours; “Try again” continues from "
+            "You won’t get a bot. Most of what it has learned is kept for %(hours)s hours; “Try again” continues from "
             "there. To get a bot from what it has learned so far, choose “Stop and keep the best”."
         ),
         go_on=_("Keep training"),

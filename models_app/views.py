@@ -240,7 +240,7 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
     def trouble(error: Exception) -> str:
         if not isinstance(error, (LearningError, services.ModelError, NotNow)):
             logger.error("posts of %s (%s) can't be written", model, model.pk, exc_info=error)
-            error = NotNow(_("The server could not do that. Try once more, or reload the page."))
+            error = NotNow(_("That didn’t work. Try again, or reload the page."))
         form.add_error(None, translated(error))
         return json.dumps({"error": json.loads(part())})
 

@@ -118,7 +118,7 @@ class OptOutAdmin(ReadOnlyAdmin[OptOut]):
             }
         return render(request, "admin/tweets/optout/add.html", context)
 
-    @admin.action(description=_("Delete again what there is of the selected handles"), permissions=["delete"])
+    @admin.action(description=_("Delete the data of the selected handles again"), permissions=["delete"])
     def delete_what_there_is(self, request: HttpRequest, entries: QuerySet[OptOut]) -> None:
         for entry in entries:
             gone = opt_out.enforce(entry, by=cast(User, request.user))

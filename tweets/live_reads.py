@@ -61,7 +61,7 @@ def shared(account: Account, most: int, read: Callable[[], list[str]]) -> list[s
         if cache.add(f"{key}:claim", me, CLAIM_SECONDS):
             break
         if time.monotonic() > deadline:
-            raise SourceUnavailable(_("Reading this account takes long. Ask again in a minute."))
+            raise SourceUnavailable(_("Reading this account is taking a while. Ask again in a minute."))
         time.sleep(_LOOK)
     try:
         # Another request may have finished since the first look.

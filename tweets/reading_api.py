@@ -152,7 +152,7 @@ def corpus_posts(request: HttpRequest, corpus_id: uuid.UUID, query: Query[PostsQ
     if query.after is not None:
         last = corpus.posts.filter(key=query.after).values_list("pk", flat=True).first()
         if last is None:
-            raise bad_value("after", _("No post has this id any more. Begin again without after."))
+            raise bad_value("after", _("The post with this id no longer exists. Start again without after."))
         rows = rows.filter(pk__gt=last)
     found = list(rows[: query.limit + 1])
     return PageDict(data=[_post(post) for post in found[: query.limit]], has_more=len(found) > query.limit)

@@ -205,7 +205,7 @@ def is_looked_through(report: Mapping[str, Any]) -> bool:
 
 
 def masked_phrases(report: Mapping[str, Any]) -> list[str]:
-    """Return the same as phrases, such as "3 e-mail addresses", the most frequent kind first."""
+    """Return the same as phrases, such as "3 email addresses", the most frequent kind first."""
     counts = sorted(masked(report).items(), key=lambda entry: (-entry[1], entry[0]))
     return [_personal(Kind(kind), count) % {"count": grouped(count)} for kind, count in counts]
 
@@ -213,7 +213,7 @@ def masked_phrases(report: Mapping[str, Any]) -> list[str]:
 def _personal(kind: Kind, count: int) -> str:
     match kind:
         case Kind.EMAIL:
-            return ngettext("%(count)s e-mail address", "%(count)s e-mail addresses", count)
+            return ngettext("%(count)s email address", "%(count)s email addresses", count)
         case Kind.PHONE:
             return ngettext("%(count)s phone number", "%(count)s phone numbers", count)
         case Kind.IBAN:

@@ -160,7 +160,7 @@ class AccountAdmin(UserAdmin[User]):
             return
         user = people.get()
         link = request.build_absolute_uri(passwords.reset_path(user, by=_person(request)))
-        told = _("Give %(person)s this link. It works once, within three days: %(link)s")
+        told = _("Give %(person)s this link. It works once and expires after three days: %(link)s")
         self.message_user(request, told % {"person": user, "link": link}, messages.WARNING)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[InlineModelAdmin[Any, Any]]]:

@@ -60,8 +60,8 @@ class TokenForm(forms.Form):
     """The name, permissions and lifetime of a new token."""
 
     MAY = [
-        ("read write", gettext_lazy("Read and change your things")),
-        ("read", gettext_lazy("Only read your things")),
+        ("read write", gettext_lazy("Read and change your data")),
+        ("read", gettext_lazy("Only read your data")),
     ]
     MAY_OF_ADMINISTRATORS = [("read write admin", gettext_lazy("Everything, including administration"))]
 

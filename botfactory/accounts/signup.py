@@ -26,7 +26,7 @@ _LONGEST: Final = 100
 
 #: The reason why somebody can't sign up -> the sentence that they read.
 SENTENCES: Final = {
-    "closed": gettext_lazy("This Bot Factory accepts no new accounts. Ask its administrator."),
+    "closed": gettext_lazy("This Bot Factory doesn’t accept new accounts. Ask its administrator."),
     "invitation_needed": gettext_lazy("You need an invitation to sign up. Ask the administrator for a link."),
     "invitation_unknown": gettext_lazy(
         "We don’t know this invitation. Check that you copied the whole link, or ask for another one."

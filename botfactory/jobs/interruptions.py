@@ -74,8 +74,8 @@ REACTIONS: Final[Mapping[Cause, Reaction]] = {
         3,
         "out_of_memory",
         _(
-            "The machine ran out of memory %(times)s times in a row. %(to_take_less)s Your administrator can give it "
-            "a machine with more memory."
+            "The machine ran out of memory %(times)s times in a row. %(to_take_less)s Your administrator can run it "
+            "on a machine with more memory."
         ),
     ),
     Cause.BROKER: Reaction(

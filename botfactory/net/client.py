@@ -168,7 +168,7 @@ class Client:
         if is_cut_off.is_set():
             raise Unavailable(self._too_slow(host))
         if answer is None:
-            raise Unavailable(Sentence(mark("%(host)s broke off in the middle of its answer."), host=host))
+            raise Unavailable(Sentence(mark("%(host)s stopped in the middle of its answer."), host=host))
         return answer
 
     def _too_slow(self, host: str) -> Sentence:
@@ -194,8 +194,8 @@ class Client:
             raise Unavailable(
                 Sentence(
                     mark(
-                        "The address of %(host)s can’t be found at the moment: its name servers or this machine’s "
-                        "network have trouble."
+                        "The address of %(host)s can’t be found at the moment, because of a problem with its "
+                        "name servers or this machine’s network."
                     ),
                     host=host,
                 )

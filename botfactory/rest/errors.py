@@ -33,7 +33,7 @@ SENTENCES: Final = {
         "not_authenticated",
         gettext_lazy("Send an API token in the header Authorization: Bearer TOKEN. You can make one under /tokens/."),
     ),
-    403: ("forbidden", gettext_lazy("You may not do this.")),
+    403: ("forbidden", gettext_lazy("You aren’t allowed to do this.")),
     404: ("not_found", gettext_lazy("Nothing exists at this address. Check the address and the id; see /api/docs.")),
     405: (
         "method_not_allowed",
@@ -51,7 +51,9 @@ SENTENCES: Final = {
     503: ("busy", gettext_lazy("This server is busy. Try again after the number of seconds in Retry-After.")),
     500: (
         "server_error",
-        gettext_lazy("Something went wrong on our side. The log has it under the X-Request-Id of this answer."),
+        gettext_lazy(
+            "Something went wrong on our side. You can find it in the log by the X-Request-Id of this answer."
+        ),
     ),
 }
 #: What a stranger gets for a thing of somebody else's, as for an id that was never given out.

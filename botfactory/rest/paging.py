@@ -47,7 +47,7 @@ def page_of(
     if query.after is not None:
         last = (rows if among is None else among).filter(pk=query.after).values(by).first()
         if last is None:
-            raise bad_value("after", _("Nothing with this id exists any more. Start again without `after`."))
+            raise bad_value("after", _("The item with this id no longer exists. Start again without `after`."))
         ordered = ordered.filter(Q(**{f"{by}__lt": last[by]}) | Q(**{by: last[by], "pk__lt": query.after}))
     found = list(ordered[: query.limit + 1])
     return PageDict(data=list(show(found[: query.limit])), has_more=len(found) > query.limit)

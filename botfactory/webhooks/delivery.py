@@ -205,8 +205,8 @@ def _judge(webhook: Webhook, outcome: Outcome, *, is_given_up: bool) -> None:
         services.switch_off(webhook, mark("The address answered 410 (gone)."))
     elif is_given_up and rows.filter(failing_since__lte=now - timedelta(days=days)).exists():
         sentence = counted_sentence(
-            "Nothing has arrived for %(count)s day. The last try: %(error)s",
-            "Nothing has arrived for %(count)s days. The last try: %(error)s",
+            "No message has arrived for %(count)s day. Last try: %(error)s",
+            "No message has arrived for %(count)s days. Last try: %(error)s",
             days,
             error=outcome.error,
         )

@@ -75,7 +75,7 @@ class GenerateIn(Input):
     personal_guard: bool = Field(
         True,
         strict=True,
-        description="Reject posts with e-mail addresses, phone numbers and the like, unless they are in the prompt.",
+        description="Reject posts with email addresses, phone numbers and the like, unless they are in the prompt.",
     )
     best_of: int = Field(
         1,

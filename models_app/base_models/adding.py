@@ -145,7 +145,7 @@ def run_add_base(handle: JobHandle) -> dict[str, Any]:
     done = TrainedModel.objects.filter(pk=number).first()
     if done is None:
         if not bases.may_add(handle.job.owner):
-            raise JobFailed("not_allowed", mark("Only administrators can do this, and you no longer are one."))
+            raise JobFailed("not_allowed", mark("Only administrators can do this, and you’re no longer one."))
         path = handle.work_dir / _UPLOADED
         if not path.is_file():
             raise JobFailed("file_gone", mark("The uploaded file is no longer here. Upload it again."))

@@ -35,7 +35,7 @@ class UploadForm(forms.Form):
         max_length=72,
         required=False,
         label=gettext_lazy("Name"),
-        help_text=gettext_lazy("Leave it blank to use the name of the file."),
+        help_text=gettext_lazy("Leave blank to use the file name."),
     )
 
     @property

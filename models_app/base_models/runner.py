@@ -89,7 +89,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
 
 def _require_administrator(handle: JobHandle) -> None:
     if not bases.may_add(handle.job.owner):
-        raise JobFailed("not_allowed", mark("Only administrators can do this, and you no longer are one."))
+        raise JobFailed("not_allowed", mark("Only administrators can do this, and you’re no longer one."))
 
 
 def _corpus(arguments: dict[str, Any]) -> Corpus | None:
@@ -253,8 +253,8 @@ TRAINING: Final = JobKind(
     keeps_the_best=KeepsTheBest(
         question=_("Cancel this training?"),
         loses=_(
-            "You get no model. Its last saved state is kept for %(hours)s hours; “Continue” starts from there. To get "
-            "a model from what it has learned so far, choose “Stop and keep the best”."
+            "You won’t get a model. Its last saved state is kept for %(hours)s hours; “Continue” starts from there. To "
+            "get a model from what it has learned so far, choose “Stop and keep the best”."
         ),
         go_on=_("Keep training"),
         cancel=_("Cancel the training"),

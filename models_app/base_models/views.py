@@ -124,7 +124,7 @@ def change_base(request: HttpRequest, model_id: uuid.UUID, action: str) -> HttpR
             services.retire(model)
             messages.success(
                 request,
-                _("%(name)s is retired. Nobody can start from it any more. Existing bots stay.") % {"name": model},
+                _("%(name)s is retired. Nobody can start from it now. Existing bots keep working.") % {"name": model},
             )
         else:
             services.bring_back(model)

@@ -196,7 +196,7 @@ def require_basis(model: TrainedModel) -> None:
     if not basis_of(model):
         raise BasisUnknown(
             _(
-                "Nobody knows whose posts this bot, or a bot that it started from, learned: they are deleted, or an "
+                "We don’t know whose posts this bot, or a bot that it started from, learned: they’re deleted, or an "
                 "early version imported them without asking. To share a bot, import the posts again and train a "
                 "new one."
             )

@@ -57,12 +57,12 @@ class WriterMissing(NotNow):
 
 
 class WritingInterrupted(NotNow):
-    """The writer stopped several times while it wrote this."""
+    """The writer stopped several times while writing this."""
 
     code = "writing_interrupted"
 
     def __init__(self) -> None:
-        super().__init__(_("The writer stopped several times while it wrote this. Ask for fewer or shorter posts."))
+        super().__init__(_("The writer stopped several times while writing this. Ask for fewer or shorter posts."))
 
 
 class TooMuch(BadSampling):

@@ -194,7 +194,7 @@ def test_mail_goes_by_the_server_and_what_it_does_not_take_is_told(
     assert "To: anna@example.org" in server.messages[0] and "From: Bot Factory <bots@example.org>" in server.messages[0]
     assert base64.b64decode(server.logins[0]).decode() == "\0bots\0secret"
     answer = sign_up(Client(), "ben", "ben@example.org")
-    assert answer.status_code == 503 and "We couldn’t send the mail" in answer.content.decode()
+    assert answer.status_code == 503 and "We couldn’t send the email" in answer.content.decode()
     with smtp_server.MailServer() as server:
         settings.EMAIL_PORT = server.port
         cache.clear()

@@ -117,7 +117,7 @@ def test_invitations_that_do_not_work_say_why(admin: User, settings: LazySetting
         for answer in (Client().get(f"/accounts/signup/?invitation={text}"), sign_up("late", text)):
             assert answer.status_code == 403 and sentence in answer.content.decode(), text[:40]
     settings.SIGNUP_MODE = "closed"
-    assert "accepts no new accounts" in sign_up("late", fine.text).content.decode()
+    assert "doesn’t accept new accounts" in sign_up("late", fine.text).content.decode()
     settings.SIGNUP_MODE = "open"
     assert sign_up("late", "x" * 32).status_code == 302
     fine.invitation.refresh_from_db()

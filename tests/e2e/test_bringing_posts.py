@@ -224,7 +224,7 @@ def test_rules_are_tried_before_they_are_applied(alice: Person) -> None:
     alice.paste([*make_posts(200, seed=7), "A moist cake"], "To be tried")
     alice.page.get_by_role("link", name="Choose what is kept").click()
     alice.page.get_by_label("Banned words").fill("Moist")
-    alice.page.get_by_role("button", name="Try on some posts").click()
+    alice.page.get_by_role("button", name="Try it on some posts").click()
     expect(alice.page.locator("#trial")).to_contain_text("dropped: with a banned word")
     expect(alice.page.get_by_label("Banned words")).to_have_value("Moist")
     alice.page.get_by_role("button", name="Clean all posts again").click()

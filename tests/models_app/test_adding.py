@@ -75,8 +75,8 @@ def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, t
         (tmp_path / "nowhere", "no file or directory"),
         (text, "notes.txt isn’t a GGUF file"),
         (broken, "isn’t a readable GGUF file"),
-        (tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"), "Llama architecture"),
-        (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Llama architecture"),
+        (tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"), "Choose a Llama model"),
+        (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Choose a Llama model"),
         (tiny_llama.hugging_face(tmp_path / "wide", hidden_size=32), "Files of two"),
     ]
     for path, sentence in cases:
@@ -110,7 +110,7 @@ def test_a_bad_upload_fails_with_a_sentence(base: TrainedModel, admin: User, ali
     assert upload(admin, tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2")).status_code == 302
     worker.run_next("train")
     job = Job.objects.get(kind=adding.ADD_BASE)
-    assert job.state == "failed" and "Choose one of the Llama architecture." in job.error_message
+    assert job.state == "failed" and "Choose a Llama model." in job.error_message
     assert TrainedModel.objects.count() == 1
     assert upload(alice, tmp_path / "qwen.gguf").status_code == 403
     with pytest.raises(bases.BaseError, match="Only an administrator"):

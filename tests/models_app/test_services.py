@@ -279,7 +279,7 @@ def test_names_that_cannot_be_are_refused(model: TrainedModel, name: str) -> Non
 
 def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedModel) -> None:
     other = TrainedModel.objects.get(pk=train(corpus, model, name="Other").result["model"])
-    with pytest.raises(naming.NameTaken, match="another bot"):
+    with pytest.raises(naming.NameTaken, match="already have a bot"):
         registry.rename(other, "Bot")
     registry.rename(other, "  Third   one ")
     assert other.name == "Third one"

@@ -149,7 +149,7 @@ def test_without_a_basis_nothing_is_shared(alice: User, bot: TrainedModel, base:
             answer = Program(alice).ask("PATCH", f"/models/{model.pk}", {"visibility": visibility})
             require_error(answer, 422, "basis_unknown", "visibility")
             page = signed_in(alice).post(f"/models/{model.pk}/share", {"visibility": visibility}, follow=True)
-            assert "Nobody knows whose posts" in page.content.decode()
+            assert "We don’t know whose posts" in page.content.decode()
         fresh.refresh_from_db()
         assert (fresh.visibility, fresh.link) == ("private", None)
     Corpus.objects.filter(pk=corpus.pk).update(basis="own")

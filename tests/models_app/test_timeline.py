@@ -85,7 +85,7 @@ def test_when_sharing_ends_nobody_else_compares_with_the_learned_posts(
 
 def test_why_of_the_base_model_says_that_nobody_knows(base: TrainedModel, alice: User) -> None:
     page = signed_in(alice).get(f"/generations/{wrote(base, alice, 'a post').pk}/why?post=0").content.decode()
-    assert "Nobody knows which posts" in page
+    assert "We don’t know which posts" in page
 
 
 def test_a_part_for_the_timeline_is_no_whole_page(bot: TrainedModel, alice: User) -> None:

@@ -61,7 +61,7 @@ async def test_what_goes_wrong_while_posts_are_written_takes_their_place(
     answer: Any = await client.post(f"/models/{base.pk}/generate", SAMPLING, headers=headers)
     (line,) = [piece.decode() async for piece in answer.streaming_content]
     shown = json.loads(line)["error"]["html"]
-    assert 'role="alert"' in shown and "could not do that" in shown and "secret" not in shown
+    assert 'role="alert"' in shown and "That didn’t work" in shown and "secret" not in shown
     await sync_to_async(connections.close_all)()
 
 
@@ -213,7 +213,9 @@ def test_copies_are_shown_beside_the_learned_post_to_the_owner_alone(
 
 def test_a_bot_without_a_report_card_says_why(alice: User, model: TrainedModel) -> None:
     TrainedModel.objects.filter(pk=model.pk).update(report={})
-    assert "an earlier version trained it" in signed_in(alice).get(f"/models/{model.pk}/").content.decode()
+    assert (
+        "an earlier version of Bot Factory trained it" in signed_in(alice).get(f"/models/{model.pk}/").content.decode()
+    )
 
 
 def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> None:

@@ -90,7 +90,7 @@ def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_a
         ("nocredits", "API credits are used up"),
         ("empty", "@empty hasn’t posted anything"),
         ("notenrolled", "must belong to a project with API access"),
-        ("down", "a problem of its own (503)"),
+        ("down", "is having problems (503)"),
     ],
 )
 def test_what_the_look_up_says_is_told_on_the_form(client: Client, x_api: XApiServer, handle: str, words: str) -> None:

@@ -140,7 +140,7 @@ def test_an_import_masks_counts_and_shows_it(alice: User) -> None:
     learned = learning.training_posts(corpus)
     assert learned[:2] == ["Mail me at [email] some time", "My new number is [phone], call me"]
     page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
-    assert "Masked before a bot learns: 2 e-mail addresses, 1 phone number." in page
+    assert "Masked before a bot learns: 2 email addresses, 1 phone number." in page
     assert "joe@example.org" not in page
     context = signed_in(alice).get(f"/corpora/{corpus.pk}/clean").context
     assert Effect("personal", 3, context["changes"][0].examples) == context["changes"][0]
@@ -157,7 +157,7 @@ def test_the_terminal_says_it_too(alice: User, tmp_path: object) -> None:
     file.write_text("\n".join([*SECRETS, *make_posts(20)]))
     said = io.StringIO()
     call_command("import_posts", str(file), owner=alice.username, stdout=said)
-    assert "masked: 1 e-mail address, 1 phone number" in said.getvalue()
+    assert "masked: 1 email address, 1 phone number" in said.getvalue()
 
 
 @pytest.mark.django_db(transaction=True)

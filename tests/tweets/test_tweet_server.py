@@ -150,7 +150,7 @@ def test_an_account_without_posts_has_none_which_is_no_error(client: TutorialCli
         ("takendown.bsky.social", 403, "taken down"),
         ("hidden.bsky.social", 403, "aren’t signed in"),
         ("garbled.bsky.social", 502, "can’t read"),
-        ("down.bsky.social", 503, "problem of its own"),
+        ("down.bsky.social", 503, "is having problems"),
         ("@a@10.0.0.1", 403, "private network"),
     ],
 )

@@ -111,7 +111,7 @@ class CleaningRules:
     - `drop_via`: removes a share button's "via @name" at the end
     - `drop_cut`: drops posts that the service cut off, such as a retweet that ends in …
     - `drop_auto`: drops posts written by apps
-    - `mask_personal`: replaces e-mail addresses, phone numbers and the like (`cleaning.personal`) by placeholders
+    - `mask_personal`: replaces email addresses, phone numbers and the like (`cleaning.personal`) by placeholders
     - `minimum_characters`: after cleaning
     - `banned_words`: drops every post that contains one of them as a whole word, in any case
     """

@@ -52,7 +52,7 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--allow-personal-data",
             action="store_true",
-            help="allow posts with e-mail addresses, phone numbers and the like",
+            help="allow posts with email addresses, phone numbers and the like",
         )
         parser.add_argument(
             "--best-of",

@@ -31,7 +31,7 @@ class SamplingConfig(Values):
     the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
     from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
     prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
-    one; mask_mentions: hide @names; personal_guard: reject posts with e-mail addresses, phone numbers and the like;
+    one; mask_mentions: hide @names; personal_guard: reject posts with email addresses, phone numbers and the like;
     best_of: how many times as many posts to draw, to keep those that sound most like the person.
     """
 

@@ -157,7 +157,7 @@ def test_retweets_replies_threads_entities_and_dates(tmp_path: Path) -> None:
         (archives.pack({"word/document.xml": b"<x/>", "_rels/.rels": b""}, private=False), "Office"),
         (archives.pack({}, private=False), "empty"),
         (archives.pack({"data/tweets.js": b"[]"}), r"^tweets\.js isn’t a file"),
-        (archives.pack({"data/tweets.js": archives.ytd("tweets", 0, [archives.tweet(0, "a")])[:-30]}), "breaks off"),
+        (archives.pack({"data/tweets.js": archives.ytd("tweets", 0, [archives.tweet(0, "a")])[:-30]}), "is cut off"),
         (archives.archive_2022(TEXTS)[:-40], "incomplete"),
         (archives.ytd("like", 0, []), "“like”"),
         (b"", "isn’t a ZIP or an X archive"),

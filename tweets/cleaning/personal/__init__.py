@@ -1,4 +1,4 @@
-"""Find personal data in texts: e-mail addresses, phone numbers, account and card numbers, IP addresses, keys. Pure."""
+"""Find personal data in texts: email addresses, phone numbers, account and card numbers, IP addresses, keys. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find e-mail addresses, also those that are spelled out: "name [at] example [dot] org", "name at gmail dot com"."""
+"""Find email addresses, also those that are spelled out: "name [at] example [dot] org", "name at gmail dot com"."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPELLED = re.compile(
 
 
 def emails(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each e-mail address."""
+    """Yield the start and end of each email address."""
     if _AT.search(text):
         for found in _EMAIL.finditer(text):
             yield found.span()

@@ -82,7 +82,7 @@ class UploadSource:
             if number == 0:
                 raise BadFile(_NO_LIST) from None
             raise BadFile(
-                mark("The JSON breaks off or is damaged after item %(number)s. Export the file again and upload it."),
+                mark("The JSON is cut off or damaged after item %(number)s. Export the file again and upload it."),
                 number=number,
             ) from None
 

@@ -58,7 +58,7 @@ class JsonApi:
                     return Reply(answer.status, _read(answer.body))
                 trouble = SourceUnavailable(
                     mark(
-                        "%(server)s has a problem of its own (%(status)s). Everything read so far is kept. Try again "
+                        "%(server)s is having problems (%(status)s). Everything read so far is kept. Try again "
                         "in a few minutes."
                     ),
                     server=self._name,

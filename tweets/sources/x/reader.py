@@ -46,7 +46,7 @@ _WINDOW = timedelta(minutes=15)  # of X's rate limits, if an answer doesn't say 
 # What tweepy raises on unexpected bodies.
 _ODD = mark("X sent an answer that we can’t read. Everything read so far is kept. Try again in a few minutes.")
 _INCOMPLETE = mark("X sent no complete answer. Everything read so far is kept. Try again in a few minutes.")
-_OWN = mark("X has a problem of its own (%(status)s). Everything read so far is kept. Try again in a few minutes.")
+_OWN = mark("X is having problems (%(status)s). Everything read so far is kept. Try again in a few minutes.")
 _ODD_ANSWER = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 
 

@@ -27,7 +27,7 @@ _MOST: Final = 3
 def owner_of_archive(path: Path) -> str | None:
     """Return the name of the account, without the @, or None if the archive doesn't name it.
 
-    The file that names it also has the e-mail address; nothing else in it is kept. For an archive that can't be read
+    The file that names it also has the email address; nothing else in it is kept. For an archive that can't be read
     the result is None, because the reader of its posts says what is wrong.
     """
     try:

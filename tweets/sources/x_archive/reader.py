@@ -1,6 +1,6 @@
 """Posts in an X archive: the ZIP, or a post file from it.
 
-In the ZIP, only post files are opened: not the e-mail address in account.js, not the messages, not the media.
+In the ZIP, only post files are opened: not the email address in account.js, not the messages, not the media.
 """
 
 from __future__ import annotations
@@ -163,5 +163,5 @@ def _records(
             file=called,
         ) from None
     except json_stream.JSON_ERRORS:
-        said = mark("%(file)s breaks off or is damaged after post %(number)s. Download the archive again.")
+        said = mark("%(file)s is cut off or damaged after post %(number)s. Download the archive again.")
         raise BadFile(said, file=called, number=index + 1) from None

@@ -34,7 +34,7 @@ def read_gguf(path: Path) -> Pretrained:
     architecture = facts.get("general.architecture")
     if architecture != "llama":
         raise PretrainedError(
-            mark("%(model)s is a model of the kind %(architecture)s. Choose one of the Llama architecture."),
+            mark("%(model)s has the architecture %(architecture)s. Choose a Llama model."),
             model=what,
             architecture=repr(architecture),
         )

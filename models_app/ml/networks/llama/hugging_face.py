@@ -35,7 +35,7 @@ def read_directory(path: Path) -> Pretrained:
     kind = facts.get("model_type")
     if kind != "llama":
         raise PretrainedError(
-            mark("%(model)s is a model of the kind %(kind)s. Choose one of the Llama architecture."),
+            mark("%(model)s has the architecture %(kind)s. Choose a Llama model."),
             model=what,
             kind=repr(kind),
         )

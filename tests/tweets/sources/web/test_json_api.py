@@ -58,7 +58,7 @@ def test_trouble_is_waited_out_as_often_as_it_is_told_to() -> None:
         assert [(request.path, request.query) for request in server.requests] == [("/path", {"b": "c d&e"})] * 3
     with Replay(Answer(503, "")) as server:
         api = JsonApi("The server", server.url, settings, Client(settings, trusted=[server.url]))
-        with pytest.raises(SourceUnavailable, match="The server has a problem of its own"):
+        with pytest.raises(SourceUnavailable, match="The server is having problems"):
             api.ask("/path")
         assert len(server.requests) == 3
 
