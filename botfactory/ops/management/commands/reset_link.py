@@ -10,7 +10,7 @@ from botfactory.ops.commands import ProductCommand, address_of
 
 
 class Command(ProductCommand):
-    help = "Print a link to set a new password. It works once, within three days. You need it if no mail is set up."
+    help = "Print a link to set a new password. It works once and expires after three days. You need it if no mail server is set up."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
