@@ -10,7 +10,7 @@ from botfactory.ops.commands import ProductCommand, address_of
 
 
 class Command(ProductCommand):
-    help = "Print a link to set a new password. It works once and expires after three days. You need it if no mail server is set up."
+    help = "Print a link to set a new password, for installations without mail. It works once, for three days."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
