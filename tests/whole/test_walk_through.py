@@ -16,7 +16,9 @@ import pytest
 from tests.fakes.posts import make_posts
 from tests.product import ROOT, Product, running
 
-WALK = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("## A complete example\n")[2].partition("\n## ")[0]
+WALK = (
+    (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("## A complete example\n")[2].partition("\n## ")[0]
+)
 CODE: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL))
 POSTS = 300
 

@@ -20,7 +20,6 @@ from models_app.ml.state_file import load_state, save_state
 from models_app.ml.training import pretrain as module
 from models_app.ml.training.mention_augmentation import Renaming
 from models_app.ml.training.pretrain import EVENTS, LOSSES, STATE, Budget, PretrainValidation, pretrain
-from models_app.ml.training.schedule import learning_rate
 from tests.ml.conftest import TINY
 from tests.ml.training.test_event_log import events
 
@@ -341,13 +340,3 @@ def test_a_gated_linear_recurrence_can_be_a_base_model(files: dict[str, Any]) ->
     assert seen[-1].validation_loss < seen[0].validation_loss
     whole = evaluate(result, files["validation"].read_text().split("\n"))
     assert result.meta["bits_per_character"] == pytest.approx(whole.bits_per_character, rel=1e-4)
-
-
-def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
-    def rate(step: int, fraction: float) -> float:
-        return learning_rate(peak=1.0, final=0.1, warmup_steps=4, step=step, fraction=fraction)
-
-    assert [rate(step, 0) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
-    assert rate(100, 0.5) == pytest.approx(0.55)
-    assert rate(100, 1) == pytest.approx(0.1)
-    assert rate(100, 1.2) == pytest.approx(0.1)
