@@ -20,6 +20,7 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.env import MailServer
+from models_app.keeping.rows import KeptPost
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
@@ -93,6 +94,7 @@ def wrong(reader: pseudo.Reader) -> list[str]:
         *get_user_model().objects.values_list("username", flat=True),
     }
     written = [post for generation in Generation.objects.all() for post in generation.posts]
+    written += KeptPost.objects.values_list("text", flat=True)
     for made in TrainedModel.objects.all():
         written += [masked(sample) for epoch in made.history for sample in epoch.get("samples", [])]
         written += sharing.openings_of(made)
