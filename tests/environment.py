@@ -28,6 +28,9 @@ os.environ["BOTFACTORY_HOME"] = str(HOME / "var")
 os.environ["CHECKPOINTS_DIR"] = str(HOME / "checkpoints")
 os.environ["SECRET_KEY"] = "only for the tests, which serve nobody"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+# As `manage.py` sets it. Where the processes of the tests share the cores, more threads of OpenBLAS wait for each other
+# and use many times the processor time.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 if os.environ.get("REDIS_URL"):
     os.environ["REDIS_URL"] = of_redis(os.environ["REDIS_URL"], TESTS_DATABASE)
 # The developer's settings for the product don't apply to tests.

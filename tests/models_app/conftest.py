@@ -18,7 +18,7 @@ from botfactory.jobs.states import State
 from models_app import loading, registry, trainings
 from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.evaluation import report_card
+from models_app.ml.evaluation import likeness, report_card
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Tier, TrainedModel
 from tests.fakes.posts import make_posts
@@ -36,6 +36,7 @@ def few_posts_on_report_cards() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_card, "POSTS", 20)
         patch.setattr(report_card, "LEARNED_BY_CLASSIFIER", 20)
+        patch.setattr(likeness, "BATCH", 30)
         yield
 
 

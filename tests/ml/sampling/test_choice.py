@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +17,16 @@ from models_app.ml.sampling.sampler import Sampler
 from tests.ml.conftest import favouring
 
 AB = favouring(a=0, b=0, END=0)
+
+
+class Clock:
+    """The time as the sampler reads it, and only the sampler: other threads look at the real clock."""
+
+    def __init__(self, *moments: float) -> None:
+        self._moments = iter(moments)
+
+    def monotonic(self) -> float:
+        return next(self._moments)
 
 
 def with_much_b(drafts: Sequence[Draft]) -> NDArray[np.float64]:
@@ -89,9 +98,8 @@ def test_posts_that_do_not_end_can_be_cut_instead() -> None:
     writing = Sampler(favouring(a=0)).generate(SamplingConfig(count=3, max_characters=20), cut=True)
     assert writing.posts == ["a" * 20] * 3 and writing.refused.total == 0
     # In the middle of a character, before it
-    clock = iter([0.0, *[0.1] * 3, *[2.0] * 99])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "monotonic", lambda: next(clock))
+        patch.setattr(module, "time", Clock(0.0, *[0.1] * 3, *[2.0] * 99))
         late = Sampler(favouring(**{"\xc3": 0, "a": 0})).generate(SamplingConfig(count=50, seed=1), cut=True, seconds=1)
     assert late.refused.unfinished == 0 and late.posts and all("\ufffd" not in post for post in late.posts)
     assert {len(post.encode()) for post in late.posts} == {2, 3}
@@ -100,8 +108,7 @@ def test_posts_that_do_not_end_can_be_cut_instead() -> None:
 def test_when_the_time_is_up_there_is_what_has_ended() -> None:
     none = Sampler(AB).generate(SamplingConfig(count=50, seed=1), seconds=-1)
     assert none.posts == [] and none.refused.unfinished == 50
-    clock = iter([0.0, *[0.1] * 4, *[2.0] * 99])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "monotonic", lambda: next(clock))
+        patch.setattr(module, "time", Clock(0.0, *[0.1] * 4, *[2.0] * 99))
         some = Sampler(favouring(a=0, END=0)).generate(SamplingConfig(count=50, seed=1), seconds=1)
     assert 0 < len(some.posts) < 50 and max(map(len, some.posts)) <= 4

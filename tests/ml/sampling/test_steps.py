@@ -20,9 +20,9 @@ from models_app.ml.sampling.sampler import Drawing, Sampler, Step
 REQUESTS = [
     SamplingConfig(count=5, seed=1),
     SamplingConfig(count=1, seed=2, prompt="Día 1: ☕️ "),
-    SamplingConfig(count=20, seed=3, temperature=0.7, top_k=40),
+    SamplingConfig(count=10, seed=3, temperature=0.7, top_k=40),
     SamplingConfig(count=3, temperature=0.0),
-    SamplingConfig(count=8, seed=4, top_p=0.8, max_characters=60, banned=("the",)),
+    SamplingConfig(count=4, seed=4, top_p=0.8, max_characters=120, banned=("the",)),
     SamplingConfig(count=5, seed=1),
 ]
 
