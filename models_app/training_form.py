@@ -25,7 +25,7 @@ class Course:
 
     tier: Tier
     epochs: int
-    most_epochs: int
+    max_epochs: int
     starting: float
     epoch: float
     #: What a blank setting stands for; without those that the tier doesn't have.
@@ -38,7 +38,7 @@ class Course:
         return cls(
             tier=tier,
             epochs=trainings.default_epochs(corpus, tier),
-            most_epochs=trainings.MAX_EPOCHS_BY_TIER[tier],
+            max_epochs=trainings.MAX_EPOCHS_BY_TIER[tier],
             starting=round(estimate.starting, 2),
             epoch=round(estimate.epoch, 2),
             automatic={name: values[name] for name in SETTINGS if name in values},
@@ -56,7 +56,7 @@ class Course:
 
     @property
     def for_script(self) -> dict[str, Any]:
-        names = ("epochs", "most_epochs", "starting", "epoch", "automatic")
+        names = ("epochs", "max_epochs", "starting", "epoch", "automatic")
         return {name: getattr(self, name) for name in names}
 
 

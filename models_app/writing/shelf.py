@@ -25,8 +25,8 @@ class Shelf(Generic[Thing]):
     A thing that alone is larger than the shelf is let in when nothing else is there.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._changed = threading.Condition()
         self._places: OrderedDict[Key, _Place[Thing]] = OrderedDict()
 
@@ -87,6 +87,6 @@ class Shelf(Generic[Thing]):
     def _make_room(self, needed: int) -> bool:
         """Drop what was used least recently until so many bytes fit in; return whether they do."""
         free = [key for key, place in self._places.items() if not place.users]
-        while free and self._bytes() + needed > self._most:
+        while free and self._bytes() + needed > self._max_bytes:
             del self._places[free.pop(0)]
-        return not self._places or self._bytes() + needed <= self._most
+        return not self._places or self._bytes() + needed <= self._max_bytes

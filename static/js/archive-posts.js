@@ -12,7 +12,7 @@ const STORED = 0;
 const DEFLATED = 8;
 const SEE_EXTRA = 0xffffffff;
 const LONGEST_DIRECTORY = 256 * 1024 * 1024;
-const MOST_FILES = 5000;
+const MAX_FILES = 5000;
 
 /** The file that names the account: account.js today, user_details.js before 2019. */
 const OWNER_FILE = /^(?:[^/]+\/)*(?:(?:data\/)?account\.js|data\/js\/user_details\.js)$/;
@@ -98,7 +98,7 @@ async function entriesOf(file, wanted) {
       };
       entry.offset += directory.before;
       found.push(entry);
-      if (found.length > MOST_FILES) return [];
+      if (found.length > MAX_FILES) return [];
     }
     at += 46 + nameSize + extraSize + view.getUint16(at + 32, true);
   }

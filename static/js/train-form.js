@@ -24,7 +24,7 @@ if (form && !form.querySelector("fieldset").disabled) {
     const course = courses[now];
     if (now !== shown) {
       if (shown) {
-        slider.max = course.most_epochs;
+        slider.max = course.max_epochs;
         slider.value = chosen[now] ?? course.epochs;
       }
       for (const name of ["learning_rate", "dropout", "batch_size", "sequence_length"]) {

@@ -236,8 +236,8 @@ def test_the_page_tells_its_script_how_each_tier_goes(corpus: Corpus, fluent: Tr
     page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
     [text] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
     courses = json.loads(text)
-    assert (courses["fluent"]["epochs"], courses["fluent"]["most_epochs"]) == (1, 3)
-    assert courses["quick"]["most_epochs"] == 10
+    assert (courses["fluent"]["epochs"], courses["fluent"]["max_epochs"]) == (1, 3)
+    assert courses["quick"]["max_epochs"] == 10
     assert set(courses["quick"]["automatic"]) - set(courses["fluent"]["automatic"]) == {"dropout"}
 
 

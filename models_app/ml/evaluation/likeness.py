@@ -2,7 +2,7 @@
 
 A draft's score is the difference of two figures, each divided by its standard deviation among the bot's posts:
 
-- style: the evidence per n-gram of a style detector that has learned posts of the person and posts of this bot;
+- style: the evidence per n-gram of a style detector trained on posts by the person and posts by this bot;
 - half of its oddity: how far its log-likelihood per character is from that of real posts. Odd posts are confused, and
   posts that are too likely are dull.
 """

@@ -171,7 +171,7 @@ def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: Us
     found = copies_of(base, alice, 8)
     one = loading.open_sampler(base).nbytes
     with desk.writer() as writer:
-        writer.shelf._most = 3 * one
+        writer.shelf._max_bytes = 3 * one
         asked = [desk.ask(bot, count=2, copy_guard=False, seed=place) for place, bot in enumerate(found * 2)]
         most = 0
 
