@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from models_app import views
+from models_app.comparing import views as comparing
 from models_app.keeping import views as keeping
 from models_app.sharing import gallery
 
@@ -18,6 +19,7 @@ urlpatterns = [
     path("generations/<uuid:generation_id>/why", views.why, name="why"),
     path("generations/<uuid:generation_id>/keep", keeping.keep_post, name="keep_post"),
     path("generations/<uuid:generation_id>/report", keeping.report_post, name="report_post"),
+    path("compare/", comparing.compare_page, name="compare"),
     path("kept/", keeping.kept_list, name="kept"),
     path("kept/export", keeping.export_kept, name="export_kept"),
     path("kept/<uuid:kept_id>/remove", keeping.remove_kept, name="remove_kept"),

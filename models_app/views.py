@@ -152,6 +152,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
         "form": GenerateForm(),
+        "key": str(model.pk),
         **guard_context(model),
         **opening_context(model, generation),
         "copies": _copies(request, model),

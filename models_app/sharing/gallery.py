@@ -58,6 +58,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "is_shared": sharing.is_shared(model),
         "may_write": may_write,
         "action": f"{request.path}generate",
+        "key": link or str(model.pk),
         "form": GenerateForm(),
         **guard_context(model),
         **opening_context(model, generation),

@@ -25,7 +25,7 @@ document.addEventListener("htmx:responseError", () => note(gettext("That didn’
 // Pressing a button twice submits once: otherwise two trainings would be queued. Forms with their own scripts handle this themselves.
 document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
-  const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], [data-theme-switch], [data-keep], [data-below-form], #new-corpus");
+  const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], [data-theme-switch], [data-keep], [data-below-form], [data-compare], #new-corpus");
   if (!isOurs || submission.defaultPrevented) return;
   if (form.dataset.sent) submission.preventDefault();
   form.dataset.sent = "yes";

@@ -1,24 +1,15 @@
 // The sliders of the form that makes a bot write: their values in words, and a length that drives a number field.
 
 import { all, byId, inputById } from "./dom.js";
-import { gettext, interpolate, ngettext } from "./words.js";
-
-/** @type {[number, string][]} Up to each of these temperatures, the word that describes the posts. */
-const TEMPERATURES = [
-  [0, gettext("always the same")],
-  [0.55, gettext("careful")],
-  [0.8, gettext("calm")],
-  [1, gettext("natural")],
-  [1.3, gettext("bold")],
-  [2, gettext("wild")],
-];
+import { said, word } from "./temperatures.js";
+import { interpolate, ngettext } from "./words.js";
 
 for (const output of all("[data-says=temperature]")) {
   const slider = inputById(output.getAttribute("for"));
   const show = () => {
-    const [, word] = TEMPERATURES.find(([most]) => Number(slider.value) <= most) ?? TEMPERATURES.at(-1);
-    output.textContent = `${Number(slider.value)} · ${word}`;
-    slider.setAttribute("aria-valuetext", `${Number(slider.value)}, ${word}`);
+    const temperature = Number(slider.value);
+    output.textContent = said(temperature);
+    slider.setAttribute("aria-valuetext", `${temperature}, ${word(temperature)}`);
   };
   slider.addEventListener("input", show);
   show();

@@ -1,0 +1,50 @@
+// The page that compares bots: each column streams from the address of its bot.
+
+import { all, byId, inputById, targetOf } from "./dom.js";
+import { sideBySide } from "./side-by-side.js";
+import { gettext, interpolate } from "./words.js";
+
+document.addEventListener("submit", async (submission) => {
+  const form = /** @type {HTMLFormElement} */ (targetOf(submission));
+  if (!form.matches("form[data-compare]")) return;
+  submission.preventDefault();
+  const button = form.querySelector("button[type=submit]");
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  const status = document.querySelector(".writing-status");
+  status.textContent = gettext("Writing…");
+  const common = new FormData(form);
+  const columns = chosen(form);
+  for (const name of ["bot", "temperature"]) common.delete(name);
+  const seed = await sideBySide(byId("columns"), common, columns);
+  status.textContent = interpolate(gettext("Done. All columns have the seed %(seed)s."), { seed });
+  button.removeAttribute("aria-disabled");
+  remember(form);
+});
+
+function chosen(form) {
+  const bots = /** @type {HTMLSelectElement[]} */ ([...form.querySelectorAll("select[name=bot]")]);
+  return bots
+    .filter((bot) => bot.value)
+    .map((bot) => {
+      const { dataset, textContent } = bot.selectedOptions[0];
+      const temperature = Number(inputById(bot.id.replace("bot", "temperature")).value);
+      return { action: dataset.action, temperature, title: textContent.trim() };
+    });
+}
+
+/** Keep the choice in the address, so that a reload or a link shows it again. */
+function remember(form) {
+  const values = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    if (name !== "csrfmiddlewaretoken" && value) values.append(name, String(value));
+  }
+  history.replaceState(null, "", `?${values}`);
+}
+
+for (const select of all("form[data-compare] select[name=bot]")) {
+  const temperature = inputById(select.id.replace("bot", "temperature"));
+  const dim = () => temperature.toggleAttribute("disabled", !(/** @type {HTMLSelectElement} */ (select).value));
+  select.addEventListener("change", dim);
+  dim();
+}
