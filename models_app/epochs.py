@@ -38,6 +38,9 @@ class TrainingProgress(Output):
     step: int | None = None
     steps: int | None = None
     loss: float | None = Field(None, description=f"The loss of this epoch so far. {LOSS}")
+    model: str | None = Field(
+        None, description="In the phase `reporting`: the id of the bot, which can write while its report card is made."
+    )
 
 
 class Checkpoint(Output):

@@ -19,9 +19,8 @@ from models_app import model_files
 from models_app.base_models.versions import require_may_go
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.model_files import FINGERPRINTS, LIKENESS, Fence, path_of
+from models_app.model_files import FINGERPRINTS, Fence, path_of
 from models_app.models import Tier, TrainedModel
 from models_app.naming import NameTaken, free_name, valid_name
 from tweets.models import Corpus
@@ -36,7 +35,6 @@ def register(
     parent_name: str,
     trained: Checkpoint,
     guard: CopyGuard,
-    likeness: PersonLikeness | None = None,
     meta: dict[str, Any],
     values: dict[str, Any],
     fenced: Fence = transaction.atomic,
@@ -57,8 +55,6 @@ def register(
         guard.save(staged / FINGERPRINTS)
         if context:
             model_files.save_context(staged, context)
-        if likeness is not None:
-            likeness.save(staged / LIKENESS)
         with model_files.in_place(staged, path, saved.sha256, fenced, job):
             return create_with_free_name(
                 owner=owner,

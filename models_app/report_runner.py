@@ -7,13 +7,12 @@ from typing import Any, Final
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
-from models_app import guards, loading, model_files, report_cards, services, trainings
+from models_app import guards, loading, report_cards, services, trainings
 from models_app.base_models import versions
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.training import dataset
-from models_app.model_files import LIKENESS
 from models_app.models import Tier, TrainedModel
 from tweets import idle
 
@@ -24,6 +23,16 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     if model is None:
         raise JobFailed("model_deleted", mark("The model was deleted."))
     handle.progress({"phase": "reporting", "fraction": 0.0})
+    before = model.report.get("bits_per_character")
+    after = assess(handle, model)
+    return {"model": str(model.pk), "name": model.full_name, "before": before, "after": after}
+
+
+def assess(handle: JobHandle, model: TrainedModel) -> float:
+    """Make the model's report card and its likeness; return its bits per character.
+
+    Raises JobFailed if its posts are no longer known or its files can't be read.
+    """
     if model.corpus is not None:
         idle.wait_until_ready(model.corpus)
     try:
@@ -51,12 +60,9 @@ def run_report_card(handle: JobHandle) -> dict[str, Any]:
     except (LearningError, services.ModelError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
-    before = model.report.get("bits_per_character")
     report = report_cards.as_json(card, model.corpus, learned)
-    with handle.fenced():
-        if TrainedModel.objects.filter(pk=model.pk).update(report=report) and likeness is not None:
-            likeness.save(model_files.path_of(model) / LIKENESS)
-    return {"model": str(model.pk), "name": model.full_name, "before": before, "after": report["bits_per_character"]}
+    report_cards.keep(model, report, likeness, handle.fenced)
+    return float(report["bits_per_character"])
 
 
 KIND: Final = JobKind(

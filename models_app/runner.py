@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import epochs, guards, loading, machines, registry, report_cards, tiers, trainings
+from models_app import epochs, guards, loading, machines, registry, report_cards, report_runner, tiers, trainings
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
@@ -81,11 +81,14 @@ def prepare() -> None:
 
 
 def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
-    """Train and register a model; return its id and name."""
+    """Train and register a model, then make its report card; return its id and name.
+
+    The model can write once it's registered, so nobody waits for the report card.
+    """
     done = TrainedModel.objects.filter(job=handle.job).first()
     if done is not None:
-        # An earlier attempt registered it already.
-        return {"model": str(done.pk)}
+        _assess_again(handle, done)
+        return {"model": str(done.pk), "name": done.name}
     handle.progress({"phase": "starting", "fraction": 0.0})
     arguments = handle.job.arguments
     corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
@@ -95,14 +98,17 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     try:
         run = _prepared(handle, corpus, start)
         result = _train(run)
-        report = _report(run, result)
-        likeness = _likeness(run, result)
     except Cancelled as cancelled:
         raise JobCancelled from cancelled
     except LearningError as error:
         raise JobFailed(error.code, error) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-    model = _register(run, result, report, likeness)
+    model = _register(run, result)
+    # Cancelled from here on, it's a bot without a report card.
+    with suppress(Cancelled):
+        handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
+        report_cards.keep(model, _report(run, result), None, handle.fenced)
+        report_cards.keep(model, None, _likeness(run, result), handle.fenced)
     return {"model": str(model.pk), "name": model.name}
 
 
@@ -167,10 +173,7 @@ def _train(run: Run) -> FineTuneResult:
 
 def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
     """Return the report card of the trained model. If it fails, return an empty one rather than lose the model."""
-    handle = run.handle
-    handle.progress({**handle.job.progress, "phase": "reporting", "fraction": 1.0, "seconds_left": 0})
-
-    between = partial(_ask_cancel, handle)
+    between = partial(_ask_cancel, run.handle)
     try:
         base = versions.base_model(Tier(run.start.tier))
         weights = run.start_checkpoint if base == run.start else loading.load(base)
@@ -190,7 +193,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
     except (Cancelled, *FROM_OUTSIDE):
         raise
     except Exception:
-        logger.exception("job %s: the report card failed", handle.job.pk)
+        logger.exception("job %s: the report card failed", run.handle.job.pk)
         return {}
 
 
@@ -211,9 +214,18 @@ def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
         return None
 
 
-def _register(
-    run: Run, result: FineTuneResult, report: dict[str, Any], likeness: PersonLikeness | None
-) -> TrainedModel:
+def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
+    """Make the report card that an earlier attempt didn't live to make. A bot can do without."""
+    if model.report:
+        return
+    handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
+    try:
+        report_runner.assess(handle, model)
+    except (JobCancelled, JobFailed) as error:
+        logger.warning("job %s: no report card (%s)", handle.job.pk, error)
+
+
+def _register(run: Run, result: FineTuneResult) -> TrainedModel:
     handle, start, config = run.handle, run.start, run.config
     history = [epoch_json(epoch) for epoch in result.history]
     bits = round(result.bits_per_character, 5)
@@ -234,7 +246,6 @@ def _register(
         parent_name=start.full_name,
         trained=Checkpoint(network=result.network, weights=result.weights, meta=meta, sha256=""),
         guard=run.guard,
-        likeness=likeness,
         meta=meta,
         fenced=handle.fenced,
         values={
@@ -242,7 +253,6 @@ def _register(
             "history": history,
             "best_epoch": result.best_epoch,
             "bits_per_character": bits,
-            "report": report,
             "posts": len(run.posts),
             "characters": sum(map(len, run.posts)),
             "seconds": result.seconds,

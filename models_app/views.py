@@ -18,6 +18,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
@@ -151,6 +152,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "share_form": ShareForm(model=model),
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
+        "is_being_assessed": not model.report and model.job is not None and model.job.state == State.RUNNING,
         "form": GenerateForm(),
         "key": str(model.pk),
         **guard_context(model),

@@ -18,7 +18,7 @@ import { gettext } from "./words.js";
  *   `isLearning`: the job's progress has a loss
  * @param {(newest: any) => string} page.news describes the newest measurement
  * @param {string} page.placeholder id of the element shown before the first measurement
- * @param {string} page.wayOn id of the link shown after success
+ * @param {string} page.wayOn id of the link to the result, shown once there is one
  */
 export function followTraining(page) {
   const progress = new TrainingProgress();
@@ -32,7 +32,7 @@ export function followTraining(page) {
       const { phase, loss } = job.progress;
       const rows = page.draw(job, job.state === "running" && phase === "training" && Number.isFinite(loss));
       show(byId(page.placeholder), rows.length === 0 && !hasEnded(job.state));
-      show(byId(page.wayOn), job.state === "succeeded");
+      show(byId(page.wayOn), job.state === "succeeded" || Boolean(job.progress.model));
       if (isLive && rows.length > spoken) announce(page.news(rows.at(-1)));
       spoken = rows.length;
     },

@@ -58,7 +58,7 @@ function phaseSentence(job) {
   if (job.stop_requested) return words.best;
   if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (job.progress.phase === "saving") return "";
-  if (job.progress.phase === "reporting") return gettext("Writing and checking a hundred posts. This takes a few seconds.");
+  if (job.progress.phase === "reporting") return gettext("The bot is ready. Its report card follows: it writes a hundred posts, which are checked.");
   return gettext("Loading the model. This takes a few seconds.");
 }
 
@@ -108,7 +108,8 @@ function draw(job, isLearning) {
   const { epoch, step, steps, loss, trail } = job.progress;
   curve.show(rows, isLearning && !epochs.has(epoch) ? { at: epoch - 1 + step / steps, loss, trail } : null);
   renderSamples(rows);
-  if (job.result.model) linkById("open-bot").href = `${page.dataset.models}${job.result.model}/`;
+  const model = job.result.model ?? job.progress.model;
+  if (model) linkById("open-bot").href = `${page.dataset.models}${model}/`;
   return rows;
 }
 

@@ -141,8 +141,12 @@ def bot(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 
 
 @pytest.fixture
-def fluent(base: TrainedModel, tmp_path: Path, settings: Any) -> TrainedModel:
+def fluent(base: TrainedModel, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> TrainedModel:
     """A tiny fluent base model beside the quick one, on a server that offers it whatever its memory."""
     settings.FLUENT = "on"
+    # It hardly ever ends a post, so it would write for as long as it may.
+    monkeypatch.setattr(report_card, "BOT_SECONDS", 0.5)
+    monkeypatch.setattr(report_card, "BASE_SECONDS", 1.0)
+    monkeypatch.setattr(likeness, "SECONDS", 0.5)
     tiny_llama.ship_fluent(Path(settings.CHECKPOINTS_DIR), tmp_path / "tiny")
     return versions.base_model(Tier.FLUENT)

@@ -18,6 +18,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import loading, model_files, report_cards, runner, services, trainings
+from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import report_card
 from models_app.ml.evaluation.report_card import Copied, ReportCard
 from models_app.ml.networks.registry import small_network
@@ -147,7 +148,7 @@ def test_a_report_card_that_cannot_be_made_loses_no_model(
     assert "the report card failed" in caplog.text
 
 
-def test_a_training_killed_while_the_report_card_is_made_goes_on_from_the_last_epoch(
+def test_the_bot_is_there_before_its_report_card_which_a_killed_training_makes_later(
     corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -158,21 +159,32 @@ def test_a_training_killed_while_the_report_card_is_made_goes_on_from_the_last_e
     with pytest.raises(Killed):
         train(corpus, base, epochs=2)
     job = Job.objects.get(kind="fine_tune")
+    model = TrainedModel.objects.get(job=job)
+    assert job.progress["phase"] == "reporting" and job.progress["model"] == str(model.pk)
+    client, page = signed_in(corpus.owner), model.get_absolute_url()
+    assert client.get(f"/api/v1/jobs/{job.pk}").json()["progress"]["model"] == str(model.pk)
+    assert "The report card is being written" in client.get(page).content.decode()
+    assert len(services.write(model, SamplingConfig(count=1))[0].posts) == 1
     epochs = [event.payload for event in job.events.filter(kind="epoch")]
     Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED, progress={})
+    assert "This bot has no report card" in client.get(page).content.decode()
 
     monkeypatch.setattr(report_card, "report_card", made)
     told: list[dict[str, Any]] = []
     again = worker.run_claimed(claimed(job), listener=lambda kind, payload: told.append({**payload, "event": kind}))
     assert again.state == State.SUCCEEDED, again.error_message
+    assert again.result["model"] == str(model.pk)
+    model.refresh_from_db()
+    assert model.report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-4)
+    assert loading.load_likeness(model) is not None
+    assert model.stored_bytes == model_files.stored_bytes(model_files.path_of(model))
     assert [event.payload for event in job.events.filter(kind="epoch")] == epochs
     assert not any(payload["event"] == "epoch" for payload in told), "no epoch is trained again"
-    assert next(payload["epoch"] for payload in told if payload.get("phase") == "training") == 2
     # Browsers and Postgres don't accept NaN.
     json.dumps(told, allow_nan=False)
 
 
-def test_a_cancel_while_the_report_card_is_made_ends_as_cancelled(
+def test_cancelled_while_the_report_card_is_made_it_is_a_bot_without_one(
     corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cancelled(*, between: Callable[[], None], **_: object) -> None:
@@ -184,8 +196,9 @@ def test_a_cancel_while_the_report_card_is_made_ends_as_cancelled(
             between()
 
     monkeypatch.setattr(report_card, "report_card", cancelled)
-    assert train(corpus, base).state == State.CANCELLED
-    assert not TrainedModel.objects.filter(owner=corpus.owner).exists()
+    job = train(corpus, base)
+    assert job.state == State.SUCCEEDED
+    assert TrainedModel.objects.get(pk=job.result["model"]).report == {}
 
 
 def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
