@@ -18,6 +18,7 @@ from models_app.keeping.rows import KeptPost as KeptPost
 from models_app.keeping.rows import PostReport as PostReport
 from models_app.ml import config
 from models_app.ml.sampling.outcome import Refused
+from models_app.playing.rows import Game as Game
 from tweets.models import Corpus
 
 
@@ -122,6 +123,8 @@ class TrainedModel(models.Model):
     )
     # The last part of the address of an unlisted model; None for others.
     link = models.CharField(max_length=43, null=True, unique=True, editable=False, verbose_name=gettext_lazy("link"))  # noqa: DJ001
+    # Whether others that it's shared with may play the guessing game, which shows real posts.
+    is_game_open = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("game for others"))
     # Posts of it that a list shows (showing.py); not in the database.
     shown_posts: tuple[str, ...] = ()
 

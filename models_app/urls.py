@@ -5,6 +5,7 @@ from django.urls import path
 from models_app import views
 from models_app.comparing import views as comparing
 from models_app.keeping import views as keeping
+from models_app.playing import views as playing
 from models_app.sharing import gallery
 
 urlpatterns = [
@@ -26,6 +27,10 @@ urlpatterns = [
     path("reports/<uuid:report_id>/close", keeping.close_report, name="close_report"),
     path("gallery/", gallery.gallery_page, name="gallery"),
     path("gallery/<uuid:model_id>/", gallery.shared_page, name="shared"),
+    path("models/<uuid:model_id>/game", playing.game_page, name="game"),
+    path("models/<uuid:model_id>/game/open", playing.open_game, name="open_game"),
+    path("gallery/<uuid:model_id>/game", playing.game_page, name="shared_game"),
+    path("shared/<str:link>/game", playing.game_page, name="shared_by_link_game"),
     path("gallery/<uuid:model_id>/generate", gallery.generate, name="shared_generate"),
     path("shared/<str:link>/", gallery.shared_page, name="shared_by_link"),
     path("shared/<str:link>/generate", gallery.generate, name="shared_by_link_generate"),

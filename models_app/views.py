@@ -29,6 +29,7 @@ from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.keeping import reports
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel
+from models_app.playing.services import ToldApart, could_have_game
 from models_app.sharing import rights as sharing
 from models_app.training_form import Course, TrainForm
 from models_app.writing import asking
@@ -160,6 +161,8 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "copies": _copies(request, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
+        "people": ToldApart.of(model),
+        "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
         "downloads": downloads.FORMATS,
     }

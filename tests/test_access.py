@@ -43,6 +43,10 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/corpora/{corpus}/column": (405, 302),
     "/models/{model}/": (200, 405),
     "/generations/{generation}/why": (200, 405),
+    # For others' games, see tests/models_app/test_game.py.
+    "/models/{model}/game": (200, 400),
+    "/models/{model}/game/open": (405, 302),
+    "/gallery/{model}/game": (200, 400),
     "/generations/{generation}/keep": (200, 302),
     # Nobody reports posts of their own bots: tests/models_app/test_keeping.py.
     "/generations/{generation}/report": (404, 404),
@@ -91,6 +95,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     # For what is shared with whom, see tests/models_app/test_sharing.py.
     "/gallery/": (200, 405),
     "/shared/{link}/generate": (405, 404),
+    "/shared/{link}/game": (404, 404),
     "/accounts/logout/": (200, 302),
     "/accounts/reauthenticate/": (200, 200),
     "/accounts/email/": (200, 302),

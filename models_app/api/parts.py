@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -16,6 +17,7 @@ from models_app import guards, naming, services
 from models_app.base_models import versions
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.models import TrainedModel
+from models_app.playing.services import ToldApart
 from models_app.sharing import rights as sharing
 from models_app.writing.admission import NotNow
 from tweets.errors import CorpusError
@@ -65,6 +67,13 @@ REPORT: Final[dict[str, Any]] = {
     "real_words": {"bot": 0.97, "held_out": 0.98, "base": 0.96},
     "told_apart": {"share": 0.68, "error": 0.033, "posts": 100},
 }
+TOLD_BY_PEOPLE: Final[dict[str, Any]] = {"share": 0.74, "error": 0.04, "games": 12, "people": 5}
+
+
+def told_by_people(model: TrainedModel) -> dict[str, Any] | None:
+    """Return how often people told the model's posts from real ones, or None if nobody has played."""
+    figure = ToldApart.of(model)
+    return None if figure is None else asdict(figure)
 
 
 @contextmanager

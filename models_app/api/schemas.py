@@ -11,7 +11,18 @@ from pydantic import Field
 
 from botfactory.rest.access import person
 from botfactory.rest.schemas import Input, Output, Text, examples
-from models_app.api.parts import BASE, CORPUS, HYPERPARAMETERS, JOB, LABEL, MODEL, MOMENT, REPORT
+from models_app.api.parts import (
+    BASE,
+    CORPUS,
+    HYPERPARAMETERS,
+    JOB,
+    LABEL,
+    MODEL,
+    MOMENT,
+    REPORT,
+    TOLD_BY_PEOPLE,
+    told_by_people,
+)
 from models_app.models import Tier, TrainedModel
 
 _MODEL_EXAMPLE: Final = {
@@ -82,6 +93,10 @@ class ModelDetailOut(ModelOut):
         "correctly calls real or generated (0.5 is guessing), with its standard error. Cards of early versions lack "
         "`told_apart`, and it's null if there are too few posts. Null if there is no card."
     )
+    told_apart_by_people: dict[str, Any] | None = Field(
+        description="The same in the guessing game: the `share` of posts that people correctly called real or "
+        "generated, its standard `error`, the number of `games` and of `people`. Null if nobody has played."
+    )
 
     model_config = examples(
         {
@@ -92,6 +107,7 @@ class ModelDetailOut(ModelOut):
             "best_epoch": 1,
             "seconds": 41.5,
             "report": REPORT,
+            "told_apart_by_people": TOLD_BY_PEOPLE,
         }
     )
 
@@ -128,6 +144,7 @@ def model_detail_out(request: HttpRequest, model: TrainedModel) -> ModelDetailOu
         best_epoch=model.best_epoch,
         seconds=model.seconds,
         report=model.report or None,
+        told_apart_by_people=told_by_people(model),
     )
 
 

@@ -17,7 +17,7 @@ from botfactory.rest.errors import not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Output, Page, Text, examples
 from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
-from models_app.api.parts import LABEL, MODEL, MOMENT, REPORT
+from models_app.api.parts import LABEL, MODEL, MOMENT, REPORT, TOLD_BY_PEOPLE, told_by_people
 from models_app.models import Tier, TrainedModel
 from models_app.sharing import rights as sharing
 
@@ -59,12 +59,17 @@ class SharedModelDetailOut(SharedModelOut):
         description="The figures of its report card: the shares of new posts, of posts in the person's voice and of "
         "real words, and how often its posts are told apart from real ones (0.5 is guessing)."
     )
+    told_apart_by_people: dict[str, Any] | None = Field(
+        description="The same in the guessing game: the `share` of posts that people correctly called real or "
+        "generated, its standard `error`, the number of `games` and of `people`. Null if nobody has played."
+    )
     samples: list[str] = Field(description="Posts that it wrote after its best epoch.")
 
     model_config = examples(
         {
             **_SHARED,
             "report": REPORT,
+            "told_apart_by_people": TOLD_BY_PEOPLE,
             "samples": ["just had the best coffee of my life"],
         }
     )
@@ -77,7 +82,12 @@ def shared_out(model: TrainedModel) -> SharedModelOut:
 
 def shared_detail_out(model: TrainedModel) -> SharedModelDetailOut:
     """Return the model with its report card and sample posts."""
-    return SharedModelDetailOut(**_fields(model), report=sharing.figures_of(model), samples=sharing.samples_of(model))
+    return SharedModelDetailOut(
+        **_fields(model),
+        report=sharing.figures_of(model),
+        told_apart_by_people=told_by_people(model),
+        samples=sharing.samples_of(model),
+    )
 
 
 def _fields(model: TrainedModel) -> dict[str, Any]:

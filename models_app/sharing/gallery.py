@@ -18,6 +18,7 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from models_app import services, showing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
+from models_app.playing.services import ToldApart, may_play
 from models_app.sharing import rights as sharing
 from models_app.views import guard_context, opening_context, written
 
@@ -59,6 +60,8 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "may_write": may_write,
         "action": f"{request.path}generate",
         "key": link or str(model.pk),
+        "people": ToldApart.of(model),
+        "may_play": may_play(request.user, model, link=link),
         "form": GenerateForm(),
         **guard_context(model),
         **opening_context(model, generation),

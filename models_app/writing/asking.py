@@ -214,6 +214,16 @@ def generate(
     return keep(model, owner, sampling, _waited(asked, proceed))
 
 
+def write(
+    *, model: TrainedModel, owner: User, sampling: SamplingConfig, proceed: Callable[[], None] | None = None
+) -> list[str]:
+    """Let a writer write posts by `model`, and return them without keeping them. Raises what `generate` raises."""
+    result = _waited(ask(owner, model, services.seeded(sampling)), proceed)
+    counters.generation_seconds.observe(result["seconds"])
+    counters.generated_posts.inc(len(result["posts"]))
+    return [str(post) for post in result["posts"]]
+
+
 def evaluate(
     *, model: TrainedModel, owner: User, posts: list[str], proceed: Callable[[], None] | None = None
 ) -> services.Evaluated:

@@ -1,0 +1,96 @@
+"""Real posts that a bot has never learned, for its guessing game."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from models_app import guards, model_files, report_cards, services, trainings
+from models_app.house_bans import house_bans
+from models_app.ml.sampling.mentions import masked
+from models_app.ml.training import dataset
+from models_app.models import TrainedModel
+from tweets import learning
+from tweets.cleaning import personal
+
+#: The longest post of a game, in characters. The bot's posts have the same limit.
+LONGEST: Final = 280
+#: The most posts that games of a bot choose from; for others than the owner, so no more of the posts are ever shown.
+MAX_FOR_OWNER: Final = 400
+MAX_FOR_OTHERS: Final = 40
+
+
+class NoHeldOutPosts(Exception):
+    """Nobody knows real posts that the bot hasn't learned, or there are too few."""
+
+    code = "no_held_out_posts"
+
+
+@dataclass(frozen=True, slots=True)
+class RealPost:
+    """A real post as the game shows it. `key`: of its row."""
+
+    key: int
+    text: str
+
+
+def posts_of(model: TrainedModel, *, for_owner: bool) -> list[RealPost]:
+    """Return real posts that neither the model nor its parents learned, always the same ones for others.
+
+    Raises NoHeldOutPosts, and LearningError if the guard of a parent is lost or damaged.
+    """
+    most = MAX_FOR_OWNER if for_owner else MAX_FOR_OTHERS
+    return list(islice(_presentable(_known_to_no_parent(model, _held_out(model))), most))
+
+
+def _held_out(model: TrainedModel) -> list[RealPost]:
+    """Return the posts that the training kept for validation, in a random order that is fixed for the model."""
+    if model.corpus is None:
+        raise NoHeldOutPosts(_("The posts that this bot learned from are deleted, so there is nothing to guess."))
+    if model.training.get("kind") == "instant":
+        texts = learning.training_posts(model.corpus)
+        learned = set(model_files.context_of(model_files.path_of(model)))
+        held_out = range(len(texts))
+    else:
+        try:
+            texts = report_cards.learned_posts(model)
+        except services.BadRequest:
+            raise NoHeldOutPosts(
+                _("The posts have changed since the training, so nobody knows which of them the bot hasn’t learned.")
+            ) from None
+        indices = [str(index) for index in range(len(texts))]
+        seed, share = model.training["seed"], trainings.VALIDATION_SHARE
+        in_training, in_validation = dataset.split(indices, validation_share=share, seed=seed)
+        learned = {texts[int(index)] for index in in_training}
+        held_out = [int(index) for index in in_validation]
+    keys = list(model.corpus.posts.filter(dropped="").order_by("pk").values_list("pk", flat=True))
+    if len(keys) != len(texts):
+        raise NoHeldOutPosts(_("The posts are changing right now. Try again in a moment."))
+    found = [RealPost(keys[index], texts[index]) for index in held_out if texts[index] not in learned]
+    random.Random(str(model.pk)).shuffle(found)
+    return found
+
+
+def _known_to_no_parent(model: TrainedModel, posts: list[RealPost]) -> Iterator[RealPost]:
+    parent = model.parent
+    if parent is None and "/" in model.parent_name:
+        # A person's model, which is deleted.
+        raise NoHeldOutPosts(
+            _("The bot that this one started from is deleted, so nobody knows which posts it has learned.")
+        )
+    guard = guards.guard_of(parent) if parent is not None else None
+    return (post for post in posts if guard is None or not guard.is_copy(post.text))
+
+
+def _presentable(posts: Iterator[RealPost]) -> Iterator[RealPost]:
+    """Yield the posts that a bot could show, too: @names masked, no personal data, no banned phrase, not too long."""
+    bans = house_bans()
+    for post in posts:
+        text = masked(post.text)
+        if len(text) <= LONGEST and bans.finds(text) is None and not personal.adds(text):
+            yield RealPost(post.key, text)

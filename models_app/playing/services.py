@@ -1,0 +1,200 @@
+"""Play "real or bot?": ten posts, five of them real; what people get right is a figure of the bot."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Final, Self
+
+from django.db import transaction
+from django.db.models import Count, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from botfactory.accounts.models import User
+from botfactory.translation import grouped
+from models_app.ml.config import SamplingConfig
+from models_app.ml.sampling.mentions import masked
+from models_app.models import Game, TrainedModel
+from models_app.playing import held_out
+from models_app.sharing.rights import Right, is_shared, rights_of
+from models_app.writing import asking
+from tweets import audit
+from tweets.cleaning import personal
+from tweets.models import AuditEntry, Post
+
+#: How many posts of each kind a game has.
+OF_EACH: Final = 5
+POSTS: Final = 2 * OF_EACH
+
+
+class GameError(Exception):
+    """No game is possible; the message tells the person why."""
+
+    code = "no_game"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A post of a game. `guessed_real`: None before the answer."""
+
+    number: int
+    text: str
+    is_real: bool
+    guessed_real: bool | None
+
+    @property
+    def is_right(self) -> bool:
+        return self.guessed_real == self.is_real
+
+
+@dataclass(frozen=True, slots=True)
+class ToldApart:
+    """How often people told a bot's posts from real ones.
+
+    share: of right answers; error: its standard error; games: finished ones; people: who played them.
+    """
+
+    share: float
+    error: float
+    games: int
+    people: int
+
+    @classmethod
+    def of(cls, model: TrainedModel) -> Self | None:
+        """Return the figure of the model's finished games, or None if there are none."""
+        found = model.games.exclude(right=None).aggregate(
+            right=Sum("right"), games=Count("pk"), people=Count("player", distinct=True)
+        )
+        if not found["games"]:
+            return None
+        answers = POSTS * found["games"]
+        share = found["right"] / answers
+        return cls(share, sqrt(share * (1 - share) / answers), found["games"], found["people"])
+
+    @property
+    def sentence(self) -> str:
+        """Return the figure as a sentence."""
+        text = ngettext(
+            "People told the bot’s posts from real ones %(times)s times in 100 (± %(error)s), in %(games)s game. 50 is "
+            "guessing.",
+            "People told the bot’s posts from real ones %(times)s times in 100 (± %(error)s), in %(games)s games. 50 "
+            "is guessing.",
+            self.games,
+        )
+        error = max(1, round(100 * self.error))
+        return text % {"times": round(100 * self.share), "error": error, "games": grouped(self.games)}
+
+
+def may_play(user: Any, model: TrainedModel, *, link: str = "") -> bool:
+    """Return whether the person may play with the model.
+
+    Its owner may. Others may if they can let it write and its owner has opened the game, which shows real posts.
+    """
+    if not (user.is_authenticated and user.is_active) or model.owner_id is None:
+        return False
+    if model.owner_id == user.pk:
+        return True
+    return model.is_game_open and is_shared(model) and Right.WRITE in rights_of(user, model, link=link)
+
+
+def could_have_game(model: TrainedModel) -> bool:
+    """Return whether the model may have a game, without looking at its posts."""
+    return model.owner_id is not None and model.corpus is not None and not model.is_base
+
+
+def set_open(model: TrainedModel, is_open: bool, *, by: User) -> None:
+    """Let others play with the model, or no longer. The audit log records it, since it shows real posts."""
+    with transaction.atomic():
+        if TrainedModel.objects.filter(pk=model.pk, is_game_open=not is_open).update(is_game_open=is_open):
+            before, after = ("game closed", "game open") if is_open else ("game open", "game closed")
+            audit.record(
+                AuditEntry.Action.SHARE,
+                by=by,
+                about=model.full_name,
+                subject_id=model.pk,
+                before=before,
+                after=after,
+            )
+    model.is_game_open = is_open
+
+
+def current(player: User, model: TrainedModel) -> Game | None:
+    """Return the game that the person is playing with the model."""
+    return Game.objects.filter(player=player, model=model, right=None).first()
+
+
+def game_for_user(user: User, model: TrainedModel, game_id: uuid.UUID) -> Game:
+    """Return the person's game with the model. Raises Game.DoesNotExist for others."""
+    return Game.objects.get(pk=game_id, player=user, model=model)
+
+
+def begin(*, player: User, model: TrainedModel, proceed: Callable[[], None] | None = None) -> Game:
+    """Begin a game, or return the one that the person hasn't finished.
+
+    Raises GameError, NoHeldOutPosts, and what `asking.write` raises. Whoever calls this has checked `may_play`.
+    """
+    if (unfinished := current(player, model)) is not None:
+        return unfinished
+    real = held_out.posts_of(model, for_owner=model.owner_id == player.pk)
+    if len(real) < OF_EACH:
+        raise GameError(_("There are too few real posts that the bot hasn’t learned. A game needs five."))
+    chance = random.Random(secrets.randbits(64))
+    # A few more, because it may repeat itself or write what somebody really wrote.
+    sampling = SamplingConfig(count=OF_EACH + 3, max_characters=held_out.LONGEST)
+    posts = asking.write(model=model, owner=player, sampling=sampling, proceed=proceed)
+    known = {post.text for post in real}
+    written = [text for text in dict.fromkeys(posts) if text not in known][:OF_EACH]
+    if len(written) < OF_EACH:
+        raise GameError(_("The bot couldn’t write five posts for the game. Train it longer, or on more posts."))
+    chosen = chance.sample(_unseen(player, model, real), OF_EACH)
+    items: list[dict[str, Any]] = [*({"real": post.key} for post in chosen), *({"bot": text} for text in written)]
+    chance.shuffle(items)
+    return Game.objects.create(model=model, player=player, items=items)
+
+
+def _unseen(player: User, model: TrainedModel, real: list[held_out.RealPost]) -> list[held_out.RealPost]:
+    """Return the posts that the person hasn't seen in an earlier game, or all if there are too few of those."""
+    earlier = Game.objects.filter(player=player, model=model).values_list("items", flat=True)
+    seen = {item["real"] for items in earlier for item in items if "real" in item}
+    unseen = [post for post in real if post.key not in seen]
+    return unseen if len(unseen) >= OF_EACH else real
+
+
+def answer(game: Game, *, number: int, is_real: bool) -> Game:
+    """Answer the post with this number, from 0. Does nothing for one that is answered, or isn't next."""
+    with transaction.atomic():
+        locked = Game.objects.select_for_update().get(pk=game.pk)
+        if number == len(locked.answers) < len(locked.items):
+            locked.answers = [*locked.answers, is_real]
+            if len(locked.answers) == len(locked.items):
+                pairs = zip(locked.items, locked.answers, strict=True)
+                locked.right = sum(("real" in item) == guess for item, guess in pairs)
+            locked.save(update_fields=["answers", "right"])
+    return locked
+
+
+def _without_names(post: str) -> str:
+    """Return the post as a bot might write it: without @names and personal data."""
+    return personal.mask(masked(post))[0]
+
+
+def shown(game: Game) -> list[Shown]:
+    """Return the posts of the game. A real one that has been deleted since has no text."""
+    keys = [item["real"] for item in game.items if "real" in item]
+    corpus = game.model.corpus_id
+    texts = dict(Post.objects.filter(pk__in=keys, corpus=corpus, dropped="").values_list("pk", "cleaned"))
+    guesses = [*game.answers, *[None] * (len(game.items) - len(game.answers))]
+    return [
+        Shown(
+            number=number,
+            text=_without_names(texts.get(item["real"], "")) if "real" in item else item["bot"],
+            is_real="real" in item,
+            guessed_real=guess,
+        )
+        for number, (item, guess) in enumerate(zip(game.items, guesses, strict=True), 1)
+    ]
