@@ -55,7 +55,7 @@ def _held_out(model: TrainedModel) -> list[RealPost]:
     if model.training.get("kind") == "instant":
         texts = learning.training_posts(model.corpus)
         learned = set(model_files.context_of(model_files.path_of(model)))
-        held_out = range(len(texts))
+        held_out = list(range(len(texts)))
     else:
         try:
             texts = report_cards.learned_posts(model)

@@ -70,7 +70,7 @@ def test_without_names_personal_data_and_banned_phrases(bot: TrainedModel) -> No
     secret.cleaned = "write to me@mine.example".ljust(length[1], "!")
     for post in (named, secret):
         post.save()
-    Corpus.objects.filter(pk=bot.corpus_id).update(rules={"mask_personal": False})
+    Corpus.objects.update(rules={"mask_personal": False})
     changed = TrainedModel.objects.get(pk=bot.pk)
     extra = len(named.cleaned) + len(secret.cleaned) - sum(length)
     TrainedModel.objects.filter(pk=bot.pk).update(characters=changed.characters + extra)
