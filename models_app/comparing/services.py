@@ -27,7 +27,7 @@ MAX_POSTS: Final = 5
 THREE: Final = (0.5, DEFAULT_TEMPERATURE, 1.4)
 #: The length of the last part of a link; an id is shorter.
 _LINK_LENGTH: Final = 43
-#: So many of the person's own bots and of the gallery can be chosen, the newest; links lead to others.
+#: The lists offer this many of the person's own bots and of the gallery, newest first; a link leads to any other.
 _LISTED: Final = 100
 #: Up to each of these temperatures, the word that describes the posts, as in static/js/temperatures.js.
 _WORDS: Final = (
@@ -48,7 +48,7 @@ class ComparingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A bot that a person may let write. `key`: its id, or its link if it's shared by that."""
+    """A bot that a person may let write. `key`: its id, or its link if it's unlisted."""
 
     key: str
     model: TrainedModel

@@ -58,7 +58,7 @@ function phaseSentence(job) {
   if (job.stop_requested) return words.best;
   if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (job.progress.phase === "saving") return "";
-  if (job.progress.phase === "reporting") return gettext("The bot is ready. Its report card follows: it writes a hundred posts, which are checked.");
+  if (job.progress.phase === "reporting") return gettext("The bot is ready. It’s writing a hundred posts for its report card.");
   return gettext("Loading the model. This takes a few seconds.");
 }
 
