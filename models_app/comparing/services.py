@@ -28,7 +28,7 @@ THREE: Final = (0.5, DEFAULT_TEMPERATURE, 1.4)
 #: The length of the last part of a link; an id is shorter.
 _LINK_LENGTH: Final = 43
 #: The lists offer this many of the person's own bots and of the gallery, newest first; a link leads to any other.
-_LISTED: Final = 100
+_MAX_LISTED: Final = 100
 #: Up to each of these temperatures, the word that describes the posts, as in static/js/temperatures.js.
 _WORDS: Final = (
     (0.0, gettext_lazy("always the same")),
@@ -97,12 +97,12 @@ def choice_for_user(user: Any, key: str) -> Choice:
 
 def choices_for_user(user: User, asked: Iterable[Choice] = ()) -> dict[str, list[Choice]]:
     """Return the bots to choose from, by where they are from; `asked` are among them in any case."""
-    own = [Choice(str(model.pk), model) for model in services.models_for_user(user)[:_LISTED]]
+    own = [Choice(str(model.pk), model) for model in services.models_for_user(user)[:_MAX_LISTED]]
     try:
         bases = [Choice(str(model.pk), model) for model in services.bases()]
     except NoBaseModel:
         bases = []
-    public = gallery_for_user(user).exclude(owner=user).order_by("-created_at", "pk")[:_LISTED]
+    public = gallery_for_user(user).exclude(owner=user).order_by("-created_at", "pk")[:_MAX_LISTED]
     shared = [Choice(str(model.pk), model, is_of_others=True) for model in public]
     listed = {choice.key for choice in (*own, *bases, *shared)}
     found = {

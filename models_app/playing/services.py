@@ -21,7 +21,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Game, TrainedModel
 from models_app.playing import held_out
-from models_app.sharing.rights import Right, is_shared, rights_of
+from models_app.sharing.rights import Right
 from models_app.writing import asking
 from tweets import audit
 from tweets.cleaning import personal
@@ -90,16 +90,14 @@ class ToldApart:
         return text % {"times": round(100 * self.share), "error": error, "games": grouped(self.games)}
 
 
-def may_play(user: Any, model: TrainedModel, *, link: str = "") -> bool:
-    """Return whether the person may play with the model.
+def may_play(model: TrainedModel, rights: frozenset[Right]) -> bool:
+    """Return whether somebody with these rights on the model may play with it.
 
     Its owner may. Others may if they can let it write and its owner has opened the game, which shows real posts.
     """
-    if not (user.is_authenticated and user.is_active) or model.owner_id is None:
-        return False
-    if model.owner_id == user.pk:
+    if Right.CHANGE in rights:
         return True
-    return model.is_game_open and is_shared(model) and Right.WRITE in rights_of(user, model, link=link)
+    return model.is_game_open and could_have_game(model) and Right.WRITE in rights
 
 
 def could_have_game(model: TrainedModel) -> bool:

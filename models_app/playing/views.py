@@ -64,7 +64,7 @@ def _model(request: HttpRequest, model_id: uuid.UUID | None, link: str) -> Train
             model = sharing.shared_for_user(request.user, model_id)
     except TrainedModel.DoesNotExist:
         raise Http404("There is no such model.") from None
-    if not playing.may_play(request.user, model, link=link):
+    if not playing.may_play(model, sharing.rights_of(request.user, model, link=link)):
         raise Http404("There is no such model.")
     return model
 

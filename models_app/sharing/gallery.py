@@ -61,7 +61,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "action": f"{request.path}generate",
         "key": link or str(model.pk),
         "people": ToldApart.of(model),
-        "may_play": may_play(request.user, model, link=link),
+        "may_play": may_play(model, rights),
         "form": GenerateForm(),
         **guard_context(model),
         **opening_context(model, generation),

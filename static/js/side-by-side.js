@@ -12,7 +12,7 @@ const THREE = [
   [1.4, gettext("Wild")],
 ];
 /** The most posts in a column. */
-const MOST = 5;
+const MAX_POSTS = 5;
 
 /**
  * Write into a column for each entry.
@@ -28,7 +28,7 @@ export async function sideBySide(place, common, columns) {
     columns.map(({ action, temperature, title }) => {
       const body = copyOf(common);
       body.set("seed", seed);
-      body.set("count", String(Math.min(Number(common.get("count")) || 3, MOST)));
+      body.set("count", String(Math.min(Number(common.get("count")) || 3, MAX_POSTS)));
       body.set("temperature", String(temperature));
       body.delete("choose_best");
       const name = element("h3", {}, `${title} `, element("span", { className: "badge" }, gettext("AI")));

@@ -36,7 +36,7 @@ class Shelf:
 
     @property
     def pages(self) -> list[str]:
-        return [self.corpus, f"{self.corpus}clean", f"{self.corpus}posts", self.job, self.model]
+        return [self.corpus, f"{self.corpus}clean", f"{self.corpus}posts", self.job, self.model, f"{self.model}game"]
 
 
 def chromium() -> str | None:

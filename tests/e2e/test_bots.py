@@ -106,12 +106,77 @@ def test_the_tabs_of_its_page_work_by_keyboard_and_keep_their_place(alice: Perso
     alice.open(bot)
     page = alice.page
     page.get_by_role("tab", name="Posts").focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="Report card")).to_be_focused()
+    for name in ("Kept", "Report card"):
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
     expect(page.get_by_role("region", name="Report card")).to_be_visible()
     expect(page.locator("#generation")).to_be_hidden()
     page.reload()
     expect(page.get_by_role("region", name="Report card")).to_be_visible()
+
+
+def test_a_post_is_kept_edited_and_drawn_as_a_picture(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.get_by_role("button", name="Keep post 1", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="Kept: post 1", exact=True)).to_have_attribute("aria-pressed", "true")
+    edit = page.get_by_role("link", name="Edit post 2 and keep it")
+    edit.press("Enter")
+    expect(page.get_by_label("Your version")).to_be_focused()
+    page.get_by_label("Your version").fill("my own words")
+    page.get_by_role("button", name="Keep this version").press("Enter")
+    expect(edit).to_be_focused()
+    page.get_by_role("tab", name="Kept").click()
+    kept = page.locator("#kept-list .post")
+    expect(kept).to_have_count(2)
+    expect(kept.first).to_contain_text(re.compile("edited.*my own words", re.DOTALL))
+    picture = kept.first.get_by_role("button", name="Picture of post 1")
+    picture.press("Enter")
+    expect(page.get_by_role("img", name=re.compile("my own words.*Edited by a person"))).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download", exact=True).press("Enter")
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    page.keyboard.press("Escape")
+    expect(picture).to_be_focused()
+    page.get_by_label("Search kept posts").fill("my own")
+    page.get_by_label("Search kept posts").press("Enter")
+    expect(kept).to_have_count(1)
+    kept.get_by_role("button", name="Remove post 1").press("Enter")
+    expect(page.get_by_text("No kept post contains these words.")).to_be_visible()
+    alice.require_no_complaints()
+
+
+def test_temperatures_and_bots_are_compared_side_by_side(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page, columns = alice.page, alice.page.locator(".column")
+    page.get_by_label("How many").fill("1")
+    page.get_by_role("button", name="Three temperatures").press("Enter")
+    expect(page.locator(".column .post-acts")).to_have_count(3)
+    seeds = page.locator(".column [data-seed]").evaluate_all("found => found.map((seed) => seed.textContent)")
+    assert len(set(seeds)) == 1 and len(seeds) == 3
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("Bot of column 2").select_option(label="base")
+    page.get_by_label("How many").fill("1")
+    page.get_by_role("button", name="Compare").press("Enter")
+    expect(page.locator(".column .post-acts")).to_have_count(2)
+    expect(columns.first).to_contain_text("Shelf bot")
+    expect(columns.last).to_contain_text("base")
+    alice.require_no_complaints()
+
+
+def test_the_guessing_game_is_played_by_keyboard(alice: Person, bot: str) -> None:
+    alice.open(f"{bot}game")
+    page = alice.page
+    page.get_by_role("button", name="Play").press("Enter")
+    for number in range(1, 11):
+        heading = page.get_by_role("heading", name=f"Post {number} of 10", exact=True)
+        expect(heading).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    # By the same guess each time, five are right.
+    expect(page.get_by_role("heading", name="5 of 10")).to_be_focused()
+    expect(page.locator(".game-list > .post")).to_have_count(10)
+    alice.require_no_complaints()
 
 
 def test_without_javascript_everything_stands_on_one_page(alice: Person, bot: str) -> None:

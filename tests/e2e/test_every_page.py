@@ -9,7 +9,18 @@ from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
 from tests.product import Product
 
-SIGNED_IN = ["/", "/models/", "/corpora/", "/corpora/new", "/corpora/blend", "/jobs/", "/gallery/", "/nothing-here"]
+SIGNED_IN = [
+    "/",
+    "/models/",
+    "/kept/",
+    "/compare/",
+    "/corpora/",
+    "/corpora/new",
+    "/corpora/blend",
+    "/jobs/",
+    "/gallery/",
+    "/nothing-here",
+]
 ACCOUNT = [
     "/account/",
     "/accounts/sessions/",

@@ -150,6 +150,7 @@ def _rest(ask: Ask, place: str, may: frozenset[Right]) -> None:
         "report",
         "samples",
         "tier",
+        "told_apart_by_people",
     ]
     assert told["basis"] == "public" and told["samples"] == ["a sample of the best epoch by @…"]
     assert "copies" not in told["report"] and told["report"]["voice"]["bot"] == 0.9
