@@ -2,6 +2,7 @@
 // JavaScript, each link leads to a page.
 
 import { element, targetOf } from "./dom.js";
+import { keptChanged } from "./kept-list.js";
 import { toast } from "./toasts.js";
 import { gettext } from "./words.js";
 
@@ -42,7 +43,7 @@ document.addEventListener("submit", async (submission) => {
     if (answer.ok && type.startsWith("application/json")) {
       close(place);
       toast((await answer.json()).said);
-      document.body.dispatchEvent(new Event("kept-changed"));
+      keptChanged();
     } else if (answer.status === 400) {
       put(place, await answer.text());
     } else {

@@ -1,6 +1,7 @@
 // The button that keeps a post or removes it again. Without JavaScript, its form leads back to the page.
 
 import { setText, targetOf } from "./dom.js";
+import { keptChanged } from "./kept-list.js";
 import { toast } from "./toasts.js";
 import { gettext } from "./words.js";
 
@@ -24,7 +25,7 @@ document.addEventListener("submit", async (submission) => {
     button.setAttribute("aria-label", kept ? button.dataset.on : button.dataset.off);
     setText(button.querySelector("[data-word]"), kept ? gettext("Kept") : gettext("Keep"));
     toast(said);
-    document.body.dispatchEvent(new Event("kept-changed"));
+    keptChanged();
   } catch {
     toast(gettext("That didn’t work. Try again, or reload the page."));
   } finally {
