@@ -13,6 +13,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.states import State
 from models_app import services as models
 from models_app import showing
+from models_app.keeping import reports
 from tweets import services as corpora
 
 
@@ -27,6 +28,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "active_jobs": events.placed(jobs.active_jobs(own_jobs)),
         "ended_jobs": ended_jobs,
         "failed_jobs": [job for job in ended_jobs if job.state == State.FAILED],
+        "reported": reports.waiting_for(request.user),
         "models": showing.with_last_posts(models.models_for_user(request.user)[:24], request.user),
         "corpora": corpora.with_trouble(corpora.corpora_for_user(request.user))[:24],
     }

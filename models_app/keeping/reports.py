@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -75,6 +77,27 @@ def report(*, generation: Generation, number: int, reason: str, note: str = "") 
 def open_reports(model: TrainedModel) -> QuerySet[PostReport]:
     """Return the reports of the model's posts that nobody has dealt with, newest first."""
     return PostReport.objects.filter(model=model, closed_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Reports that somebody should look at. `name`: of the bot, or "" for those of all bots, for administrators."""
+
+    name: str
+    count: int
+    address: str
+
+
+def waiting_for(user: User) -> list[Waiting]:
+    """Return the open reports of the person's bots and, for administrators, of all bots."""
+    is_open = Q(reports__closed_at=None, reports__isnull=False)
+    bots = TrainedModel.objects.filter(owner=user).annotate(open=Count("reports", filter=is_open)).filter(open__gt=0)
+    found = [Waiting(bot.name, bot.open, f"{bot.get_absolute_url()}#share") for bot in bots.order_by("name")]
+    if user.is_staff and user.has_perm("models_app.view_postreport"):
+        count = PostReport.objects.filter(closed_at=None).count()
+        address = f"{reverse('admin:models_app_postreport_changelist')}?closed_at__isempty=1"
+        found += [Waiting("", count, address)] if count else []
+    return found
 
 
 def report_for_user(user: User, report_id: uuid.UUID) -> PostReport:

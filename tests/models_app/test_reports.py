@@ -31,12 +31,16 @@ def test_a_guest_reports_and_the_owner_and_the_administrator_see_it(
     assert PostReport.objects.get().note == "my number"
     shown = signed_in(alice).get(page).content.decode()
     assert "bad post 3" in shown and "It has personal data" in shown and "my number" in shown and "bob" not in shown
+    assert "1 reported post" in signed_in(alice).get("/").content.decode()
+    assert "1 reported post" in signed_in(admin).get("/").content.decode()
+    assert "reported post" not in guest.get("/").content.decode()
     boss = signed_in(admin)
     listed = boss.get("/admin/models_app/postreport/").content.decode()
     assert "bad post 3" in listed and "bob" in listed
     report = PostReport.objects.get()
     signed_in(alice).post(f"/reports/{report.pk}/close")
     assert "bad post 3" not in signed_in(alice).get(page).content.decode()
+    assert "reported post" not in signed_in(alice).get("/").content.decode()
 
 
 def test_the_administrator_closes_reports(of_bob: Generation, admin: User) -> None:
