@@ -34,8 +34,9 @@ from models_app.sharing import rights as sharing
 from models_app.training_form import Course, TrainForm
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
-from tweets import idle, summary
+from tweets import examples, idle, summary
 from tweets.errors import CorpusError
+from tweets.forms import RulesForm
 from tweets.models import Corpus
 from tweets.services import last_import
 from tweets.views import corpus_or_404
@@ -106,6 +107,9 @@ def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, 
     return {
         "corpus": corpus,
         "report": summary.report(corpus),
+        "rules_form": RulesForm.of(corpus.cleaning_rules),
+        "drops": examples.drops(corpus),
+        "changes": examples.changes(corpus),
         "form": form,
         "trouble": trouble,
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext
@@ -161,6 +161,10 @@ class BlendForm(forms.Form):
         return {corpus.pk: self.cleaned_data[f"weight_{corpus.pk}"] for corpus in self.corpora}
 
 
+#: The rules that the page of a corpus shows as switches.
+SWITCHES: Final = ("keep_replies", "keep_reposts", "keep_quotes", "drop_auto", "mask_personal")
+
+
 class RulesForm(forms.Form):
     """Every cleaning rule, under its own name."""
 
@@ -215,6 +219,15 @@ class RulesForm(forms.Form):
     def of(cls, rules: CleaningRules) -> RulesForm:
         """Return the form that shows these rules."""
         return cls(initial={**rules.as_dict(), "banned_words": "\n".join(rules.banned_words)})
+
+    @property
+    def switches(self) -> list[forms.BoundField]:
+        """The few rules that people change most."""
+        return [self[name] for name in SWITCHES]
+
+    @property
+    def others(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in SWITCHES]
 
     def clean(self) -> dict[str, Any]:
         """Add `rules`, the CleaningRules of all fields."""

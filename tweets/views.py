@@ -194,6 +194,8 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         if "try" in request.POST:
             context["trial"] = examples.trial(corpus, form.rules())
+            if getattr(request, "htmx", False):
+                return render(request, "tweets/_tried.html", context)
         else:
             try:
                 return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)

@@ -10,14 +10,23 @@ import "./below.js";
 import "./keep.js";
 import "./picture.js";
 import "./writing.js";
+import "./drafts.js";
 import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
+import { SHOWN } from "./stages.js";
 import { gettext } from "./words.js";
 
-for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
-for (const node of all("time[datetime]")) {
-  node.title = new Date(node.getAttribute("datetime")).toLocaleString(document.documentElement.lang || "en");
+function decorate() {
+  for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
+  for (const node of all("time[datetime]")) {
+    node.title = new Date(node.getAttribute("datetime")).toLocaleString(document.documentElement.lang || "en");
+  }
 }
+decorate();
+document.addEventListener(SHOWN, () => {
+  decorate();
+  globalThis.htmx.process(document.body);
+});
 
 document.addEventListener("htmx:sendError", () => note(gettext("Can’t reach the server. Try again.")));
 document.addEventListener("htmx:responseError", () => note(gettext("That didn’t work. Try again, or reload the page.")));

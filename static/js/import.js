@@ -1,6 +1,7 @@
 import { byId, element, linkById, setBar, setText, show } from "./dom.js";
 import { count, hasEnded, pauseSentence, posts, waitingSentence } from "./format.js";
 import { followJob, stateSentence } from "./job-page.js";
+import { goOn, hasMoved } from "./stages.js";
 import { gettext, interpolate, ngettext } from "./words.js";
 
 const LINES = 8;
@@ -88,12 +89,12 @@ function render(job) {
   }
   open.href = `${page.dataset.corpora}${job.result.corpus}/`;
   const ago = Date.parse(page.dataset.now) - Date.parse(job.finished_at);
-  const justEnded = ago < JUST_ENDED_MS && document.referrer.includes(page.dataset.corpora);
+  const justEnded = ago < JUST_ENDED_MS && (hasMoved() || document.referrer.includes(page.dataset.corpora));
   if (!wasAtWork && !justEnded) setText(byId("phase"), gettext("All posts are here."));
   else if (!isGoing) {
     isGoing = true;
     // Replaces this page, so that Back leads to where the person came from.
-    setTimeout(() => location.replace(open.href), wasAtWork ? 700 : 300);
+    setTimeout(() => goOn(open.href, { instead: true }), wasAtWork ? 700 : 300);
   }
 }
 

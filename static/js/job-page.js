@@ -3,6 +3,7 @@
 import { all, byId, dialogById, readJson, setText, show, targetOf } from "./dom.js";
 import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
+import { LEAVING } from "./stages.js";
 import { gettext } from "./words.js";
 
 /** Follow the page's job: call `render(job, isLive)` after each change and `onEvent(event)` once per event. */
@@ -50,7 +51,16 @@ export function followJob({ render, onEvent, sentence }) {
     },
   });
 
-  document.addEventListener("submit", async (submission) => {
+  const following = new AbortController();
+  document.addEventListener(
+    LEAVING,
+    () => {
+      socket.close();
+      following.abort();
+    },
+    { once: true },
+  );
+  const onSubmit = async (submission) => {
     const form = /** @type {HTMLFormElement | null} */ (targetOf(submission).closest("form[data-job-action]"));
     if (!form) return;
     submission.preventDefault();
@@ -75,7 +85,8 @@ export function followJob({ render, onEvent, sentence }) {
     } finally {
       button.disabled = false;
     }
-  });
+  };
+  document.addEventListener("submit", onSubmit, { signal: following.signal });
 }
 
 /** Return whether a cancel would throw away progress. The form names the dialog that asks. */

@@ -7,6 +7,9 @@ import { followTraining } from "./training-page.js";
 import { sentencesOf } from "./units.js";
 import { gettext, interpolate, ngettext } from "./words.js";
 
+/** Long enough to see that it's done, and to press “Stay here”. */
+const OPENING_MS = 2500;
+
 const page = byId("training");
 const planned = Number(page.dataset.epochs);
 const { unit } = byId("chart").dataset;
@@ -16,6 +19,7 @@ const curve = new Curve(planned, { isLive: true });
 /** The epochs by number. A job that resumes after an interruption may report one twice. */
 const epochs = new Map();
 let shownSamples = "";
+let wasAtWork = false;
 /** Posts that a fluent base wrote before it learned anything, as a row without a number. */
 let before = { epoch: 0, samples: [] };
 
@@ -103,13 +107,31 @@ function renderSamples(rows) {
   );
 }
 
+/** Whoever watched the training gets the bot, unless they stay. Whoever comes back to this page later stays on it. */
+function openSoon() {
+  wasAtWork = false;
+  const soon = setTimeout(() => location.replace(linkById("open-bot").href), OPENING_MS);
+  show(byId("opening"), true);
+  byId("stay").addEventListener("click", () => {
+    clearTimeout(soon);
+    show(byId("opening"), false);
+    linkById("open-bot").focus();
+  });
+}
+
 function draw(job, isLearning) {
   const rows = inOrder();
   const { epoch, step, steps, loss, trail } = job.progress;
   curve.show(rows, isLearning && !epochs.has(epoch) ? { at: epoch - 1 + step / steps, loss, trail } : null);
   renderSamples(rows);
+  // The bot writes already while its report card is made.
   const model = job.result.model ?? job.progress.model;
-  if (model) linkById("open-bot").href = `${page.dataset.models}${model}/`;
+  if (model) {
+    linkById("open-bot").href = `${page.dataset.models}${model}/`;
+    if (wasAtWork) openSoon();
+  } else {
+    wasAtWork = true;
+  }
   return rows;
 }
 

@@ -3,6 +3,7 @@
 import { onlyPosts, ownerOf } from "./archive-posts.js";
 import { buttonById, byId, inputById, setText, show } from "./dom.js";
 import { count } from "./format.js";
+import { take } from "./stages.js";
 import { gettext, interpolate, ngettext } from "./words.js";
 
 const form = /** @type {HTMLFormElement} */ (byId("new-corpus"));
@@ -84,18 +85,14 @@ function failed(message) {
 function ended() {
   request = null;
   isBusy = false;
+  if (!form.isConnected) return;
   show(byId("uploading"), false);
   buttonById("bring").disabled = false;
 }
 
-function answered() {
-  if (request.status < 400 && new URL(request.responseURL).pathname.startsWith("/jobs/")) {
-    location.assign(request.responseURL);
-    return;
-  }
-  const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-  const reason = answer.querySelector("[data-form-errors]")?.textContent.trim();
-  failed(reason ?? gettext("The server didn’t accept the file. Reload the page and try again."));
+async function answered() {
+  const { status, responseURL, responseText } = request;
+  await take(form, responseURL, responseText, status < 400);
   ended();
 }
 

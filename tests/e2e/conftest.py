@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.e2e.person import MODEL, TRAINING, Person
+from tests.e2e.person import TRAINING, Person
 from tests.fakes import x_api_server
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import XApiServer
@@ -101,9 +101,7 @@ def shelf(founder: Person) -> Shelf:
     job = founder.train(corpus, epochs=10, name="Bot " + "w" * 60)
     expect(founder.page.locator("#losses tbody tr")).not_to_have_count(0, timeout=TRAINING)
     founder.page.get_by_role("button", name="Stop and keep the best").click()
-    founder.wait_for_state("Done")
-    founder.page.get_by_role("link", name="Open the bot").click()
-    founder.page.wait_for_url(MODEL)
+    founder.wait_for_bot()
     return Shelf(corpus, job, founder.page.url)
 
 

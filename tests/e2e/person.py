@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -91,6 +92,11 @@ class Person:
         self.bring()
         return self.wait_for_corpus()
 
+    def choose_file(self, file: Path) -> None:
+        """Choose a file in the import form, whichever way an earlier draft has chosen."""
+        self.page.locator("#way-file").check()
+        self.page.get_by_label("Your file").set_input_files(file)
+
     def bring(self) -> None:
         """Send the import form, as the author of the posts."""
         self.page.get_by_label("My own account").check()
@@ -105,7 +111,7 @@ class Person:
         self.open(corpus)
         self.page.get_by_label("Epochs").fill(str(epochs))
         self.page.get_by_label("Name of the bot").fill(name)
-        self.page.get_by_role("button", name="Train").click()
+        self.page.get_by_role("button", name="Make the bot").click()
         self.page.wait_for_url(JOB)
         return self.page.url
 
@@ -124,10 +130,12 @@ class Person:
     def trained_bot(self, corpus: str, *, epochs: int, name: str) -> str:
         """Train a bot and return the address of its page, which is then open."""
         self.train(corpus, epochs=epochs, name=name)
-        self.wait_for_state("Done")
-        self.page.get_by_role("link", name="Open the bot").click()
-        self.page.wait_for_url(MODEL)
+        self.wait_for_bot()
         return self.page.url
+
+    def wait_for_bot(self) -> None:
+        """Wait until the training is done, which opens the page of the bot."""
+        self.page.wait_for_url(MODEL, timeout=TRAINING)
 
     def figure(self, name: str) -> Locator:
         return self.page.locator(f"[data-figure={name}]")

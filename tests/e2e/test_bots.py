@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.person import CORPUS, MODEL, Person, epochs_shown
+from tests.e2e.person import CORPUS, Person, epochs_shown
 from tests.fakes.posts import make_posts
 from tests.product import Product
 
@@ -262,10 +262,8 @@ def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, 
     expect(page.get_by_label("Your bot", exact=True)).to_have_value(bot.rstrip("/").rsplit("/", 1)[1])
     page.get_by_label("Epochs").fill("1")
     page.get_by_label("Name of the bot").fill("Shelf bot the younger")
-    page.get_by_role("button", name="Train").click()
-    alice.wait_for_state("Done")
-    page.get_by_role("link", name="Open the bot").click()
-    page.wait_for_url(MODEL)
+    page.get_by_role("button", name="Make the bot").click()
+    alice.wait_for_bot()
     expect(page.get_by_role("main")).to_contain_text(re.compile(r"starting from\s+Shelf bot the elder"))
 
     younger = page.url.rstrip("/").rsplit("/", 1)[1]

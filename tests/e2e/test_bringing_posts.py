@@ -28,13 +28,13 @@ def test_pasted_text_becomes_a_corpus_with_a_report(alice: Person) -> None:
 def test_a_few_posts_are_enough_with_a_warning(alice: Person) -> None:
     alice.paste(make_posts(150, seed=2), "A few")
     expect(alice.page.get_by_text("Few posts, but it works.")).to_be_visible()
-    expect(alice.page.get_by_role("button", name="Train")).to_be_enabled()
+    expect(alice.page.get_by_role("button", name="Make the bot")).to_be_enabled()
 
 
 def test_too_few_characters_are_refused_with_a_sentence(alice: Person) -> None:
     alice.paste(make_posts(10, seed=3), "Hardly any")
     expect(alice.page.get_by_text(re.compile("too few to learn from. You need at least 6,000"))).to_be_visible()
-    expect(alice.page.get_by_role("button", name="Train")).to_be_disabled()
+    expect(alice.page.get_by_role("button", name="Make the bot")).to_be_disabled()
 
 
 def test_nothing_pasted_is_answered_with_a_sentence(alice: Person) -> None:
@@ -49,7 +49,7 @@ def test_a_jsonl_file_is_uploaded(alice: Person, tmp_path: Path) -> None:
     file = tmp_path / "diary.jsonl"
     file.write_text("".join(json.dumps({"text": post}) + "\n" for post in make_posts(200, seed=4)))
     alice.open("/corpora/new")
-    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.choose_file(file)
     expect(alice.page.get_by_text("diary.jsonl, ")).to_be_visible()
     alice.bring()
     alice.wait_for_corpus()
@@ -61,7 +61,7 @@ def test_an_x_archive_is_uploaded(alice: Person, tmp_path: Path) -> None:
     file = tmp_path / "twitter-archive.zip"
     file.write_bytes(archive_2022(make_posts(250, seed=5)))
     alice.open("/corpora/new")
-    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.choose_file(file)
     alice.bring()
     alice.wait_for_corpus()
     expect(alice.page.get_by_text("From the X archive twitter-archive.zip")).to_be_visible()
@@ -72,7 +72,7 @@ def test_an_unreadable_upload_is_told_on_the_same_page(alice: Person, tmp_path: 
     file = tmp_path / "empty.txt"
     file.write_text("   \n")
     alice.open("/corpora/new")
-    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.choose_file(file)
     alice.bring()
     expect(alice.page.get_by_role("alert")).to_contain_text("empty.txt is empty")
     expect(alice.page.get_by_role("button", name="Import posts")).to_be_enabled()
@@ -98,7 +98,7 @@ def test_the_cost_of_an_x_handle_is_asked_about_on_a_small_phone_without_javascr
         phone.page.get_by_role("radio", name="X", exact=True).check()
         phone.page.get_by_label("X handle", exact=True).fill("@prolific")
         phone.bring()
-        expect(phone.page.get_by_role("heading", level=1)).to_have_text("Import the posts of @prolific?")
+        expect(phone.page.get_by_role("heading", level=1)).to_have_text("Import the posts from @prolific?")
         expect(phone.figure("bought")).to_have_text("3,200")
         expect(phone.figure("cost")).to_have_text("$16.01")
         phone.page.get_by_role("link", name="Not now").click()
@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_read_is_replaced_by_another(alice: Person, tmp_pa
     good.write_text("".join(json.dumps({"text": post}) + "\n" for post in make_posts(200, seed=8)))
     page = alice.page
     alice.open("/corpora/new")
-    page.get_by_label("Your file").set_input_files(bad)
+    alice.choose_file(bad)
     page.get_by_label("Keep replies").check()
     page.get_by_label("Name").fill("Replaced")
     alice.bring()
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_read_is_replaced_by_another(alice: Person, tmp_pa
     expect(page.get_by_label("Name")).to_have_value("Replaced")
     expect(page.get_by_label("Keep replies")).to_be_checked()
     expect(page.get_by_label("My own account")).to_be_checked()
-    page.get_by_label("Your file").set_input_files(good)
+    alice.choose_file(good)
     page.get_by_role("button", name="Import posts").click()
     alice.wait_for_corpus()
     expect(alice.figure("kept")).to_have_text("200")

@@ -53,7 +53,7 @@ def test_an_archive_beyond_the_limit_is_brought_since_only_its_posts_are_sent(al
     large_archive(file, make_posts(450, seed=41))
     assert file.stat().st_size > 7_000_000_000  # the server takes 4 GB
     alice.open("/corpora/new")
-    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.choose_file(file)
     expect(alice.page.get_by_text("Only its posts and the name @someone are sent: ")).to_be_visible()
     alice.bring()
     alice.wait_for_corpus()
@@ -109,6 +109,6 @@ def test_what_is_no_archive_is_sent_as_it_is_for_the_server_to_tell(alice: Perso
         assert taken_out(alice, file) is None
     file.write_bytes(whole[:-30])
     alice.open("/corpora/new")
-    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.choose_file(file)
     alice.bring()
     expect(alice.page.locator("#failure")).to_contain_text("The ZIP is incomplete or damaged")

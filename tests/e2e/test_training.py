@@ -38,7 +38,7 @@ def test_the_estimate_follows_the_slider(alice: Person, tmp_path: Path) -> None:
     file = tmp_path / "long.txt"
     file.write_text("\n".join(make_posts(4000, seed=22)))
     alice.open("/corpora/new")
-    alice.page.get_by_label("Your file").set_input_files(file)
+    alice.choose_file(file)
     alice.bring()
     alice.wait_for_corpus()
     expect(alice.page.locator("#estimate")).to_have_text(re.compile(r"About \d+ (s|min)"))
@@ -67,6 +67,7 @@ def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(al
         phone.open(page.url)
         expect(phone.page.get_by_text("Live connection lost.")).to_be_visible()
         for watcher in (alice, phone):
+            watcher.page.get_by_role("button", name="Stay here").click(timeout=TRAINING)
             watcher.wait_for_state("Done")
             assert epochs_shown(watcher.page) == epochs
             assert sample_epochs(watcher.page) == [f"After epoch {epoch}" for epoch in reversed(epochs)]
@@ -136,7 +137,7 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
-    for _ in range(12):
+    for _ in range(16):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.name") == "start":
             break
@@ -154,7 +155,7 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
     page.keyboard.press("Tab")
     expect(page.locator("#train-form summary")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Train")).to_be_focused()
+    expect(page.get_by_role("button", name="Make the bot")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(JOB)
     expect(page.get_by_role("heading", level=1)).to_have_text("Train By keyboard")
@@ -224,7 +225,11 @@ def test_wrong_settings_are_shown_with_what_is_wrong(alice: Person, corpus: str)
     page.get_by_text("More settings").click()
     page.locator("#train-form").evaluate("form => { form.noValidate = true; }")
     page.get_by_label("Dropout").fill("5")
-    page.get_by_role("button", name="Train").click()
+    page.get_by_role("button", name="Make the bot").click()
     expect(page.get_by_role("alert").filter(has_text="Dropout")).to_be_visible()
     expect(page.get_by_label("Dropout")).to_have_value("5")
     expect(page.get_by_label("Dropout")).to_be_visible()
+    # Else it would wait there as a draft.
+    page.get_by_label("Dropout").fill("")
+    page.reload()
+    expect(page.get_by_label("Dropout")).to_have_value("")
