@@ -69,7 +69,7 @@ def replaceable(user: Any, corpus_id: uuid.UUID | None) -> Corpus | None:
 
 def corpus_for_user(user: Any, corpus_id: uuid.UUID) -> Corpus:
     """Return the corpus. Raises Corpus.DoesNotExist for a stranger, exactly as for an id that never existed."""
-    return corpora_for_user(user).get(pk=corpus_id)
+    return corpora_for_user(user).select_related("owner").get(pk=corpus_id)
 
 
 def import_text(

@@ -131,6 +131,8 @@ def ahead_of_new(queue: str, person: int) -> int:
 
     Running jobs that would give way to it don't count.
     """
+    if not Job.objects.filter(queue=queue, state__in=[*CLAIMABLE, *HELD]).exists():
+        return 0
     place = line_of(queue, person).place_of(NEW) or 1
     running = Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD)
     return place - 1 + running.filter(priority__gte=0).count()
