@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import User
-from models_app import registry, trainings
+from models_app import model_files, registry, trainings
 from models_app.ml.training import dataset
 from models_app.models import Game, Generation, TrainedModel
 from models_app.playing import held_out
@@ -54,6 +54,22 @@ def test_its_real_posts_were_never_learned(bot: TrainedModel) -> None:
     assert {post.text for post in posts} <= held and len(posts) > 20
     assert not {post.text for post in posts} & learned
     assert {Post.objects.get(pk=post.key).cleaned for post in posts} == {post.text for post in posts}
+
+
+def test_an_instant_bot_has_never_seen_what_its_context_lacks(bot: TrainedModel) -> None:
+    assert bot.corpus is not None
+    posts = learning.training_posts(bot.corpus)
+    model_files.save_context(model_files.path_of(bot), posts[:200])
+    bot.training = {"kind": "instant"}
+    shown = {post.text for post in held_out.posts_of(bot, for_owner=True)}
+    assert shown <= set(posts[200:]) - set(posts[:200]) and len(shown) > 50
+
+
+def test_a_post_that_a_parent_learned_is_not_held_out(bot: TrainedModel) -> None:
+    # As if it had started from another bot of the same posts, whose guard knows all of them.
+    further = TrainedModel.objects.get(pk=bot.pk)
+    further.parent = bot
+    assert held_out.posts_of(further, for_owner=True) == []
 
 
 def test_others_see_a_fixed_few(bot: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
