@@ -77,12 +77,17 @@ def _held_out(model: TrainedModel) -> list[RealPost]:
 
 
 def _known_to_no_parent(model: TrainedModel, posts: list[RealPost]) -> Iterator[RealPost]:
+    """Return those of the posts that none of the models learned that this one started from."""
     parent = model.parent
     if parent is None and "/" in model.parent_name:
         # A person's model, which is deleted.
         raise NoHeldOutPosts(
             _("The bot that this one started from is deleted, so nobody knows which posts it has learned.")
         )
+    if parent is not None and parent.corpus_id == model.corpus_id and not guards.is_version(parent):
+        # Its guard also knows the posts that it kept for validation, so ask for those.
+        unknown = {post.key for post in _known_to_no_parent(parent, _held_out(parent))}
+        return (post for post in posts if post.key in unknown)
     guard = guards.guard_of(parent) if parent is not None else None
     return (post for post in posts if guard is None or not guard.is_copy(post.text))
 

@@ -15,6 +15,8 @@ function makeTabs(list) {
       link.tabIndex = place === index ? 0 : -1;
       panels[place].hidden = place !== index;
     });
+    // On a phone, the list may be wider than the screen.
+    list.scrollLeft = links[index].offsetLeft - list.offsetLeft - list.clientWidth / 3;
     // Charts drawn while their section was hidden measure themselves again.
     window.dispatchEvent(new Event("resize"));
   };

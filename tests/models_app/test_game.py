@@ -66,9 +66,16 @@ def test_an_instant_bot_has_never_seen_what_its_context_lacks(bot: TrainedModel)
 
 
 def test_a_post_that_a_parent_learned_is_not_held_out(bot: TrainedModel) -> None:
-    # As if it had started from another bot of the same posts, whose guard knows all of them.
+    # As if it had started from another bot of the same posts.
     further = TrainedModel.objects.get(pk=bot.pk)
     further.parent = bot
+    assert held_out.posts_of(further, for_owner=True) == held_out.posts_of(bot, for_owner=True)
+    bot.training = {"seed": SEED + 1}
+    of_parent = {post.text for post in held_out.posts_of(bot, for_owner=True)}
+    both = {post.text for post in held_out.posts_of(further, for_owner=True)}
+    assert both == of_parent & learned_and_held_out(further)[1] and both < of_parent
+    # The guard of a parent that learned other posts knows these, too.
+    bot.corpus = None
     assert held_out.posts_of(further, for_owner=True) == []
 
 
