@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -90,9 +90,9 @@ class Waiting:
 
 def waiting_for(user: User) -> list[Waiting]:
     """Return the open reports of the person's bots and, for administrators, of all bots."""
-    is_open = Q(reports__closed_at=None, reports__isnull=False)
-    bots = TrainedModel.objects.filter(owner=user).annotate(open=Count("reports", filter=is_open)).filter(open__gt=0)
-    found = [Waiting(bot.name, bot.open, f"{bot.get_absolute_url()}#share") for bot in bots.order_by("name")]
+    of_own_bots = PostReport.objects.filter(model__owner=user, closed_at=None).order_by("model__name")
+    counts = of_own_bots.values_list("model", "model__name").annotate(count=Count("pk"))
+    found = [Waiting(name, count, f"{reverse('model', args=[key])}#share") for key, name, count in counts]
     if user.is_staff and user.has_perm("models_app.view_postreport"):
         count = PostReport.objects.filter(closed_at=None).count()
         address = f"{reverse('admin:models_app_postreport_changelist')}?closed_at__isempty=1"

@@ -103,7 +103,8 @@ def remove(kept: KeptPost) -> None:
 
 def models_with_kept(user: User) -> QuerySet[TrainedModel]:
     """Return the models by which the person has kept posts, by name."""
-    return TrainedModel.objects.filter(kept_posts__owner=user).distinct().order_by("name", "pk")
+    kept = KeptPost.objects.filter(owner=user).order_by().values("model")
+    return TrainedModel.objects.filter(pk__in=kept).order_by("name", "pk")
 
 
 def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
