@@ -117,11 +117,12 @@ document.addEventListener("submit", async (submission) => {
 
 /** Show what the server answered to a form: the next stage, or what's wrong with the form, which stays as it is. */
 export async function take(form, address, html, isOk) {
+  const page = new DOMParser().parseFromString(html, "text/html");
   if (isOk) {
-    settleDrafts(form);
+    // After the end of a session, the answer is the page to sign in, and what was typed is still unsent.
+    if (page.querySelector("main .stages")) settleDrafts(form);
     return showStage(html, address);
   }
-  const page = new DOMParser().parseFromString(html, "text/html");
   const wrong = page.querySelector("[data-form-errors]") ?? page.querySelector("main p");
   say(form, ...(wrong ? [...wrong.childNodes] : [gettext("That didn’t work. Try again, or reload the page.")]));
 }
