@@ -317,7 +317,7 @@ ACCOUNT_SIGNUP_REDIRECT_URL = "new_corpus"
 LOGOUT_REDIRECT_URL = "dashboard"
 # Pages
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 TIME_ZONE = "UTC"

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
+
+from botfactory import choices
 
 COOKIE: Final = "theme"
 #: Theme -> its name and icon. "system" is what applies without a cookie.
@@ -21,7 +21,6 @@ THEMES: Final = {
     "light": (gettext_lazy("Light"), "sun"),
     "dark": (gettext_lazy("Dark"), "moon"),
 }
-_YEAR: Final = 365 * 24 * 3600
 
 
 def theme_of(request: HttpRequest) -> str:
@@ -40,14 +39,5 @@ def for_pages(request: HttpRequest) -> dict[str, Any]:
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Keep the theme that the form names, and return to the page that it was on."""
-    back = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
-        back = "/"
-    answer = redirect(back)
     theme = request.POST.get("theme", "")
-    if theme in ("light", "dark"):
-        secure = request.is_secure()
-        answer.set_cookie(COOKIE, theme, max_age=_YEAR, samesite="Lax", httponly=True, secure=secure)
-    else:
-        answer.delete_cookie(COOKIE)
-    return answer
+    return choices.kept(request, COOKIE, theme if theme in ("light", "dark") else "")

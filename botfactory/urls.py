@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from botfactory import pages, script_words, themes
+from botfactory import languages, pages, script_words, themes
 from botfactory.accounts import views as accounts
 from botfactory.api import api, api_docs, api_not_found
 from botfactory.ops import views as ops
@@ -11,6 +11,7 @@ from tweets import tweet_server
 
 urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
+    path("language", languages.choose_language, name="language"),
     path("theme", themes.choose_theme, name="theme"),
     path("styleguide/", pages.styleguide, name="styleguide"),
     path("words/<slug:language>.<slug:digest>.js", script_words.script_words, name="script_words"),

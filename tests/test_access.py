@@ -130,8 +130,8 @@ OPEN_PAGES: dict[str, int] = {
     # People without a password are redirected.
     "/accounts/password/set/": 302,
 }
-#: Actions for everybody, that change nothing but the browser: tests/test_themes.py.
-OPEN_ACTIONS = {"/theme"}
+#: Actions for everybody, that change nothing but the browser: tests/test_themes.py, tests/test_languages.py.
+OPEN_ACTIONS = {"/language", "/theme"}
 #: For administrators, and for everybody with DEBUG: tests/test_themes.py.
 FOR_DESIGNERS = {"/styleguide/"}
 #: For programs, by token: tests/tweets/test_tweet_server.py.

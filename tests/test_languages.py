@@ -45,6 +45,18 @@ def forget() -> None:
     script_words._hash.cache_clear()
 
 
+@pytest.mark.django_db
+def test_a_person_can_choose_another_language_than_the_browser_asks_for(charlie: Client) -> None:
+    page = charlie.get("/accounts/login/").content.decode()
+    assert '<html lang="en"' in page and re.search(r'value="en"[^>]*aria-pressed="true"', page)
+    answer = charlie.post("/language", {"language": "de"}, headers={"Referer": "http://testserver/accounts/login/"})
+    assert answer["Location"] == "http://testserver/accounts/login/"
+    page = charlie.get("/accounts/login/", headers={"Accept-Language": "en"}).content.decode()
+    assert '<html lang="de"' in page and "Passwort" in page and re.search(r'value="de"[^>]*aria-pressed="true"', page)
+    charlie.post("/language", {"language": "xx"})
+    assert '<html lang="en"' in charlie.get("/accounts/login/").content.decode()
+
+
 def script_of(page: str) -> str | None:
     found = re.search(r'<script defer src="(/words/[^"]+)"></script>', page)
     return found[1] if found else None
