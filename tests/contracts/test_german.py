@@ -35,9 +35,10 @@ def key_of(message: Message) -> texts.Key:
 
 def sides(message: Message) -> list[tuple[str, str]]:
     """Return each text of the source with its translation."""
+    translation = message.string or ""
     if isinstance(message.id, str):
-        return [(message.id, str(message.string))]
-    return list(zip(message.id, message.string, strict=True))
+        return [(message.id, str(translation))]
+    return list(zip(message.id, translation, strict=True))
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
