@@ -58,7 +58,7 @@ def test_a_translation_has_the_placeholders_and_tags_of_its_source(domain: str) 
     for message in catalog(domain):
         for number, (source, text) in enumerate(sides(message) if message.id else []):
             wanted, found = Counter(PLACEHOLDER.findall(source)), Counter(PLACEHOLDER.findall(text))
-            # "1 post" may be "ein Post".
+            # The singular may say the number as a word.
             may_lack = isinstance(message.id, tuple) and number == 0
             fits = found <= wanted if may_lack else found == wanted
             edges = [(side[:1].isspace(), side[-1:].isspace()) for side in (source, text)]
