@@ -234,10 +234,10 @@ def test_why_a_webhook_failed_is_shown_in_the_language_of_the_page(alice: User, 
         assert deliver_all() == 1
     webhook.refresh_from_db()
     why = "The answer was 500. A receiver must answer with a status from 200 to 299."
-    assert webhook.trouble == f"Nothing has arrived for 0 days. The last try: {why}"
+    assert webhook.trouble == f"No message has arrived for 0 days. Last try: {why}"
     with pseudo.marked():
         page = signed_in(alice).get(f"/webhooks/{webhook.pk}/", headers={"Accept-Language": pseudo.CODE})
         told = Program(alice).get(f"/webhooks/{webhook.pk}", Accept_Language=pseudo.CODE).json()
         (sent,) = Program(alice).get(f"/webhooks/{webhook.pk}/deliveries", Accept_Language=pseudo.CODE).json()["data"]
-    shown = f"⟦Nothing has arrived for 0 days. The last try: ⟦{why}⟧⟧"
+    shown = f"⟦No message has arrived for 0 days. Last try: ⟦{why}⟧⟧"
     assert shown in page.content.decode() and told["trouble"] == shown and sent["error"] == f"⟦{why}⟧"

@@ -83,7 +83,7 @@ def spoil(path: Path, **facts: Any) -> None:
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"model_type": "mistral"}, "of the kind 'mistral'"),
+        ({"model_type": "mistral"}, "the architecture 'mistral'"),
         ({"attention_bias": True}, "biases"),
         ({"hidden_size": 8}, "shape"),
         ({"num_hidden_layers": 3}, r"lacks .*layers\.2"),
@@ -102,7 +102,7 @@ def test_a_directory_that_does_not_fit_is_refused(facts: dict[str, Any], sentenc
 def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     config = made_config(VOCABULARY, TINY)
     weights = made_frozen(config)
-    with pytest.raises(PretrainedError, match="of the kind 'gpt2'"):
+    with pytest.raises(PretrainedError, match="the architecture 'gpt2'"):
         read_gguf(write_gguf(tmp_path / "gpt2.gguf", config, weights, TOKENIZER, kind="gpt2"))
     (tmp_path / "text.gguf").write_text("not a model")
     with pytest.raises(PretrainedError, match="isn’t a readable GGUF file"):
