@@ -13,5 +13,5 @@ document.addEventListener("submit", (submission) => {
   for (const button of all("[data-theme-switch] button")) {
     button.setAttribute("aria-pressed", String(/** @type {HTMLButtonElement} */ (button).value === theme));
   }
-  fetch(form.action, { method: "POST", body: new FormData(form, pressed), redirect: "manual" });
+  fetch(form.action, { method: "POST", body: new FormData(form, pressed), redirect: "manual", keepalive: true });
 });
