@@ -64,13 +64,15 @@ function save(form) {
 function restore(form) {
   const draft = read(keyOf(form));
   if (!draft || (draft.sent && !(isReturn && isFirstPage))) return localStorage.removeItem(keyOf(form));
-  for (const field of fieldsOf(form)) {
+  const isSelect = (field) => Number(field.type === "select-one");
+  // What is selected counts only with the choice that it belongs to, so it comes first and says nothing.
+  for (const field of fieldsOf(form).sort((a, b) => isSelect(b) - isSelect(a))) {
     const value = draft.values[idOf(field)];
     if (value === undefined || value === shownIn(field)) continue;
     if (isBox(field)) field.checked = value;
     else field.value = value;
     field.closest("details")?.setAttribute("open", "");
-    for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+    for (const kind of isSelect(field) ? [] : ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
   }
 }
 
