@@ -14,11 +14,11 @@ PHONE = {"width": 390, "height": 844}
 def test_from_sign_up_to_first_posts_it_takes_at_most_five_clicks_and_two_pages(
     browser: Browser, product: Product, founder: Person
 ) -> None:
-    with Person(browser, product, "dora", viewport=PHONE) as dora:
-        page = dora.page
-        dora.open("/")
+    with Person(browser, product, "nora", viewport=PHONE) as nora:
+        page = nora.page
+        nora.open("/")
         page.get_by_role("main").get_by_role("link", name="Try it with an example").click()
-        page.get_by_label("Username").fill("dora")
+        page.get_by_label("Username").fill("nora")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_label("Password (again)").fill(PASSWORD)
         documents: list[str] = []
@@ -33,7 +33,7 @@ def test_from_sign_up_to_first_posts_it_takes_at_most_five_clicks_and_two_pages(
         click(page.get_by_role("button", name="Sign up"))
         click(page.get_by_role("button", name="Try it with an example"))
         page.wait_for_url(CORPUS)
-        expect(dora.figure("kept")).to_have_text("463")
+        expect(nora.figure("kept")).to_have_text("463")
         require_in_sight(page, page.get_by_role("button", name="Make the bot"))
         page.get_by_label("Epochs").fill("1")
         click(page.get_by_role("button", name="Make the bot"))
@@ -46,8 +46,8 @@ def test_from_sign_up_to_first_posts_it_takes_at_most_five_clicks_and_two_pages(
         # Back leads to the posts, not through what has already happened.
         page.go_back()
         page.wait_for_url(CORPUS)
-        expect(dora.figure("kept")).to_have_text("463")
-        dora.require_no_complaints()
+        expect(nora.figure("kept")).to_have_text("463")
+        nora.require_no_complaints()
 
 
 def require_in_sight(page: Page, target: Locator) -> None:
