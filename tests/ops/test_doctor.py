@@ -24,7 +24,8 @@ from models_app.ml import checkpoint
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
-from models_app.writing.board import Board
+from models_app.writing import board
+from models_app.writing import checks as writing_checks
 from tests.fakes.posts import make_posts
 from tests.jobs.test_services import submit
 from tests.models_app.conftest import base as base
@@ -68,7 +69,7 @@ def test_the_writer_is_told_and_a_missing_one_is_a_problem(
 ) -> None:
     (alive,) = examine("writer")
     assert alive.level == "ok" and "characters per second on 1 thread" in alive.what
-    monkeypatch.setattr(Board, "writers", lambda board: {})
+    monkeypatch.setattr(writing_checks, "_board", lambda: board.Board(board.client(), prefix="nobody.writes.here"))
     (missing,) = examine("writer")
     assert missing.level == "problem" and "the writer isn't running" in missing.what
     assert "manage.py writer" in missing.advice
