@@ -221,8 +221,12 @@ def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
     handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
     try:
         report_runner.assess(handle, model)
-    except (JobCancelled, JobFailed) as error:
-        logger.warning("job %s: no report card (%s)", handle.job.pk, error)
+    except JobCancelled:
+        return
+    except FROM_OUTSIDE:
+        raise
+    except Exception:
+        logger.exception("job %s: the report card failed", handle.job.pk)
 
 
 def _register(run: Run, result: FineTuneResult) -> TrainedModel:

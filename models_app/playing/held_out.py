@@ -61,7 +61,7 @@ def _held_out(model: TrainedModel) -> list[RealPost]:
             texts = report_cards.learned_posts(model)
         except services.BadRequest:
             raise NoHeldOutPosts(
-                _("The posts have changed since the training, so nobody knows which of them the bot hasn’t learned.")
+                _("The posts have changed since the training, so we don’t know which of them the bot hasn’t learned.")
             ) from None
         indices = [str(index) for index in range(len(texts))]
         seed, share = model.training["seed"], trainings.VALIDATION_SHARE
@@ -82,7 +82,7 @@ def _known_to_no_parent(model: TrainedModel, posts: list[RealPost]) -> Iterator[
     if parent is None and "/" in model.parent_name:
         # A person's model, which is deleted.
         raise NoHeldOutPosts(
-            _("The bot that this one started from is deleted, so nobody knows which posts it has learned.")
+            _("The bot that this one started from is deleted, so we don’t know which posts it has learned.")
         )
     if parent is not None and parent.corpus_id == model.corpus_id and not guards.is_version(parent):
         # Its guard also knows the posts that it kept for validation, so ask for those.

@@ -103,6 +103,8 @@ function focusNear(form) {
 
 function isPossible(action, job) {
   if (action === "retry") return job.state === "failed" || job.state === "cancelled";
+  // The bot is there, and only its report card is still being made.
+  if (job.progress.model) return false;
   if (action === "stop") return job.state === "running" && !job.stop_requested;
   return !hasEnded(job.state) && job.state !== "cancelling";
 }

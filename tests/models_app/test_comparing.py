@@ -58,7 +58,7 @@ def test_what_is_shared_can_be_compared_while_it_is(bot: TrainedModel, base: Tra
     sharing.share(bot, "public")
     assert address in guest.get("/compare/").content.decode()
     assert guest.post("/compare/", body).status_code == 200
-    # The id of a bot that is shared by link opens nothing; its link does.
+    # A bot that is shared by link is found by its link only, not by its id.
     sharing.share(bot, "unlisted")
     assert guest.post("/compare/", body).status_code == 404
     assert bot.name not in guest.get("/compare/").content.decode()

@@ -169,6 +169,11 @@ def test_the_bot_is_there_before_its_report_card_which_a_killed_training_makes_l
     Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED, progress={})
     assert "This bot has no report card" in client.get(page).content.decode()
 
+    # If it can't be made then either, there is still a bot.
+    monkeypatch.setattr(report_card, "report_card", Mock(side_effect=MemoryError))
+    assert worker.run_claimed(claimed(job)).state == State.SUCCEEDED
+    Job.objects.filter(pk=job.pk).update(state=State.INTERRUPTED, progress={})
+
     monkeypatch.setattr(report_card, "report_card", made)
     told: list[dict[str, Any]] = []
     again = worker.run_claimed(claimed(job), listener=lambda kind, payload: told.append({**payload, "event": kind}))
