@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import translation
 from django.utils.translation import trans_real
@@ -54,6 +55,7 @@ def test_a_person_can_choose_another_language_than_the_browser_asks_for(charlie:
     page = charlie.get("/accounts/login/", headers={"Accept-Language": "en"}).content.decode()
     assert '<html lang="de"' in page and "Passwort" in page and re.search(r'value="de"[^>]*aria-pressed="true"', page)
     charlie.post("/language", {"language": "xx"})
+    assert charlie.cookies[settings.LANGUAGE_COOKIE_NAME].value == ""
     assert '<html lang="en"' in charlie.get("/accounts/login/").content.decode()
 
 
