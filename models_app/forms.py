@@ -18,6 +18,7 @@ from models_app.ml.config import (
     SamplingConfig,
 )
 from models_app.models import TrainedModel
+from models_app.sharing import tags
 
 
 class OnUnlessUnchecked(forms.CheckboxInput):
@@ -124,10 +125,12 @@ class ShareForm(forms.Form):
     }
 
     visibility = forms.ChoiceField()
+    tags = forms.CharField(max_length=400, required=False)
 
     def __init__(self, *args: Any, model: TrainedModel, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["visibility"] = model.visibility
+        self.initial["tags"] = ", ".join(tags.of(model))
         field = self.fields["visibility"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(value, name) for value, (name, *_rest) in self.MEANINGS.items()]
@@ -145,9 +148,19 @@ class ShareForm(forms.Form):
 
 
 class GalleryForm(ListForm):
-    """The search of the gallery."""
+    """The search of the gallery, and its order."""
 
-    q = forms.CharField(max_length=200, required=False, label=gettext_lazy("Name or account"))
+    q = forms.CharField(max_length=200, required=False, label=gettext_lazy("Name, account or tag"))
+    tag = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
+    sort = forms.ChoiceField(
+        choices=[
+            ("", gettext_lazy("Newest first")),
+            ("kept", gettext_lazy("Most kept by others")),
+            ("name", gettext_lazy("By name")),
+        ],
+        required=False,
+        label=gettext_lazy("Order"),
+    )
 
 
 class BotsForm(ListForm):

@@ -15,7 +15,7 @@ from models_app.sharing.rights import gallery_for_user, samples_of
 _LOOKED_AT = 24
 
 
-def with_samples(models: Iterable[TrainedModel], count: int = 2) -> list[TrainedModel]:
+def with_samples(models: Iterable[TrainedModel], count: int = 3) -> list[TrainedModel]:
     """Return the models, each with up to `count` sample posts in `shown_posts`."""
     bans = house_bans()
     found = list(models)
@@ -44,5 +44,5 @@ def on_the_front_page(user: object) -> list[TrainedModel]:
 
     The first is the example at the top.
     """
-    shown = with_samples(gallery_for_user(user).order_by("-created_at", "pk")[:_LOOKED_AT], 4)
+    shown = with_samples(gallery_for_user(user).prefetch_related("tags").order_by("-created_at", "pk")[:_LOOKED_AT], 4)
     return [model for model in shown if model.shown_posts][:7]

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -31,6 +32,7 @@ from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel
 from models_app.playing.services import ToldApart, could_have_game
 from models_app.sharing import rights as sharing
+from models_app.sharing import tags
 from models_app.training_form import Course, TrainForm
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
@@ -298,7 +300,10 @@ def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
                 raise sharing.SharingError(
                     _("Choose who can find the bot: only you, anyone with a link, or everybody.")
                 )
-            sharing.share(model, form.cleaned_data["visibility"])
+            with transaction.atomic():
+                sharing.share(model, form.cleaned_data["visibility"])
+                if "tags" in request.POST:
+                    tags.set_tags(model, tags.in_text(form.cleaned_data["tags"]))
             messages.success(request, form.outcome(model.name))
     except sharing.SharingError as error:
         messages.warning(request, translated(error))

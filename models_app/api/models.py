@@ -18,6 +18,7 @@ from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, Generat
 from models_app.api.parts import about, model_or_404
 from models_app.api.schemas import ModelChangesIn, ModelDetailOut, ModelOut, model_detail_out, model_out
 from models_app.sharing import rights as sharing
+from models_app.sharing import tags
 
 router = Router(tags=["models"])
 
@@ -27,7 +28,7 @@ _NOT_NOW: Final[dict[str, Any]] = {"responses": {409: {}}}
 @router.get("", response=Page[ModelOut], summary="List your models")
 def list_models(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
     """List your models, newest first. The base model isn't among them; it is their first `parent`."""
-    own = services.models_for_user(person(request))
+    own = services.models_for_user(person(request)).prefetch_related("tags")
     return page_of(own, query, lambda rows: (model_out(request, model) for model in rows))
 
 
@@ -39,7 +40,7 @@ def get_model(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
 
 @router.patch("/{uuid:model_id}", response=ModelDetailOut, summary="Rename or share a model", openapi_extra=_NOT_NOW)
 def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn) -> ModelDetailOut:
-    """Change the name or the visibility of one of your models. Either all changes are made or none.
+    """Change the name, the visibility or the tags of one of your models. Either all changes are made or none.
 
     Answers 409 if another of your models has the name or the administrator turned the gallery off, and 422 if nobody
     knows whose posts it learned.
@@ -51,6 +52,8 @@ def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn
                 registry.rename(model, body.name)
         if body.visibility is not None:
             sharing.share(model, body.visibility)
+        if body.tags is not None:
+            tags.set_tags(model, body.tags)
     return model_detail_out(request, model)
 
 

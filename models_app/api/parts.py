@@ -19,6 +19,7 @@ from models_app.ml.errors import BadSampling, LearningError
 from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart
 from models_app.sharing import rights as sharing
+from models_app.sharing.tags import BadTags
 from models_app.writing.admission import NotNow
 from tweets.errors import CorpusError
 
@@ -30,6 +31,7 @@ register_errors(
         naming.NameTaken: 409,
         naming.BadName: 422,
         sharing.SharingError: 409,
+        BadTags: 422,
         sharing.BasisUnknown: 422,
         # A damaged model on disk isn't the caller's mistake.
         LearningError: 500,

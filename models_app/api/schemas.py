@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
 from pydantic import Field
@@ -24,6 +24,9 @@ from models_app.api.parts import (
     told_by_people,
 )
 from models_app.models import Tier, TrainedModel
+from models_app.sharing import tags
+from models_app.sharing.rows import LONGEST_TAG
+from models_app.sharing.tags import MAX_TAGS
 
 _MODEL_EXAMPLE: Final = {
     "id": MODEL,
@@ -44,6 +47,7 @@ _MODEL_EXAMPLE: Final = {
     "created_at": MOMENT,
     "visibility": "unlisted",
     "link": "https://bots.example.org/shared/Zq3mV8dXc1sK0aYw5nLr7uTb2eHf9gJi4oPx6kMvQhE/",
+    "tags": ["dad-jokes"],
 }
 
 
@@ -73,6 +77,7 @@ class ModelOut(Output):
         description="The address where others find it. The last part of an unlisted model's address opens "
         "`/shared/{link}`. Null if the model is private or not yours."
     )
+    tags: list[str] = Field(description="Words by which people find it in the gallery.")
 
     model_config = examples(_MODEL_EXAMPLE)
 
@@ -125,8 +130,16 @@ class ModelChangesIn(Input):
     visibility: Literal["private", "unlisted", "public"] | None = Field(
         None, description="Who else can find it. The link of an unlisted model stops working if you change this."
     )
+    tags: list[Annotated[Text, Field(max_length=LONGEST_TAG)]] | None = Field(
+        None,
+        max_length=MAX_TAGS,
+        description="Words by which people find it in the gallery. They are stored in lower case, with hyphens for "
+        "everything but letters and digits. Tags without these are left out, and so are repeated ones.",
+    )
 
-    model_config = examples({"name": "dril, the second"}, {"visibility": "unlisted"}, base=Input.model_config)
+    model_config = examples(
+        {"name": "dril, the second"}, {"visibility": "public", "tags": ["dad-jokes"]}, base=Input.model_config
+    )
 
 
 def model_out(request: HttpRequest, model: TrainedModel) -> ModelOut:
@@ -159,4 +172,5 @@ def _fields(request: HttpRequest, model: TrainedModel) -> dict[str, Any]:
         "parent": model.parent_id,
         "job": model.job_id,
         "link": request.build_absolute_uri(others_find_it_at) if others_find_it_at else None,
+        "tags": tags.of(model),
     }

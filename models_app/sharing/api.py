@@ -19,6 +19,7 @@ from botfactory.rest.schemas import Output, Page, Text, examples
 from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.api.parts import LABEL, MODEL, MOMENT, REPORT, TOLD_BY_PEOPLE, told_by_people
 from models_app.models import Tier, TrainedModel
+from models_app.sharing import finding, tags
 from models_app.sharing import rights as sharing
 
 gallery = Router(tags=["gallery"])
@@ -31,6 +32,7 @@ _SHARED: Final = {
     "basis": "public",
     "tier": "quick",
     "bits_per_character": 2.12,
+    "tags": ["dad-jokes"],
     "created_at": MOMENT,
 }
 
@@ -47,6 +49,7 @@ class SharedModelOut(Output):
     )
     tier: Tier = Field(description="Its kind of bot.")
     bits_per_character: float | None = Field(description="On held-out posts; lower is better.")
+    tags: list[str] = Field(description="Words by which people find it in the gallery.")
     created_at: datetime
 
     model_config = examples(_SHARED)
@@ -98,19 +101,21 @@ def _fields(model: TrainedModel) -> dict[str, Any]:
         "basis": sharing.basis_of(model) or None,
         "tier": model.tier,
         "bits_per_character": model.bits_per_character,
+        "tags": tags.of(model),
         "created_at": model.created_at,
     }
 
 
 class GalleryQuery(PageQuery):
-    q: Text = Field("", max_length=200, description="Words in the name or in the account of the label.")
+    q: Text = Field("", max_length=200, description="Words in the name, in a tag or in the account of the label.")
+    tag: Text = Field("", max_length=200, description="A tag that the models have.")
 
 
 @gallery.get("", response=Page[SharedModelOut], summary="List the gallery")
 def list_gallery(request: HttpRequest, query: Query[GalleryQuery]) -> PageDict:
     """List the models in the gallery, newest first. Empty if the administrator turned the gallery off."""
     everything = sharing.gallery_for_user(person(request))
-    found = sharing.searched(everything, query.q)
+    found = finding.find(everything, words=query.q, tag=query.tag)
     return page_of(found, query, lambda rows: map(shared_out, rows), among=everything)
 
 

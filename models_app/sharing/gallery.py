@@ -19,24 +19,39 @@ from models_app import services, showing
 from models_app.forms import GalleryForm, GenerateForm
 from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart, may_play
+from models_app.sharing import finding, tags
 from models_app.sharing import rights as sharing
 from models_app.views import guard_context, opening_context, written
 
 
 @require_GET
 def gallery_page(request: HttpRequest) -> HttpResponse:
-    """Show a page of the public models, newest first."""
+    """Show a page of the public models: those that a search or a tag finds, in the order that the visitor chose."""
     rules = house_rules()
     if not rules.public_sharing:
         raise Http404(_("The administrator turned the gallery off."))
     if not request.user.is_authenticated and not rules.open_gallery:
         return redirect_to_login(request.get_full_path())
     form = GalleryForm(request.GET)
-    words = form.asked("q")
-    listing = Listing(sharing.searched(sharing.gallery_for_user(request.user), words), form, size=CARDS_ON_A_PAGE)
-    models = showing.with_samples(listing.rows)
-    context = {"form": form, "listing": listing, "words": words, "page": listing.page, "models": models}
+    everything = sharing.gallery_for_user(request.user)
+    words, tag = form.asked("q"), tags.normalised(form.asked("tag"))
+    found = finding.find(everything, words=words, tag=tag, order=form.asked("sort"))
+    listing = Listing(found, form, size=CARDS_ON_A_PAGE)
+    context = {
+        "form": form,
+        "listing": listing,
+        "words": words,
+        "page": listing.page,
+        "models": showing.with_samples(listing.rows),
+        "tag_links": _tag_links(form, [tag] if tag else tags.common(everything), tag),
+        "is_filtered": bool(words or tag),
+    }
     return render(request, "models_app/gallery.html", context, status=listing.status)
+
+
+def _tag_links(form: GalleryForm, names: list[str], chosen: str) -> list[tuple[str, str, bool]]:
+    """Return each tag with the address of its bots, or of all bots if it is the chosen one, and whether it is that."""
+    return [(name, f"?{form.address(tag='' if name == chosen else name, page=1)}", name == chosen) for name in names]
 
 
 def shared_page(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
@@ -53,6 +68,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
     context: dict[str, Any] = {
         "model": model,
         "basis": sharing.basis_of(model),
+        "tags": tags.of(model),
         "samples": sharing.samples_of(model),
         "figures": sharing.figures_of(model),
         "is_own": sharing.Right.CHANGE in rights,

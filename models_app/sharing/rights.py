@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
-from botfactory.listing import holding
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.banned_words import HouseBanList
 from models_app.ml.sampling.mentions import masked
@@ -127,11 +126,6 @@ def gallery_for_user(user: Any) -> QuerySet[TrainedModel]:
         return TrainedModel.objects.none()
     shown = TrainedModel.objects.filter(visibility=Visibility.PUBLIC, retired_at=None, owner__is_active=True)
     return shown.exclude(corpus=None).exclude(corpus__basis="").select_related("owner", "corpus", "parent__corpus")
-
-
-def searched(models: QuerySet[TrainedModel], words: str) -> QuerySet[TrainedModel]:
-    """Return the models with each of the words in their name or in the account on their label."""
-    return models.filter(holding(words.replace("@", " "), "name", "corpus__handle"))
 
 
 def shared_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:

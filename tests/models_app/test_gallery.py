@@ -32,7 +32,7 @@ def test_the_gallery_is_searched_and_paged(alice: User, bob: User, bot: TrainedM
     assert "1 bot with" in found and "Number 29" in found
     assert "30 bots with" in client.get("/gallery/?q=@Town").content.decode()
     for words in ("nothing-of-the-kind", SECRET, "alice"):
-        assert "name or account matches" in client.get(f"/gallery/?q={words}").content.decode()
+        assert "name, account or tag matches" in client.get(f"/gallery/?q={words}").content.decode()
     assert "30 bots" in client.get("/gallery/?q=%00&page=many").content.decode()
     program = Program(bob)
     page = program.get("/gallery?limit=10").json()

@@ -149,6 +149,7 @@ def _rest(ask: Ask, place: str, may: frozenset[Right]) -> None:
         "name",
         "report",
         "samples",
+        "tags",
         "tier",
         "told_apart_by_people",
     ]
