@@ -14,6 +14,7 @@ from botfactory.jobs.states import State
 from models_app import services as models
 from models_app import showing
 from models_app.keeping import reports
+from models_app.sharing import demo
 from tweets import services as corpora
 
 
@@ -21,7 +22,9 @@ from tweets import services as corpora
 def dashboard(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         shown = showing.on_the_front_page(request.user)
-        return render(request, "welcome.html", {"example": next(iter(shown), None), "shared": shown[:6]})
+        writing = showing.with_demo_posts(demo.demo_bot())
+        example = writing or next(iter(shown), None)
+        return render(request, "welcome.html", {"example": example, "is_demo": bool(writing), "shared": shown[:6]})
     own_jobs = jobs.jobs_for_user(request.user)
     ended_jobs = list(own_jobs.exclude(pk__in=jobs.active_jobs(own_jobs))[:5])
     context = {

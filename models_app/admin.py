@@ -18,6 +18,7 @@ from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.keeping import reports
 from models_app.models import Generation, PostReport, TrainedModel
+from models_app.sharing import demo
 from models_app.sharing import rights as sharing
 from tweets.errors import CorpusError
 
@@ -39,6 +40,7 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "origin",
         "retired",
         "visibility",
+        "is_demo",
         "parent_name",
         "corpus_name",
         "posts",
@@ -61,6 +63,8 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "verify_files",
         "make_report_cards",
         "make_private",
+        "make_demo",
+        "end_demo",
         "delete_with_files",
     ]
 
@@ -153,6 +157,33 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         count = len([sharing.share(model, TrainedModel.Visibility.PRIVATE, by=by) for model in shared])
         message = ngettext("%(count)s model is private now.", "%(count)s models are private now.", count)
         self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)
+
+    @admin.action(
+        description=gettext_lazy("Let the selected bot write on the front page for visitors"), permissions=["change"]
+    )
+    def make_demo(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
+        if models.count() != 1:
+            self.message_user(request, _("Choose exactly one bot to write on the front page."), messages.WARNING)
+            return
+        model = models.get()
+        try:
+            demo.choose(model, by=cast(User, request.user))
+        except sharing.SharingError as error:
+            self.message_user(request, translated(error), messages.WARNING)
+            return
+        if demo.demo_bot() is None:
+            message = _("%(name)s will write on the front page once visitors can see the gallery (House rules).")
+        else:
+            message = _("%(name)s writes on the front page now.")
+        self.message_user(request, message % {"name": model}, messages.SUCCESS)
+
+    @admin.action(
+        description=gettext_lazy("Let the selected bots no longer write on the front page"), permissions=["change"]
+    )
+    def end_demo(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
+        for model in models:
+            demo.dismiss(model, by=cast(User, request.user))
+        self.message_user(request, _("The selected bots don’t write on the front page."), messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Delete the selected models with their files"), permissions=["delete"])
     def delete_with_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:

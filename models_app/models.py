@@ -126,6 +126,8 @@ class TrainedModel(models.Model):
     link = models.CharField(max_length=43, null=True, unique=True, editable=False, verbose_name=gettext_lazy("link"))  # noqa: DJ001
     # Whether others that it's shared with may play the guessing game, which shows real posts.
     is_game_open = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("game for others"))
+    # The one that writes on the front page (sharing/demo.py).
+    is_demo = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("on the front page"))
     # Posts of it that a list shows (showing.py); not in the database.
     shown_posts: tuple[str, ...] = ()
 
@@ -136,6 +138,7 @@ class TrainedModel(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="model_name_once"),
             models.UniqueConstraint(fields=["tier"], condition=Q(is_base=True), name="one_base_model_per_tier"),
+            models.UniqueConstraint(fields=["is_demo"], condition=Q(is_demo=True), name="one_demo_bot"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Subquery
 from botfactory.accounts.models import User
 from models_app.house_bans import house_bans
 from models_app.models import Generation, TrainedModel
+from models_app.sharing import demo
 from models_app.sharing.rights import gallery_for_user, samples_of
 
 #: So many bots of the gallery are looked at for the front page.
@@ -37,6 +38,13 @@ def with_last_posts(models: Iterable[TrainedModel], user: User) -> list[TrainedM
     for model in found:
         model.shown_posts = written.get(model.pk, model.shown_posts)
     return found
+
+
+def with_demo_posts(model: TrainedModel | None) -> TrainedModel | None:
+    """Return the demo bot with its latest posts in `shown_posts`; None stays None."""
+    if model is not None:
+        model.shown_posts = tuple(demo.posts_of(model)[:4])
+    return model
 
 
 def on_the_front_page(user: object) -> list[TrainedModel]:

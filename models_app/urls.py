@@ -6,7 +6,7 @@ from models_app import views
 from models_app.comparing import views as comparing
 from models_app.keeping import views as keeping
 from models_app.playing import views as playing
-from models_app.sharing import gallery
+from models_app.sharing import front_page, gallery
 
 urlpatterns = [
     path("corpora/<uuid:corpus_id>/", views.corpus_page, name="corpus"),
@@ -25,6 +25,7 @@ urlpatterns = [
     path("kept/export", keeping.export_kept, name="export_kept"),
     path("kept/<uuid:kept_id>/remove", keeping.remove_kept, name="remove_kept"),
     path("reports/<uuid:report_id>/close", keeping.close_report, name="close_report"),
+    path("demo", front_page.write_demo, name="write_demo"),
     path("gallery/", gallery.gallery_page, name="gallery"),
     path("gallery/<uuid:model_id>/", gallery.shared_page, name="shared"),
     path("models/<uuid:model_id>/game", playing.game_page, name="game"),

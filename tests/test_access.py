@@ -130,8 +130,9 @@ OPEN_PAGES: dict[str, int] = {
     # People without a password are redirected.
     "/accounts/password/set/": 302,
 }
-#: Actions for everybody, that change nothing but the browser: tests/test_themes.py, tests/test_languages.py.
-OPEN_ACTIONS = {"/language", "/theme"}
+#: Actions for everybody, that change nothing but the browser: tests/test_themes.py, tests/test_languages.py; or that
+#: let the demo bot write: tests/models_app/test_demo_bot.py.
+OPEN_ACTIONS = {"/language", "/theme", "/demo"}
 #: For administrators, and for everybody with DEBUG: tests/test_themes.py.
 FOR_DESIGNERS = {"/styleguide/"}
 #: For programs, by token: tests/tweets/test_tweet_server.py.

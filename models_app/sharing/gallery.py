@@ -21,6 +21,7 @@ from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart, may_play
 from models_app.sharing import finding, tags
 from models_app.sharing import rights as sharing
+from models_app.sharing.previews import preview_of
 from models_app.views import guard_context, opening_context, written
 
 
@@ -65,11 +66,13 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
     rights = sharing.rights_of(request.user, model, link=link)
     may_write = sharing.Right.WRITE in rights
     generation = services.generations_for_user(request.user).filter(model=model).first() if may_write else None
+    samples = sharing.samples_of(model)
     context: dict[str, Any] = {
         "model": model,
+        "preview": preview_of(request, model, samples, link=link),
         "basis": sharing.basis_of(model),
         "tags": tags.of(model),
-        "samples": sharing.samples_of(model),
+        "samples": samples,
         "figures": sharing.figures_of(model),
         "is_own": sharing.Right.CHANGE in rights,
         "is_shared": sharing.is_shared(model),

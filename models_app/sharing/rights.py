@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
@@ -162,8 +163,10 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
     elif not model.link:
         model.link = _new_link()
     before, model.visibility = model.visibility, visibility
+    if visibility != Visibility.PUBLIC:
+        model.is_demo = False
     with transaction.atomic():
-        model.save(update_fields=["visibility", "link"])
+        model.save(update_fields=["visibility", "link", "is_demo"])
         if visibility != before:
             audit.record(
                 AuditEntry.Action.SHARE,
@@ -223,9 +226,13 @@ def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[st
     `bans`: the current list, for whoever asks about many.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
+    return presentable(epochs.get(model.best_epoch, []), bans)
+
+
+def presentable(posts: Iterable[str], bans: HouseBanList | None = None) -> list[str]:
+    """Return the posts that may still be shown, with @names masked: those without banned phrases or personal data."""
     bans = house_bans() if bans is None else bans
-    samples = epochs.get(model.best_epoch, [])
-    return [masked(post) for post in samples if bans.finds(post) is None and not personal.adds(post)]
+    return [masked(post) for post in posts if bans.finds(post) is None and not personal.adds(post)]
 
 
 def openings_of(model: TrainedModel) -> list[str]:

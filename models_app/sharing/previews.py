@@ -1,0 +1,41 @@
+"""Link previews: what messengers and networks show of a shared page (Open Graph and Twitter cards)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+from models_app.models import TrainedModel
+from models_app.sharing.rights import Right, rights_of
+
+#: The post in a description, in characters; networks cut longer ones anyway.
+LONGEST_POST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The preview of a page. Addresses are absolute, since other sites load them."""
+
+    title: str
+    description: str
+    address: str
+    picture: str
+
+
+def preview_of(request: HttpRequest, model: TrainedModel, samples: list[str], *, link: str) -> Preview | None:
+    """Return the preview of the model's page, or None unless visitors may see that page by this address."""
+    if Right.SEE not in rights_of(AnonymousUser(), model, link=link):
+        return None
+    post = " ".join(samples[0].split()) if samples else ""
+    if len(post) > LONGEST_POST:
+        post = f"{post[: LONGEST_POST - 1].rstrip()}…"
+    return Preview(
+        title=model.name,
+        # The label comes first, so that no network cuts it off.
+        description=f"{model.parody_label} “{post}”" if post else model.parody_label,
+        address=request.build_absolute_uri(request.path),
+        picture=request.build_absolute_uri(static("img/preview.png")),
+    )
