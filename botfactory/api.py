@@ -1,7 +1,8 @@
-"""The REST API, version 1: the routers of the apps, its document and its interactive page."""
+"""The REST API, version 1: the routers of the apps, its document and its reference."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +16,7 @@ from ninja.operation import PathView
 from botfactory.jobs import api as jobs
 from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
+from botfactory.rest.reference import Reference, reference
 from botfactory.webhooks import api as webhooks
 from models_app.api import bases, downloading, evaluation, generation, models, training
 from models_app.keeping import api as kept_api
@@ -56,8 +58,13 @@ api.add_router("/shared", gallery_api.shared)
 @require_safe
 @never_cache
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Show the interactive docs. Requests use the person's session, or a token that they enter."""
-    return render(request, "api/docs.html", {"api": api})
+    """Show the reference, whose forms send requests by the person's session."""
+    return render(request, "api/docs.html", {"reference": _reference(request.build_absolute_uri("/").rstrip("/"))})
+
+
+@lru_cache(maxsize=8)
+def _reference(server: str) -> Reference:
+    return reference(api.get_openapi_schema(), server=server)
 
 
 @csrf_exempt

@@ -65,9 +65,10 @@ class Reader(HTMLParser):
         self._silent: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag in SILENT:
-            self._silent.append(tag)
         values = {name: value or "" for name, value in attributes}
+        # What says that it is English stays English: the texts of the API.
+        if tag in SILENT or values.get("lang") == "en":
+            self._silent.append(tag)
         read = READ | ({"value"} if tag == "input" and values.get("type") in BUTTONS else set())
         for name, value in values.items():
             if name in read:

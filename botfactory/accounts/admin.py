@@ -13,8 +13,9 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
-from django.contrib.auth.admin import UserAdmin
-from django.db.models import Count, QuerySet
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, DateTimeField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -30,6 +31,9 @@ from botfactory.translation import grouped, translated
 
 #: Fields of a person that decide what they can do.
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
+
+#: A date and a time, as browsers let people choose them.
+ONE_FIELD = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
 
 
 class LimitsInline(admin.StackedInline[PersonalLimits, User]):
@@ -74,12 +78,23 @@ def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+# Screen readers can't read Django's widget of two lists; a plain list with several choices they can.
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class PlainGroupAdmin(GroupAdmin):
+    filter_horizontal = []
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin[User]):
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
     actions = ["deactivate", "activate", "make_reset_link"]
+    readonly_fields = ["last_login", "date_joined"]
+    filter_horizontal = []
 
     @admin.action(
         description=gettext_lazy(
@@ -249,6 +264,8 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     list_select_related = ["by"]
     fields = ["note", "uses", "expires_at", "used", "guests", "by", "created_at", "revoked_at"]
     actions = ["revoke"]
+    # One field with a label, instead of two without.
+    formfield_overrides = {DateTimeField: {"form_class": forms.DateTimeField, "widget": ONE_FIELD}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)

@@ -23,6 +23,7 @@ _MOVED: Final = ngettext_lazy("%(count)s job moved to the front.", "%(count)s jo
 
 class JobEventInline(admin.TabularInline[JobEvent, Job]):
     model = JobEvent
+    template = "admin/jobs/events.html"
     extra = 0
     can_delete = False
     fields = ["sequence", "created_at", "kind", "payload"]

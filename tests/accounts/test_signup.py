@@ -163,7 +163,7 @@ def test_the_administrator_makes_and_revokes_invitations(admin: User, bob: User,
     for wrong in (
         {"uses": "0"},
         {"uses": "10001"},
-        {"uses": "1", "expires_at_0": "2020-01-01", "expires_at_1": "0:00"},
+        {"uses": "1", "expires_at": "2020-01-01T00:00"},
     ):
         assert client.post(add, {"note": "x", **wrong}).status_code == 200
     assert not Invitation.objects.exists()
