@@ -43,9 +43,9 @@ def test_each_thing_that_is_named_is_described(made: Reference) -> None:
     fields += [field for thing in made.things for field in thing.fields]
     shapes = [shape for operation in operations for answer in operation.answers for shape in answer.shapes]
     shapes += [shape for answer in made.errors for shape in answer.shapes]
-    named = {part.thing for part in [*fields, *shapes] if part.thing}
+    named = {field.thing for field in fields} | {shape.thing for shape in shapes}
     things = {thing.name: thing for thing in made.things}
-    assert named == set(things) and len(things) > 20
+    assert named - {""} == set(things) and len(things) > 20
     assert things["State"].values[:2] == ['"queued"', '"running"']
 
 
@@ -94,4 +94,4 @@ def test_the_page_has_each_operation_a_way_back_and_no_id_twice(alice: User, cha
 @pytest.mark.django_db
 def test_the_words_of_the_page_are_translated_and_the_texts_of_the_api_stay_english(client: Client) -> None:
     page: Any = client.get("/api/docs", headers={"Accept-Language": "de"}).content.decode()
-    assert "API-Referenz" in page and '<h3 id="title-list_jobs" lang="en">List your jobs</h3>' in page
+    assert "Beispiel zu list_jobs" in page and '<h3 id="title-list_jobs" lang="en">List your jobs</h3>' in page
