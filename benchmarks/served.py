@@ -1,4 +1,4 @@
-"""The part of the product that writes, for `benchmarks.writing_load`: Valkey, a web process and writers with bots.
+"""Parts of the product that run in a folder of their own: Valkey, a web process and, for `running`, writers with bots.
 
 Everything is in its own folder and reachable only from this machine. Figures of processes come from /proc.
 """
@@ -127,6 +127,19 @@ class Folder:
                 stderr=log,
             )
 
+    def valkey(self) -> list[str]:
+        """Return the command of the product's own Valkey."""
+        return self.shell(
+            "from django.conf import settings; from botfactory.ops import valkey; "
+            "print('\\n'.join(valkey.server_command(valkey.socket_of(settings.REDIS_URL))))"
+        )
+
+    @staticmethod
+    def web(port: int) -> list[str]:
+        """Return the command of a web process."""
+        command = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", "127.0.0.1"]
+        return [*command, "--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "error"]
+
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
@@ -134,22 +147,16 @@ class Folder:
 @contextmanager
 def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
     """A product with this many bots, nothing else in its home, and no limit of requests per minute."""
-    home, port = Folder(folder, base), _free_port()
+    home, port = Folder(folder, base), free_port()
     say("starting")
     home.manage("migrate", "--verbosity", "0")
     home.manage("createsuperuser", "--noinput", "--username", "bench", "--email", "bench@example.org")
     token = home.manage("token", "bench", "--owner", "bench").split()[-1]
     found = home.shell(MAKE_BOTS.replace("BOTS", str(bots)))[-bots:]
-    server = home.shell(
-        "from django.conf import settings; from botfactory.ops import valkey; "
-        "print('\\n'.join(valkey.server_command(valkey.socket_of(settings.REDIS_URL))))"
-    )
-    processes = [home.start("valkey", *server)]
+    processes = [home.start("valkey", *home.valkey())]
     try:
         writers = [home.start(f"writer-{number}", sys.executable, "manage.py", "writer") for number in range(WRITERS)]
-        command = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", "127.0.0.1"]
-        command += ["--port", str(port), "--lifespan", "off", "--no-access-log", "--log-level", "error"]
-        web = home.start("web", *command)
+        web = home.start("web", *home.web(port))
         processes += [*writers, web]
         product = Product(
             web=Process(web.pid),
@@ -158,7 +165,7 @@ def running(folder: Path, base: Path, bots: int) -> Iterator[Product]:
             token=token,
             bots=found,
         )
-        _wait_for(product, [web, *writers], home)
+        wait_until_ready(f"{product.url}/readyz", [web, *writers], home, "web", "writer-0")
         yield product
     finally:
         for process in reversed(processes):
@@ -188,19 +195,20 @@ def training(folder: Path, base: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _wait_for(product: Product, processes: list[subprocess.Popen[bytes]], home: Folder) -> None:
+def wait_until_ready(url: str, processes: list[subprocess.Popen[bytes]], home: Folder, *logs: str) -> None:
+    """Return once the address answers. Shows these logs if a process ends or a minute passes."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any(process.poll() for process in processes):
         try:
-            httpx.get(f"{product.url}/readyz").raise_for_status()
+            httpx.get(url).raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.1)
-    logs = "\n".join(home.log(name).read_text(encoding="utf-8") for name in ("web", "writer-0"))
-    raise SystemExit(f"The product does not answer: {logs}")
+    said = "\n".join(home.log(name).read_text(encoding="utf-8") for name in logs)
+    raise SystemExit(f"The product does not answer: {said}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

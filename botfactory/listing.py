@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 ROWS_ON_A_PAGE = 25
 #: Fills the last row for one, two, three or four cards in a row.
 CARDS_ON_A_PAGE = 24
+#: A list with at most this many rows needs no search.
+SHORT = 7
 Row = TypeVar("Row", bound=Model)
 
 
@@ -40,8 +42,13 @@ class ListForm(forms.Form):
 
     @property
     def is_asked(self) -> bool:
-        """Whether a filter is set."""
-        return any(self.asked(name) for name in self.fields if name != "page")
+        """Whether a filter is set. The order and the page are none."""
+        return any(self.asked(name) for name in self.fields if name not in ("page", "sort"))
+
+    @property
+    def selects(self) -> list[forms.BoundField]:
+        """The fields with choices: the filters, and the order if the list has several."""
+        return [self[name] for name, field in self.fields.items() if isinstance(field, forms.ChoiceField)]
 
 
 class Listing(Generic[Row]):
@@ -61,7 +68,7 @@ class Listing(Generic[Row]):
     @property
     def is_searchable(self) -> bool:
         """Whether to show the search form: the list is long or already filtered."""
-        return self.form.is_asked or bool(self.form.errors) or self.paginator.num_pages > 1
+        return self.form.is_asked or bool(self.form.errors) or self.paginator.count > SHORT
 
     @property
     def back(self) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from botfactory.listing import ListForm
 from botfactory.translation import grouped
+from models_app import bot_list
 from models_app.ml.config import (
     DEFAULT_BEST_OF,
     DEFAULT_TEMPERATURE,
@@ -17,7 +18,7 @@ from models_app.ml.config import (
     MAX_TOP_K,
     SamplingConfig,
 )
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from models_app.sharing import tags
 
 
@@ -164,11 +165,20 @@ class GalleryForm(ListForm):
 
 
 class BotsForm(ListForm):
-    """The search of the list of bots."""
+    """Which bots the list shows, and in which order."""
 
     q = forms.CharField(max_length=200, required=False, label=gettext_lazy("Name"))
-    state = forms.ChoiceField(
-        choices=[("", gettext_lazy("All bots")), *TrainedModel.Visibility.choices],
+    tier = forms.ChoiceField(
+        choices=[("", gettext_lazy("All kinds")), *Tier.choices], required=False, label=gettext_lazy("Kind")
+    )
+    visibility = forms.ChoiceField(
+        choices=[("", gettext_lazy("Shared or not")), *TrainedModel.Visibility.choices],
         required=False,
         label=gettext_lazy("Who can find it"),
     )
+    state = forms.ChoiceField(
+        choices=[("", gettext_lazy("All states")), *bot_list.STATES.items()],
+        required=False,
+        label=gettext_lazy("State"),
+    )
+    sort = forms.ChoiceField(choices=[*bot_list.SORTS.items()], required=False, label=gettext_lazy("Order"))

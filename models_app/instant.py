@@ -102,6 +102,7 @@ def is_instant(model: TrainedModel) -> bool:
 
 KIND: Final = JobKind(
     name=INSTANT_BOT,
+    label=_("Instant bot"),
     template="models_app/instant_job.html",
     subject="corpus",
     run=run_instant_bot,

@@ -158,6 +158,15 @@ class TrainedModel(models.Model):
         return reverse("shared", args=[self.pk]) if self.visibility == self.Visibility.PUBLIC else ""
 
     @property
+    def losses(self) -> list[float]:
+        """Return the validation loss after each epoch, or after each part for a fluent bot."""
+        return [epoch["validation_loss"] for epoch in self.history if epoch.get("validation_loss") is not None]
+
+    @property
+    def least_loss(self) -> float | None:
+        return min(self.losses, default=None)
+
+    @property
     def report_rows(self) -> list[dict[str, Any]]:
         """Return the shares of the report card, each with a name and an explanation."""
         rows = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.utils.translation import gettext_lazy as _
+
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
@@ -68,6 +70,7 @@ def assess(handle: JobHandle, model: TrainedModel) -> float:
 KIND: Final = JobKind(
     name=report_cards.REPORT_CARD,
     queue="train",
+    label=_("Report card"),
     template="models_app/report_job.html",
     subject="corpus",
     run=run_report_card,

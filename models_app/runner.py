@@ -269,6 +269,7 @@ def _register(run: Run, result: FineTuneResult) -> TrainedModel:
 KIND: Final = JobKind(
     name=trainings.FINE_TUNE,
     queue="train",
+    label=_("Training"),
     template="models_app/training.html",
     subject="corpus",
     run=run_fine_tune,

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
-from botfactory.listing import holding
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
@@ -100,12 +99,6 @@ def models_for_user(user: Any) -> QuerySet[TrainedModel]:
     if not (user.is_authenticated and user.is_active):
         return TrainedModel.objects.none()
     return TrainedModel.objects.filter(owner=user).select_related("owner", "corpus", "parent")
-
-
-def find(models: QuerySet[TrainedModel], *, words: str = "", visibility: str = "") -> QuerySet[TrainedModel]:
-    """Return the models that have all the words in their name or the name of their posts, newest first."""
-    found = models.filter(visibility=visibility) if visibility else models
-    return found.filter(holding(words, "name", "corpus_name")).order_by("-created_at", "pk")
 
 
 def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:

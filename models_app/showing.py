@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import OuterRef, Subquery
-
-from botfactory.accounts.models import User
 from models_app.house_bans import house_bans
-from models_app.models import Generation, TrainedModel
+from models_app.models import TrainedModel
 from models_app.sharing import demo
 from models_app.sharing.rights import gallery_for_user, samples_of
 
@@ -25,18 +22,16 @@ def with_samples(models: Iterable[TrainedModel], count: int = 3) -> list[Trained
     return found
 
 
-def with_last_posts(models: Iterable[TrainedModel], user: User) -> list[TrainedModel]:
-    """Return the models, each with the first post of the last batch that it wrote for `user` in `shown_posts`.
+def with_last_posts(models: Iterable[TrainedModel]) -> list[TrainedModel]:
+    """Return the models of `bot_list.with_last_post`, each with the last post that it wrote in `shown_posts`.
 
-    A sample post of its training takes the place of a missing one. Needs three queries for any number of models.
+    A sample post of its training takes the place of a missing one.
     """
-    found = with_samples(models, 1)
-    last = Generation.objects.filter(owner=user, model=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
-    keys = TrainedModel.objects.filter(pk__in=[model.pk for model in found]).annotate(last=Subquery(last))
-    batches = Generation.objects.in_bulk([key for key in keys.values_list("last", flat=True) if key])
-    written = {batch.model_id: tuple(batch.posts[:1]) for batch in batches.values() if batch.posts}
+    bans = house_bans()
+    found = list(models)
     for model in found:
-        model.shown_posts = written.get(model.pk, model.shown_posts)
+        written: list[str] = getattr(model, "written", None) or []
+        model.shown_posts = tuple(written[:1]) or tuple(samples_of(model, bans)[:1])
     return found
 
 

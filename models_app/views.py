@@ -24,7 +24,20 @@ from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import paced, require_pace
 from botfactory.translation import translated
-from models_app import downloads, guards, instant, live, naming, nearest, registry, services, showing, tiers, trainings
+from models_app import (
+    bot_list,
+    downloads,
+    guards,
+    instant,
+    live,
+    naming,
+    nearest,
+    registry,
+    services,
+    showing,
+    tiers,
+    trainings,
+)
 from models_app.base_models import versions
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.keeping import reports
@@ -140,10 +153,10 @@ def _fluent_memory(form: TrainForm) -> str:
 def model_list(request: HttpRequest) -> HttpResponse:
     """List the person's bots."""
     form = BotsForm(request.GET)
-    found = services.find(services.models_for_user(request.user), words=form.asked("q"), visibility=form.asked("state"))
-    listing = Listing(found, form, size=CARDS_ON_A_PAGE)
-    models = showing.with_last_posts(listing.rows, cast(User, request.user))
-    context = {"form": form, "listing": listing, "models": models}
+    own = services.models_for_user(request.user)
+    filters = {name: form.asked(name) for name in ("tier", "visibility", "state", "sort")}
+    listing = Listing(bot_list.find(own, request.user, words=form.asked("q"), **filters), form, size=CARDS_ON_A_PAGE)
+    context = {"form": form, "listing": listing, "models": showing.with_last_posts(listing.rows)}
     return render(request, "models_app/list.html", context, status=listing.status)
 
 

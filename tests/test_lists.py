@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app.models import TrainedModel
+from botfactory.listing import SHORT
+from models_app import bot_list
+from models_app.models import Generation, PostReport, TrainedModel
 from tests.conftest import signed_in
 from tweets.models import Corpus
 
@@ -83,11 +87,18 @@ def test_a_page_says_where_it_is_and_leads_to_its_neighbours(alice: User, path: 
 
 
 @LISTS
-def test_a_short_list_has_no_pager_and_no_search(alice: User, path: str, make: Make, size: int) -> None:
-    make(alice, size)
-    main = main_of(signed_in(alice), path)
-    assert len(numbers_in(main)) == size
+def test_a_short_list_has_no_search_and_one_page_has_no_pager(alice: User, path: str, make: Make, size: int) -> None:
+    client = signed_in(alice)
+    make(alice, SHORT)
+    main = main_of(client, path)
+    assert len(numbers_in(main)) == SHORT
     assert 'class="pager"' not in main and 'type="search"' not in main
+    for rows in (Job, Corpus, TrainedModel):
+        rows.objects.all().delete()
+    make(alice, size)
+    main = main_of(client, path)
+    assert len(numbers_in(main)) == size
+    assert 'class="pager"' not in main and 'type="search"' in main
 
 
 @LISTS
@@ -183,7 +194,9 @@ def test_bots_are_shown_by_who_can_find_them(alice: User) -> None:
     for visibility, name in (("unlisted", "Bot 1."), ("public", "Bot 2.")):
         TrainedModel.objects.filter(name=name).update(visibility=visibility)
     client = signed_in(alice)
-    found = {show: numbers_in(main_of(client, f"/models/?state={show}")) for show in TrainedModel.Visibility.values}
+    found = {
+        show: numbers_in(main_of(client, f"/models/?visibility={show}")) for show in TrainedModel.Visibility.values
+    }
     assert found == {"private": [0], "unlisted": [1], "public": [2]}
 
 
@@ -200,3 +213,88 @@ def test_what_is_of_others_is_not_found(alice: User, bob: User, path: str, make:
     make(alice, 30)
     client = signed_in(bob)
     assert numbers_in(main_of(client, path)) == numbers_in(main_of(client, f"{path}?q=1")) == []
+
+
+def set_bots(owner: User, **columns: list[Any]) -> None:
+    """Give the bots of `owner`, in the order of their names, these values."""
+    bots = list(TrainedModel.objects.filter(owner=owner).order_by("name"))
+    for name, values in columns.items():
+        for bot, value in zip(bots, values, strict=True):
+            setattr(bot, name, value)
+            bot.save(update_fields=[name])
+
+
+def test_bots_are_sorted_by_name_by_figure_and_by_when_they_last_wrote(alice: User, bob: User) -> None:
+    make_bots(alice, 3)
+    now = timezone.now()
+    ages = [now - timedelta(days=age) for age in (1, 3, 2)]
+    set_bots(alice, bits_per_character=[None, 2.0, 1.5], created_at=ages)
+    bots = {bot.name: bot for bot in TrainedModel.objects.all()}
+    for name, owner, hours in (("Bot 0.", alice, 5), ("Bot 2.", alice, 1), ("Bot 2.", alice, 9), ("Bot 1.", bob, 0)):
+        at = now - timedelta(hours=hours)
+        Generation.objects.create(model=bots[name], owner=owner, posts=["Hello."], seconds=1, created_at=at)
+    client = signed_in(alice)
+    orders = {sort: numbers_in(main_of(client, f"/models/?sort={sort}")) for sort in ("", "name", "bits", "written")}
+    # Bot 1 has written for bob only, and bot 0 has no figure.
+    assert orders == {"": [0, 2, 1], "name": [0, 1, 2], "bits": [2, 1, 0], "written": [2, 0, 1]}
+
+
+def test_bots_are_shown_by_their_kind_and_state_with_one_dot_each(alice: User, bob: User) -> None:
+    make_bots(alice, 4)
+    make_jobs(alice, 1, state=State.RUNNING)
+    set_bots(
+        alice,
+        tier=["fluent", "quick", "quick", "quick"],
+        retired_at=[None, timezone.now(), None, None],
+        job=[None, None, Job.objects.get(), None],
+    )
+    reported = TrainedModel.objects.get(name="Bot 3.")
+    PostReport.objects.create(model=reported, reporter=bob, text="Hello.", number=0, reason="other")
+    client = signed_in(alice)
+    found = {state: numbers_in(main_of(client, f"/models/?state={state}")) for state in bot_list.STATES}
+    assert found == {"ready": [0], "retired": [1], "busy": [2], "reported": [3]}
+    assert numbers_in(main_of(client, "/models/?tier=fluent")) == [0]
+    main = main_of(client, "/models/")
+    assert main.count('class="dot') == 4
+    for look, words in ((" good", "Ready"), ("", "Retired"), (" busy", "Report card in progress"), (" bad", "Posts")):
+        assert main.count(f'<span class="dot{look}" title="{words}') == 1
+
+
+def test_a_bot_shows_its_curve_without_a_script(alice: User) -> None:
+    make_bots(alice, 1, history=[{"epoch": epoch, "validation_loss": loss} for epoch, loss in enumerate((2, 1.5, 1.6))])
+    main = main_of(signed_in(alice), "/models/")
+    assert 'aria-label="Validation loss: 2.00 at first, 1.50 at best"' in main
+    assert '<polyline points="4.0,4.0 50.0,28.0 96.0,23.2">' in main and '<path d="M50.0 28.0h0">' in main
+
+
+def test_jobs_are_shown_by_their_kind_and_sorted(alice: User) -> None:
+    make_jobs(alice, 3)
+    make_jobs(alice, 1, kind="fine_tune")
+    Job.objects.filter(kind="fine_tune").update(title="Import 7.", created_at=timezone.now() - timedelta(days=1))
+    client = signed_in(alice)
+    assert numbers_in(main_of(client, "/jobs/?kind=fine_tune")) == [7]
+    assert numbers_in(main_of(client, "/jobs/?sort=oldest"))[0] == 7
+    assert numbers_in(main_of(client, "/jobs/?sort=title")) == [0, 1, 2, 7]
+    # Only the kinds that the person has can be chosen.
+    main = main_of(client, "/jobs/?q=7")
+    assert '<option value="fine_tune">Training</option>' in main and "report_card" not in main
+    assert 'role="alert"' in main_of(client, "/jobs/?kind=report_card", 400)
+
+
+def test_posts_are_sorted_by_name_and_by_size(alice: User) -> None:
+    make_corpora(alice, 3)
+    for name, kept in (("Posts 1.", 9), ("Posts 2.", 5)):
+        Corpus.objects.filter(name=name).update(posts_kept=kept)
+    client = signed_in(alice)
+    assert numbers_in(main_of(client, "/corpora/?sort=posts")) == [1, 2, 0]
+    assert numbers_in(main_of(client, "/corpora/?sort=name")) == [0, 1, 2]
+
+
+@LISTS
+def test_the_order_stays_in_the_address_of_each_page(alice: User, path: str, make: Make, size: int) -> None:
+    make(alice, 60)
+    sort = "title" if path == "/jobs/" else "name"
+    main = main_of(signed_in(alice), f"{path}?sort={sort}")
+    assert f'href="?sort={sort}&amp;page=2"' in main and f'<option value="{sort}" selected>' in main
+    # An order is no filter, so there are no others to show.
+    assert "Show all" not in main

@@ -116,9 +116,11 @@ class CorporaForm(ListForm):
         (Corpus.State.IMPORTING.value, _("Importing")),
         (Corpus.State.FAILED.value, _("Import failed")),
     ]
+    SORT = [("", _("Newest first")), ("name", _("By name")), ("posts", _("Most posts first"))]
 
     q = forms.CharField(max_length=200, required=False, label=_("Name or account"))
     state = forms.ChoiceField(choices=SHOW, required=False, label=_("State"))
+    sort = forms.ChoiceField(choices=SORT, required=False, label=_("Order"))
 
 
 class FindForm(ListForm):

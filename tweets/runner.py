@@ -164,6 +164,7 @@ class ImportProgress(Output):
 
 KIND: Final = JobKind(
     name=services.IMPORT,
+    label=_("Import"),
     template="tweets/import.html",
     context=page_context,
     begins=Beginning(url="new_corpus", button=_("Import posts")),

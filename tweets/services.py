@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
-from django.db.models.functions import Length
+from django.db.models.functions import Length, Lower
 from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits
@@ -47,10 +47,18 @@ def corpora_for_user(user: Any) -> QuerySet[Corpus]:
     return Corpus.objects.filter(owner=user) if user.is_authenticated and user.is_active else Corpus.objects.none()
 
 
-def find(corpora: QuerySet[Corpus], *, words: str = "", state: str = "") -> QuerySet[Corpus]:
-    """Return the corpora that have all the words in their name or account and are in this state."""
+def find(corpora: QuerySet[Corpus], *, words: str = "", state: str = "", sort: str = "") -> QuerySet[Corpus]:
+    """Return the corpora that have all the words in their name or account and are in this state.
+
+    `sort`: "name", "posts" for the largest first, or "" for the newest first.
+    """
     found = corpora.filter(state=state) if state else corpora
-    return found.filter(holding(words.replace("@", " "), "name", "handle")).order_by("-created_at", "pk")
+    orders: dict[str, tuple[Any, ...]] = {
+        "name": (Lower("name"), "pk"),
+        "posts": ("-posts_kept", "-created_at", "pk"),
+        "": ("-created_at", "pk"),
+    }
+    return found.filter(holding(words.replace("@", " "), "name", "handle")).order_by(*orders[sort])
 
 
 def with_trouble(corpora: QuerySet[Corpus]) -> QuerySet[Corpus]:

@@ -326,6 +326,7 @@ def corpus_list(request: HttpRequest) -> HttpResponse:
     """Show the person's corpora in pages."""
     form = CorporaForm(request.GET)
     own = services.corpora_for_user(request.user)
-    listing = Listing(services.find(services.with_trouble(own), words=form.asked("q"), state=form.asked("state")), form)
+    filters = {"state": form.asked("state"), "sort": form.asked("sort")}
+    listing = Listing(services.find(services.with_trouble(own), words=form.asked("q"), **filters), form)
     context = {"form": form, "listing": listing, "corpora": listing.rows, "can_blend": own[1:2].exists()}
     return render(request, "tweets/list.html", context, status=listing.status)

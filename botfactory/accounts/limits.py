@@ -6,7 +6,7 @@ Apps above register in AppConfig.ready how to count their things, so accounts de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Final
 
@@ -175,6 +175,12 @@ def limits_of_all(people: Collection[int]) -> dict[int, Limits]:
     usual = defaults()
     own = {row.user_id: row for row in PersonalLimits.objects.filter(user__in=people)}
     return {number: _limits(own.get(number), usual) for number in people}
+
+
+def limits_in(people: Iterable[User]) -> dict[int, Limits]:
+    """Return the limits of these people by their primary keys. They come with `select_related("limits")`."""
+    usual = defaults()
+    return {person.pk: _limits(getattr(person, "limits", None), usual) for person in people}
 
 
 def usage_of(user: User) -> Usage:

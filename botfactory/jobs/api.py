@@ -154,7 +154,7 @@ class EventsQuery(Input):
 
 def told(jobs: list[Job]) -> list[JobOut]:
     """Return the jobs as the API shows them."""
-    lines = {queue: turns.line_of(queue) for queue in {job.queue for job in jobs if job.state in CLAIMABLE}}
+    lines = turns.lines_of({job.queue for job in jobs if job.state in CLAIMABLE})
     best = _best(jobs)
     return [_told(job, lines.get(job.queue), best.get(job.pk)) for job in jobs]
 

@@ -79,8 +79,8 @@ def queue_position(job: Job) -> int | None:
 def placed(jobs: Iterable[Job]) -> list[Job]:
     """Return the jobs, each with its `place` in its queue."""
     chosen = list(jobs)
-    queues = {job.queue for job in chosen if job.state in CLAIMABLE}
-    places = {number: place for queue in queues for number, place in turns.line_of(queue).places.items()}
+    lines = turns.lines_of({job.queue for job in chosen if job.state in CLAIMABLE})
+    places = {number: place for line in lines.values() for number, place in line.places.items()}
     for job in chosen:
         job.place = places.get(job.pk)
     return chosen

@@ -72,6 +72,8 @@ class JobKind:
     name: str
     run: Callable[[JobHandle], dict[str, Any]]
     queue: str = "default"
+    # What people call such a job, on pages that list several kinds; without one, they read the name.
+    label: Words = ""
     # The page on which the owner watches it, and what it needs beside the job itself.
     template: str = "jobs/job.html"
     context: Callable[[Job], Mapping[str, Any]] | None = None
@@ -126,6 +128,12 @@ def kind_of(name: str) -> JobKind:
 
 def names() -> list[str]:
     return sorted(_kinds)
+
+
+def among(names: Iterable[str]) -> list[JobKind]:
+    """Return the kinds with one of these names, in the order of registration."""
+    chosen = set(names)
+    return [kind for kind in _kinds.values() if kind.name in chosen]
 
 
 def beginnings() -> list[Beginning]:

@@ -74,6 +74,8 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["queue", "state", "created_at"], name="job_queue_state"),
             models.Index(fields=["owner", "-created_at"], name="job_owner_created"),
+            # For the few that workers hold, among all that have ended.
+            models.Index(fields=["state", "owner"], name="job_state_owner"),
         ]
 
     def __str__(self) -> str:

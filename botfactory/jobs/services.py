@@ -7,10 +7,12 @@ import logging
 import os
 import platform
 import uuid
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Case, Max, QuerySet, Value, When
+from django.db.models import Case, Exists, Max, OuterRef, QuerySet, Value, When
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -42,12 +44,37 @@ def job_for_user(user: Any, job_id: uuid.UUID) -> Job:
     return jobs_for_user(user).get(pk=job_id)
 
 
-def find(jobs: QuerySet[Job], *, words: str = "", state: str = "") -> QuerySet[Job]:
-    """Return the jobs with all the words in their title and in this state ("active": not ended), active ones first."""
+def find(jobs: QuerySet[Job], *, words: str = "", kind: str = "", state: str = "", sort: str = "") -> QuerySet[Job]:
+    """Return the jobs with all the words in their title, of this kind and in this state ("active": not ended).
+
+    `sort`: "oldest", "title", or "" for active ones first, then the newest.
+    """
     if state:
         jobs = active_jobs(jobs) if state == "active" else jobs.filter(state=state)
+    if kind:
+        jobs = jobs.filter(kind=kind)
     at_work = Case(When(state__in=ACTIVE, then=Value(0)), default=Value(1))
-    return jobs.filter(holding(words, "title")).order_by(at_work, "-created_at", "pk")
+    orders: dict[str, tuple[Any, ...]] = {
+        "oldest": ("created_at", "pk"),
+        "title": (Lower("title"), "-created_at", "pk"),
+        "": (at_work, "-created_at", "pk"),
+    }
+    return jobs.filter(holding(words, "title")).order_by(*orders[sort])
+
+
+def to_try_again(jobs: QuerySet[Job], *, since: datetime) -> QuerySet[Job]:
+    """Return the jobs that have failed since then and that no newer job of the same kind has made up for.
+
+    A newer job about the same thing counts, however it ends: whoever began it has seen the failure.
+    """
+    newer = Job.objects.filter(
+        owner=OuterRef("owner"),
+        kind=OuterRef("kind"),
+        subject_id=OuterRef("subject_id"),
+        created_at__gt=OuterRef("created_at"),
+    )
+    failed = jobs.filter(state=State.FAILED, finished_at__gte=since)
+    return failed.exclude(Exists(newer)).order_by("-finished_at", "pk")
 
 
 def submit(

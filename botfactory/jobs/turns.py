@@ -5,15 +5,16 @@ from __future__ import annotations
 import heapq
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from django.db.models import Count, QuerySet
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from botfactory.accounts import limits
+from botfactory.accounts.models import User
 from botfactory.jobs.models import Job, Turn
 from botfactory.jobs.states import CLAIMABLE, HELD, State
 
@@ -102,28 +103,15 @@ def line_of(queue: str, newcomer: int | None = None) -> Line:
 
     With `newcomer`, count one more job that this person queues now, with the id NEW.
     """
-    now = timezone.now()
-    columns = ("pk", "owner_id", "priority", "state", "created_at", "available_at")
-    waiting = [
-        Waiting(pk, owner, priority, state == State.INTERRUPTED, created_at, available_at)
-        for pk, owner, priority, state, created_at, available_at in Job.objects.filter(
-            queue=queue, state__in=CLAIMABLE
-        ).values_list(*columns)
-    ]
-    if newcomer is not None:
-        waiting.append(Waiting(NEW, newcomer, 0, False, now, now))
-    people = {one.owner for one in waiting}
-    full = _at_their_limit(people)
-    served = dict(Turn.objects.filter(queue=queue, owner__in=people).values_list("owner", "served_at"))
-    slots = _count(Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD, owner__in=people))
-    ready = [one for one in waiting if one.available_at <= now and one.owner not in full]
-    held_back = [one for one in waiting if one.available_at <= now and one.owner in full]
-    later = sorted((one for one in waiting if one.available_at > now), key=lambda one: (one.available_at, one.job))
-    return Line(
-        ready=list(in_turn(ready, slots, served)),
-        held_back=list(in_turn(held_back, slots, served)),
-        later=[one.job for one in later],
-    )
+    return _line(queue, _Now.of([queue], newcomer), newcomer)
+
+
+def lines_of(queues: Collection[str]) -> dict[str, Line]:
+    """Return who waits in each queue now. Needs two queries for any number of queues, and none without a queue."""
+    if not queues:
+        return {}
+    now = _Now.of(queues)
+    return {queue: _line(queue, now) for queue in queues}
 
 
 def ahead_of_new(queue: str, person: int) -> int:
@@ -131,11 +119,84 @@ def ahead_of_new(queue: str, person: int) -> int:
 
     Running jobs that would give way to it don't count.
     """
-    if not Job.objects.filter(queue=queue, state__in=[*CLAIMABLE, *HELD]).exists():
-        return 0
-    place = line_of(queue, person).place_of(NEW) or 1
-    running = Job.objects.filter(queue=queue, at_terminal=False, state__in=HELD)
-    return place - 1 + running.filter(priority__gte=0).count()
+    now = _Now.of([queue], person)
+    place = _line(queue, now, person).place_of(NEW) or 1
+    return place - 1 + sum(one.queue == queue and not one.at_terminal and one.priority >= 0 for one in now.held)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A job that a worker, or a command at a terminal, holds."""
+
+    owner: int
+    queue: str
+    priority: int
+    at_terminal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What the order of turns in some queues depends on.
+
+    full: people with as many running jobs as their limit allows; served: queue -> person -> time of their last turn.
+    """
+
+    at: datetime
+    waiting: dict[str, list[Waiting]]
+    held: list[_Held]
+    full: set[int]
+    served: dict[str, dict[int, datetime]]
+
+    @classmethod
+    def of(cls, queues: Collection[str], newcomer: int | None = None) -> _Now:
+        now = timezone.now()
+        waiting: dict[str, list[Waiting]] = defaultdict(list)
+        held: list[_Held] = []
+        active = Job.objects.filter(Q(queue__in=queues, state__in=CLAIMABLE) | Q(state__in=HELD)).order_by()
+        columns = ("pk", "owner_id", "queue", "priority", "state", "created_at", "available_at", "at_terminal")
+        for pk, owner, queue, priority, state, created_at, available_at, at_terminal in active.values_list(*columns):
+            if state in HELD:
+                held.append(_Held(owner, queue, priority, at_terminal))
+            else:
+                is_interrupted = state == State.INTERRUPTED
+                waiting[queue].append(Waiting(pk, owner, priority, is_interrupted, created_at, available_at))
+        people = {one.owner for line in waiting.values() for one in line}
+        if newcomer is not None and people:
+            people.add(newcomer)  # alone, they are the first in any case
+        rows = _people(people, queues) if people else []
+        running = Counter(one.owner for one in held)
+        most = {person: of.running_jobs for person, of in limits.limits_in(rows).items()}
+        served: dict[str, dict[int, datetime]] = {}
+        for number, queue in enumerate(queues):
+            turns = {row.pk: getattr(row, f"served_{number}") for row in rows}
+            served[queue] = {person: at for person, at in turns.items() if at is not None}
+        return cls(
+            now, waiting, held, {person for person in people if _is_full(most.get(person), running[person])}, served
+        )
+
+
+def _line(queue: str, now: _Now, newcomer: int | None = None) -> Line:
+    waiting = list(now.waiting.get(queue, []))
+    if newcomer is not None:
+        waiting.append(Waiting(NEW, newcomer, 0, False, now.at, now.at))
+    slots = Counter(one.owner for one in now.held if one.queue == queue and not one.at_terminal)
+    ready = [one for one in waiting if one.available_at <= now.at and one.owner not in now.full]
+    held_back = [one for one in waiting if one.available_at <= now.at and one.owner in now.full]
+    later = sorted((one for one in waiting if one.available_at > now.at), key=lambda one: (one.available_at, one.job))
+    return Line(
+        ready=list(in_turn(ready, slots, now.served[queue])),
+        held_back=list(in_turn(held_back, slots, now.served[queue])),
+        later=[one.job for one in later],
+    )
+
+
+def _people(people: set[int], queues: Collection[str]) -> list[User]:
+    """Return the people with their limits and, in `served_0` and so on, the time of their last turn in each queue."""
+    turns = {
+        f"served_{number}": Subquery(Turn.objects.filter(owner=OuterRef("pk"), queue=queue).values("served_at")[:1])
+        for number, queue in enumerate(queues)
+    }
+    return list(User.objects.filter(pk__in=people).select_related("limits").annotate(**turns))
 
 
 def should_yield(job: Job) -> bool:
@@ -150,7 +211,8 @@ def should_yield(job: Job) -> bool:
 
 def is_at_limit(person: int) -> bool:
     """Return whether the person has as many running jobs as their limit allows."""
-    return person in _at_their_limit({person})
+    most = limits.limits_of_all([person])[person].running_jobs
+    return most is not None and _is_full(most, Job.objects.filter(owner=person, state__in=HELD).count())
 
 
 def take_turn(job: Job, at: datetime) -> None:
@@ -158,12 +220,5 @@ def take_turn(job: Job, at: datetime) -> None:
     Turn.objects.update_or_create(owner_id=job.owner_id, queue=job.queue, defaults={"served_at": at})
 
 
-def _at_their_limit(people: set[int]) -> set[int]:
-    most = {person: of.running_jobs for person, of in limits.limits_of_all(people).items()}
-    limited = [person for person, number in most.items() if number is not None]
-    running = _count(Job.objects.filter(owner__in=limited, state__in=HELD))
-    return {person for person, number in most.items() if number is not None and running.get(person, 0) >= number}
-
-
-def _count(jobs: QuerySet[Job]) -> dict[int, int]:
-    return dict(jobs.order_by().values_list("owner").annotate(Count("pk")))
+def _is_full(most: int | None, running: int) -> bool:
+    return most is not None and running >= most

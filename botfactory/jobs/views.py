@@ -30,8 +30,10 @@ def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:
 @require_GET
 def job_list(request: HttpRequest) -> HttpResponse:
     """List the person's jobs in pages, active ones first."""
-    form = JobsForm(request.GET)
-    found = services.find(services.jobs_for_user(request.user), words=form.asked("q"), state=form.asked("state"))
+    own = services.jobs_for_user(request.user)
+    form = JobsForm(request.GET, kinds=kinds.among(own.order_by().values_list("kind", flat=True).distinct()))
+    filters = {"kind": form.asked("kind"), "state": form.asked("state"), "sort": form.asked("sort")}
+    found = services.find(own, words=form.asked("q"), **filters)
     listing = Listing(found, form)
     context = {"form": form, "listing": listing, "jobs": events.placed(listing.rows), "beginnings": kinds.beginnings()}
     return render(request, "jobs/list.html", context, status=listing.status)

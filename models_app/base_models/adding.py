@@ -158,5 +158,9 @@ def run_add_base(handle: JobHandle) -> dict[str, Any]:
 
 
 KIND: Final = JobKind(
-    name=ADD_BASE, queue="train", run=run_add_base, to_take_less=gettext_lazy("Choose a smaller model.")
+    name=ADD_BASE,
+    queue="train",
+    label=gettext_lazy("New base model"),
+    run=run_add_base,
+    to_take_less=gettext_lazy("Choose a smaller model."),
 )

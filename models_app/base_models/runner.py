@@ -246,6 +246,7 @@ def _uploaded(handle: JobHandle) -> Path:
 TRAINING: Final = JobKind(
     name=bases.TRAIN_BASE,
     queue="train",
+    label=_("Training of a base model"),
     template="models_app/base_training.html",
     run=run_train_base,
     describe=epochs.TRAIN_BASE,
@@ -266,6 +267,7 @@ TRAINING: Final = JobKind(
 EVALUATION: Final = JobKind(
     name=bases.EVALUATE_BASES,
     queue="train",
+    label=_("Comparison of base models"),
     template="models_app/base_evaluation.html",
     run=run_evaluate_bases,
     preemptible=True,

@@ -2,7 +2,7 @@
 
 import "./copy.js";
 import "./dialogs.js";
-import "./spark.js";
+import "./list-find.js";
 import "./tabs.js";
 import "./themes.js";
 import "./dials.js";
@@ -23,6 +23,7 @@ function decorate() {
   }
 }
 decorate();
+document.addEventListener("htmx:afterSettle", decorate);
 document.addEventListener(SHOWN, () => {
   decorate();
   globalThis.htmx.process(document.body);

@@ -32,6 +32,9 @@ function line(job) {
 
 const ofPosts = (text, number) => interpolate(text, { count: count(number) });
 
+/** Cards that are followed, with their sockets. */
+const followed = new Map();
+
 function follow(card) {
   const bar = card.querySelector("[data-live-progress]");
   const state = card.querySelector("[data-live-state]");
@@ -45,6 +48,18 @@ function follow(card) {
       if (hasEnded(newer.state)) socket.close();
     },
   });
+  followed.set(card, socket);
 }
 
-all("[data-live-job]").slice(0, MOST).forEach(follow);
+/** Follow the first cards of the page, and let go of those that are no longer there. */
+function followAll() {
+  for (const [card, socket] of followed) {
+    if (card.isConnected) continue;
+    socket.close();
+    followed.delete(card);
+  }
+  for (const card of all("[data-live-job]").slice(0, MOST)) if (!followed.has(card)) follow(card);
+}
+
+followAll();
+document.addEventListener("htmx:afterSettle", followAll);

@@ -283,7 +283,7 @@ def test_all_who_wait_are_told_of_their_place_over_one_connection(
             told.append((id(asyncio.get_running_loop()), group, json.loads(message["text"])))
 
     monkeypatch.setattr(events, "get_channel_layer", Layer)
-    with django_assert_num_queries(6):  # the line takes five of them
+    with django_assert_num_queries(3):  # the line takes two of them
         events.announce_queue("default")
     places = {group: message["job"]["queue_position"] for _, group, message in told}
     assert places == {events.group_of(job): place for place, job in enumerate(jobs, start=1)}

@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import nearest, showing
+from models_app import bot_list, nearest, showing
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from models_app.writing import asking
@@ -138,17 +139,17 @@ def test_a_list_shows_the_last_post_that_the_bot_wrote_for_the_person(
         assert not any(text in page for text in ("an older post", "another", "for somebody else", "a sample"))
 
 
-def test_last_posts_cost_three_queries_for_any_number_of_bots(bot: TrainedModel, alice: User) -> None:
+def test_bots_with_their_last_posts_cost_two_queries_for_any_number(bot: TrainedModel, alice: User) -> None:
     for number in range(3):
         bot.pk, bot.name, bot.job = uuid.uuid4(), f"Copy {number}", None
         bot.save(force_insert=True)
         wrote(bot, alice, "a post")
-    models = list(TrainedModel.objects.filter(owner=alice))
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        showing.with_last_posts(models, alice)
-    assert len(models) == 4 and len(queries) == 3
+        models = showing.with_last_posts(bot_list.find(TrainedModel.objects.filter(owner=alice), alice))
+    assert len(models) == 4 and len(queries) == 2
+    assert [model.shown_posts for model in models].count(("a post",)) == 3
 
 
 def test_the_front_page_shows_what_an_openly_shared_bot_writes(
@@ -174,6 +175,7 @@ def test_the_gallery_shows_posts(bot: TrainedModel, corpus: Corpus, bob: User) -
 def test_the_dashboard_says_what_needs_the_person(bot: TrainedModel, alice: User) -> None:
     client = signed_in(alice)
     assert "Needs you" not in client.get("/").content.decode()
-    Job.objects.filter(trained_model=bot).update(state="failed", error_message="The disk is full.")
+    failed = {"state": "failed", "error_message": "The disk is full.", "finished_at": timezone.now()}
+    Job.objects.filter(trained_model=bot).update(**failed)
     page = client.get("/").content.decode()
     assert "Needs you" in page and "The disk is full." in page

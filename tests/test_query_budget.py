@@ -1,0 +1,68 @@
+"""Each page asks the database at most twelve questions, however much there is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.jobs.models import Job, Turn
+from botfactory.jobs.states import State
+from models_app.models import Generation, TrainedModel
+from tests.conftest import signed_in
+from tests.test_lists import make_bots, make_corpora, make_jobs
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db
+
+MOST = 12
+HISTORY = [
+    {"epoch": epoch, "validation_loss": 2 - epoch / 10, "samples": [f"A sample of epoch {epoch}."]} for epoch in (1, 2)
+]
+
+
+def fill(owner: User, others: list[User], bots: int, jobs: int) -> None:
+    """Give `owner` so many bots and jobs in all states, others jobs in the same queues, and everybody a limit."""
+    make_bots(owner, bots, history=HISTORY, best_epoch=2, bits_per_character=1.9)
+    written = TrainedModel.objects.filter(owner=owner)[: bots // 2]
+    Generation.objects.bulk_create(Generation(model=bot, owner=owner, posts=["Hello."], seconds=1) for bot in written)
+    make_corpora(owner, bots)
+    make_corpora(owner, bots, state=Corpus.State.FAILED)
+    now = timezone.now()
+    for number, state in enumerate(State):
+        ended = {"finished_at": now - timedelta(minutes=number)}
+        for kind, queue in (("import", "default"), ("fine_tune", "train")):
+            make_jobs(owner, jobs // 14, state=state, kind=kind, queue=queue, **ended)
+    for person in others:
+        make_jobs(person, 3, state=State.QUEUED, kind="fine_tune", queue="train")
+        make_jobs(person, 1, state=State.RUNNING, kind="fine_tune", queue="train")
+        PersonalLimits.objects.get_or_create(user=person, running_jobs=2)
+        Turn.objects.update_or_create(owner=person, queue="train", defaults={"served_at": now})
+
+
+def questions(client: Client, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        assert client.get(path).status_code == 200
+    return len(asked)
+
+
+@pytest.mark.parametrize("path", ["/", "/models/", "/models/?sort=written&state=ready", "/jobs/", "/corpora/"])
+def test_a_page_asks_at_most_twelve_questions_for_few_things_and_for_many(
+    admin: User, alice: User, bob: User, path: str
+) -> None:
+    # An administrator also reads what is reported.
+    client = signed_in(admin)
+    fill(admin, [alice], bots=2, jobs=14)
+    few = questions(client, path)
+    for rows in (Job, TrainedModel, Corpus):
+        rows.objects.all().delete()
+    fill(admin, [alice, bob], bots=200, jobs=2_000)
+    many = questions(client, path)
+    assert many <= few <= MOST, (few, many)
