@@ -171,7 +171,7 @@ def visit(browser: Browser, url: str, path: str, viewport: str, session: str) ->
     """Open the page with an empty cache."""
     with opened(browser, url, viewport, session) as page:
         answers: list[Response] = []
-        page.on("response", answers.append)
+        page.on("response", lambda answer: answers.append(answer))
         page.add_init_script(OBSERVE)
         page.goto(f"{url}{path}", wait_until="load")
         page.wait_for_timeout(SETTLES)
