@@ -1,16 +1,21 @@
-"""The pages that are about everything: the dashboard, the front page for visitors, and the style guide."""
+"""The pages that are about everything: the dashboard, the front page for visitors, the status, and the style guide."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from botfactory import styleguide as parts
+from botfactory.accounts.models import User
 from models_app import showing
 from models_app.dashboard import dashboard_for_user
 from models_app.sharing import demo
+from models_app.status import status_for_user
 
 
 @require_GET
@@ -21,6 +26,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         example = writing or next(iter(shown), None)
         return render(request, "welcome.html", {"example": example, "is_demo": bool(writing), "shared": shown[:6]})
     return render(request, "dashboard.html", {"dashboard": dashboard_for_user(request.user)})
+
+
+@login_required
+@require_GET
+def status(request: HttpRequest) -> HttpResponse:
+    """Show the state of the server to everybody who is signed in. Of others' work, it says only how much there is."""
+    context = {"status": status_for_user(cast(User, request.user))}
+    return render(request, "status.html", context)
 
 
 @require_GET

@@ -11,6 +11,7 @@ from tweets import tweet_server
 
 urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
+    path("status/", pages.status, name="status"),
     path("language", languages.choose_language, name="language"),
     path("theme", themes.choose_theme, name="theme"),
     path("styleguide/", pages.styleguide, name="styleguide"),

@@ -10,16 +10,17 @@ import math
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from botfactory.jobs.kinds import kind_of
@@ -85,7 +86,7 @@ def note(measured: Measured) -> TrainingMachine:
     """Store what this process, which trains next, has measured on this machine."""
     host = platform.node()[:255]
     mine = min(measured.cores_used, time.process_time() / MINUTE)
-    others = max(0.0, load() - mine - _of_trainings(host, measured.cores_used))
+    others = max(0.0, load() - mine - _Trainings.on(host).load(measured.cores_used))
     values = {
         "host": host,
         "cores": measured.cores,
@@ -104,32 +105,56 @@ def note(measured: Measured) -> TrainingMachine:
     return machine
 
 
+def known() -> list[TrainingMachine]:
+    """Return the machines that train, the last measured first."""
+    return list(TrainingMachine.objects.order_by("-measured_at"))
+
+
 def pace(tier: Tier = Tier.QUICK) -> Pace:
     """Return how fast a training of this tier would be now, judging by recent ones, or else by the measurement.
 
     Only quick trainings are measured and prepared in advance.
     """
-    machine = TrainingMachine.objects.order_by("-measured_at").first()
-    recent = TrainedModel.objects.filter(characters_per_second__gt=0, tier=tier).order_by("-created_at")
-    ended = list(recent.values_list("characters_per_second", "cores_used")[:LAST])
-    if machine is None:
-        return Pace(median([speed or 0.0 for speed, _ in ended]) if ended else TYPICAL_SPEED[tier], 1.0, False)
-    got = _cores_now(machine)
+    return paces([tier], known())[tier]
+
+
+def paces(tiers: Collection[Tier], machines: list[TrainingMachine]) -> dict[Tier, Pace]:
+    """Return the pace of each of these tiers, by two queries. `machines`: those that are `known`."""
+    machine = next(iter(machines), None)
+    got = None if machine is None else _cores_now(machine)
+    ended: dict[str, list[tuple[float, float | None]]] = {tier: [] for tier in tiers}
+    for tier, speed, cores in _recent(tiers).values_list("tier", "characters_per_second", "cores_used"):
+        ended[tier].append((speed or 0.0, cores))
+    return {tier: _pace(tier, ended[tier], machine, got) for tier in tiers}
+
+
+def _recent(tiers: Collection[Tier]) -> QuerySet[TrainedModel]:
+    """Return the last few models of each tier whose speed is known."""
+    measured = TrainedModel.objects.filter(characters_per_second__gt=0).order_by("-created_at")
+    return measured.filter(reduce(or_, (Q(pk__in=measured.filter(tier=tier).values("pk")[:LAST]) for tier in tiers)))
+
+
+def _pace(
+    tier: Tier, ended: list[tuple[float, float | None]], machine: TrainingMachine | None, got: float | None
+) -> Pace:
+    if machine is None or got is None:
+        return Pace(median([speed for speed, _ in ended]) if ended else TYPICAL_SPEED[tier], 1.0, False)
     # Trainings of early versions didn't store their cores.
-    speeds = [(speed or 0.0) / cores * got if cores else speed or 0.0 for speed, cores in ended]
+    speeds = [speed / cores * got if cores else speed for speed, cores in ended]
     is_quick = tier == Tier.QUICK
     of_core = machine.speed if is_quick else TYPICAL_SPEED[tier] / TYPICAL_CORES
     return Pace(median(speeds) if speeds else of_core * got, machine.cores_used / got, is_quick)
 
 
 def _cores_now(machine: TrainingMachine) -> float:
+    recent = _Trainings.on(machine.host)
     others = machine.others
     if machine.machine == this_machine():
-        others = max(0.0, load() - _of_trainings(machine.host, machine.cores_used))
+        others = max(0.0, load() - recent.load(machine.cores_used))
     return cores_left(
         wanted=machine.cores_used,
         cores=machine.cores,
-        others=others + _beside(machine.host) * machine.cores_used,
+        others=others + recent.beside * machine.cores_used,
         weight=_weight(machine),
     )
 
@@ -143,22 +168,37 @@ def _weight(machine: TrainingMachine) -> float:
     return float(1.25 ** min(0, os.getpriority(os.PRIO_PROCESS, 0) - machine.nice))
 
 
-def _beside(host: str) -> int:
-    """Return the number of trainings that would run beside one queued now. One of the worker's own ends first."""
-    running = Job.objects.filter(state__in=HELD, kind="fine_tune", worker__startswith=f"{host}:")
-    return max(0, running.filter(at_terminal=False).count() - 1) + running.filter(at_terminal=True).count()
+@dataclass(frozen=True, slots=True)
+class _Trainings:
+    """The trainings of a host that run or have just ended: kind, queue, state, at_terminal, claimed_at, finished_at."""
 
+    now: datetime
+    jobs: list[tuple[str, str, str, bool, datetime | None, datetime | None]]
 
-def _of_trainings(host: str, cores_used: float) -> float:
-    """Return how much trainings add to the load of the last minute. They won't run when the next one does."""
-    now = timezone.now()
-    jobs = Job.objects.filter(queue=kind_of("fine_tune").queue, worker__startswith=f"{host}:", claimed_at__isnull=False)
-    recent = jobs.filter(Q(state__in=HELD) | Q(finished_at__gte=now - timedelta(minutes=5)))
-    return sum(
-        cores_used * (_left(now, ended) - _left(now, claimed))
-        for claimed, ended in recent.values_list("claimed_at", "finished_at")
-        if claimed is not None
-    )
+    @classmethod
+    def on(cls, host: str) -> _Trainings:
+        now = timezone.now()
+        jobs = Job.objects.filter(Q(queue=kind_of("fine_tune").queue) | Q(kind="fine_tune"))
+        recent = jobs.filter(Q(state__in=HELD) | Q(finished_at__gte=now - timedelta(minutes=5)))
+        columns = ("kind", "queue", "state", "at_terminal", "claimed_at", "finished_at")
+        return cls(now, list(recent.filter(worker__startswith=f"{host}:").order_by().values_list(*columns)))
+
+    @property
+    def beside(self) -> int:
+        """The number of trainings that would run beside one queued now. One of the worker's own ends first."""
+        running = [
+            at_terminal for kind, _, state, at_terminal, _, _ in self.jobs if kind == "fine_tune" and state in HELD
+        ]
+        return max(0, running.count(False) - 1) + running.count(True)
+
+    def load(self, cores_used: float) -> float:
+        """Return how much they add to the load of the last minute. They won't run when the next one does."""
+        queue = kind_of("fine_tune").queue
+        return sum(
+            cores_used * (_left(self.now, ended) - _left(self.now, claimed))
+            for _, of, _, _, claimed, ended in self.jobs
+            if of == queue and claimed is not None
+        )
 
 
 def _left(now: datetime, then: datetime | None) -> float:

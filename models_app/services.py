@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import Evaluation
 from models_app.ml.sampling import sampler
 from models_app.ml.sampling.outcome import Writing
-from models_app.models import Generation, Tier, TrainedModel
+from models_app.models import Generation, Tier, TrainedModel, TrainingMachine
 from models_app.sharing.rights import Right, rights_of
 from tweets.cleaning import personal
 
@@ -117,7 +117,32 @@ def bases() -> list[TrainedModel]:
 
     Raises NoBaseModel without a quick base.
     """
-    return [versions.base_model(tier) for tier in tiers.offered()]
+    offer = tiers.offer()
+    if offer.trouble is not None:
+        raise offer.trouble
+    return offer.bases
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """What a person may start from: the base models offered here, and `own`, all their models, the newest first.
+
+    The person's models come without their history and report card, which lists of many don't need.
+    """
+
+    offer: tiers.Offer
+    own: list[TrainedModel]
+
+    @property
+    def own_starts(self) -> list[TrainedModel]:
+        return [model for model in self.own if model.retired_at is None and not model.is_base]
+
+
+def starts_for_user(user: User, machines: Iterable[TrainingMachine] | None = None) -> Starts:
+    """Return what `user` may start from, by one query. `machines` as for tiers.training_memory."""
+    rows = TrainedModel.objects.filter(Q(owner=user) | versions.candidates()).defer("history", "report")
+    known = list(rows.order_by("-created_at"))
+    return Starts(tiers.offer(known, machines), [model for model in known if model.owner_id == user.pk])
 
 
 def own_starts(user: Any) -> QuerySet[TrainedModel]:

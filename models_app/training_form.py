@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from models_app import trainings
+from models_app.machines import Pace
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import Tier, TrainedModel
 from tweets.models import Corpus
@@ -32,8 +33,8 @@ class Course:
     automatic: dict[str, float]
 
     @classmethod
-    def of(cls, corpus: Corpus, tier: Tier) -> Course:
-        estimate = trainings.estimate(corpus.characters, tier)
+    def of(cls, corpus: Corpus, tier: Tier, pace: Pace) -> Course:
+        estimate = trainings.estimate(corpus.characters, tier, pace)
         values = trainings.automatic(corpus, tier).as_dict()
         return cls(
             tier=tier,

@@ -263,8 +263,9 @@ def estimate_seconds(characters: int, epochs: int, tier: Tier = Tier.QUICK) -> f
     return estimate(characters, tier).seconds(epochs)
 
 
-def estimate(characters: int, tier: Tier = Tier.QUICK) -> Estimate:
-    pace = machines.pace(tier)
+def estimate(characters: int, tier: Tier = Tier.QUICK, pace: machines.Pace | None = None) -> Estimate:
+    """Return the estimated duration of a training that starts now. `pace`: how fast it would be, if that's known."""
+    pace = machines.pace(tier) if pace is None else pace
     learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
     if tier == Tier.FLUENT:
         points = AdapterConfig.auto(characters=max(1, round(learned))).points

@@ -30,6 +30,7 @@ from models_app import (
     guards,
     instant,
     live,
+    machines,
     naming,
     nearest,
     registry,
@@ -38,11 +39,10 @@ from models_app import (
     tiers,
     trainings,
 )
-from models_app.base_models import versions
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.keeping import reports
 from models_app.ml.errors import LearningError
-from models_app.models import Generation, Tier, TrainedModel
+from models_app.models import Generation, Tier, TrainedModel, TrainingMachine
 from models_app.playing.services import ToldApart, could_have_game
 from models_app.sharing import rights as sharing
 from models_app.sharing import tags
@@ -76,11 +76,10 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
 def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """Show what came in, and the form that trains a bot on the posts."""
     corpus = corpus_or_404(request, corpus_id)
-    own, trouble = list(services.own_starts(request.user)), ""
-    try:
-        bases = services.bases()
-    except versions.NoBaseModel as error:
-        bases, trouble = [], translated(error)
+    known = machines.known()
+    starts = services.starts_for_user(cast(User, request.user), known)
+    trouble = "" if starts.offer.trouble is None else translated(starts.offer.trouble)
+    bases, own = ([] if trouble else starts.offer.bases), starts.own_starts
     posted = request.method == "POST"
     form = TrainForm(
         request.POST if posted else None, bases=bases, own=own, initial={"start": request.GET.get("start", "")}
@@ -100,7 +99,10 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
         except (services.ModelError, naming.NameTaken, CorpusError, LimitReached) as error:
             form.add_error(None, translated(error))
     return render(
-        request, "models_app/corpus.html", _corpus_context(corpus, form, trouble), status=400 if form.is_bound else 200
+        request,
+        "models_app/corpus.html",
+        _corpus_context(corpus, form, starts, known, trouble),
+        status=400 if form.is_bound else 200,
     )
 
 
@@ -116,26 +118,29 @@ def instant_bot(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     return redirect("corpus", corpus.pk)
 
 
-def _corpus_context(corpus: Corpus, form: TrainForm, trouble: str) -> dict[str, Any]:
-    courses = {tier: Course.of(corpus, tier) for tier in Tier}
-    picked = form.picked
+def _corpus_context(
+    corpus: Corpus, form: TrainForm, starts: services.Starts, known: list[TrainingMachine], trouble: str
+) -> dict[str, Any]:
+    paces = machines.paces(list(Tier), known)
+    courses = {tier: Course.of(corpus, tier, paces[tier]) for tier in Tier}
+    picked, shown = form.picked, examples.shown(corpus)
     return {
         "corpus": corpus,
-        "report": summary.report(corpus),
+        "report": summary.report(corpus, texts=shown.sample),
         "rules_form": RulesForm.of(corpus.cleaning_rules),
-        "drops": examples.drops(corpus),
-        "changes": examples.changes(corpus),
+        "drops": shown.drops,
+        "changes": shown.changes,
         "form": form,
         "trouble": trouble,
         "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
         # Shown until the posts are there.
         "last_import": None if corpus.is_ready else last_import(corpus),
         "busy_job": None if corpus.is_ready else idle.busy_jobs(corpus).first(),
-        "models": corpus.trained_models.filter(owner=corpus.owner)[:20],
+        "models": [model for model in starts.own if model.corpus_id == corpus.pk][:20],
         "jobs_ahead": trainings.jobs_ahead(corpus.owner),
         "picked": picked,
         "choices": [(base, courses[Tier(base.tier)]) for base in form.bases],
-        "why_not_fluent": tiers.why_not(Tier.FLUENT),
+        "why_not_fluent": starts.offer.why_not_fluent,
         "fluent_memory": _fluent_memory(form),
         "course": courses[Tier.QUICK if picked is None else Tier(picked.tier)],
         "courses": {tier.value: course.for_script for tier, course in courses.items()},

@@ -77,6 +77,7 @@ ROUTES: dict[str, tuple[int, int]] = {
 OWN_PAGES: dict[str, tuple[int, int]] = {
     "/": (200, 405),
     "/jobs/": (200, 405),
+    "/status/": (200, 405),
     "/corpora/": (200, 405),
     "/corpora/new": (200, 400),
     "/corpora/demo": (405, 302),

@@ -50,28 +50,38 @@ class Trial:
     shown: list[Difference]
 
 
-def drops(corpus: Corpus) -> list[Effect]:
-    """Return why the last cleaning dropped posts, the most frequent reason first."""
-    return _effects(corpus, corpus.dropped)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The posts of a corpus that its page shows.
+
+    sample: kept posts that are spread evenly over it; drops: why the last cleaning dropped posts, the most frequent
+    reason first; changes: what it did to the texts of kept posts.
+    """
+
+    sample: list[str]
+    drops: list[Effect]
+    changes: list[Effect]
 
 
-def changes(corpus: Corpus) -> list[Effect]:
-    """Return what the last cleaning did to the texts of kept posts."""
-    return _effects(corpus, corpus.report.get("changes", {}))
+def shown(corpus: Corpus, *, sample: int = 12) -> Shown:
+    """Return the posts that the page of the corpus shows, by one query."""
+    examples = corpus.report.get("examples", {})
+    chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
+    wanted = {*chosen, *(number for numbers in examples.values() for number in numbers)}
+    rows = {row[0]: row for row in corpus.posts.filter(pk__in=wanted).values_list("pk", "text", "cleaned", "dropped")}
 
+    def effects(counts: dict[str, int]) -> list[Effect]:
+        return [
+            Effect(kind, count, [Example(*rows[number][1:3]) for number in examples.get(kind, ()) if number in rows])
+            for kind, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        ]
 
-def _effects(corpus: Corpus, counts: dict[str, int]) -> list[Effect]:
-    numbers = corpus.report.get("examples", {})
-    wanted = [number for kind in counts for number in numbers.get(kind, ())]
-    posts = {pk: Example(text, cleaned) for pk, text, cleaned in _texts(corpus, wanted)}
-    return [
-        Effect(kind, count, [posts[number] for number in numbers.get(kind, ()) if number in posts])
-        for kind, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    ]
-
-
-def _texts(corpus: Corpus, numbers: list[int]) -> list[tuple[int, str, str]]:
-    return list(corpus.posts.filter(pk__in=numbers).values_list("pk", "text", "cleaned"))
+    kept = (rows[number] for number in sorted(chosen) if number in rows)
+    return Shown(
+        sample=[cleaned for _, _, cleaned, dropped in kept if not dropped],
+        drops=effects(corpus.dropped),
+        changes=effects(corpus.report.get("changes", {})),
+    )
 
 
 def trial(corpus: Corpus, rules: CleaningRules) -> Trial:

@@ -40,8 +40,11 @@ class Report:
     languages: list[LanguageShare]
 
 
-def report(corpus: Corpus, *, sample: int = 12) -> Report:
-    """Return the report of the corpus, with a sample of posts that are spread evenly over it."""
+def report(corpus: Corpus, *, sample: int = 12, texts: list[str] | None = None) -> Report:
+    """Return the report of the corpus, with a sample of posts that are spread evenly over it.
+
+    `texts`: the sample, if the caller has it already (examples.shown).
+    """
     if corpus.characters < MIN_CHARACTERS:
         verdict, advice = "too_few", too_small_sentence(corpus)
     elif corpus.characters < FEW_CHARACTERS:
@@ -53,9 +56,10 @@ def report(corpus: Corpus, *, sample: int = 12) -> Report:
     else:
         verdict = "enough"
         advice = _("%(characters)s: enough to learn a voice.") % {"characters": amounts.characters(corpus.characters)}
-    chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
-    kept = corpus.posts.filter(pk__in=chosen, dropped="")
-    texts = list(kept.order_by("pk").values_list("cleaned", flat=True))
+    if texts is None:
+        chosen = corpus.report.get("sample", [])[:sample] if corpus.is_ready else []
+        kept = corpus.posts.filter(pk__in=chosen, dropped="")
+        texts = list(kept.order_by("pk").values_list("cleaned", flat=True))
     return Report(
         found=corpus.posts_found,
         kept=corpus.posts_kept,

@@ -201,7 +201,8 @@ def clean_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 return redirect("job", job_id=services.reclean(corpus, form.rules()).pk)
             except (errors.CorpusError, LimitReached) as error:
                 form.add_error(None, translated(error))
-    context |= {"drops": examples.drops(corpus), "changes": examples.changes(corpus)}
+    shown = examples.shown(corpus)
+    context |= {"drops": shown.drops, "changes": shown.changes}
     return render(request, "tweets/rules.html", context, status=400 if form.errors else 200)
 
 

@@ -53,16 +53,31 @@ def alive() -> list[Worker]:
     return found
 
 
+def slots() -> dict[str, int]:
+    """Return how many jobs the workers of each queue can run at once. Check components.broker() first.
+
+    The answers of a moment ago do, so that a page for everybody doesn't ask the workers each time.
+    """
+    found: dict[str, int] = {}
+    for about in _told(is_for_all=True).values():
+        for queue in about["queues"]:
+            found[queue] = found.get(queue, 0) + (len(about["processes"]) or about["slots"])
+    return found
+
+
 #: Seconds for which complete answers are reused. A worker that has just answered is slow to answer again.
 FRESH_SECONDS = 2.0
 _last: dict[str, dict[str, Any]] = {}
-_asked_at = 0.0
+_asked_at = float("-inf")
 
 
-def _told() -> dict[str, dict[str, Any]]:
-    """Return the answers of the workers (remote.about). If one is missing, ask all of them again and wait longer."""
+def _told(*, is_for_all: bool = False) -> dict[str, dict[str, Any]]:
+    """Return the answers of the workers (remote.about). If one is missing, ask all of them again and wait longer.
+
+    With `is_for_all`, reuse answers even if one was missing.
+    """
     global _last, _asked_at
-    if _hears_all(_last) and time.monotonic() - _asked_at < FRESH_SECONDS:
+    if (is_for_all or _hears_all(_last)) and time.monotonic() - _asked_at < FRESH_SECONDS:
         return _last
     told: dict[str, dict[str, Any]] = {}
     for seconds in (QUICK_SECONDS, ANSWER_SECONDS):

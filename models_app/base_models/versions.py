@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -50,6 +51,48 @@ def base_model(tier: Tier = Tier.QUICK) -> TrainedModel:
     Copies the shipped model to a version of its own when first seen, so that an update of the product doesn't replace
     files that bots started from.
     """
+    found = base_models([tier])[tier]
+    if isinstance(found, NoBaseModel):
+        raise found
+    return found
+
+
+def candidates(tiers: Collection[Tier] = tuple(Tier)) -> Q:
+    """Match the rows that `base_models` reads: base models, and the versions of those that the product ships."""
+    shipped = [sha256 for tier in tiers if (sha256 := shipped_sha256(tier))]
+    return Q(is_base=True, tier__in=tiers) | Q(owner=None, sha256__in=shipped)
+
+
+def base_models(
+    tiers: Collection[Tier], rows: Iterable[TrainedModel] | None = None
+) -> dict[Tier, TrainedModel | NoBaseModel]:
+    """Return what `base_model` returns or raises for each of the tiers.
+
+    Needs one query, and none with `rows`, which include the candidates, unless a shipped model is seen for the first
+    time.
+    """
+    known = list(TrainedModel.objects.filter(candidates(tiers)) if rows is None else rows)
+    found: dict[Tier, TrainedModel | NoBaseModel] = {}
+    for tier in tiers:
+        try:
+            found[tier] = _settled(known, tier) or _taken_in(tier)
+        except NoBaseModel as error:
+            found[tier] = error
+    return found
+
+
+def _settled(rows: list[TrainedModel], tier: Tier) -> TrainedModel | None:
+    """Return the tier's base model among the rows if the shipped model has been taken in, with its files; else None."""
+    base = next((row for row in rows if row.is_base and row.tier == tier), None)
+    sha256 = shipped_sha256(tier)
+    shipped = [row for row in rows if (row.owner_id, row.sha256, row.tier) == (None, sha256, tier)]
+    version = next((row for row in shipped if row.directory != BASE_DIRECTORY), None)
+    if version is None or (version.origin == Origin.SHIPPED and not path_of(version).exists()):
+        return None
+    return base
+
+
+def _taken_in(tier: Tier) -> TrainedModel:
     trouble: CheckpointError | None = None
     try:
         _take_in_shipped(tier)

@@ -195,6 +195,15 @@ def is_free() -> bool:
         return False
 
 
+def writers() -> int | None:
+    """Return how many writers run, or None if the broker doesn't say."""
+    try:
+        with doorbell.waiting():
+            return len(admission.writers.known(_board(settings.REDIS_URL)))
+    except (RedisError, OSError):
+        return None
+
+
 def require_askable(owner: User, model: TrainedModel, sampling: SamplingConfig) -> None:
     services.require_guards(owner, model, sampling)
     admission.require_size(sampling)
