@@ -115,7 +115,9 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
 def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     arguments = handle.job.arguments
     checkpoint = loading.load(start)
-    posts = learning.training_posts(corpus)
+    # A fluent training that can't read all posts in its time reads the newest.
+    is_adapter = checkpoint.network.kind == "llama"
+    posts = learning.oldest_training_posts(corpus) if is_adapter else learning.training_posts(corpus)
     train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
     config = _config(arguments, train, checkpoint.network.kind)
     # The model could also copy posts that its parents learned from.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -27,8 +28,13 @@ class Course:
     tier: Tier
     epochs: int
     max_epochs: int
+    #: Of a fluent training: how long it takes by default, and to read all posts.
+    minutes: int
+    max_minutes: int
     starting: float
     epoch: float
+    #: The posts that an epoch reads.
+    posts: int
     #: What a blank setting stands for; without those that the tier doesn't have.
     automatic: dict[str, float]
 
@@ -36,10 +42,14 @@ class Course:
     def of(cls, corpus: Corpus, tier: Tier, pace: Pace) -> Course:
         estimate = trainings.estimate(corpus.characters, tier, pace)
         values = trainings.automatic(corpus, tier).as_dict()
+        max_minutes = max(1, min(trainings.MAX_MINUTES, math.ceil(estimate.seconds(1) / 60)))
         return cls(
             tier=tier,
             epochs=trainings.default_epochs(corpus, tier),
             max_epochs=trainings.MAX_EPOCHS_BY_TIER[tier],
+            minutes=min(trainings.DEFAULT_MINUTES, max_minutes),
+            max_minutes=max_minutes,
+            posts=round(corpus.posts_kept * (1 - trainings.VALIDATION_SHARE)),
             starting=round(estimate.starting, 2),
             epoch=round(estimate.epoch, 2),
             automatic={name: values[name] for name in SETTINGS if name in values},
@@ -47,8 +57,10 @@ class Course:
 
     @property
     def about(self) -> str:
-        """The estimated time with the default epochs, in words."""
+        """The estimated time with the default epochs or minutes, in words."""
         seconds = self.starting + self.epochs * self.epoch
+        if self.tier == Tier.FLUENT:
+            seconds = min(seconds, 60 * self.minutes)
         if seconds < 90:
             count = max(5, 5 * round(seconds / 5))
             return ngettext("about %(count)s second", "about %(count)s seconds", count) % {"count": count}
@@ -57,16 +69,28 @@ class Course:
 
     @property
     def for_script(self) -> dict[str, Any]:
-        names = ("epochs", "max_epochs", "starting", "epoch", "automatic")
+        names = ("epochs", "max_epochs", "minutes", "max_minutes", "starting", "epoch", "posts", "automatic")
         return {name: getattr(self, name) for name in names}
 
 
+class Extent(TypedDict, total=False):
+    """How much a training reads, as `trainings.fine_tune` takes it."""
+
+    epochs: int | None
+    minutes: int | None
+
+
 class TrainForm(forms.Form):
-    """The settings of a training: the starting model, the epochs and a name."""
+    """The settings of a training: the starting model, the epochs (quick) or minutes (fluent) and a name."""
 
     start = forms.ChoiceField(label=gettext_lazy("Start from"))
     bot = forms.ChoiceField(label=gettext_lazy("Your bot"), required=False)
-    epochs = forms.IntegerField(min_value=MIN_EPOCHS, max_value=MAX_EPOCHS, label=gettext_lazy("Epochs"))
+    epochs = forms.IntegerField(
+        min_value=MIN_EPOCHS, max_value=MAX_EPOCHS, required=False, label=gettext_lazy("Epochs")
+    )
+    minutes = forms.IntegerField(
+        min_value=trainings.MIN_MINUTES, max_value=trainings.MAX_MINUTES, required=False, label=gettext_lazy("Minutes")
+    )
     name = forms.CharField(max_length=80, required=False, label=gettext_lazy("Name of the bot"))
     # A blank field uses the value that fits the size of the corpus.
     learning_rate = forms.FloatField(
@@ -111,6 +135,12 @@ class TrainForm(forms.Form):
 
     def chosen_start(self) -> TrainedModel:
         return self._models[self.cleaned_data["start"]]
+
+    def extent(self) -> Extent:
+        """Return how much the training reads: minutes for a fluent bot, epochs for a quick one."""
+        if self.chosen_start().tier == Tier.FLUENT:
+            return {"minutes": self.cleaned_data["minutes"]}
+        return {"epochs": self.cleaned_data["epochs"]}
 
     def settings(self) -> dict[str, Any]:
         """Return the values that the person has set."""

@@ -33,9 +33,16 @@ FINE_TUNE = "fine_tune"
 #: The limit that trainings count against.
 TRAINING_MINUTES = "training_minutes_a_day"
 
+#: Minutes of a fluent training for which a person can ask, and those that it gets by default.
+MIN_MINUTES, MAX_MINUTES, DEFAULT_MINUTES = 1, 600, 3
+#: A fluent training reads at least so many characters, however short its time is.
+MIN_READ = 20_000
+
 #: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
 STARTING_SECONDS = 15.0
 FLUENT_STARTING_SECONDS = 20.0
+#: Seconds to write the samples of one part of a fluent training.
+FLUENT_SAMPLES_SECONDS = 3.0
 #: The same if the training process has built the graph ahead.
 PREPARED_SECONDS = 6.0
 VALIDATION_SHARE = 0.1
@@ -43,8 +50,9 @@ VALIDATION_SHARE = 0.1
 #: epoch: one before the first, and up to three interpolations at the end.
 VALIDATION_COST = 1 / 3
 VALIDATIONS = 4
-#: The same for a fluent training: about how many characters each of its points is validated on (ml/training/adapters).
-CHARACTERS_OF_POINT = 12_000
+#: The same for a fluent training, and on about how many characters each of its points is validated, and its first and
+#: best weights (ml/training/adapters).
+CHARACTERS_OF_POINT, CHARACTERS_HELD_OUT = 12_000, 32_000
 ADAPTER_VALIDATION_COST = 0.35
 ADAPTER_VALIDATIONS = 2
 #: The settings that a person can change, besides the epochs and the seed.
@@ -70,6 +78,10 @@ Config = FineTuneConfig | AdapterConfig
 
 class BadEpochs(ModelError):
     code = "bad_epochs"
+
+
+class BadMinutes(ModelError):
+    code = "bad_minutes"
 
 
 class TierNotOffered(ModelError):
@@ -115,6 +127,17 @@ def require_epochs(epochs: int, tier: Tier) -> None:
         raise BadEpochs(message % {"least": MIN_EPOCHS, "most": most, "epochs": epochs})
 
 
+def require_minutes(minutes: int, epochs: int | None, tier: Tier) -> None:
+    """Raise BadMinutes unless a training of this tier can be given so many minutes, beside these epochs."""
+    if tier != Tier.FLUENT:
+        raise BadMinutes(_("Only a fluent training can be given a time. Choose epochs for a quick bot."))
+    if epochs is not None:
+        raise BadMinutes(_("Choose either minutes or epochs: an epoch reads all posts, however long it takes."))
+    if not MIN_MINUTES <= minutes <= MAX_MINUTES:
+        message = _("Choose %(least)s to %(most)s minutes, not %(minutes)s.")
+        raise BadMinutes(message % {"least": MIN_MINUTES, "most": MAX_MINUTES, "minutes": minutes})
+
+
 def require_offered(tier: Tier) -> None:
     """Raise TierNotOffered if bots of this tier can't be trained here."""
     if reason := tiers.why_not(tier):
@@ -127,6 +150,7 @@ def fine_tune(
     corpus: Corpus,
     start: TrainedModel,
     epochs: int | None = None,
+    minutes: int | None = None,
     name: str = "",
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -134,12 +158,14 @@ def fine_tune(
 ) -> Job:
     """Queue a training of `start` on `corpus` that makes a new model of `owner`.
 
-    `epochs` defaults to `default_epochs`. `settings` override fields of the config that `auto` would choose.
+    A fluent training reads what fits into `minutes` (by default DEFAULT_MINUTES), or all posts in each of the `epochs`
+    that are asked for. A quick one has `epochs`, by default `default_epochs`. `settings` override fields of the config
+    that `auto` would choose.
     """
     seed = secrets.randbelow(2**31) if seed is None else seed
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
-        config = _chosen(corpus, start, epochs, seed, settings or {})
+        config = _chosen(corpus, start, epochs, minutes, seed, settings or {})
         name = naming.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
@@ -175,12 +201,14 @@ def plan(
     corpus: Corpus,
     start: TrainedModel,
     epochs: int | None = None,
+    minutes: int | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Return what `fine_tune` would queue for these arguments, with the same errors. Queues nothing."""
-    config = _chosen(corpus, start, epochs, seed or 0, settings or {})
-    seconds = estimate(corpus.characters, Tier(start.tier)).seconds(config.epochs)
+    config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
+    tier = Tier(start.tier)
+    seconds = estimate(corpus.characters, tier, _most_characters(config.as_dict())).seconds(config.epochs)
     return Plan(start, config, seconds, jobs_ahead(owner))
 
 
@@ -195,14 +223,38 @@ def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
     return training_config(_learned(corpus), default_epochs(corpus, tier), 0, {}, kind=kind)
 
 
+def characters_within(minutes: int, characters: int) -> int:
+    """Return how many characters a fluent training reads in this time on a corpus of `characters`; 0 if all of them."""
+    learned = _split_off(characters)
+    fixed = estimate(characters, Tier.FLUENT).starting
+    read = max(MIN_READ, round((60 * minutes - fixed) * machines.pace(Tier.FLUENT).speed))
+    return read if read < learned else 0
+
+
+def _split_off(characters: int) -> int:
+    """Return about how many of these characters are in the training split."""
+    return round(characters * (1 - VALIDATION_SHARE))
+
+
 def _learned(corpus: Corpus) -> int:
-    """Return about how many characters of the corpus are in the training split."""
-    return round(corpus.characters * (1 - VALIDATION_SHARE))
+    return _split_off(corpus.characters)
 
 
-def _chosen(corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, settings: Mapping[str, Any]) -> Config:
+def _chosen(
+    corpus: Corpus,
+    start: TrainedModel,
+    epochs: int | None,
+    minutes: int | None,
+    seed: int,
+    settings: Mapping[str, Any],
+) -> Config:
     tier = Tier(start.tier)
     require_offered(tier)
+    if minutes is not None:
+        require_minutes(minutes, epochs, tier)
+    most_characters = 0
+    if tier == Tier.FLUENT and epochs is None:
+        most_characters = characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
     learning.require_enough(corpus)
@@ -212,7 +264,8 @@ def _chosen(corpus: Corpus, start: TrainedModel, epochs: int | None, seed: int, 
             "Start from another bot, or from the base model."
         )
         raise StartUnguarded(message % {"name": start.name})
-    return training_config(_learned(corpus), epochs, seed, settings, kind=start.network["kind"])
+    kind = start.network["kind"]
+    return training_config(_learned(corpus), epochs, seed, settings, kind=kind, most_characters=most_characters)
 
 
 def details(job: Job) -> dict[str, Any]:
@@ -228,10 +281,17 @@ def details(job: Job) -> dict[str, Any]:
 
 
 def training_config(
-    characters: int, epochs: int, seed: int, settings: Mapping[str, Any], *, kind: str = "glr"
+    characters: int,
+    epochs: int,
+    seed: int,
+    settings: Mapping[str, Any],
+    *,
+    kind: str = "glr",
+    most_characters: int = 0,
 ) -> Config:
     """Return the automatic settings for this kind of network and corpus size, overridden by `settings`.
 
+    `most_characters`: the most that an epoch of a fluent training reads (0: all).
     Raises BadRequest for unknown or invalid settings.
     """
     is_adapter = kind == "llama"
@@ -246,7 +306,9 @@ def training_config(
     characters = max(1, characters)
     try:
         if is_adapter:
-            return AdapterConfig.auto(characters=characters, epochs=epochs, seed=seed, **settings)
+            return AdapterConfig.auto(
+                characters=characters, epochs=epochs, most_characters=most_characters, seed=seed, **settings
+            )
         return FineTuneConfig.auto(characters=characters, epochs=epochs, seed=seed, kind=kind, **settings)
     except ValueError as error:
         raise BadRequest(translated(error)) from error
@@ -258,21 +320,24 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
     return AdapterConfig.from_dict(values) if values.get("kind") == "adapter" else FineTuneConfig.from_dict(values)
 
 
-def estimate_seconds(characters: int, epochs: int, tier: Tier = Tier.QUICK) -> float:
-    """Return the estimated seconds of a training that starts now, given the current load of this machine."""
-    return estimate(characters, tier).seconds(epochs)
+def estimate(
+    characters: int, tier: Tier = Tier.QUICK, most_characters: int = 0, *, pace: machines.Pace | None = None
+) -> Estimate:
+    """Return the estimated duration of a training that starts now, on a corpus of `characters`.
 
-
-def estimate(characters: int, tier: Tier = Tier.QUICK, pace: machines.Pace | None = None) -> Estimate:
-    """Return the estimated duration of a training that starts now. `pace`: how fast it would be, if that's known."""
+    most_characters: the most that a fluent epoch reads (0: all); pace: how fast it would be, if that's known.
+    """
     pace = machines.pace(tier) if pace is None else pace
     learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
     if tier == Tier.FLUENT:
-        points = AdapterConfig.auto(characters=max(1, round(learned))).points
-        checked = ADAPTER_VALIDATIONS * held_out + points * min(held_out, CHARACTERS_OF_POINT)
+        read = min(learned, most_characters or learned)
+        points = AdapterConfig.auto(characters=max(1, round(read))).points
+        checked = ADAPTER_VALIDATIONS * min(held_out, CHARACTERS_HELD_OUT)
+        checked += points * min(held_out, CHARACTERS_OF_POINT)
+        fixed = FLUENT_STARTING_SECONDS + points * FLUENT_SAMPLES_SECONDS
         return Estimate(
-            starting=FLUENT_STARTING_SECONDS * pace.slowdown + ADAPTER_VALIDATION_COST * checked / pace.speed,
-            epoch=learned / pace.speed,
+            starting=fixed * pace.slowdown + ADAPTER_VALIDATION_COST * checked / pace.speed,
+            epoch=read / pace.speed,
         )
     starting = PREPARED_SECONDS if pace.is_prepared else STARTING_SECONDS
     checked = held_out * VALIDATION_COST
@@ -282,13 +347,19 @@ def estimate(characters: int, tier: Tier = Tier.QUICK, pace: machines.Pace | Non
     )
 
 
+def _most_characters(chosen: Mapping[str, Any]) -> int:
+    """Return the most characters that an epoch with these settings reads; 0 if all."""
+    return int(chosen.get("most_characters", 0))
+
+
 def needs(job: Job) -> dict[str, int]:
     """Return how much of its owner's limits a training uses."""
     corpus = Corpus.objects.filter(pk=job.arguments["corpus"]).first()
     start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
     if corpus is None or start is None:
         return {}  # the job itself reports what's missing
-    seconds = estimate_seconds(corpus.characters, job.arguments["epochs"], Tier(start.tier))
+    most_characters = _most_characters(job.arguments.get("chosen", {}))
+    seconds = estimate(corpus.characters, Tier(start.tier), most_characters).seconds(job.arguments["epochs"])
     return {
         "models": 1,
         TRAINING_MINUTES: math.ceil(seconds / 60),

@@ -90,10 +90,10 @@ def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
                 owner=cast(User, request.user),
                 corpus=corpus,
                 start=form.chosen_start(),
-                epochs=form.cleaned_data["epochs"],
                 name=form.cleaned_data["name"],
                 seed=form.cleaned_data["seed"],
                 settings=form.settings(),
+                **form.extent(),
             )
             return redirect(job)
         except (services.ModelError, naming.NameTaken, CorpusError, LimitReached) as error:
@@ -143,6 +143,8 @@ def _corpus_context(
         "why_not_fluent": starts.offer.why_not_fluent,
         "fluent_memory": _fluent_memory(form),
         "course": courses[Tier.QUICK if picked is None else Tier(picked.tier)],
+        "fluent": courses[Tier.FLUENT],
+        "quick": courses[Tier.QUICK],
         "courses": {tier.value: course.for_script for tier, course in courses.items()},
     }
 

@@ -60,6 +60,11 @@ def newest_training_posts(corpus: Corpus) -> Iterator[str]:
     return _to_learn(corpus, F("posted_at").desc(nulls_last=True), "-pk")
 
 
+def oldest_training_posts(corpus: Corpus) -> list[str]:
+    """Return what `training_posts` returns, oldest first; posts without a date come first."""
+    return list(_to_learn(corpus, F("posted_at").asc(nulls_first=True), "pk"))
+
+
 def _to_learn(corpus: Corpus, *order: str | OrderBy) -> Iterator[str]:
     posts = corpus.posts.filter(dropped="").order_by(*order).values_list("cleaned", flat=True).iterator(chunk_size=2000)
     if corpus.cleaning_rules.mask_personal and not reports.is_looked_through(corpus.report):

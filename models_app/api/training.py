@@ -51,7 +51,12 @@ def _whole(low: int, high: int) -> Any:
 
 
 _EPOCHS: Final = (
-    f"How often each post is read. A fluent training takes at most {trainings.MAX_EPOCHS_BY_TIER[Tier.FLUENT]}."
+    f"How often each post is read. A fluent training takes at most {trainings.MAX_EPOCHS_BY_TIER[Tier.FLUENT]}; with "
+    "this, it reads all posts, however long it takes."
+)
+_MINUTES: Final = (
+    "How long a fluent training may take on this machine. It reads the newest posts that fit into this time, by "
+    f"default {trainings.DEFAULT_MINUTES} minutes. Send either this or `epochs`."
 )
 
 
@@ -77,6 +82,11 @@ class TrainingIn(Input):
     )
     name: Text = Field("", max_length=80, description="The name of the new model; by default the name of the corpus.")
     epochs: Annotated[int | None, Field(ge=MIN_EPOCHS, le=MAX_EPOCHS, strict=True, description=_EPOCHS), _Auto()] = None
+    minutes: Annotated[
+        int | None,
+        Field(ge=trainings.MIN_MINUTES, le=trainings.MAX_MINUTES, strict=True, description=_MINUTES),
+        _Auto(),
+    ] = None
     batch_size: Annotated[int | None, _whole(1, 4096), _Auto()] = None
     sequence_length: Annotated[int | None, _whole(1, 1024), _Auto()] = None
     learning_rate: Annotated[float | None, Field(gt=0, le=1, strict=True), _Auto()] = None
@@ -114,6 +124,11 @@ class HyperparametersOut(Output):
     rounds: int = Field(1, description="How many times it starts over; the weights of the rounds are averaged.")
     points: int | None = Field(
         None, description="The number of parts of a fluent training; each ends with a checkpoint. Null for a quick one."
+    )
+    most_characters: int | None = Field(
+        None,
+        description="The most characters that a fluent training reads, newest posts first; 0 means all. Null for "
+        "a quick one, which reads all.",
     )
     seed: int | None = Field(description="Null if it will be random.")
 
@@ -174,7 +189,8 @@ def create_job(request: HttpRequest, body: TrainingIn) -> Status[TrainingJobOut]
             owner=owner,
             corpus=corpus,
             start=plan.start,
-            epochs=plan.config.epochs,
+            epochs=body.epochs,
+            minutes=body.minutes,
             name=body.name,
             seed=body.seed,
             settings=body.settings(),
@@ -227,6 +243,7 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
             corpus=corpus,
             start=start,
             epochs=body.epochs,
+            minutes=body.minutes,
             seed=body.seed,
             settings=body.settings(),
         )

@@ -1,4 +1,4 @@
-// The choice of a tier, the slider's number, and the estimated training time.
+// The choice of a tier, its slider (minutes or epochs), and the estimated training time.
 
 import { all, byId, inputById, readJson, setText } from "./dom.js";
 import { about, count } from "./format.js";
@@ -6,46 +6,62 @@ import { gettext, interpolate, ngettext } from "./words.js";
 
 const form = byId("train-form");
 if (form && !form.querySelector("fieldset").disabled) {
-  const slider = inputById("id_epochs");
   const courses = readJson("train-courses");
   const starts = /** @type {HTMLInputElement[]} */ (all("[name=start]"));
   const bots = /** @type {HTMLSelectElement | null} */ (byId("id_bot"));
-  /** The chosen epochs by tier, so that a look at the other tier loses nothing. */
-  const chosen = {};
-  let shown = "";
+  const epochs = inputById("id_epochs");
+  const minutes = inputById("id_minutes");
 
   const tier = () => {
     const start = starts.find((input) => input.checked);
     return (start?.value === "own" ? bots.selectedOptions[0] : start)?.dataset.tier ?? "quick";
   };
 
+  /** Return the seconds of a quick training, and say them beside its slider. */
+  const quick = (course) => {
+    const chosen = Number(epochs.value);
+    const seconds = course.starting + chosen * course.epoch;
+    const spoken = ngettext("%(count)s epoch, about %(time)s", "%(count)s epochs, about %(time)s", chosen);
+    setText(byId("epochs-value"), epochs.value);
+    epochs.setAttribute("aria-valuetext", interpolate(spoken, { count: count(chosen), time: about(seconds) }));
+    return { seconds, reads: "" };
+  };
+
+  /** Return the seconds of a fluent training and what it reads, and say them beside its slider. */
+  const fluent = (course) => {
+    const chosen = Number(minutes.value);
+    const whole = course.starting + course.epoch;
+    const share = Math.min(1, Math.max(0, 60 * chosen - course.starting) / course.epoch);
+    const words = ngettext("%(count)s minute", "%(count)s minutes", chosen);
+    const spoken = interpolate(words, { count: count(chosen) });
+    const reads =
+      chosen >= Number(minutes.max) || share === 1
+        ? gettext("It reads all your posts.")
+        : interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), {
+            some: count(Math.max(1, Math.round(share * course.posts))),
+            all: count(course.posts),
+          });
+    setText(byId("minutes-value"), spoken);
+    minutes.setAttribute("aria-valuetext", `${spoken}. ${reads}`);
+    return { seconds: Math.min(whole, 60 * chosen), reads };
+  };
+
   const update = () => {
     const now = tier();
     const course = courses[now];
-    if (now !== shown) {
-      if (shown) {
-        slider.max = course.max_epochs;
-        slider.value = chosen[now] ?? course.epochs;
-      }
-      for (const name of ["learning_rate", "dropout", "batch_size", "sequence_length"]) {
-        const field = inputById(`id_${name}`);
-        field.placeholder = course.automatic[name] ?? "";
-        field.disabled = !(name in course.automatic);
-      }
-      shown = now;
+    for (const field of all("#train-form [data-for]")) field.hidden = field.dataset.for !== now;
+    for (const name of ["learning_rate", "dropout", "batch_size", "sequence_length"]) {
+      const field = inputById(`id_${name}`);
+      field.placeholder = course.automatic[name] ?? "";
+      field.disabled = !(name in course.automatic);
     }
-    chosen[now] = slider.value;
-    const epochs = Number(slider.value);
-    const time = about(course.starting + epochs * course.epoch);
-    const spoken = ngettext("%(count)s epoch, about %(time)s", "%(count)s epochs, about %(time)s", epochs);
+    const { seconds, reads } = now === "fluent" ? fluent(course) : quick(course);
     const waits = Number(form.dataset.ahead) > 0;
-    setText(byId("epochs-value"), slider.value);
-    slider.setAttribute("aria-valuetext", interpolate(spoken, { count: count(epochs), time }));
     const estimate = waits ? gettext("About %(time)s on this machine, once it starts.") : gettext("About %(time)s on this machine.");
-    setText(byId("estimate"), interpolate(estimate, { time }));
+    setText(byId("estimate"), `${interpolate(estimate, { time: about(seconds) })} ${reads}`.trim());
   };
 
-  slider.addEventListener("input", update);
+  for (const slider of [epochs, minutes]) slider.addEventListener("input", update);
   for (const start of starts) start.addEventListener("change", update);
   bots?.addEventListener("change", () => {
     inputById("start-own").checked = true;

@@ -48,7 +48,7 @@ def test_a_training_longer_than_what_is_left_of_the_day_is_refused_with_what_it_
     alice: User, corpus: Corpus, base: TrainedModel, settings: Any
 ) -> None:
     settings.LIMIT_TRAINING_MINUTES = 1
-    estimate = trainings.estimate_seconds(corpus.characters, 10)
+    estimate = trainings.estimate(corpus.characters).seconds(10)
     assert estimate < 60
     trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=10)
     assert limits.usage_of(alice).training_minutes_a_day == 1

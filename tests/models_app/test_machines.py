@@ -46,7 +46,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
 def seconds() -> float:
     """For 100,000 characters, twice."""
-    return trainings.estimate_seconds(100_000, 2)
+    return trainings.estimate(100_000).seconds(2)
 
 
 def running(owner: User, *, minutes: float = 5, ended: float | None = None, **values: Any) -> Job:
@@ -175,4 +175,4 @@ def test_the_page_of_a_corpus_tells_the_same_as_the_estimate(
     [courses] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
     course = json.loads(courses)["quick"]
     assert (course["starting"], course["epoch"]) == (round(estimate.starting, 2), round(estimate.epoch, 2))
-    assert estimate.seconds(3) == trainings.estimate_seconds(corpus.characters, 3)
+    assert estimate.seconds(3) == trainings.estimate(corpus.characters).seconds(3)

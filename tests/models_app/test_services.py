@@ -287,7 +287,7 @@ def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedM
 
 def test_estimates_follow_what_this_machine_has_shown(model: TrainedModel) -> None:
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=1_000)
-    seconds = trainings.estimate_seconds(100_000, 2)
+    seconds = trainings.estimate(100_000).seconds(2)
     assert seconds == pytest.approx(trainings.STARTING_SECONDS + 200)
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=None)
-    assert trainings.estimate_seconds(100_000, 2) == pytest.approx(trainings.STARTING_SECONDS + 12.5)
+    assert trainings.estimate(100_000).seconds(2) == pytest.approx(trainings.STARTING_SECONDS + 12.5)

@@ -34,8 +34,14 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--epochs",
             type=int,
-            help="1 (faster) to 10 (better; 3 for a fluent bot); default: depends on the size of the corpus, mostly 2; "
-            "1 for a fluent bot",
+            help="how often all posts are read: 1 (faster) to 10 (better; 3 for a fluent bot); default for a quick "
+            "bot: depends on the size of the corpus, mostly 2",
+        )
+        parser.add_argument(
+            "--minutes",
+            type=int,
+            help="how long a fluent training may take; it reads the newest posts that fit into this time (default: "
+            f"{trainings.DEFAULT_MINUTES}; or choose --epochs)",
         )
         parser.add_argument(
             "--tier", choices=Tier.values, help="kind of bot (default: fluent if it's offered, else quick)"
@@ -62,6 +68,8 @@ class Command(OwnerCommand):
         trainings.require_offered(tier)
         if options["epochs"] is not None:
             trainings.require_epochs(options["epochs"], tier)
+        if options["minutes"] is not None:
+            trainings.require_minutes(options["minutes"], options["epochs"], tier)
         trainings.training_config(1, MIN_EPOCHS, 0, dict(options["set"]), kind=start.network["kind"])
         if options["name"]:
             naming.valid_name(options["name"])
@@ -125,6 +133,7 @@ class Command(OwnerCommand):
             corpus=corpus,
             start=start,
             epochs=options["epochs"],
+            minutes=options["minutes"],
             name=options["name"],
             seed=options["seed"],
             settings=dict(options["set"]),

@@ -143,7 +143,8 @@ class LlamaDecoder:
         )
         x = tf.cast(tf.gather(network.frozen["embedding"], tf.reshape(symbols, (-1,))), tf.float32)
         for layer in range(config.layers):
-            query, key, value = network.attended(layer, x, turn)
+            weights = network.layer(layer)
+            query, key, value = network.attended(weights, x, turn)
             query, key, value = (by_head(each, slots, length, config.kv_heads) for each in (query, key, value))
             keys, values = (
                 part.scatter_nd_update(places, tf.cast(new[:, :, 0], network.products))[:, :, :seen]
@@ -151,7 +152,7 @@ class LlamaDecoder:
             )
             mixed = attention(query, keys, values, mask, network.products)
             heads = config.heads * config.head_size
-            x = network.finished(layer, x, tf.reshape(tf.transpose(mixed, (0, 3, 1, 2, 4)), (-1, heads)))
+            x = network.finished(weights, x, tf.reshape(tf.transpose(mixed, (0, 3, 1, 2, 4)), (-1, heads)))
         last = tf.gather(tf.reshape(x, [slots, length, config.width])[:, -1], wanted)
         hidden = tf.cast(network.normed(last), network.head.dtype)
         return tf.cast(tf.matmul(hidden, network.head, transpose_b=True), tf.float32)

@@ -55,6 +55,12 @@ def adapter_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def layer_names(config: LlamaConfig) -> list[str]:
+    """Return the names of a layer's weights, without its number: norms, maps and the adapter's parts."""
+    parts = [f"{name}.{part}" for name in MAPS for part in "ab"] if config.rank else []
+    return ["attend_norm", "expand_norm", *MAPS, *parts]
+
+
 def first_adapter(config: LlamaConfig, seed: int) -> dict[str, NDArray[Any]]:
     """Return an adapter that changes nothing yet: A is random with variance 1 / inputs, B is zero."""
     rng = np.random.default_rng(seed)

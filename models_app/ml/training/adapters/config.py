@@ -21,7 +21,8 @@ CHARACTERS_PER_SYMBOL: Final = 4.0
 class AdapterConfig(Values):
     """The settings of an adapter's training. Use `auto` for settings that fit the size of the corpus.
 
-    epochs: how often each post is read; points: how often the training validates, samples and shows where it is,
+    epochs: how often each post is read; most_characters: the most that an epoch reads, newest posts first (0: all
+    posts); points: how often the training validates, samples and shows where it is,
     spread evenly over all epochs; batch_size and sequence_length: rows of a step and symbols in a row; learning_rate:
     Adam's peak step size; final_learning_rate: the rate at the end, as a fraction of the peak; warmup_steps: until the
     peak; clip_norm: maximum norm of the whole gradient.
@@ -29,6 +30,7 @@ class AdapterConfig(Values):
 
     kind: Literal["adapter"] = "adapter"
     epochs: int = 1
+    most_characters: int = 0
     points: int = 5
     batch_size: int = ROWS
     sequence_length: int = LENGTH
@@ -45,6 +47,7 @@ class AdapterConfig(Values):
                 mark("%(name)s must be %(kind)s, not %(value)s."), name="kind", kind="adapter", value=repr(self.kind)
             )
         whole("epochs", self.epochs, 1, 100)
+        whole("most_characters", self.most_characters, 0, 10**12)
         whole("points", self.points, 1, 1000)
         whole("batch_size", self.batch_size, 1, 256)
         whole("sequence_length", self.sequence_length, 16, 2048)
@@ -56,13 +59,16 @@ class AdapterConfig(Values):
         whole("seed", self.seed, 0, 2**31 - 1)
 
     @classmethod
-    def auto(cls, *, characters: int, epochs: int = 1, seed: int = 0, **overrides: Any) -> AdapterConfig:
+    def auto(
+        cls, *, characters: int, epochs: int = 1, most_characters: int = 0, seed: int = 0, **overrides: Any
+    ) -> AdapterConfig:
         """Return settings for a corpus of this many characters and this many epochs. `overrides` win."""
         whole("characters", characters, 1, 10**12)
-        symbols = epochs * characters / CHARACTERS_PER_SYMBOL
+        symbols = epochs * min(characters, most_characters or characters) / CHARACTERS_PER_SYMBOL
         rows = overrides.get("batch_size", ROWS) * overrides.get("sequence_length", LENGTH)
         values: dict[str, Any] = {
             "epochs": epochs,
+            "most_characters": most_characters,
             "points": max(MIN_POINTS, min(MAX_POINTS, round(symbols / SYMBOLS_PER_POINT))),
             "warmup_steps": max(1, min(20, round(0.06 * symbols / rows))),
             "seed": seed,

@@ -15,6 +15,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.network import HIDDEN, LlamaNetwork, adapter_variables
 from models_app.ml.networks.llama.ops import summed_cross_entropy
 from models_app.ml.training.optimizers import optimizer
+from models_app.ml.training.tf_threads import share_out
 
 from .packing import PackedBatch
 
@@ -29,6 +30,7 @@ class AdapterLearner:
     def __init__(
         self, config: LlamaConfig, frozen: Mapping[str, Any], *, beta_2: float = 0.99, clip_norm: float = 1.0
     ) -> None:
+        share_out()
         self.adapter = adapter_variables(config)
         self.network = LlamaNetwork(config, frozen, self.adapter)
         products = self.network.products.name
@@ -93,7 +95,14 @@ class AdapterLearner:
             slot.assign(arrays[f"optimizer.{index:03d}"])
 
     def _losses(self, inputs: Any, targets: Any, weights: Any, positions: Any, segments: Any) -> Any:
-        """Return the summed loss and each place's loss (R * T,) in nats."""
+        """Return the summed loss and each place's loss (R * T,) in nats, one chain of operations per microbatch."""
+        parts = [
+            self._losses_of(*(each[part] for each in (inputs, targets, weights, positions, segments)))
+            for part in microbatches(inputs.shape[0])
+        ]
+        return tf.add_n([total for total, _ in parts]), tf.concat([each for _, each in parts], 0)
+
+    def _losses_of(self, inputs: Any, targets: Any, weights: Any, positions: Any, segments: Any) -> Any:
         length = inputs.shape[1]
         same = segments[:, :, None] == segments[:, None, :]
         past = np.tril(np.ones((length, length), np.bool_))
@@ -118,3 +127,8 @@ class AdapterLearner:
 def _tensors(batch: PackedBatch) -> tuple[Any, ...]:
     arrays = (batch.inputs, batch.targets, batch.weights, batch.positions, batch.segments)
     return tuple(tf.constant(array) for array in arrays)
+
+
+def microbatches(rows: int) -> list[slice]:
+    """Return the rows as two independent halves, so that their chains of operations run in parallel, one per core."""
+    return [slice(0, rows)] if rows < 2 else [slice(0, rows // 2), slice(rows // 2, rows)]

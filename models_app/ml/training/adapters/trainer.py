@@ -33,8 +33,9 @@ from .prebuilt import learner_for
 
 #: At most this much work is lost if a worker is killed.
 SAVE_SECONDS: Final = 20.0
-#: Symbols of held-out posts in the sample that each point is measured on.
+#: Symbols of held-out posts that each point is measured on, and the first and the best weights.
 VALIDATION_SYMBOLS: Final = 3000
+HELD_OUT_SYMBOLS: Final = 8000
 #: The cost of validating a symbol relative to training on it.
 VALIDATION_COST: Final = 0.35
 
@@ -108,18 +109,14 @@ class _FineTune(FineTuning):
         )
         self._network, self._config = start.network, config
         self._vocabulary = LIBRARY.get(self._network.pretrained).vocabulary
-        self._train = list(train)
-        self._posts = [self._vocabulary.encode(post) for post in train]
-        held_out = [self._vocabulary.encode(post) for post in validation]
-        sample = self._sampled(held_out)
-        self._sample = self._packed([held_out[index] for index in sample])
-        self._sample_characters = sum(len(validation[index]) + 1 for index in sample)
-        self._held_out = self._packed(held_out)
-        self._characters = sum(len(post) + 1 for post in validation)
+        self._train = newest(train, config.most_characters)
+        self._posts = [self._vocabulary.encode(post) for post in self._train]
+        self._sample, self._sample_characters = self._some_of(validation, VALIDATION_SYMBOLS)
+        self._held_out, self._characters = self._some_of(validation, HELD_OUT_SYMBOLS)
         self._steps_per_epoch = len(self._batches(1))
         self._steps = config.epochs * self._steps_per_epoch
         symbols = sum(post.size + 1 for post in self._posts)
-        self.characters_per_symbol = sum(len(post) + 1 for post in train) / symbols
+        self.characters_per_symbol = sum(len(post) + 1 for post in self._train) / symbols
         validated = sum(float(batch.weights.sum()) for batch in self._sample) * config.points
         validated += 2 * sum(float(batch.weights.sum()) for batch in self._held_out)
         self.clock = Clock(total=config.epochs * symbols + VALIDATION_COST * validated)
@@ -184,15 +181,17 @@ class _FineTune(FineTuning):
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)
 
     def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
-        """Return the best point's weights and their bits on all held-out posts."""
+        """Return the best point's weights and their bits on more of the held-out posts."""
         self._learner.set_weights(self.best)
         return self.best, 1.0, self._bits(self._held_out, self._characters, self.ask_cancel)[1]
 
-    def _sampled(self, held_out: Sequence[NDArray[Any]]) -> list[int]:
-        """Return which held-out posts to validate each point on: at least one, and up to VALIDATION_SYMBOLS."""
-        order = np.random.default_rng(self._config.seed).permutation(len(held_out)).tolist()
-        sizes = np.cumsum([held_out[index].size + 1 for index in order])
-        return sorted(order[: max(1, int(np.searchsorted(sizes, VALIDATION_SYMBOLS)))])
+    def _some_of(self, held_out: Sequence[str], most: int) -> tuple[list[PackedBatch], int]:
+        """Return up to `most` symbols of held-out posts, at least one post, and their characters with end marks."""
+        posts = [self._vocabulary.encode(post) for post in held_out]
+        order = np.random.default_rng(self._config.seed).permutation(len(posts)).tolist()
+        sizes = np.cumsum([posts[index].size + 1 for index in order])
+        some = sorted(order[: max(1, int(np.searchsorted(sizes, most)))])
+        return self._packed([posts[index] for index in some]), sum(len(held_out[index]) + 1 for index in some)
 
     def _packed(self, posts: Sequence[NDArray[Any]], rng: np.random.Generator | None = None) -> list[PackedBatch]:
         config = self._config
@@ -221,3 +220,11 @@ class _FineTune(FineTuning):
         total, count = self._learner.validate(batches, between)
         self.clock.done += VALIDATION_COST * count
         return total / count, total / math.log(2) / characters
+
+
+def newest(posts: Sequence[str], most_characters: int) -> list[str]:
+    """Return the newest of these posts (oldest first) with up to so many characters, at least one; all if it's 0."""
+    if not most_characters:
+        return list(posts)
+    sizes = np.cumsum([len(post) + 1 for post in reversed(posts)])
+    return list(posts[-max(1, int(np.searchsorted(sizes, most_characters, side="right"))) :])
