@@ -62,7 +62,7 @@ class Measuring:
         learner = learner_for(self._network, beta_2=AdapterConfig().beta_2, clip_norm=AdapterConfig().clip_norm)
         learner.set_weights(weights)
         encoded = [self._vocabulary.encode(post) for post in posts]
-        total, _ = learner.validate(packed_batches(encoded, rows=4, length=256, end=self._network.end))
+        total, _ = learner.validate(packed_batches(encoded, rows=2, length=256, end=self._network.end))
         return total / math.log(2) / characters_and_marks(posts)
 
     def _untrained(self, weights: Any) -> Outcome:

@@ -47,7 +47,10 @@ def test_a_training_is_queued_once_and_tells_what_was_chosen(alice: User, base: 
     assert isinstance(chosen["batch_size"], int) and isinstance(chosen["seed"], int)
     assert FineTuneConfig.from_dict(chosen) == _config(job.arguments, [], base.network["kind"])
     estimate = told["estimate"]
-    assert estimate["hyperparameters"] == chosen | {"points": None} and estimate["characters"] == corpus.characters
+    assert (
+        estimate["hyperparameters"] == chosen | {"points": None, "most_characters": None}
+        and estimate["characters"] == corpus.characters
+    )
     assert estimate["seconds"] > trainings.STARTING_SECONDS and estimate["jobs_ahead"] == 0
     assert program.get(f"/jobs/{job.pk}").json()["details"] == details
 

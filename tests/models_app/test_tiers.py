@@ -83,7 +83,8 @@ def test_where_it_can_be_fluent_is_the_default(corpus: Corpus, base: TrainedMode
     page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
     found = re.findall(r'<input type="radio" name="start" value="([^"]+)" data-tier="(\w+)"[^>]*?( checked)?>', page)
     assert found == [(str(fluent.pk), "fluent", " checked"), (str(base.pk), "quick", "")]
-    assert 'id="id_epochs" min="1" max="3" step="1" value="1"' in page
+    assert re.search(r'data-for="quick" hidden>.*id="id_epochs" min="1" max="10"', page, re.DOTALL)
+    assert 'data-for="fluent">' in page and 'id="id_minutes" min="1" max="1" step="1" value="1"' in page
 
 
 @pytest.mark.parametrize(
@@ -210,6 +211,52 @@ def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fl
     assert machines.pace(Tier.FLUENT).speed == pytest.approx(800 * 1.6)
 
 
+def test_a_fluent_training_reads_what_fits_into_its_minutes(fluent: TrainedModel) -> None:
+    speed = machines.pace(Tier.FLUENT).speed
+    three, ten = (trainings.characters_within(minutes, 2_000_000) for minutes in (3, 10))
+    assert ten - three == pytest.approx(7 * 60 * speed, abs=2)
+    assert trainings.estimate(2_000_000, Tier.FLUENT, ten).seconds(1) == pytest.approx(600, abs=1)
+    assert trainings.characters_within(3, 50_000) == 0  # all of them
+    assert trainings.characters_within(1, 2_000_000) == trainings.MIN_READ
+
+
+def test_a_program_can_give_a_fluent_training_minutes(corpus: Corpus, fluent: TrainedModel) -> None:
+    client = signed_in(corpus.owner)
+    Corpus.objects.filter(pk=corpus.pk).update(characters=2_000_000)
+    body = {"kind": "fine_tune", "corpus": str(corpus.pk), "tier": "fluent"}
+
+    def asked(**more: Any) -> Any:
+        return client.post("/api/v1/jobs/estimate", body | more, content_type="application/json").json()
+
+    assert asked(minutes=10)["seconds"] == pytest.approx(600, abs=1)
+    assert asked(minutes="auto") == asked() == asked(minutes=trainings.DEFAULT_MINUTES)
+    assert asked(epochs=1)["hyperparameters"]["most_characters"] == 0
+    assert asked(epochs=1, minutes=10)["error"]["code"] == "bad_minutes"
+    assert asked(tier="quick", minutes=10)["error"]["code"] == "bad_minutes"
+    assert asked(minutes=0)["error"]["param"] == "minutes"
+    assert asked(tier="quick")["hyperparameters"]["most_characters"] is None
+
+
+def test_the_page_takes_minutes_for_a_fluent_bot_and_epochs_for_a_quick_one(
+    corpus: Corpus, base: TrainedModel, fluent: TrainedModel
+) -> None:
+    Corpus.objects.filter(pk=corpus.pk).update(characters=2_000_000)
+    client = signed_in(corpus.owner)
+
+    def chosen(start: TrainedModel, **fields: str) -> dict[str, Any]:
+        answer = client.post(f"/corpora/{corpus.pk}/", {"start": str(start.pk), "epochs": "4", "minutes": "9"} | fields)
+        assert answer.status_code == 302
+        values: dict[str, Any] = Job.objects.filter(kind="fine_tune").latest("created_at").arguments["chosen"]
+        return values
+
+    ninth = chosen(fluent)
+    assert (ninth["epochs"], ninth["most_characters"]) == (1, trainings.characters_within(9, 2_000_000))
+    assert chosen(fluent, minutes="")["most_characters"] == trainings.characters_within(3, 2_000_000)
+    assert chosen(base)["epochs"] == 4
+    refused = client.post(f"/corpora/{corpus.pk}/", {"start": str(fluent.pk), "minutes": "6000"})
+    assert refused.status_code == 400 and "600" in refused.content.decode()
+
+
 def test_the_page_takes_a_tier_or_one_of_the_persons_bots(
     corpus: Corpus, base: TrainedModel, fluent: TrainedModel
 ) -> None:
@@ -236,7 +283,7 @@ def test_the_page_tells_its_script_how_each_tier_goes(corpus: Corpus, fluent: Tr
     page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").content.decode()
     [text] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
     courses = json.loads(text)
-    assert (courses["fluent"]["epochs"], courses["fluent"]["max_epochs"]) == (1, 3)
+    assert (courses["fluent"]["minutes"], courses["fluent"]["max_minutes"]) == (1, 1)
     assert courses["quick"]["max_epochs"] == 10
     assert set(courses["quick"]["automatic"]) - set(courses["fluent"]["automatic"]) == {"dropout"}
 

@@ -45,6 +45,16 @@ def test_posts_in_a_row_do_not_see_each_other() -> None:
     assert together == pytest.approx(alone, rel=1e-5)
 
 
+def test_rows_that_are_computed_side_by_side_give_the_gradient_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    (batch, *_) = batches()
+    halves = learner()
+    monkeypatch.setattr("models_app.ml.training.adapters.learner.microbatches", lambda rows: [slice(0, rows)])
+    whole = learner()
+    assert whole.train(batch, learning_rate=0.01) == pytest.approx(halves.train(batch, learning_rate=0.01), rel=1e-5)
+    for name, array in whole.weights().items():
+        np.testing.assert_allclose(halves.weights()[name], array, atol=2e-4)
+
+
 def test_surprisals_are_those_of_each_target() -> None:
     made = learner()
     (batch, *_) = batches()

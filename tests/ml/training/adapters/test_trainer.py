@@ -14,6 +14,7 @@ from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.training.adapters import trainer
 from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.adapters.packing import packed_batches
 from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 from tests.ml.networks.llama.conftest import TINY, made_frozen
@@ -144,10 +145,26 @@ def test_posts_on_both_sides_are_needed(run: Run) -> None:
         run(train=[])
 
 
+def test_with_little_time_it_reads_the_newest_posts(run: Run, start: Checkpoint) -> None:
+    newest = TRAIN[-10:]
+    most = sum(len(post) + 1 for post in newest) + 5
+    assert trainer.newest(TRAIN, most) == newest
+    assert trainer.newest(TRAIN, 0) == TRAIN and trainer.newest(TRAIN, 1) == TRAIN[-1:]
+    steps: list[Progress] = []
+    run(config=replace(CONFIG, epochs=1, points=1, most_characters=most), on_progress=steps.append)
+    vocabulary = trainer.LIBRARY.get(start.network.pretrained).vocabulary
+    rows = {"rows": CONFIG.batch_size, "length": CONFIG.sequence_length, "end": start.network.end}
+    batches = packed_batches([vocabulary.encode(post) for post in newest], **rows)
+    assert (
+        0 < steps[-1].steps == len(batches) < len(packed_batches([vocabulary.encode(post) for post in TRAIN], **rows))
+    )
+
+
 def test_settings_fit_the_size_of_the_corpus() -> None:
     small, large = (AdapterConfig.auto(characters=count) for count in (2_000, 400_000))
     assert (small.points, large.points) == (3, 8)
     assert small.warmup_steps < large.warmup_steps
+    assert AdapterConfig.auto(characters=400_000, most_characters=2_000).points == small.points
     assert AdapterConfig.from_dict(small.as_dict()) == small
     with pytest.raises(ValueError, match="learning_rate"):
         AdapterConfig.auto(characters=1000, learning_rate=7)
