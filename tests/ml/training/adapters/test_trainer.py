@@ -10,7 +10,9 @@ import pytest
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import Cancelled, TooFewPosts
+from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.hugging_face import read_directory
+from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
 from models_app.ml.training.adapters import trainer
 from models_app.ml.training.adapters.config import AdapterConfig
@@ -152,12 +154,15 @@ def test_with_little_time_it_reads_the_newest_posts(run: Run, start: Checkpoint)
     assert trainer.newest(TRAIN, 0) == TRAIN and trainer.newest(TRAIN, 1) == TRAIN[-1:]
     steps: list[Progress] = []
     run(config=replace(CONFIG, epochs=1, points=1, most_characters=most), on_progress=steps.append)
-    vocabulary = trainer.LIBRARY.get(start.network.pretrained).vocabulary
-    rows = {"rows": CONFIG.batch_size, "length": CONFIG.sequence_length, "end": start.network.end}
-    batches = packed_batches([vocabulary.encode(post) for post in newest], **rows)
-    assert (
-        0 < steps[-1].steps == len(batches) < len(packed_batches([vocabulary.encode(post) for post in TRAIN], **rows))
-    )
+    assert 0 < steps[-1].steps == steps_for(newest, start) < steps_for(TRAIN, start)
+
+
+def steps_for(posts: Sequence[str], start: Checkpoint) -> int:
+    """Return the steps of one reading of these posts."""
+    network = start.network
+    assert isinstance(network, LlamaConfig)
+    encoded = [LIBRARY.get(network.pretrained).vocabulary.encode(post) for post in posts]
+    return len(packed_batches(encoded, rows=CONFIG.batch_size, length=CONFIG.sequence_length, end=network.end))
 
 
 def test_settings_fit_the_size_of_the_corpus() -> None:
