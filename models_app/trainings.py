@@ -128,10 +128,11 @@ def require_epochs(epochs: int, tier: Tier) -> None:
 
 
 def require_minutes(minutes: int, epochs: int | None, tier: Tier) -> None:
-    """Raise BadMinutes unless a training of this tier can be given so many minutes, beside these epochs."""
-    if tier != Tier.FLUENT:
-        raise BadMinutes(_("Only a fluent training can be given a time. Choose epochs for a quick bot."))
-    if epochs is not None:
+    """Raise BadMinutes unless a training of this tier can be given so many minutes, beside these epochs.
+
+    A quick training takes about a minute anyway, so it ignores them.
+    """
+    if tier == Tier.FLUENT and epochs is not None:
         raise BadMinutes(_("Choose either minutes or epochs: an epoch reads all posts, however long it takes."))
     if not MIN_MINUTES <= minutes <= MAX_MINUTES:
         message = _("Choose %(least)s to %(most)s minutes, not %(minutes)s.")

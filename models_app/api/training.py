@@ -56,7 +56,7 @@ _EPOCHS: Final = (
 )
 _MINUTES: Final = (
     "How long a fluent training may take on this machine. It reads the newest posts that fit into this time, by "
-    f"default {trainings.DEFAULT_MINUTES} minutes. Send either this or `epochs`."
+    f"default {trainings.DEFAULT_MINUTES} minutes. Send either this or `epochs`. A quick training ignores it."
 )
 
 
