@@ -40,7 +40,7 @@ class Course:
 
     @classmethod
     def of(cls, corpus: Corpus, tier: Tier, pace: Pace) -> Course:
-        estimate = trainings.estimate(corpus.characters, tier, pace)
+        estimate = trainings.estimate(corpus.characters, tier, pace=pace)
         values = trainings.automatic(corpus, tier).as_dict()
         max_minutes = max(1, min(trainings.MAX_MINUTES, math.ceil(estimate.seconds(1) / 60)))
         return cls(
