@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from botfactory.jobs.kinds import Best, Description
-from botfactory.jobs.models import JobEvent
+from botfactory.jobs.models import Job, JobEvent
 from botfactory.rest.schemas import Output, examples
 
 EPOCH = "epoch"
@@ -17,6 +17,8 @@ EPOCH = "epoch"
 RESUMED = "resumed"
 #: Sample posts of a fluent training before it has learned anything.
 BEFORE = "before"
+#: What the starting model writes after the openings that each epoch continues.
+OPENINGS = "openings"
 
 #: Describes any loss. Bits are given per character, so that the tiers compare.
 LOSS: Final = "In nats per byte (quick) or token (fluent), including the ends of posts. Lower is better."
@@ -54,6 +56,10 @@ class Checkpoint(Output):
     seconds: float
     best: bool = Field(description="Whether it was the best epoch so far.")
     samples: list[str] = Field(description="Sample posts that the network wrote after this epoch.")
+    continued: dict[str, str] = Field(
+        default_factory=dict,
+        description="What it wrote after up to three openings, the same each time. By opening; cut to 120 characters.",
+    )
     finished_at: datetime
 
     model_config = examples(
@@ -66,6 +72,7 @@ class Checkpoint(Output):
             "seconds": 31.5,
             "best": True,
             "samples": ["just had the best coffee of my life"],
+            "continued": {"today i": "today i learned that pigeons hold grudges"},
             "finished_at": "2026-11-25T12:01:00.000Z",
         }
     )
@@ -86,6 +93,12 @@ def valid(events: Iterable[JobEvent]) -> list[JobEvent]:
         elif event.kind == EPOCH:
             found = [*(epoch for epoch in found if epoch.payload["epoch"] < event.payload["epoch"]), event]
     return found
+
+
+def openings_before(job: Job | None) -> dict[str, str]:
+    """Return what the starting model of the training wrote after its openings, by opening; {} if that is unknown."""
+    event = None if job is None else job.events.filter(kind=OPENINGS).last()
+    return {} if event is None else dict(event.payload["continued"])
 
 
 def checkpoint(event: JobEvent) -> Checkpoint:

@@ -26,14 +26,17 @@ from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
-from models_app.ml.training.events import FineTuneResult
+from models_app.ml.training.events import FineTuneResult, Openings
 from models_app.models import Tier, TrainedModel
+from models_app.openings import openings_of
 from models_app.training_reporter import TrainingReporter, epoch_json
 from tweets import idle, learning
 from tweets.cleaning import personal
 from tweets.models import Corpus
 
 SAMPLES_PER_EPOCH = 4
+#: Each opening costs a fluent model about a second at each point of its training.
+OPENINGS = {Tier.QUICK: 3, Tier.FLUENT: 2}
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +173,7 @@ def _train(run: Run) -> FineTuneResult:
             not guard.is_copy(post) and house_bans().finds(post) is None and not personal.adds(post)
         ),
         on_start=reporter.start,
+        openings=Openings(openings_of(run.train, run.validation, OPENINGS[Tier(run.start.tier)]), reporter.openings),
     )
 
 

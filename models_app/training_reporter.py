@@ -35,6 +35,10 @@ class TrainingReporter:
         """Show posts from before the training."""
         self._handle.record(epochs.BEFORE, {"samples": list(samples)})
 
+    def openings(self, continued: dict[str, str]) -> None:
+        """Show what the starting model makes of the openings that each epoch continues."""
+        self._handle.record(epochs.OPENINGS, {"continued": continued})
+
     def progress(self, progress: Progress) -> None:
         """Show how far the training is."""
         self._trail.add(progress)
@@ -92,4 +96,5 @@ def epoch_json(epoch: EpochResult) -> dict[str, Any]:
         "seconds": round(epoch.seconds, 2),
         "best": epoch.best,
         "samples": list(epoch.samples),
+        "continued": epoch.continued,
     }

@@ -27,6 +27,7 @@ from botfactory.translation import translated
 from models_app import (
     bot_list,
     downloads,
+    epochs,
     guards,
     instant,
     live,
@@ -181,6 +182,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
         "is_being_assessed": not model.report and model.job is not None and model.job.state == State.RUNNING,
+        "openings_before": epochs.openings_before(model.job) if model.owner_id == request.user.pk else {},
         "form": GenerateForm(),
         "key": str(model.pk),
         **guard_context(model),

@@ -30,8 +30,14 @@ export function lossLabels(splits) {
 }
 
 export class LossChart {
-  /** @param isContinuous the `epoch` of a row is any number, such as minutes */
-  constructor(place, { isLive, isContinuous = false }) {
+  /**
+   * @param place
+   * @param {object} options
+   * @param {boolean} options.isLive whether an epoch may be running
+   * @param {boolean} [options.isContinuous] the `epoch` of a row is any number, such as minutes
+   * @param {((epoch: number) => void) | null} [options.onPick] gets the epoch under the pointer or the finger; 0 is before the training
+   */
+  constructor(place, { isLive, isContinuous = false, onPick = null }) {
     this.place = place;
     this.isLive = isLive;
     this.isContinuous = isContinuous;
@@ -40,11 +46,26 @@ export class LossChart {
     /** The path of `now`: epochs trained so far, and the mean loss within the epoch. */
     this.trail = [];
     this.epochs = 1;
+    this.marked = null;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
     new ResizeObserver(() => this.plot.setSize({ width: this.#width(), height: HEIGHT })).observe(place);
     const redraw = () => this.plot.redraw(false, true);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    if (onPick) for (const kind of ["pointermove", "pointerdown"]) place.addEventListener(kind, (event) => onPick(this.#under(event)));
+  }
+
+  /** Mark an epoch by a vertical line; null marks none. */
+  mark(epoch) {
+    if (this.marked === epoch) return;
+    this.marked = epoch;
+    this.plot.redraw(false, true);
+  }
+
+  /** Return the epoch closest to the pointer, from 0. */
+  #under(event) {
+    const at = this.plot.posToVal(event.clientX - this.plot.over.getBoundingClientRect().left, "x");
+    return Math.max(0, Math.min(this.rows.at(-1)?.epoch ?? 0, Math.round(at)));
   }
 
   /**
@@ -131,6 +152,15 @@ export class LossChart {
     const scale = devicePixelRatio;
     const best = bestOf(this.rows);
     ctx.save();
+    if (this.marked !== null) {
+      const x = Math.max(plot.bbox.left, plot.valToPos(this.marked, "x", true));
+      ctx.strokeStyle = colour("--edge");
+      ctx.lineWidth = scale;
+      ctx.beginPath();
+      ctx.moveTo(x, plot.bbox.top);
+      ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
+      ctx.stroke();
+    }
     if (best) {
       const x = plot.valToPos(best.epoch, "x", true);
       const y = plot.valToPos(best.validation_loss, "y", true);

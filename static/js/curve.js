@@ -1,9 +1,11 @@
 // The table of losses and the chart beside it, drawn from the same epochs.
 
 import { LossChart } from "./chart.js";
+import { Continued } from "./continued.js";
 import { byId } from "./dom.js";
 import { duration } from "./format.js";
 import { LossTable } from "./loss-table.js";
+import { sentencesOf } from "./units.js";
 import { gettext, interpolate } from "./words.js";
 
 const cellsOf = (row) => [
@@ -24,13 +26,20 @@ export class Curve {
   /** @param epochs the number of planned epochs; @param isLive whether an epoch may be running */
   constructor(epochs, { isLive = false } = {}) {
     this.planned = epochs;
-    this.chart = new LossChart(byId("chart"), { isLive });
-    this.table = new LossTable(cellsOf, labelOf(byId("chart").dataset.unit));
+    const { unit } = byId("chart").dataset;
+    this.chart = new LossChart(byId("chart"), { isLive, onPick: (epoch) => this.continued.mark(epoch) });
+    this.continued = new Continued(sentencesOf(unit), (epoch) => this.chart.mark(epoch));
+    this.table = new LossTable(cellsOf, labelOf(unit));
   }
 
-  /** @param rows epochs in order; @param now `{at, loss, trail}` of the running epoch, or null */
-  show(rows, now = null) {
+  /**
+   * @param rows epochs in order
+   * @param now `{at, loss, trail}` of the running epoch, or null
+   * @param {Record<string, string>} before what the starting model wrote after the openings
+   */
+  show(rows, now = null, before = {}) {
     this.table.show(rows);
+    this.continued.show(before, rows);
     this.chart.show(rows, now, Math.max(this.planned, rows.length));
   }
 }

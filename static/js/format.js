@@ -64,9 +64,13 @@ export function waitingSentence(job) {
   if (isPaused(job)) return pauseSentence(job.progress);
   if (job.waits_for === "own_jobs") return gettext("You’re running as many jobs as you can. This one starts when one of them ends.");
   if (job.queue_position > 1) {
-    return interpolate(gettext("Number %(position)s in the queue. You can close this page. The job continues without it."), {
-      position: count(job.queue_position),
-    });
+    const ahead = job.queue_position - 1;
+    const sentence = ngettext(
+      "Number %(position)s in the queue: %(ahead)s job is ahead of yours. You can close this page. The job continues without it.",
+      "Number %(position)s in the queue: %(ahead)s jobs are ahead of yours. You can close this page. The job continues without it.",
+      ahead,
+    );
+    return interpolate(sentence, { position: count(job.queue_position), ahead: count(ahead) });
   }
   return gettext("Next in the queue. It starts when a worker is free.");
 }

@@ -3,6 +3,7 @@
 import { byId, show } from "./dom.js";
 import { hasEnded, standing } from "./format.js";
 import { announce, followJob, stateSentence } from "./job-page.js";
+import { TellMe } from "./tell-me.js";
 import { TrainingProgress } from "./training-progress.js";
 import { gettext } from "./words.js";
 
@@ -22,6 +23,8 @@ import { gettext } from "./words.js";
  */
 export function followTraining(page) {
   const progress = new TrainingProgress();
+  const tellMe = new TellMe();
+  const title = document.querySelector("h1").textContent;
   const where = (job) => standing(job, { succeeded: () => page.ready, failed: gettext("The training failed"), running: page.atWork });
   let spoken = 0;
   followJob({
@@ -32,7 +35,10 @@ export function followTraining(page) {
       const { phase, loss } = job.progress;
       const rows = page.draw(job, job.state === "running" && phase === "training" && Number.isFinite(loss));
       show(byId(page.placeholder), rows.length === 0 && !hasEnded(job.state));
-      show(byId(page.wayOn), job.state === "succeeded" || Boolean(job.progress.model));
+      const isReady = job.state === "succeeded" || Boolean(job.progress.model);
+      show(byId(page.wayOn), isReady);
+      tellMe.offer(!isReady && !hasEnded(job.state));
+      if (isReady || hasEnded(job.state)) tellMe.tell(isReady ? page.ready : where(job), title);
       if (isLive && rows.length > spoken) announce(page.news(rows.at(-1)));
       spoken = rows.length;
     },

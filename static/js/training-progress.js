@@ -1,6 +1,7 @@
 // The progress of a training: status, bar, time left, speed and loss.
 
 import { byId, setBar, setText, show } from "./dom.js";
+import { showIcon } from "./favicon.js";
 import { count, duration, hasEnded } from "./format.js";
 
 /** Fills in templates/includes/training_progress.html. */
@@ -24,6 +25,7 @@ export class TrainingProgress {
     const percent = isRunning && !isStarting ? `${Math.floor(fraction * 100)}%` : "";
     setText(byId("percent"), percent);
     document.title = hasEnded(job.state) ? `${where}: ${this.#title}` : percent ? `${percent} ${this.#title}` : this.#title;
+    showIcon(job.state === "succeeded" ? 1 : percent ? fraction : null);
     show(byId("facts"), isRunning);
     this.#deadline = isTraining && left > 0 ? Date.now() + left * 1000 : null;
     this.#tick();

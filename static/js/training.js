@@ -22,6 +22,8 @@ let shownSamples = "";
 let wasAtWork = false;
 /** Posts that a fluent base wrote before it learned anything, as a row without a number. */
 let before = { epoch: 0, samples: [] };
+/** What the starting model wrote after the openings that each epoch continues. */
+let continuedBefore = {};
 
 function onEvent({ kind, payload }) {
   if (kind === "epoch") {
@@ -30,6 +32,8 @@ function onEvent({ kind, payload }) {
     epochs.set(payload.epoch, payload);
   } else if (kind === "before") {
     before = { epoch: 0, samples: payload.samples };
+  } else if (kind === "openings") {
+    continuedBefore = payload.continued;
   } else if (kind === "resumed") {
     // It resumes from fewer epochs than the page shows: the saved state is gone, or came from other posts.
     for (const known of [...epochs.keys()]) if (known > payload.epochs) epochs.delete(known);
@@ -122,7 +126,7 @@ function openSoon() {
 function draw(job, isLearning) {
   const rows = inOrder();
   const { epoch, step, steps, loss, trail } = job.progress;
-  curve.show(rows, isLearning && !epochs.has(epoch) ? { at: epoch - 1 + step / steps, loss, trail } : null);
+  curve.show(rows, isLearning && !epochs.has(epoch) ? { at: epoch - 1 + step / steps, loss, trail } : null, continuedBefore);
   renderSamples(rows);
   // The bot writes already while its report card is made.
   const model = job.result.model ?? job.progress.model;

@@ -11,6 +11,7 @@ const OF_EPOCHS = {
   gone: gettext("The epochs below are no longer saved. “Try again” starts from the beginning."),
   before: gettext("Before the training"),
   after: gettext("After epoch %(epoch)s"),
+  column: gettext("Epoch %(epoch)s"),
   done: gettext("Epoch %(epoch)s of %(epochs)s is done. Validation loss %(loss)s."),
 };
 
@@ -23,6 +24,7 @@ const OF_PARTS = {
   gone: gettext("The parts below are no longer saved. “Try again” starts from the beginning."),
   before: gettext("Before the training, with some of your posts as examples"),
   after: gettext("After part %(epoch)s"),
+  column: gettext("Part %(epoch)s"),
   done: gettext("Part %(epoch)s of %(epochs)s is done. Validation loss %(loss)s."),
 };
 

@@ -46,6 +46,8 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     shown = [event.kind for event in job.events.filter(kind__in=("before", "epoch")).order_by("sequence")]
     assert shown == ["before"] + points * ["epoch"]
     assert job.events.get(kind="before").payload["samples"]
+    continued = job.events.get(kind="openings").payload["continued"]
+    assert 1 <= len(continued) <= 2 and all(epoch["continued"].keys() <= continued.keys() for epoch in bot.history)
     assert bot.report["base_bits_per_character"] > 0
     assert (model_files.path_of(fluent) / report_cards.BASE_SAMPLES).exists()
     told = client.get(f"/api/v1/jobs/{job.pk}").json()

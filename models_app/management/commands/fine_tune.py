@@ -95,7 +95,9 @@ class Command(OwnerCommand):
                     "bits_per_character": model.bits_per_character,
                     "seconds": model.seconds,
                     "report": model.report,
-                    "epochs": [{k: v for k, v in epoch.items() if k != "samples"} for epoch in model.history],
+                    "epochs": [
+                        {k: v for k, v in epoch.items() if k not in ("samples", "continued")} for epoch in model.history
+                    ],
                     "posts": posts,
                 }
             )

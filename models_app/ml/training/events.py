@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -32,11 +32,22 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Openings:
+    """Beginnings of posts that the model continues before the training and after each epoch, with the same seed.
+
+    before: gets the posts of the initial weights by opening, unless an epoch is already done.
+    """
+
+    texts: tuple[str, ...]
+    before: Callable[[dict[str, str]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class EpochResult:
     """The result of an epoch. Losses are in nats per symbol (bytes and end marks), on the whole validation split.
 
     bits_per_character: validation, per Unicode character, with one end mark per post; learning_rate: at the end of the
-    epoch; best: whether this is the lowest validation loss so far.
+    epoch; best: whether this is the lowest validation loss so far; continued: what it wrote after each opening.
     """
 
     epoch: int
@@ -47,6 +58,7 @@ class EpochResult:
     learning_rate: float
     samples: tuple[str, ...]
     best: bool
+    continued: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,14 @@ from models_app.ml.errors import Cancelled, TooFewPosts, mark
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
 
-from .events import Control, EpochResult, FineTuneResult, Progress
+from .events import Control, EpochResult, FineTuneResult, Openings, Progress
 from .progress_meter import Clock
 from .schedule import learning_rate
 from .tf_threads import has_gpu
 
 STATE: Final = "state.safetensors"
+#: Characters of a continued opening. A longer post is cut.
+CONTINUED: Final = 120
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -159,9 +161,13 @@ class FineTuning(ABC):
         on_epoch: Callable[[EpochResult], None],
         sample_count: int,
         sample_filter: Callable[[str], bool] | None,
+        openings: Openings | None = None,
     ) -> FineTuneResult:
         """Train the epochs that are left and return the result."""
         begun, stopped = time.monotonic(), False
+        prompts = () if openings is None else openings.texts
+        if openings is not None and prompts and not self.history:
+            openings.before(self.continued(Sampler(self.start), prompts, sample_filter))
         if math.isnan(self.start_bits):
             self.start_bits = self.validated_start()
         for epoch in range(len(self.history) + 1, self.epochs + 1):
@@ -176,12 +182,14 @@ class FineTuning(ABC):
                 weights, loss, bits = self.measured(epoch, self.ask_cancel)
             self.report_progress(always=True)
             samples: tuple[str, ...] = ()
+            continued: dict[str, str] = {}
             if sample_count > 0:
-                written = Checkpoint(self.start.network, weights, {}, "")
-                samples = self.written(Sampler(written), sample_count, epoch, sample_filter)
+                sampler = Sampler(Checkpoint(self.start.network, weights, {}, ""))
+                samples = self.written(sampler, sample_count, epoch, sample_filter)
+                continued = self.continued(sampler, prompts, sample_filter)
             best = not self.history or loss < min(entry.validation_loss for entry in self.history)
             seconds = time.monotonic() - self.epoch_begun
-            result = EpochResult(epoch, self.mean_loss(), loss, bits, seconds, self.rate, samples, best)
+            result = EpochResult(epoch, self.mean_loss(), loss, bits, seconds, self.rate, samples, best, continued)
             self.history.append(result)
             self.loss = self.count = self.seconds = 0.0
             if best:
@@ -279,6 +287,20 @@ class FineTuning(ABC):
         """Return sample posts. Raises Cancelled if that is asked meanwhile."""
         config = SamplingConfig(count=count, seed=self.settings.seed + epoch)
         return tuple(sampler.generate(config, accept=accept, proceed=self.ask_cancel).posts)
+
+    def continued(
+        self, sampler: Sampler, openings: Sequence[str], accept: Callable[[str], bool] | None
+    ) -> dict[str, str]:
+        """Return a post for each opening, always drawn with the same seed. Raises Cancelled if that is asked meanwhile.
+
+        An opening for which every post is refused is left out.
+        """
+        found: dict[str, str] = {}
+        for opening in openings:
+            config = SamplingConfig(prompt=opening, seed=self.settings.seed, max_characters=CONTINUED)
+            for post in sampler.generate(config, accept=accept, proceed=self.ask_cancel, cut=True).posts:
+                found[opening] = post if len(post) < CONTINUED else f"{post}…"
+        return found
 
 
 def require_posts(train: Sequence[str], validation: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ from models_app.ml.vocabulary import vocabulary_of
 
 from . import prebuilt
 from .dataset import epoch_batches
-from .events import Control, EpochResult, FineTuneResult, Progress
+from .events import Control, EpochResult, FineTuneResult, Openings, Progress
 from .fine_tuning import STATE, Arrays, FineTuning, origin_of, require_posts
 from .progress_meter import Clock
 from .restarts import Place, mean_with, place_of
@@ -52,14 +52,15 @@ def fine_tune(
     sample_count: int = 4,
     sample_filter: Callable[[str], bool] | None = None,
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
+    openings: Openings | None = None,
 ) -> FineTuneResult:
     """Return the network fine-tuned on `train`, with the best weights on `validation`.
 
     Asks `control` before each batch: "stop" ends with the best epoch so far (or with the current weights, before the
     first epoch is complete); "cancel" raises Cancelled. Calls `on_progress` up to about four times a second and
     `on_epoch` once per epoch. Epochs that an earlier call with this work_dir finished go to `on_start` instead, before
-    training begins. Raises TooFewPosts without training or validation posts, and TrainingDiverged if the loss isn't
-    finite.
+    training begins. The model continues `openings` each time. Raises TooFewPosts without training or validation posts,
+    and TrainingDiverged if the loss isn't finite.
     """
     require_posts(train, validation)
     job = _FineTune(
@@ -74,7 +75,7 @@ def fine_tune(
     job.take_up()
     if on_start is not None:
         on_start(tuple(job.history))
-    return job.run(on_epoch, sample_count, sample_filter)
+    return job.run(on_epoch, sample_count, sample_filter, openings)
 
 
 class _FineTune(FineTuning):

@@ -13,7 +13,9 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import Cancelled, TooFewPosts, TrainingDiverged
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
-from models_app.ml.state_file import load_state
+from models_app.ml.state_file import load_state, save_state
+from models_app.ml.training.events import Openings
+from models_app.ml.training.fine_tuning import CONTINUED
 from models_app.ml.training.learner import Learner
 from models_app.ml.training.trainer import INTERPOLATIONS, STATE, EpochResult, Progress
 from tests.ml.conftest import TINY
@@ -242,6 +244,36 @@ def test_a_loss_that_is_no_number_ends_with_a_sentence(
 def test_samples_pass_the_filter(start: Checkpoint, tmp_path: Path) -> None:
     result = tune(start, tmp_path, sample_filter=lambda post: "e" not in post)
     assert not [post for entry in result.history for post in entry.samples if "e" in post]
+
+
+def test_the_same_openings_go_on_before_it_learns_and_after_each_epoch(start: Checkpoint, tmp_path: Path) -> None:
+    told: list[dict[str, str]] = []
+    openings = Openings(("the fox", "number"), told.append)
+    result = tune(start, tmp_path, openings=openings, sample_filter=lambda post: len(post) < 1000)
+    assert len(told) == 1 and [list(entry.continued) for entry in result.history] == [["the fox", "number"]] * 3
+    for found in (told[0], *(entry.continued for entry in result.history)):
+        assert all(post.startswith(opening) and len(post) <= CONTINUED + 1 for opening, post in found.items())
+    # The same seed: only what it has learned makes the difference.
+    assert told[0] != result.history[-1].continued
+    again = tune(start, tmp_path, openings=openings)
+    assert len(told) == 1 and again.history == result.history
+
+
+def test_an_opening_that_only_leads_to_copies_has_no_post(start: Checkpoint, tmp_path: Path) -> None:
+    told: list[dict[str, str]] = []
+    result = tune(start, tmp_path, openings=Openings(("the",), told.append), sample_filter=lambda post: False)
+    assert told == [{}] and all(entry.continued == {} for entry in result.history)
+
+
+def test_a_state_of_an_earlier_version_has_no_openings(start: Checkpoint, tmp_path: Path) -> None:
+    whole = tune(start, tmp_path)
+    arrays, facts = load_state(tmp_path / STATE)
+    for entry in facts["history"]:
+        del entry["continued"]
+    save_state(tmp_path / STATE, arrays, facts)
+    seen: list[EpochResult] = []
+    again = tune(start, tmp_path, on_epoch=seen.append, openings=Openings(("the",), lambda found: None))
+    assert seen == [] and again.history == whole.history
 
 
 def test_posts_on_both_sides_are_needed(start: Checkpoint, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Progress
+from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
 from models_app.ml.training.fine_tuning import Arrays, FineTuning, origin_of, require_posts
 from models_app.ml.training.progress_meter import Clock
 
@@ -53,6 +53,7 @@ def fine_tune(
     sample_count: int = 4,
     sample_filter: Callable[[str], bool] | None = None,
     on_start: Callable[[Sequence[EpochResult]], None] | None = None,
+    openings: Openings | None = None,
     on_before: Callable[[Sequence[str]], None] | None = None,
 ) -> FineTuneResult:
     """Return the adapter trained on `train`, with the best weights on `validation`.
@@ -76,7 +77,7 @@ def fine_tune(
         on_start(tuple(job.history))
     if on_before is not None and sample_count and job.is_new:
         on_before(job.samples_before(sample_count, sample_filter))
-    return job.run(on_epoch, sample_count, sample_filter)
+    return job.run(on_epoch, sample_count, sample_filter, openings)
 
 
 class _FineTune(FineTuning):
