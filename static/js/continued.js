@@ -62,7 +62,7 @@ export class Continued {
 
   #head(epoch) {
     const text = epoch ? interpolate(this.#words.column, { epoch }) : gettext("Before");
-    const button = element("button", { type: "button", className: "plain", "data-epoch": String(epoch) }, text);
+    const button = element("button", { type: "button", className: "ghost small", "data-epoch": String(epoch) }, text);
     for (const kind of ["focus", "pointerenter", "click"]) button.addEventListener(kind, () => this.mark(epoch));
     return element("th", { scope: "col", "data-epoch": String(epoch) }, button);
   }
