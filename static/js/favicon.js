@@ -2,6 +2,7 @@
 
 import { LEAVING } from "./stages.js";
 
+const SVG = "http://www.w3.org/2000/svg";
 const RADIUS = 25;
 const AROUND = 2 * Math.PI * RADIUS;
 
@@ -18,10 +19,20 @@ export function showIcon(fraction) {
 document.addEventListener(LEAVING, () => showIcon(null));
 
 function drawn(fraction) {
-  const circle = (colour, dashes) =>
-    `<circle cx="32" cy="32" r="${RADIUS}" fill="none" stroke="${colour}" stroke-width="12" stroke-dasharray="${dashes}" transform="rotate(-90 32 32)"/>`;
-  const tick = fraction >= 1 ? '<path d="M20 33 29 42 45 23" fill="none" stroke="#0f8371" stroke-width="8"/>' : "";
   // Whole steps of a twentieth: browsers redraw the tab for each change.
   const done = Math.floor(fraction * 20) / 20;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">${circle("#9aa6a1", `${AROUND}`)}${circle("#0f8371", `${done * AROUND} ${AROUND}`)}${tick}</svg>`;
+  const ring = { cx: 32, cy: 32, r: RADIUS, fill: "none", "stroke-width": 12, transform: "rotate(-90 32 32)" };
+  const icon = svg("svg", { viewBox: "0 0 64 64" });
+  icon.append(
+    svg("circle", { ...ring, stroke: "#9aa6a1" }),
+    svg("circle", { ...ring, stroke: "#0f8371", "stroke-dasharray": `${done * AROUND} ${AROUND}` }),
+  );
+  if (fraction >= 1) icon.append(svg("polyline", { points: "20,33 29,42 45,23", fill: "none", stroke: "#0f8371", "stroke-width": 8 }));
+  return new XMLSerializer().serializeToString(icon);
+}
+
+function svg(name, attributes) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
 }
