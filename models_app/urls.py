@@ -21,6 +21,7 @@ urlpatterns = [
     path("generations/<uuid:generation_id>/keep", keeping.keep_post, name="keep_post"),
     path("generations/<uuid:generation_id>/report", keeping.report_post, name="report_post"),
     path("compare/", comparing.compare_page, name="compare"),
+    path("compare/curves", comparing.curves_page, name="curves"),
     path("kept/", keeping.kept_list, name="kept"),
     path("kept/export", keeping.export_kept, name="export_kept"),
     path("kept/<uuid:kept_id>/remove", keeping.remove_kept, name="remove_kept"),

@@ -84,6 +84,7 @@ OWN_PAGES: dict[str, tuple[int, int]] = {
     "/corpora/blend": (200, 400),
     "/models/": (200, 405),
     "/compare/": (200, 400),
+    "/compare/curves": (200, 405),
     "/kept/": (200, 405),
     "/kept/export": (200, 405),
     "/tokens/": (200, 302),

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
@@ -17,6 +17,7 @@ from botfactory.rest.errors import expected
 from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
 from models_app import services
+from models_app.comparing import curves
 from models_app.comparing import services as comparing
 from models_app.comparing.services import Choice, Column
 from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
@@ -71,6 +72,26 @@ def compare_page(request: HttpRequest) -> HttpResponse:
         "limit": comparing.MAX_POSTS,
     }
     return expected(render(request, "models_app/compare.html", context, status=status))
+
+
+@login_required
+@require_GET
+def curves_page(request: HttpRequest) -> HttpResponse:
+    """Show the curves of several trainings in one chart."""
+    user = cast(User, request.user)
+    try:
+        chosen = curves.chosen_by(user, request.GET.getlist("bot"), request.GET.get("corpus", ""))
+    except TrainedModel.DoesNotExist:
+        raise Http404("There is no such model.") from None
+    shown = [curves.curve_of(model) for model in chosen]
+    context = {
+        "choices": curves.choices_for_user(user),
+        "chosen": {model.pk for model in chosen},
+        "curves": shown,
+        "lines": [curve.as_json() for curve in shown],
+        "limit": curves.MOST,
+    }
+    return render(request, "models_app/curves.html", context)
 
 
 def _columns(user: User, values: Any) -> list[Column]:

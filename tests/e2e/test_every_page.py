@@ -14,6 +14,7 @@ SIGNED_IN = [
     "/models/",
     "/kept/",
     "/compare/",
+    "/compare/curves",
     "/corpora/",
     "/corpora/new",
     "/corpora/blend",
