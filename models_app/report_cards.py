@@ -129,10 +129,15 @@ def measure_of(network: Network) -> cards.Measure:
     return bits_per_character
 
 
-def as_json(card: ReportCard, corpus: Corpus, learned: list[str]) -> dict[str, Any]:
-    """Return the report card as stored with a model: each copy refers to the learned post by its key."""
+def as_json(card: ReportCard, corpus: Corpus, learned: list[str], held_out: list[str]) -> dict[str, Any]:
+    """Return the report card as stored with a model: copies and surprises refer to a post by its key, without its text.
+
+    So a post that is deleted or cleaned again is gone from the card, too.
+    """
     report = card.as_dict()
     keys = dict(corpus.posts.filter(dropped="").order_by("-pk").values_list("cleaned", "pk"))
     for copied in report["copies"]:
         copied["post"] = None if copied["post"] is None else keys.get(learned[copied["post"]])
+    for surprise in report["surprise"]:
+        surprise["post"] = keys.get(held_out[surprise["post"]])
     return report

@@ -62,7 +62,7 @@ def assess(handle: JobHandle, model: TrainedModel) -> float:
     except (LearningError, services.ModelError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error
     assert model.corpus is not None
-    report = report_cards.as_json(card, model.corpus, learned)
+    report = report_cards.as_json(card, model.corpus, learned, held_out)
     report_cards.keep(model, report, likeness, handle.fenced)
     return float(report["bits_per_character"])
 

@@ -195,7 +195,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
             measure=report_cards.measure_of(result.network),
             between=between,
         )
-        return report_cards.as_json(card, run.corpus, run.train)
+        return report_cards.as_json(card, run.corpus, run.train, run.validation)
     except (Cancelled, *FROM_OUTSIDE):
         raise
     except Exception:

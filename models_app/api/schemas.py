@@ -11,6 +11,7 @@ from pydantic import Field
 
 from botfactory.rest.access import person
 from botfactory.rest.schemas import Input, Output, Text, examples
+from models_app import surprises
 from models_app.api.parts import (
     BASE,
     CORPUS,
@@ -156,7 +157,7 @@ def model_detail_out(request: HttpRequest, model: TrainedModel) -> ModelDetailOu
         history=model.history,
         best_epoch=model.best_epoch,
         seconds=model.seconds,
-        report=model.report or None,
+        report=surprises.report_for_user(person(request), model) or None,
         told_apart_by_people=told_by_people(model),
     )
 

@@ -77,10 +77,10 @@ def evaluate(
         ordered = sorted(encoded, key=lambda pair: len(pair[0]), reverse=True)
         for start in range(0, len(ordered), at_once):
             rows = ordered[start : start + at_once]
-            surprisals = _surprisals(stepper, [row for row, _ in rows], vocabulary, begun)
-            for (row, post), surprisal in zip(rows, surprisals, strict=True):
+            found = surprisals(stepper, [row for row, _ in rows], vocabulary, begun)
+            for (row, post), surprisal in zip(rows, found, strict=True):
                 kinds, sizes = kinds_of(post)
-                nats += np.bincount(np.repeat(kinds, sizes), _by_byte(surprisal, row, vocabulary), len(KINDS))
+                nats += np.bincount(np.repeat(kinds, sizes), by_byte(surprisal, row, vocabulary), len(KINDS))
                 characters += np.bincount(kinds, minlength=len(KINDS))
             count += len(rows)
             if on_progress is not None:
@@ -97,13 +97,13 @@ def evaluate(
     return Evaluation(float(bits.sum() / whole), whole - count, count, parts)
 
 
-def _by_byte(surprisal: NDArray[np.float64], row: Symbols, vocabulary: Vocabulary) -> NDArray[np.float64]:
+def by_byte(surprisal: NDArray[np.float64], row: Symbols, vocabulary: Vocabulary) -> NDArray[np.float64]:
     """Return the surprisal of each byte of a post and of its end mark: that of a symbol, spread over its bytes."""
     lengths = np.append(vocabulary.byte_lengths[row], 1)
     return np.repeat(surprisal[: lengths.size] / lengths, lengths)
 
 
-def _surprisals(
+def surprisals(
     stepper: Stepper, rows: list[Symbols], vocabulary: Vocabulary, begun: State | None = None
 ) -> NDArray[np.float64]:
     """Return -ln of each symbol's probability, including end marks, (B, longest + 1); 0 after the end of a row.
@@ -117,7 +117,7 @@ def _surprisals(
         symbols[index, 1 : row.size + 1] = row
     state = stepper.start(len(rows)) if begun is None else begun.fork(len(rows))
     running = len(rows)
-    surprisals = np.zeros((len(rows), int(lengths[0])))
+    found = np.zeros((len(rows), int(lengths[0])))
     for step in range(int(lengths[0])):
         # Longest first: the unfinished rows are always the first ones.
         running, before = int(np.searchsorted(-lengths, -step, side="left")), running
@@ -126,8 +126,8 @@ def _surprisals(
         logits, state = stepper.step(symbols[:running, step], state)
         logits -= logits.max(axis=1, keepdims=True)
         wanted = logits[np.arange(running), symbols[:running, step + 1]]
-        surprisals[:running, step] = np.log(np.exp(logits).sum(axis=1, dtype=np.float64)) - wanted
-    return surprisals
+        found[:running, step] = np.log(np.exp(logits).sum(axis=1, dtype=np.float64)) - wanted
+    return found
 
 
 def _chunks(posts: Iterable[str]) -> Iterator[list[str]]:

@@ -39,6 +39,7 @@ from models_app.ml.words import words
 from .authorship import VoiceClassifier
 from .evaluation import evaluate
 from .pacing import once_a_second
+from .surprise import Surprise, surprises
 from .told_apart import ToldApart, told_apart
 
 POSTS: Final = 100
@@ -142,7 +143,8 @@ class ReportCard:
 
     Bits per character of the bot, of the model it started from, and of the base model; measured: number of held-out
     posts; known_to_start: how many of these the starting model had learned; asked, written: number of posts requested
-    and generated for the other figures; classifier_posts: number of training posts of the classifier on each side.
+    and generated for the other figures; classifier_posts: number of training posts of the classifier on each side;
+    surprise: the bits of each word of a few held-out posts.
     """
 
     bits_per_character: float
@@ -160,10 +162,14 @@ class ReportCard:
     voice: Shares
     real_words: Shares
     told_apart: ToldApart | None
+    surprise: tuple[Surprise, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as JSON-ready values."""
-        return asdict(self) | {"copies": [asdict(copied) for copied in self.copies]}
+        return asdict(self) | {
+            "copies": [asdict(copied) for copied in self.copies],
+            "surprise": [asdict(post) for post in self.surprise],
+        }
 
 
 def evaluated(checkpoint: Checkpoint, posts: Sequence[str], between: Callable[[], None]) -> float:
@@ -194,7 +200,7 @@ def report_card(
     raises, the work ends. Raises TooFewPosts if no posts are held out.
     """
     rng = np.random.default_rng(SEED)
-    measured = len(held_out)
+    measured, everything = len(held_out), held_out
     held_out = _some(held_out, MAX_MEASURED, rng)
     bits: dict[int, float] = {}
     if trained_bits is not None and base is start and held_out:
@@ -244,6 +250,7 @@ def report_card(
         voice=shares(lambda posts: _mean(voice.recognised(posts).tolist()) if own else None),
         real_words=shares(lambda posts: _mean([word in known for post in posts for word in words(post)])),
         told_apart=told_apart(held_out, written, seed=SEED),
+        surprise=surprises(bot, base, everything, seed=SEED, known=start_guard, between=between),
     )
 
 
