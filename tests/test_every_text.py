@@ -98,6 +98,9 @@ def wrong(reader: pseudo.Reader) -> list[str]:
     for made in TrainedModel.objects.all():
         written += [masked(sample) for epoch in made.history for sample in epoch.get("samples", [])]
         written += sharing.openings_of(made)
+        # Held-out posts on the report card, word by word.
+        shown = [post["post"] for post in made.report.get("surprise", [])]
+        written += " ".join(Post.objects.filter(pk__in=shown).values_list("cleaned", flat=True)).split()
     known |= {" ".join(post.split()) for post in written}
     # Words of the posts, in the report on them.
     known |= {line.name for corpus in Corpus.objects.all() for line in summary.report(corpus).words}
