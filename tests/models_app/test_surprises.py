@@ -38,8 +38,8 @@ def test_a_card_keeps_the_bits_of_held_out_posts_but_not_their_text(corpus: Corp
         for reading in post.readings:
             assert " ".join(word.text for word in reading.words) == " ".join(text.split())
             assert reading.bits == pytest.approx(sum(word.bits for word in reading.words), abs=len(reading.words))
-    base, bot = (sum(post.readings[place].bits for post in shown) for place in (0, 1))
-    assert bot < base
+    by_base, by_bot = (sum(post.readings[place].bits for post in shown) for place in (0, 1))
+    assert by_bot < by_base
 
 
 def test_its_owner_sees_them_and_nobody_else_does(
