@@ -18,6 +18,7 @@ from botfactory.rest import me, tokens
 from botfactory.rest.interface import Api
 from botfactory.rest.reference import Reference, reference
 from botfactory.webhooks import api as webhooks
+from botfactory.your_data import api as your_data
 from models_app.api import bases, downloading, evaluation, generation, models, training
 from models_app.keeping import api as kept_api
 from models_app.sharing import api as gallery_api
@@ -43,7 +44,7 @@ def joined(*routers: Router) -> Router:
 
 
 api = Api(title="Bot Factory", version="1", description=DESCRIPTION, urls_namespace="api-v1")
-api.add_router("/me", me.router)
+api.add_router("/me", joined(me.router, your_data.router))
 api.add_router("/tokens", tokens.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/jobs", joined(jobs.router, training.router))

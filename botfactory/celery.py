@@ -46,6 +46,11 @@ app.conf.update(
             "schedule": settings.JOB_REAP_SECONDS,
             "options": {"queue": "webhooks", "expires": settings.JOB_REAP_SECONDS * 3},
         },
+        "look for mails": {
+            "task": "botfactory.jobs.tasks.look_for_mails",
+            "schedule": 60,
+            "options": {"queue": "webhooks", "expires": 180},
+        },
     },
     beat_schedule_filename=str(settings.BOTFACTORY_HOME / "beat-schedule"),
 )

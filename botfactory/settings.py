@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "botfactory.webhooks",
     "tweets",
     "models_app",
+    "botfactory.your_data",
     "channels",
     "corsheaders",
     "allauth",

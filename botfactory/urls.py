@@ -22,6 +22,7 @@ urlpatterns = [
     path("admin/base-models/", include("models_app.base_models.urls")),
     path("admin/", admin.site.urls),
     path("", include("botfactory.accounts.urls")),
+    path("", include("botfactory.your_data.urls")),
     path("", include("botfactory.webhooks.urls")),
     path("jobs/", include("botfactory.jobs.urls")),
     path("corpora/", include("tweets.urls")),

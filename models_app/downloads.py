@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from os import SEEK_END
@@ -143,14 +143,26 @@ def _line(value: object) -> str:
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
-def _write_native(model: TrainedModel, out: IO[bytes]) -> None:
-    """Write the files of CHECKPOINTS_DIR, except the fingerprints of posts."""
+def _write_native(model: TrainedModel, out: IO[bytes], also: Sequence[str] = ()) -> None:
+    """Write the files of CHECKPOINTS_DIR, except what is about the learned posts. `also`: more files, if they exist."""
     folder = _verified(model)
     with ZipFile(out, "w", ZIP_STORED) as archive:
         _put_text(archive, model, CARD, card_of(model))
-        for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+        for name in (checkpoint.CONFIG, checkpoint.WEIGHTS, *(name for name in also if (folder / name).is_file())):
             with (folder / name).open("rb") as file, archive.open(_entry(model, name), "w", force_zip64=True) as entry:
                 shutil.copyfileobj(file, entry, _CHUNK)
+
+
+def write_whole(model: TrainedModel, out: IO[bytes]) -> None:
+    """Write the native format with everything that another Bot Factory needs, for the bot's owner only.
+
+    An instant bot's context holds posts. Raises CheckpointError if its files are damaged.
+    """
+    try:
+        _write_native(model, out, model_files.COMPANIONS)
+    except OSError as error:
+        folder = model_files.path_of(model)
+        raise CheckpointError(mark("%(folder)s can’t be read: %(reason)s."), folder=folder, reason=error) from error
 
 
 def _write_npz(model: TrainedModel, out: IO[bytes]) -> None:

@@ -30,6 +30,8 @@ CONTEXT = "context.json"
 
 #: How much posts sound like the person (ml/evaluation/likeness.py), beside the weights. Bots of early versions lack it.
 LIKENESS = "likeness.safetensors"
+#: What may be beside weights and settings, and moves with a bot to another Bot Factory.
+COMPANIONS = (checkpoint.TOKENIZER, FINGERPRINTS, LIKENESS, CONTEXT)
 
 #: Opens the transaction in which a job writes (JobHandle.fenced).
 Fence = Callable[[], AbstractContextManager[None]]

@@ -14,7 +14,19 @@ from tweets import audit
 from tweets.models import AuditEntry, Corpus
 
 CHUNK = 2_000
-_COLUMNS = ("pk", "key", "text", "posted_at", "is_repost", "is_reply", "is_quote", "has_warning", "cleaned", "dropped")
+_COLUMNS = (
+    "pk",
+    "key",
+    "text",
+    "posted_at",
+    "is_repost",
+    "is_reply",
+    "is_quote",
+    "has_warning",
+    "is_removed",
+    "cleaned",
+    "dropped",
+)
 
 
 def file_name(corpus: Corpus) -> str:
@@ -48,7 +60,7 @@ def pieces_of(corpus: Corpus) -> Iterator[bytes]:
 
 
 def _line(row: tuple[Any, ...]) -> str:
-    _, key, text, posted_at, is_repost, is_reply, is_quote, has_warning, cleaned, dropped = row
+    _, key, text, posted_at, is_repost, is_reply, is_quote, has_warning, is_removed, cleaned, dropped = row
     post = {
         "id": key,
         "text": text,
@@ -57,6 +69,7 @@ def _line(row: tuple[Any, ...]) -> str:
         "is_reply": is_reply,
         "is_quote": is_quote,
         "has_warning": has_warning,
+        "is_removed": is_removed,
         "cleaned": None if dropped else cleaned,
         "dropped": dropped or None,
     }

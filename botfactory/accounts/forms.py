@@ -56,6 +56,13 @@ class DeleteAccountForm(forms.Form):
     )
 
 
+class NotificationsForm(forms.Form):
+    """What the person wants to be told by mail."""
+
+    training_succeeded = forms.BooleanField(required=False, label=gettext_lazy("Mail me when a training is done"))
+    training_failed = forms.BooleanField(required=False, label=gettext_lazy("Mail me when a training fails"))
+
+
 class TokenForm(forms.Form):
     """The name, permissions and lifetime of a new token."""
 

@@ -138,6 +138,22 @@ class Usage:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A limit with what counts against it. `used`: None for a pace, which has no total; `most`: None for no limit."""
+
+    name: str
+    used: int | None
+    most: int | None
+
+    @property
+    def level(self) -> str:
+        """Return "full" at the limit, "high" from 80 % of it, else "low"."""
+        if self.used is None or self.most is None or self.used < 0.8 * self.most:
+            return "low"
+        return "full" if self.used >= self.most else "high"
+
+
 class LimitReached(Exception):
     """A sentence for the person. Programs get `code`, the name of the limit and its numbers."""
 
@@ -186,6 +202,12 @@ def limits_in(people: Iterable[User]) -> dict[int, Limits]:
 def usage_of(user: User) -> Usage:
     """Return what the person has now, counted from rows."""
     return Usage(**{name: _used(user, name) for name in _counters})
+
+
+def gauges(most: Limits, used: Usage) -> list[Gauge]:
+    """Return all limits with what counts against them, under their names on pages."""
+    counted = used.as_dict()
+    return [Gauge(str(NAMES[name]), counted.get(name), number) for name, number in most.as_dict().items()]
 
 
 def require_room(user: User, wanted: Mapping[str, int]) -> None:

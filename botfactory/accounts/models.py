@@ -154,6 +154,28 @@ class PersonalLimits(models.Model):
         return value
 
 
+class Notifications(models.Model):
+    """What a person wants to be told by mail (`notifications.py`). Without a row, nothing."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="notifications",
+        verbose_name=gettext_lazy("user"),
+    )
+    training_succeeded = models.BooleanField(default=False, verbose_name=gettext_lazy("when a training is done"))
+    training_failed = models.BooleanField(default=False, verbose_name=gettext_lazy("when a training fails"))
+    # As they were when the person chose: mails have neither a browser's language nor a request's address.
+    language = models.CharField(max_length=16, blank=True, verbose_name=gettext_lazy("language"))
+    site = models.CharField(max_length=300, blank=True, verbose_name=gettext_lazy("address of the pages"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = gettext_lazy("notifications")
+
+    def __str__(self) -> str:
+        return _("Notifications of %(person)s") % {"person": self.user}
+
+
 class HouseRules(models.Model):
     """What the administrator has decided for this installation, in one row. Empty fields follow the settings."""
 

@@ -6,6 +6,7 @@ from botfactory.accounts import views
 
 urlpatterns = [
     path("account/", views.account, name="account"),
+    path("account/notifications", views.choose_notifications, name="choose_notifications"),
     path("account/sessions/end", views.end_sessions, name="end_sessions"),
     path("account/sessions/<int:number>/end", views.end_sessions, name="end_session"),
     path("account/delete", views.delete_account, name="delete_account"),

@@ -13,16 +13,17 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.forms.models import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from botfactory.accounts import limits, services, sessions, tokens
+from botfactory.accounts import limits, notifications, services, sessions, tokens
 from botfactory.accounts.confirming import confirmed
-from botfactory.accounts.forms import DeleteAccountForm, TokenForm
+from botfactory.accounts.forms import DeleteAccountForm, NotificationsForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
 from botfactory.translation import translated
 
@@ -66,19 +67,31 @@ def account(request: HttpRequest) -> HttpResponse:
     """Show what the person can manage in their account, with its current state."""
     user = cast(User, request.user)
     codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
-    most, used = limits.limits_of(user).as_dict(), limits.usage_of(user).as_dict()
+    used = limits.usage_of(user)
     context = {
         "address": EmailAddress.objects.filter(user=user).order_by("-primary").first(),
         "has_two_factor": is_mfa_enabled(user),
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
         "sessions": len(sessions.sessions_of(user)),
         "tokens": tokens.tokens_for_user(user).count(),
-        "webhooks": used["webhooks"],
-        "limits": [
-            {"name": limits.NAMES[name], "used": used.get(name), "most": number} for name, number in most.items()
-        ],
+        "webhooks": used.webhooks,
+        "mail_to": notifications.address_of(user),
+        "notifications": NotificationsForm(initial=model_to_dict(notifications.notifications_of(user))),
+        "gauges": limits.gauges(limits.limits_of(user), used),
     }
     return render(request, "accounts/account.html", context)
+
+
+@login_required
+@require_POST
+def choose_notifications(request: HttpRequest) -> HttpResponse:
+    """Store what the person wants to be told by mail, in the language and with the address of this page."""
+    form = NotificationsForm(request.POST)
+    if form.is_valid():
+        site, language = request.build_absolute_uri("/"), get_language() or ""
+        notifications.choose(cast(User, request.user), **form.cleaned_data, language=language, site=site)
+        messages.success(request, _("Saved."))
+    return redirect("account")
 
 
 @login_required

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from botfactory.jobs import events, usage
+from botfactory.jobs import events, mails, usage
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
@@ -35,9 +35,9 @@ def end(
 ) -> bool:
     """End the job that `rows` holds, if it still does, as `state`; return whether it did.
 
-    One transaction holds the end and all that follows from it: the event, the webhooks to notify, what the job was
-    about, and with `worked_until` the time since its claim as used up by its owner. A process that is killed in the
-    middle leaves a job that has not ended.
+    One transaction holds the end and all that follows from it: the event, the webhooks and the mail to send, what
+    the job was about, and with `worked_until` the time since its claim as used up by its owner. A process that is
+    killed in the middle leaves a job that has not ended.
     """
     job = rows.first()
     if job is None:
@@ -48,6 +48,7 @@ def end(
         if not rows.update(state=state, finished_at=timezone.now(), **values):
             return False
         webhooks.note(job.owner_id, _EVENT_TYPES[state], job.pk)
+        mails.note(job, state)
         if worked_until is not None:
             usage.charge(job, worked_until)
         job.refresh_from_db()

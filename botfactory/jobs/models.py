@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -60,6 +61,8 @@ class Job(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True, verbose_name=_("claimed at"))
     heartbeat_at = models.DateTimeField(null=True, blank=True, verbose_name=_("heartbeat at"))
     finished_at = models.DateTimeField(null=True, blank=True, verbose_name=_("finished at"))
+    # When to send the mail about its end, or to try again; None if there is none to send (jobs/mails.py).
+    mail_due_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("mail due at"))
 
     #: For pages.
     KEEP_WORK_HOURS = KEEP_WORK_HOURS
@@ -76,6 +79,7 @@ class Job(models.Model):
             models.Index(fields=["owner", "-created_at"], name="job_owner_created"),
             # For the few that workers hold, among all that have ended.
             models.Index(fields=["state", "owner"], name="job_state_owner"),
+            models.Index(fields=["mail_due_at"], condition=Q(mail_due_at__isnull=False), name="job_mail_due"),
         ]
 
     def __str__(self) -> str:

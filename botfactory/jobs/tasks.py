@@ -6,12 +6,22 @@ from typing import Any
 from celery import current_app, shared_task
 from celery.signals import beat_init, worker_process_init
 
-from botfactory.jobs import kinds, reaper, worker
+from botfactory.jobs import kinds, mails, reaper, worker
 
 
 @shared_task(name="botfactory.jobs.tasks.run_next")
 def run_next(queue: str) -> None:
     worker.run_next(queue)
+
+
+@shared_task(name=mails.SEND)
+def send_mails() -> None:
+    mails.send_due()
+
+
+@shared_task(name="botfactory.jobs.tasks.look_for_mails")
+def look_for_mails() -> None:
+    mails.look()
 
 
 @beat_init.connect

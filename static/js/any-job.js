@@ -16,6 +16,8 @@ const whereSentence = (job) =>
 followJob({
   render: (job) => {
     setText(byId("where"), whereSentence(job));
+    // What the job has made is on the page that the server makes when it has ended.
+    if (job.state === "succeeded" && byId("reload-when-done")) location.reload();
     setBar(byId("bar"), job.state === "succeeded" ? 1 : job.state === "running" ? (job.progress.fraction ?? null) : 0);
   },
   onEvent: () => {},

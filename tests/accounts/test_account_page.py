@@ -17,10 +17,12 @@ from allauth.mfa.totp.internal.auth import (
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
-from botfactory.accounts import tokens
+from botfactory.accounts import limits, meters, tokens
 from botfactory.accounts.models import PersonalLimits, User
 from tests.conftest import PASSWORD, confirmed, signed_in
+from tweets.models import Corpus
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
 
@@ -51,10 +53,31 @@ def test_the_page_gathers_what_there_is_to_look_after(alice: User) -> None:
         assert f'href="/accounts/{path}"' in page
     assert 'href="/tokens/"' in page and 'href="/account/delete"' in page
     assert "alice@example.org" in page and "Signed in on 1 browser" in page and "12,345" in page
-    row = re.search(r"Corpora</th><td class=\"num\">(\d+)</td><td class=\"num\">(\d+)</td>", page)
-    assert row and row.groups() == ("0", "7")
+    assert re.search(
+        r"<span>Corpora</span>\s*<span class=\"num\">0 of 7</span>\s*<progress max=\"7\" value=\"0\"", page
+    )
+    assert re.search(r"<span>API requests per minute</span>\s*<span class=\"num\">at most 300</span>\s*</li>", page)
+    assert 'href="/account/export"' in page
     assert 'href="/account/"' in client.get("/").content.decode()
     assert Client().get("/account/")["Location"].startswith("/accounts/login/")
+
+
+def test_bars_say_how_much_of_a_limit_is_used(alice: User) -> None:
+    PersonalLimits.objects.create(user=alice, corpora=10, queued_jobs=0, training_minutes_a_day=60)
+    meters.add(alice.pk, "training_minutes_a_day", f"{timezone.now():%Y-%m-%d}", 48 * 60)
+    Corpus.objects.bulk_create(Corpus(owner=alice, name=f"Posts {number}") for number in range(11))
+    page = signed_in(alice).get("/account/").content.decode()
+
+    def row(name: str) -> str:
+        rows = page[page.index('<ul class="gauges">') :].split("<li ")[1:]
+        return rows[list(limits.SETTINGS).index(name)]
+
+    minutes, corpora, waiting = row("training_minutes_a_day"), row("corpora"), row("queued_jobs")
+    assert "Minutes of training today" in minutes and "48 of 60" in minutes and 'class="high"' in minutes
+    assert "11 of 10" in corpora and 'class="full"' in corpora and 'max="10" value="11"' in corpora
+    assert "0 of 0" in waiting and "<progress" not in waiting
+    PersonalLimits.objects.update(unlimited=True)
+    assert "48, no limit" in signed_in(alice).get("/account/").content.decode()
 
 
 def test_a_person_sees_and_ends_their_own_sessions(alice: User, bob: User) -> None:

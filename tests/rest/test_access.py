@@ -111,8 +111,10 @@ def test_each_operation_needs_its_scope(things: dict[str, uuid.UUID | str], alic
     for method, path, operation in operations():
         needed = operation["security"][0]["Token"]
         assert needed in (["read"], ["write"]), path
-        others = {"read", "write"} - set(needed)
-        require_error(Program(alice, *others).ask(method, at(path, things)), 403, "missing_scope")
+        program = Program(alice, *({"read", "write"} - set(needed)))
+        require_error(program.ask(method, at(path, things)), 403, "missing_scope")
+        # There are more operations than a person may have tokens.
+        program.token.delete()
 
 
 def test_to_strangers_and_the_administrator_things_do_not_exist(

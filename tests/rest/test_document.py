@@ -32,6 +32,7 @@ NAMES = {
     "POST /kept": "keep_post",
     "DELETE /kept/{kept_id}": "remove_kept",
     "GET /me": "get_me",
+    "GET /me/export": "export_account",
     "GET /models": "list_models",
     "GET /models/bases": "list_bases",
     "DELETE /models/{model_id}": "delete_model",

@@ -1,0 +1,38 @@
+"""Long answers in pieces, which are made only when somebody reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db.models import Model, QuerySet
+
+Row = TypeVar("Row", bound=Model)
+CHUNK: Final = 500
+
+
+def chunks_of(rows: QuerySet[Row], size: int = CHUNK) -> Iterator[list[Row]]:
+    """Yield all rows by primary key, some at a time. Each chunk is a query of its own, so nothing stays open."""
+    ordered = rows.order_by("pk")
+    found = list(ordered[:size])
+    while found:
+        yield found
+        found = list(ordered.filter(pk__gt=found[-1].pk)[:size])
+
+
+def line_of(values: Mapping[str, Any]) -> str:
+    """Return the values as a line of JSON."""
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+async def stream(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the pieces for a StreamingHttpResponse. The database is only used outside the event loop."""
+    while (piece := await _following(pieces)) is not None:
+        yield piece
+
+
+@sync_to_async
+def _following(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)

@@ -1,0 +1,81 @@
+"""Take an account's ZIP in: checked at once as far as that's quick, then restored by a job."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from botfactory.accounts import limits
+from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.handle import work_dir
+from botfactory.jobs.models import Job
+from botfactory.translatable import Sentence, mark
+from botfactory.your_data import form
+from botfactory.your_data.errors import ImportRefused
+from botfactory.your_data.form import place_of
+from botfactory.your_data.unpacking import Archive
+
+IMPORT_ACCOUNT: Final = "import_account"
+#: The ZIP in the folder of its job.
+FILE: Final = "account.zip"
+_BLOCK: Final = 1 << 20
+
+
+def submit(*, owner: User, file: IO[bytes], run_here: bool = False) -> Job:
+    """Keep the ZIP and queue the job that imports it. Raises ImportRefused and LimitReached, and then keeps nothing."""
+    place = Path(settings.JOBS_DIR)
+    place.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=".account-", dir=place))
+    try:
+        with (staged / FILE).open("wb") as kept:
+            shutil.copyfileobj(file, kept, _BLOCK)
+        with Archive(staged / FILE) as archive:
+            arguments = _contents(archive)
+            title = Sentence(mark("Import the data of %(name)s"), name=archive.manifest.username or "?")
+        with transaction.atomic():
+            job = jobs.submit(owner=owner, kind=IMPORT_ACCOUNT, title=title, arguments=arguments, run_here=run_here)
+            # Before the commit: after it, a worker can claim the job.
+            shutil.move(staged, work_dir(job))
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return job
+
+
+def needs(job: Job) -> Mapping[str, int]:
+    """Return what the import will use of its owner's limits. For JobKind."""
+    arguments = job.arguments
+    return {
+        "corpora": len(arguments["corpora"]),
+        "models": len(arguments["bots"]),
+        "stored_mb": limits.megabytes(arguments["bytes"]),
+    }
+
+
+def number_in(job: Job, number: uuid.UUID) -> uuid.UUID:
+    """Return the id under which the job restores a thing. It's the same at each attempt."""
+    return uuid.uuid5(job.pk, str(number))
+
+
+def _contents(archive: Archive) -> dict[str, object]:
+    corpora, bots = archive.things(form.CORPORA), archive.things(form.BOTS)
+    posts = [place_of(form.CORPORA, number, form.POSTS) for number in corpora]
+    missing = next((name for name in posts if name not in archive), None)
+    if missing is not None:
+        raise ImportRefused(
+            mark("%(file)s is missing in the ZIP. Download it again from the other Bot Factory."), file=missing
+        )
+    # Without its files, which the other Bot Factory couldn't read, a bot takes no room.
+    models = [name for number in bots if (name := place_of(form.BOTS, number, form.MODEL)) in archive]
+    return {
+        "corpora": [str(number) for number in corpora],
+        "bots": [str(number) for number in bots],
+        "bytes": sum(archive.size(name) for name in (*posts, *models)),
+    }

@@ -1,0 +1,305 @@
+"""A bot as part of its owner's ZIP: what describes it, and its files. Restoring it trusts neither."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC
+from pathlib import Path
+from typing import IO, Annotated, Any, Final
+
+from django.conf import settings
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from models_app import downloads, model_files, pretrained, registry
+from models_app.base_models import archive as base_archive
+from models_app.ml import checkpoint
+from models_app.ml.errors import CheckpointError, Said, mark
+from models_app.ml.evaluation.likeness import PersonLikeness
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.state_file import StateError
+from models_app.model_files import Fence
+from models_app.models import Tier, TrainedModel
+from models_app.sharing import tags
+from models_app.sharing.rows import LONGEST_TAG
+from tweets.models import Corpus
+from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
+
+#: The largest ZIP of a bot, in bytes, and the most files in it.
+LARGEST: Final = base_archive.LARGEST_MB * 1_000_000
+_MAX_FILES: Final = 20
+_BLOCK: Final = 1 << 16
+
+
+class BadBot(Said):
+    """The bot can't be restored; the message says why."""
+
+    code = "bad_bot"
+
+
+#: Why a bot can't be restored: all have a template.
+REFUSALS: Final = (BadBot, base_archive.BadArchive, base_archive.NotKept, CheckpointError)
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class Epoch(_Facts):
+    """An epoch of the training. Early versions stored less."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    bits_per_character: float | None = None
+    learning_rate: float | None = None
+    seconds: float | None = None
+    best: bool = False
+    samples: tuple[str, ...] = Field((), max_length=100)
+
+
+class Shares(_Facts):
+    bot: float | None
+    held_out: float | None
+    base: float | None
+
+
+class Copied(_Facts):
+    #: The key of the learned post; None if only a parent learned it.
+    post: str | None
+    share: float
+    run: int
+
+
+class ToldApart(_Facts):
+    share: float
+    error: float
+    posts: int
+
+
+class Report(_Facts):
+    """A report card. What early versions didn't measure is missing."""
+
+    bits_per_character: float
+    base_bits_per_character: float
+    start_bits_per_character: float | None = None
+    measured: int = 0
+    known_to_start: int = 0
+    asked: int = 0
+    written: int = 0
+    temperature: float = 0
+    seed: int = 0
+    classifier_posts: int = 0
+    novelty: Shares = Shares(bot=None, held_out=None, base=None)
+    copies: tuple[Copied, ...] = Field((), max_length=1000)
+    voice: Shares = Shares(bot=None, held_out=None, base=None)
+    real_words: Shares = Shares(bot=None, held_out=None, base=None)
+    told_apart: ToldApart | None = None
+
+
+class BotFacts(_Facts):
+    """What `describe` returns, as far as it counts for a new bot. Visibility doesn't: it's private."""
+
+    id: uuid.UUID
+    name: str = Field(min_length=1, max_length=80)
+    corpus: uuid.UUID | None
+    corpus_name: str = Field(max_length=80)
+    parent: uuid.UUID | None
+    parent_name: str = Field(max_length=170)
+    parent_sha256: str = Field("", max_length=64)
+    posts: int = Field(ge=0, le=2_000_000_000)
+    characters: int = Field(ge=0, le=2_000_000_000)
+    training: dict[str, JsonValue] = Field(max_length=100)
+    history: tuple[Epoch, ...] = Field(max_length=10_000)
+    best_epoch: int | None = Field(ge=0, le=10_000)
+    bits_per_character: float | None
+    report: Report | None
+    seconds: float | None
+    characters_per_second: float | None
+    tags: tuple[Annotated[str, StringConstraints(max_length=LONGEST_TAG)], ...] = Field((), max_length=tags.MAX_TAGS)
+    created_at: AwareDatetime
+
+
+def describe(model: TrainedModel) -> dict[str, Any]:
+    """Return all about the bot but its files, as JSON-ready values. The link of a shared bot isn't in it."""
+    return {
+        "id": str(model.pk),
+        "name": model.name,
+        "corpus": str(model.corpus_id) if model.corpus_id else None,
+        "corpus_name": model.corpus_name,
+        "parent": str(model.parent_id) if model.parent_id else None,
+        "parent_name": model.parent_name,
+        "parent_sha256": model.parent.sha256 if model.parent else "",
+        "tier": model.tier,
+        "posts": model.posts,
+        "characters": model.characters,
+        "sha256": model.sha256,
+        "training": model.training,
+        "history": model.history,
+        "best_epoch": model.best_epoch,
+        "bits_per_character": model.bits_per_character,
+        "report": _report(model) or None,
+        "seconds": model.seconds,
+        "characters_per_second": model.characters_per_second,
+        "visibility": model.visibility,
+        "tags": tags.of(model),
+        "created_at": model.created_at.isoformat(),
+    }
+
+
+def _report(model: TrainedModel) -> dict[str, Any]:
+    """Return the report card, in which a copied post has the key that it has in the corpus's file."""
+    copies = model.report.get("copies", [])
+    if not copies:
+        return dict(model.report)
+    numbers = [copied["post"] for copied in copies if copied.get("post") is not None]
+    posts = model.corpus.posts.filter(pk__in=numbers) if model.corpus else None
+    keys = dict(posts.values_list("pk", "key")) if posts is not None else {}
+    return {**model.report, "copies": [{**copied, "post": keys.get(copied.get("post"))} for copied in copies]}
+
+
+def packed(model: TrainedModel) -> IO[bytes]:
+    """Return the bot's files as a ZIP, ready to be read; close it. Raises CheckpointError if they're damaged."""
+    with ExitStack() as held:
+        file = held.enter_context(tempfile.TemporaryFile())
+        downloads.write_whole(model, file)
+        file.seek(0)
+        # The reader closes it.
+        held.pop_all()
+    return file
+
+
+def read(values: Mapping[str, Any]) -> BotFacts:
+    """Return the description of a bot. Raises BadBot."""
+    try:
+        facts = BotFacts.model_validate(values)
+    except ValidationError as error:
+        raise BadBot(mark("Its description isn’t one that this version can read.")) from error
+    if not isinstance(facts.training.get("seed", 0), int):
+        raise BadBot(mark("Its description isn’t one that this version can read."))
+    return facts
+
+
+def restore(
+    facts: BotFacts,
+    *,
+    job: Job,
+    number: uuid.UUID,
+    numbers: Callable[[uuid.UUID], uuid.UUID],
+    file: Path,
+    corpus: Corpus | None,
+    fenced: Fence,
+) -> TrainedModel:
+    """Create the bot `number` for the job's owner from its ZIP. Repeated for the same job, it's still one bot.
+
+    `numbers` returns the new id of another bot of the account's ZIP. Raises one of REFUSALS, and keeps nothing.
+    """
+    directory = f"users/{job.owner_id}/{number}"
+    path = Path(settings.CHECKPOINTS_DIR) / directory
+    with model_files.staging(path, job) as staged:
+        sha256 = _unpack(file, staged)
+        network = checkpoint.describe(staged)["network"]
+        needed = network.get("pretrained", "")
+        if needed and not pretrained.can_be_had(needed):
+            message = mark(
+                "It belongs to the pretrained model %(number)s, which isn’t on this server. Ask its administrator "
+                "to add that with `manage.py add_base`, then import the ZIP again."
+            )
+            raise BadBot(message, number=needed[:12])
+        with model_files.in_place(staged, path, sha256, fenced, job):
+            model = registry.create_with_free_name(
+                owner=job.owner,
+                wanted=facts.name,
+                number=number,
+                parent=_parent(job.owner, facts, numbers),
+                corpus=corpus,
+                directory=directory,
+                sha256=sha256,
+                network=network,
+                tier=Tier.of(network),
+                stored_bytes=model_files.stored_bytes(path),
+                **_values(facts, corpus),
+            )
+            tags.set_tags(model, facts.tags)
+            return model
+
+
+def _values(facts: BotFacts, corpus: Corpus | None) -> dict[str, Any]:
+    report: dict[str, Any] = {}
+    if facts.report is not None:
+        report = facts.report.model_dump(mode="json", exclude_unset=True)
+        keys = [copied.post for copied in facts.report.copies]
+        known = dict(corpus.posts.filter(key__in=keys).values_list("key", "pk")) if corpus is not None else {}
+        for copied in report.get("copies", []):
+            copied["post"] = known.get(copied["post"])
+    return {
+        "parent_name": facts.parent_name,
+        "corpus_name": facts.corpus_name,
+        "posts": facts.posts,
+        "characters": facts.characters,
+        "training": facts.training,
+        "history": [epoch.model_dump(mode="json", exclude_unset=True) for epoch in facts.history],
+        "best_epoch": facts.best_epoch,
+        "bits_per_character": facts.bits_per_character,
+        "report": report,
+        "seconds": facts.seconds,
+        "characters_per_second": facts.characters_per_second,
+        "created_at": facts.created_at.astimezone(UTC),
+    }
+
+
+def _parent(owner: User, facts: BotFacts, numbers: Callable[[uuid.UUID], uuid.UUID]) -> TrainedModel | None:
+    """Return the bot that it started from, if that was restored too, or the same base model; else None."""
+    if facts.parent is None:
+        return None
+    own = TrainedModel.objects.filter(pk=numbers(facts.parent), owner=owner).first()
+    return own or TrainedModel.objects.filter(owner=None, sha256=facts.parent_sha256).first()
+
+
+def _unpack(file: Path, staged: Path) -> str:
+    """Unpack the bot's files and check each. Return the sha256 of the weights."""
+    damaged = mark("Its files are damaged.")
+    try:
+        with ZipFolder(file) as folder:
+            members = {member.name: member for member in _few(folder)}
+            # Its files are stored as they are, so nothing can unpack to more than there is.
+            if any(member.size != member.packed_size for member in members.values()):
+                raise BadBot(damaged)
+            for name in model_files.COMPANIONS:
+                if name in members:
+                    _write(folder, members[name], staged / name)
+    except BadZip as error:
+        raise BadBot(damaged) from error
+    except OSError as error:
+        raise BadBot(mark("This server couldn’t store it: %(reason)s."), reason=error.strerror) from error
+    with file.open("rb") as whole:
+        sha256 = base_archive.unpack(whole, staged)
+    try:
+        if (staged / model_files.FINGERPRINTS).exists():
+            CopyGuard.load(staged / model_files.FINGERPRINTS)
+        if (staged / model_files.LIKENESS).exists():
+            PersonLikeness.load(staged / model_files.LIKENESS)
+        model_files.context_of(staged)
+    except (CheckpointError, StateError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise BadBot(damaged) from error
+    return sha256
+
+
+def _few(folder: ZipFolder) -> list[Member]:
+    found = []
+    for member in folder.members():
+        found.append(member)
+        if len(found) > _MAX_FILES:
+            raise BadBot(mark("Its files are damaged."))
+    return found
+
+
+def _write(folder: ZipFolder, member: Member, target: Path) -> None:
+    reader = folder.open(member)
+    with target.open("wb") as out:
+        while block := reader.read(_BLOCK):
+            out.write(block)

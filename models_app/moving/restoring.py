@@ -1,0 +1,164 @@
+"""Restore what bots wrote for a person: generations, and the posts that they kept."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import islice
+from typing import Any, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from botfactory.accounts.models import User
+from models_app.keeping.services import LONGEST, MAX_KEPT
+from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import BadSetting
+from models_app.ml.sampling.outcome import Refused
+from models_app.model_files import Fence
+from models_app.models import Generation, KeptPost, TrainedModel
+
+CHUNK: Final = 200
+_LONGEST_POST: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How many rows were restored, and how many weren't, because their bot isn't here or they are invalid."""
+
+    restored: int
+    left_out: int
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class GenerationFacts(_Facts):
+    id: uuid.UUID
+    model: uuid.UUID
+    model_sha256: str = Field("", max_length=64)
+    sampling: dict[str, JsonValue]
+    posts: tuple[str, ...] = Field(max_length=1000)
+    likeness: tuple[float, ...] = ()
+    refused: dict[str, int | None] = {}
+    seconds: float = Field(ge=0)
+    created_at: AwareDatetime
+
+
+class KeptFacts(_Facts):
+    id: uuid.UUID
+    model: uuid.UUID
+    model_sha256: str = Field("", max_length=64)
+    text: str = Field(min_length=1, max_length=LONGEST)
+    edited: bool
+    generation: uuid.UUID | None
+    post: int = Field(ge=0, le=1_000)
+    created_at: AwareDatetime
+
+
+class _Models:
+    """Finds the models of rows: bots that were restored, and base models that are here too."""
+
+    def __init__(self, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID]) -> None:
+        own = TrainedModel.objects.filter(owner=owner).values_list("pk", flat=True)
+        self._own, self._numbers = set(own), numbers
+        self._bases = dict(TrainedModel.objects.filter(owner=None).values_list("sha256", "pk"))
+
+    def of(self, facts: GenerationFacts | KeptFacts) -> uuid.UUID | None:
+        number = self._numbers(facts.model)
+        return number if number in self._own else self._bases.get(facts.model_sha256)
+
+
+def generations(
+    lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
+) -> Restored:
+    """Restore generations under new ids. Repeated, it adds none twice."""
+    models, done, left_out = _Models(owner, numbers), 0, 0
+    for chunk in _chunks(lines):
+        rows = []
+        for line in chunk:
+            facts = _generation(line)
+            model = models.of(facts) if facts is not None else None
+            if facts is None or model is None:
+                left_out += 1
+                continue
+            rows.append(
+                Generation(
+                    pk=numbers(facts.id),
+                    model_id=model,
+                    owner=owner,
+                    sampling=facts.sampling,
+                    posts=list(facts.posts),
+                    likeness=list(facts.likeness),
+                    refused=facts.refused,
+                    seconds=facts.seconds,
+                    created_at=facts.created_at.astimezone(UTC),
+                )
+            )
+        with fenced():
+            Generation.objects.bulk_create(rows, ignore_conflicts=True)
+        done += len(rows)
+    return Restored(done, left_out)
+
+
+def kept(
+    lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
+) -> Restored:
+    """Restore kept posts under new ids, as many as the person may keep. Repeated, it adds none twice."""
+    models, done, left_out = _Models(owner, numbers), 0, 0
+    for chunk in _chunks(lines):
+        found = [(facts, models.of(facts)) for facts in map(_kept, chunk) if facts is not None]
+        wanted = [numbers(facts.generation) for facts, _ in found if facts.generation is not None]
+        there = set(Generation.objects.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
+        rows = []
+        for facts, model in found:
+            if model is None:
+                continue
+            generation = numbers(facts.generation) if facts.generation is not None else None
+            rows.append(
+                KeptPost(
+                    pk=numbers(facts.id),
+                    model_id=model,
+                    owner=owner,
+                    generation_id=generation if generation in there else None,
+                    number=facts.post,
+                    text=facts.text,
+                    is_edited=facts.edited,
+                    created_at=facts.created_at.astimezone(UTC),
+                )
+            )
+        with fenced():
+            own = KeptPost.objects.filter(owner=owner)
+            already = own.filter(pk__in=[row.pk for row in rows]).count()
+            rows = rows[: max(0, MAX_KEPT - own.count() + already)]
+            KeptPost.objects.bulk_create(rows, ignore_conflicts=True)
+        done += len(rows)
+        left_out += len(chunk) - len(rows)
+    return Restored(done, left_out)
+
+
+def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    rest = iter(lines)
+    while some := list(islice(rest, CHUNK)):
+        yield some
+
+
+def _generation(line: Mapping[str, Any]) -> GenerationFacts | None:
+    """Return the facts of a line; None if a page couldn't show them."""
+    try:
+        facts = GenerationFacts.model_validate(line)
+        SamplingConfig.from_dict(dict(facts.sampling))
+        Refused.from_dict(dict(facts.refused))
+    except (ValidationError, BadSetting, TypeError):
+        return None
+    is_sound = len(facts.likeness) in (0, len(facts.posts)) and all(len(post) <= _LONGEST_POST for post in facts.posts)
+    return facts if is_sound else None
+
+
+def _kept(line: Mapping[str, Any]) -> KeptFacts | None:
+    try:
+        return KeptFacts.model_validate(line)
+    except ValidationError:
+        return None

@@ -1,0 +1,93 @@
+"""What bots wrote for a person, as lines of JSON in the person's ZIP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils import translation
+
+from botfactory.accounts.models import User
+from botfactory.chunks import chunks_of, line_of
+from models_app.models import Game, Generation, KeptPost, PostReport
+
+
+def generations(user: User) -> Iterator[bytes]:
+    """Yield a line for each generation of the person, whoever owns the bot."""
+    for rows in chunks_of(Generation.objects.filter(owner=user).select_related("model__owner")):
+        yield "".join(line_of(_generation(row)) for row in rows).encode()
+
+
+def _generation(row: Generation) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "model": str(row.model_id),
+        "model_sha256": row.model.sha256,
+        "bot": row.model.full_name,
+        "sampling": row.sampling,
+        "posts": row.posts,
+        "likeness": row.likeness,
+        "refused": row.refused,
+        "seconds": row.seconds,
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def kept(user: User) -> Iterator[bytes]:
+    """Yield a line for each post that the person has kept."""
+    rows_of = KeptPost.objects.filter(owner=user).select_related("model__owner", "model__corpus")
+    for rows in chunks_of(rows_of):
+        # The file is the same in every language.
+        with translation.override("en"):
+            lines = [line_of(_kept(row)) for row in rows]
+        yield "".join(lines).encode()
+
+
+def _kept(row: KeptPost) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "model": str(row.model_id),
+        "model_sha256": row.model.sha256,
+        "bot": row.model.full_name,
+        "label": row.model.parody_label,
+        "text": row.text,
+        "edited": row.is_edited,
+        "generation": str(row.generation_id) if row.generation_id else None,
+        "post": row.number,
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def games(user: User) -> Iterator[bytes]:
+    """Yield a line for each game that the person has played. The posts of a game aren't in it."""
+    for rows in chunks_of(Game.objects.filter(player=user).select_related("model__owner")):
+        lines = [
+            {
+                "model": str(row.model_id),
+                "bot": row.model.full_name,
+                "posts": len(row.items),
+                "answers": row.answers,
+                "right": row.right,
+                "created_at": row.created_at.isoformat(),
+            }
+            for row in rows
+        ]
+        yield "".join(map(line_of, lines)).encode()
+
+
+def reports(user: User) -> Iterator[bytes]:
+    """Yield a line for each post that the person has reported."""
+    for rows in chunks_of(PostReport.objects.filter(reporter=user).select_related("model__owner")):
+        lines = [
+            {
+                "model": str(row.model_id),
+                "bot": row.model.full_name,
+                "text": row.text,
+                "reason": row.reason,
+                "note": row.note,
+                "created_at": row.created_at.isoformat(),
+                "closed_at": row.closed_at.isoformat() if row.closed_at else None,
+            }
+            for row in rows
+        ]
+        yield "".join(map(line_of, lines)).encode()

@@ -1,0 +1,333 @@
+"""The ZIP of an account, imported elsewhere: everything comes back, and nothing in it is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from botfactory.accounts import services as accounts
+from botfactory.accounts.limits import LimitReached
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from botfactory.your_data import exporting, importing
+from botfactory.your_data.errors import ImportRefused
+from models_app import guards, loading, services
+from models_app.ml.config import SamplingConfig
+from models_app.models import Generation, KeptPost, TrainedModel
+from models_app.sharing import tags
+from tests.conftest import signed_in
+from tests.your_data.test_export import files_of, lines
+from tweets.models import Corpus, OptOut
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Files = dict[str, bytes]
+
+
+@pytest.fixture
+def files(alice: User, bot: TrainedModel) -> Files:
+    """The files in the ZIP of alice, whose account is deleted then."""
+    found = files_of(b"".join(exporting.pieces_of(alice)))
+    accounts.delete_account(alice)
+    return found
+
+
+def zipped(files: Files, *, sums: bool = True) -> io.BytesIO:
+    """Return the ZIP of the files, with a manifest that fits unless `sums` is False."""
+    manifest = json.loads(files["manifest.json"])
+    if sums:
+        manifest["files"] = [
+            {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in files.items()
+            if name != "manifest.json"
+        ]
+    out = io.BytesIO()
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        for name, data in (files | {"manifest.json": json.dumps(manifest).encode()}).items():
+            archive.writestr(name, data)
+    out.seek(0)
+    return out
+
+
+def imported(owner: User, file: io.BytesIO) -> Job:
+    job = worker.run_claimed(importing.submit(owner=owner, file=file, run_here=True))
+    job.refresh_from_db()
+    return job
+
+
+def named(files: Files, end: str) -> str:
+    return next(name for name in files if name.endswith(end))
+
+
+def changed(files: Files, end: str, **values: Any) -> Files:
+    """Return the files with other values in the description that ends with this."""
+    name = named(files, end)
+    return files | {name: json.dumps(json.loads(files[name]) | values).encode()}
+
+
+def nothing_is_here(owner: User) -> bool:
+    rows = (Corpus.objects.filter(owner=owner), TrainedModel.objects.filter(owner=owner))
+    return not any(found.exists() for found in rows)
+
+
+def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: TrainedModel, corpus: Corpus) -> None:
+    sampling = SamplingConfig(count=2, max_characters=40, seed=5)
+    wrote = services.generate(model=bot, owner=alice, sampling=sampling).posts
+    columns = ("key", "text", "posted_at", "is_removed", "cleaned", "dropped")
+    posts = list(corpus.posts.order_by("pk").values_list(*columns))
+    tags.set_tags(bot, ["Coffee", "dad jokes"])
+    file = io.BytesIO(b"".join(exporting.pieces_of(alice)))
+    accounts.delete_account(alice)
+    assert not Corpus.objects.exists() and not KeptPost.objects.exists()
+
+    job = imported(bob, file)
+    assert job.state == State.SUCCEEDED, job.error_message
+    again, model = Corpus.objects.get(), TrainedModel.objects.get(owner=bob)
+    assert (again.owner, again.name, again.is_ready, again.basis) == (bob, "Posts", True, "own")
+    assert list(again.posts.order_by("pk").values_list(*columns)) == posts
+    assert (again.posts_kept, again.characters) == (
+        sum(not dropped for *_, dropped in posts),
+        sum(len(cleaned) for *_, cleaned, dropped in posts if not dropped),
+    )
+    assert again.stored_bytes > 0 and again.report and again.created_at == corpus.created_at
+    assert (model.name, model.corpus, model.parent, model.sha256) == ("Bot", again, bot.parent, bot.sha256)
+    assert tags.of(model) == ["coffee", "dad-jokes"]
+    assert model.visibility == "private" and model.stored_bytes == bot.stored_bytes
+    assert guards.state_of(model) is guards.State.KEPT
+    kept_guard = loading.load_guard(model)
+    assert kept_guard is not None and kept_guard.is_copy(again.posts.filter(dropped="")[0].cleaned)
+    assert services.generate(model=model, owner=bob, sampling=sampling).posts == wrote
+    kept = {post.text: (post.is_edited, post.owner, post.model) for post in KeptPost.objects.all()}
+    assert kept == {"One post.": (False, bob, model), "Another post, edited.": (True, bob, model)}
+    first = Generation.objects.filter(owner=bob).order_by("created_at")[0]
+    assert [shown["kept"] is not None for shown in first.shown] == [True, False]
+    assert job.result["kept"] == 2 and job.result["generations"] == 2 and job.result["left_out"] == []
+    page = signed_in(bob).get(f"/jobs/{job.pk}/").content.decode()
+    assert f"/corpora/{again.pk}/" in page and f"/models/{model.pk}/" in page and "Left out" not in page
+    assert signed_in(bob).get(f"/models/{model.pk}/").status_code == 200
+
+
+def test_the_page_takes_the_zip_and_says_what_is_wrong_with_another_file(bob: User, files: Files) -> None:
+    client = signed_in(bob)
+    assert 'href="/account/import"' in client.get("/account/").content.decode()
+    for data, said in ((b"no zip", "isn’t a ZIP"), (b"", "empty")):
+        answer = client.post("/account/import", {"file": SimpleUploadedFile("a.zip", data)})
+        assert answer.status_code == 400 and said in answer.content.decode()
+    assert not Job.objects.filter(owner=bob).exists()
+    answer = client.post("/account/import", {"file": SimpleUploadedFile("a.zip", zipped(files).read())})
+    job = Job.objects.get(owner=bob)
+    assert answer.status_code == 302 and answer["Location"] == f"/jobs/{job.pk}/"
+    assert (job.title, job.reserved["corpora"], job.reserved["models"]) == ("Import the data of alice", 1, 1)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED and Corpus.objects.get().owner == bob
+    assert Client().get("/account/import")["Location"].startswith("/accounts/login/")
+
+
+def test_another_attempt_adds_nothing_twice(bob: User, files: Files) -> None:
+    job = imported(bob, zipped(files))
+    Job.objects.filter(pk=job.pk).update(state=State.FAILED)
+    folder = Path(settings.JOBS_DIR) / str(job.pk)
+    folder.mkdir(parents=True)
+    (folder / importing.FILE).write_bytes(zipped(files).read())
+    jobs.retry(job)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED
+    counts = [rows.objects.filter(owner=bob).count() for rows in (Corpus, TrainedModel, KeptPost, Generation)]
+    assert counts == [1, 1, 2, 1] and Corpus.objects.get().posts.count() == Corpus.objects.get().posts_found == 300
+
+
+def test_a_corpus_whose_restoring_was_interrupted_is_marked_as_failed(bob: User, files: Files) -> None:
+    job = importing.submit(owner=bob, file=zipped(files))
+    number = importing.number_in(job, uuid.UUID(job.arguments["corpora"][0]))
+    half = Corpus.objects.create(pk=number, owner=bob, name="Posts", source="text")
+    jobs.cancel(job)
+    half.refresh_from_db()
+    assert half.state == Corpus.State.FAILED
+    assert signed_in(bob).get(f"/corpora/{half.pk}/").status_code == 200
+    jobs.retry(job)
+    worker.run(job.pk)
+    half.refresh_from_db()
+    assert half.is_ready and half.posts_found == 300
+
+
+def version_2(files: Files) -> io.BytesIO:
+    return zipped(files | {"manifest.json": json.dumps(json.loads(files["manifest.json"]) | {"version": 2}).encode()})
+
+
+def without_posts(files: Files) -> io.BytesIO:
+    return zipped({name: data for name, data in files.items() if not name.endswith("posts.jsonl")}, sums=False)
+
+
+def larger_than_it_says(files: Files) -> io.BytesIO:
+    name = named(files, "posts.jsonl")
+    return zipped(files | {name: files[name] + b"\n"}, sums=False)
+
+
+def bomb(files: Files) -> io.BytesIO:
+    return zipped(files | {"kept.jsonl": b"\n" * 300_000_000})
+
+
+def outside(files: Files) -> io.BytesIO:
+    return zipped(files | {"../../evil.jsonl": b"{}"})
+
+
+def of_another_product(files: Files) -> io.BytesIO:
+    out = io.BytesIO()
+    with ZipFile(out, "w") as archive:
+        archive.writestr("tweets.js", "window.YTD = []")
+    out.seek(0)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (version_2, "has version 2 of the format, but this Bot Factory reads version 1"),
+        (without_posts, "posts.jsonl is missing in the ZIP"),
+        (larger_than_it_says, "posts.jsonl has changed since the ZIP was made"),
+        (bomb, "unpacks to far more than its size"),
+        (outside, "doesn’t contain the data of a Bot Factory account"),
+        (of_another_product, "doesn’t contain the data of a Bot Factory account"),
+    ],
+)
+def test_a_zip_that_is_not_as_it_should_be_is_refused_at_once(
+    make: Callable[[Files], io.BytesIO], said: str, bob: User, files: Files
+) -> None:
+    before = set(Path(settings.JOBS_DIR).glob("*")) | set(Path(settings.JOBS_DIR).glob(".account-*"))
+    with pytest.raises(ImportRefused, match=said):
+        importing.submit(owner=bob, file=make(files))
+    assert nothing_is_here(bob) and not Job.objects.filter(owner=bob).exists()
+    assert set(Path(settings.JOBS_DIR).glob("*")) | set(Path(settings.JOBS_DIR).glob(".account-*")) == before
+
+
+def test_a_changed_file_is_noticed_before_anything_is_imported(bob: User, files: Files) -> None:
+    name = named(files, "posts.jsonl")
+    data = files[name].replace(b"e", b"a")
+    job = imported(bob, zipped(files | {name: data}, sums=False))
+    assert job.state == State.FAILED and job.error_code == "import_refused"
+    assert f"{name} has changed since the ZIP was made" in job.error_message and nothing_is_here(bob)
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"text": NaN}\n', b'{"text": "\\u0000"}\n', b'{"text": "\\ud800"}\n', b"[]\n", b"[" * 9999]
+)
+def test_json_that_cannot_be_stored_is_refused_before_anything_is_imported(
+    line: bytes, bob: User, files: Files
+) -> None:
+    job = imported(bob, zipped(files | {"kept.jsonl": line}))
+    assert job.state == State.FAILED and "kept.jsonl isn’t valid JSON" in job.error_message and nothing_is_here(bob)
+
+
+def test_limits_count_before_anything_is_kept(bob: User, files: Files) -> None:
+    for limit in ("corpora", "trained_models", "stored_mb"):
+        PersonalLimits.objects.update_or_create(
+            user=bob, defaults={"corpora": None, "trained_models": None, "stored_mb": None} | {limit: 0}
+        )
+        with pytest.raises(LimitReached):
+            importing.submit(owner=bob, file=zipped(files))
+        answer = signed_in(bob).post("/account/import", {"file": SimpleUploadedFile("a.zip", zipped(files).read())})
+        assert answer.status_code == 400 and "Your administrator can raise this limit" in answer.content.decode()
+    assert not Job.objects.filter(owner=bob).exists()
+
+
+def test_posts_of_an_account_that_opted_out_stay_out_with_the_bot_that_learned_them(bob: User, files: Files) -> None:
+    OptOut.objects.create(network="x", handle="nobody")
+    job = imported(bob, zipped(changed(files, "corpus.json", handle="Nobody", network="x")))
+    assert job.state == State.SUCCEEDED and nothing_is_here(bob)
+    why = {entry["name"]: entry["why"] for entry in job.result["left_out"]}
+    assert why == {
+        "Posts": "Nobody has asked not to be made into a bot.",
+        "Bot": "The posts that it learned from were left out.",
+    }
+    assert (job.result["kept"], job.result["kept_left_out"], job.result["generations_left_out"]) == (0, 2, 1)
+    page = signed_in(bob).get(f"/jobs/{job.pk}/").content.decode()
+    assert "has asked not to be made into a bot" in page and "2 kept posts, because" in page
+
+
+@pytest.mark.parametrize(
+    ("end", "values", "said"),
+    [
+        ("corpus.json", {"source": "demo"}, "These aren’t the posts of the example."),
+        ("corpus.json", {"source": "elsewhere"}, "doesn’t know where these posts come from"),
+        ("corpus.json", {"source": "bluesky", "handle": ""}, "doesn’t name an account of the network"),
+        ("corpus.json", {"basis": "public"}, "doesn’t name the account"),
+        ("corpus.json", {"rules": {"links": "nonsense"}}, "isn’t one that this version can read"),
+        ("corpus.json", {"name": ""}, "isn’t one that this version can read"),
+        ("bot.json", {"history": [{"epoch": "<b>"}]}, "isn’t one that this version can read"),
+        ("bot.json", {"report": {"bits_per_character": "low"}}, "isn’t one that this version can read"),
+        ("bot.json", {"training": {"seed": "x"}}, "isn’t one that this version can read"),
+    ],
+)
+def test_descriptions_are_not_trusted(end: str, values: dict[str, Any], said: str, bob: User, files: Files) -> None:
+    job = imported(bob, zipped(changed(files, end, **values)))
+    assert job.state == State.SUCCEEDED and said in job.result["left_out"][0]["why"]
+    assert not TrainedModel.objects.filter(owner=bob).exists()
+    assert Corpus.objects.filter(owner=bob).count() == (1 if end == "bot.json" else 0)
+
+
+def without_weights(inner: Files) -> Files:
+    return {name: data for name, data in inner.items() if name != "weights.safetensors"}
+
+
+def other_weights(inner: Files) -> Files:
+    return inner | {"weights.safetensors": inner["weights.safetensors"][:-2] + b"??"}
+
+
+def broken_guard(inner: Files) -> Files:
+    return inner | {"posts.fingerprints": b"nothing"}
+
+
+def two_folders(inner: Files) -> Files:
+    return inner | {"../config.json": inner["config.json"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "method"),
+    [
+        (without_weights, ZIP_STORED),
+        (other_weights, ZIP_STORED),
+        (broken_guard, ZIP_STORED),
+        (two_folders, ZIP_STORED),
+        (dict, ZIP_DEFLATED),
+    ],
+)
+def test_files_of_a_bot_are_not_trusted(change: Callable[[Files], Files], method: int, bob: User, files: Files) -> None:
+    name, out = named(files, "bot.zip"), io.BytesIO()
+    with ZipFile(out, "w", method) as archive:
+        for inner, data in change(files_of(files[name])).items():
+            archive.writestr(inner, data)
+    job = imported(bob, zipped(files | {name: out.getvalue()}))
+    assert job.state == State.SUCCEEDED and [entry["name"] for entry in job.result["left_out"]] == ["Bot"]
+    assert not TrainedModel.objects.filter(owner=bob).exists() and Corpus.objects.filter(owner=bob).exists()
+    folder = Path(settings.CHECKPOINTS_DIR) / "users" / str(bob.pk)
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_rows_that_no_page_could_show_are_left_out(bob: User, files: Files) -> None:
+    kept, written = lines(files["kept.jsonl"]), lines(files["generations.jsonl"])
+    kept[0] |= {"text": "x" * 5_000}
+    written.append(written[0] | {"id": str(uuid.uuid4()), "likeness": [0.5]})
+    written.append(written[0] | {"id": str(uuid.uuid4()), "sampling": {"count": "many"}})
+
+    def again(rows: list[dict[str, Any]]) -> bytes:
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    job = imported(bob, zipped(files | {"kept.jsonl": again(kept), "generations.jsonl": again(written)}))
+    names = ("kept", "kept_left_out", "generations", "generations_left_out")
+    assert [job.result[name] for name in names] == [1, 1, 1, 2]

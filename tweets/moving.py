@@ -1,0 +1,244 @@
+"""A corpus as part of an account's ZIP: what describes it, and its posts. Restoring it trusts neither."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC
+from itertools import islice
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from botfactory.accounts.models import User
+from botfactory.translatable import Sentence, mark
+from botfactory.words import on_one_line
+from tweets import audit, idle, services, whose
+from tweets.clean_corpus import clean
+from tweets.cleaning import CleaningRules
+from tweets.cleaning.rules import RulesError
+from tweets.errors import AccountNeeded, BadHandle, CorpusError, OptedOut
+from tweets.models import BLEND, EXAMPLE, AuditEntry, Corpus
+from tweets.rows import insert
+from tweets.sources import base
+from tweets.sources.accounts import account_of
+from tweets.sources.demo import POSTS as EXAMPLE_POSTS
+from tweets.sources.registry import SOURCES, is_network
+
+CHUNK: Final = 2_000
+_KEYS: Final = 500
+_MAX_PARTS: Final = 20
+
+Fence = Callable[[], AbstractContextManager[None]]
+
+
+class BadCorpus(CorpusError):
+    """The description or a post isn't as this version writes it."""
+
+    code = "bad_corpus"
+
+
+def describe(corpus: Corpus) -> dict[str, Any]:
+    """Return all about the corpus but its posts, as JSON-ready values."""
+    return {
+        "id": str(corpus.pk),
+        "name": corpus.name,
+        "source": corpus.source,
+        "basis": corpus.basis,
+        "network": corpus.network,
+        "handle": corpus.handle,
+        "file_name": corpus.file_name,
+        "state": corpus.state,
+        "is_complete": corpus.is_complete,
+        "parts": corpus.parts,
+        "rules": corpus.cleaning_rules.as_dict(),
+        "posts_found": corpus.posts_found,
+        "posts_kept": corpus.posts_kept,
+        "characters": corpus.characters,
+        "dropped": corpus.dropped,
+        "created_at": corpus.created_at.isoformat(),
+    }
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class Part(_Facts):
+    """A part of a blend."""
+
+    corpus: uuid.UUID
+    name: str = Field(max_length=80)
+    source: str = Field(max_length=16)
+    handle: str = Field(max_length=320)
+    network: str = Field("", max_length=16)
+    weight: int = Field(ge=0, le=1_000)
+    posts: int = Field(ge=0, le=1_000_000_000)
+
+
+class CorpusFacts(_Facts):
+    """What `describe` returns, as far as it counts for a new corpus. The rest is counted again."""
+
+    id: uuid.UUID
+    name: str = Field(min_length=1, max_length=80)
+    source: str = Field(max_length=16)
+    basis: Literal["", "own", "permission", "public"]
+    network: str = Field("", max_length=16)
+    handle: str = Field("", max_length=320)
+    file_name: str = Field("", max_length=200)
+    parts: tuple[Part, ...] = Field((), max_length=_MAX_PARTS)
+    rules: dict[str, Any]
+    created_at: AwareDatetime
+
+
+class PostFacts(_Facts):
+    """A line of the posts, without the result of cleaning."""
+
+    id: str = Field(min_length=1, max_length=64)
+    text: str
+    created_at: AwareDatetime | None = None
+    is_repost: bool = False
+    is_reply: bool = False
+    is_quote: bool = False
+    has_warning: bool = False
+    is_removed: bool = False
+
+
+def read(values: Mapping[str, Any]) -> CorpusFacts:
+    """Return the description of a corpus that may be restored here. Raises CorpusError."""
+    try:
+        facts = CorpusFacts.model_validate(values)
+        CleaningRules.from_dict(facts.rules)
+    except (ValidationError, RulesError, TypeError) as error:
+        raise BadCorpus(mark("Its description isn’t one that this version can read.")) from error
+    if facts.source not in SOURCES and facts.source != BLEND:
+        raise BadCorpus(mark("This Bot Factory doesn’t know where these posts come from."))
+    for network, handle in [(facts.network or facts.source, facts.handle), *map(_account_of, facts.parts)]:
+        _require_not_opted_out(network, handle)
+    if facts.basis == Corpus.Basis.PUBLIC.value and not facts.handle and facts.source != BLEND:
+        raise AccountNeeded(mark("These are posts of a public figure, but the ZIP doesn’t name the account."))
+    if is_network(facts.source):
+        _require_account(facts)
+    return facts
+
+
+def restore(
+    facts: CorpusFacts,
+    *,
+    owner: User,
+    number: uuid.UUID,
+    numbers: Callable[[uuid.UUID], uuid.UUID],
+    posts: Callable[[], Iterable[Mapping[str, Any]]],
+    fenced: Fence,
+    check: Callable[[], None],
+) -> Corpus:
+    """Create the corpus `number` with these posts and clean them. Repeated, it continues what was interrupted.
+
+    `numbers` returns the new id of another corpus of the ZIP; `posts` reads the lines, each time from the start;
+    `check` is called now and then. Raises CorpusError, before anything is created if a line is invalid.
+    """
+    found = 0
+    known = set(EXAMPLE_POSTS.read_text(encoding="utf-8").splitlines()) if facts.source == EXAMPLE else None
+    for chunk in _chunks(posts()):
+        check()
+        found += len(chunk)
+        if known is not None and not all(post.text in known for post in chunk):
+            raise BadCorpus(mark("These aren’t the posts of the example."))
+    if not found:
+        raise BadCorpus(mark("It contains no posts."))
+    corpus = _begin(facts, owner=owner, number=number, numbers=numbers, fenced=fenced)
+    for chunk in _chunks(posts()):
+        check()
+        with fenced():
+            idle.lock(corpus)
+            insert(corpus, map(_post, chunk))
+            removed = [post.id for post in chunk if post.is_removed]
+            for start in range(0, len(removed), _KEYS):
+                corpus.posts.filter(key__in=removed[start : start + _KEYS]).update(is_removed=True)
+    with fenced():
+        idle.lock(corpus)
+        corpus.posts_found, corpus.is_complete = corpus.posts.count(), True
+        corpus.save(update_fields=["posts_found", "is_complete"])
+    for _share in clean(corpus, fenced=fenced):
+        check()
+    with fenced():
+        services.forget_upload(corpus)
+    return corpus
+
+
+def _begin(
+    facts: CorpusFacts,
+    *,
+    owner: User,
+    number: uuid.UUID,
+    numbers: Callable[[uuid.UUID], uuid.UUID],
+    fenced: Fence,
+) -> Corpus:
+    parts = [
+        part.model_dump(mode="json") | {"corpus": str(numbers(part.corpus)), "name": on_one_line(part.name)}
+        for part in facts.parts
+    ]
+    values = {
+        "owner": owner,
+        "name": on_one_line(facts.name) or "Posts",
+        "source": facts.source,
+        "basis": facts.basis,
+        "network": facts.network,
+        "handle": on_one_line(facts.handle),
+        "file_name": on_one_line(facts.file_name),
+        "parts": parts,
+        "rules": CleaningRules.from_dict(facts.rules).as_dict(),
+        "created_at": facts.created_at.astimezone(UTC),
+    }
+    with fenced():
+        corpus, is_new = Corpus.objects.get_or_create(pk=number, defaults=values)
+        Corpus.objects.filter(pk=number).update(state=Corpus.State.IMPORTING)
+        corpus.state = Corpus.State.IMPORTING
+        if is_new:
+            audit.record_corpus(
+                AuditEntry.Action.IMPORT, corpus, by=owner, source=corpus.source, basis=corpus.basis, moved=True
+            )
+    return corpus
+
+
+def give_up(numbers: Iterable[uuid.UUID]) -> None:
+    """Mark those of the corpora whose restoring was interrupted as failed."""
+    Corpus.objects.filter(pk__in=list(numbers), state=Corpus.State.IMPORTING).update(state=Corpus.State.FAILED)
+
+
+def _require_not_opted_out(network: str, handle: str) -> None:
+    """Raise OptedOut with a sentence that can be translated when it's shown, as a worker has no reader."""
+    try:
+        whose.require_not_opted_out(network, handle)
+    except OptedOut as error:
+        raise OptedOut(Sentence(mark("%(account)s has asked not to be made into a bot."), account=handle)) from error
+
+
+def _account_of(part: Part) -> tuple[str, str]:
+    return part.network or part.source, part.handle
+
+
+def _require_account(facts: CorpusFacts) -> None:
+    """Raise BadHandle unless a source that is a network has an account of it."""
+    handle = facts.handle if facts.handle.startswith("did:") else f"@{facts.handle}"
+    try:
+        account = account_of(handle, network=facts.source)
+    except ValueError as error:
+        raise BadHandle(mark("It doesn’t name an account of the network that the posts come from.")) from error
+    if account.network != facts.source:
+        raise BadHandle(mark("It doesn’t name an account of the network that the posts come from."))
+
+
+def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[PostFacts]]:
+    rest = iter(lines)
+    while some := list(islice(rest, CHUNK)):
+        try:
+            yield [PostFacts.model_validate(line) for line in some]
+        except ValidationError as error:
+            raise BadCorpus(mark("One of its posts isn’t as this version writes it.")) from error
+
+
+def _post(facts: PostFacts) -> base.Post:
+    at = facts.created_at.astimezone(UTC) if facts.created_at else None
+    return base.Post(facts.id, facts.text, at, facts.is_repost, facts.is_reply, facts.is_quote, facts.has_warning)
