@@ -31,7 +31,7 @@ def avatar(name: str, size: str = "") -> SafeString:
 
 
 #: The size of a spark's drawing, which is stretched to the width that its style gives it, and the room for its stroke.
-_WIDTH, _HEIGHT, _ROOM = 100.0, 32.0, 4.0
+_WIDTH, _HEIGHT, _ROOM = 100.0, 32.0, 6.0
 
 
 @register.simple_tag

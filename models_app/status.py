@@ -17,7 +17,7 @@ from models_app import tiers
 from models_app.writing import asking
 
 #: The most of the person's jobs that the page shows.
-MOST: Final = 10
+MOST: Final = 6
 #: Queue -> what its workers do. Another queue is called by its name.
 WORK: Final = {
     "train": _("Trainings and report cards"),

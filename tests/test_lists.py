@@ -264,7 +264,7 @@ def test_a_bot_shows_its_curve_without_a_script(alice: User) -> None:
     make_bots(alice, 1, history=[{"epoch": epoch, "validation_loss": loss} for epoch, loss in enumerate((2, 1.5, 1.6))])
     main = main_of(signed_in(alice), "/models/")
     assert 'aria-label="Validation loss: 2.00 at first, 1.50 at best"' in main
-    assert '<polyline points="4.0,4.0 50.0,28.0 96.0,23.2">' in main and '<path d="M50.0 28.0h0">' in main
+    assert '<polyline points="6.0,6.0 50.0,26.0 94.0,22.0">' in main and '<path d="M50.0 26.0h0">' in main
 
 
 def test_jobs_are_shown_by_their_kind_and_sorted(alice: User) -> None:

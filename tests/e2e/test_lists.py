@@ -49,3 +49,21 @@ def test_the_pages_of_a_list_are_turned_by_keyboard(dora: Person) -> None:
         dora.page.keyboard.press("Enter")
         expect(dora.page.get_by_role("navigation", name="Pages")).to_contain_text(place)
     dora.require_no_complaints()
+
+
+def test_the_list_answers_while_somebody_types_or_chooses(dora: Person) -> None:
+    dora.open("/jobs/")
+    page = dora.page
+    page.get_by_label("State").select_option("active")
+    expect(page.locator("#found-count")).to_contain_text("1 job.")
+    expect(page.locator("[data-live-job]")).to_have_count(1)
+    assert page.url.endswith("/jobs/?state=active")
+    search = page.get_by_label("Title")
+    search.press_sequentially("nothing like this")
+    expect(page.locator("#found")).to_contain_text("Nothing matches.")
+    # Whoever types goes on typing, and a reload shows the same.
+    expect(search).to_be_focused()
+    page.reload()
+    expect(search).to_have_value("nothing like this")
+    expect(page.locator("#found")).to_contain_text("Nothing matches.")
+    dora.require_no_complaints()
