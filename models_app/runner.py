@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed
+from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
 from models_app import epochs, guards, loading, machines, registry, report_cards, report_runner, tiers, trainings
@@ -107,8 +109,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
         raise JobFailed(error.code, error) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
     model = _register(run, result)
-    # Cancelled from here on, it's a bot without a report card.
-    with suppress(Cancelled):
+    with _bot_exists(handle):
         handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
         report_cards.keep(model, _report(run, result), None, handle.fenced)
         report_cards.keep(model, None, _likeness(run, result), handle.fenced)
@@ -118,9 +119,7 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
 def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     arguments = handle.job.arguments
     checkpoint = loading.load(start)
-    # A fluent training that can't read all posts in its time reads the newest.
-    is_adapter = checkpoint.network.kind == "llama"
-    posts = learning.oldest_training_posts(corpus) if is_adapter else learning.training_posts(corpus)
+    posts = learning.training_posts(corpus)
     train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
     config = _config(arguments, train, checkpoint.network.kind)
     # The model could also copy posts that its parents learned from.
@@ -151,10 +150,12 @@ def _config(arguments: dict[str, Any], train: list[str], kind: str) -> trainings
 def _train(run: Run) -> FineTuneResult:
     handle, guard = run.handle, run.guard
     reporter = TrainingReporter(handle, epochs.unit_of(run.config.as_dict()))
+    train = run.train
     # Imported late: only the training process may load TensorFlow.
     if isinstance(run.config, AdapterConfig):
         from models_app.ml.training.adapters import trainer as adapters
 
+        train = _oldest_first(run)
         fine_tune = partial(adapters.fine_tune, config=run.config, on_before=reporter.before)
     else:
         from models_app.ml.training import trainer
@@ -162,7 +163,7 @@ def _train(run: Run) -> FineTuneResult:
         fine_tune = partial(trainer.fine_tune, config=run.config)
     return fine_tune(
         start=run.start_checkpoint,
-        train=run.train,
+        train=train,
         validation=run.validation,
         work_dir=handle.work_dir,
         on_progress=reporter.progress,
@@ -221,18 +222,37 @@ def _likeness(run: Run, result: FineTuneResult) -> PersonLikeness | None:
 
 
 def _assess_again(handle: JobHandle, model: TrainedModel) -> None:
-    """Make the report card that an earlier attempt didn't live to make. A bot can do without."""
+    """Make the report card that an earlier attempt didn't live to make."""
     if model.report:
         return
-    handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
-    try:
+    with _bot_exists(handle):
+        handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
         report_runner.assess(handle, model)
-    except JobCancelled:
-        return
-    except FROM_OUTSIDE:
+
+
+@contextmanager
+def _bot_exists(handle: JobHandle) -> Iterator[None]:
+    """End what is within without failing the training, because a bot can do without a report card.
+
+    It's cancelled, takes longer than a job may, or something goes wrong, which is logged.
+    """
+    try:
+        yield
+    except (Cancelled, JobCancelled, SoftTimeLimitExceeded):
+        logger.info("job %s: its bot has no report card", handle.job.pk)
+    except LostClaim:
         raise
     except Exception:
         logger.exception("job %s: the report card failed", handle.job.pk)
+
+
+def _oldest_first(run: Run) -> list[str]:
+    """Return the posts to train on, oldest first: a fluent training that can't read all in its time reads the newest.
+
+    `run.train` has them in the order of the corpus, which the split and the report card depend on.
+    """
+    age = {post: number for number, post in enumerate(learning.oldest_training_posts(run.corpus))}
+    return sorted(run.train, key=lambda post: age.get(post, -1))
 
 
 def _register(run: Run, result: FineTuneResult) -> TrainedModel:

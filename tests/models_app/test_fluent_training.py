@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from models_app import loading, model_files, pretrained, report_cards, services, trainings
 from models_app.ml.config import SamplingConfig
+from models_app.ml.training.adapters import trainer
 from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
-from tweets.models import Corpus
+from tweets.models import Corpus, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,6 +69,28 @@ def test_a_bot_of_a_bot_is_fluent_too(corpus: Corpus, fluent: TrainedModel) -> N
     assert (second.tier, second.parent) == ("fluent", first)
     assert services.base_of(second) == fluent
     assert len(services.generate(model=second, owner=corpus.owner, sampling=SamplingConfig(count=1)).posts) == 1
+
+
+def test_it_reads_the_newest_posts_whatever_order_they_came_in(
+    corpus: Corpus, fluent: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = list(corpus.posts.order_by("pk"))
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    for age, post in enumerate(posts):  # as a network gives them: newest first
+        post.posted_at = begin - timedelta(hours=age)
+    Post.objects.bulk_update(posts, ["posted_at"])
+    asked: dict[str, Any] = {}
+    learn = trainer.fine_tune
+
+    def watched(**arguments: Any) -> Any:
+        asked.update(arguments)
+        return learn(**arguments)
+
+    monkeypatch.setattr(trainer, "fine_tune", watched)
+    trained(corpus, fluent)
+    order = [post.cleaned for post in reversed(posts) if not post.dropped]
+    assert asked["train"] == [post for post in order if post in set(asked["train"])]
+    assert len(asked["train"]) > 50
 
 
 def trained(corpus: Corpus, start: TrainedModel) -> TrainedModel:

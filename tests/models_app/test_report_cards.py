@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from botfactory.accounts.models import User
@@ -201,6 +202,19 @@ def test_cancelled_while_the_report_card_is_made_it_is_a_bot_without_one(
             between()
 
     monkeypatch.setattr(report_card, "report_card", cancelled)
+    job = train(corpus, base)
+    assert job.state == State.SUCCEEDED
+    assert TrainedModel.objects.get(pk=job.result["model"]).report == {}
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded, RuntimeError])
+def test_a_report_card_that_takes_too_long_or_fails_costs_nobody_the_bot(
+    error: type[Exception], corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def struck(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(report_card, "report_card", struck)
     job = train(corpus, base)
     assert job.state == State.SUCCEEDED
     assert TrainedModel.objects.get(pk=job.result["model"]).report == {}
