@@ -27,6 +27,7 @@ ACCOUNT = [
     "/accounts/sessions/",
     "/tokens/",
     "/webhooks/",
+    "/account/import",
     "/account/delete",
     "/accounts/email/",
     "/accounts/password/change/",

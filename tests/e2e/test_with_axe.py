@@ -19,7 +19,7 @@ from tests.test_access import FOR_DESIGNERS, NOBODYS, OPEN_PAGES, OWN_PAGES, ROU
 
 AXE: Final = settings.BASE_DIR / "node_modules" / "axe-core" / "axe.min.js"
 #: Routes that answer with a file.
-FILES: Final = {"/jobs/{job}/events", "/corpora/{corpus}/export", "/kept/export"}
+FILES: Final = {"/jobs/{job}/events", "/corpora/{corpus}/export", "/kept/export", "/account/export"}
 #: What the theme decides.
 COLOURS: Final = ["color-contrast", "link-in-text-block"]
 #: Everything that a page can show without another request, all at once.
