@@ -95,9 +95,9 @@ def valid(events: Iterable[JobEvent]) -> list[JobEvent]:
     return found
 
 
-def openings_before(job: Job | None) -> dict[str, str]:
+def openings_before(job: Job) -> dict[str, str]:
     """Return what the starting model of the training wrote after its openings, by opening; {} if that is unknown."""
-    event = None if job is None else job.events.filter(kind=OPENINGS).last()
+    event = job.events.filter(kind=OPENINGS).last()
     return {} if event is None else dict(event.payload["continued"])
 
 

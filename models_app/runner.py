@@ -258,6 +258,8 @@ def _oldest_first(run: Run) -> list[str]:
 def _register(run: Run, result: FineTuneResult) -> TrainedModel:
     handle, start, config = run.handle, run.start, run.config
     history = [epoch_json(epoch) for epoch in result.history]
+    # The events go with the job, which may be deleted.
+    history[0]["before"] = epochs.openings_before(handle.job)
     bits = round(result.bits_per_character, 5)
     meta = {
         "name": handle.job.arguments["name"],

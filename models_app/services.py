@@ -106,7 +106,7 @@ def model_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
 
     `sharing` says what others see of a shared model.
     """
-    model = TrainedModel.objects.select_related("owner", "corpus", "parent").get(pk=model_id)
+    model = TrainedModel.objects.select_related("owner", "corpus", "parent", "job").get(pk=model_id)
     if Right.ORIGIN not in rights_of(user, model):
         raise TrainedModel.DoesNotExist
     return model
@@ -309,9 +309,9 @@ def evaluate(model: TrainedModel, posts: list[str], *, proceed: Callable[[], Non
     return Evaluated(model=measured(model), base=base, by_base=None if base is None else measured(base))
 
 
-def learned_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
-    """Return the learned posts, by key, that the report card lists as copied. Only the owner gets them."""
-    keys = [copied["post"] for copied in model.report.get("copies", [])]
+def card_posts_for_user(user: Any, model: TrainedModel) -> dict[int, str]:
+    """Return the posts of the report card by key, learned ones that it copied and held-out ones. Only for the owner."""
+    keys = [post["post"] for name in ("copies", "surprise") for post in model.report.get(name, [])]
     if model.owner_id is None or model.owner_id != user.pk or model.corpus is None or not any(keys):
         return {}
     return dict(model.corpus.posts.filter(pk__in=filter(None, keys)).values_list("pk", "cleaned"))

@@ -6,6 +6,7 @@ They are the person's own posts, so only the bot's owner sees them, or anything 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,14 +42,10 @@ class Surprising:
     readings: tuple[Reading, Reading]
 
 
-def shown_to(user: Any, model: TrainedModel) -> list[Surprising]:
-    """Return the held-out posts of the report card for the bot's owner: those that are still as they were."""
-    found = _stored(model) if _is_owner(user, model) else []
-    if not found or model.corpus is None:
-        return []
-    texts = dict(model.corpus.posts.filter(pk__in=[post["post"] for post in found]).values_list("pk", "cleaned"))
+def shown(model: TrainedModel, texts: Mapping[int, str]) -> list[Surprising]:
+    """Return the held-out posts of the report card that are still as they were, from `services.card_posts_for_user`."""
     shown = []
-    for post in found:
+    for post in model.report.get("surprise", []):
         words = words_of(texts.get(post["post"], ""))
         if len(words) == len(post["base"]) == len(post["bot"]) > 0:
             shown.append(Surprising((_reading(words, post["base"], False), _reading(words, post["bot"], True))))
@@ -65,10 +62,6 @@ def _reading(words: list[str], bits: list[float], is_bot: bool) -> Reading:
     rounded = [round(each) for each in bits]
     read = (Word(word.strip(), each, bisect_right(LEVELS, each)) for word, each in zip(words, rounded, strict=True))
     return Reading(is_bot, tuple(read), round(sum(bits)))
-
-
-def _stored(model: TrainedModel) -> list[dict[str, Any]]:
-    return [post for post in model.report.get("surprise", []) if post["post"] is not None]
 
 
 def _is_owner(user: Any, model: TrainedModel) -> bool:

@@ -27,7 +27,6 @@ from botfactory.translation import translated
 from models_app import (
     bot_list,
     downloads,
-    epochs,
     guards,
     instant,
     lineage,
@@ -176,6 +175,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Show a bot: the form that makes it write, its report card, curve, numbers and sharing."""
     model = model_or_404(request, model_id)
     generation = model.generations.filter(owner=cast(User, request.user)).first()
+    texts = services.card_posts_for_user(request.user, model)
     context = {
         "model": model,
         "is_own": model.owner_id == request.user.pk,
@@ -184,13 +184,12 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
         "is_being_assessed": not model.report and model.job is not None and model.job.state == State.RUNNING,
-        "openings_before": epochs.openings_before(model.job) if model.owner_id == request.user.pk else {},
         "form": GenerateForm(),
         "key": str(model.pk),
         **guard_context(model),
         **opening_context(model, generation),
-        "copies": _copies(request, model),
-        "surprises": surprises.shown_to(request.user, model),
+        "copies": _copies(model, texts),
+        "surprises": surprises.shown(model, texts),
         "lineage": lineage.lineage_of(request.user, model),
         "rename_form": RenameForm(initial={"name": model.name}),
         "generation": generation,
@@ -220,11 +219,10 @@ def opening_context(model: TrainedModel, generation: Generation | None) -> dict[
     }
 
 
-def _copies(request: HttpRequest, model: TrainedModel) -> list[dict[str, Any]]:
-    """Return the copies of the report card, each with the learned post if the person may see it."""
-    learned = services.learned_posts_for_user(request.user, model)
+def _copies(model: TrainedModel, texts: dict[int, str]) -> list[dict[str, Any]]:
+    """Return the copies of the report card, each with the learned post if `texts` has it."""
     return [
-        {**copied, "text": learned.get(copied["post"]), "percent": round(100 * copied["share"])}
+        {**copied, "text": texts.get(copied["post"]), "percent": round(100 * copied["share"])}
         for copied in model.report.get("copies", [])
     ]
 

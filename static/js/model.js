@@ -4,4 +4,4 @@ import { Curve } from "./curve.js";
 import { readJson } from "./dom.js";
 
 const history = readJson("model-history");
-if (history) new Curve(history.length).show(history, null, readJson("openings-before") ?? {});
+if (history) new Curve(history.length).show(history, null, history[0]?.before);

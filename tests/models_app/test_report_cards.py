@@ -227,15 +227,15 @@ def test_copies_are_told_by_the_posts_own_keys_and_to_their_owner_alone(
 
     def copying(**values: Any) -> ReportCard:
         found = made(**values)
-        return replace(found, copies=(Copied(7, 0.9, 12), Copied(None, 1.0, 3)))
+        return replace(found, copies=(Copied(7, 0.9, 12), Copied(None, 1.0, 3)), surprise=())
 
     monkeypatch.setattr(report_card, "report_card", copying)
     job = train(corpus, base)
     model = TrainedModel.objects.get(pk=job.result["model"])
     own, parents = model.report["copies"]
     learned, _ = dataset.split(learning.training_posts(corpus), seed=5)
-    assert services.learned_posts_for_user(alice, model) == {own["post"]: learned[7]}
+    assert services.card_posts_for_user(alice, model) == {own["post"]: learned[7]}
     assert parents == {"post": None, "share": 1.0, "run": 3}
-    assert services.learned_posts_for_user(bob, model) == {}
+    assert services.card_posts_for_user(bob, model) == {}
     corpus.delete()
-    assert services.learned_posts_for_user(alice, TrainedModel.objects.get(pk=model.pk)) == {}
+    assert services.card_posts_for_user(alice, TrainedModel.objects.get(pk=model.pk)) == {}

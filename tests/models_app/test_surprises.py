@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from botfactory.accounts.models import User
-from models_app import report_cards, surprises
+from models_app import report_cards, services, surprises
 from models_app.ml.evaluation.surprise import words_of
-from models_app.models import TrainedModel
+from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.conftest import train
+from tests.models_app.shared_bot import make_bot
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,12 +31,16 @@ def read(corpus: Corpus, model: TrainedModel) -> TrainedModel:
     return model
 
 
+def shown_to(user: User, model: TrainedModel) -> list[surprises.Surprising]:
+    return surprises.shown(model, services.card_posts_for_user(user, model))
+
+
 def test_a_card_keeps_the_bits_of_held_out_posts_but_not_their_text(corpus: Corpus, base: TrainedModel) -> None:
     model = TrainedModel.objects.get(job=train(corpus, base))
     stored = model.report["surprise"]
     posts = [corpus.posts.get(pk=post["post"]).cleaned for post in stored]
     assert len(posts) == 3 and not any(post in str(model.report) for post in posts)
-    shown = surprises.shown_to(corpus.owner, model)
+    shown = shown_to(corpus.owner, model)
     for text, post in zip(posts, shown, strict=True):
         for reading in post.readings:
             assert " ".join(word.text for word in reading.words) == " ".join(text.split())
@@ -78,9 +85,9 @@ def test_a_post_that_has_changed_or_is_gone_is_not_shown(alice: User, corpus: Co
     first, second, _ = (post["post"] for post in model.report["surprise"])
     corpus.posts.filter(pk=first).delete()
     corpus.posts.filter(pk=second).update(cleaned="other words")
-    assert len(surprises.shown_to(alice, model)) == 1
+    assert len(shown_to(alice, model)) == 1
     corpus.delete()
-    assert surprises.shown_to(alice, TrainedModel.objects.get(pk=model.pk)) == []
+    assert shown_to(alice, TrainedModel.objects.get(pk=model.pk)) == []
 
 
 def test_a_card_of_an_earlier_version_lacks_them_until_it_is_made_again(
@@ -96,4 +103,16 @@ def test_a_card_of_an_earlier_version_lacks_them_until_it_is_made_again(
     worker.run_next("train")
     model.refresh_from_db()
     assert [post["bot"] for post in model.report["surprise"]] == [pytest.approx(bits, abs=0.1) for bits in kept]
-    assert len(surprises.shown_to(alice, model)) == 3
+    assert len(shown_to(alice, model)) == 3
+
+
+def test_the_page_asks_at_most_twelve_questions(alice: User, base: TrainedModel, read: TrainedModel) -> None:
+    read.report["copies"] = [{"post": read.report["surprise"][0]["post"], "share": 0.9, "run": 5}]
+    read.save()
+    Generation.objects.create(model=read, owner=alice, posts=["Hello."], seconds=1)
+    make_bot(Corpus.objects.get(owner=alice), base, "Further", read)
+    client = signed_in(alice)
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(read.get_absolute_url())
+    assert page.context["surprises"] and page.context["copies"][0]["text"] and page.context["generation"]
+    assert len(asked) <= 12
