@@ -1,8 +1,8 @@
 """How fast the dashboard and the lists of somebody with many bots and jobs are in Chromium.
 
 Fills a database of its own, opens each page in a new browser context, whose cache is empty, and prints its queries, the
-kB of scripts and styles as they are sent, the largest contentful paint (LCP) and the layout shift. The browser runs on
-the same machine as the server.
+server's processor time, the kB of scripts and styles as they are sent, the largest contentful paint (LCP) and the
+layout shift. The browser runs on the same machine as the server.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SETTLES: Final = 1_000
 
 FILL: Final = """
 import json
+import time
 from datetime import timedelta
 from django.db import connection
 from django.test import Client
@@ -73,12 +74,16 @@ Job.objects.bulk_create(
 )
 client = Client(SERVER_NAME="127.0.0.1")
 client.force_login(owner)
-asked = {}
+asked, seconds = {}, {}
 for path in PAGES:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(path).status_code == 200, path
     asked[path] = len(queries)
-print(json.dumps({"session": client.cookies["sessionid"].value, "queries": asked}))
+    begun = time.process_time()
+    for _ in range(5):
+        client.get(path)
+    seconds[path] = (time.process_time() - begun) / 5
+print(json.dumps({"session": client.cookies["sessionid"].value, "queries": asked, "seconds": seconds}))
 """
 
 OBSERVE: Final = """
@@ -118,7 +123,10 @@ def main(arguments: list[str] | None = None) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox"])
             for path in PAGES:
-                page: dict[str, Any] = {"queries": filled["queries"][path]}
+                page: dict[str, Any] = {
+                    "queries": filled["queries"][path],
+                    "processor_ms": 1000 * filled["seconds"][path],
+                }
                 for name in VIEWPORTS:
                     # The first visit fills the server's caches.
                     visits = [visit(browser, url, path, name, filled["session"]) for _ in range(asked.rounds + 1)][1:]
@@ -197,13 +205,14 @@ def report(found: dict[str, Any]) -> None:
         (
             path,
             page["queries"],
+            f"{page['processor_ms']:.0f}",
             f"{page['kilobytes']:.1f}",
             *(value for name in VIEWPORTS for value in (page[name]["lcp_ms"].text(0), f"{page[name]['shift']:.3f}")),
         )
         for path, page in found["pages"].items()
     ]
     shown = [f"{what}, {name}" for name in VIEWPORTS for what in ("LCP", "layout shift")]
-    common.table(["page", "queries", "kB of scripts and styles", *shown], rows)
+    common.table(["page", "queries", "ms of the server’s processor", "kB of scripts and styles", *shown], rows)
 
 
 if __name__ == "__main__":
