@@ -55,8 +55,8 @@ _EPOCHS: Final = (
     "this, it reads all posts, however long it takes."
 )
 _MINUTES: Final = (
-    "How long a fluent training may take on this machine. It reads the newest posts that fit into this time, by "
-    f"default {trainings.DEFAULT_MINUTES} minutes. Send either this or `epochs`. A quick training ignores it."
+    "How many minutes a fluent training may take on this machine. It reads the newest posts that fit into them. The "
+    f"default is {trainings.DEFAULT_MINUTES}. Send either this or `epochs`. A quick training ignores it."
 )
 
 
