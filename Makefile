@@ -13,7 +13,7 @@ WITH_NODE := PATH="$$PATH:$(CURDIR)/.uv/node/bin"
 INLINE := ago another basis corpus_origin place
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run setup test lint clean
+.PHONY: run setup test lint screenshots clean
 
 run: setup
 	@$(BIN)/python manage.py run --host $(HOST) --port $(PORT)
@@ -33,6 +33,10 @@ lint: .venv/.ready-dev node_modules/.ready-dev
 	  -exec $(BIN)/djade --check --target-version 5.2 {} +
 	$(WITH_NODE) node_modules/.bin/biome lint --error-on-warnings static/js
 	$(WITH_NODE) node_modules/.bin/tsc
+
+# docs/tour.md and its pictures, of the real product in Chromium. It takes some minutes, most of them a training.
+screenshots: .venv/.ready-dev node_modules/.ready
+	$(BIN)/python -m tests.tour
 
 clean:
 	rm -rf .venv .uv node_modules

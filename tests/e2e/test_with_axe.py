@@ -65,9 +65,9 @@ class Inspector:
             assert "ERR_HTTP_RESPONSE_CODE_FAILURE" in str(error), error
             return
         assert response is not None
-        place = urlsplit(self.page.url).path
-        is_page = response.status in (200, 403, 404) and response.headers["content-type"].startswith("text/html")
-        if not is_page or place in self.seen:
+        # Each error has one page.
+        place = urlsplit(self.page.url).path if response.ok else f"error {response.status}"
+        if place in self.seen or not response.headers["content-type"].startswith("text/html"):
             return
         self.seen.add(place)
         self.page.evaluate(UNFOLD)
