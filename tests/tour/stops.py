@@ -48,6 +48,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop("/generations/{generation}/keep", "Edit and keep", "Change a post and keep your version."),
         Stop("/kept/", "Kept posts", "The posts that you kept, to search and export."),
         Stop("/compare/", "Compare", "Bots and temperatures side by side."),
+        Stop("/compare/curves", "Curves", "How the losses of your bots fell, in one chart."),
         Stop("/models/{model}/game", "Real or bot?", "Ten posts, five of them real. Can you tell?"),
         Stop("/gallery/", "Gallery", "Bots that people share with everyone here."),
         Stop("/gallery/{model}/", "A shared bot", "What others see of a bot that you share."),
