@@ -81,6 +81,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
 
 #: Pages of a few words on the way to another, or with the same content as one of the tour.
 NOT_SHOWN: Final = {
+    "/account/import",
     "/accounts/inactive/",
     "/accounts/confirm-email/",
     "/accounts/confirm-email/{key}/",
