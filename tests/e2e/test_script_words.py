@@ -29,7 +29,7 @@ Element.prototype.setAttribute = function (name, value) {
   setAttribute.call(this, name, value);
 };
 Element.prototype.append = function (...children) {
-  if (!this.matches("p[dir], th, td")) for (const child of children) if (typeof child === "string") note(child);
+  if (!this.matches("p[dir], th, td, .opening")) for (const child of children) if (typeof child === "string") note(child);
   append.apply(this, children);
 };
 """
@@ -57,6 +57,7 @@ def test_all_live_texts_of_a_running_training_are_translated(alice: Person, shel
     expect(dashboard.locator("[data-live-job] [data-live-state]").first).to_have_text(re.compile("⟦"))
     expect(page.locator("#samples h3").first).to_have_text(re.compile(r"^⟦After epoch \d⟧$"), timeout=TRAINING)
     expect(page.locator(".best-mark")).to_have_text("⟦best⟧")
+    page.locator("#stay").click(timeout=TRAINING)
     expect(page.locator("#where")).to_have_text("⟦The bot is ready⟧", timeout=TRAINING)
     expect(page.locator("[data-live-state]")).to_have_text("⟦Done⟧")
     expect(page.locator("#announcer")).to_have_text(re.compile("⟦"))
