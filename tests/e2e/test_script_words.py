@@ -29,7 +29,8 @@ Element.prototype.setAttribute = function (name, value) {
   setAttribute.call(this, name, value);
 };
 Element.prototype.append = function (...children) {
-  if (!this.matches("p[dir], th, td, .opening")) for (const child of children) if (typeof child === "string") note(child);
+  const isData = this.matches("p[dir], th, td, .opening");
+  for (const child of children) if (!isData && typeof child === "string") note(child);
   append.apply(this, children);
 };
 """
