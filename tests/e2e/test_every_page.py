@@ -9,6 +9,8 @@ from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
 from tests.product import Product
 
+pytestmark = pytest.mark.once
+
 SIGNED_IN = [
     "/",
     "/models/",

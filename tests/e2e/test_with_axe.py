@@ -17,6 +17,8 @@ from tests.product import Product
 from tests.routes import routes
 from tests.test_access import FOR_DESIGNERS, NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
 
+pytestmark = pytest.mark.once
+
 AXE: Final = settings.BASE_DIR / "node_modules" / "axe-core" / "axe.min.js"
 #: Routes that answer with a file.
 FILES: Final = {"/jobs/{job}/events", "/corpora/{corpus}/export", "/kept/export", "/account/export"}
