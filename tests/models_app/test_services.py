@@ -47,6 +47,8 @@ def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedMo
     assert [epoch["epoch"] for epoch in model.history] == [1, 2]
     events = [dict(event.payload) for event in job.events.filter(kind="epoch")]
     trails = [event.pop("trail") for event in events]
+    # The first also has what the starting model made of the openings that each epoch continues.
+    assert model.history[0].pop("before").keys() == events[0]["continued"].keys()
     assert model.history == events
     for epoch, trail in zip(model.history, trails, strict=True):
         assert epoch["epoch"] - 1 < trail[0][0] <= trail[-1][0] <= epoch["epoch"]
