@@ -56,6 +56,11 @@ class Pace:
     slowdown: float
     is_prepared: bool
 
+    @property
+    def idle(self) -> Pace:
+        """The pace if nothing else ran on the machine."""
+        return Pace(self.speed * self.slowdown, 1.0, self.is_prepared)
+
 
 @cache
 def this_machine() -> str:

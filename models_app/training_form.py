@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
@@ -28,13 +28,14 @@ class Course:
     tier: Tier
     epochs: int
     max_epochs: int
-    #: Of a fluent training: how long it takes by default, and to read all posts.
-    minutes: int
-    max_minutes: int
     starting: float
     epoch: float
     #: The posts that an epoch reads.
     posts: int
+    #: Of a fluent training: its default minutes, and how many posts it reads and how many seconds it takes now if it
+    #: gets 1, 2, ... minutes. With the last, it reads all.
+    minutes: int
+    plans: list[tuple[int, float]]
     #: What a blank setting stands for; without those that the tier doesn't have.
     automatic: dict[str, float]
 
@@ -42,25 +43,28 @@ class Course:
     def of(cls, corpus: Corpus, tier: Tier, pace: Pace) -> Course:
         estimate = trainings.estimate(corpus.characters, tier, pace=pace)
         values = trainings.automatic(corpus, tier).as_dict()
-        max_minutes = max(1, min(trainings.MAX_MINUTES, math.ceil(estimate.seconds(1) / 60)))
+        posts = round(corpus.posts_kept * (1 - trainings.VALIDATION_SHARE))
+        plans = list(_plans(corpus, posts, pace)) if tier == Tier.FLUENT else []
         return cls(
             tier=tier,
             epochs=trainings.default_epochs(corpus, tier),
             max_epochs=trainings.MAX_EPOCHS_BY_TIER[tier],
-            minutes=min(trainings.DEFAULT_MINUTES, max_minutes),
-            max_minutes=max_minutes,
-            posts=round(corpus.posts_kept * (1 - trainings.VALIDATION_SHARE)),
             starting=round(estimate.starting, 2),
             epoch=round(estimate.epoch, 2),
+            posts=posts,
+            minutes=min(trainings.DEFAULT_MINUTES, len(plans)),
+            plans=plans,
             automatic={name: values[name] for name in SETTINGS if name in values},
         )
 
     @property
+    def max_minutes(self) -> int:
+        return len(self.plans)
+
+    @property
     def about(self) -> str:
         """The estimated time with the default epochs or minutes, in words."""
-        seconds = self.starting + self.epochs * self.epoch
-        if self.tier == Tier.FLUENT:
-            seconds = min(seconds, 60 * self.minutes)
+        seconds = self.plans[self.minutes - 1][1] if self.plans else self.starting + self.epochs * self.epoch
         if seconds < 90:
             count = max(5, 5 * round(seconds / 5))
             return ngettext("about %(count)s second", "about %(count)s seconds", count) % {"count": count}
@@ -69,8 +73,19 @@ class Course:
 
     @property
     def for_script(self) -> dict[str, Any]:
-        names = ("epochs", "max_epochs", "minutes", "max_minutes", "starting", "epoch", "posts", "automatic")
+        names = ("epochs", "max_epochs", "starting", "epoch", "posts", "minutes", "plans", "automatic")
         return {name: getattr(self, name) for name in names}
+
+
+def _plans(corpus: Corpus, posts: int, pace: Pace) -> Iterator[tuple[int, float]]:
+    """Yield how many of the posts are read, and in how many seconds, for each number of minutes up to all posts."""
+    for minutes in range(trainings.MIN_MINUTES, trainings.MAX_MINUTES + 1):
+        read = trainings.characters_within(minutes, corpus.characters, pace=pace)
+        seconds = trainings.estimate(corpus.characters, Tier.FLUENT, read, pace=pace).seconds(1)
+        share = read / (corpus.characters * (1 - trainings.VALIDATION_SHARE)) if read else 1.0
+        yield max(1, round(posts * share)), round(seconds, 1)
+        if not read:
+            return
 
 
 class Extent(TypedDict, total=False):

@@ -36,13 +36,13 @@ TRAINING_MINUTES = "training_minutes_a_day"
 #: Minutes of a fluent training for which a person can ask, and those that it gets by default.
 MIN_MINUTES, MAX_MINUTES, DEFAULT_MINUTES = 1, 600, 3
 #: A fluent training reads at least so many characters, however short its time is.
-MIN_READ = 20_000
+MIN_READ = 60_000
 
 #: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
 STARTING_SECONDS = 15.0
-FLUENT_STARTING_SECONDS = 20.0
-#: Seconds to write the samples of one part of a fluent training.
-FLUENT_SAMPLES_SECONDS = 3.0
+FLUENT_STARTING_SECONDS = 40.0
+#: Seconds to write the samples of one part of a fluent training, and to continue its openings.
+FLUENT_SAMPLES_SECONDS = 6.0
 #: The same if the training process has built the graph ahead.
 PREPARED_SECONDS = 6.0
 VALIDATION_SHARE = 0.1
@@ -52,7 +52,7 @@ VALIDATION_COST = 1 / 3
 VALIDATIONS = 4
 #: The same for a fluent training, and on about how many characters each of its points is validated, and its first and
 #: best weights (ml/training/adapters).
-CHARACTERS_OF_POINT, CHARACTERS_HELD_OUT = 12_000, 32_000
+CHARACTERS_OF_POINT, CHARACTERS_HELD_OUT = 12_000, 20_000
 ADAPTER_VALIDATION_COST = 0.35
 ADAPTER_VALIDATIONS = 2
 #: The settings that a person can change, besides the epochs and the seed.
@@ -224,11 +224,16 @@ def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
     return training_config(_learned(corpus), default_epochs(corpus, tier), 0, {}, kind=kind)
 
 
-def characters_within(minutes: int, characters: int) -> int:
-    """Return how many characters a fluent training reads in this time on a corpus of `characters`; 0 if all of them."""
-    learned = _split_off(characters)
-    fixed = estimate(characters, Tier.FLUENT).starting
-    read = max(MIN_READ, round((60 * minutes - fixed) * machines.pace(Tier.FLUENT).speed))
+def characters_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> int:
+    """Return how many characters a fluent training reads in this time on a corpus of `characters`; 0 if all of them.
+
+    The time is that of an idle machine, so a busy one makes the training longer and not the bot worse.
+    """
+    idle = (machines.pace(Tier.FLUENT) if pace is None else pace).idle
+    read = learned = _split_off(characters)
+    for _round in range(3):  # what is read decides how often it is validated
+        fixed = estimate(characters, Tier.FLUENT, read, pace=idle).starting
+        read = min(learned, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
     return read if read < learned else 0
 
 

@@ -30,20 +30,15 @@ if (form && !form.querySelector("fieldset").disabled) {
   /** Return the seconds of a fluent training and what it reads, and say them beside its slider. */
   const fluent = (course) => {
     const chosen = Number(minutes.value);
-    const whole = course.starting + course.epoch;
-    const share = Math.min(1, Math.max(0, 60 * chosen - course.starting) / course.epoch);
-    const words = ngettext("%(count)s minute", "%(count)s minutes", chosen);
-    const spoken = interpolate(words, { count: count(chosen) });
+    const [posts, seconds] = course.plans[chosen - 1];
+    const spoken = interpolate(ngettext("%(count)s minute", "%(count)s minutes", chosen), { count: count(chosen) });
     const reads =
-      chosen >= Number(minutes.max) || share === 1
+      chosen === course.plans.length
         ? gettext("It reads all your posts.")
-        : interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), {
-            some: count(Math.max(1, Math.round(share * course.posts))),
-            all: count(course.posts),
-          });
+        : interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), { some: count(posts), all: count(course.posts) });
     setText(byId("minutes-value"), spoken);
     minutes.setAttribute("aria-valuetext", `${spoken}. ${reads}`);
-    return { seconds: Math.min(whole, 60 * chosen), reads };
+    return { seconds, reads };
   };
 
   const update = () => {

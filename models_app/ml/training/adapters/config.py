@@ -11,7 +11,7 @@ from models_app.ml.errors import BadSetting, mark
 #: Places in a training step, as rows and their length.
 ROWS, LENGTH = 2, 256
 #: A point (validation, samples, saved state) about every so many symbols, within these bounds.
-SYMBOLS_PER_POINT: Final = 9000
+SYMBOLS_PER_POINT: Final = 12_000
 MIN_POINTS, MAX_POINTS = 3, 8
 #: Characters in a symbol of posts, about: measured on the personas (docs/fluent.md).
 CHARACTERS_PER_SYMBOL: Final = 4.0

@@ -35,7 +35,7 @@ from .prebuilt import learner_for
 SAVE_SECONDS: Final = 20.0
 #: Symbols of held-out posts that each point is measured on, and the first and the best weights.
 VALIDATION_SYMBOLS: Final = 3000
-HELD_OUT_SYMBOLS: Final = 8000
+HELD_OUT_SYMBOLS: Final = 5000
 #: The cost of validating a symbol relative to training on it.
 VALIDATION_COST: Final = 0.35
 
