@@ -61,7 +61,7 @@ class GenerateForm(forms.Form):
     )
     top_k = forms.IntegerField(min_value=0, max_value=MAX_TOP_K, initial=0, required=False, label=gettext_lazy("Top k"))
     prompt = forms.CharField(max_length=280, required=False, strip=False, label=gettext_lazy("Begins with"))
-    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1, required=False, label=gettext_lazy("Top p"))
+    top_p = forms.FloatField(min_value=0.01, max_value=1, required=False, label=gettext_lazy("Top p"))
     max_characters = forms.IntegerField(
         min_value=1, max_value=4000, initial=280, required=False, label=gettext_lazy("Longest post")
     )
@@ -85,7 +85,7 @@ class GenerateForm(forms.Form):
             count=data["count"],
             temperature=data["temperature"],
             top_k=data["top_k"] or 0,
-            top_p=data["top_p"] or 1.0,
+            top_p=data["top_p"],
             max_characters=data["max_characters"] or 280,
             prompt=data["prompt"],
             seed=data["seed"],

@@ -18,7 +18,7 @@ from botfactory.accounts.models import User
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import SamplingConfig, usual_top_p
 from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import Evaluation
 from models_app.ml.sampling import sampler
@@ -232,7 +232,7 @@ def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> G
     unguarded, BadSampling.
     """
     require_guards(owner, model, sampling)
-    sampling = seeded(sampling)
+    sampling = settled(sampling, model)
     writing, seconds = write(model, sampling)
     return keep(model, owner, sampling, writing, seconds)
 
@@ -261,6 +261,12 @@ def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) ->
         for name in ("copy_guard", "mask_mentions", "personal_guard"):
             if not getattr(sampling, name):
                 raise GuardKept(name)
+
+
+def settled(sampling: SamplingConfig, model: TrainedModel) -> SamplingConfig:
+    """Return `sampling` with all that `model` needs to repeat the posts: a seed, and its usual top_p if none is set."""
+    top_p = usual_top_p(model.network["kind"]) if sampling.top_p is None else sampling.top_p
+    return replace(seeded(sampling), top_p=top_p)
 
 
 def seeded(sampling: SamplingConfig) -> SamplingConfig:

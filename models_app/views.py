@@ -43,6 +43,7 @@ from models_app import (
 )
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.keeping import reports
+from models_app.ml.config import usual_top_p
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, Tier, TrainedModel, TrainingMachine
 from models_app.playing.services import ToldApart, could_have_game
@@ -215,6 +216,7 @@ def opening_context(model: TrainedModel, generation: Generation | None) -> dict[
     is_able = guards.state_of(model) is not guards.State.LOST
     return {
         "openings": sharing.openings_of(model),
+        "usual_top_p": usual_top_p(model.network["kind"]),
         "writes_on_opening": generation is None and is_able and asking.is_free(),
     }
 
@@ -282,7 +284,7 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
         return json.dumps({"error": json.loads(part())})
 
     words = live.Words(post=lambda post: json.dumps({"post": post}), generation=part, error=trouble)
-    sampling = services.seeded(form.sampling())
+    sampling = services.settled(form.sampling(), model)
     owner = cast(User, request.user)
     return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling)
 

@@ -21,7 +21,15 @@ from botfactory.rest.schemas import SERVER_SENT, VISIBLE, Input, Output, Page, T
 from botfactory.translation import translated
 from models_app import live, services
 from models_app.api.parts import LABEL, MODEL, MOMENT, about
-from models_app.ml.config import DEFAULT_TEMPERATURE, LONGEST_BANNED, MAX_BANNED, MAX_BEST_OF, MAX_TOP_K, SamplingConfig
+from models_app.ml.config import (
+    DEFAULT_TEMPERATURE,
+    LONGEST_BANNED,
+    MAX_BANNED,
+    MAX_BEST_OF,
+    MAX_TOP_K,
+    SamplingConfig,
+    usual_top_p,
+)
 from models_app.models import Generation, TrainedModel
 from models_app.writing import asking
 from models_app.writing.admission import MAX_CHARACTERS
@@ -55,12 +63,13 @@ class GenerateIn(Input):
         strict=True,
         description="At each step, choose only among the k most likely symbols (bytes or tokens); 0 means all.",
     )
-    top_p: float = Field(
-        1.0,
+    top_p: float | None = Field(
+        None,
         gt=0,
         le=1,
         strict=True,
-        description="Of these, choose only among the most likely ones with this total probability.",
+        description="Of these, choose only among the most likely ones with this total probability. Null: "
+        f"{usual_top_p('llama')} for a fluent bot, {usual_top_p('glr')} for a quick one.",
     )
     prompt: Text = Field("", max_length=280, description="How each post begins.")
     seed: int | None = Field(
@@ -212,7 +221,7 @@ def written(
     form = _form(request, query)
     with about("prompt"):
         if form is not None:
-            return _stream(request, model, owner, services.seeded(sampling), form)
+            return _stream(request, model, owner, services.settled(sampling, model), form)
         proceed = require_client(request)
         return told_generation(asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed))
 

@@ -176,7 +176,7 @@ def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> PendingR
 
 
 def ask(owner: User, model: TrainedModel, sampling: SamplingConfig) -> PendingRequest:
-    """Ask for posts. `sampling` needs a seed (services.seeded). Raises what `services.require_askable` does, TooMuch,
+    """Ask for posts. `sampling` needs a seed (services.settled). Raises what `services.require_askable` does, TooMuch,
     GuardLost, Busy, WriterMissing.
     """
     require_askable(owner, model, sampling)
@@ -218,7 +218,7 @@ def generate(
     Calls `proceed` while it waits; what it raises ends the writing, and nothing is kept. Raises what `ask` raises, and
     what a writer fails with.
     """
-    sampling = services.seeded(sampling)
+    sampling = services.settled(sampling, model)
     asked = ask(owner, model, sampling)
     return keep(model, owner, sampling, _waited(asked, proceed))
 
@@ -227,7 +227,7 @@ def write(
     *, model: TrainedModel, owner: User, sampling: SamplingConfig, proceed: Callable[[], None] | None = None
 ) -> list[str]:
     """Let a writer write posts by `model`, and return them without keeping them. Raises what `generate` raises."""
-    result = _waited(ask(owner, model, services.seeded(sampling)), proceed)
+    result = _waited(ask(owner, model, services.settled(sampling, model)), proceed)
     counters.generation_seconds.observe(result["seconds"])
     counters.generated_posts.inc(len(result["posts"]))
     return [str(post) for post in result["posts"]]

@@ -56,9 +56,17 @@ def test_from_posts_to_a_fluent_bot_that_writes(
     assert (told["progress"]["unit"], told["progress"]["epochs"]) == ("part", points)
     assert told["details"]["hyperparameters"]["points"] == points
 
-    written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2}, content_type="application/json")
+    asked = {"n": 2, "top_p": 1.0}
+    written = client.post(f"/api/v1/models/{bot.pk}/generate", asked, content_type="application/json")
     assert written.status_code == 200, written.content
-    assert len(written.json()["posts"]) == 2
+    assert len(written.json()["posts"]) == 2 and written.json()["settings"]["top_p"] == 1.0
+    # Among so many tokens, the unlikely ones would break the sense, so usually they're left out.
+    answers = [
+        client.post(f"/api/v1/models/{model.pk}/generate", {"n": 1}, content_type="application/json").json()
+        for model in (bot, base)
+    ]
+    assert [answer["settings"]["top_p"] for answer in answers] == [0.9, 1.0]
+    assert 'placeholder="0.9"' in client.get(bot.get_absolute_url()).content.decode()
     measured = client.post(f"/api/v1/models/{bot.pk}/evaluate", {"posts": ["hello"]}, content_type="application/json")
     assert measured.json()["base"] == str(fluent.pk)
 

@@ -32,8 +32,8 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--top-p",
             type=float,
-            default=1.0,
-            help="choose only among the most likely symbols with this total probability (1: all)",
+            help="choose only among the most likely symbols with this total probability (1: all; default: 0.9 for a "
+            "fluent bot, 1 for a quick one)",
         )
         parser.add_argument("--prompt", default="", help="text that each post begins with")
         parser.add_argument("--seed", type=int, help="the same seed gives the same posts")
@@ -77,7 +77,7 @@ class Command(OwnerCommand):
             )
         except ValueError as error:
             raise CommandError(str(error)) from error
-        sampling = services.seeded(sampling)
+        sampling = services.settled(sampling, model)
         writing, seconds = services.write(model, sampling)
         if options["json"]:
             self.write_json(

@@ -18,6 +18,15 @@ MAX_BEST_OF, DEFAULT_BEST_OF = 5, 3
 MAX_TOP_K: Final = 2**18
 
 
+def usual_top_p(kind: str) -> float:
+    """Return the top_p for a kind of network, unless somebody chooses another.
+
+    A pretrained model chooses among 49,152 tokens, and all the unlikely ones together come up so often that they break
+    the sense of most posts (Holtzman et al. 2020, arXiv:1904.09751). A small network chooses among bytes.
+    """
+    return 0.9 if kind == "llama" else 1.0
+
+
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
     """Return whether sampling always takes the most likely symbol, so that all posts are the same."""
     return temperature == 0 or top_k == 1
@@ -29,10 +38,11 @@ class SamplingConfig(Values):
 
     temperature: 0 always takes the most likely symbol, 1 follows the model, above 1 is wilder; top_k: sample only from
     the k most likely symbols, 0 means all, and so does a k above the vocabulary's size; top_p: among these, sample only
-    from the smallest set with at least this probability; max_characters: Unicode characters of a post, including the
-    prompt; banned: words and phrases that no post may contain; copy_guard: reject posts that are too close to a learned
-    one; mask_mentions: hide @names; personal_guard: reject posts with email addresses, phone numbers and the like;
-    best_of: how many times as many posts to draw, to keep those that sound most like the person.
+    from the smallest set with at least this probability, None: `usual_top_p` of the network; max_characters: Unicode
+    characters of a post, including the prompt; banned: words and phrases that no post may contain; copy_guard: reject
+    posts that are too close to a learned one; mask_mentions: hide @names; personal_guard: reject posts with email
+    addresses, phone numbers and the like; best_of: how many times as many posts to draw, to keep those that sound most
+    like the person.
     """
 
     count: int = 1
@@ -41,7 +51,7 @@ class SamplingConfig(Values):
     prompt: str = ""
     seed: int | None = None
     max_characters: int = 280
-    top_p: float = 1.0
+    top_p: float | None = None
     banned: tuple[str, ...] = ()
     copy_guard: bool = True
     mask_mentions: bool = True
@@ -59,7 +69,8 @@ class SamplingConfig(Values):
         if self.seed is not None:
             whole("seed", self.seed, 0, 2**63 - 1)
         whole("max_characters", self.max_characters, 1, 4000)
-        number("top_p", self.top_p, 0, 1, above=True)
+        if self.top_p is not None:
+            number("top_p", self.top_p, 0, 1, above=True)
         if not isinstance(self.banned, (list, tuple)) or len(self.banned) > MAX_BANNED:
             raise BadSetting(
                 mark("%(name)s must be a list of up to %(limit)s words or phrases."), name="banned", limit=MAX_BANNED

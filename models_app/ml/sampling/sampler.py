@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import SamplingConfig, usual_top_p
 from models_app.ml.errors import BadSampling, BadSetting, mark
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
@@ -83,6 +83,7 @@ class Sampler:
         # Before the vocabulary, which a pretrained model brings with it.
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
         self._vocabulary = vocabulary_of(checkpoint.network)
+        self._usual_top_p = usual_top_p(checkpoint.network.kind)
         self._begun = state_after(context, self._stepper, self._vocabulary)
 
     def generate(
@@ -268,6 +269,7 @@ class Sampler:
     ) -> Generator[Step, Stepped, None]:
         """Draw the rows as a batch, each judged as it ends. Unfinished ones have max_characters."""
         vocabulary, tables = self._vocabulary, self._vocabulary.tables
+        top_p = self._usual_top_p if config.top_p is None else config.top_p
         running, count = list(rows), len(rows)
         logits, state = yield from self._primed(prompt, count)
         automaton = np.full(count, prompt.state)
@@ -278,7 +280,7 @@ class Sampler:
             if config.is_greedy:
                 note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
             temperature = 0 if config.is_greedy else config.temperature
-            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
+            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=top_p)
             if measure:
                 for row, nats in zip(running, log_likelihoods(logits, symbols), strict=True):
                     row.nats += nats

@@ -216,7 +216,7 @@ def test_the_writer_writes_what_is_written_without_it(
     alone, _ = services.write(bot, sampling)
     kept = asking.generate(model=bot, owner=alice, sampling=sampling)
     assert (kept.posts, kept.refused) == (alone.posts, alone.refused.as_dict())
-    assert SamplingConfig.from_dict(kept.sampling) == services.seeded(sampling) or sampling.seed is None
+    assert SamplingConfig.from_dict(kept.sampling) == services.settled(sampling, bot) or sampling.seed is None
     assert kept.refused["copies"] is not None and kept.seconds > 0
 
 
