@@ -32,7 +32,7 @@ class Command(OwnerCommand):
         parser.add_argument(
             "--top-p",
             type=float,
-            help="choose only among the most likely symbols with this total probability (1: all; default: 0.9 for a "
+            help="choose only among the most likely symbols with this total probability (1: all; default: 0.95 for a "
             "fluent bot, 1 for a quick one)",
         )
         parser.add_argument("--prompt", default="", help="text that each post begins with")

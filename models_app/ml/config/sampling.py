@@ -24,7 +24,7 @@ def usual_top_p(kind: str) -> float:
     A pretrained model chooses among 49,152 tokens, and all the unlikely ones together come up so often that they break
     the sense of most posts (Holtzman et al. 2020, arXiv:1904.09751). A small network chooses among bytes.
     """
-    return 0.9 if kind == "llama" else 1.0
+    return 0.95 if kind == "llama" else 1.0
 
 
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
