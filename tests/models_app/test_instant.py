@@ -22,7 +22,7 @@ from tests.rest.helpers import Program, require_error
 from tweets import learning
 from tweets.models import Corpus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 def made(job: Job) -> TrainedModel:
