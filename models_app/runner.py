@@ -315,7 +315,7 @@ KIND: Final = JobKind(
         go_on=_("Keep training"),
         cancel=_("Cancel the training"),
     ),
-    to_take_less=_("Choose fewer epochs or fewer posts."),
+    to_take_less=_("Choose less time, fewer epochs or fewer posts."),
     kept=_("Most of what it has learned is kept. “Try again” continues from there."),
     prepare=prepare,
 )

@@ -16,6 +16,8 @@ from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import Tier, TrainedModel
 from tweets.models import Corpus
 
+#: The most minutes that the page's slider offers; programs may ask for more.
+SLIDER_MINUTES: Final = 120
 #: The choice of `start` that leaves it to `bot` which model.
 OWN: Final = "own"
 SETTINGS: Final = ("learning_rate", "batch_size", "sequence_length", "dropout")
@@ -33,7 +35,7 @@ class Course:
     #: The posts that an epoch reads.
     posts: int
     #: Of a fluent training: its default minutes, and how many posts it reads and how many seconds it takes now if it
-    #: gets 1, 2, ... minutes. With the last, it reads all.
+    #: gets 1, 2, ... minutes.
     minutes: int
     plans: list[tuple[int, float]]
     #: What a blank setting stands for; without those that the tier doesn't have.
@@ -78,8 +80,8 @@ class Course:
 
 
 def _plans(corpus: Corpus, posts: int, pace: Pace) -> Iterator[tuple[int, float]]:
-    """Yield how many of the posts are read, and in how many seconds, for each number of minutes up to all posts."""
-    for minutes in range(trainings.MIN_MINUTES, trainings.MAX_MINUTES + 1):
+    """Yield how many of the posts are read, and in how many seconds, for each number of minutes that makes sense."""
+    for minutes in range(trainings.MIN_MINUTES, SLIDER_MINUTES + 1):
         read = trainings.characters_within(minutes, corpus.characters, pace=pace)
         seconds = trainings.estimate(corpus.characters, Tier.FLUENT, read, pace=pace).seconds(1)
         share = read / (corpus.characters * (1 - trainings.VALIDATION_SHARE)) if read else 1.0

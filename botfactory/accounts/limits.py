@@ -62,11 +62,11 @@ SENTENCES: Final = {
     ),
     "training_minutes_a_day": ngettext_lazy(
         "You can train for at most %(limit)s minute a day (UTC). You have used %(used)s, including estimates for "
-        "trainings that wait or run, and this one would take about %(wanted)s. Choose fewer epochs or a smaller "
-        "corpus, cancel a waiting training, or come back tomorrow.",
+        "trainings that wait or run, and this one would take about %(wanted)s. Choose less time, fewer epochs or a "
+        "smaller corpus, cancel a waiting training, or come back tomorrow.",
         "You can train for at most %(limit)s minutes a day (UTC). You have used %(used)s, including estimates for "
-        "trainings that wait or run, and this one would take about %(wanted)s. Choose fewer epochs or a smaller "
-        "corpus, cancel a waiting training, or come back tomorrow.",
+        "trainings that wait or run, and this one would take about %(wanted)s. Choose less time, fewer epochs or a "
+        "smaller corpus, cancel a waiting training, or come back tomorrow.",
         "allowed",
     ),
     "corpora": ngettext_lazy(

@@ -33,7 +33,7 @@ if (form && !form.querySelector("fieldset").disabled) {
     const [posts, seconds] = course.plans[chosen - 1];
     const spoken = interpolate(ngettext("%(count)s minute", "%(count)s minutes", chosen), { count: count(chosen) });
     const reads =
-      chosen === course.plans.length
+      posts === course.posts
         ? gettext("It reads all your posts.")
         : interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), { some: count(posts), all: count(course.posts) });
     setText(byId("minutes-value"), spoken);

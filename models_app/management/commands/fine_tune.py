@@ -48,7 +48,7 @@ class Command(OwnerCommand):
         )
         parser.add_argument("--start", metavar="MODEL", help="model to start from (default: the tier's base model)")
         parser.add_argument("--name", default="", help="name of the new model")
-        parser.add_argument("--seed", type=int, help="the same seed gives the same result")
+        parser.add_argument("--seed", type=int, help="the same seed gives the same result, if as many posts are read")
         parser.add_argument(
             "--set",
             action="append",

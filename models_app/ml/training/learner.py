@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +18,11 @@ from models_app.ml.networks.registry import kind_of
 
 from .dataset import Batch
 from .optimizers import optimizer as optimizer_named
-from .tf_threads import share_out
+from .tf_threads import microbatches, share_out
 
 Arrays = dict[str, NDArray[Any]]
+#: With fewer rows, halves would multiply too few at once.
+FEWEST_ROWS: Final = 8
 
 
 class Learner:
@@ -138,7 +140,7 @@ class Learner:
     ) -> Any:
         losses, states = [], []
         with tf.GradientTape() as tape:
-            for number, part in enumerate(microbatches(inputs.shape[0])):
+            for number, part in enumerate(microbatches(inputs.shape[0], least=FEWEST_ROWS)):
                 dropout_mask = None
                 if self.dropout:
                     shape = self._model.dropout_mask_shape(part.stop - part.start, inputs.shape[1])
@@ -156,16 +158,11 @@ class Learner:
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], exact: bool) -> Any:
         losses, states = [], []
         products = "float32" if exact else self._model.products
-        for part in microbatches(inputs.shape[0]):
+        for part in microbatches(inputs.shape[0], least=FEWEST_ROWS):
             logits, after = self._model(inputs[part], tuple(array[part] for array in state), products=products)
             losses.append(_loss(logits, targets[part], weights[part]))
             states.append(after)
         return tf.add_n(losses), _joined(states)
-
-
-def microbatches(rows: int) -> list[slice]:
-    """Return the rows as two independent halves, so that their unrolled chains run in parallel, one per core."""
-    return [slice(0, rows)] if rows < 8 else [slice(0, rows // 2), slice(rows // 2, rows)]
 
 
 def _joined(states: list[tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.network import HIDDEN, LlamaNetwork, adapter_variables
 from models_app.ml.networks.llama.ops import summed_cross_entropy
 from models_app.ml.training.optimizers import optimizer
-from models_app.ml.training.tf_threads import share_out
+from models_app.ml.training.tf_threads import microbatches, share_out
 
 from .packing import PackedBatch
 
@@ -127,8 +127,3 @@ class AdapterLearner:
 def _tensors(batch: PackedBatch) -> tuple[Any, ...]:
     arrays = (batch.inputs, batch.targets, batch.weights, batch.positions, batch.segments)
     return tuple(tf.constant(array) for array in arrays)
-
-
-def microbatches(rows: int) -> list[slice]:
-    """Return the rows as two independent halves, so that their chains of operations run in parallel, one per core."""
-    return [slice(0, rows)] if rows < 2 else [slice(0, rows // 2), slice(rows // 2, rows)]

@@ -112,8 +112,9 @@ class _FineTune(FineTuning):
         self._vocabulary = LIBRARY.get(self._network.pretrained).vocabulary
         self._train = newest(train, config.most_characters)
         self._posts = [self._vocabulary.encode(post) for post in self._train]
-        self._sample, self._sample_characters = self._some_of(validation, VALIDATION_SYMBOLS)
-        self._held_out, self._characters = self._some_of(validation, HELD_OUT_SYMBOLS)
+        held_out = [self._vocabulary.encode(post) for post in validation]
+        self._sample, self._sample_characters = self._some_of(validation, held_out, VALIDATION_SYMBOLS)
+        self._held_out, self._characters = self._some_of(validation, held_out, HELD_OUT_SYMBOLS)
         self._steps_per_epoch = len(self._batches(1))
         self._steps = config.epochs * self._steps_per_epoch
         symbols = sum(post.size + 1 for post in self._posts)
@@ -186,13 +187,14 @@ class _FineTune(FineTuning):
         self._learner.set_weights(self.best)
         return self.best, 1.0, self._bits(self._held_out, self._characters, self.ask_cancel)[1]
 
-    def _some_of(self, held_out: Sequence[str], most: int) -> tuple[list[PackedBatch], int]:
-        """Return up to `most` symbols of held-out posts, at least one post, and their characters with end marks."""
-        posts = [self._vocabulary.encode(post) for post in held_out]
+    def _some_of(
+        self, posts: Sequence[str], encoded: Sequence[NDArray[Any]], most: int
+    ) -> tuple[list[PackedBatch], int]:
+        """Return up to `most` symbols of these posts, at least one post, and their characters with end marks."""
         order = np.random.default_rng(self._config.seed).permutation(len(posts)).tolist()
-        sizes = np.cumsum([posts[index].size + 1 for index in order])
+        sizes = np.cumsum([encoded[index].size + 1 for index in order])
         some = sorted(order[: max(1, int(np.searchsorted(sizes, most)))])
-        return self._packed([posts[index] for index in some]), sum(len(held_out[index]) + 1 for index in some)
+        return self._packed([encoded[index] for index in some]), sum(len(posts[index]) + 1 for index in some)
 
     def _packed(self, posts: Sequence[NDArray[Any]], rng: np.random.Generator | None = None) -> list[PackedBatch]:
         config = self._config
