@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from models_app import views
+from models_app import corpus_page, views
 from models_app.comparing import views as comparing
 from models_app.keeping import views as keeping
 from models_app.playing import views as playing
 from models_app.sharing import front_page, gallery
 
 urlpatterns = [
-    path("corpora/<uuid:corpus_id>/", views.corpus_page, name="corpus"),
-    path("corpora/<uuid:corpus_id>/instant", views.instant_bot, name="instant_bot"),
+    path("corpora/<uuid:corpus_id>/", corpus_page.corpus_page, name="corpus"),
+    path("corpora/<uuid:corpus_id>/instant", corpus_page.instant_bot, name="instant_bot"),
     path("models/", views.model_list, name="models"),
     path("models/<uuid:model_id>/", views.model_page, name="model"),
     path("models/<uuid:model_id>/generate", views.generate, name="generate"),

@@ -13,51 +13,38 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
-from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from botfactory.rest.errors import ApiError, expected
-from botfactory.rest.rate_limit import paced, require_pace
+from botfactory.rest.rate_limit import require_pace
 from botfactory.translation import translated
 from models_app import (
     bot_list,
     downloads,
     guards,
-    instant,
     lineage,
     live,
-    machines,
     naming,
     nearest,
     registry,
     services,
     showing,
     surprises,
-    tiers,
-    trainings,
 )
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.keeping import reports
 from models_app.ml.config import usual_top_p
 from models_app.ml.errors import LearningError
-from models_app.models import Generation, Tier, TrainedModel, TrainingMachine
+from models_app.models import Generation, TrainedModel
 from models_app.playing.services import ToldApart, could_have_game
 from models_app.sharing import rights as sharing
 from models_app.sharing import tags
-from models_app.training_form import Course, TrainForm
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
-from tweets import examples, idle, summary
-from tweets.errors import CorpusError
-from tweets.forms import RulesForm
-from tweets.models import Corpus
-from tweets.services import last_import
-from tweets.views import corpus_or_404
 
 logger = logging.getLogger(__name__)
 
@@ -71,91 +58,6 @@ def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool =
     if to_change and sharing.Right.CHANGE not in sharing.rights_of(request.user, model):
         raise Http404("There is no such model.")
     return model
-
-
-@login_required
-@require_http_methods(["GET", "POST"])
-@paced("POST")
-def corpus_page(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    """Show what came in, and the form that trains a bot on the posts."""
-    corpus = corpus_or_404(request, corpus_id)
-    known = machines.known()
-    starts = services.starts_for_user(cast(User, request.user), known)
-    trouble = "" if starts.offer.trouble is None else translated(starts.offer.trouble)
-    bases, own = ([] if trouble else starts.offer.bases), starts.own_starts
-    posted = request.method == "POST"
-    form = TrainForm(
-        request.POST if posted else None, bases=bases, own=own, initial={"start": request.GET.get("start", "")}
-    )
-    if posted and form.is_valid():
-        try:
-            job = trainings.fine_tune(
-                owner=cast(User, request.user),
-                corpus=corpus,
-                start=form.chosen_start(),
-                name=form.cleaned_data["name"],
-                seed=form.cleaned_data["seed"],
-                settings=form.settings(),
-                **form.extent(),
-            )
-            return redirect(job)
-        except (services.ModelError, naming.NameTaken, CorpusError, LimitReached) as error:
-            form.add_error(None, translated(error))
-    return render(
-        request,
-        "models_app/corpus.html",
-        _corpus_context(corpus, form, starts, known, trouble),
-        status=400 if form.is_bound else 200,
-    )
-
-
-@login_required
-@require_POST
-def instant_bot(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
-    """Make an instant bot of the posts."""
-    corpus = corpus_or_404(request, corpus_id)
-    try:
-        return redirect(instant.make(owner=cast(User, request.user), corpus=corpus))
-    except (services.ModelError, naming.NameTaken, CorpusError, LimitReached) as error:
-        messages.error(request, translated(error))
-    return redirect("corpus", corpus.pk)
-
-
-def _corpus_context(
-    corpus: Corpus, form: TrainForm, starts: services.Starts, known: list[TrainingMachine], trouble: str
-) -> dict[str, Any]:
-    paces = machines.paces(list(Tier), known)
-    courses = {tier: Course.of(corpus, tier, paces[tier]) for tier in Tier}
-    picked, shown = form.picked, examples.shown(corpus)
-    return {
-        "corpus": corpus,
-        "report": summary.report(corpus, texts=shown.sample),
-        "rules_form": RulesForm.of(corpus.cleaning_rules),
-        "drops": shown.drops,
-        "changes": shown.changes,
-        "form": form,
-        "trouble": trouble,
-        "jobs": Job.objects.filter(subject_id=corpus.pk)[:10],
-        # Shown until the posts are there.
-        "last_import": None if corpus.is_ready else last_import(corpus),
-        "busy_job": None if corpus.is_ready else idle.busy_jobs(corpus).first(),
-        "models": [model for model in starts.own if model.corpus_id == corpus.pk][:20],
-        "jobs_ahead": trainings.jobs_ahead(corpus.owner),
-        "picked": picked,
-        "choices": [(base, courses[Tier(base.tier)]) for base in form.bases],
-        "why_not_fluent": starts.offer.why_not_fluent,
-        "fluent_memory": _fluent_memory(form),
-        "course": courses[Tier.QUICK if picked is None else Tier(picked.tier)],
-        "fluent": courses[Tier.FLUENT],
-        "quick": courses[Tier.QUICK],
-        "courses": {tier.value: course.for_script for tier, course in courses.items()},
-    }
-
-
-def _fluent_memory(form: TrainForm) -> str:
-    """Return the gigabytes of memory that a fluent training needs, or "" where none is offered."""
-    fluent = next((base for base in form.bases if base.tier == Tier.FLUENT), None)
-    return "" if fluent is None else tiers.gigabytes(tiers.needed_memory(fluent))
 
 
 @login_required
