@@ -57,7 +57,7 @@ class DeleteAccountForm(forms.Form):
 
 
 class NotificationsForm(forms.Form):
-    """What the person wants to be told by mail."""
+    """Which mails the person wants."""
 
     training_succeeded = forms.BooleanField(required=False, label=gettext_lazy("Mail me when a training is done"))
     training_failed = forms.BooleanField(required=False, label=gettext_lazy("Mail me when a training fails"))

@@ -194,7 +194,7 @@ def limits_of_all(people: Collection[int]) -> dict[int, Limits]:
 
 
 def limits_in(people: Iterable[User]) -> dict[int, Limits]:
-    """Return the limits of these people by their primary keys. They come with `select_related("limits")`."""
+    """Return the limits of these people by primary key. Load the people with `select_related("limits")`."""
     usual = defaults()
     return {person.pk: _limits(getattr(person, "limits", None), usual) for person in people}
 

@@ -155,7 +155,7 @@ class PersonalLimits(models.Model):
 
 
 class Notifications(models.Model):
-    """What a person wants to be told by mail (`notifications.py`). Without a row, nothing."""
+    """Which mails a person wants (`notifications.py`). Without a row, none."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,

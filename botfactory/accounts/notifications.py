@@ -1,4 +1,4 @@
-"""What a person wants to be told by mail, and how."""
+"""Which mails a person wants, and where they go."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Recipient:
 
 
 def notifications_of(user: User) -> Notifications:
-    """Return what the person has chosen; at first, no mail."""
+    """Return what the person has chosen. By default, that's no mail."""
     return Notifications.objects.filter(user=user).first() or Notifications(user=user)
 
 
@@ -45,7 +45,7 @@ def wants(person: int, *, succeeded: bool) -> bool:
 
 
 def recipient(user: User) -> Recipient | None:
-    """Return where a mail for the person goes, or None if it can't be sent."""
+    """Return where mail for the person goes, or None if none can be sent."""
     email = address_of(user)
     if settings.MAIL_SERVER is None or not email or not user.is_active:
         return None

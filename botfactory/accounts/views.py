@@ -85,7 +85,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def choose_notifications(request: HttpRequest) -> HttpResponse:
-    """Store what the person wants to be told by mail, in the language and with the address of this page."""
+    """Store which mails the person wants. They have the language of this page and link to its address."""
     form = NotificationsForm(request.POST)
     if form.is_valid():
         site, language = request.build_absolute_uri("/"), get_language() or ""

@@ -1,4 +1,4 @@
-"""Mails about trainings that have ended. The row is the truth (`Job.mail_due_at`); the broker only rings."""
+"""Mails about trainings that have ended. The row is the truth (`Job.mail_due_at`); a message only says to look."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _GIVEN_UP_AFTER: Final = timedelta(days=1)
 def note(job: Job, state: State) -> None:
     """Note that the owner gets a mail about the end of this job, if they want one.
 
-    Call it in the transaction that ends the job. A cancelled training needs no mail: its owner has cancelled it.
+    Call it in the transaction that ends the job. A cancelled training needs no mail, because its owner cancelled it.
     """
     if kind_of(job.kind).meter != _TRAININGS or state not in (State.SUCCEEDED, State.FAILED):
         return
@@ -71,14 +71,15 @@ def _due() -> QuerySet[Job]:
 
 
 def _send(job: Job) -> bool:
-    """Send the mail; return whether it is done with, one way or the other."""
+    """Send the mail; return whether nothing is left to do for it."""
     to = notifications.recipient(job.owner)
     if to is None or job.state not in (State.SUCCEEDED, State.FAILED):
-        # Tried again, or the address isn't confirmed any more.
+        # The address isn't confirmed any more, or the job was tried again.
         return True
     try:
         _mail(job, to).send()
-    except OSError as error:
+    except Exception as error:
+        # Whatever it is: the next mail may go out, and this one must not be tried forever.
         is_over = job.finished_at is None or timezone.now() - job.finished_at > _GIVEN_UP_AFTER
         logger.warning(
             "job %s: the mail about its end can't be sent (%s)%s", job.pk, error, "" if is_over else "; later"

@@ -53,7 +53,7 @@ def sent() -> list[tuple[str, str]]:
     return found
 
 
-def test_who_has_chosen_nothing_gets_no_mail(alice: User) -> None:
+def test_people_who_have_chosen_nothing_get_no_mail(alice: User) -> None:
     page = signed_in(alice).get("/account/").content.decode()
     assert "Mail me when a training is done" in page and "alice@example.org" in page
     for state in (State.SUCCEEDED, State.FAILED):
@@ -61,7 +61,7 @@ def test_who_has_chosen_nothing_gets_no_mail(alice: User) -> None:
     assert sent() == []
 
 
-def test_a_training_that_is_done_or_fails_is_told_once(alice: User, bob: User) -> None:
+def test_one_mail_is_sent_about_a_training_that_is_done_or_fails(alice: User, bob: User) -> None:
     assert choose(alice, training_succeeded="on", training_failed="on")["Location"] == "/account/"
     page = signed_in(alice).get("/account/").content.decode()
     assert len(re.findall(r'type="checkbox"[^>]* checked', page)) == 2
@@ -77,7 +77,7 @@ def test_a_training_that_is_done_or_fails_is_told_once(alice: User, bob: User) -
     ended(alice, State.FAILED)
     [(subject, body)] = sent()
     assert subject == "[Bot Factory] Failed: Train My bot" and "The model was deleted." in body
-    # Neither what the person has cancelled nor other kinds of jobs.
+    # No mail about cancelled trainings, nor about other kinds of jobs.
     ended(alice, State.CANCELLED)
     ended(alice, State.SUCCEEDED, kind="report_card")
     assert sent() == []
@@ -109,6 +109,19 @@ def test_a_mail_that_cannot_be_sent_is_tried_again_for_a_day(alice: User, settin
     assert sent() == []
     job.refresh_from_db()
     assert job.mail_due_at is None
+
+
+def test_a_mail_that_can_never_be_sent_holds_up_no_other_and_is_given_up_after_a_day(alice: User, bob: User) -> None:
+    EmailAddress.objects.create(user=bob, email="bob@example.org", primary=True, verified=True)
+    EmailAddress.objects.filter(user=alice).update(email="alice@example.org\nBcc: others@example.org")
+    jobs = []
+    for person in (alice, bob):
+        choose(person, training_succeeded="on")
+        jobs.append(ended(person, State.SUCCEEDED))
+    assert len(sent()) == 1
+    assert [job.pk for job in Job.objects.exclude(mail_due_at=None)] == [jobs[0].pk]
+    Job.objects.filter(pk=jobs[0].pk).update(mail_due_at=timezone.now(), finished_at=timezone.now() - timedelta(days=2))
+    assert sent() == [] and not Job.objects.exclude(mail_due_at=None).exists()
 
 
 def test_no_mail_goes_to_an_address_that_is_not_confirmed(alice: User) -> None:
