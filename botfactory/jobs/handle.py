@@ -32,6 +32,8 @@ LOOK_SECONDS = 0.5
 
 #: The folder of one attempt, in the folder of its job.
 ATTEMPT = "attempt-"
+#: How folders in JOBS_DIR begin whose job isn't submitted yet.
+STAGED = "."
 
 
 def work_dir(job: Job) -> Path:

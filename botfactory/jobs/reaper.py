@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from botfactory.jobs import events, services, turns, usage
 from botfactory.jobs.ending import end
+from botfactory.jobs.handle import STAGED
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import KEEP_WORK_HOURS, Job
 from botfactory.jobs.states import CLAIMABLE, ENDED, HELD, State
@@ -126,12 +128,17 @@ def watch(end: threading.Event | None = None) -> None:
 
 
 def _clear_old_work() -> None:
-    """Delete work folders that no retry has come back to, and those of jobs that succeeded or are deleted."""
+    """Delete work folders that no retry has come back to, and those of jobs that succeeded or don't exist."""
     folder = Path(settings.JOBS_DIR)
+    recent = timezone.now() - timedelta(hours=KEEP_WORK_HOURS)
+    for staged in folder.glob(f"{STAGED}*"):
+        # Requests delete theirs, unless their process is killed.
+        with contextlib.suppress(FileNotFoundError):
+            if staged.stat().st_mtime < recent.timestamp():
+                shutil.rmtree(staged, ignore_errors=True)
     known = [path.name for path in folder.iterdir() if is_uuid(path.name)] if folder.is_dir() else []
     if not known:
         return
-    recent = timezone.now() - timedelta(hours=KEEP_WORK_HOURS)
     needed = Job.objects.filter(pk__in=known).exclude(state=State.SUCCEEDED)
     needed = needed.exclude(state__in=ENDED, finished_at__lt=recent)
     for name in set(known) - {str(pk) for pk in needed.values_list("pk", flat=True)}:

@@ -1,4 +1,4 @@
-"""Take an account's ZIP in: checked at once as far as that's quick, then restored by a job."""
+"""Take an account's ZIP: the request makes the quick checks, and a job restores what is in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import transaction
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
-from botfactory.jobs.handle import work_dir
+from botfactory.jobs.handle import STAGED, work_dir
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.your_data import form
@@ -33,7 +33,7 @@ def submit(*, owner: User, file: IO[bytes], run_here: bool = False) -> Job:
     """Keep the ZIP and queue the job that imports it. Raises ImportRefused and LimitReached, and then keeps nothing."""
     place = Path(settings.JOBS_DIR)
     place.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".account-", dir=place))
+    staged = Path(tempfile.mkdtemp(prefix=f"{STAGED}account-", dir=place))
     try:
         with (staged / FILE).open("wb") as kept:
             shutil.copyfileobj(file, kept, _BLOCK)
@@ -74,8 +74,9 @@ def _contents(archive: Archive) -> dict[str, object]:
         )
     # Without its files, which the other Bot Factory couldn't read, a bot takes no room.
     models = [name for number in bots if (name := place_of(form.BOTS, number, form.MODEL)) in archive]
+    written = [name for name in (form.GENERATIONS, form.KEPT) if name in archive]
     return {
         "corpora": [str(number) for number in corpora],
         "bots": [str(number) for number in bots],
-        "bytes": sum(archive.size(name) for name in (*posts, *models)),
+        "bytes": sum(archive.size(name) for name in (*posts, *models, *written)),
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +99,18 @@ def test_workers_stopped_on_purpose_do_not_count_as_lost(alice: User) -> None:
         reaper.hand_back()
     job.refresh_from_db()
     assert (job.state, job.interruptions) == (State.INTERRUPTED, 0)
+
+
+def test_a_folder_whose_job_was_never_submitted_is_deleted_after_a_day(settings: Any, tmp_path: Path) -> None:
+    settings.JOBS_DIR = tmp_path
+    old, new = tmp_path / ".account-old", tmp_path / ".account-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "account.zip").write_bytes(b"PK")
+    long_ago = time.time() - 25 * 3600
+    os.utime(old, (long_ago, long_ago))
+    reaper.reap()
+    assert list(tmp_path.iterdir()) == [new]
 
 
 def test_a_lost_job_that_was_being_cancelled_is_cancelled(alice: User) -> None:
