@@ -1,14 +1,16 @@
-"""Long answers in pieces, which are made only when somebody reads them."""
+"""Many rows, lines or bytes, some at a time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model, QuerySet
 
+Item = TypeVar("Item")
 Row = TypeVar("Row", bound=Model)
 CHUNK: Final = 500
 
@@ -22,13 +24,20 @@ def chunks_of(rows: QuerySet[Row], size: int = CHUNK) -> Iterator[list[Row]]:
         found = list(ordered.filter(pk__gt=found[-1].pk)[:size])
 
 
+def batches(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """Yield all items, `size` at a time."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
+
+
 def line_of(values: Mapping[str, Any]) -> str:
     """Return the values as a line of JSON."""
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 
 async def stream(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the pieces for a StreamingHttpResponse. The database is only used outside the event loop."""
+    """Yield the pieces for a StreamingHttpResponse, each made on demand and outside the event loop."""
     while (piece := await _following(pieces)) is not None:
         yield piece
 

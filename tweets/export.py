@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.utils.text import slugify
 
 from botfactory.accounts.models import User
+from botfactory.chunks import line_of, stream
 from tweets import audit
 from tweets.models import AuditEntry, Corpus
 
@@ -37,18 +36,7 @@ def file_name(corpus: Corpus) -> str:
 def begin(corpus: Corpus, *, by: User) -> AsyncIterator[bytes]:
     """Log the export and return its lines. They are read on demand, so a large corpus needs no more memory."""
     audit.record_corpus(AuditEntry.Action.EXPORT, corpus, by=by, posts=corpus.posts_found)
-    return _stream(corpus)
-
-
-async def _stream(corpus: Corpus) -> AsyncIterator[bytes]:
-    pieces = pieces_of(corpus)
-    while (piece := await _following(pieces)) is not None:
-        yield piece
-
-
-@sync_to_async
-def _following(pieces: Iterator[bytes]) -> bytes | None:
-    return next(pieces, None)
+    return stream(pieces_of(corpus))
 
 
 def pieces_of(corpus: Corpus) -> Iterator[bytes]:
@@ -73,4 +61,4 @@ def _line(row: tuple[Any, ...]) -> str:
         "cleaned": None if dropped else cleaned,
         "dropped": dropped or None,
     }
-    return json.dumps(post, ensure_ascii=False) + "\n"
+    return line_of(post)

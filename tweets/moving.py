@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC
-from itertools import islice
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from botfactory.accounts.models import User
+from botfactory.chunks import batches
 from botfactory.translatable import Sentence, mark
+from botfactory.untrusted import Facts, InUtc, MadeAt
 from botfactory.words import on_one_line
 from tweets import audit, idle, services, whose
 from tweets.clean_corpus import clean
@@ -61,11 +61,7 @@ def describe(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-
-class Part(_Facts):
+class Part(Facts):
     """A part of a blend."""
 
     corpus: uuid.UUID
@@ -77,7 +73,7 @@ class Part(_Facts):
     posts: int = Field(ge=0, le=1_000_000_000)
 
 
-class CorpusFacts(_Facts):
+class CorpusFacts(Facts):
     """What `describe` returns, as far as it counts for a new corpus. The rest is counted again."""
 
     id: uuid.UUID
@@ -89,15 +85,15 @@ class CorpusFacts(_Facts):
     file_name: str = Field("", max_length=200)
     parts: tuple[Part, ...] = Field((), max_length=_MAX_PARTS)
     rules: dict[str, Any]
-    created_at: AwareDatetime
+    created_at: MadeAt
 
 
-class PostFacts(_Facts):
+class PostFacts(Facts):
     """A line of the posts, without the result of cleaning."""
 
     id: str = Field(min_length=1, max_length=64)
     text: str
-    created_at: AwareDatetime | None = None
+    created_at: InUtc | None = None
     is_repost: bool = False
     is_reply: bool = False
     is_quote: bool = False
@@ -189,7 +185,7 @@ def _begin(
         "file_name": on_one_line(facts.file_name),
         "parts": parts,
         "rules": CleaningRules.from_dict(facts.rules).as_dict(),
-        "created_at": facts.created_at.astimezone(UTC),
+        "created_at": facts.created_at,
     }
     with fenced():
         corpus, is_new = Corpus.objects.get_or_create(pk=number, defaults=values)
@@ -231,8 +227,7 @@ def _require_account(facts: CorpusFacts) -> None:
 
 
 def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[PostFacts]]:
-    rest = iter(lines)
-    while some := list(islice(rest, CHUNK)):
+    for some in batches(lines, CHUNK):
         try:
             yield [PostFacts.model_validate(line) for line in some]
         except ValidationError as error:
@@ -240,5 +235,5 @@ def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[PostFacts]]:
 
 
 def _post(facts: PostFacts) -> base.Post:
-    at = facts.created_at.astimezone(UTC) if facts.created_at else None
-    return base.Post(facts.id, facts.text, at, facts.is_repost, facts.is_reply, facts.is_quote, facts.has_warning)
+    marks = (facts.is_repost, facts.is_reply, facts.is_quote, facts.has_warning)
+    return base.Post(facts.id, facts.text, facts.created_at, *marks)

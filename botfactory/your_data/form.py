@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
+
+from botfactory.untrusted import Facts, InUtc
 
 FORMAT: Final = "bot-factory-account"
 #: Increase it when an older Bot Factory couldn't read the ZIP any more.
@@ -37,11 +38,7 @@ MAX_FILES: Final = 20_000
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*$", max_length=200)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class File(_Part):
+class File(Facts):
     """A file of the ZIP, unpacked."""
 
     name: Name
@@ -49,14 +46,14 @@ class File(_Part):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class LeftOut(_Part):
+class LeftOut(Facts):
     """Something that is missing in the ZIP, and why."""
 
     name: str
     why: str
 
 
-class Head(_Part):
+class Head(Facts):
     """What every version of the manifest begins with."""
 
     format: Literal["bot-factory-account"]
@@ -67,8 +64,8 @@ class Manifest(Head):
     """The last file of the ZIP, `manifest.json`: what is in the others."""
 
     product: str = ""
-    created_at: datetime
-    username: str = ""
+    created_at: InUtc
+    username: str = Field("", max_length=150)
     files: tuple[File, ...] = Field(max_length=MAX_FILES)
     left_out: tuple[LeftOut, ...] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -35,14 +35,14 @@ _CHECK_SHARE: Final = 0.2
 
 def run_import(handle: JobHandle) -> dict[str, Any]:
     """Import the ZIP in the job's folder, and return what was restored and what was left out, with the reasons."""
+    file = handle.work_dir / importing.FILE
+    if not file.is_file():
+        raise JobFailed("upload_gone", Sentence(mark("The uploaded file no longer exists. Upload it again.")))
     try:
-        with Archive(handle.work_dir / importing.FILE) as archive:
+        with Archive(file) as archive:
             run = _Run(handle, archive)
             run.check()
             return run.restore()
-    except FileNotFoundError:
-        message = mark("The uploaded file no longer exists. Upload it again.")
-        raise JobFailed("upload_gone", Sentence(message)) from None
     except ImportRefused as error:
         raise JobFailed(error.code, error) from error
 
@@ -53,6 +53,8 @@ class _Run:
     def __init__(self, handle: JobHandle, archive: Archive) -> None:
         self.handle, self.archive = handle, archive
         self.numbers = partial(importing.number_in, handle.job)
+        #: What was restored, by the ids that it has in the ZIP.
+        self.corpora: dict[uuid.UUID, Corpus] = {}
         self.left_out: list[dict[str, Any]] = []
         self.told = 0.0
 
@@ -63,15 +65,13 @@ class _Run:
             for number in self.archive.things(folder):
                 self.archive.described(place_of(folder, number, name))
         for name in (form.GENERATIONS, form.KEPT):
-            for _line in self.archive.lines(name):
-                self.handle.check()
+            for _line in self._lines(name):
+                pass
 
     def restore(self) -> dict[str, Any]:
         corpora, models = self.archive.things(form.CORPORA), self.archive.things(form.BOTS)
         whole = len(corpora) + len(models) + 1
         result: dict[str, Any] = {"corpora": [], "models": []}
-        #: By the ids that they have in the ZIP.
-        self.corpora: dict[uuid.UUID, Corpus] = {}
         for step, number in enumerate((*corpora, *models)):
             self._tell(mark("Restoring posts and bots"), _CHECK_SHARE + (1 - _CHECK_SHARE) * step / whole, now=True)
             self.handle.check()
@@ -81,9 +81,9 @@ class _Run:
                 self._bot(number, result["models"])
         self._tell(mark("Restoring what the bots wrote"), 0.98, now=True)
         owner, fenced = self.handle.job.owner, self.handle.fenced
-        lines = self.archive.lines
-        written = restoring.generations(lines(form.GENERATIONS), owner=owner, numbers=self.numbers, fenced=fenced)
-        kept = restoring.kept(lines(form.KEPT), owner=owner, numbers=self.numbers, fenced=fenced)
+        lines, numbers = self._lines, self.numbers
+        written = restoring.generations(lines(form.GENERATIONS), owner=owner, numbers=numbers, fenced=fenced)
+        kept = restoring.kept(lines(form.KEPT), owner=owner, numbers=numbers, fenced=fenced)
         return result | {
             "generations": written.restored,
             "generations_left_out": written.left_out,
@@ -91,6 +91,11 @@ class _Run:
             "kept_left_out": kept.left_out,
             "left_out": self.left_out,
         }
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        for line in self.archive.lines(name):
+            self.handle.check()
+            yield line
 
     def _corpus(self, number: uuid.UUID, into: list[dict[str, Any]]) -> None:
         values = self.archive.described(place_of(form.CORPORA, number, form.CORPUS))

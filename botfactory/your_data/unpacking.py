@@ -6,7 +6,6 @@ A name only selects a file of the form (form.py); nothing is written where a nam
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,21 +15,27 @@ from typing import IO, Any, Final, Self
 from pydantic import ValidationError
 
 from botfactory.translatable import mark
+from botfactory.untrusted import json_of
 from botfactory.your_data import form
 from botfactory.your_data.errors import ImportRefused
-from botfactory.your_data.form import File, Head, Manifest
+from botfactory.your_data.form import File, Head, Manifest, place_of
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
 _BLOCK: Final = 1 << 16
-#: What can be in a ZIP beside the files of the manifest, such as those that systems add when they pack it again.
+#: How many files a ZIP may have beside those of the manifest. Systems add some when they pack it again.
 _OTHERS: Final = 1_000
 #: The most that all files may have together, as a multiple of the upload. Text shrinks to a tenth at best.
 _MAX_RATIO: Final = 100
 _MAX_UNPACKED: Final = 200_000_000_000
-_THING: Final = re.compile(r"(corpora|bots)/([0-9a-f-]{36})/(?:corpus|bot)\.json")
+_UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+#: The description of a thing: folder -> its name, with the id as its group.
+_THINGS: Final = {
+    folder: re.compile(place_of(folder, f"({_UUID})", re.escape(name)))
+    for folder, name in ((form.CORPORA, form.CORPUS), (form.BOTS, form.BOT))
+}
 _DAMAGED: Final = mark("This isn’t a ZIP, or it’s damaged. Download it again from the other Bot Factory.")
 _NOT_OURS: Final = mark(
-    "This ZIP doesn’t contain the data of a Bot Factory account. Choose the file that “Download all my data” gave you."
+    "This ZIP doesn’t contain the data of a Bot Factory account. Choose the file from “Download all my data”."
 )
 
 
@@ -68,8 +73,8 @@ class Archive:
 
     def things(self, folder: str) -> list[uuid.UUID]:
         """Return the ids of the corpora or bots, in the order of the manifest."""
-        found = (_THING.fullmatch(file.name) for file in self.manifest.files)
-        return [uuid.UUID(match[2]) for match in found if match and match[1] == folder]
+        found = (_THINGS[folder].fullmatch(file.name) for file in self.manifest.files)
+        return [uuid.UUID(match[1]) for match in found if match]
 
     def check(self, progress: Callable[[float], None]) -> None:
         """Read everything once and compare it with the manifest; call `progress` with the share that is done.
@@ -89,9 +94,7 @@ class Archive:
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         try:
-            reader = self._zip.open(self._members[name])
-            while block := reader.read(_BLOCK):
-                yield block
+            yield from self._read(self._members[name])
         except BadZip as error:
             raise _changed(name) from error
 
@@ -117,6 +120,11 @@ class Archive:
         for block in self.blocks(name):
             target.write(block)
 
+    def _read(self, member: Member) -> Iterator[bytes]:
+        reader = self._zip.open(member)
+        while block := reader.read(_BLOCK):
+            yield block
+
     def _manifest(self) -> Manifest:
         found: list[Member] = []
         for number, member in enumerate(self._zip.members()):
@@ -126,10 +134,7 @@ class Archive:
                 found.append(member)
         if len(found) != 1 or found[0].size > form.MAX_MANIFEST:
             raise ImportRefused(_NOT_OURS)
-        reader, data = self._zip.open(found[0]), b""
-        while block := reader.read(_BLOCK):
-            data += block
-        values = values_of(data, form.MANIFEST)
+        values = values_of(b"".join(self._read(found[0])), form.MANIFEST)
         try:
             head = Head.model_validate(values)
         except ValidationError as error:
@@ -176,18 +181,12 @@ class Archive:
 def values_of(data: bytes, name: str) -> dict[str, Any]:
     """Return the object in the JSON. Raises ImportRefused for what isn't one, or what a database can't store."""
     try:
-        content = json.loads(data, parse_constant=_no_number)
-        text = json.dumps(content, allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except (ValueError, RecursionError) as error:
+        content = json_of(data)
+    except ValueError as error:
         raise ImportRefused(mark("%(file)s isn’t valid JSON."), file=name) from error
-    if not isinstance(content, dict) or "\\u0000" in text:
+    if not isinstance(content, dict):
         raise ImportRefused(mark("%(file)s isn’t valid JSON."), file=name)
     return content
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(text)
 
 
 def _most(file: File) -> int:

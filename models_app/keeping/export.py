@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
+from botfactory import chunks
 from models_app.keeping.rows import KeptPost
 from models_app.models import TrainedModel
 
@@ -42,17 +41,7 @@ def file_name(model: TrainedModel | None, name: str) -> str:
 
 def stream(kept: QuerySet[KeptPost], form: Format) -> AsyncIterator[bytes]:
     """Return the file in pieces, which are read on demand."""
-    return _stream(pieces(kept, form))
-
-
-async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (part := await _following(parts)) is not None:
-        yield part
-
-
-@sync_to_async
-def _following(parts: Iterator[bytes]) -> bytes | None:
-    return next(parts, None)
+    return chunks.stream(pieces(kept, form))
 
 
 def pieces(kept: QuerySet[KeptPost], form: Format) -> Iterator[bytes]:
@@ -101,7 +90,7 @@ def _table(rows: list[KeptPost], last: KeptPost | None) -> str:
 
 
 def _lines(rows: list[KeptPost], last: KeptPost | None) -> str:
-    return "".join(json.dumps(_values(row), ensure_ascii=False) + "\n" for row in rows)
+    return "".join(chunks.line_of(_values(row)) for row in rows)
 
 
 def _csv(rows: list[list[str]]) -> str:

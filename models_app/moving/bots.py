@@ -6,15 +6,15 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import UTC
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
 from django.conf import settings
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import Field, JsonValue, StringConstraints, ValidationError
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
+from botfactory.untrusted import Facts, MadeAt
 from models_app import downloads, model_files, pretrained, registry
 from models_app.base_models import archive as base_archive
 from models_app.ml import checkpoint
@@ -41,15 +41,11 @@ class BadBot(Said):
     code = "bad_bot"
 
 
-#: Why a bot can't be restored: all have a template.
-REFUSALS: Final = (BadBot, base_archive.BadArchive, base_archive.NotKept, CheckpointError)
+#: Why a bot can't be restored: all have a template. A full disk isn't among them: the job waits until there is room.
+REFUSALS: Final = (BadBot, base_archive.BadArchive, CheckpointError)
 
 
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-
-class Epoch(_Facts):
+class Epoch(Facts):
     """An epoch of the training. Early versions stored less."""
 
     epoch: int
@@ -62,26 +58,26 @@ class Epoch(_Facts):
     samples: tuple[str, ...] = Field((), max_length=100)
 
 
-class Shares(_Facts):
+class Shares(Facts):
     bot: float | None
     held_out: float | None
     base: float | None
 
 
-class Copied(_Facts):
+class Copied(Facts):
     #: The key of the learned post; None if only a parent learned it.
     post: str | None
     share: float
     run: int
 
 
-class ToldApart(_Facts):
+class ToldApart(Facts):
     share: float
     error: float
     posts: int
 
 
-class Report(_Facts):
+class Report(Facts):
     """A report card. What early versions didn't measure is missing."""
 
     bits_per_character: float
@@ -101,7 +97,7 @@ class Report(_Facts):
     told_apart: ToldApart | None = None
 
 
-class BotFacts(_Facts):
+class BotFacts(Facts):
     """What `describe` returns, as far as it counts for a new bot. Visibility doesn't: it's private."""
 
     id: uuid.UUID
@@ -121,7 +117,7 @@ class BotFacts(_Facts):
     seconds: float | None
     characters_per_second: float | None
     tags: tuple[Annotated[str, StringConstraints(max_length=LONGEST_TAG)], ...] = Field((), max_length=tags.MAX_TAGS)
-    created_at: AwareDatetime
+    created_at: MadeAt
 
 
 def describe(model: TrainedModel) -> dict[str, Any]:
@@ -196,7 +192,8 @@ def restore(
 ) -> TrainedModel:
     """Create the bot `number` for the job's owner from its ZIP. Repeated for the same job, it's still one bot.
 
-    `numbers` returns the new id of another bot of the account's ZIP. Raises one of REFUSALS, and keeps nothing.
+    `numbers` returns the new id of another bot of the account's ZIP. Raises one of REFUSALS, or NotKept and
+    OSError if the disk doesn't take it, and keeps nothing.
     """
     directory = f"users/{job.owner_id}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
@@ -248,7 +245,7 @@ def _values(facts: BotFacts, corpus: Corpus | None) -> dict[str, Any]:
         "report": report,
         "seconds": facts.seconds,
         "characters_per_second": facts.characters_per_second,
-        "created_at": facts.created_at.astimezone(UTC),
+        "created_at": facts.created_at,
     }
 
 
@@ -274,8 +271,6 @@ def _unpack(file: Path, staged: Path) -> str:
                     _write(folder, members[name], staged / name)
     except BadZip as error:
         raise BadBot(damaged) from error
-    except OSError as error:
-        raise BadBot(mark("This server couldn’t store it: %(reason)s."), reason=error.strerror) from error
     with file.open("rb") as whole:
         sha256 = base_archive.unpack(whole, staged)
     try:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from itertools import islice
 from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from botfactory.accounts.models import User
+from botfactory.chunks import batches
+from botfactory.untrusted import Facts, MadeAt
 from models_app.keeping.services import LONGEST, MAX_KEPT
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSetting
@@ -31,11 +31,7 @@ class Restored:
     left_out: int
 
 
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-
-class GenerationFacts(_Facts):
+class GenerationFacts(Facts):
     id: uuid.UUID
     model: uuid.UUID
     model_sha256: str = Field("", max_length=64)
@@ -44,10 +40,10 @@ class GenerationFacts(_Facts):
     likeness: tuple[float, ...] = ()
     refused: dict[str, int | None] = {}
     seconds: float = Field(ge=0)
-    created_at: AwareDatetime
+    created_at: MadeAt
 
 
-class KeptFacts(_Facts):
+class KeptFacts(Facts):
     id: uuid.UUID
     model: uuid.UUID
     model_sha256: str = Field("", max_length=64)
@@ -55,7 +51,7 @@ class KeptFacts(_Facts):
     edited: bool
     generation: uuid.UUID | None
     post: int = Field(ge=0, le=1_000)
-    created_at: AwareDatetime
+    created_at: MadeAt
 
 
 class _Models:
@@ -76,7 +72,7 @@ def generations(
 ) -> Restored:
     """Restore generations under new ids. Repeated, it adds none twice."""
     models, done, left_out = _Models(owner, numbers), 0, 0
-    for chunk in _chunks(lines):
+    for chunk in batches(lines, CHUNK):
         rows = []
         for line in chunk:
             facts = _generation(line)
@@ -94,7 +90,7 @@ def generations(
                     likeness=list(facts.likeness),
                     refused=facts.refused,
                     seconds=facts.seconds,
-                    created_at=facts.created_at.astimezone(UTC),
+                    created_at=facts.created_at,
                 )
             )
         with fenced():
@@ -108,7 +104,7 @@ def kept(
 ) -> Restored:
     """Restore kept posts under new ids, as many as the person may keep. Repeated, it adds none twice."""
     models, done, left_out = _Models(owner, numbers), 0, 0
-    for chunk in _chunks(lines):
+    for chunk in batches(lines, CHUNK):
         found = [(facts, models.of(facts)) for facts in map(_kept, chunk) if facts is not None]
         wanted = [numbers(facts.generation) for facts, _ in found if facts.generation is not None]
         there = set(Generation.objects.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
@@ -126,7 +122,7 @@ def kept(
                     number=facts.post,
                     text=facts.text,
                     is_edited=facts.edited,
-                    created_at=facts.created_at.astimezone(UTC),
+                    created_at=facts.created_at,
                 )
             )
         with fenced():
@@ -137,12 +133,6 @@ def kept(
         done += len(rows)
         left_out += len(chunk) - len(rows)
     return Restored(done, left_out)
-
-
-def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    rest = iter(lines)
-    while some := list(islice(rest, CHUNK)):
-        yield some
 
 
 def _generation(line: Mapping[str, Any]) -> GenerationFacts | None:

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -15,6 +16,7 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from botfactory.accounts import services as accounts
 from botfactory.accounts.limits import LimitReached
@@ -25,7 +27,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import exporting, importing
 from botfactory.your_data.errors import ImportRefused
-from models_app import guards, loading, services
+from models_app import guards, loading, model_files, services
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, KeptPost, TrainedModel
 from models_app.sharing import tags
@@ -46,7 +48,7 @@ def files(alice: User, bot: TrainedModel) -> Files:
     return found
 
 
-def zipped(files: Files, *, sums: bool = True) -> io.BytesIO:
+def zipped(files: Files, *, sums: bool = True, method: int = ZIP_DEFLATED) -> io.BytesIO:
     """Return the ZIP of the files, with a manifest that fits unless `sums` is False."""
     manifest = json.loads(files["manifest.json"])
     if sums:
@@ -56,7 +58,7 @@ def zipped(files: Files, *, sums: bool = True) -> io.BytesIO:
             if name != "manifest.json"
         ]
     out = io.BytesIO()
-    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+    with ZipFile(out, "w", method) as archive:
         for name, data in (files | {"manifest.json": json.dumps(manifest).encode()}).items():
             archive.writestr(name, data)
     out.seek(0)
@@ -234,6 +236,53 @@ def test_json_that_cannot_be_stored_is_refused_before_anything_is_imported(
     assert job.state == State.FAILED and "kept.jsonl isn’t valid JSON" in job.error_message and nothing_is_here(bob)
 
 
+def test_a_post_may_write_the_escape_of_a_nul(bob: User, files: Files) -> None:
+    kept = lines(files["kept.jsonl"])
+    kept[0] |= {"text": "Never store \\u0000, nor \\\\u0000."}
+    job = imported(bob, zipped(files | {"kept.jsonl": "".join(json.dumps(row) + "\n" for row in kept).encode()}))
+    assert job.state == State.SUCCEEDED, job.error_message
+    assert KeptPost.objects.filter(owner=bob, text="Never store \\u0000, nor \\\\u0000.").count() == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"corpora/{'-' * 36}/corpus.json",
+        "bots/0-1111111111111111111111111111111---/bot.json",
+        "corpora/11111111-1111-1111-1111-111111111111/bot.json",
+    ],
+)
+def test_a_file_with_almost_the_name_of_a_description_is_not_one(name: str, bob: User, files: Files) -> None:
+    job = imported(bob, zipped(files | {name: b"{}"}))
+    assert job.state == State.SUCCEEDED and job.result["left_out"] == []
+    assert [len(job.result["corpora"]), len(job.result["models"])] == [1, 1]
+
+
+def test_a_full_disk_delays_the_import_and_leaves_no_bot_out(
+    bob: User, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = model_files.staging
+
+    @contextmanager
+    def on_a_full_disk(path: Path, job: Job) -> Iterator[Path]:
+        with staging(path, job) as staged:
+            (staged / "weights.safetensors").symlink_to("/dev/full")
+            yield staged
+
+    job = importing.submit(owner=bob, file=zipped(files))
+    with monkeypatch.context() as full:
+        full.setattr(model_files, "staging", on_a_full_disk)
+        worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.QUEUED and not TrainedModel.objects.filter(owner=bob).exists()
+    assert job.events.get(kind="waiting").payload["cause"] == "disk"
+    Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED and job.result["left_out"] == []
+    assert TrainedModel.objects.filter(owner=bob).exists()
+
+
 def test_limits_count_before_anything_is_kept(bob: User, files: Files) -> None:
     for limit in ("corpora", "trained_models", "stored_mb"):
         PersonalLimits.objects.update_or_create(
@@ -244,6 +293,13 @@ def test_limits_count_before_anything_is_kept(bob: User, files: Files) -> None:
         answer = signed_in(bob).post("/account/import", {"file": SimpleUploadedFile("a.zip", zipped(files).read())})
         assert answer.status_code == 400 and "Your administrator can raise this limit" in answer.content.decode()
     assert not Job.objects.filter(owner=bob).exists()
+
+
+def test_storage_is_reserved_for_posts_bots_and_what_they_wrote(bob: User, files: Files) -> None:
+    line = files["generations.jsonl"].splitlines()[0]
+    more = files | {"generations.jsonl": (line + b"\n") * (5_000_000 // len(line))}
+    whole = importing.submit(owner=bob, file=zipped(more, method=ZIP_STORED)).reserved["stored_mb"]
+    assert whole - importing.submit(owner=bob, file=zipped(files)).reserved["stored_mb"] in (4, 5, 6)
 
 
 def test_posts_of_an_account_that_opted_out_stay_out_with_the_bot_that_learned_them(bob: User, files: Files) -> None:
@@ -272,6 +328,10 @@ def test_posts_of_an_account_that_opted_out_stay_out_with_the_bot_that_learned_t
         ("bot.json", {"history": [{"epoch": "<b>"}]}, "isn’t one that this version can read"),
         ("bot.json", {"report": {"bits_per_character": "low"}}, "isn’t one that this version can read"),
         ("bot.json", {"training": {"seed": "x"}}, "isn’t one that this version can read"),
+        # Outside of what Python, and then what the date of a file in a ZIP can express.
+        ("bot.json", {"created_at": "0001-01-01T00:00:00+14:00"}, "isn’t one that this version can read"),
+        ("bot.json", {"created_at": "1979-12-31T00:00:00+00:00"}, "isn’t one that this version can read"),
+        ("corpus.json", {"created_at": "9999-12-31T23:59:59-14:00"}, "isn’t one that this version can read"),
     ],
 )
 def test_descriptions_are_not_trusted(end: str, values: dict[str, Any], said: str, bob: User, files: Files) -> None:
