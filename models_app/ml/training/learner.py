@@ -22,7 +22,7 @@ from .tf_threads import microbatches, share_out
 
 Arrays = dict[str, NDArray[Any]]
 #: With fewer rows, halves would multiply too few at once.
-FEWEST_ROWS: Final = 8
+MIN_ROWS: Final = 8
 
 
 class Learner:
@@ -140,7 +140,7 @@ class Learner:
     ) -> Any:
         losses, states = [], []
         with tf.GradientTape() as tape:
-            for number, part in enumerate(microbatches(inputs.shape[0], least=FEWEST_ROWS)):
+            for number, part in enumerate(microbatches(inputs.shape[0], least=MIN_ROWS)):
                 dropout_mask = None
                 if self.dropout:
                     shape = self._model.dropout_mask_shape(part.stop - part.start, inputs.shape[1])
@@ -158,7 +158,7 @@ class Learner:
     def _validation_step(self, inputs: Any, targets: Any, weights: Any, state: tuple[Any, ...], exact: bool) -> Any:
         losses, states = [], []
         products = "float32" if exact else self._model.products
-        for part in microbatches(inputs.shape[0], least=FEWEST_ROWS):
+        for part in microbatches(inputs.shape[0], least=MIN_ROWS):
             logits, after = self._model(inputs[part], tuple(array[part] for array in state), products=products)
             losses.append(_loss(logits, targets[part], weights[part]))
             states.append(after)
