@@ -66,7 +66,10 @@ class TrainingReporter:
 
 
 class Trail:
-    """The running mean loss at points of the current epoch, for pages that are opened later."""
+    """The smoothed loss at points of the current epoch, for pages that are opened later.
+
+    It begins where the last epoch ended, so that the lines of two epochs meet.
+    """
 
     def __init__(self) -> None:
         self._epoch = self._step = 0
@@ -75,7 +78,7 @@ class Trail:
     def add(self, progress: Progress) -> None:
         """Add a point for this progress, unless it's too close to the last one."""
         if progress.epoch != self._epoch:
-            self._epoch, self._places = progress.epoch, []
+            self._epoch, self._step, self._places = progress.epoch, 0, self._places[-1:]
         if not self._places or (progress.step - self._step) * TRAIL_STEPS >= progress.steps:
             self._step = progress.step
             at = progress.epoch - 1 + progress.step / progress.steps

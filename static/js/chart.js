@@ -43,8 +43,8 @@ export class LossChart {
     this.isContinuous = isContinuous;
     this.rows = [];
     this.now = null;
-    /** The path of `now`: epochs trained so far, and the mean loss within the epoch. */
-    this.trail = [];
+    /** A line for each epoch: points of epochs trained so far and the smoothed loss there. */
+    this.trails = [];
     this.epochs = 1;
     this.marked = null;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
@@ -76,8 +76,8 @@ export class LossChart {
     this.rows = rows;
     this.now = now;
     this.epochs = epochs;
-    this.trail = [...rows, now].flatMap((part) => part?.trail ?? []);
-    if (now?.trail) this.trail.push([now.at, now.loss]);
+    this.trails = rows.map((row) => row.trail ?? []);
+    if (now?.trail) this.trails.push([...now.trail, [now.at, now.loss]]);
     this.plot.setData([
       rows.map((row) => row.epoch),
       rows.map((row) => row.train_loss),
@@ -98,7 +98,7 @@ export class LossChart {
 
   #lossRange() {
     const losses = this.rows.flatMap((row) => [row.train_loss, row.validation_loss]);
-    losses.push(...this.trail.map(([, loss]) => loss));
+    losses.push(...this.trails.flat().map(([, loss]) => loss));
     if (this.now) losses.push(this.now.loss);
     if (losses.length === 0) return [0, 4];
     const [low, high] = [Math.min(...losses), Math.max(...losses)];
@@ -170,7 +170,7 @@ export class LossChart {
       ctx.arc(x, y, 8.5 * scale, 0, 2 * Math.PI);
       ctx.stroke();
     }
-    this.#drawTrail(plot);
+    this.#drawTrails(plot);
     if (this.now) {
       const x = plot.valToPos(this.now.at, "x", true);
       const y = plot.valToPos(this.now.loss, "y", true);
@@ -197,20 +197,20 @@ export class LossChart {
     ctx.restore();
   }
 
-  /** Draw one line per epoch, since the mean restarts with each epoch. */
-  #drawTrail(plot) {
+  /** Trainings of earlier versions have a gap between two epochs: there, the mean began again. */
+  #drawTrails(plot) {
     const { ctx } = plot;
     ctx.save();
     ctx.strokeStyle = colour("--train");
     ctx.globalAlpha = 0.5;
     ctx.lineWidth = 1.5 * devicePixelRatio;
     ctx.beginPath();
-    let epoch = 0;
-    for (const [at, loss] of this.trail) {
-      const place = [plot.valToPos(at, "x", true), plot.valToPos(loss, "y", true)];
-      if (Math.ceil(at) === epoch) ctx.lineTo(...place);
-      else ctx.moveTo(...place);
-      epoch = Math.ceil(at);
+    for (const trail of this.trails) {
+      trail.forEach(([at, loss], index) => {
+        const place = [plot.valToPos(at, "x", true), plot.valToPos(loss, "y", true)];
+        if (index) ctx.lineTo(...place);
+        else ctx.moveTo(...place);
+      });
     }
     ctx.stroke();
     ctx.restore();

@@ -193,7 +193,7 @@ def test_the_trail_of_the_loss_is_that_of_the_epochs_that_are_done_and_of_the_on
         alice.page,
         """({ LossChart }) => {
             const chart = new LossChart(document.getElementById("chart"), { isLive: true });
-            const trail = () => chart.trail.map(([at]) => at);
+            const trail = () => chart.trails.flat().map(([at]) => at);
             const row = { epoch: 1, train_loss: 2, validation_loss: 2.2, trail: [[0.2, 3], [0.6, 2.4]] };
             const found = [];
             chart.show([], { at: 0.3, loss: 2.8, trail: [[0.2, 3]] }, 2);

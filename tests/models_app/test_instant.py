@@ -44,6 +44,7 @@ def test_from_the_button_to_posts(alice: User, fluent: TrainedModel, writer: Non
     assert instant.is_instant(bot) and not instant.is_instant(fluent)
     page = client.get(f"/models/{bot.pk}/").content.decode()
     assert "it has learned nothing" in page and "Learned " not in page
+    assert "An instant bot has no report card" in page and "making the card failed" not in page
     assert "Instant bot of" in client.get("/models/").content.decode()
     written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")
     assert written.status_code == 200, written.content

@@ -51,8 +51,9 @@ def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedMo
     assert model.history[0].pop("before").keys() == events[0]["continued"].keys()
     assert model.history == events
     for epoch, trail in zip(model.history, trails, strict=True):
-        assert epoch["epoch"] - 1 < trail[0][0] <= trail[-1][0] <= epoch["epoch"]
+        assert epoch["epoch"] - 2 < trail[0][0] <= trail[-1][0] <= epoch["epoch"]
         assert trail == sorted(trail) and trail[-1][1] == pytest.approx(epoch["train_loss"], rel=0.2)
+    assert trails[1][0] == trails[0][-1]
     assert model.posts == corpus.posts_kept and model.characters == corpus.characters
     assert loading.load(model).sha256 == model.sha256
     assert model.training["epochs"] == 2 and model.training["seed"] == 5
@@ -70,18 +71,19 @@ def test_the_tutorials_network_can_be_the_base_model_too(corpus: Corpus, base: T
     assert len(written.posts) == 2
 
 
-def test_the_trail_of_an_epoch_is_thinned_and_begins_anew_with_each() -> None:
-    trail = Trail()
+def test_the_trail_of_an_epoch_is_thinned_and_begins_where_the_last_one_ended() -> None:
+    trail, last = Trail(), []
     for epoch in (1, 2):
         for step in range(1, 1001):
             trail.add(Progress(epoch, 2, step, 1000, 3 - step / 1000, 0.5, 1000.0, 1.0))
         found = trail.of(epoch)
-        assert found[0] == [epoch - 1 + 0.001, 2.999]
-        assert len(found) == TRAIL_STEPS
-        assert {round(after[0] - before[0], 3) for before, after in pairwise(found)} == {1 / TRAIL_STEPS}
+        assert found[0] == (last or [0.001, 2.999])
+        assert len(found) == TRAIL_STEPS + len(last) // 2
+        assert {round(after[0] - before[0], 3) for before, after in pairwise(found[1:])} == {1 / TRAIL_STEPS}
+        last = found[-1]
     assert trail.of(1) == []
     trail.add(Progress(3, 3, 1, 2, 2.0, 0.5, 1000.0, 1.0))
-    assert trail.of(3) == [[2.5, 2.0]]
+    assert trail.of(3) == [last, [2.5, 2.0]]
 
 
 def test_the_epoch_under_way_tells_its_trail(corpus: Corpus, base: TrainedModel) -> None:

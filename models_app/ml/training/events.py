@@ -16,9 +16,10 @@ Control = Callable[[], Literal["go", "stop", "cancel"]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a fine-tune. Epochs and steps count from 1; loss is this epoch's running mean in nats per symbol.
+    """The progress of a fine-tune. Epochs and steps count from 1.
 
-    fraction: 0 to 1 over the whole job, including validation; seconds_left: remaining time at the speed so far.
+    loss: in nats per symbol, an exponential moving average over about half an epoch; fraction: 0 to 1 over the whole job,
+    including validation; seconds_left: remaining time at the speed so far.
     """
 
     epoch: int

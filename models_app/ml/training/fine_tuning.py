@@ -26,13 +26,15 @@ from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
 
 from .events import Control, EpochResult, FineTuneResult, Openings, Progress
-from .progress_meter import Clock
+from .progress_meter import Clock, RecentLoss
 from .schedule import learning_rate
 from .tf_threads import has_gpu
 
 STATE: Final = "state.safetensors"
 #: Characters of a continued opening. A longer post is cut.
 CONTINUED: Final = 120
+#: The loss that is reported between validations averages about this share of an epoch.
+SMOOTHED: Final = 0.5
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -92,6 +94,7 @@ class FineTuning(ABC):
         self.start_bits = self.rate = math.nan
         self.place = (0, 0, 0)  # epoch, step, steps
         self.loss = self.count = 0.0  # of this epoch so far
+        self._recent = RecentLoss()
         self.seconds = 0.0  # spent on this epoch before `epoch_begun`
         self.epoch_begun = time.monotonic()
 
@@ -234,6 +237,7 @@ class FineTuning(ABC):
         )
         begun, core_begun = time.monotonic(), time.process_time()
         loss, symbols = train(learning_rate=self.rate)
+        self._recent.add(loss, symbols, steps=SMOOTHED * place[2], so_far=self.mean_loss())
         self.loss, self.count, self.place = self.loss + loss, self.count + symbols, place
         clock.done += symbols
         if clock.started:
@@ -274,7 +278,7 @@ class FineTuning(ABC):
                 epochs=self.epochs,
                 step=step,
                 steps=steps,
-                loss=self.mean_loss(),
+                loss=self.mean_loss() if math.isnan(self._recent.mean()) else self._recent.mean(),
                 fraction=clock.fraction(),
                 characters_per_second=clock.speed(),
                 seconds_left=clock.seconds_left(),

@@ -41,3 +41,29 @@ class Clock:
     def seconds_left(self) -> float:
         done = self.done - self.base
         return (time.monotonic() - self.begun) / done * max(0.0, self.total - self.done) if done > 0 else 0.0
+
+
+@dataclass(slots=True)
+class RecentLoss:
+    """An exponential moving average of the loss per symbol, which counts the first steps in full.
+
+    loss and count: weighted sums over all steps, in nats and symbols.
+    """
+
+    loss: float = 0.0
+    count: float = 0.0
+
+    def add(self, loss: float, symbols: float, *, steps: float, so_far: float = math.nan) -> None:
+        """Add a step: its summed loss in nats and its symbols. The average is over about `steps` steps.
+
+        so_far: the mean loss per symbol of the steps before the first one here, if an earlier attempt trained some.
+        """
+        keep = 1 - 1 / max(1.0, steps)
+        if not self.count and not math.isnan(so_far):
+            self.count = symbols / (1 - keep)
+            self.loss = self.count * so_far
+        self.loss, self.count = keep * self.loss + loss, keep * self.count + symbols
+
+    def mean(self) -> float:
+        """Return the average in nats per symbol; NaN before the first step."""
+        return self.loss / self.count if self.count else math.nan

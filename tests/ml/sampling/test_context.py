@@ -62,6 +62,14 @@ def test_new_posts_follow_the_context_and_leave_it_as_it_was(llama: Checkpoint) 
     assert Sampler(llama, CONTEXT).generate(CONFIG).posts == first
 
 
+def test_without_a_top_p_it_is_the_usual_one_of_the_network(llama: Checkpoint) -> None:
+    def posts(top_p: float | None) -> list[str]:
+        config = SamplingConfig(count=12, seed=5, max_characters=40, temperature=1.5, top_p=top_p)
+        return Sampler(llama).generate(config).posts
+
+    assert posts(None) == posts(0.95) != posts(1.0)
+
+
 def test_requests_that_run_at_the_same_time_do_not_disturb_each_other(llama: Checkpoint) -> None:
     sampler = Sampler(llama, CONTEXT)
     alone = [sampler.generate(SamplingConfig(seed=seed, max_characters=30)) for seed in range(2)]
