@@ -39,6 +39,10 @@ def reasons(refused: Refused, max_characters: int, *, has_prompt: bool = False) 
             refused.personal,
             ngettext("%(count)s with personal data", "%(count)s with personal data", refused.personal),
         ),
+        (
+            refused.links,
+            ngettext("%(count)s with a made-up link", "%(count)s with a made-up link", refused.links),
+        ),
     ]
     limit = grouped(max_characters)
     return [text % {"count": grouped(count), "limit": limit} for count, text in found if count]

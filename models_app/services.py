@@ -18,7 +18,7 @@ from botfactory.accounts.models import User
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
-from models_app.ml.config import SamplingConfig, usual_top_p
+from models_app.ml.config import SamplingConfig, usual_link_guard, usual_top_p
 from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import Evaluation
 from models_app.ml.sampling import sampler
@@ -26,6 +26,7 @@ from models_app.ml.sampling.outcome import Writing
 from models_app.models import Generation, Tier, TrainedModel, TrainingMachine
 from models_app.sharing.rights import Right, rights_of
 from tweets.cleaning import personal
+from tweets.cleaning.rules import Links
 
 
 class ModelError(Exception):
@@ -264,9 +265,17 @@ def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) ->
 
 
 def settled(sampling: SamplingConfig, model: TrainedModel) -> SamplingConfig:
-    """Return `sampling` with all that `model` needs to repeat the posts: a seed, and its usual top_p if none is set."""
-    top_p = usual_top_p(model.network["kind"]) if sampling.top_p is None else sampling.top_p
-    return replace(seeded(sampling), top_p=top_p)
+    """Return `sampling` with all that `model` needs to repeat the posts: a seed, and what is usual for it."""
+    kind, top_p, link_guard = model.network["kind"], sampling.top_p, sampling.link_guard
+    if top_p is None:
+        top_p = usual_top_p(kind)
+    if link_guard is None:
+        link_guard = usual_link_guard(kind) and not _learned_links(model)
+    return replace(seeded(sampling), top_p=top_p, link_guard=link_guard)
+
+
+def _learned_links(model: TrainedModel) -> bool:
+    return model.corpus is not None and model.corpus.cleaning_rules.links is Links.KEEP
 
 
 def seeded(sampling: SamplingConfig) -> SamplingConfig:

@@ -86,6 +86,12 @@ class GenerateIn(Input):
         strict=True,
         description="Reject posts with email addresses, phone numbers and the like, unless they are in the prompt.",
     )
+    link_guard: bool | None = Field(
+        None,
+        strict=True,
+        description="Reject posts with links that the prompt doesn't have. Null: true for a fluent bot, unless it "
+        "learned posts that keep their links.",
+    )
     best_of: int = Field(
         1,
         ge=1,
@@ -138,7 +144,7 @@ class GenerationOut(Output):
             "likeness": [0.93],
             "missing": 0,
             "note": None,
-            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0, "personal": 0},
+            "refused": {"copies": 0, "banned": 0, "unfinished": 1, "empty": 0, "house": 0, "personal": 0, "links": 0},
             "settings": {
                 "n": 1,
                 "temperature": 0.8,
@@ -151,6 +157,7 @@ class GenerationOut(Output):
                 "copy_guard": True,
                 "mask_mentions": True,
                 "personal_guard": True,
+                "link_guard": False,
                 "best_of": 3,
             },
             "seconds": 0.21,

@@ -72,7 +72,8 @@ def test_the_tutorials_network_can_be_the_base_model_too(corpus: Corpus, base: T
 
 
 def test_the_trail_of_an_epoch_is_thinned_and_begins_where_the_last_one_ended() -> None:
-    trail, last = Trail(), []
+    trail = Trail()
+    last: list[float] = []
     for epoch in (1, 2):
         for step in range(1, 1001):
             trail.add(Progress(epoch, 2, step, 1000, 3 - step / 1000, 0.5, 1000.0, 1.0))

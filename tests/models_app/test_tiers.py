@@ -17,6 +17,7 @@ from botfactory.jobs.models import Job
 from models_app import downloads, loading, machines, services, tiers, trainings
 from models_app.base_models import services as bases
 from models_app.base_models import versions
+from models_app.ml.config import SamplingConfig
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import BaseChange, Tier, TrainedModel, TrainingMachine
@@ -319,3 +320,16 @@ def test_the_terminal_names_both_base_models(base: TrainedModel, fluent: Trained
 def test_a_deleted_shipped_folder_changes_nothing(fluent: TrainedModel) -> None:
     shutil.rmtree(versions.shipped_directory(Tier.FLUENT))
     assert versions.base_model(Tier.FLUENT) == fluent
+
+
+@pytest.mark.parametrize(("rule", "guards"), [("drop", True), ("placeholder", True), ("keep", False)])
+def test_a_fluent_bot_makes_up_no_links_unless_it_learned_some(
+    corpus: Corpus, base: TrainedModel, fluent: TrainedModel, rule: str, guards: bool
+) -> None:
+    corpus.rules = {**corpus.rules, "links": rule}
+    bot = TrainedModel(network=fluent.network, corpus=corpus)
+    assert services.settled(SamplingConfig(), bot).link_guard is guards
+    assert services.settled(SamplingConfig(link_guard=not guards), bot).link_guard is not guards
+    bot.corpus = None
+    assert services.settled(SamplingConfig(), bot).link_guard is True
+    assert services.settled(SamplingConfig(), base).link_guard is False

@@ -54,6 +54,7 @@ class Command(OwnerCommand):
             action="store_true",
             help="allow posts with email addresses, phone numbers and the like",
         )
+        parser.add_argument("--allow-links", action="store_true", help="allow posts with links that the bot made up")
         parser.add_argument(
             "--best-of",
             type=int,
@@ -74,6 +75,7 @@ class Command(OwnerCommand):
                 copy_guard=not options["allow_copies"],
                 mask_mentions=not options["keep_mentions"],
                 personal_guard=not options["allow_personal_data"],
+                link_guard=False if options["allow_links"] else None,
             )
         except ValueError as error:
             raise CommandError(str(error)) from error

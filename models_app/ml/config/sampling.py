@@ -27,6 +27,14 @@ def usual_top_p(kind: str) -> float:
     return 0.95 if kind == "llama" else 1.0
 
 
+def usual_link_guard(kind: str) -> bool:
+    """Return the link_guard for a kind of network whose bot learned posts without links, unless somebody chooses.
+
+    A pretrained model has read many links and makes up some. A small network hardly does.
+    """
+    return kind == "llama"
+
+
 def is_greedy(temperature: float | None, top_k: int | None) -> bool:
     """Return whether sampling always takes the most likely symbol, so that all posts are the same."""
     return temperature == 0 or top_k == 1
@@ -41,7 +49,8 @@ class SamplingConfig(Values):
     from the smallest set with at least this probability, None: `usual_top_p` of the network; max_characters: Unicode
     characters of a post, including the prompt; banned: words and phrases that no post may contain; copy_guard: reject
     posts that are too close to a learned one; mask_mentions: hide @names; personal_guard: reject posts with email
-    addresses, phone numbers and the like; best_of: how many times as many posts to draw, to keep those that sound most
+    addresses, phone numbers and the like; link_guard: reject posts with links that the prompt doesn't have, None:
+    `usual_link_guard` of the network; best_of: how many times as many posts to draw, to keep those that sound most
     like the person.
     """
 
@@ -56,6 +65,7 @@ class SamplingConfig(Values):
     copy_guard: bool = True
     mask_mentions: bool = True
     personal_guard: bool = True
+    link_guard: bool | None = None
     best_of: int = 1
 
     def __post_init__(self) -> None:
@@ -84,14 +94,15 @@ class SamplingConfig(Values):
                 )
         object.__setattr__(self, "banned", tuple(self.banned))
         whole("best_of", self.best_of, 1, MAX_BEST_OF)
-        for name in ("copy_guard", "mask_mentions", "personal_guard"):
-            if not isinstance(getattr(self, name), bool):
+        for name in ("copy_guard", "mask_mentions", "personal_guard", "link_guard"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not (name == "link_guard" and value is None):
                 raise BadSetting(
                     mark("%(name)s must be %(yes)s or %(no)s, not %(value)s."),
                     name=name,
                     yes="true",
                     no="false",
-                    value=repr(getattr(self, name)),
+                    value=repr(value),
                 )
 
     @property

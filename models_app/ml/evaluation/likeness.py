@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError, mark
+from models_app.ml.sampling import links
 from models_app.ml.sampling.choice import Draft
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
@@ -78,7 +79,7 @@ class PersonLikeness:
         """
         drafts: list[Draft] = []
         for seed in SEEDS:
-            config = SamplingConfig(count=BATCH, seed=seed, copy_guard=False)
+            config = SamplingConfig(count=BATCH, seed=seed, copy_guard=False, link_guard=links.guard_for(learned))
             found = sampler.generate(config, measure=True, proceed=once_a_second(between), seconds=SECONDS / len(SEEDS))
             drafts += map(Draft, found.posts, found.nats)
         rng = np.random.default_rng(SEEDS[0])

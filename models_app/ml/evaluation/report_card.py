@@ -32,6 +32,7 @@ import numpy as np
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.sampling import links
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.words import words
@@ -213,7 +214,7 @@ def report_card(
             bits[id(checkpoint)] = measure(checkpoint, held_out, between)
 
     between()
-    written = _write(Sampler(bot), SEED, between, BOT_SECONDS)
+    written = _write(Sampler(bot), SEED, between, BOT_SECONDS, link_guard=links.guard_for(held_out))
     foreign = others or base_samples(base, between)
     own = _some(learned, len(foreign.learned), rng)
 
@@ -254,8 +255,23 @@ def report_card(
     )
 
 
-def _write(sampler: Sampler, seed: int, between: Callable[[], None], seconds: float, *, cut: bool = False) -> list[str]:
-    config = SamplingConfig(count=POSTS, temperature=TEMPERATURE, seed=seed, copy_guard=False, mask_mentions=False)
+def _write(
+    sampler: Sampler,
+    seed: int,
+    between: Callable[[], None],
+    seconds: float,
+    *,
+    cut: bool = False,
+    link_guard: bool | None = None,
+) -> list[str]:
+    config = SamplingConfig(
+        count=POSTS,
+        temperature=TEMPERATURE,
+        seed=seed,
+        copy_guard=False,
+        mask_mentions=False,
+        link_guard=link_guard,
+    )
     return sampler.generate(config, proceed=once_a_second(between), seconds=seconds, cut=cut).posts
 
 

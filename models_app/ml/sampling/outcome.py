@@ -12,7 +12,8 @@ class Refused:
 
     copies: too close to a learned post, None if there was nothing to compare with; banned: contains a word on the ban
     list; unfinished: no end mark within the limit; empty: only the prompt and spaces; house: contains a phrase banned
-    on this installation; personal: contains personal data that the prompt doesn't.
+    on this installation; personal: contains personal data that the prompt doesn't; links: contains a link that the
+    prompt doesn't.
     """
 
     copies: int | None = None
@@ -21,10 +22,11 @@ class Refused:
     empty: int = 0
     house: int = 0
     personal: int = 0
+    links: int = 0
 
     @property
     def total(self) -> int:
-        return (self.copies or 0) + self.banned + self.unfinished + self.empty + self.house + self.personal
+        return (self.copies or 0) + self.banned + self.unfinished + self.empty + self.house + self.personal + self.links
 
     def as_dict(self) -> dict[str, int | None]:
         return asdict(self)

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import SamplingConfig, usual_top_p
+from models_app.ml.config import SamplingConfig, usual_link_guard, usual_top_p
 from models_app.ml.errors import BadSampling, BadSetting, mark
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8 import utf8
 
+from . import links
 from .banned_words import BanList, HouseBanList
 from .choice import Draft, Likeness, best
 from .choosing import choose, log_likelihoods
@@ -84,6 +85,7 @@ class Sampler:
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
         self._vocabulary = vocabulary_of(checkpoint.network)
         self._usual_top_p = usual_top_p(checkpoint.network.kind)
+        self._usual_link_guard = usual_link_guard(checkpoint.network.kind)
         self._begun = state_after(context, self._stepper, self._vocabulary)
 
     def generate(
@@ -107,7 +109,8 @@ class Sampler:
 
         A post is rejected and drawn again, up to 10 tries in total, if it doesn't end within max_characters (more tries
         below 280 characters, fewer above), adds only spaces, copies a post that `guard` knows (or `accept` returns
-        False), contains a banned word of `config.banned` or `house`, or personal data that `personal` finds.
+        False), contains a banned word of `config.banned` or `house`, personal data that `personal` finds, or with
+        `config.link_guard` a link.
 
         With `config.is_greedy`, all posts would be the same, so there's only one. If it doesn't end, it's cut where the
         end mark was most likely.
@@ -185,6 +188,7 @@ class Sampler:
         banned = BanList(config.banned)
         guard = guard if config.copy_guard else None
         personal = personal if config.personal_guard else None
+        link_guard = self._usual_link_guard if config.link_guard is None else config.link_guard
         chooses = config.drafts_to_write > config.posts_to_write
         measure = measure or chooses
         drafts: list[Draft] = []
@@ -207,6 +211,8 @@ class Sampler:
                     row.refused = "house"
                 if row.refused is None and personal is not None and personal(row.post, config.prompt):
                     row.refused = "personal"
+                if row.refused is None and link_guard and links.adds(row.post, config.prompt):
+                    row.refused = "links"
             if row.refused is None and on_post is not None and not chooses:
                 on_post(row.post)
 
@@ -246,7 +252,9 @@ class Sampler:
                         if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
                             missing.append(tries)
         copies = refused["copies"] if guard or accept else None
-        reasons = {reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal")}
+        reasons = {
+            reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal", "links")
+        }
         found = best(drafts, config.count, likeness) if chooses else [(draft, None) for draft in drafts]
         if chooses and on_post is not None:
             for draft, _ in found:

@@ -18,8 +18,8 @@ Control = Callable[[], Literal["go", "stop", "cancel"]]
 class Progress:
     """The progress of a fine-tune. Epochs and steps count from 1.
 
-    loss: in nats per symbol, an exponential moving average over about half an epoch; fraction: 0 to 1 over the whole job,
-    including validation; seconds_left: remaining time at the speed so far.
+    loss: in nats per symbol, an exponential moving average over about half an epoch; fraction: 0 to 1 over the whole
+    job, including validation; seconds_left: remaining time at the speed so far.
     """
 
     epoch: int
