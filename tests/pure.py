@@ -21,6 +21,7 @@ PLACES: Final = (
     "tests/contracts/",
     "tests/jobs/test_states.py",
     "tests/ml/",
+    "tests/tweets/preparation/",
     "tests/tweets/sources/",
 )
 #: Fixtures without which pytest-django lets no test use the database.

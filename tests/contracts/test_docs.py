@@ -38,6 +38,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "run",
         "doctor",
         "import_posts",
+        "prepare_corpus",
         "fine_tune",
         "generate",
         "evaluate",

@@ -147,7 +147,7 @@ def test_each_text_of_an_error_of_pure_code_is_marked() -> None:
 
 
 #: Modules that answer a terminal, a log or a program in English: commands, doctor, and messages of libraries.
-ENGLISH = re.compile(r"/management/|^models_app/ml/|^tweets/sources/|^botfactory/(net|ops|env)\b")
+ENGLISH = re.compile(r"/management/|^models_app/ml/|^tweets/(sources|preparation)/|^botfactory/(net|ops|env)\b")
 
 
 def said_as_it_is(source: str) -> list[int]:

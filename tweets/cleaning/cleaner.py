@@ -107,9 +107,17 @@ class Cleaner:
             cleaned.append(Cleaned(text, reason, changes, masked))
         return cleaned
 
+    def judged(self, post: Post, text: str, changes: tuple[Change, ...] = ()) -> Cleaned:
+        """Return what becomes of a post whose text `text_cleaner` has cleaned, by all rules that need no other post."""
+        text, changes, masked = self._masked(text, changes)
+        reason = self._reason(post, text)
+        return Cleaned(text, Drop.BANNED if reason is None and self._is_banned(text) else reason, changes, masked)
+
     def _text(self, post: Post) -> tuple[str, tuple[Change, ...], tuple[Kind, ...]]:
-        text, changes = self._clean_text(post.text)
-        # Last, because what was between the parts of a number is gone then.
+        return self._masked(*self._clean_text(post.text))
+
+    def _masked(self, text: str, changes: tuple[Change, ...]) -> tuple[str, tuple[Change, ...], tuple[Kind, ...]]:
+        # After cleaning, because what was between the parts of a number is gone then.
         text, masked = mask(text) if self._rules.mask_personal else (text, ())
         return text, (*changes, Change.PERSONAL) if masked else changes, masked
 

@@ -20,11 +20,11 @@ from tweets.cleaning.rules import Duplicates
 from tweets.cleaning.text import without_links
 
 SIMILAR = 0.85
-_SAME_LETTERS = 20  # letters; "day 1" and "day 2" are two posts
-_LONG = 60
+SAME_LETTERS = 20  # letters; "day 1" and "day 2" are two posts
+LONG = 60
 _RUN = 5
-_BANDS, _ROWS = 5, 5  # a pair of 0.85 is found with a chance of 95 %, of 0.9 with 99 %, of 0.5 with 15 %
-_HASHES = _BANDS * _ROWS
+BANDS, _ROWS = 5, 5  # a pair of 0.85 is found with a chance of 95 %, of 0.9 with 99 %, of 0.5 with 15 %
+_HASHES = BANDS * _ROWS
 _CLOSE = 0.68  # of a signature must match before two texts are compared letter by letter
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _MENTION = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
@@ -48,8 +48,8 @@ class Seen:
         looks = [_looks(text, self._rule) for text in texts]
         long = [look for look in looks if look.is_long]
         if long:
-            signatures = _signatures([look.letters for look in long])
-            for look, signature, bands in zip(long, signatures, _bands(signatures), strict=True):
+            signatures = signatures_of([look.letters for look in long])
+            for look, signature, bands in zip(long, signatures, bands_of(signatures).tolist(), strict=True):
                 look.signature, look.bands = signature.tobytes(), bands
         return looks
 
@@ -106,9 +106,9 @@ def _looks(text: str | None, rule: Duplicates) -> _Looks:
     if rule is Duplicates.SAME:
         return _Looks((exact,), "", False)
     letters = _letters(plain)
-    if len(letters) < _SAME_LETTERS:
+    if len(letters) < SAME_LETTERS:
         return _Looks((exact,), letters, False)
-    return _Looks((exact, _print(letters)), letters, len(letters) >= _LONG)
+    return _Looks((exact, _print(letters)), letters, len(letters) >= LONG)
 
 
 def letters_of(text: str) -> str:
@@ -136,7 +136,7 @@ def _print(text: str) -> bytes:
 _MULTIPLIERS = np.random.default_rng(_SEED).integers(1, 1 << 32, _HASHES, np.uint64).astype(np.uint32) | np.uint32(1)
 
 
-def _signatures(texts: Sequence[str]) -> Signatures:
+def signatures_of(texts: Sequence[str]) -> Signatures:
     """Return, for each text, the minimum of each of `_HASHES` hash functions over the text's runs of characters."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     letters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)  # (all characters,)
@@ -163,14 +163,13 @@ def _signatures(texts: Sequence[str]) -> Signatures:
     return signatures
 
 
-def _bands(signatures: Signatures) -> list[list[int]]:
-    """Return a number for each band of each signature."""
-    keys = np.tile(np.arange(_BANDS, dtype=np.uint64), (len(signatures), 1))  # (texts, _BANDS)
-    for row in signatures.reshape(len(signatures), _BANDS, _ROWS).transpose(2, 0, 1):
+def bands_of(signatures: Signatures) -> npt.NDArray[np.uint64]:
+    """Return a number for each band of each signature: (texts, BANDS)."""
+    keys = np.tile(np.arange(BANDS, dtype=np.uint64), (len(signatures), 1))  # (texts, BANDS)
+    for row in signatures.reshape(len(signatures), BANDS, _ROWS).transpose(2, 0, 1):
         keys = (keys ^ row) * np.uint64(0x9E3779B97F4A7C15)
         keys ^= keys >> np.uint64(29)
-    bands: list[list[int]] = keys.tolist()
-    return bands
+    return keys
 
 
 def _agreement(one: bytes, other: bytes) -> float:

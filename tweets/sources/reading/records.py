@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,13 +80,34 @@ def post_of(
         key = place
     elif seen is not None:
         seen.add(key)
-    is_repost = text.startswith("RT @") or any(_says(record, name) for name in _REPOST_NAMES)
-    is_repost = is_repost or "retweeted" in _reference_types(record)
+    traits = traits_of(record, text, threads=threads)
     return Post(
         key=key,
         text=text,
         created_at=_first(parse_date(record[name]) for name in DATE_NAMES if name in record),
-        is_repost=is_repost,
+        is_repost=traits.is_repost,
+        is_reply=traits.is_reply,
+        is_quote=traits.is_quote,
+        has_warning=traits.has_warning,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What kind of post it is, as in `Post`."""
+
+    is_repost: bool
+    is_reply: bool
+    is_quote: bool
+    has_warning: bool
+
+
+def traits_of(record: Mapping[str, Any], text: str, *, threads: bool = False) -> Traits:
+    """Return what a record and the beginning of its text say about the kind of post. `threads`: see `post_of`."""
+    is_repost = text.startswith("RT @") or any(_says(record, name) for name in _REPOST_NAMES)
+    is_repost = is_repost or "retweeted" in _reference_types(record)
+    return Traits(
+        is_repost,
         is_reply=not is_repost and (text.startswith("@") if threads else _is_reply(record, text)),
         is_quote=not is_repost and ("quoted" in _reference_types(record) or _says(record, "is_quote_status")),
         has_warning=_says(record, "has_warning"),

@@ -6,20 +6,42 @@ import csv
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from botfactory.translatable import counted_sentence, mark
 from tweets.sources.base import BadFile, WhichColumn
 from tweets.sources.reading.records import DATE_NAMES, ID_NAMES, TEXT_NAMES, field_name
 
-_SAMPLE_ROWS = 200
-_ONE_COLUMN = "\x1f"  # no text contains it, so a table of one column keeps the commas of its sentences
+SAMPLE_ROWS = 200
+#: What may be between the cells. No text contains the first, so a table of one column keeps its sentences' commas.
+DELIMITERS = "\x1f,;\t|"
 _NO_TEXT = frozenset((*ID_NAMES, *DATE_NAMES))
 _KNOWN = frozenset((*TEXT_NAMES, *ID_NAMES, *DATE_NAMES))
 _CERTAIN_NAMES = ("full_text", "text", "tweet_text")  # of X's own files
 _SENTENCE = re.compile(r"[^\W\d_]{2,}\W+[^\W\d_]|[\u2e80-\uffff]{6}")  # the latter is written without spaces
 _NO_SENTENCE = ("http://", "https://", "<a ", "{", "[")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is written: `names` are the fields of its header, none without one; `column` is that of the text."""
+
+    delimiter: str
+    names: Sequence[str]
+    column: int
+    width: int
+
+
+def layout_of(sample: list[str], text_column: str = "", delimiters: str = DELIMITERS) -> Layout | None:
+    """Return the layout of the table that begins with these lines, None if they have no cells. Raises WhichColumn."""
+    delimiter = max(delimiters, key=lambda sign: _fit(_sample_rows(sample, sign), text_column))
+    head = _sample_rows(sample, delimiter)
+    if not head:
+        return None
+    names, column = _columns(head, text_column)
+    return Layout(delimiter, names, column, len(head[0]))
 
 
 def rows(lines: Iterator[str], text_column: str = "") -> Iterator[tuple[int, Mapping[str, Any], str]]:
@@ -29,16 +51,13 @@ def rows(lines: Iterator[str], text_column: str = "") -> Iterator[tuple[int, Map
     `TEXT_NAMES`, else the one that contains sentences. Raises WhichColumn if several columns are possible, and BadFile
     with the line if a row can't be read.
     """
-    sample = list(itertools.islice(lines, _SAMPLE_ROWS))
-    if not sample:
+    sample = list(itertools.islice(lines, SAMPLE_ROWS))
+    layout = layout_of(sample, text_column)
+    if layout is None:
         return
-    delimiter = max(_ONE_COLUMN + ",;\t|", key=lambda sign: _fit(_sample_rows(sample, sign), text_column))
-    head = _sample_rows(sample, delimiter)
-    if not head:
-        return
-    names, column = _columns(head, text_column)
+    names, column = layout.names, layout.column
     has_header = bool(names)
-    reader = csv.reader(itertools.chain(sample, lines), delimiter=delimiter)
+    reader = csv.reader(itertools.chain(sample, lines), delimiter=layout.delimiter)
     for number, row in _numbered(reader):
         if not any(cell.strip() for cell in row):
             continue

@@ -1,0 +1,94 @@
+"""What every character is, as a table, so that NumPy can look at many posts at once."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Bits of the table. A class of `re` is meant by the last three.
+WILD: Final = 1  # cleaning may change the character, or combine it with its neighbours
+MARKED: Final = 2  # a sign of something that cleaning may change or that only few posts have
+KEYLIKE: Final = 4  # what API tokens are made of
+DIGIT: Final = 8  # what any part of Python takes for a digit
+LETTER: Final = 16  # [^\W\d_]
+WORD: Final = 32  # \w
+END: Final = 64  # the mark between posts
+
+#: Between two posts, before the first one and after the last. No post contains it.
+MARK: Final = "\x00"
+_MARKED: Final = "&/…＠"
+_KEYLIKE: Final = re.compile(r"[A-Za-z0-9_.+/=-]+")
+#: Characters without a shape of their own, in many emoji. Cleaning leaves them alone.
+_JOINERS: Final = "\u200d\ufe0f"
+#: Signs that cleaning removes, and two letters that are "k" and "s" where case doesn't count.
+_REPLACED: Final = {*range(0xFFF9, 0x10000), 0x212A, 0x17F}
+#: From here on, code points always get a closer look.
+_RARE: Final = 0x20000
+
+Codes = NDArray[np.uint32]
+Bits = NDArray[np.uint8]
+Places = NDArray[np.intp]
+
+
+class Block:
+    """Posts as one array. `codes`: (characters,); `bits`: the same from the table; `starts`, `ends`: (posts,)."""
+
+    __slots__ = ("bits", "codes", "ends", "joined", "starts")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        """Take posts without MARK in them; at least one."""
+        self.joined = MARK + MARK.join(texts) + MARK
+        self.codes: Codes = np.frombuffer(self.joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+        self.bits: Bits = np.take(table(), self.codes)
+        marks = np.flatnonzero(self.codes == 0)
+        self.starts, self.ends = marks[:-1] + 1, marks[1:]
+
+    def posts_at(self, places: Places) -> Places:
+        """Return the numbers of the posts at these places of `codes`. The mark after a post counts as the post's."""
+        return np.searchsorted(self.ends, places)
+
+    def any_bits(self) -> Bits:
+        """Return for each post the bits that any of its characters has. END is always among them."""
+        return np.bitwise_or.reduceat(self.bits, self.starts)
+
+
+@cache
+def table() -> Bits:
+    """Return the bits of every code point."""
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    bits = np.zeros(sys.maxunicode + 1, np.uint8)
+    for pattern, bit in ((r"[^\W\d_]+", LETTER), (r"\w+", WORD)):
+        for run in re.finditer(pattern, everything):
+            bits[run.start() : run.end()] |= bit
+    for run in _KEYLIKE.finditer(everything):
+        bits[run.start() : run.end()] |= KEYLIKE
+    bits[[code for code, character in enumerate(everything[:_RARE]) if character.isdigit()]] |= DIGIT
+    bits[_wild(everything)] |= WILD
+    bits[_RARE:] |= WILD
+    bits[list(map(ord, _MARKED))] |= MARKED
+    bits[0] = WILD | END
+    return bits
+
+
+def _wild(everything: str) -> list[int]:
+    """Return the code points that need a closer look: they change, aren't printable, or may combine with others."""
+    return [code for code, character in enumerate(everything[:_RARE]) if not _is_calm(code, character)]
+
+
+def _is_calm(code: int, character: str) -> bool:
+    if code < 127:
+        return code >= 32
+    return character in _JOINERS or (
+        character.isprintable()
+        and not 0x1100 <= code <= 0x11FF  # parts of Korean syllables
+        and code not in _REPLACED
+        and unicodedata.category(character)[0] != "M"
+        and unicodedata.is_normalized("NFC", character)
+    )

@@ -1,0 +1,98 @@
+"""By what posts are compared: the letters of each, its key, and the bands of its MinHash signature, many at a time.
+
+The rule is that of `tweets.cleaning.duplicates`: two posts with the same letters are the same, or, if they have few,
+with the same text apart from case and spaces. So posts with the same key are duplicates of each other. Two long posts
+are nearly the same if they share enough runs of letters; those have at least one band in common, very likely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tweets.cleaning.duplicates import BANDS, LONG, SAME_LETTERS, bands_of, signatures_of
+from tweets.cleaning.text import without_links
+from tweets.preparation.characters import LETTER, MARK, table
+
+Keys = NDArray[np.uint64]
+
+_MENTION: Final = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
+#: Texts whose signatures are computed together. Their arrays fit into the processor's cache.
+_TOGETHER: Final = 256
+_SPACE: Final = np.uint32(ord(" "))
+
+
+def letters_of(texts: Sequence[str]) -> list[str]:
+    """Return what `cleaning.duplicates.letters_of` returns for each text."""
+    if not texts:
+        return []
+    folded = without_links(MARK.join(texts)).casefold()
+    if "@" in folded or "＠" in folded:
+        folded = _MENTION.sub(" ", folded)
+    codes = np.frombuffer(f"{MARK}{folded}{MARK}".encode("utf-32-le", "surrogatepass"), np.uint32)
+    is_letter = np.take(table(), codes) & LETTER > 0
+    is_mark = codes == 0
+    # Keep one space after each run of letters.
+    kept = is_letter | is_mark
+    kept[1:] |= is_letter[:-1]
+    spaced = np.where(is_letter | is_mark, codes, _SPACE)[kept]
+    text: str = spaced.astype("<u4", copy=False).tobytes().decode("utf-32-le", "surrogatepass")
+    return text[1:-1].replace(" " + MARK, MARK).rstrip(" ").split(MARK)
+
+
+def keys_of(texts: Sequence[str], letters: Sequence[str], seed: int) -> Keys:
+    """Return 8 bytes for each text. They depend on the seed, so that the order by them does.
+
+    Among a million different texts, two have the same with a chance of 1 in 37 million.
+    """
+    start = blake2b(seed.to_bytes(8, "little"), digest_size=8)
+    hashes = []
+    for text, few in zip(texts, letters, strict=True):
+        made = start.copy()
+        made.update((few if len(few) >= SAME_LETTERS else _plain(text)).encode("utf-8", "replace"))
+        hashes.append(made.digest())
+    return np.frombuffer(b"".join(hashes), "<u8")
+
+
+def _plain(text: str) -> str:
+    # The space in front tells it from letters.
+    return " " + " ".join(without_links(text).casefold().split())
+
+
+def bands_of_long(letters: Sequence[str]) -> Keys:
+    """Return the bands of each text (texts, BANDS), zeros for those that are too short to be nearly the same."""
+    bands = np.zeros((len(letters), BANDS), "<u8")
+    long = [number for number, text in enumerate(letters) if len(text) >= LONG]
+    for start in range(0, len(long), _TOGETHER):
+        some = long[start : start + _TOGETHER]
+        bands[some] = bands_of(signatures_of([letters[number] for number in some]))
+    return bands
+
+
+class Authors:
+    """Hash authors for the split. Their names come again and again, so the newest are remembered."""
+
+    _MOST: Final = 100_000
+
+    def __init__(self, seed: int) -> None:
+        self._start = blake2b(seed.to_bytes(8, "little"), digest_size=8, person=b"author")
+        self._known: dict[str, int] = {}
+
+    def hashes(self, names: Iterable[str]) -> list[int]:
+        """Return 8 bytes for each name, 0 for an unknown one. Case and a leading @ don't count."""
+        if len(self._known) > self._MOST:
+            self._known.clear()
+        known = self._known
+        return [known[name] if name in known else self._hash(name) for name in names]
+
+    def _hash(self, name: str) -> int:
+        plain = name.strip().removeprefix("@").casefold()
+        made = self._start.copy()
+        made.update(plain.encode("utf-8", "replace"))
+        found = self._known[name] = (int.from_bytes(made.digest(), "little") or 1) if plain else 0
+        return found
