@@ -21,6 +21,9 @@ TRAINING = 180 * SECONDS
 
 expect.set_options(timeout=15 * SECONDS)
 
+#: Complains in the console when the focus is lost, and so fails the test.
+LOST_FOCUS = Path(__file__).with_name("lost_focus.js")
+
 #: Who has signed up: the address of the product, and the name.
 _ACCOUNTS: set[tuple[str, str]] = set()
 
@@ -34,6 +37,7 @@ class Person:
         usual = {"viewport": {"width": 1280, "height": 900}, "base_url": product.url, "reduced_motion": "reduce"}
         options = {**usual, **options}
         self.context: BrowserContext = browser.new_context(**options)
+        self.context.add_init_script(path=LOST_FOCUS)
         self.complaints: list[str] = []
         self.page = self.new_page()
 
