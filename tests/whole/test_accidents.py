@@ -67,6 +67,7 @@ def trained(alice: Person, job: str, epochs: int = EPOCHS) -> dict[str, Any]:
     return snapshot
 
 
+@pytest.mark.once
 def test_a_process_that_waits_for_trainings_has_loaded_and_written_what_each_needs(product: Product) -> None:
     wait_for("what report cards need", lambda: list(product.checkpoints.glob("bases/*/strangers.json")), 120)
     assert "libtensorflow" in Path(f"/proc/{product.processes('-Q train')[-1]}/maps").read_text()
@@ -215,6 +216,7 @@ def test_a_restart_of_the_broker_loses_nothing(product: Product, alice: Person, 
     assert trained(alice, waiting_job, 1)["job"]["attempt"] == 1
 
 
+@pytest.mark.once
 def test_after_ctrl_c_nothing_runs_and_the_next_start_goes_on(product: Product, alice: Person, corpus: str) -> None:
     job = alice.train(corpus, EPOCHS)
     in_the_middle_of_epoch(alice, job, 2)
@@ -224,6 +226,7 @@ def test_after_ctrl_c_nothing_runs_and_the_next_start_goes_on(product: Product, 
     trained(alice, job)
 
 
+@pytest.mark.once
 def test_a_killed_supervisor_leaves_nothing_behind(product: Product, alice: Person, corpus: str) -> None:
     job = alice.train(corpus, EPOCHS)
     in_the_middle_of_epoch(alice, job, 2)
@@ -236,6 +239,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(product: Product, alice: Pers
     trained(alice, job)
 
 
+@pytest.mark.once
 def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
     product: Product, alice: Person, corpus: str
 ) -> None:
@@ -255,6 +259,7 @@ def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
     alice.wait_for_state(base, "cancelled")
 
 
+@pytest.mark.once
 def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
     result = product.manage("run", "--port", "0", check=False)
     assert result.returncode != 0
