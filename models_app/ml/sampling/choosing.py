@@ -25,7 +25,8 @@ def choose(
         return likeliest
     picks = None
     if 0 < top_k < logits.shape[1]:
-        picks = np.argpartition(logits, -top_k, axis=1)[:, -top_k:]
+        # Sorted, because the order of a partition depends on the CPU, and the draw would depend on the order.
+        picks = np.sort(np.argpartition(logits, -top_k, axis=1)[:, -top_k:], axis=1)
         logits = np.take_along_axis(logits, picks, axis=1)
     share: Any = top_p
     if top_p < 1:

@@ -53,6 +53,17 @@ class Nearest:
     is_copy: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a guard consists of; see CopyGuard."""
+
+    key: bytes
+    vocabulary: NDArray[np.uint64]
+    text: NDArray[np.uint32]
+    ends: NDArray[np.int64]
+    wordless: NDArray[np.uint64]
+
+
 class CopyGuard:
     """The posts that a model learned from, as fingerprints of their words instead of their text.
 
@@ -121,6 +132,11 @@ class CopyGuard:
 
     def __len__(self) -> int:
         return len(self._ends)
+
+    @property
+    def parts(self) -> Parts:
+        """Return what `CopyGuard` takes, to write it in another form."""
+        return Parts(self._key, self._vocabulary, self._text, self._ends, self._wordless)
 
     @property
     def nbytes(self) -> int:

@@ -1,0 +1,248 @@
+"""What a bot writes in a browser is what it writes on the server: static/js/in-browser, run by Node.js."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from playwright._impl._driver import compute_driver_executable
+
+from models_app.ml import wire
+from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import NetworkConfig, SamplingConfig
+from models_app.ml.evaluation.evaluation import surprisals
+from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.banned_words import BanList, HouseBanList
+from models_app.ml.sampling.copy_filter import filter_file, guard_file
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.mentions import masked
+from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.words import words
+from tests.fakes.posts import make_posts
+from tweets.cleaning import personal
+
+from .conftest import TINY, TINY_GLR, random_checkpoint
+
+ROOT: Final = Path(__file__).parents[2]
+NETWORKS = pytest.mark.parametrize("network", [TINY, TINY_GLR], ids=["lstm", "glr"])
+ASKED: Final[dict[str, Any]] = {
+    "count": 6,
+    "temperature": 0.9,
+    "top_k": 0,
+    "top_p": 1.0,
+    "prompt": "",
+    "seed": 1,
+    "max_characters": 60,
+    "banned": [],
+}
+#: Posts with everything that the rules about words know.
+TEXTS: Final = [
+    "Straße, STRASSE and ẞ: ﬁne ﬂuﬀ, café CAFÉ İstanbul ısı ΣΊΣΥΦΟΣ",
+    "don't d’ont dont ‘quotes’ naïve ½ ² Ⅷ 漢字かな ⓐⓑ",
+    "see http://example.com/a?b=1 www.example.org/x t.co/abc @name@example.org #Tag＃タグ",
+    "a@b.c mail me@example.com !@name x@y @Ünï_1 ＠wide @a @b@c.d.",
+    "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
+    "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
+    "🙂 🚀",
+    "ᏣᎳᎩ ꭰꭱ Ꮿ ŉ ǰ ΐ և",
+    "The quick brown fox jumps over the lazy dog and runs away from it",
+    "party art Art! #art a-r-t @rt 4rt",
+    "",
+]
+PHRASES: Final = ["art", "Kill Yourself", "naive", "漢字", "don't", "straße"]
+
+
+def run(tasks: Sequence[dict[str, Any]], file: Path | None = None) -> list[Any]:
+    """Return the results of the tasks (in_browser.mjs), with the bot in this file."""
+    asked = {"scripts": str(ROOT / "static/js/in-browser"), "file": file and str(file), "tasks": tasks}
+    node = compute_driver_executable()[0]
+    program = [str(node), "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(ROOT / "tests/ml/in_browser.mjs")]
+    done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    answer: list[Any] = json.loads(done.stdout)
+    return answer
+
+
+def model(network: NetworkConfig) -> Checkpoint:
+    """A network as bots are stored, in float16, whose posts end."""
+    made = random_checkpoint(network, seed=3, scale=0.7)
+    made.weights["output_bias"][UTF8_BYTES.end] += 4
+    halves = {name: array.astype(np.float16).astype(np.float32) for name, array in made.weights.items()}
+    return Checkpoint(network, halves, {}, "")
+
+
+def packed(checkpoint: Checkpoint, folder: Path, **options: int) -> Path:
+    path = folder / "bot"
+    path.write_bytes(wire.pack(checkpoint, **options))
+    return path
+
+
+@NETWORKS
+def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, tmp_path: Path) -> None:
+    checkpoint = model(network)
+    changes: list[dict[str, Any]] = [
+        {},
+        {"count": 40, "seed": 2**31 + 7, "max_characters": 280},
+        {"temperature": 0.5, "top_k": 5},
+        {"temperature": 1.3, "top_k": 40, "top_p": 0.95, "max_characters": 25},
+        {"top_p": 0.8},
+        {"prompt": "hé 👩🏽\u200d🚀\t@", "max_characters": 40},
+        {"temperature": 0, "prompt": "ab"},
+        {"temperature": 0, "max_characters": 5},
+        {"count": 12, "seed": 7, "max_characters": 6},
+        {"banned": ["a", "é", "I"], "seed": 5},
+    ]
+    asked = [ASKED | change for change in changes]
+    found = run([{"what": "written", "sampling": each} for each in asked], packed(checkpoint, tmp_path))
+    sampler = Sampler(checkpoint)
+    for sampling, ours in zip(asked, found, strict=True):
+        ended: list[str] = []
+        writing = sampler.generate(SamplingConfig.from_dict(sampling), personal=personal.adds, on_post=ended.append)
+        assert (ours["posts"], ours["ended"]) == (writing.posts, ended)
+        assert ours["refused"] == writing.refused.as_dict() | {"copies": 0}
+    assert sum(len(each["posts"]) for each in found) > 80
+    refused = [each["refused"] for each in found]
+    assert any(each["unfinished"] + each["empty"] + each["banned"] for each in refused)
+
+
+@NETWORKS
+@pytest.mark.parametrize(("max_bytes", "within"), [(wire.MAX_BYTES, 1e-4), (0, 0.01)], ids=["float16", "int8"])
+def test_each_byte_has_the_same_bits(network: NetworkConfig, max_bytes: int, within: float, tmp_path: Path) -> None:
+    checkpoint = model(network)
+    texts = ["hello, wörld 漢字 🙂\n", "a b", ""]
+    file = packed(checkpoint, tmp_path, max_bytes=max_bytes)
+    found = run([{"what": "bits", "text": text} for text in texts], file)
+    # As the browser gets them: int8 costs these networks of a few random weights more than a trained one.
+    weights = wire.unpack(file.read_bytes())
+    assert all(np.allclose(weights[name], array, atol=0.02) for name, array in checkpoint.weights.items())
+    rows = [UTF8_BYTES.encode(text) for text in texts]
+    expected = surprisals(kind_of(network).stepper(network, weights), list(rows), UTF8_BYTES) / math.log(2)
+    for line, bits in zip(expected, found, strict=True):
+        assert bits == pytest.approx(line[: len(bits)].tolist(), abs=within)
+
+
+def test_seeds_give_the_numbers_of_numpy() -> None:
+    seeds = [0, 1, 7, 2**31 - 1, 2**32 + 5, 2**63 - 1]
+    found = run([{"what": "numbers", "seed": str(seed), "count": 5} for seed in seeds])
+    assert found == [np.random.default_rng(seed).random(5).tolist() for seed in seeds]
+
+
+def test_words_mentions_and_bans_are_the_same() -> None:
+    prompted = [[text, ""] for text in TEXTS] + [["@na me @name", "@na"], ["to @Bob: @bob @bo", "to @Bob"], ["@x", "@"]]
+    found = run(
+        [
+            {"what": "words", "texts": TEXTS},
+            {"what": "masked", "posts": prompted},
+            {"what": "banned", "phrases": PHRASES, "texts": TEXTS},
+        ]
+    )
+    assert found[0] == [words(text) for text in TEXTS]
+    assert found[1] == [masked(post, prompt=prompt) for post, prompt in prompted]
+    lists = (BanList(PHRASES), HouseBanList(PHRASES))
+    assert found[2] == [[each.finds(text) for each in lists] for text in TEXTS]
+    assert {str(house) for _, house in found[2]} >= {"kill yourself", "art", "None"}
+
+
+def variants(posts: list[str], count: int) -> list[str]:
+    """Texts that are copies, nearly copies, and new, in equal parts."""
+    rng = random.Random(1)
+    found = []
+    for _ in range(count):
+        parts = rng.choice(posts).split()
+        others = rng.choice(posts).split()
+        for _ in range(rng.randrange(4)):
+            parts[rng.randrange(len(parts))] = rng.choice(others)
+        found.append(" ".join(parts[: rng.randint(1, len(parts))] + others[: rng.randrange(4)]))
+    return found
+
+
+LONG: Final = " ".join(f"word{number}" for number in range(40))
+
+
+def test_the_owner_has_the_whole_copy_guard(tmp_path: Path) -> None:
+    posts = [*make_posts(300, seed=3), "🙂 🚀", "yes", "so be it", LONG, *TEXTS]
+    guard, file = CopyGuard.of(posts), tmp_path / "guard"
+    file.write_bytes(guard_file(guard))
+    texts = [*variants(posts[:300], 400), "🙂🚀", "🙂", "Yes!", "yes yes", "so be it", "so be", *TEXTS]
+    texts += [f"{LONG[50:200]} then {text}" for text in TEXTS]
+    found = run([{"what": "copies", "guard": str(file), "texts": texts}])[0]
+    assert found == [guard.is_copy(text) for text in texts]
+    assert 100 < sum(found) < len(texts) - 100
+
+
+def test_others_have_a_filter_that_finds_the_same_runs_and_does_not_spell_out_posts(tmp_path: Path) -> None:
+    posts = [*make_posts(300, seed=3), "🙂 🚀", "yes", "so be it", LONG]
+    guard, file = CopyGuard.of(posts), tmp_path / "guard"
+    data = filter_file(guard)
+    file.write_bytes(data)
+    copies = [post for post in posts if words(post)]
+    copies += [" ".join(post.split()[1:]) for post in copies if len(words(post)) > 4] + ["🚀🙂", f"new {LONG} end"]
+    fresh = [" ".join(f"new{place + number}" for place in range(12)) for number in range(200)]
+    found = run([{"what": "copies", "guard": str(file), "texts": [*copies, *fresh]}])[0]
+    missed = [text for text, is_found in zip(copies, found, strict=False) if guard.is_copy(text) and not is_found]
+    assert missed == ["🚀🙂"] or missed == []
+    assert sum(found[len(copies) :]) < 5
+    # Of the words, neither the fingerprints nor their order are in it.
+    taken = np.unpackbits(np.frombuffer(data[40:], np.uint8)).mean()
+    assert 0.05 < taken < 0.2
+    assert len(data) < len(guard_file(guard)) / 8
+
+
+def test_posts_with_personal_data_are_refused() -> None:
+    clean = [
+        "call me maybe",
+        "version 16.0.0.214",
+        "score 3-2 in 1998",
+        "see http://x.io/1234567890123",
+        "@a1234567890",
+    ]
+    caught = [
+        "mail me@example.com now",
+        "name [at] example [dot] org",
+        "my password: hunter22",
+        "sk-abcdefghijklmnopqrstuv",
+        "GB82 WEST 1234 5698 7654 32",
+        "4111 1111 1111 1111",
+        "078-05-1120 is it",
+        "at 185.199.108.153 there",
+        "call 555-867-5309",
+        "+49 30 901820",
+        "key aB3dE5gH7jK9mN1pQ3sT5vX7z",
+        "2a00:1450:4001:81b::200e",
+    ]
+    posts = [[post, ""] for post in [*clean, *caught]]
+    posts += [["me@example.com and", "me@example.com"], ["me@example.com.au and", "me@example.com"]]
+    found = run([{"what": "personal", "posts": posts}])[0]
+    assert found == [personal.adds(post, prompt) for post, prompt in posts]
+    assert found == [*[False] * len(clean), *[True] * len(caught), False, True]
+
+
+def test_what_is_refused_on_the_way_is_the_same(tmp_path: Path) -> None:
+    checkpoint = model(TINY_GLR)
+    file, guarded = packed(checkpoint, tmp_path), tmp_path / "guard"
+    asked = ASKED | {"count": 30, "seed": 4}
+    posts = Sampler(checkpoint).generate(SamplingConfig.from_dict(asked)).posts
+    guard, house = CopyGuard.of(posts[::3]), [word for post in posts[1::3] for word in words(post)][:10]
+    guarded.write_bytes(guard_file(guard))
+    found = run([{"what": "written", "sampling": asked, "guard": str(guarded), "house": house}], file)[0]
+    config = SamplingConfig.from_dict(asked)
+    writing = Sampler(checkpoint).generate(config, guard=guard, house=HouseBanList(house), personal=personal.adds)
+    assert found == {"posts": writing.posts, "refused": writing.refused.as_dict(), "ended": found["ended"]}
+    assert found["refused"]["copies"] > 5 and found["refused"]["house"] > 0
+
+
+def test_a_large_network_fits_into_eight_megabytes() -> None:
+    network = NetworkConfig(
+        kind="glr", embedding=64, units=512, layers=2, contexts=(2, 3, 4, 5, 6, 0), context_rows=2**15, context_width=24
+    )
+    shapes = kind_of(network).weight_shapes(network)
+    checkpoint = Checkpoint(network, {name: np.zeros(shape, np.float16) for name, shape in shapes.items()}, {}, "")
+    assert len(wire.pack(checkpoint)) < wire.MAX_BYTES
