@@ -127,6 +127,7 @@ class ShareForm(forms.Form):
 
     visibility = forms.ChoiceField()
     tags = forms.CharField(max_length=400, required=False)
+    in_browser = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, model: TrainedModel, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -142,6 +143,12 @@ class ShareForm(forms.Form):
             {"value": str(value), "name": str(name), "hint": str(hint)}
             for value, (name, hint, _outcome) in self.MEANINGS.items()
         ]
+
+    @property
+    def takes_along(self) -> bool:
+        """Return whether others may take the bot along: never while it is private."""
+        is_private = self.cleaned_data["visibility"] == TrainedModel.Visibility.PRIVATE
+        return bool(self.cleaned_data["in_browser"]) and not is_private
 
     def outcome(self, name: str) -> str:
         """Return a sentence that says who can find the bot of this name now."""

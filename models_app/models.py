@@ -126,6 +126,10 @@ class TrainedModel(models.Model):
     link = models.CharField(max_length=43, null=True, unique=True, editable=False, verbose_name=gettext_lazy("link"))  # noqa: DJ001
     # Whether others that it's shared with may play the guessing game, which shows real posts.
     is_game_open = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("game for others"))
+    # Whether others that it's shared with may let it write in their browsers, which get its weights.
+    is_browser_open = models.BooleanField(
+        default=False, editable=False, verbose_name=gettext_lazy("in browsers of others")
+    )
     # The one that writes on the front page (sharing/demo.py).
     is_demo = models.BooleanField(default=False, editable=False, verbose_name=gettext_lazy("on the front page"))
     # Posts of it that a list shows (showing.py); not in the database.

@@ -4,6 +4,7 @@ from django.urls import path
 
 from models_app import corpus_page, views
 from models_app.comparing import views as comparing
+from models_app.in_browser import urls as in_browser
 from models_app.keeping import views as keeping
 from models_app.playing import views as playing
 from models_app.sharing import front_page, gallery
@@ -36,4 +37,5 @@ urlpatterns = [
     path("gallery/<uuid:model_id>/generate", gallery.generate, name="shared_generate"),
     path("shared/<str:link>/", gallery.shared_page, name="shared_by_link"),
     path("shared/<str:link>/generate", gallery.generate, name="shared_by_link_generate"),
+    *in_browser.urlpatterns,
 ]

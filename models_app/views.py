@@ -36,6 +36,8 @@ from models_app import (
     surprises,
 )
 from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
+from models_app.in_browser import files as browser_files
+from models_app.in_browser import services as in_browser
 from models_app.keeping import reports
 from models_app.ml.config import usual_top_p
 from models_app.ml.errors import LearningError
@@ -100,6 +102,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
         "downloads": downloads.FORMATS,
+        "can_be_carried": browser_files.can_be_carried(model),
     }
     return render(request, "models_app/model.html", context)
 
@@ -232,6 +235,7 @@ def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
                 sharing.share(model, form.cleaned_data["visibility"])
                 if "tags" in request.POST:
                     tags.set_tags(model, tags.in_text(form.cleaned_data["tags"]))
+                    in_browser.set_open(model, form.takes_along, by=cast(User, request.user))
             messages.success(request, form.outcome(model.name))
     except sharing.SharingError as error:
         messages.warning(request, translated(error))

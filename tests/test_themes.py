@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
 from pathlib import Path
@@ -116,8 +117,9 @@ def with_imports(name: str) -> frozenset[str]:
     if not name.startswith("js/"):
         return frozenset({name})
     text = (Path(settings.BASE_DIR) / "static" / name).read_text(encoding="utf-8")
-    imported = re.findall(r'^(?:import|export) (?:[^;"]*?from )?"\./([\w-]+\.js)"', text, flags=re.MULTILINE)
-    return frozenset({name}).union(*(with_imports(f"js/{other}") for other in imported))
+    imported = re.findall(r'^(?:import|export) (?:[^;"]*?from )?"(\.\.?/[\w/-]+\.js)"', text, flags=re.MULTILINE)
+    names = [posixpath.normpath(posixpath.join(posixpath.dirname(name), other)) for other in imported]
+    return frozenset({name}).union(*map(with_imports, names))
 
 
 @cache

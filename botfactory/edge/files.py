@@ -26,6 +26,7 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.templatetags.static import static
 from django.utils.decorators import sync_and_async_middleware
 
 _YEAR: Final = 365 * 24 * 3600
@@ -102,6 +103,20 @@ def hashed_name(name: str) -> str:
         return name
     stem, ending = posixpath.splitext(name)
     return f"{stem}.{static_file(name).hash}{ending}"
+
+
+def modules_of(name: str) -> list[str]:
+    """Return the addresses of a module and of all modules that it imports, directly or through others."""
+    found: dict[str, None] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found[each] = None
+            text = paths()[each].read_text(encoding="utf-8")
+            imported = (posixpath.join(posixpath.dirname(each), match["name"]) for match in _IMPORTED.finditer(text))
+            waiting += [posixpath.normpath(path) for path in imported]
+    return [static(each) for each in found]
 
 
 def _rewritten(name: str, body: bytes, references: re.Pattern[str]) -> bytes:

@@ -1,15 +1,17 @@
-"""A small network as one file for a browser: its numbers in at most 8 MB. Read by static/js/in-browser/wire.js.
+"""A small network as one file for a browser, in at most 8 MB if need be. Read by static/js/in-browser/wire.js.
 
 The file: "BOT1", the length of the header (uint32), the header in JSON, then each weight at a multiple of 8 bytes. All
 numbers are little-endian. The header has the network's configuration, and each weight's shape, type and place. A weight
 of type int8 also has a float16 scale for each of its rows.
 
-Weights are float16, as trained bots are stored, while they fit. Matrices of a larger network are int8.
+Weights are float16, as trained bots are stored, while they fit. A larger network has two files: the usual one, with
+matrices in int8, and the exact one.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,22 +19,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.networks.registry import config_of, kind_of
 
 FORMAT: Final = 1
 MAX_BYTES: Final = 8_000_000
 _MAGIC: Final = b"BOT1"
 _ALIGNED: Final = 8
 _LARGEST: Final = 127
-_ROOM_FOR_HEADER: Final = 20_000
 
 
-def pack(checkpoint: Checkpoint, *, max_bytes: int = MAX_BYTES) -> bytes:
-    """Return the file. The same checkpoint always gives the same bytes.
+def sizes(network: Mapping[str, Any]) -> dict[str, int]:
+    """Return about how many bytes each file of a network with this configuration has, the usual one first.
 
-    It's larger than `max_bytes` only where int8 is larger, too.
+    "float16" has the numbers of a trained bot as they're stored. "int8" comes first for a network that needs it.
     """
+    config = config_of(network)
+    shapes = kind_of(config).weight_shapes(config).values()
+    exact = sum(2 * math.prod(shape) for shape in shapes)
+    if exact <= MAX_BYTES:
+        return {"float16": exact}
+    rounded = sum(math.prod(shape) + 2 * shape[0] if len(shape) > 1 else 2 * shape[0] for shape in shapes)
+    return {"int8": rounded, "float16": exact}
+
+
+def pack(checkpoint: Checkpoint, *, is_exact: bool) -> bytes:
+    """Return the file: with `is_exact` all in float16, else matrices in int8. It depends on the checkpoint only."""
     weights = checkpoint.weights
-    is_exact = sum(2 * array.size for array in weights.values()) + _ROOM_FOR_HEADER <= max_bytes
     tensors: dict[str, dict[str, Any]] = {}
     parts: list[bytes] = []
     at = 0

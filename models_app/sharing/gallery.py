@@ -17,6 +17,7 @@ from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from models_app import services, showing
 from models_app.forms import GalleryForm, GenerateForm
+from models_app.in_browser.files import can_be_carried
 from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart, may_play
 from models_app.sharing import finding, tags
@@ -77,6 +78,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "is_own": sharing.Right.CHANGE in rights,
         "is_shared": sharing.is_shared(model),
         "may_write": may_write,
+        "may_carry": sharing.Right.CARRY in rights and can_be_carried(model),
         "action": f"{request.path}generate",
         "key": link or str(model.pk),
         "people": ToldApart.of(model),

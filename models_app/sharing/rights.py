@@ -35,6 +35,8 @@ class Right(StrEnum):
     WRITE = "write"
     #: Let it write without the copy guard or with @names.
     LOOSEN = "loosen"
+    #: Let it write in one's own browser, which gets its weights.
+    CARRY = "carry"
     #: Start a training from it.
     LEARN = "learn"
     #: See its training: corpus, parent, job, epochs, settings.
@@ -94,7 +96,9 @@ def rights_of(user: Any, model: TrainedModel, *, link: str = "") -> frozenset[Ri
         is_let_in = is_known or house_rules().open_gallery
     if not is_let_in:
         return NOTHING
-    return OF_GUESTS if is_known else OF_PASSERS_BY
+    if not is_known:
+        return OF_PASSERS_BY
+    return OF_GUESTS | {Right.CARRY} if model.is_browser_open else OF_GUESTS
 
 
 def _was_start_for(user: Any, model: TrainedModel) -> bool:
@@ -165,8 +169,10 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
     before, model.visibility = model.visibility, visibility
     if visibility != Visibility.PUBLIC:
         model.is_demo = False
+    if visibility == Visibility.PRIVATE:
+        model.is_browser_open = False
     with transaction.atomic():
-        model.save(update_fields=["visibility", "link", "is_demo"])
+        model.save(update_fields=["visibility", "link", "is_demo", "is_browser_open"])
         if visibility != before:
             audit.record(
                 AuditEntry.Action.SHARE,

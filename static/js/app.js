@@ -15,6 +15,7 @@ import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
 import { SHOWN } from "./stages.js";
 import { gettext } from "./words.js";
+import { forgetOthers } from "./in-browser/store.js";
 
 function decorate() {
   for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
@@ -43,6 +44,12 @@ document.addEventListener("submit", (submission) => {
 // A page restored from the back/forward cache may submit again.
 window.addEventListener("pageshow", () => {
   for (const form of all("form[data-sent]")) delete form.dataset.sent;
+});
+
+// Bots that this browser keeps are for the person who is signed in, and go when they sign out.
+forgetOthers(document.body.dataset.person);
+document.addEventListener("submit", (submission) => {
+  if (targetOf(submission).matches("[data-signs-out]")) forgetOthers(undefined);
 });
 
 function note(text) {

@@ -21,7 +21,17 @@ pytestmark = pytest.mark.once
 
 AXE: Final = settings.BASE_DIR / "node_modules" / "axe-core" / "axe.min.js"
 #: Routes that answer with a file.
-FILES: Final = {"/jobs/{job}/events", "/corpora/{corpus}/export", "/kept/export", "/account/export"}
+FILES: Final = {
+    "/jobs/{job}/events",
+    "/corpora/{corpus}/export",
+    "/kept/export",
+    "/account/export",
+    *(
+        f"/{place}/{{model}}/browser/{name}"
+        for place in ("models", "gallery")
+        for name in ("weights", "guard", "manifest.webmanifest", "worker.js", "service.js")
+    ),
+}
 #: What the theme decides.
 COLOURS: Final = ["color-contrast", "link-in-text-block"]
 #: Everything that a page can show without another request, all at once.

@@ -121,8 +121,8 @@ def draw(marta: Person, browser: Browser, product: Product, ids: dict[str, str])
             for stop in (stop for part in stops.PARTS.values() for stop in part):
                 person = visitor if stop.eyes == "visitor" else owner
                 person.page.set_default_timeout(120 * SECONDS)
-                # An instant bot has no posts that it didn't read, which the game needs.
-                shown = {**ids, "model": ids["trained"]} if stop.route.endswith("/game") else ids
+                # An instant bot has no posts that it didn't read, which the game needs, and isn't quick.
+                shown = {**ids, "model": ids["trained"]} if stop.route.endswith(("/game", "/browser/")) else ids
                 person.open(stop.route.format(**shown))
                 person.page.wait_for_load_state("networkidle")
                 webp.write(PICTURES / f"{stop.name}{ending}.webp", webp.picture_of(person.page, 55))

@@ -49,6 +49,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop("/kept/", "Kept posts", "The posts that you kept, to search and export."),
         Stop("/compare/", "Compare", "Bots and temperatures side by side."),
         Stop("/compare/curves", "Curves", "How the losses of your bots fell, in one chart."),
+        Stop("/models/{model}/browser/", "In your browser", "The bot writes without the server, also offline."),
         Stop("/models/{model}/game", "Real or bot?", "Ten posts, five of them real. Can you tell?"),
         Stop("/gallery/", "Gallery", "Bots that people share with everyone here."),
         Stop("/gallery/{model}/", "A shared bot", "What others see of a bot that you share."),
@@ -83,6 +84,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
 NOT_SHOWN: Final = {
     "/account/import",
     "/accounts/inactive/",
+    "/gallery/{model}/browser/",
     "/accounts/confirm-email/",
     "/accounts/confirm-email/{key}/",
     "/accounts/password/reset/done/",

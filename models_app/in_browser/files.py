@@ -1,0 +1,78 @@
+"""What a browser gets of a bot: its weights, and what tells copies of learned posts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from models_app import guards, pretrained
+from models_app.ml import checkpoint, wire
+from models_app.ml.sampling.copy_filter import filter_file, guard_file
+from models_app.model_files import path_of
+from models_app.models import Tier, TrainedModel
+
+_BYTES: Final = "utf8-bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A file of a bot's weights. version: changes with its content; size: in bytes, before anything is packed."""
+
+    version: str
+    is_exact: bool
+    size: int
+
+
+def can_be_carried(model: TrainedModel) -> bool:
+    """Return whether browsers can run the model's network."""
+    return model.tier == Tier.QUICK and model.network.get("vocabulary", _BYTES) == _BYTES
+
+
+def weights_of(model: TrainedModel) -> list[Weights]:
+    """Return the files that a browser can choose from, the usual one first.
+
+    The exact one writes what the server writes. It's the only one for a small network.
+    """
+    sizes = wire.sizes(model.network)
+    return [Weights(f"{model.sha256}-{wire.FORMAT}-{name}", name == "float16", size) for name, size in sizes.items()]
+
+
+def packed_weights(model: TrainedModel, version: str) -> bytes | None:
+    """Return the file of this version, None if there is none. Raises CheckpointError if its files are damaged."""
+    for weights in weights_of(model):
+        if weights.version == version:
+            pretrained.require(model.network)
+            loaded = checkpoint.load(path_of(model), as_stored=True)
+            return wire.pack(loaded, is_exact=weights.is_exact)
+    return None
+
+
+def packed_guard(user: Any, model: TrainedModel) -> bytes:
+    """Return what tells `user`'s browser whether a post is a copy; nothing for a model that needs no guard.
+
+    The fingerprints are as good as the posts, so only the person whose posts they are gets them. Raises GuardLost, and
+    CheckpointError for a damaged file.
+    """
+    guard = guards.guard_of(model)
+    if guard is None:
+        return b""
+    return guard_file(guard) if _are_all_own(user, model) else filter_file(guard)
+
+
+def version_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _are_all_own(user: Any, model: TrainedModel) -> bool:
+    """Return whether all posts that the model and its parents learned are the person's own import.
+
+    Everybody may see the posts of a version of the base model, but not those of a person's bot that became one.
+    """
+    step: TrainedModel | None = model
+    while step is not None and not guards.is_version(step):
+        # A name with a slash was a person's model, which is deleted.
+        if step.owner_id != user.pk or (step.parent is None and "/" in step.parent_name):
+            return False
+        step = step.parent
+    return True

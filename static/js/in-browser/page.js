@@ -1,0 +1,178 @@
+// The page on which a bot writes in this browser, without the server. The writing itself is in a worker (worker.js).
+
+import { byId, element, inputById, readJson, setBar, setText, show } from "../dom.js";
+import { toast } from "../toasts.js";
+import { gettext, interpolate, ngettext } from "../words.js";
+import { canKeep, forget, isKept } from "./store.js";
+
+const bot = readJson("bot");
+const form = /** @type {HTMLFormElement} */ (byId("in-browser-form"));
+const button = form?.querySelector("button[type=submit]");
+const status = byId("in-browser-status");
+const place = byId("in-browser-posts");
+const exact = inputById("id_exact");
+const bar = /** @type {HTMLProgressElement} */ (byId("in-browser-progress"));
+
+let request = 0;
+/** @type {{asked: number, posts: number, request: number} | null} */
+let writing = null;
+/** @type {Worker} */
+let worker;
+
+if (bot) start();
+
+async function start() {
+  worker = new Worker(new URL("worker.js", location.href), { type: "module" });
+  worker.addEventListener("message", ({ data }) => answers[data.kind]?.(data));
+  worker.addEventListener("error", () => fail(gettext("This browser can’t run the bot. Update it, or try another one.")));
+  form.addEventListener("submit", submit);
+  exact?.addEventListener("change", load);
+  byId("in-browser-stop").addEventListener("click", stop);
+  byId("in-browser-forget").addEventListener("click", remove);
+  if (exact) exact.checked = await isKept(bot.cache, bot.exact);
+  load();
+  keepPage();
+}
+
+function load() {
+  hold(true);
+  show(bar, true);
+  setBar(bar, null);
+  setText(status, gettext("Loading the bot…"));
+  worker.postMessage({ ...bot, kind: "load", weights: exact?.checked ? bot.exact : bot.weights });
+}
+
+/** Let the service worker keep the page, so that it opens without the server. */
+async function keepPage() {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker || !canKeep()) return setText(byId("in-browser-kept"), gettext("Your browser can’t keep the bot at this address. It needs HTTPS."));
+  try {
+    serviceWorker.addEventListener("message", ({ data }) => data.isKept && tellKept());
+    await serviceWorker.register("service.js", { scope: "./" });
+    const { active } = await serviceWorker.ready;
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    active.postMessage({ keep: [...loaded, ...bot.scripts, "worker.js", "manifest.webmanifest"] });
+  } catch {
+    // Without the server, the page that was kept is here already.
+    if (!navigator.onLine) tellKept();
+  }
+}
+
+async function tellKept() {
+  byId("in-browser-forget").hidden = false;
+  setText(byId("in-browser-kept"), gettext("This browser keeps the bot. The page opens without the server, too."));
+}
+
+const answers = {
+  loading({ loaded, total }) {
+    setBar(bar, total ? loaded / total : null);
+  },
+  ready() {
+    show(bar, false);
+    setText(status, gettext("Ready. It writes in this browser."));
+    hold(false);
+  },
+  post({ post, request: of }) {
+    if (writing?.request !== of) return;
+    writing.posts += 1;
+    setText(status, interpolate(gettext("Writing… %(number)s of %(count)s"), { number: writing.posts, count: writing.asked }));
+    place.querySelector("ul").append(card(post, writing.posts));
+  },
+  refused({ trouble: [kind, word], request: of }) {
+    if (writing?.request !== of) return;
+    end();
+    const sentences = {
+      room: gettext("“Begins with” is as long as the longest post. Shorten it, or raise the limit."),
+      banned: gettext("“Begins with” contains “%(word)s”, which you banned."),
+      house: gettext("“Begins with” contains “%(word)s”, which no bot here may write."),
+    };
+    fail(interpolate(sentences[kind], { word }));
+  },
+  done({ posts, refused, ms, request: of }) {
+    if (writing?.request !== of) return;
+    const { asked } = writing;
+    end();
+    const written = interpolate(ngettext("%(count)s post in %(seconds)s s.", "%(count)s posts in %(seconds)s s.", posts.length), {
+      count: posts.length,
+      seconds: (ms / 1000).toFixed(1),
+    });
+    const rejected = Object.values(refused).reduce((sum, count) => sum + count, 0);
+    const more = interpolate(ngettext("%(count)s draft was rejected.", "%(count)s drafts were rejected.", rejected), { count: rejected });
+    const isShort = posts.length < asked && asked > 1 ? ` ${gettext("The others couldn’t be written: every draft was rejected.")}` : "";
+    setText(status, `${written}${rejected ? ` ${more}` : ""}${posts.length ? "" : isShort}`);
+  },
+  failed({ message }) {
+    end();
+    const isOffline = !navigator.onLine;
+    fail(isOffline ? gettext("You’re offline, and this browser doesn’t have the bot yet.") : gettext("The bot can’t be loaded. Reload the page."));
+    // For whoever looks why.
+    console.info(message);
+  },
+};
+
+/** @param {SubmitEvent} submission */
+function submit(submission) {
+  submission.preventDefault();
+  if (button.getAttribute("aria-disabled")) return;
+  const data = new FormData(form);
+  const number = (name, otherwise) => Number(data.get(name) || otherwise);
+  request += 1;
+  const count = number("count", 10);
+  const seed = data.get("seed") ? number("seed", 0) : Math.floor(Math.random() * 2 ** 31);
+  const sampling = {
+    count,
+    seed,
+    temperature: number("temperature", 0),
+    top_k: number("top_k", 0),
+    top_p: number("top_p", 1),
+    prompt: String(data.get("prompt")),
+    max_characters: number("max_characters", 280),
+    banned: [...new Set(String(data.get("banned")).split(/[,\n]/).map((entry) => entry.split(/\s+/).filter(Boolean).join(" ")))].filter(Boolean),
+  };
+  writing = { asked: sampling.temperature === 0 || sampling.top_k === 1 ? 1 : count, posts: 0, request };
+  place.replaceChildren(element("ul", { className: "posts timeline" }));
+  setText(status, gettext("Writing…"));
+  hold(true);
+  show(byId("in-browser-stop"), true);
+  worker.postMessage({ kind: "write", request, sampling });
+}
+
+function stop() {
+  worker.postMessage({ kind: "stop" });
+  end();
+  setText(status, gettext("Stopped."));
+}
+
+function end() {
+  writing = null;
+  show(byId("in-browser-stop"), false);
+  hold(false);
+}
+
+async function remove() {
+  await forget(bot.cache);
+  byId("in-browser-forget").hidden = true;
+  setText(byId("in-browser-kept"), "");
+  toast(gettext("Removed from this browser"));
+}
+
+/** The button keeps focus, which a disabled button would lose. */
+function hold(isHeld) {
+  if (isHeld) button.setAttribute("aria-disabled", "true");
+  else button.removeAttribute("aria-disabled");
+}
+
+function fail(text) {
+  show(bar, false);
+  setText(status, "");
+  place.replaceChildren(element("div", { className: "note error", role: "alert" }, element("p", {}, text)));
+}
+
+/** Return the post as the page shows it; buttons are named after its number. */
+function card(post, number) {
+  const template = /** @type {HTMLTemplateElement} */ (byId("post-card"));
+  const made = /** @type {HTMLElement} */ (template.content.firstElementChild.cloneNode(true));
+  made.querySelector(".post-body > p").textContent = post;
+  for (const named of made.querySelectorAll("button[aria-label]")) named.setAttribute("aria-label", named.getAttribute("aria-label").replace("0", number));
+  return made;
+}

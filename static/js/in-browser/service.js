@@ -1,0 +1,83 @@
+// The service worker of the page on which a bot writes: it answers for that page alone, and keeps only what the page needs.
+// The server puts the name of its cache before this (models_app/in_browser/views.py).
+
+const { cacheName } = /** @type {any} */ (self);
+const worker = /** @type {any} */ (self);
+const HASHED = /\.[0-9a-f]{12}\.\w+$/;
+/** Milliseconds to wait for the server before the page comes from the cache. */
+const PATIENCE = 4000;
+/** Answers that say that the person may no longer have the bot. */
+const GONE = [401, 403, 404, 410];
+
+const page = new URL("./", location.href).pathname;
+const parts = ["worker.js", "manifest.webmanifest"].map((name) => page + name);
+const isAsset = (path) => path.startsWith("/static/") || path.startsWith("/words/") || parts.includes(path);
+
+worker.addEventListener("install", () => worker.skipWaiting());
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+
+worker.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.mode === "navigate" && pathname === page) event.respondWith(openPage(request));
+  else if (isAsset(pathname)) event.respondWith(asset(request, pathname));
+});
+
+worker.addEventListener("message", (event) => {
+  if (event.data.keep) event.waitUntil(keep(event.data.keep).then(() => event.source?.postMessage({ isKept: true })));
+});
+
+/** Return the page: from the server if it answers in time, else the last one. */
+async function openPage(request) {
+  const cache = await caches.open(cacheName);
+  const known = await cache.match(page);
+  const asked = fetch(request);
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  try {
+    const answer = await (known ? Promise.race([asked, late]) : asked);
+    if (!answer) return known;
+    // A redirect leads to the sign-in page.
+    if (answer.type === "opaqueredirect" || GONE.includes(answer.status)) await forget();
+    else if (answer.ok) await cache.put(page, answer.clone());
+    else if (known) return known;
+    return answer;
+  } catch (error) {
+    if (known) return known;
+    throw error;
+  }
+}
+
+/** Return a part of the page. Names with a hash never change. */
+async function asset(request, pathname) {
+  const cache = await caches.open(cacheName);
+  const known = await cache.match(request.url);
+  if (known && HASHED.test(pathname)) return known;
+  try {
+    return await fetch(request);
+  } catch (error) {
+    if (known) return known;
+    throw error;
+  }
+}
+
+/** Keep these parts of the page, and no others. */
+async function keep(addresses) {
+  const cache = await caches.open(cacheName);
+  const wanted = [page, ...addresses].map((address) => new URL(address, location.href)).filter((url) => url.pathname === page || isAsset(url.pathname));
+  const missing = [];
+  for (const url of wanted) if (!HASHED.test(url.pathname) || !(await cache.match(url.href))) missing.push(url);
+  await Promise.all(
+    missing.map(async ({ href }) => {
+      const answer = await fetch(href, { redirect: "error" });
+      if (answer.ok) await cache.put(href, answer);
+    }),
+  );
+  const known = new Set(wanted.map(({ href }) => href));
+  for (const { url } of await cache.keys()) if (!known.has(url) && new URL(url).pathname.startsWith("/static/")) await cache.delete(url);
+}
+
+async function forget() {
+  await caches.delete(cacheName);
+  await worker.registration.unregister();
+}

@@ -1,0 +1,66 @@
+// The worker in which a bot writes. It gets a bot to load, then what to write; each answer is a message to the page.
+
+import { guardOf } from "./guard.js";
+import { networkOf } from "./networks.js";
+import { Sampler, troubleWith } from "./sampler.js";
+import { kept } from "./store.js";
+import { unpack } from "./wire.js";
+
+/** Milliseconds of writing between two looks for messages. */
+const SLICE = 40;
+
+/** @type {Sampler | null} */
+let sampler = null;
+let house = [];
+/** The request that is being written; a newer one ends it. */
+let current = 0;
+
+/** Let messages in. */
+const pause = () =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+
+async function load({ cache, weights, guard, house: phrases }) {
+  sampler = null;
+  house = phrases;
+  const [file, guarded] = await Promise.all([
+    kept(cache, weights, (loaded, total) => postMessage({ kind: "loading", loaded, total })),
+    kept(cache, guard),
+  ]);
+  sampler = new Sampler(networkOf(unpack(file)), { guard: guardOf(guarded), house });
+  postMessage({ kind: "ready", weights });
+}
+
+async function write({ request, sampling }) {
+  current = request;
+  const trouble = troubleWith(sampling, house);
+  if (trouble) return postMessage({ kind: "refused", request, trouble });
+  const began = performance.now();
+  let looked = began;
+  const writing = sampler.write(sampling);
+  for (;;) {
+    const { value, done } = writing.next();
+    if (done) return postMessage({ kind: "done", request, ...value, ms: performance.now() - began });
+    if (value !== null) postMessage({ kind: "post", request, post: value });
+    if (performance.now() - looked > SLICE) {
+      await pause();
+      if (current !== request) return;
+      looked = performance.now();
+    }
+  }
+}
+
+const actions = {
+  load,
+  write,
+  stop: async () => {
+    current = 0;
+  },
+};
+
+addEventListener("message", ({ data }) => {
+  actions[data.kind](data).catch((error) => postMessage({ kind: "failed", message: String(error) }));
+});
