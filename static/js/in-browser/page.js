@@ -48,17 +48,17 @@ async function keepPage() {
   if (!serviceWorker || !canKeep()) return setText(byId("in-browser-kept"), gettext("Your browser can’t keep the bot at this address. It needs HTTPS."));
   try {
     serviceWorker.addEventListener("message", ({ data }) => data.isKept && tellKept());
-    await serviceWorker.register("service.js", { scope: "./" });
+    // Without the server, the one that runs already stays.
+    await serviceWorker.register("service.js", { scope: "./" }).catch(() => {});
     const { active } = await serviceWorker.ready;
     const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
     active.postMessage({ keep: [...loaded, ...bot.scripts, "worker.js", "manifest.webmanifest"] });
   } catch {
-    // Without the server, the page that was kept is here already.
-    if (!navigator.onLine) tellKept();
+    // Some browsers have no service workers in private windows. The bot writes all the same.
   }
 }
 
-async function tellKept() {
+function tellKept() {
   byId("in-browser-forget").hidden = false;
   setText(byId("in-browser-kept"), gettext("This browser keeps the bot. The page opens without the server, too."));
 }

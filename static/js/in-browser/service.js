@@ -25,7 +25,7 @@ worker.addEventListener("fetch", (event) => {
 });
 
 worker.addEventListener("message", (event) => {
-  if (event.data.keep) event.waitUntil(keep(event.data.keep).then(() => event.source?.postMessage({ isKept: true })));
+  if (event.data.keep) event.waitUntil(keep(event.data.keep).then((isKept) => event.source?.postMessage({ isKept })));
 });
 
 /** Return the page: from the server if it answers in time, else the last one. */
@@ -61,20 +61,23 @@ async function asset(request, pathname) {
   }
 }
 
-/** Keep these parts of the page, and no others. */
+/** Keep these parts of the page, and no others. Returns whether all are here. */
 async function keep(addresses) {
   const cache = await caches.open(cacheName);
   const wanted = [page, ...addresses].map((address) => new URL(address, location.href)).filter((url) => url.pathname === page || isAsset(url.pathname));
   const missing = [];
   for (const url of wanted) if (!HASHED.test(url.pathname) || !(await cache.match(url.href))) missing.push(url);
-  await Promise.all(
+  const found = await Promise.all(
     missing.map(async ({ href }) => {
-      const answer = await fetch(href, { redirect: "error" });
-      if (answer.ok) await cache.put(href, answer);
+      // Without the server, what was kept before stays.
+      const answer = await fetch(href, { redirect: "error" }).catch(() => null);
+      if (answer?.ok) await cache.put(href, answer);
+      return Boolean(await cache.match(href));
     }),
   );
   const known = new Set(wanted.map(({ href }) => href));
   for (const { url } of await cache.keys()) if (!known.has(url) && new URL(url).pathname.startsWith("/static/")) await cache.delete(url);
+  return found.every(Boolean);
 }
 
 async function forget() {
