@@ -161,6 +161,18 @@ OPEN_ACTIONS = {"/language", "/theme", "/demo"}
 FOR_DESIGNERS = {"/styleguide/"}
 #: For programs, by token: tests/tweets/test_tweet_server.py.
 BY_TOKEN = {"/api/{handle}"}
+#: Routes that answer with a file.
+FILES = {
+    "/jobs/{job}/events",
+    "/corpora/{corpus}/export",
+    "/kept/export",
+    "/account/export",
+    *(
+        f"/{place}/{{model}}/browser/{name}"
+        for place in ("models", "gallery")
+        for name in ("weights", "guard", "manifest.webmanifest", "worker.js", "service.js")
+    ),
+}
 #: Values for names that don't belong to anybody.
 NOBODYS = {"number": "1", "link": "x" * 43, "key": "x", "uidb36": "1", "language": "xx", "digest": "0"}
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.e2e.test_with_axe import FILES
-from tests.test_access import FOR_DESIGNERS, OPEN_PAGES, OWN_PAGES, ROUTES
+from tests.test_access import FILES, FOR_DESIGNERS, OPEN_PAGES, OWN_PAGES, ROUTES
 from tests.tour import stops, webp
 
 DOCS = Path(settings.BASE_DIR) / "docs"

@@ -15,23 +15,11 @@ from tests.e2e.conftest import Shelf
 from tests.e2e.person import TRAINING, Person
 from tests.product import Product
 from tests.routes import routes
-from tests.test_access import FOR_DESIGNERS, NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
+from tests.test_access import FILES, FOR_DESIGNERS, NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
 
 pytestmark = pytest.mark.once
 
 AXE: Final = settings.BASE_DIR / "node_modules" / "axe-core" / "axe.min.js"
-#: Routes that answer with a file.
-FILES: Final = {
-    "/jobs/{job}/events",
-    "/corpora/{corpus}/export",
-    "/kept/export",
-    "/account/export",
-    *(
-        f"/{place}/{{model}}/browser/{name}"
-        for place in ("models", "gallery")
-        for name in ("weights", "guard", "manifest.webmanifest", "worker.js", "service.js")
-    ),
-}
 #: What the theme decides.
 COLOURS: Final = ["color-contrast", "link-in-text-block"]
 #: Everything that a page can show without another request, all at once.

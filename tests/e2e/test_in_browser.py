@@ -1,0 +1,73 @@
+"""A bot writes on a phone with the network cut, as it does on the server, and goes when its person signs out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+
+from tests.e2e.conftest import Shelf
+from tests.e2e.person import Person
+from tests.product import Product, wait_for
+
+pytestmark = pytest.mark.once
+
+SEED = 11
+
+
+def write(page: Page) -> list[str]:
+    """Let the bot of the page write with the seed, and return the posts in the order in which they ended."""
+    expect(page.locator("#in-browser-status")).to_have_text("Ready. It writes in this browser.")
+    expect(page.locator("#in-browser-kept")).to_contain_text("This browser keeps the bot.")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Seed").fill(str(SEED))
+    page.get_by_role("button", name="Write").click()
+    expect(page.locator("#in-browser-status")).to_contain_text("posts in")
+    return page.locator("#in-browser-posts .post-body > p").all_text_contents()
+
+
+def on_the_server(person: Person, model: str) -> list[str]:
+    token = next(cookie["value"] for cookie in person.context.cookies() if cookie["name"] == "csrftoken")
+    answer = person.context.request.post(
+        f"/api/v1/models/{model}/generate", data={"n": 10, "seed": SEED}, headers={"X-CSRFToken": token}
+    )
+    assert answer.ok, answer.text()
+    posts: list[str] = answer.json()["posts"]
+    return posts
+
+
+def kept(page: Page) -> Any:
+    """Return the number of bots that the browser keeps, and of its service workers."""
+    return page.evaluate(
+        "async () => [(await caches.keys()).length, (await navigator.serviceWorker.getRegistrations()).length]"
+    )
+
+
+def test_a_bot_writes_on_a_phone_with_the_network_cut(
+    browser: Browser, product: Product, founder: Person, shelf: Shelf
+) -> None:
+    options: dict[str, Any] = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
+    with Person(browser, product, founder.name, **options) as phone:
+        phone.sign_up_or_in()
+        page, place = phone.page, f"{shelf.model}browser/"
+        phone.open(place)
+        posts = write(page)
+        model = shelf.model.rstrip("/").rpartition("/")[2]
+        assert sorted(posts) == sorted(on_the_server(phone, model)) and len(posts) == 10
+        phone.require_no_complaints()
+
+        phone.context.set_offline(True)
+        page.goto(place)
+        assert write(page) == posts
+        for other in (shelf.model, "/models/"):
+            with pytest.raises(Error, match="ERR_INTERNET_DISCONNECTED"):
+                page.goto(other)
+        phone.context.set_offline(False)
+
+        phone.open("/models/")
+        assert kept(page) == [1, 1]
+        page.locator("[data-menu] > summary").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
+        wait_for("the bot to go", lambda: kept(page) == [0, 0])
