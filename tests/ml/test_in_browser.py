@@ -23,6 +23,7 @@ from models_app.ml.sampling.banned_words import BanList, HouseBanList
 from models_app.ml.sampling.copy_filter import filter_file, guard_file
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.mentions import masked
+from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import UTF8_BYTES
 from models_app.ml.words import words
@@ -85,6 +86,13 @@ def packed(checkpoint: Checkpoint, folder: Path, *, is_exact: bool = True) -> Pa
     return path
 
 
+def refused(writing: Writing) -> dict[str, int]:
+    """The numbers of refused posts. Quick bots may write links."""
+    numbers = {name: number or 0 for name, number in writing.refused.as_dict().items()}
+    assert numbers.pop("links") == 0
+    return numbers
+
+
 @EACH_NETWORK
 def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, tmp_path: Path) -> None:
     checkpoint = model(network)
@@ -107,10 +115,9 @@ def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, tmp_path: P
         ended: list[str] = []
         writing = sampler.generate(SamplingConfig.from_dict(sampling), personal=personal.adds, on_post=ended.append)
         assert (ours["posts"], ours["ended"]) == (writing.posts, ended)
-        assert ours["refused"] == writing.refused.as_dict() | {"copies": 0}
+        assert ours["refused"] == refused(writing)
     assert sum(len(each["posts"]) for each in found) > 80
-    refused = [each["refused"] for each in found]
-    assert any(each["unfinished"] + each["empty"] + each["banned"] for each in refused)
+    assert any(each["refused"][name] for each in found for name in ("unfinished", "empty", "banned"))
 
 
 @EACH_NETWORK
@@ -235,7 +242,7 @@ def test_what_is_refused_on_the_way_is_the_same(tmp_path: Path) -> None:
     found = run([{"what": "written", "sampling": asked, "guard": str(guarded), "house": house}], file)[0]
     config = SamplingConfig.from_dict(asked)
     writing = Sampler(checkpoint).generate(config, guard=guard, house=HouseBanList(house), personal=personal.adds)
-    assert found == {"posts": writing.posts, "refused": writing.refused.as_dict(), "ended": found["ended"]}
+    assert (found["posts"], found["refused"]) == (writing.posts, refused(writing))
     assert found["refused"]["copies"] > 5 and found["refused"]["house"] > 0
 
 
