@@ -160,6 +160,7 @@ export class LossChart {
       ctx.moveTo(x, plot.bbox.top);
       ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
       ctx.stroke();
+      this.#tell(plot, x);
     }
     if (best) {
       const x = plot.valToPos(best.epoch, "x", true);
@@ -195,6 +196,25 @@ export class LossChart {
       ctx.fill();
     }
     ctx.restore();
+  }
+
+  /** Write the losses of the marked epoch beside its line. The table has them for those who can't point. */
+  #tell(plot, x) {
+    const row = this.rows.find(({ epoch }) => epoch === this.marked);
+    if (!row) return;
+    const { ctx } = plot;
+    const scale = devicePixelRatio;
+    const isLeft = x > plot.bbox.left + plot.bbox.width * 0.7;
+    ctx.font = `600 ${12 * scale}px ${getComputedStyle(document.body).fontFamily}`;
+    ctx.textAlign = isLeft ? "right" : "left";
+    const lines = [
+      { loss: row.train_loss, name: "--train" },
+      { loss: row.validation_loss, name: "--validation" },
+    ];
+    for (const [index, { loss, name }] of lines.entries()) {
+      ctx.fillStyle = colour(name);
+      ctx.fillText(loss.toFixed(3), x + (isLeft ? -8 : 8) * scale, plot.bbox.top + (12 + 16 * index) * scale);
+    }
   }
 
   /** Trainings of earlier versions have a gap between two epochs: there, the mean began again. */

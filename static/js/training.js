@@ -67,6 +67,8 @@ function phaseSentence(job) {
   if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (job.progress.phase === "saving") return "";
   if (job.progress.phase === "reporting") return gettext("The bot is ready. It’s writing a hundred posts for its report card.");
+  if (before.samples.length || Object.keys(continuedBefore).length)
+    return gettext("Measuring how well the base model knows posts like these, and preparing the network. This takes up to a minute, longer on a busy machine.");
   return gettext("Loading the model. This takes a few seconds.");
 }
 
