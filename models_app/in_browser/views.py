@@ -9,6 +9,8 @@ import json
 import uuid
 from typing import Any, Final
 
+from csp.constants import WASM_UNSAFE_EVAL
+from csp.decorators import csp_update
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -19,6 +21,7 @@ from django.views.decorators.http import require_GET
 
 from botfactory.accounts.rules import house_rules
 from botfactory.edge.files import modules_of
+from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
 from models_app.forms import GenerateForm
 from models_app.in_browser import files
@@ -48,6 +51,7 @@ def _place(request: HttpRequest) -> str:
 
 @login_required
 @require_GET
+@paced("GET")
 def page(
     request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "", *, is_own: bool = False
 ) -> HttpResponse:
@@ -94,6 +98,7 @@ def _cache_of(request: HttpRequest) -> str:
 
 @login_required
 @require_GET
+@paced("GET")
 def weights(
     request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "", *, is_own: bool = False
 ) -> HttpResponse:
@@ -114,6 +119,7 @@ def weights(
 
 @login_required
 @require_GET
+@paced("GET")
 def guard(
     request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "", *, is_own: bool = False
 ) -> HttpResponse:
@@ -167,12 +173,16 @@ def manifest(
     return JsonResponse(content, content_type="application/manifest+json")
 
 
+@csp_update({"script-src": WASM_UNSAFE_EVAL})  # type: ignore[untyped-decorator]
 @login_required
 @require_GET
 def worker_script(
     request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "", *, is_own: bool = False
 ) -> HttpResponse:
-    """Send the script in which the bot writes. Below the page, so that the service worker can keep it."""
+    """Send the script in which the bot writes. Below the page, so that the service worker can keep it.
+
+    It may compile WebAssembly, which no page may.
+    """
     _found(request, model_id, link, is_own)
     return _script(f"import {json.dumps(static('js/in-browser/worker.js'))};\n")
 

@@ -20,6 +20,8 @@ def write(page: Page) -> list[str]:
     """Let the bot of the page write with the seed, and return the posts in the order in which they ended."""
     expect(page.locator("#in-browser-status")).to_have_text("Ready. It writes in this browser.")
     expect(page.locator("#in-browser-kept")).to_contain_text("This browser keeps the bot.")
+    # WebAssembly is allowed for the worker alone.
+    expect(page.locator("#in-browser-form")).to_have_attribute("data-vectors", "true")
     page.get_by_text("More settings").click()
     page.get_by_label("Seed").fill(str(SEED))
     page.get_by_role("button", name="Write").click()

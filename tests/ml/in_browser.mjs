@@ -3,13 +3,15 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const { scripts, file, tasks } = JSON.parse(readFileSync(0, "utf8"));
+const { scripts, file, vectors, tasks } = JSON.parse(readFileSync(0, "utf8"));
 const load = (name) => import(pathToFileURL(`${scripts}/${name}.js`).href);
-const [networks, sampler, wire, random, spelling, bans, guards, personal] = await Promise.all(
-  ["networks", "sampler", "wire", "random", "spelling", "bans", "guard", "personal"].map(load),
+const [networks, sampler, wire, simd, random, spelling, bans, guards, personal] = await Promise.all(
+  ["networks", "sampler", "wire", "simd", "random", "spelling", "bans", "guard", "personal"].map(load),
 );
 const bytes = (path) => new Uint8Array(readFileSync(path)).buffer;
-const network = file && networks.networkOf(wire.unpack(bytes(file)));
+const make = vectors ? await simd.vectorMatrices() : undefined;
+if (vectors && !make) throw new Error("no vectors");
+const network = file && networks.networkOf(wire.unpack(bytes(file)), make);
 
 function written({ sampling, guard, house }) {
   const drawing = new sampler.Sampler(network, { guard: guard ? guards.guardOf(bytes(guard)) : null, house: house ?? [] }).write(sampling);

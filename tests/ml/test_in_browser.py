@@ -61,9 +61,17 @@ TEXTS: Final = [
 PHRASES: Final = ["art", "Kill Yourself", "naive", "漢字", "don't", "straße"]
 
 
-def run(tasks: Sequence[dict[str, Any]], file: Path | None = None) -> list[Any]:
-    """Return the results of the tasks (in_browser.mjs), with the bot in this file."""
-    asked = {"scripts": str(ROOT / "static/js/in-browser"), "file": file and str(file), "tasks": tasks}
+def run(tasks: Sequence[dict[str, Any]], file: Path | None = None, *, vectors: bool = True) -> list[Any]:
+    """Return the results of the tasks (in_browser.mjs), with the bot in this file.
+
+    vectors: whether products are by WebAssembly.
+    """
+    asked = {
+        "scripts": str(ROOT / "static/js/in-browser"),
+        "file": file and str(file),
+        "vectors": vectors,
+        "tasks": tasks,
+    }
     node = compute_driver_executable()[0]
     program = [str(node), "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(ROOT / "tests/ml/in_browser.mjs")]
     done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, timeout=60)
@@ -94,7 +102,8 @@ def refused(writing: Writing) -> dict[str, int]:
 
 
 @EACH_NETWORK
-def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("vectors", [False, True], ids=["plain", "vectors"])
+def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, vectors: bool, tmp_path: Path) -> None:
     checkpoint = model(network)
     changes: list[dict[str, Any]] = [
         {},
@@ -109,7 +118,9 @@ def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, tmp_path: P
         {"banned": ["a", "é", "I"], "seed": 5},
     ]
     asked = [ASKED | change for change in changes]
-    found = run([{"what": "written", "sampling": each} for each in asked], packed(checkpoint, tmp_path))
+    found = run(
+        [{"what": "written", "sampling": each} for each in asked], packed(checkpoint, tmp_path), vectors=vectors
+    )
     sampler = Sampler(checkpoint)
     for sampling, ours in zip(asked, found, strict=True):
         ended: list[str] = []

@@ -133,6 +133,8 @@ def test_the_page_keeps_to_its_own_folder_and_names_what_it_needs(alice: User, b
     assert manifest["scope"] == manifest["start_url"] == place and manifest["display"] == "standalone"
     service = client.get(f"{place}service.js")
     assert "Service-Worker-Allowed" not in service and json.dumps(f"bot:{alice.pk}:{place}") in service.content.decode()
+    assert "'wasm-unsafe-eval'" in client.get(f"{place}worker.js")["Content-Security-Policy"]
+    assert "eval" not in client.get(place)["Content-Security-Policy"]
     page = bot_on(client, place)
     for address in page["scripts"]:
         assert client.get(address)["Cache-Control"].endswith("immutable"), address

@@ -24,18 +24,25 @@ const LOW = 2 ** 24;
 /** @param {State} state @returns {State} */
 export const copyOf = ({ memory, keys }) => ({ memory: memory.map((part) => part.slice()), keys: [...keys] });
 
-/** Return the network of an unpacked file. */
-export function networkOf({ network, tables }) {
+/**
+ * @typedef {{product: (rows: Float32Array, count: number, out: Float32Array) => void}} Product
+ * @typedef {(values: Float32Array, depth: number, width: number) => Product} Make
+ */
+
+/** @type {Make} */
+const plain = (values, depth, width) => new Matrix(values, depth, width);
+
+/** Return the network of an unpacked file. `make`: makes its matrices, as `new Matrix` does. */
+export function networkOf({ network, tables }, make = plain) {
   if (network.vocabulary !== "utf8-bytes") throw new Error(`unknown vocabulary ${network.vocabulary}`);
   const kind = { glr: Gated, lstm: Lstm }[network.kind];
   if (!kind) throw new Error(`unknown network ${network.kind}`);
-  return new kind(network, tables);
+  return new kind(network, tables, make);
 }
 
-const matrixOf = (table) => new Matrix(floatsOf(table), table.rows, table.width);
 
 class Gated {
-  constructor(config, tables) {
+  constructor(config, tables, make) {
     this.units = config.units;
     this.orders = config.contexts;
     this.rowBits = Math.log2(config.context_rows || 1);
@@ -44,20 +51,20 @@ class Gated {
     const split = config.embedding * this.units;
     // There are only 256 symbols, so their part of the input product is a precomputed table.
     this.table = new Float32Array(SIZE * this.units);
-    new Matrix(kernel.subarray(0, split), config.embedding, this.units).product(floatsOf(tables.embedding), SIZE, this.table);
+    plain(kernel.subarray(0, split), config.embedding, this.units).product(floatsOf(tables.embedding), SIZE, this.table);
     this.contextDepth = this.orders.length * this.width;
-    this.contextKernel = new Matrix(kernel.subarray(split), this.contextDepth, this.units);
+    this.contextKernel = make(kernel.subarray(split), this.contextDepth, this.units);
     this.contextTables = this.orders.map((_, place) => tables[`context_${place}_embedding`]);
     this.layers = Array.from({ length: config.layers }, (_, layer) => {
       const kernelOfLayer = scaled(floatsOf(tables[`layer_${layer}_kernel`]), floatsOf(tables[`layer_${layer}_scale`]));
       return {
-        kernel: new Matrix(kernelOfLayer, this.units, 3 * this.units),
+        kernel: make(kernelOfLayer, this.units, 3 * this.units),
         bias: floatsOf(tables[`layer_${layer}_bias`]),
-        projection: matrixOf(tables[`layer_${layer}_projection`]),
+        projection: make(floatsOf(tables[`layer_${layer}_projection`]), this.units, this.units),
       };
     });
     const output = scaled(floatsOf(tables.output_kernel), floatsOf(tables.output_scale));
-    this.outputKernel = new Matrix(output, this.units, SIZE);
+    this.outputKernel = make(output, this.units, SIZE);
     this.outputBias = floatsOf(tables.output_bias);
   }
 
@@ -176,7 +183,8 @@ function rowOf(key, bits) {
 }
 
 class Lstm {
-  constructor(config, tables) {
+  constructor(config, tables, make) {
+    const matrixOf = (table) => make(floatsOf(table), table.rows, table.width);
     this.units = config.units;
     this.table = new Float32Array(SIZE * 4 * this.units);
     matrixOf(tables.kernel).product(floatsOf(tables.embedding), SIZE, this.table);

@@ -67,7 +67,8 @@ const answers = {
   loading({ loaded, total }) {
     setBar(bar, total ? loaded / total : null);
   },
-  ready() {
+  ready({ usesVectors }) {
+    form.dataset.vectors = String(usesVectors);
     show(bar, false);
     setText(status, gettext("Ready. It writes in this browser."));
     hold(false);

@@ -3,6 +3,7 @@
 import { guardOf } from "./guard.js";
 import { networkOf } from "./networks.js";
 import { Sampler, troubleWith } from "./sampler.js";
+import { vectorMatrices } from "./simd.js";
 import { kept } from "./store.js";
 import { unpack } from "./wire.js";
 
@@ -30,8 +31,9 @@ async function load({ cache, weights, guard, house: phrases }) {
     kept(cache, weights, (loaded, total) => postMessage({ kind: "loading", loaded, total })),
     kept(cache, guard),
   ]);
-  sampler = new Sampler(networkOf(unpack(file)), { guard: guardOf(guarded), house });
-  postMessage({ kind: "ready", weights });
+  const make = await vectorMatrices();
+  sampler = new Sampler(networkOf(unpack(file), make ?? undefined), { guard: guardOf(guarded), house });
+  postMessage({ kind: "ready", usesVectors: Boolean(make) });
 }
 
 async function write({ request, sampling }) {
