@@ -29,10 +29,13 @@ def write(page: Page) -> list[str]:
     return page.locator("#in-browser-posts .post-body > p").all_text_contents()
 
 
+def token_of(person: Person) -> str:
+    return next(cookie["value"] for cookie in person.context.cookies() if cookie["name"] == "csrftoken")
+
+
 def on_the_server(person: Person, model: str) -> list[str]:
-    token = next(cookie["value"] for cookie in person.context.cookies() if cookie["name"] == "csrftoken")
     answer = person.context.request.post(
-        f"/api/v1/models/{model}/generate", data={"n": 10, "seed": SEED}, headers={"X-CSRFToken": token}
+        f"/api/v1/models/{model}/generate", data={"n": 10, "seed": SEED}, headers={"X-CSRFToken": token_of(person)}
     )
     assert answer.ok, answer.text()
     posts: list[str] = answer.json()["posts"]
@@ -44,6 +47,26 @@ def kept(page: Page) -> Any:
     return page.evaluate(
         "async () => [(await caches.keys()).length, (await navigator.serviceWorker.getRegistrations()).length]"
     )
+
+
+def let_others_take_along(owner: Person, shelf: Shelf, visibility: str) -> None:
+    form: dict[str, str | float | bool] = {"visibility": visibility, "tags": "", "in_browser": "yes"}
+    form["csrfmiddlewaretoken"] = token_of(owner)
+    answer = owner.context.request.post(f"{shelf.model}share", form=form)
+    assert answer.ok, answer.text()
+
+
+def test_a_shared_bot_goes_from_a_browser_when_its_owner_makes_it_private(
+    founder: Person, bob: Person, shelf: Shelf
+) -> None:
+    let_others_take_along(founder, shelf, "public")
+    place = f"{shelf.model}browser/".replace("/models/", "/gallery/")
+    bob.open(place)
+    expect(bob.page.locator("#in-browser-kept")).to_contain_text("This browser keeps the bot.")
+    assert kept(bob.page) == [1, 1]
+    let_others_take_along(founder, shelf, "private")
+    assert bob.open(place).status == 404
+    wait_for("the bot to go", lambda: kept(bob.page) == [0, 0])
 
 
 def test_a_bot_writes_on_a_phone_with_the_network_cut(

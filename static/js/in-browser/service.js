@@ -20,7 +20,7 @@ worker.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  if (request.mode === "navigate" && pathname === page) event.respondWith(openPage(request));
+  if (request.mode === "navigate" && pathname === page) event.respondWith(openPage(event));
   else if (isAsset(pathname)) event.respondWith(asset(request, pathname));
 });
 
@@ -28,30 +28,31 @@ worker.addEventListener("message", (event) => {
   if (event.data.keep) event.waitUntil(keep(event.data.keep).then((isKept) => event.source?.postMessage({ isKept })));
 });
 
-/** Return the page: from the server if it answers in time, else the last one. */
-async function openPage(request) {
-  const cache = await caches.open(cacheName);
-  const known = await cache.match(page);
-  const asked = fetch(request);
+/** Return what is kept of this address. Opening the cache would make it again after it was deleted. */
+const keptAs = (address) => caches.match(address, { cacheName });
+
+/** Return the page: from the server if it answers in time, else the last one. A late answer counts for the next time. */
+async function openPage(event) {
+  const known = await keptAs(page);
+  const asked = fetch(event.request).then(noted);
+  event.waitUntil(asked.catch(() => null));
+  if (!known) return asked;
   const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-  try {
-    const answer = await (known ? Promise.race([asked, late]) : asked);
-    if (!answer) return known;
-    // A redirect leads to the sign-in page.
-    if (answer.type === "opaqueredirect" || GONE.includes(answer.status)) await forget();
-    else if (answer.ok) await cache.put(page, answer.clone());
-    else if (known) return known;
-    return answer;
-  } catch (error) {
-    if (known) return known;
-    throw error;
-  }
+  const answer = await Promise.race([asked.catch(() => null), late]);
+  return answer && answer.status < 500 ? answer : known;
+}
+
+/** Keep the page that the server answers with, or forget all if the person may no longer have the bot. */
+async function noted(answer) {
+  // A redirect leads to the sign-in page.
+  if (answer.type === "opaqueredirect" || GONE.includes(answer.status)) await forget();
+  else if (answer.ok) await (await caches.open(cacheName)).put(page, answer.clone());
+  return answer;
 }
 
 /** Return a part of the page. Names with a hash never change. */
 async function asset(request, pathname) {
-  const cache = await caches.open(cacheName);
-  const known = await cache.match(request.url);
+  const known = await keptAs(request.url);
   if (known && HASHED.test(pathname)) return known;
   try {
     return await fetch(request);

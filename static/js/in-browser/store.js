@@ -43,6 +43,15 @@ async function read(answer, onProgress) {
   return new Blob(parts).arrayBuffer();
 }
 
+/** Delete the files of a bot that aren't these, such as those of an earlier version. */
+export async function tidy(name, addresses) {
+  if (!canKeep()) return;
+  const cache = await caches.open(name);
+  const wanted = addresses.map((address) => new URL(address, location.href).href);
+  const isOld = ({ url }) => /\/(?:weights|guard)$/.test(new URL(url).pathname) && !wanted.includes(url);
+  await Promise.all((await cache.keys()).filter(isOld).map((request) => cache.delete(request)));
+}
+
 /** Return whether the file is kept. */
 export async function isKept(name, address) {
   return canKeep() && Boolean(await (await caches.open(name)).match(address));

@@ -4,7 +4,7 @@ import { guardOf } from "./guard.js";
 import { networkOf } from "./networks.js";
 import { Sampler, troubleWith } from "./sampler.js";
 import { vectorMatrices } from "./simd.js";
-import { kept } from "./store.js";
+import { kept, tidy } from "./store.js";
 import { unpack } from "./wire.js";
 
 /** Milliseconds of writing between two looks for messages. */
@@ -31,6 +31,7 @@ async function load({ cache, weights, guard, house: phrases }) {
     kept(cache, weights, (loaded, total) => postMessage({ kind: "loading", loaded, total })),
     kept(cache, guard),
   ]);
+  await tidy(cache, [weights, guard]);
   const make = await vectorMatrices();
   sampler = new Sampler(networkOf(unpack(file), make ?? undefined), { guard: guardOf(guarded), house });
   postMessage({ kind: "ready", usesVectors: Boolean(make) });
