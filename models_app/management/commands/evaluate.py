@@ -26,7 +26,9 @@ class Command(OwnerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("model", metavar="MODEL", help="a model's id, its owner/name, base, or a directory under CHECKPOINTS_DIR")
+        parser.add_argument(
+            "model", metavar="MODEL", help="a model's id, its owner/name, base, or a directory that train_base wrote"
+        )
         parser.add_argument("file", metavar="FILE", help="posts, one on each line: .txt, .txt.xz or .txt.gz")
         parser.add_argument("--by-kind", action="store_true", help="also show names, links, words and so on separately")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
