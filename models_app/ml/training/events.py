@@ -47,8 +47,9 @@ class Openings:
 class EpochResult:
     """The result of an epoch. Losses are in nats per symbol (bytes and end marks), on the whole validation split.
 
-    bits_per_character: validation, per Unicode character, with one end mark per post; learning_rate: at the end of the
-    epoch; best: whether this is the lowest validation loss so far; continued: what it wrote after each opening.
+    train_loss: the mean of the epoch, or of a part of one the moving average at its end; bits_per_character:
+    validation, per Unicode character, with one end mark per post; learning_rate: at the end of the epoch; best:
+    whether this is the lowest validation loss so far; continued: what it wrote after each opening.
     """
 
     epoch: int

@@ -94,7 +94,7 @@ class FineTuning(ABC):
         self.start_bits = self.rate = math.nan
         self.place = (0, 0, 0)  # epoch, step, steps
         self.loss = self.count = 0.0  # of this epoch so far
-        self._recent = RecentLoss()
+        self.recent = RecentLoss()
         self.seconds = 0.0  # spent on this epoch before `epoch_begun`
         self.epoch_begun = time.monotonic()
 
@@ -192,7 +192,7 @@ class FineTuning(ABC):
                 continued = self.continued(sampler, prompts, sample_filter)
             best = not self.history or loss < min(entry.validation_loss for entry in self.history)
             seconds = time.monotonic() - self.epoch_begun
-            result = EpochResult(epoch, self.mean_loss(), loss, bits, seconds, self.rate, samples, best, continued)
+            result = EpochResult(epoch, self.train_loss(), loss, bits, seconds, self.rate, samples, best, continued)
             self.history.append(result)
             self.loss = self.count = self.seconds = 0.0
             if best:
@@ -237,7 +237,7 @@ class FineTuning(ABC):
         )
         begun, core_begun = time.monotonic(), time.process_time()
         loss, symbols = train(learning_rate=self.rate)
-        self._recent.add(loss, symbols, steps=SMOOTHED * place[2], so_far=self.mean_loss())
+        self.recent.add(loss, symbols, steps=SMOOTHED * place[2], so_far=self.mean_loss())
         self.loss, self.count, self.place = self.loss + loss, self.count + symbols, place
         clock.done += symbols
         if clock.started:
@@ -247,6 +247,14 @@ class FineTuning(ABC):
             self.report_progress()
         else:
             clock.start()
+
+    def train_loss(self) -> float:
+        """Return the training loss that counts as the epoch's, in nats per symbol."""
+        return self.mean_loss()
+
+    def recent_loss(self) -> float:
+        """Return the smoothed loss, which goes on from epoch to epoch; before the first step, the last epoch's."""
+        return self.mean_loss() if math.isnan(self.recent.mean()) else self.recent.mean()
 
     def mean_loss(self) -> float:
         """Return the mean loss of this epoch so far or, before its first step, of the last one."""
@@ -278,7 +286,7 @@ class FineTuning(ABC):
                 epochs=self.epochs,
                 step=step,
                 steps=steps,
-                loss=self.mean_loss() if math.isnan(self._recent.mean()) else self._recent.mean(),
+                loss=self.recent_loss(),
                 fraction=clock.fraction(),
                 characters_per_second=clock.speed(),
                 seconds_left=clock.seconds_left(),

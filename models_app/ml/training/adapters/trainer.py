@@ -25,7 +25,7 @@ from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
 from models_app.ml.training.fine_tuning import Arrays, FineTuning, origin_of, require_posts
-from models_app.ml.training.progress_meter import Clock
+from models_app.ml.training.progress_meter import Clock, RecentLoss
 
 from .config import AdapterConfig
 from .packing import PackedBatch, packed_batches
@@ -148,6 +148,7 @@ class _FineTune(FineTuning):
             "count": self.count,
             "point_seconds": self.seconds,
             "done": self.clock.done,
+            "recent": [self.recent.loss, self.recent.count],
         }
         return self._learner.snapshot(), facts
 
@@ -157,10 +158,16 @@ class _FineTune(FineTuning):
         self._learner.restore(arrays)
         self._step, self.clock.done = step, done
         self.loss, self.count, self.seconds = of_point
+        # Trainings of earlier versions begin it anew.
+        self.recent = RecentLoss(*facts.get("recent", ()))
 
     def save(self) -> None:
         super().save()
         self._saved = time.monotonic()
+
+    def train_loss(self) -> float:
+        """Return the smoothed loss: the parts of an epoch are stages of one curve."""
+        return self.recent_loss()
 
     def validated_start(self) -> float:
         return self._bits(self._held_out, self._characters, self.ask_cancel)[1]
