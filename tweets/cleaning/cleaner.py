@@ -137,7 +137,7 @@ class Cleaner:
             return Drop.AUTO
         if not text and not post.text.strip():
             return Drop.TOO_SHORT
-        if not _says_something(text) or _is_garbage(post.text):
+        if not says_something(text) or _is_garbage(post.text):
             return Drop.NOT_TEXT
         if len(text) < rules.minimum_characters:
             return Drop.TOO_SHORT
@@ -150,7 +150,7 @@ class Cleaner:
         return language is not None and language != self._overview.language
 
 
-def _says_something(text: str) -> bool:
+def says_something(text: str) -> bool:
     """Return True if there is a letter of any script, or an emoji, besides links, mentions and placeholders."""
     rest = without_links(text)
     if "[" in rest:

@@ -33,6 +33,7 @@ LINK = re.compile(
     r"|\bhttps?:?/?…",  # the beginning of a link that was cut off at 140 characters
     re.IGNORECASE,
 )
+_LINK_SIGNS = ("http", "t.co/", "pic.twitter.com/")
 _EMPTY_BRACKETS = re.compile(r"\(\s*+\)|\[\s*+\]")
 # All of these take linear time, even for hostile texts.
 _QUOTE = re.compile(r"\b(?:RT|MT|QT)\s?:?\s?[@＠]\w")
@@ -54,7 +55,7 @@ def without_links(text: str) -> str:
     """Return the text with a space instead of each link and each placeholder."""
     if "[" in text:
         text = text.replace(PLACEHOLDER, " ")
-    return LINK.sub(" ", text) if _may_hold_link(text) else text
+    return _with_links_as(" ", text)
 
 
 def clean_text(text: str, rules: CleaningRules | None = None) -> str:
@@ -82,6 +83,22 @@ def text_cleaner(rules: CleaningRules) -> TextCleaner:
             if text == before:
                 break
         return text, tuple(changes)
+
+    return clean
+
+
+def light_cleaner(rules: CleaningRules) -> Callable[[str], str]:
+    """Return a function that takes the most common steps only, once: entities, links, spaces.
+
+    It gives what `clean_text` does for a text in which no other step has anything to do, neither before nor after.
+    """
+    common = (Change.ENTITIES, Change.LINKS, Change.SPACES)
+    steps = [step for change, step in _steps(rules) if change in common]
+
+    def clean(text: str) -> str:
+        for step in steps:
+            text = step(text)
+        return text
 
     return clean
 
@@ -137,18 +154,39 @@ def _own_words(text: str) -> str:
 
 def _may_hold_link(text: str) -> bool:
     lower = text.lower()
-    return "http" in lower or "t.co/" in lower or "pic.twitter.com/" in lower
+    return any(sign in lower for sign in _LINK_SIGNS)
+
+
+def _with_links_as(other: str, text: str) -> str:
+    """Return what `LINK.sub(other, text)` returns, in a tenth of the time: only a few places can begin a link."""
+    lower = text.lower()
+    if len(lower) != len(text):  # a letter that becomes two
+        return LINK.sub(other, text)
+    starts = []
+    for sign in _LINK_SIGNS:
+        at = lower.find(sign)
+        while at >= 0:
+            starts.append(at)
+            at = lower.find(sign, at + 1)
+    if not starts:
+        return text
+    parts = []
+    done = 0
+    for start in sorted(starts):
+        link = LINK.match(text, start) if start >= done else None
+        if link:
+            parts += [text[done:start], other]
+            done = link.end()
+    return "".join([*parts, text[done:]]) if parts else text
 
 
 def _without_links(text: str) -> str:
-    if not _may_hold_link(text):
-        return text
-    without = LINK.sub(" ", text)
+    without = _with_links_as(" ", text)
     return _EMPTY_BRACKETS.sub(" ", without) if without != text else text
 
 
 def _with_placeholders(text: str) -> str:
-    return LINK.sub(PLACEHOLDER, text) if _may_hold_link(text) else text
+    return _with_links_as(PLACEHOLDER, text)
 
 
 def _without_via(text: str) -> str:

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tweets.cleaning import Cleaner, Drop
+from tweets.cleaning.auto_posts import is_of_an_app
+from tweets.cleaning.cleaner import says_something
 from tweets.cleaning.language import language_of
+from tweets.cleaning.personal import find
 from tweets.cleaning.rules import Duplicates, Form
-from tweets.cleaning.text import text_cleaner
+from tweets.cleaning.text import light_cleaner, text_cleaner
 from tweets.preparation import screens
 from tweets.preparation.batch import QUOTE, REPLY, REPOST, WARNING, Batch
 from tweets.preparation.characters import Block
@@ -22,13 +25,17 @@ from tweets.preparation.recipe import Recipe
 from tweets.preparation.records import Records, chosen, record_type
 from tweets.sources.base import Post
 
+#: Posts that are looked at together. Their arrays fit into the processor's cache.
+_TOGETHER: Final = 2_000
+_REASONS: Final = ((REPOST, Drop.REPOST), (REPLY, Drop.REPLY), (QUOTE, Drop.QUOTE), (WARNING, Drop.WARNING))
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What is kept of a batch: a record for each post, sorted by key, and their texts in UTF-8, one after the other.
 
     - `dropped`: how many posts each reason left out
-    - `masked`: how many pieces of personal data of each kind were replaced
+    - `masked`: how many pieces of personal data of each kind were replaced in posts that no rule drops
     """
 
     records: Records
@@ -52,6 +59,7 @@ class Judge:
         self._rules = recipe.rules
         self._cleaner = Cleaner(recipe.rules)
         self._clean_text = text_cleaner(recipe.rules)
+        self._light = light_cleaner(recipe.rules)
         self._authors = Authors(recipe.seed)
         self._languages = frozenset(recipe.languages)
         # A text without a clear language is kept.
@@ -87,29 +95,64 @@ class Judge:
         raw = batch.texts.split("\x00")
         texts = list(raw)
         flags = _flags(batch, raw)
+        reasons: list[Drop | None] = [None] * len(raw)
+        ascii_ones: list[int] = []
+        others: list[int] = []
+        for place, (text, flag) in enumerate(zip(raw, flags, strict=True)):
+            if flag & self._unwanted:
+                reasons[place] = next(reason for bit, reason in _REASONS if bit & flag & self._unwanted)
+            elif text.isascii():
+                ascii_ones.append(place)
+            else:
+                others.append(place)
+        for places in (ascii_ones, others):
+            for start in range(0, len(places), _TOGETHER):
+                some = places[start : start + _TOGETHER]
+                cleaned = self._some_cleaned([raw[place] for place in some], [flags[place] for place in some], masked)
+                for place, text, reason in zip(some, *cleaned, strict=True):
+                    texts[place] = text
+                    reasons[place] = reason
+        return texts, reasons
+
+    def _some_cleaned(
+        self, raw: list[str], flags: list[int], masked: Counter[str]
+    ) -> tuple[list[str], list[Drop | None]]:
+        rules = self._rules
+        texts = list(raw)
         block = Block(raw)
-        change = screens.may_change(block)
-        if self._rules.unicode is Form.NFKC:
-            change |= np.maximum.reduceat(block.codes, block.starts) > 126
-        for place in np.flatnonzero(change).tolist():
+        change, hard = screens.may_change(block)
+        if rules.unicode is Form.NFKC and not block.joined.isascii():
+            hard[:] = True
+        light = np.flatnonzero(change & ~hard)
+        for place in light.tolist():
+            texts[place] = self._light(raw[place])
+        rest = np.flatnonzero(hard).tolist()
+        if light.size:
+            # A text that may still change needs all steps.
+            again = screens.may_change(Block([texts[place] for place in light.tolist()]))[0]
+            rest += light[again].tolist()
+        for place in rest:
             texts[place] = self._clean_text(raw[place])[0]
-        # Look again at the cleaned texts: without its link, a post is as plain as most.
-        closer = (flags & self._unwanted > 0) | screens.may_lack_something(block)
-        if self._rules.drop_auto:
-            closer |= screens.may_be_of_an_app(block, raw)
-        block = Block(texts)
-        if self._rules.mask_personal:
-            closer |= screens.may_be_personal(block)
-        closer |= screens.may_say_nothing(block)
-        closer |= block.ends - block.starts < self._rules.minimum_characters
-        if self._rules.banned_words:
+        closer = screens.may_lack_something(block)
+        if rules.drop_auto:
+            for place in np.flatnonzero(screens.may_be_of_an_app(block, raw)).tolist():
+                closer[place] |= is_of_an_app(raw[place])
+        if light.size or rest:
+            block = Block(texts)
+        closer |= block.ends - block.starts < rules.minimum_characters
+        for place in np.flatnonzero(screens.may_say_nothing(block) & ~closer).tolist():
+            closer[place] = not says_something(texts[place])
+        if rules.mask_personal:
+            for place in np.flatnonzero(screens.may_be_personal(block, texts) & ~closer).tolist():
+                closer[place] = bool(find(texts[place]))
+        if rules.banned_words:
             closer[:] = True
         reasons: list[Drop | None] = [None] * len(raw)
         for place in np.flatnonzero(closer).tolist():
-            post = _post(raw[place], int(flags[place]))
-            cleaned = self._cleaner.judged(post, texts[place])
+            cleaned = self._cleaner.judged(_post(raw[place], flags[place]), texts[place])
             texts[place], reasons[place] = cleaned.text, cleaned.dropped
-            masked.update(map(str, cleaned.masked))
+            if cleaned.dropped is None:
+                masked.update(map(str, cleaned.masked))
         if self._languages:
             for place, text in enumerate(texts):
                 if reasons[place] is None and language_of(text) not in self._wanted:
@@ -132,12 +175,11 @@ class Judge:
         return records[order], b"".join([encoded[place] for place in order.tolist()]), len(texts) - len(order)
 
 
-def _flags(batch: Batch, texts: Sequence[str]) -> NDArray[np.uint8]:
-    """Return the flags of each post: what the source says, and what its beginning says."""
+def _flags(batch: Batch, texts: Sequence[str]) -> Sequence[int]:
+    """Return the flags of each post: what the source says, or what its beginning says."""
     if batch.flags is not None:
-        return np.frombuffer(batch.flags, np.uint8)
-    begin = [REPOST if text.startswith("RT @") else REPLY if text.startswith("@") else 0 for text in texts]
-    return np.array(begin, np.uint8)
+        return batch.flags
+    return [REPOST if text.startswith("RT @") else REPLY if text.startswith("@") else 0 for text in texts]
 
 
 def _post(text: str, flags: int) -> Post:

@@ -17,31 +17,42 @@ from numpy.typing import NDArray
 
 from tweets.cleaning.duplicates import BANDS, LONG, SAME_LETTERS, bands_of, signatures_of
 from tweets.cleaning.text import without_links
-from tweets.preparation.characters import LETTER, MARK, table
+from tweets.preparation.characters import LETTER, MARK, Block
 
 Keys = NDArray[np.uint64]
 
 _MENTION: Final = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
 #: Texts whose signatures are computed together. Their arrays fit into the processor's cache.
 _TOGETHER: Final = 256
-_SPACE: Final = np.uint32(ord(" "))
+_BLOCK: Final = 2_000
+_SPACE: Final = ord(" ")
 
 
 def letters_of(texts: Sequence[str]) -> list[str]:
     """Return what `cleaning.duplicates.letters_of` returns for each text."""
-    if not texts:
-        return []
+    letters = list(texts)
+    for is_ascii in (True, False):
+        places = [place for place, text in enumerate(texts) if text.isascii() is is_ascii]
+        for start in range(0, len(places), _BLOCK):
+            some = places[start : start + _BLOCK]
+            for place, found in zip(some, _letters([texts[place] for place in some]), strict=True):
+                letters[place] = found
+    return letters
+
+
+def _letters(texts: Sequence[str]) -> list[str]:
     folded = without_links(MARK.join(texts)).casefold()
     if "@" in folded or "＠" in folded:
         folded = _MENTION.sub(" ", folded)
-    codes = np.frombuffer(f"{MARK}{folded}{MARK}".encode("utf-32-le", "surrogatepass"), np.uint32)
-    is_letter = np.take(table(), codes) & LETTER > 0
-    is_mark = codes == 0
+    block = Block(folded.split(MARK))
+    is_mark = block.codes == 0
+    is_letter = block.bits & LETTER > 0
+    is_either = is_letter | is_mark
     # Keep one space after each run of letters.
-    kept = is_letter | is_mark
+    kept = is_either.copy()
     kept[1:] |= is_letter[:-1]
-    spaced = np.where(is_letter | is_mark, codes, _SPACE)[kept]
-    text: str = spaced.astype("<u4", copy=False).tobytes().decode("utf-32-le", "surrogatepass")
+    spaced = np.where(is_either, block.codes, block.codes.dtype.type(_SPACE))[kept].tobytes()
+    text = spaced.decode("ascii" if block.codes.itemsize == 1 else "utf-32-le", "surrogatepass")
     return text[1:-1].replace(" " + MARK, MARK).rstrip(" ").split(MARK)
 
 
@@ -87,8 +98,8 @@ class Authors:
         """Return 8 bytes for each name, 0 for an unknown one. Case and a leading @ don't count."""
         if len(self._known) > self._MOST:
             self._known.clear()
-        known = self._known
-        return [known[name] if name in known else self._hash(name) for name in names]
+        found = self._known.get
+        return [found(name) or self._hash(name) for name in names]
 
     def _hash(self, name: str) -> int:
         plain = name.strip().removeprefix("@").casefold()

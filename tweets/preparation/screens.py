@@ -8,19 +8,24 @@ themselves then see only those.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tweets.preparation.characters import DIGIT, KEYLIKE, LETTER, MARKED, WILD, WORD, Block
+from tweets.cleaning.personal.keys import has_token, may_name_a_key
+from tweets.preparation.characters import DIGIT, KEYLIKE, LETTER, MARKED, WILD, WORD, Block, Places
 
 Flags = NDArray[np.bool_]  # (posts,)
 
-_AT, _SPACE, _COLON, _EQUALS, _DOT = map(ord, "@ :=.")
+_AT, _SPACE, _COLON, _EQUALS, _DOT, _SEMICOLON, _AND, _SLASH = map(ord, "@ :=.;&/")
+_CUT, _WIDE_AT, _LOST = map(ord, "…＠\ufffd")
+_BEFORE_SLASH: Final = tuple(map(ord, ":/oOmM"))
 _VIA: Final = (ord("a"), ord("A"))
-#: The shortest token of a service has 15 characters.
-_SHORTEST_TOKEN: Final = 15
+#: The shortest token of a service has 15 characters; a random string of 24 needs no well-known beginning.
+_SHORTEST_TOKEN, _LONG_TOKEN = 15, 24
 #: A number of at least 7 digits, at most 3 other characters between two.
 _DIGITS, _GAP = 7, 3
 _IP_DIGITS, _IP_DOTS = 4, 3
@@ -63,67 +68,131 @@ _PERSONAL_WORDS: Final = (
 )
 
 
-def may_change(block: Block) -> Flags:
-    """Return which posts `clean_text` may change, or drop for what their source wrote."""
-    found = block.any_bits() & (WILD | MARKED) > 0
+def may_change(block: Block) -> tuple[Flags, Flags]:
+    """Return which posts `clean_text` may change, and which of them may need more than `light_cleaner`."""
     codes = block.codes
+    bits = block.any_bits()
+    hard = bits & WILD > 0
+    easy = np.zeros_like(hard)
     blank = (codes == _SPACE) | (codes == 0)
-    found[block.posts_at(np.flatnonzero(blank[1:] & blank[:-1]) + 1)] = True
+    easy[block.posts_at(np.flatnonzero(blank[1:] & blank[:-1]) + 1)] = True
+    if not (bits & MARKED).any() and _AT not in block.encoded:
+        return easy | hard, hard
+    # An entity ends with a semicolon.
+    has_end = np.zeros_like(hard)
+    has_end[block.posts_at(np.flatnonzero(codes == _SEMICOLON))] = True
+    has_begin = np.zeros_like(hard)
+    has_begin[block.posts_at(np.flatnonzero(codes == _AND))] = True
+    easy |= has_begin & has_end
+    # A link has a slash after one of these: "://", "t.co/", ".com/".
+    slashes = np.flatnonzero(codes == _SLASH)
+    easy[block.posts_at(slashes[np.isin(codes[slashes - 1], _BEFORE_SLASH)])] = True
+    hard[block.posts_at(np.flatnonzero((codes == _CUT) | (codes == _WIDE_AT)))] = True
     at = np.flatnonzero(codes == _AT)
-    if at.size:
-        # "RT @name" in the middle, or "via @name" at the end. The mark in front of each post is no letter.
-        before = [codes[np.maximum(at - back, 0)] for back in (1, 2, 3)]
-        quotes = np.logical_or.reduce([code == ord("T") for code in before])
-        found[block.posts_at(at[quotes | np.isin(before[1], _VIA)])] = True
-    return found
+    # "RT @name" in the middle, or "via @name" at the end. The mark in front of each post is no letter.
+    before = [codes[np.maximum(at - back, 0)] for back in (1, 2, 3)]
+    quotes = np.logical_or.reduce([code == ord("T") for code in before])
+    hard[block.posts_at(at[quotes | np.isin(before[1], _VIA)])] = True
+    return easy | hard, hard
 
 
 def may_lack_something(block: Block) -> Flags:
     """Return which posts may have been cut off, or damaged by a wrong encoding. Needs the posts as they came."""
     found = np.zeros(len(block.starts), bool)
-    signs = (block.codes == ord("…")) | (block.codes == 0xFFFD)
+    signs = (block.codes == _CUT) | (block.codes == _LOST)
     found[block.posts_at(np.flatnonzero(signs))] = True
     return found
 
 
-def may_be_of_an_app(block: Block, texts: list[str]) -> Flags:
+def may_be_of_an_app(block: Block, texts: Sequence[str]) -> Flags:
     """Return which posts `is_of_an_app` may be true for."""
-    match = _APP.match
-    found = np.fromiter((match(text) is not None for text in texts), bool, len(texts))
+    found = np.zeros(len(texts), bool)
     _add_words(found, block, _APP_WORDS)
-    if _APP_SIGNS.search(block.joined):
+    # The first two characters from the first one of a word on.
+    words = np.append(np.flatnonzero(block.bits & WORD), len(block.codes) - 1)
+    first = words[np.searchsorted(words, block.starts)]
+    one, two = (block.codes[np.minimum(first + more, len(block.codes) - 1)] for more in (0, 1))
+    likely = (one > 127) | (two > 127) | _app_pairs()[np.minimum(one, 127), np.minimum(two, 127)]
+    for place in np.flatnonzero(likely & ~found).tolist():
+        found[place] = _APP.match(texts[place]) is not None
+    if not block.joined.isascii() and _APP_SIGNS.search(block.joined):
         found[[number for number, text in enumerate(texts) if _APP_SIGNS.search(text)]] = True
     return found
 
 
-def may_be_personal(block: Block) -> Flags:
+@cache
+def _app_pairs() -> NDArray[np.bool_]:
+    """Return for two ASCII characters whether a text that `_APP` matches may begin with them: (128, 128)."""
+    pairs = np.zeros((128, 128), bool)
+    for begin in (
+        "ju",
+        "my",
+        "ho",
+        "to",
+        "on",
+        "ch",
+        "li",
+        "no",
+        "ph",
+        "po",
+        "ht",
+        "dr",
+        "wo",
+        "ne",
+        "he",
+        "fr",
+        "da",
+        "th",
+    ):
+        for one in (begin[0], begin[0].upper()):
+            for two in (begin[1], begin[1].upper()):
+                pairs[ord(one), ord(two)] = True
+    no_word = [code for code in range(128) if not chr(code).isalnum() and chr(code) != "_"]
+    for code in map(ord, "iI"):
+        pairs[code, no_word] = True
+    pairs[ord("0") : ord("9") + 1] = True
+    return pairs
+
+
+def may_be_personal(block: Block, texts: Sequence[str]) -> Flags:
     """Return which posts may contain personal data."""
     bits, codes = block.bits, block.codes
     found = np.zeros(len(block.starts), bool)
+    _add_words(found, block, _PERSONAL_WORDS)
     # Tokens and long random strings.
     breaks = np.flatnonzero(bits & KEYLIKE == 0)
-    found[block.posts_at(breaks[1:][np.diff(breaks) > _SHORTEST_TOKEN])] = True
-    # "password: …" with a digit in it.
+    tokens = np.zeros_like(found)
+    runs = np.diff(breaks) - 1
+    tokens[block.posts_at(breaks[1:][runs >= _SHORTEST_TOKEN])] = True
+    found[block.posts_at(breaks[1:][runs >= _LONG_TOKEN])] = True
+    for place in np.flatnonzero(tokens & ~found).tolist():
+        found[place] = has_token(texts[place])
     digits = np.flatnonzero(bits & DIGIT)
-    has_digit = np.zeros_like(found)
-    has_digit[block.posts_at(digits)] = True
-    named = np.zeros_like(found)
-    named[block.posts_at(np.flatnonzero((codes == _COLON) | (codes == _EQUALS)))] = True
-    found |= named & has_digit
-    # Numbers with enough digits near each other.
+    if digits.size:
+        found |= _with_numbers(block, texts, digits)
+    # Email addresses. Those that are spelled out have one of the words.
+    at = np.flatnonzero((codes == _AT) | (codes == _WIDE_AT))
+    if at.size:
+        before = bits[at - 1] & (WORD | KEYLIKE) > 0
+        found[block.posts_at(at[before & (bits[at + 1] & WORD > 0)])] = True
+    return found
+
+
+def _with_numbers(block: Block, texts: Sequence[str], digits: Places) -> Flags:
+    """Return which posts may contain passwords, or numbers of persons, things or computers."""
+    codes = block.codes
+    per_post = np.bincount(block.posts_at(digits), minlength=len(texts))
+    # "password: …" with a digit in it, and addresses of computers.
+    colons = np.bincount(block.posts_at(np.flatnonzero((codes == _COLON) | (codes == _EQUALS))), minlength=len(texts))
+    dots = np.bincount(block.posts_at(np.flatnonzero(codes == _DOT)), minlength=len(texts))
+    found = (colons > 1) & (per_post > 0) | (dots >= _IP_DOTS) & (per_post >= _IP_DIGITS)
+    for place in np.flatnonzero((colons > 0) & (per_post > 0) & ~found).tolist():
+        found[place] = may_name_a_key(texts[place])
+    # Enough digits near each other.
     if digits.size >= _DIGITS:
         near = np.diff(digits) <= _GAP + 1
         runs = np.lib.stride_tricks.sliding_window_view(near, _DIGITS - 1).all(axis=1)
         found[block.posts_at(digits[: runs.size][runs])] = True
-    # Addresses of computers have fewer digits than that.
-    dots = np.bincount(block.posts_at(np.flatnonzero(codes == _DOT)), minlength=found.size)
-    found |= (dots >= _IP_DOTS) & (np.bincount(block.posts_at(digits), minlength=found.size) >= _IP_DIGITS)
-    # Email addresses, plain and spelled out.
-    at = np.flatnonzero((codes == _AT) | (codes == ord("＠")))
-    if at.size:
-        before = bits[at - 1] & (WORD | KEYLIKE) > 0
-        found[block.posts_at(at[before & (bits[at + 1] & WORD > 0)])] = True
-    _add_words(found, block, _PERSONAL_WORDS)
     return found
 
 
@@ -135,17 +204,18 @@ def may_say_nothing(block: Block) -> Flags:
     found = np.ones(len(block.starts), bool)
     found[block.posts_at(letters[(before == _SPACE) | (before == 0)])] = False
     # In a link, it may.
-    found[block.posts_at(np.flatnonzero((block.codes == ord("/")) | (block.codes == ord("…"))))] = True
+    found[block.posts_at(np.flatnonzero((block.codes == _SLASH) | (block.codes == _CUT)))] = True
     return found
 
 
 def _add_words(found: Flags, block: Block, words: tuple[bytes, ...]) -> None:
     """Set the flags of the posts that contain one of the words, in any case."""
-    lower = block.joined.encode("utf-8", "surrogatepass").lower()
-    places = [at for word in words for at in _places(lower, word)]
+    lower = block.encoded.lower()
+    places = [at for word in words if word in lower for at in _places(lower, word)]
     if places:
-        marks = np.flatnonzero(np.frombuffer(lower, np.uint8) == 0)[1:]
-        found[np.searchsorted(marks, places, side="right")] = True
+        is_ascii = len(lower) == len(block.codes)
+        ends = block.ends if is_ascii else np.flatnonzero(np.frombuffer(lower, np.uint8) == 0)[1:]
+        found[np.searchsorted(ends, places)] = True
 
 
 def _places(text: bytes, word: bytes) -> list[int]:

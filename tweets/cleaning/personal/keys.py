@@ -58,10 +58,20 @@ def keys(text: str) -> Iterator[tuple[int, int]]:
     if "PRIVATE KEY" in text:
         for found in _BLOCK.finditer(text):
             yield found.span()
-    if (":" in text or "=" in text) and any(map(text.lower().__contains__, _NAMES)):
+    if may_name_a_key(text):
         for found in _NAMED.finditer(text):
             if _is_mixed(found[1]):
                 yield found.span(1)
+
+
+def has_token(text: str) -> bool:
+    """Return whether the text has a token of a well-known service."""
+    return any(begin in text and shape.search(text) is not None for begin, shape in _SHAPED)
+
+
+def may_name_a_key(text: str) -> bool:
+    """Return whether the text may say that something is a password or a key."""
+    return (":" in text or "=" in text) and any(map(text.lower().__contains__, _NAMES))
 
 
 def long_strings(text: str) -> Iterator[tuple[int, int]]:
