@@ -15,6 +15,7 @@ import html
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,7 @@ from typing import Any, Final
 
 from models_app.ml.training.dataset import stream_posts
 
-from .common import ROOT, Contender, Spread, interleaved, json_line, machine, parser, ratio, say, spread, table
+from .common import ROOT, Contender, Rates, Spread, json_line, machine, parser, ratio, say, spread, table
 from .posts import made_posts
 
 MADE: Final = 50_000
@@ -64,14 +65,19 @@ class Facts:
 
 
 @dataclass(slots=True)
-class Peak:
-    """The most memory that a process and its descendants had together, in MB, sampled four times a second."""
+class Costs:
+    """What a contender's processes needed together, in each run.
+
+    - `megabytes`: the most memory, sampled four times a second
+    - `processor`: seconds of all cores. Other load changes them less than the time on the clock
+    """
 
     megabytes: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
 
     def of(self, command: list[str], environment: dict[str, str]) -> float:
         """Run the command and return the seconds that it took."""
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), _processor_of_children()
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -100,7 +106,13 @@ class Peak:
         if process.returncode:
             raise SystemExit(said.decode("utf-8", "replace"))
         self.megabytes.append(found[0])
+        self.processor.append(_processor_of_children() - before)
         return time.perf_counter() - begun
+
+
+def _processor_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory_of(session: int) -> float:
@@ -170,7 +182,7 @@ def _with_signs(post: str, chance: Any) -> str:
     return post[:middle] + ' "' + post[middle + 1 :] + '"'
 
 
-def shell(source: Path, folder: Path, peak: Peak, *, unique: str = "") -> Contender:
+def shell(source: Path, folder: Path, costs: Costs, *, unique: str = "") -> Contender:
     """Return the contender that is the pipeline, in the locale in which its tools are fastest."""
 
     def run() -> float:
@@ -178,13 +190,13 @@ def shell(source: Path, folder: Path, peak: Peak, *, unique: str = "") -> Conten
         folder.mkdir()
         script = SHELL.replace("$UNIQUE", unique)
         environment = {**os.environ, "IN": str(source), "OUT": str(folder), "LC_ALL": "C", "TMPDIR": str(folder)}
-        return 1 / peak.of(["bash", "-ec", script], environment)
+        return 1 / costs.of(["bash", "-ec", script], environment)
 
     return run
 
 
 def ours(
-    source: Path, folder: Path, peak: Peak, rules: tuple[str, ...] = (), processes: int | None = None
+    source: Path, folder: Path, costs: Costs, rules: tuple[str, ...] = (), processes: int | None = None
 ) -> Contender:
     """Return the contender that is the command."""
     command = [
@@ -204,31 +216,40 @@ def ours(
 
     def run() -> float:
         shutil.rmtree(folder, ignore_errors=True)
-        return 1 / peak.of(command, dict(os.environ))
+        return 1 / costs.of(command, dict(os.environ))
 
     return run
 
 
 def compared(source: Path, work: Path, rounds: int, processes: int | None) -> dict[str, Any]:
     """Return the times, ratios and peaks of all contenders on this table, and the report of ours."""
-    peaks = {name: Peak() for name in ("ours", "ours_like_the_shell", "shell", "shell_without_repeats")}
+    names = ("ours", "ours_like_the_shell", "shell", "shell_without_repeats")
+    costs = {name: Costs() for name in names}
     contenders = {
-        "ours": ours(source, work / "ours", peaks["ours"], processes=processes),
+        "ours": ours(source, work / "ours", costs["ours"], processes=processes),
         "ours_like_the_shell": ours(
-            source, work / "like", peaks["ours_like_the_shell"], LIKE_THE_SHELL, processes=processes
+            source, work / "like", costs["ours_like_the_shell"], LIKE_THE_SHELL, processes=processes
         ),
-        "shell": shell(source, work / "shell", peaks["shell"]),
+        "shell": shell(source, work / "shell", costs["shell"]),
         "shell_without_repeats": shell(
-            source, work / "unique", peaks["shell_without_repeats"], unique="| awk '!seen[$0]++'"
+            source, work / "unique", costs["shell_without_repeats"], unique="| awk '!seen[$0]++'"
         ),
     }
-    rates = interleaved(contenders, rounds)
+    rates: Rates = {name: [] for name in names}
+    # Without a run to warm up: each is a process of its own, and the table was just written.
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else reversed(names):
+            say(f"round {number + 1} of {rounds}: {name}")
+            rates[name].append(contenders[name]())
+    processor = {name: [1 / seconds for seconds in cost.processor] for name, cost in costs.items()}
     return {
         "ratio_shell": ratio(rates, "ours", "shell"),
         "ratio_shell_without_repeats": ratio(rates, "ours", "shell_without_repeats"),
         "ratio_like_the_shell": ratio(rates, "ours_like_the_shell", "shell_without_repeats"),
         "seconds": {name: spread([1 / rate for rate in some]) for name, some in rates.items()},
-        "peak_mb": {name: max(peak.megabytes) for name, peak in peaks.items()},
+        "processor_ratio_shell_without_repeats": ratio(processor, "ours", "shell_without_repeats"),
+        "processor_seconds": {name: spread(cost.processor) for name, cost in costs.items()},
+        "peak_mb": {name: max(cost.megabytes) for name, cost in costs.items()},
         "report": json.loads((work / "ours" / "report.json").read_text(encoding="utf-8")),
     }
 
@@ -258,8 +279,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _print(facts: Facts, found: dict[str, Any]) -> None:
     seconds: dict[str, Spread] = found["seconds"]
-    rows = [(name, some.text(1), f"{found['peak_mb'][name]:,.0f}") for name, some in seconds.items()]
-    table(["", "seconds", "MB of memory"], rows)
+    processor: dict[str, Spread] = found["processor_seconds"]
+    rows = [
+        (name, some.text(1), processor[name].text(1), f"{found['peak_mb'][name]:,.0f}")
+        for name, some in seconds.items()
+    ]
+    table(["", "seconds", "seconds of all cores", "MB of memory"], rows)
     print(f"\n{facts.posts:,} posts, {facts.bytes / 1e6:,.0f} MB. The shell gets {facts.quoted:,} of them wrong.")
 
 
