@@ -48,7 +48,7 @@ TextCleaner = Callable[[str], tuple[str, tuple[Change, ...]]]
 
 def has_link(text: str) -> bool:
     """Return whether the text contains a link or a part of one."""
-    return _may_hold_link(text) and LINK.search(text) is not None
+    return may_hold_link(text) and LINK.search(text) is not None
 
 
 def without_links(text: str) -> str:
@@ -152,7 +152,8 @@ def _own_words(text: str) -> str:
     return text[: quote.start()].rstrip(_BEFORE_QUOTE) if quote and quote.start() else text
 
 
-def _may_hold_link(text: str) -> bool:
+def may_hold_link(text: str) -> bool:
+    """Return whether a part of the text could begin a link."""
     lower = text.lower()
     return any(sign in lower for sign in _LINK_SIGNS)
 
@@ -182,7 +183,8 @@ def _with_links_as(other: str, text: str) -> str:
 
 def _without_links(text: str) -> str:
     without = _with_links_as(" ", text)
-    return _EMPTY_BRACKETS.sub(" ", without) if without != text else text
+    has_brackets = "(" in without or "[" in without
+    return _EMPTY_BRACKETS.sub(" ", without) if has_brackets and without != text else without
 
 
 def _with_placeholders(text: str) -> str:
@@ -209,8 +211,8 @@ def _joined(text: str) -> str:
 def _spaced(text: str) -> str:
     """Collapse spaces, remove those at the ends of lines, and leave at most one blank line."""
     if text.isprintable():  # then its only space is the plain one, and it is one line
-        if "  " in text:
-            text = _SPACES.sub(" ", text)
+        while "  " in text:
+            text = text.replace("  ", " ")
         return text.strip()
     text = _SPACES.sub(" ", text)
     if "\n" in text:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweets.cleaning.duplicates import BANDS, LONG, SAME_LETTERS, bands_of, signatures_of
-from tweets.cleaning.text import without_links
+from tweets.cleaning.text import PLACEHOLDER, may_hold_link, without_links
 from tweets.preparation.characters import LETTER, MARK, Block
 
 Keys = NDArray[np.uint64]
@@ -41,7 +41,10 @@ def letters_of(texts: Sequence[str]) -> list[str]:
 
 
 def _letters(texts: Sequence[str]) -> list[str]:
-    folded = without_links(MARK.join(texts)).casefold()
+    joined = MARK.join(texts)
+    folded = joined.casefold()
+    if PLACEHOLDER in joined or may_hold_link(folded):
+        folded = without_links(joined).casefold()
     if "@" in folded or "＠" in folded:
         folded = _MENTION.sub(" ", folded)
     block = Block(folded.split(MARK))
