@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Final, Self, TypeVar
 
 from tweets.preparation.errors import PreparationError
@@ -23,13 +25,30 @@ def usual_processes() -> int:
     return max(1, min(os.cpu_count() or 1, MAX_PROCESSES))
 
 
+def _follow() -> None:
+    """Leave Ctrl-C to the process that started this one, and end when it does, even if it was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    starter = parent_process()
+    assert starter is not None
+
+    def end() -> None:
+        starter.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
 class Crew:
     """One process, which is this one, or several others."""
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
         # Spawned, because this process may have threads.
-        self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else None
+        self._pool = (
+            ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_follow)
+            if processes > 1
+            else None
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -20,7 +20,7 @@ from tweets.cleaning.text import light_cleaner, text_cleaner
 from tweets.preparation import screens
 from tweets.preparation.batch import QUOTE, REPLY, REPOST, WARNING, Batch
 from tweets.preparation.characters import Block
-from tweets.preparation.likeness import Authors, Keys, bands_of_long, keys_of, letters_of
+from tweets.preparation.likeness import Authors, Keys, bands_of_long, keys_of, looks_of
 from tweets.preparation.recipe import Recipe
 from tweets.preparation.records import Records, chosen, record_type
 from tweets.sources.base import Post
@@ -161,14 +161,12 @@ class Judge:
 
     def _recorded(self, texts: list[str], who: Keys | None) -> tuple[Records, bytes, int]:
         """Return the records and texts of the posts without repeated ones, and how many those were."""
-        letters = letters_of(texts)
+        looks = looks_of(texts, letters=self._is_near)
         records = np.zeros(len(texts), record_type(near=self._is_near))
-        if self._rules.duplicates is Duplicates.NEAR:
-            records["bands"] = bands_of_long(letters)
-        elif self._rules.duplicates is Duplicates.SAME:
-            letters = [""] * len(texts)
+        if self._is_near:
+            records["bands"] = bands_of_long(looks.letters)
         encoded = [text.encode() for text in texts]
-        records["key"] = keys_of(texts, letters, self._recipe.seed)
+        records["key"] = keys_of(looks, self._recipe.seed)
         records["who"] = records["key"] if who is None else np.where(who == 0, records["key"], who)
         records["size"] = np.fromiter(map(len, encoded), np.uint32, len(encoded))
         order = chosen(records, encoded, repeats=self._rules.duplicates is Duplicates.KEEP)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
@@ -28,23 +29,39 @@ _BLOCK: Final = 2_000
 _SPACE: Final = ord(" ")
 
 
-def letters_of(texts: Sequence[str]) -> list[str]:
-    """Return what `cleaning.duplicates.letters_of` returns for each text."""
-    letters = list(texts)
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Texts as they are compared: `plain` without case and links, and their `letters` ("" if nobody asked)."""
+
+    plain: list[str]
+    letters: list[str]
+
+
+def looks_of(texts: Sequence[str], *, letters: bool = True) -> Looks:
+    """Return how the texts look. Letters are those of `cleaning.duplicates.letters_of`."""
+    looks = Looks(list(texts), [""] * len(texts))
     for is_ascii in (True, False):
         places = [place for place, text in enumerate(texts) if text.isascii() is is_ascii]
         for start in range(0, len(places), _BLOCK):
             some = places[start : start + _BLOCK]
-            for place, found in zip(some, _letters([texts[place] for place in some]), strict=True):
-                letters[place] = found
-    return letters
+            folded = _folded([texts[place] for place in some])
+            for place, plain in zip(some, folded.split(MARK), strict=True):
+                looks.plain[place] = plain
+            if letters:
+                for place, found in zip(some, _letters(folded), strict=True):
+                    looks.letters[place] = found
+    return looks
 
 
-def _letters(texts: Sequence[str]) -> list[str]:
+def _folded(texts: Sequence[str]) -> str:
     joined = MARK.join(texts)
     folded = joined.casefold()
     if PLACEHOLDER in joined or may_hold_link(folded):
         folded = without_links(joined).casefold()
+    return folded
+
+
+def _letters(folded: str) -> list[str]:
     if "@" in folded or "＠" in folded:
         folded = _MENTION.sub(" ", folded)
     block = Block(folded.split(MARK))
@@ -55,27 +72,24 @@ def _letters(texts: Sequence[str]) -> list[str]:
     kept = is_either.copy()
     kept[1:] |= is_letter[:-1]
     spaced = np.where(is_either, block.codes, block.codes.dtype.type(_SPACE))[kept].tobytes()
-    text = spaced.decode("ascii" if block.codes.itemsize == 1 else "utf-32-le", "surrogatepass")
+    text: str = spaced.decode("ascii" if block.codes.itemsize == 1 else "utf-32-le", "surrogatepass")
     return text[1:-1].replace(" " + MARK, MARK).rstrip(" ").split(MARK)
 
 
-def keys_of(texts: Sequence[str], letters: Sequence[str], seed: int) -> Keys:
+def keys_of(looks: Looks, seed: int) -> Keys:
     """Return 8 bytes for each text. They depend on the seed, so that the order by them does.
 
     Among a million different texts, two have the same with a chance of 1 in 37 million.
     """
     start = blake2b(seed.to_bytes(8, "little"), digest_size=8)
     hashes = []
-    for text, few in zip(texts, letters, strict=True):
+    for plain, letters in zip(looks.plain, looks.letters, strict=True):
         made = start.copy()
-        made.update((few if len(few) >= SAME_LETTERS else _plain(text)).encode("utf-8", "replace"))
+        # The space in front tells a text from letters.
+        text = letters if len(letters) >= SAME_LETTERS else " " + " ".join(plain.split())
+        made.update(text.encode("utf-8", "replace"))
         hashes.append(made.digest())
     return np.frombuffer(b"".join(hashes), "<u8")
-
-
-def _plain(text: str) -> str:
-    # The space in front tells it from letters.
-    return " " + " ".join(without_links(text).casefold().split())
 
 
 def bands_of_long(letters: Sequence[str]) -> Keys:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweets.cleaning.duplicates import BANDS, SIMILAR, similarity
-from tweets.preparation.likeness import Keys, letters_of
+from tweets.preparation.likeness import Keys, looks_of
 from tweets.preparation.spool import MAX_BYTES, Bucket
 
 #: A band and the key of a post with it.
@@ -118,7 +118,7 @@ def letters_in(bucket: Bucket, wanted: Keys) -> tuple[Keys, list[int], bytes]:
     texts = bucket.texts(records)
     keys, places = np.unique(records["key"], return_index=True)
     chosen = np.isin(keys, wanted)
-    letters = [text.encode() for text in letters_of([texts[place].decode() for place in places[chosen].tolist()])]
+    letters = [text.encode() for text in looks_of([texts[place].decode() for place in places[chosen].tolist()]).letters]
     return keys[chosen], list(map(len, letters)), b"".join(letters)
 
 

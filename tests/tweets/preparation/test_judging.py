@@ -15,7 +15,7 @@ from tweets.preparation import Recipe
 from tweets.preparation.batch import batch_of
 from tweets.preparation.characters import END, WILD, table
 from tweets.preparation.judging import Judge, Judged
-from tweets.preparation.likeness import bands_of_long, letters_of
+from tweets.preparation.likeness import bands_of_long, looks_of
 from tweets.sources.base import Post
 
 PIECES = (
@@ -141,7 +141,7 @@ def test_many_at_a_time_are_as_one_by_one(texts: list[str], rules: CleaningRules
 @given(texts=st.lists(TEXTS, min_size=1, max_size=12))
 def test_letters_are_those_of_the_cleaning(texts: list[str]) -> None:
     cleaned = [clean_text(text, KEEP_ALL) for text in texts]
-    assert letters_of(cleaned) == [duplicates.letters_of(text) for text in cleaned]
+    assert looks_of(cleaned).letters == [duplicates.letters_of(text) for text in cleaned]
 
 
 def test_bands_are_those_of_the_cleaning_whatever_the_portions() -> None:
