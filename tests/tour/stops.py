@@ -65,6 +65,7 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop("/webhooks/", "Webhooks", "Your server hears when a job ends."),
         Stop("/webhooks/{webhook}/", "A webhook", "Its messages, and how they were answered."),
         Stop("/accounts/reauthenticate/", "Confirm it's you", "Asked before changes that matter."),
+        Stop("/account/import", "Import your data", "Everything that you downloaded from another Bot Factory."),
         Stop("/account/delete", "Delete the account", "What will be deleted, before it is."),
         Stop("/accounts/logout/", "Sign out", "Ends this session."),
     ],
@@ -82,7 +83,6 @@ PARTS: Final[dict[str, list[Stop]]] = {
 
 #: Pages of a few words on the way to another, or with the same content as one of the tour.
 NOT_SHOWN: Final = {
-    "/account/import",
     "/accounts/inactive/",
     "/gallery/{model}/browser/",
     "/accounts/confirm-email/",
