@@ -20,7 +20,7 @@ from django.utils.text import slugify
 from safetensors import safe_open
 
 from botfactory.words import counted
-from models_app import model_files
+from models_app import guards, model_files
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, mark
 from models_app.models import Tier, TrainedModel
@@ -156,10 +156,14 @@ def _write_native(model: TrainedModel, out: IO[bytes], also: Sequence[str] = ())
 def write_whole(model: TrainedModel, out: IO[bytes]) -> None:
     """Write the native format with everything that another Bot Factory needs, for the bot's owner only.
 
-    An instant bot's context holds posts. Raises CheckpointError if its files are damaged.
+    An instant bot's context holds posts. The fingerprints are as good as posts, so they are left out if some are of
+    another person's posts. Raises CheckpointError if its files are damaged.
     """
+    also = list(model_files.COMPANIONS)
+    if not guards.is_of_own_posts(model.owner, model):
+        also.remove(model_files.FINGERPRINTS)
     try:
-        _write_native(model, out, model_files.COMPANIONS)
+        _write_native(model, out, also)
     except OSError as error:
         folder = model_files.path_of(model)
         raise CheckpointError(mark("%(folder)s can’t be read: %(reason)s."), folder=folder, reason=error) from error

@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from botfactory.words import counted
 from models_app import loading, model_files
@@ -80,6 +81,20 @@ def is_version(model: TrainedModel) -> bool:
     guard. A person's bot that was promoted isn't a version: it keeps its guard.
     """
     return bool(model.origin) or (model.owner_id is None and model.directory == versions.BASE_DIRECTORY)
+
+
+def is_of_own_posts(user: Any, model: TrainedModel) -> bool:
+    """Return whether all posts in the guard of the model are the person's own import.
+
+    Everybody may see the posts of a version of the base model, but not those of a person's bot that became one.
+    """
+    step: TrainedModel | None = model
+    while step is not None and not is_version(step):
+        # A name with a slash was a person's model, which is deleted.
+        if step.owner_id != user.pk or (step.parent is None and "/" in step.parent_name):
+            return False
+        step = step.parent
+    return True
 
 
 def _known(version: TrainedModel) -> bool:

@@ -57,22 +57,8 @@ def packed_guard(user: Any, model: TrainedModel) -> bytes:
     guard = guards.guard_of(model)
     if guard is None:
         return b""
-    return guard_file(guard) if _are_all_own(user, model) else filter_file(guard)
+    return guard_file(guard) if guards.is_of_own_posts(user, model) else filter_file(guard)
 
 
 def version_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _are_all_own(user: Any, model: TrainedModel) -> bool:
-    """Return whether all posts that the model and its parents learned are the person's own import.
-
-    Everybody may see the posts of a version of the base model, but not those of a person's bot that became one.
-    """
-    step: TrainedModel | None = model
-    while step is not None and not guards.is_version(step):
-        # A name with a slash was a person's model, which is deleted.
-        if step.owner_id != user.pk or (step.parent is None and "/" in step.parent_name):
-            return False
-        step = step.parent
-    return True

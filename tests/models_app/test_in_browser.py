@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from django.test import Client
 from botfactory.accounts.models import User
 from models_app import guards, loading
 from models_app.ml import wire
+from models_app.model_files import FINGERPRINTS
 from models_app.models import Tier, TrainedModel
+from models_app.moving import bots
 from models_app.sharing import rights as sharing
 from models_app.sharing.rights import OF_GUESTS, OF_PASSERS_BY, Right
 from tests.conftest import signed_in
@@ -36,6 +39,12 @@ def allow(owner: User, model: TrainedModel, visibility: str, *, in_browser: bool
     form = {"visibility": visibility, "tags": ""} | ({"in_browser": "yes"} if in_browser else {})
     assert signed_in(owner).post(f"/models/{model.pk}/share", form).status_code == 302
     return TrainedModel.objects.get(pk=model.pk)
+
+
+def exported(model: TrainedModel) -> list[str]:
+    """Return the names of the files that the account's ZIP has of the bot."""
+    with bots.packed(model) as file, ZipFile(file) as archive:
+        return archive.namelist()
 
 
 def bot_on(client: Client, place: str) -> dict[str, Any]:
@@ -103,7 +112,9 @@ def test_others_get_no_fingerprints(alice: User, bob: User, bot: TrainedModel) -
 def test_the_owner_gets_no_fingerprints_of_posts_of_others(alice: User, bob: User, bot: TrainedModel) -> None:
     child = make_bot(bot.corpus, bot.parent, name="Child", parent=bot)  # type: ignore[arg-type]
     whole = signed_in(alice).get(f"{place_of(child)}guard").content
+    assert FINGERPRINTS in exported(child)
     TrainedModel.objects.filter(pk=bot.pk).update(owner=bob)
+    assert FINGERPRINTS not in exported(TrainedModel.objects.get(pk=child.pk))
     assert len(signed_in(alice).get(f"{place_of(child)}guard").content) < len(whole) / 2
 
 
