@@ -113,6 +113,6 @@ def test_all_flows(browser: Browser, product: Product, founder: Person, size: st
         seen("/account/")
         person.open("/accounts/logout/")
         seen()
-        page.get_by_role("main").get_by_role("button", name=say("Log out")).click()
+        page.get_by_role("main").get_by_role("button", name=say("Sign out")).click()
         expect(page.get_by_role("main").get_by_role("link", name=say("Sign in"))).to_be_visible()
         person.require_no_complaints()
