@@ -15,7 +15,7 @@ import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
 import { SHOWN } from "./stages.js";
 import { gettext } from "./words.js";
-import { forgetOthers } from "./in-browser/store.js";
+import { forgetOthers } from "./in-browser/forget.js";
 
 function decorate() {
   for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));

@@ -3,7 +3,8 @@
 import { byId, element, inputById, readJson, setBar, setText, show } from "../dom.js";
 import { toast } from "../toasts.js";
 import { gettext, interpolate, ngettext } from "../words.js";
-import { canKeep, forget, isKept } from "./store.js";
+import { canKeep, forget } from "./forget.js";
+import { isKept } from "./store.js";
 
 const bot = readJson("bot");
 const form = /** @type {HTMLFormElement} */ (byId("in-browser-form"));

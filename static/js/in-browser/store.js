@@ -1,11 +1,6 @@
-// What this browser keeps of bots, each in a cache of its own. Its name is `bot:`, the person's key, `:` and the page's path,
-// so that nobody else who uses this browser gets it.
+// What this browser keeps of bots, each in a cache of its own (forget.js says how it's called).
 
-const PREFIX = "bot:";
-const PAGE = "/browser/";
-
-/** Browsers have these only on secure addresses: HTTPS, or this machine. */
-export const canKeep = () => "caches" in globalThis && globalThis.isSecureContext;
+import { canKeep } from "./forget.js";
 
 /**
  * Return the file at this address: the one that is kept, or a new one, which is kept then.
@@ -55,23 +50,4 @@ export async function tidy(name, addresses) {
 /** Return whether the file is kept. */
 export async function isKept(name, address) {
   return canKeep() && Boolean(await (await caches.open(name)).match(address));
-}
-
-/**
- * Delete the bots that this browser keeps, except those of this person. Their service workers go, too.
- * @param {string | undefined} person whose to leave
- */
-export async function forgetOthers(person) {
-  if (!canKeep()) return;
-  const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && !(person && name.startsWith(`${PREFIX}${person}:`)));
-  if (names.length) await Promise.all([...names.map((name) => caches.delete(name)), ...names.map(unregister)]);
-}
-
-/** Delete one bot. @param {string} name of its cache */
-export const forget = (name) => Promise.all([caches.delete(name), unregister(name)]);
-
-async function unregister(name) {
-  const path = name.slice(name.indexOf("/"));
-  const registration = path.endsWith(PAGE) ? await navigator.serviceWorker?.getRegistration(path) : null;
-  if (registration && new URL(registration.scope).pathname === path) await registration.unregister();
 }
