@@ -107,9 +107,11 @@ def shelf(founder: Person) -> Shelf:
 
 @pytest.fixture
 def alice(founder: Person) -> Iterator[Person]:
-    """The founder at a fresh page. Any complaint of the browser fails the test."""
+    """The founder at a fresh page. Any complaint of the browser fails the test, and so does a focus that is lost."""
+    founder.complaints.clear()
     founder.open("/")
     yield founder
+    founder.require_focus()
     founder.require_no_complaints()
 
 

@@ -21,7 +21,7 @@ TRAINING = 180 * SECONDS
 
 expect.set_options(timeout=15 * SECONDS)
 
-#: Complains in the console when the focus is lost, and so fails the test.
+#: Tells pages to remember what had the focus.
 LOST_FOCUS = Path(__file__).with_name("lost_focus.js")
 
 #: Who has signed up: the address of the product, and the name.
@@ -68,6 +68,14 @@ class Person:
 
     def require_no_complaints(self) -> None:
         assert self.complaints == [], self.complaints
+
+    def require_focus(self, seconds: float = 10) -> None:
+        """Fail if the focus is lost on the open page, once the page had time to put it somewhere."""
+        for _ in range(round(seconds * 10)):
+            if not self.page.evaluate("window.lostFocus?.()"):
+                return
+            self.page.wait_for_timeout(100)
+        assert not self.page.evaluate("window.lostFocus?.()"), f"{self.page.url} lost the focus"
 
     def open(self, path: str) -> Response:
         response = self.page.goto(path)
