@@ -70,7 +70,9 @@ export function followJob({ render, onEvent, sentence }) {
     }
     form.closest("dialog")?.close();
     const button = form.querySelector("button");
-    button.disabled = true;
+    if (button.getAttribute("aria-disabled")) return;
+    // A disabled button loses the focus.
+    button.setAttribute("aria-disabled", "true");
     try {
       const answer = await fetch(form.action, {
         method: "POST",
@@ -83,7 +85,7 @@ export function followJob({ render, onEvent, sentence }) {
     } catch {
       form.submit();
     } finally {
-      button.disabled = false;
+      button.removeAttribute("aria-disabled");
     }
   };
   document.addEventListener("submit", onSubmit, { signal: following.signal });

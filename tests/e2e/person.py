@@ -149,8 +149,21 @@ class Person:
         """Wait until the training is done, which opens the page of the bot."""
         self.page.wait_for_url(MODEL, timeout=TRAINING)
 
+    def stay(self) -> None:
+        """Press "Stay here" as soon as the open training offers it. On a busy machine, a click from here would come late."""
+        stay_when_asked(self.page)
+
     def figure(self, name: str) -> Locator:
         return self.page.locator(f"[data-figure={name}]")
+
+
+def stay_when_asked(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          const stay = document.getElementById("stay");
+          const look = setInterval(() => stay.checkVisibility() && (clearInterval(look), stay.click()), 50);
+        }"""
+    )
 
 
 def epochs_shown(page: Page) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Shelf
-from tests.e2e.person import SECONDS, TRAINING, Person
+from tests.e2e.person import SECONDS, TRAINING, Person, stay_when_asked
 
 pytestmark = pytest.mark.once
 
@@ -60,13 +60,7 @@ def test_all_live_texts_of_a_running_training_are_translated(alice: Person, shel
     expect(dashboard.locator("[data-live-job] [data-live-state]").first).to_have_text(re.compile("⟦"))
     expect(page.locator("#samples h3").first).to_have_text(re.compile(r"^⟦After epoch \d⟧$"), timeout=TRAINING)
     expect(page.locator(".best-mark")).to_have_text("⟦best⟧")
-    # On a busy machine, a click from here would come too late.
-    page.evaluate(
-        """() => {
-          const stay = document.getElementById("stay");
-          const look = setInterval(() => stay.checkVisibility() && (clearInterval(look), stay.click()), 50);
-        }"""
-    )
+    stay_when_asked(page)
     expect(page.locator("#where")).to_have_text("⟦The bot is ready⟧", timeout=TRAINING)
     expect(page.locator("[data-live-state]")).to_have_text("⟦Done⟧")
     expect(page.locator("#announcer")).to_have_text(re.compile("⟦"))

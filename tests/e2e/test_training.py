@@ -67,7 +67,8 @@ def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(al
         phone.open(page.url)
         expect(phone.page.get_by_text("Live connection lost.")).to_be_visible()
         for watcher in (alice, phone):
-            watcher.page.get_by_role("button", name="Stay here").click(timeout=TRAINING)
+            watcher.stay()
+        for watcher in (alice, phone):
             watcher.wait_for_state("Done")
             assert epochs_shown(watcher.page) == epochs
             assert sample_epochs(watcher.page) == [f"After epoch {epoch}" for epoch in reversed(epochs)]
