@@ -150,7 +150,7 @@ class Person:
         self.page.wait_for_url(MODEL, timeout=TRAINING)
 
     def stay(self) -> None:
-        """Press "Stay here" as soon as the open training offers it. On a busy machine, a click from here would come late."""
+        """Press "Stay here" as soon as the open training offers it: on a busy machine, a click from here comes late."""
         stay_when_asked(self.page)
 
     def figure(self, name: str) -> Locator:
