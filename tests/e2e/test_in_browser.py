@@ -64,6 +64,11 @@ def test_a_shared_bot_goes_from_a_browser_when_its_owner_makes_it_private(
     bob.open(place)
     expect(bob.page.locator("#in-browser-kept")).to_contain_text("This browser keeps the bot.")
     assert kept(bob.page) == [1, 1]
+    bob.page.get_by_role("button", name="Remove from this browser").press("Enter")
+    expect(bob.page.get_by_role("button", name="Write")).to_be_focused()
+    wait_for("the bot to go", lambda: kept(bob.page) == [0, 0])
+    bob.open(place)
+    wait_for("the bot to come again", lambda: kept(bob.page) == [1, 1])
     let_others_take_along(founder, shelf, "private")
     assert bob.open(place).status == 404
     wait_for("the bot to go", lambda: kept(bob.page) == [0, 0])
@@ -80,6 +85,11 @@ def test_a_bot_writes_on_a_phone_with_the_network_cut(
         posts = write(page)
         model = shelf.model.rstrip("/").rpartition("/")[2]
         assert sorted(posts) == sorted(on_the_server(phone, model)) and len(posts) == 10
+        page.get_by_label("How many").fill("100")
+        page.get_by_role("button", name="Write").click()
+        page.get_by_role("button", name="Stop").press("Enter")
+        expect(page.locator("#in-browser-status")).to_have_text("Stopped.")
+        expect(page.get_by_role("button", name="Write")).to_be_focused()
         phone.require_no_complaints()
 
         phone.context.set_offline(True)

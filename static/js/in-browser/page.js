@@ -8,7 +8,7 @@ import { isKept } from "./store.js";
 
 const bot = readJson("bot");
 const form = /** @type {HTMLFormElement} */ (byId("in-browser-form"));
-const button = form?.querySelector("button[type=submit]");
+const button = /** @type {HTMLButtonElement} */ (form?.querySelector("button[type=submit]"));
 const status = byId("in-browser-status");
 const place = byId("in-browser-posts");
 const exact = inputById("id_exact");
@@ -100,8 +100,9 @@ const answers = {
     });
     const rejected = Object.values(refused).reduce((sum, count) => sum + count, 0);
     const more = interpolate(ngettext("%(count)s draft was rejected.", "%(count)s drafts were rejected.", rejected), { count: rejected });
-    const isShort = posts.length < asked && asked > 1 ? ` ${gettext("The others couldn’t be written: every draft was rejected.")}` : "";
-    setText(status, `${written}${rejected ? ` ${more}` : ""}${posts.length ? "" : isShort}`);
+    const none = gettext("No post could be written: every draft was rejected. Try a higher temperature or a longer limit.");
+    const others = posts.length < asked ? gettext("The others couldn’t be written: every draft was rejected.") : "";
+    setText(status, [posts.length ? written : none, rejected ? more : "", posts.length ? others : ""].filter(Boolean).join(" "));
   },
   failed({ message }) {
     end();
@@ -147,13 +148,19 @@ function stop() {
 
 function end() {
   writing = null;
-  show(byId("in-browser-stop"), false);
+  hide(byId("in-browser-stop"));
   hold(false);
+}
+
+/** Hide a button. If it had the focus, "Write" gets it. */
+function hide(gone) {
+  if (gone === document.activeElement) button.focus();
+  show(gone, false);
 }
 
 async function remove() {
   await forget(bot.cache);
-  byId("in-browser-forget").hidden = true;
+  hide(byId("in-browser-forget"));
   setText(byId("in-browser-kept"), "");
   toast(gettext("Removed from this browser"));
 }
