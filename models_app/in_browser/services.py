@@ -5,15 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db import transaction
-
 from botfactory.accounts.models import User
 from models_app import services
 from models_app.in_browser import files
 from models_app.models import TrainedModel
+from models_app.sharing import permissions
 from models_app.sharing import rights as sharing
-from tweets import audit
-from tweets.models import AuditEntry
 
 
 def own_bot_for_user(user: Any, model_id: uuid.UUID) -> TrainedModel:
@@ -40,15 +37,4 @@ def _carried(user: Any, model: TrainedModel, link: str = "") -> TrainedModel:
 def set_open(model: TrainedModel, is_open: bool, *, by: User) -> None:
     """Let others take the bot along, or no longer. The audit log records it, since it gives its weights away."""
     is_open = is_open and files.can_be_carried(model)
-    with transaction.atomic():
-        if TrainedModel.objects.filter(pk=model.pk, is_browser_open=not is_open).update(is_browser_open=is_open):
-            before, after = ("server only", "in browsers") if is_open else ("in browsers", "server only")
-            audit.record(
-                AuditEntry.Action.SHARE,
-                by=by,
-                about=model.full_name,
-                subject_id=model.pk,
-                before=before,
-                after=after,
-            )
-    model.is_browser_open = is_open
+    permissions.allow(model, "is_browser_open", is_open, closed="server only", opened="in browsers", by=by)

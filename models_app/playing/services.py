@@ -21,11 +21,11 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Game, TrainedModel
 from models_app.playing import held_out
+from models_app.sharing import permissions
 from models_app.sharing.rights import Right
 from models_app.writing import asking
-from tweets import audit
 from tweets.cleaning import personal
-from tweets.models import AuditEntry, Post
+from tweets.models import Post
 
 #: How many posts of each kind a game has.
 OF_EACH: Final = 5
@@ -107,18 +107,7 @@ def could_have_game(model: TrainedModel) -> bool:
 
 def set_open(model: TrainedModel, is_open: bool, *, by: User) -> None:
     """Let others play with the model, or no longer. The audit log records it, since it shows real posts."""
-    with transaction.atomic():
-        if TrainedModel.objects.filter(pk=model.pk, is_game_open=not is_open).update(is_game_open=is_open):
-            before, after = ("game closed", "game open") if is_open else ("game open", "game closed")
-            audit.record(
-                AuditEntry.Action.SHARE,
-                by=by,
-                about=model.full_name,
-                subject_id=model.pk,
-                before=before,
-                after=after,
-            )
-    model.is_game_open = is_open
+    permissions.allow(model, "is_game_open", is_open, closed="game closed", opened="game open", by=by)
 
 
 def current(player: User, model: TrainedModel) -> Game | None:
