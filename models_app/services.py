@@ -18,7 +18,7 @@ from botfactory.accounts.models import User
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
-from models_app.ml.config import SamplingConfig, usual_link_guard, usual_top_p
+from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.evaluation.evaluation import Evaluation
 from models_app.ml.sampling import sampler
@@ -266,12 +266,9 @@ def require_guards(user: User, model: TrainedModel, sampling: SamplingConfig) ->
 
 def settled(sampling: SamplingConfig, model: TrainedModel) -> SamplingConfig:
     """Return `sampling` with all that `model` needs to repeat the posts: a seed, and what is usual for it."""
-    kind, top_p, link_guard = model.network["kind"], sampling.top_p, sampling.link_guard
-    if top_p is None:
-        top_p = usual_top_p(kind)
-    if link_guard is None:
-        link_guard = usual_link_guard(kind) and not _learned_links(model)
-    return replace(seeded(sampling), top_p=top_p, link_guard=link_guard)
+    if sampling.link_guard is None and _learned_links(model):
+        sampling = replace(sampling, link_guard=False)
+    return seeded(sampling).usual_for(model.network["kind"])
 
 
 def _learned_links(model: TrainedModel) -> bool:

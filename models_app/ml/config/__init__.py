@@ -14,7 +14,6 @@ from .sampling import (
     MAX_TOP_K,
     SamplingConfig,
     is_greedy,
-    usual_link_guard,
     usual_top_p,
 )
 from .values import Values, number, whole
@@ -42,7 +41,6 @@ __all__ = [
     "default_epochs_for",
     "is_greedy",
     "number",
-    "usual_link_guard",
     "usual_top_p",
     "whole",
 ]

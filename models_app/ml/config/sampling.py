@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models_app.ml.config.values import Values, number, whole
@@ -104,6 +104,14 @@ class SamplingConfig(Values):
                     no="false",
                     value=repr(value),
                 )
+
+    def usual_for(self, kind: str) -> SamplingConfig:
+        """Return these settings with what is usual for a kind of network where they say None. The seed stays."""
+        return replace(
+            self,
+            top_p=usual_top_p(kind) if self.top_p is None else self.top_p,
+            link_guard=usual_link_guard(kind) if self.link_guard is None else self.link_guard,
+        )
 
     @property
     def is_greedy(self) -> bool:

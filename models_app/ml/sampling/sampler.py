@@ -21,20 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import SamplingConfig, usual_link_guard, usual_top_p
+from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling, BadSetting, mark
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import State
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8 import utf8
 
-from . import links
 from .banned_words import BanList, HouseBanList
 from .choice import Draft, Likeness, best
 from .choosing import choose, log_likelihoods
 from .context import state_after
 from .copy_guard import CopyGuard
-from .mentions import masked
+from .judge import HasPersonal, Judge
 from .outcome import Refused, Writing
 from .prompt import Prompt, hold_to
 from .row import Row, extend, note_chance_to_end
@@ -62,8 +61,6 @@ class Step:
     state: State | None
 
 
-#: Returns whether a post contains personal data beyond its prompt.
-HasPersonal = Callable[[str, str], bool]
 #: Logits (B, size) and the new state.
 Stepped = tuple[NDArray[np.float32], State]
 #: A request under way: yields each step that it needs and is sent its result.
@@ -84,8 +81,7 @@ class Sampler:
         # Before the vocabulary, which a pretrained model brings with it.
         self._stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
         self._vocabulary = vocabulary_of(checkpoint.network)
-        self._usual_top_p = usual_top_p(checkpoint.network.kind)
-        self._usual_link_guard = usual_link_guard(checkpoint.network.kind)
+        self._kind = checkpoint.network.kind
         self._begun = state_after(context, self._stepper, self._vocabulary)
 
     def generate(
@@ -184,11 +180,9 @@ class Sampler:
     ) -> Drawing:
         """Yield each step that `generate` needs, and return what it returns."""
         check(config, house)
+        config = config.usual_for(self._kind)
         prompt = Prompt.of(config.prompt, self._vocabulary)
-        banned = BanList(config.banned)
-        guard = guard if config.copy_guard else None
-        personal = personal if config.personal_guard else None
-        link_guard = self._usual_link_guard if config.link_guard is None else config.link_guard
+        judging = Judge.of(config, guard=guard, house=house, personal=personal, accept=accept)
         chooses = config.drafts_to_write > config.posts_to_write
         measure = measure or chooses
         drafts: list[Draft] = []
@@ -198,21 +192,7 @@ class Sampler:
             """Set the row's post, or the reason for its rejection."""
             if not (row.is_ended or cut):
                 return  # perhaps in the middle of a character
-            row.post = row.text.decode(errors="ignore" if cut else "strict")
-            if row.post.strip() == config.prompt.strip():
-                row.refused = "empty"
-            elif (guard and guard.is_copy(row.post)) or (accept and not accept(row.post)):
-                row.refused = "copies"
-            else:
-                # Masked after the copy check, so that a mask can't hide a copy.
-                row.post = masked(row.post, prompt=config.prompt) if config.mask_mentions else row.post
-                row.refused = "banned" if banned.finds(row.post) else None
-                if row.refused is None and house is not None and house.finds(row.post):
-                    row.refused = "house"
-                if row.refused is None and personal is not None and personal(row.post, config.prompt):
-                    row.refused = "personal"
-                if row.refused is None and link_guard and links.adds(row.post, config.prompt):
-                    row.refused = "links"
+            row.post, row.refused = judging.judged(row.text.decode(errors="ignore" if cut else "strict"))
             if row.refused is None and on_post is not None and not chooses:
                 on_post(row.post)
 
@@ -251,7 +231,7 @@ class Sampler:
                         tries[reason] += 1
                         if tries["unfinished"] < unfinished and tries.total() - tries["unfinished"] < TRIES:
                             missing.append(tries)
-        copies = refused["copies"] if guard or accept else None
+        copies = refused["copies"] if judging.knows_copies else None
         reasons = {
             reason: refused[reason] for reason in ("banned", "unfinished", "empty", "house", "personal", "links")
         }
@@ -277,7 +257,7 @@ class Sampler:
     ) -> Generator[Step, Stepped, None]:
         """Draw the rows as a batch, each judged as it ends. Unfinished ones have max_characters."""
         vocabulary, tables = self._vocabulary, self._vocabulary.tables
-        top_p = self._usual_top_p if config.top_p is None else config.top_p
+        assert config.top_p is not None  # `usual_for` has set it
         running, count = list(rows), len(rows)
         logits, state = yield from self._primed(prompt, count)
         automaton = np.full(count, prompt.state)
@@ -288,7 +268,7 @@ class Sampler:
             if config.is_greedy:
                 note_chance_to_end(running[0], logits[0] + barred[0], vocabulary.end, len(config.prompt))
             temperature = 0 if config.is_greedy else config.temperature
-            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=top_p)
+            symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
             if measure:
                 for row, nats in zip(running, log_likelihoods(logits, symbols), strict=True):
                     row.nats += nats

@@ -22,9 +22,10 @@ from tests.ml.training.adapters.test_trainer import start as start
         ("see www.example.org", "", True),
         ("pic.twitter.com/abc", "", True),
         ("t.co/abc", "", True),
+        ("see bit.ly/1aB", "", True),
         ("https://example.org is mine", "https://example.org", False),
         ("https://example.org and https://example.com", "https://example.org", True),
-        ("I wrote an http client. www. is over. at.co/ms", "", False),
+        ("I wrote an http client. www. is over, and/or a.b/c, 1.5/2", "", False),
     ],
 )
 def test_a_link_counts_unless_the_prompt_begins_it(post: str, prompt: str, found: bool) -> None:
@@ -34,6 +35,7 @@ def test_a_link_counts_unless_the_prompt_begins_it(post: str, prompt: str, found
 def test_a_bot_that_learned_links_may_write_some() -> None:
     assert links.guard_for(["no link", "https://t.co/abc"]) is False
     assert links.guard_for(["no link"]) is None
+    assert links.guard_for([*["no link"] * 99, "https://t.co/abc"]) is None
 
 
 @pytest.mark.parametrize(("guard", "refused"), [(None, True), (True, True), (False, False)])

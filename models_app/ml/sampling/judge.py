@@ -1,0 +1,73 @@
+"""Judges finished drafts: what becomes a post, and why the others are rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models_app.ml.config import SamplingConfig
+
+from . import links
+from .banned_words import BanList, HouseBanList
+from .copy_guard import CopyGuard
+from .mentions import masked
+
+#: Returns whether a post contains personal data beyond its prompt.
+HasPersonal = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the drafts of a request. `accept` is one more check of copies; the settings decide which checks count."""
+
+    config: SamplingConfig
+    guard: CopyGuard | None
+    house: HouseBanList | None
+    personal: HasPersonal | None
+    accept: Callable[[str], bool] | None
+    banned: BanList
+
+    @classmethod
+    def of(
+        cls,
+        config: SamplingConfig,
+        *,
+        guard: CopyGuard | None,
+        house: HouseBanList | None,
+        personal: HasPersonal | None,
+        accept: Callable[[str], bool] | None,
+    ) -> Judge:
+        guard = guard if config.copy_guard else None
+        personal = personal if config.personal_guard else None
+        return cls(config, guard, house, personal, accept, BanList(config.banned))
+
+    @property
+    def knows_copies(self) -> bool:
+        """Whether there is anything to compare posts with."""
+        return bool(self.guard) or self.accept is not None
+
+    def judged(self, text: str) -> tuple[str, str | None]:
+        """Return the post that a draft becomes, and why it's rejected, as a name of `Refused`, or None."""
+        config = self.config
+        if text.strip() == config.prompt.strip():
+            return text, "empty"
+        if self._is_copy(text):
+            return text, "copies"
+        # Masked after the copy check, so that a mask can't hide a copy.
+        post = masked(text, prompt=config.prompt) if config.mask_mentions else text
+        return post, self._reason(post)
+
+    def _is_copy(self, text: str) -> bool:
+        if self.guard is not None and self.guard.is_copy(text):
+            return True
+        return self.accept is not None and not self.accept(text)
+
+    def _reason(self, post: str) -> str | None:
+        prompt = self.config.prompt
+        if self.banned.finds(post):
+            return "banned"
+        if self.house is not None and self.house.finds(post):
+            return "house"
+        if self.personal is not None and self.personal(post, prompt):
+            return "personal"
+        return "links" if self.config.link_guard and links.adds(post, prompt) else None
