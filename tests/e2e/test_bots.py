@@ -190,7 +190,9 @@ def test_the_theme_is_kept_with_and_without_javascript(alice: Person) -> None:
     for options in ({}, {"java_script_enabled": False}):
         with alice.other_device(color_scheme="light", **options) as device:
             device.open("/jobs/")
-            device.page.get_by_role("button", name="Dark").click()
+            # The script changes the colours at once; the next page has them when the server has kept the choice.
+            with device.page.expect_response("**/theme"):
+                device.page.get_by_role("button", name="Dark").click()
             expect(device.page.locator("html[data-theme=dark]")).to_have_count(1)
             device.open("/models/")
             expect(device.page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
