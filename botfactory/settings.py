@@ -129,6 +129,7 @@ MIDDLEWARE = [
     # Before everything that answers with text.
     "django.middleware.locale.LocaleMiddleware",
     "botfactory.accounts.middleware.kept_nowhere",
+    "botfactory.accounts.middleware.one_reading_of_the_rules",
     "botfactory.edge.refusals.refused_bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

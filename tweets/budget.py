@@ -6,7 +6,6 @@ from datetime import date
 
 from django.db import models
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.accounts import limits, meters
@@ -67,7 +66,7 @@ class MonthlyBudget:
         return spent_sentence(self._server_posts, today)
 
     def take(self, posts: int) -> int:
-        self._month = _this_month()
+        self._month = meters.this_month()
         if self._owner is None:
             return self._take_of_server(posts)
         own = meters.take(self._owner.pk, X_POSTS, self._month, posts, limit=self._own_posts)
@@ -90,19 +89,10 @@ class MonthlyBudget:
                 return granted
 
     def _left_of_server(self) -> int:
-        bought = XMonth.objects.filter(month=_this_month()).values_list("posts", flat=True).first()
+        bought = XMonth.objects.filter(month=meters.this_month()).values_list("posts", flat=True).first()
         return max(0, self._server_posts - (bought or 0))
 
     def _left_of_own(self) -> int | None:
         if self._owner is None or self._own_posts is None:
             return None
-        return max(0, self._own_posts - bought_for(self._owner))
-
-
-def bought_for(user: User) -> int:
-    """Return how many posts were bought from X for the person this month."""
-    return meters.used(user.pk, X_POSTS, _this_month())
-
-
-def _this_month() -> str:
-    return f"{timezone.now():%Y-%m}"
+        return max(0, self._own_posts - meters.used(self._owner.pk, X_POSTS, meters.this_month()))

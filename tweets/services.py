@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Length, Lower
 from django.utils.translation import gettext as _
 
-from botfactory.accounts import limits
+from botfactory.accounts import limits, meters
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
@@ -21,7 +21,7 @@ from botfactory.listing import holding
 from botfactory.translatable import Sentence, mark
 from botfactory.words import on_one_line
 from tweets import audit, deletion, idle, offered, uploads, whose
-from tweets.budget import X_POSTS, bought_for
+from tweets.budget import X_POSTS
 from tweets.cleaning import CleaningRules
 from tweets.errors import (
     BadName,
@@ -288,15 +288,14 @@ def forget_upload(corpus: Corpus) -> None:
 
 def register_limits() -> None:
     """Register with the limits what corpora count. For AppConfig.ready."""
-    limits.register_counter("corpora", lambda user: Corpus.objects.filter(owner=user).count())
-    limits.register_counter("stored_mb", _stored_mb)
-    limits.register_counter(X_POSTS, bought_for)
+    limits.register_counter(["corpora", "stored_mb"], _counted)
+    limits.register_counter([X_POSTS], lambda count: {X_POSTS: count.meters.used(X_POSTS, meters.this_month())})
 
 
-def _stored_mb(user: User) -> int:
-    """Return the megabytes of the person's uploads and, once those are deleted, of their posts."""
-    stored = Corpus.objects.filter(owner=user).aggregate(stored=Sum("stored_bytes"))["stored"]
-    return limits.megabytes(stored or 0)
+def _counted(count: limits.Count) -> dict[str, int]:
+    """Count corpora, and the megabytes of uploads and, once those are deleted, of their posts."""
+    totals = Corpus.objects.filter(owner=count.user).aggregate(number=Count("pk"), stored=Sum("stored_bytes"))
+    return {"corpora": totals["number"], "stored_mb": limits.megabytes(totals["stored"] or 0)}
 
 
 def corpus_name(given: str, default: str) -> str:

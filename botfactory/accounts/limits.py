@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
+from botfactory.accounts.meters import Readings
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.translation import grouped
 
@@ -165,16 +166,28 @@ class LimitReached(Exception):
         self.limit, self.allowed, self.used, self.wanted = limit, allowed, used, wanted
 
 
-#: Returns how much of something a person has.
-Counter = Callable[[User], int]
-_counters: dict[str, list[Counter]] = {field.name: [] for field in fields(Usage)}
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Whose things to count, against which limits, and what their meters say."""
+
+    user: User
+    limits: frozenset[str]
+    meters: Readings
+
+
+#: Returns limit -> how much of it the person has, for all limits that it was registered for or only those asked for.
+Counter = Callable[[Count], Mapping[str, int]]
+_counters: list[tuple[frozenset[str], Counter]] = []
 #: The names of the limits that counters can be registered for.
-COUNTED: Final = tuple(_counters)
+COUNTED: Final = tuple(field.name for field in fields(Usage))
 
 
-def register_counter(limit: str, counter: Counter) -> None:
-    """Add what `counter` returns to what counts against the limit. Called in AppConfig.ready."""
-    _counters[limit].append(counter)
+def register_counter(limits: Iterable[str], counter: Counter) -> None:
+    """Add what `counter` returns to what counts against these limits. Called in AppConfig.ready.
+
+    One counter for several limits can count them all with one query.
+    """
+    _counters.append((frozenset(limits), counter))
 
 
 def defaults() -> Limits:
@@ -201,7 +214,7 @@ def limits_in(people: Iterable[User]) -> dict[int, Limits]:
 
 def usage_of(user: User) -> Usage:
     """Return what the person has now, counted from rows."""
-    return Usage(**{name: _used(user, name) for name in _counters})
+    return Usage(**_used(user, COUNTED))
 
 
 def gauges(most: Limits, used: Usage) -> list[Gauge]:
@@ -218,13 +231,11 @@ def require_room(user: User, wanted: Mapping[str, int]) -> None:
     """
     lock(user.pk)
     limits = limits_of(user).as_dict()
-    for name, amount in wanted.items():
-        allowed = limits[name]
-        if allowed is None or amount <= 0:
-            continue
-        used = _used(user, name)
-        if used + amount > allowed:
-            raise LimitReached(name, allowed=allowed, used=used, wanted=amount)
+    checked = {name: allowed for name in wanted if (allowed := limits[name]) is not None and wanted[name] > 0}
+    used = _used(user, checked)
+    for name, allowed in checked.items():
+        if used[name] + wanted[name] > allowed:
+            raise LimitReached(name, allowed=allowed, used=used[name], wanted=wanted[name])
 
 
 def lock(person: int) -> None:
@@ -242,8 +253,15 @@ def megabytes(stored: int) -> int:
     return math.ceil(stored / 1_000_000)
 
 
-def _used(user: User, name: str) -> int:
-    return sum(counter(user) for counter in _counters[name])
+def _used(user: User, limits: Iterable[str]) -> dict[str, int]:
+    used = dict.fromkeys(limits, 0)
+    readings = Readings(user.pk)
+    for known, counter in _counters:
+        if asked := known & used.keys():
+            amounts = counter(Count(user, asked, readings))
+            for name in asked:
+                used[name] += amounts[name]
+    return used
 
 
 def _limits(own: PersonalLimits | None, usual: Limits) -> Limits:

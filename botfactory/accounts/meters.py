@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from django.db.models import F
+from django.utils import timezone
 
 from botfactory.accounts.models import Meter
+
+
+class Readings:
+    """The meters of a person for this month and its days, read together when the first is asked for."""
+
+    def __init__(self, person: int) -> None:
+        self._person = person
+        self._amounts: dict[tuple[str, str], int] | None = None
+
+    def used(self, name: str, period: str) -> int:
+        if self._amounts is None:
+            rows = Meter.objects.filter(user=self._person, period__startswith=this_month())
+            self._amounts = {(row.name, row.period): row.amount for row in rows}
+        return self._amounts.get((name, period), 0)
+
+
+def this_month() -> str:
+    return f"{timezone.now():%Y-%m}"
 
 
 def used(person: int, name: str, period: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +38,29 @@ class Rules:
 
 
 def house_rules() -> Rules:
+    """Return the rules; within `read_once`, as they were when first read there."""
+    known = _known.get()
+    if known is None:
+        return _read()
+    if not known:
+        known.append(_read())
+    return known[0]
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Read the rules at most once in here, with one query, however often they're needed. Threads of this context, too.
+
+    Not for anything long: it doesn't notice that the administrator changes them.
+    """
+    token = _known.set([])
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def _read() -> Rules:
     row = HouseRules.objects.filter(pk=HouseRules.THE_ROW).first() or HouseRules()
     return Rules(
         signup_mode=HouseRules.Signup(row.signup_mode or settings.SIGNUP_MODE),
@@ -43,6 +69,10 @@ def house_rules() -> Rules:
         administrators_need_two_factor=row.administrators_need_two_factor,
         banned_phrases=phrases_in(row.banned_phrases),
     )
+
+
+#: Empty until the rules are read; None outside of `read_once`.
+_known: ContextVar[list[Rules] | None] = ContextVar("house_rules", default=None)
 
 
 def is_founded() -> bool:

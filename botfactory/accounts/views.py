@@ -5,9 +5,6 @@ from typing import Any, cast
 
 from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
-from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
-from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -21,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from botfactory.accounts import limits, notifications, services, sessions, tokens
+from botfactory.accounts import notifications, overview, services, sessions, tokens
 from botfactory.accounts.confirming import confirmed
 from botfactory.accounts.forms import DeleteAccountForm, NotificationsForm, TokenForm
 from botfactory.accounts.models import ApiToken, User
@@ -65,21 +62,9 @@ def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
     """Show what the person can manage in their account, with its current state."""
-    user = cast(User, request.user)
-    codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
-    used = limits.usage_of(user)
-    context = {
-        "address": EmailAddress.objects.filter(user=user).order_by("-primary").first(),
-        "has_two_factor": is_mfa_enabled(user),
-        "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
-        "sessions": len(sessions.sessions_of(user)),
-        "tokens": tokens.tokens_for_user(user).count(),
-        "webhooks": used.webhooks,
-        "mail_to": notifications.address_of(user),
-        "notifications": NotificationsForm(initial=model_to_dict(notifications.notifications_of(user))),
-        "gauges": limits.gauges(limits.limits_of(user), used),
-    }
-    return render(request, "accounts/account.html", context)
+    seen = overview.overview_for_user(cast(User, request.user))
+    wanted = NotificationsForm(initial=model_to_dict(seen.notifications))
+    return render(request, "accounts/account.html", {"account": seen, "notifications": wanted})
 
 
 @login_required

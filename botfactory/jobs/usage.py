@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from functools import partial
+from typing import Final
 
 from django.utils import timezone
 
 from botfactory.accounts import limits, meters
-from botfactory.accounts.models import User
 from botfactory.jobs.kinds import kind_of, kinds_metered_by
 from botfactory.jobs.models import Job
-from botfactory.jobs.states import ACTIVE, CLAIMABLE, HELD
+from botfactory.jobs.states import ACTIVE, CLAIMABLE, HELD, State
 
 #: Counted by their number; jobs can reserve amounts of every other limit (JobKind.needs), or use up minutes (`meter`).
-_BY_NUMBER = ("queued_jobs", "running_jobs")
+_BY_NUMBER: Final[Mapping[str, Collection[State]]] = {"queued_jobs": CLAIMABLE, "running_jobs": HELD}
 
 
 def require_room(job: Job) -> None:
@@ -41,21 +41,24 @@ def charge(job: Job, until: datetime) -> None:
 
 def register() -> None:
     """Register what jobs count with the limits."""
-    limits.register_counter("queued_jobs", lambda user: Job.objects.filter(owner=user, state__in=CLAIMABLE).count())
-    limits.register_counter("running_jobs", lambda user: Job.objects.filter(owner=user, state__in=HELD).count())
-    for name in limits.COUNTED:
-        if name not in _BY_NUMBER:
-            limits.register_counter(name, partial(_used, limit=name))
+    limits.register_counter(limits.COUNTED, _counted)
 
 
-def _used(user: User, limit: str) -> int:
+def _counted(count: limits.Count) -> dict[str, int]:
+    rows = Job.objects.filter(owner=count.user, state__in=ACTIVE)
+    active = list(rows.only("kind", "state", "reserved", "claimed_at"))
+    return {limit: _used(limit, active, count.meters) for limit in count.limits}
+
+
+def _used(limit: str, active: Collection[Job], readings: meters.Readings) -> int:
     """Return what active jobs reserve, or for a limit in minutes what jobs have used today (UTC) and are to use."""
-    active = Job.objects.filter(owner=user, state__in=ACTIVE).only("kind", "state", "reserved", "claimed_at")
+    if limit in _BY_NUMBER:
+        return sum(job.state in _BY_NUMBER[limit] for job in active)
     metered = kinds_metered_by(limit)
     if not metered:
         return sum(job.reserved.get(limit, 0) for job in active)
     now = timezone.now()
-    seconds = float(meters.used(user.pk, limit, f"{now:%Y-%m-%d}"))
+    seconds = float(readings.used(limit, f"{now:%Y-%m-%d}"))
     for job in active:
         expected = 60.0 * job.reserved.get(limit, 0)
         so_far = (now - job.claimed_at).total_seconds() if job.kind in metered and job.claimed_at else 0.0

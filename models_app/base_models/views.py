@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -81,13 +80,8 @@ def base_models(request: HttpRequest) -> HttpResponse:
 
 def _take_in() -> str:
     """Register the shipped models as versions; return a sentence if that fails for the quick one, else ""."""
-    with suppress(versions.NoBaseModel):
-        versions.base_model(Tier.FLUENT)
-    try:
-        versions.base_model()
-    except versions.NoBaseModel as error:
-        return translated(error)
-    return ""
+    quick = versions.base_models(tuple(Tier))[Tier.QUICK]
+    return translated(quick) if isinstance(quick, versions.NoBaseModel) else ""
 
 
 def _network(model: TrainedModel) -> dict[str, Any]:
