@@ -11,6 +11,8 @@ from tests.e2e.person import Person
 from tests.e2e.test_every_page import require_fit
 from tests.product import Product
 
+pytestmark = pytest.mark.once
+
 ROWS = """
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
