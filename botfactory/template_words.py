@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.template import Library
@@ -16,6 +17,12 @@ def counted(number: Any, nouns: str) -> str:
     """`{{ count|counted:"post" }}`, or `|counted:"reply,replies"`; what isn't a number counts as 0."""
     noun, _, plural = nouns.partition(",")
     return words.counted(int(number or 0), noun, plural)
+
+
+@register.filter
+def lasting(time: timedelta) -> str:
+    """`{{ job.took|lasting }}`: "1 min 20 s"."""
+    return words.lasting(time.total_seconds())
 
 
 @register.simple_tag

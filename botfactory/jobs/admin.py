@@ -12,9 +12,10 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.desk import ReadOnlyAdmin
-from botfactory.jobs import events, services
+from botfactory.jobs import events, kinds, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
+from botfactory.words import lasting
 
 _CANCELLED: Final = ngettext_lazy("%(count)s job cancelled.", "%(count)s jobs cancelled.", "count")
 _QUEUED: Final = ngettext_lazy("%(count)s job queued again.", "%(count)s jobs queued again.", "count")
@@ -34,21 +35,31 @@ class JobEventInline(admin.TabularInline[JobEvent, Job]):
         return False
 
 
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, kinds.label_of(name)) for name in kinds.names()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin[Job]):
     list_display = [
-        "title",
-        "kind",
+        "headline",
+        "what",
         "owner",
         "state",
         "place",
         "done",
-        "worker",
         "created_at",
-        "started_at",
-        "finished_at",
+        "lasted",
+        "worker",
     ]
-    list_filter = ["state", "kind", "queue", "created_at"]
+    list_filter = ["state", KindFilter, "queue", "created_at"]
     search_fields = ["id", "title", "owner__username", "owner__email", "error_message", "worker"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
@@ -58,6 +69,18 @@ class JobAdmin(ReadOnlyAdmin[Job]):
     @admin.display(description=_("place in the queue"))
     def place(self, job: Job) -> str:
         return "" if job.place is None else str(job.place)
+
+    @admin.display(description=_("title"), ordering="title")
+    def headline(self, job: Job) -> str:
+        return job.shown_title
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def what(self, job: Job) -> str:
+        return kinds.label_of(job.kind)
+
+    @admin.display(description=_("took"))
+    def lasted(self, job: Job) -> str:
+        return "" if job.took is None else lasting(job.took.total_seconds())
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changes = super().get_changelist_instance(request)

@@ -126,6 +126,12 @@ def kind_of(name: str) -> JobKind:
     return _kinds[name]
 
 
+def label_of(name: str) -> str:
+    """Return what people call jobs of this kind; the name if no kind here has it, such as one of a removed app."""
+    kind = _kinds.get(name)
+    return str(kind.label) if kind is not None and kind.label else name
+
+
 def names() -> list[str]:
     return sorted(_kinds)
 

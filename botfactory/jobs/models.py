@@ -110,6 +110,11 @@ class Job(models.Model):
         return self.state in ENDED
 
     @property
+    def took(self) -> timedelta | None:
+        """Return how long an ended job took, from its first start on; None if it never started."""
+        return self.finished_at - self.started_at if self.started_at and self.finished_at else None
+
+    @property
     def kept_until(self) -> datetime | None:
         """Return until when an ended job keeps its work for a retry; None if it can't be tried again."""
         if self.state not in {State.FAILED, State.CANCELLED} or self.finished_at is None:

@@ -172,6 +172,7 @@ def page_context(job: Job) -> dict[str, Any]:
 
 KIND: Final = JobKind(
     name=importing.IMPORT_ACCOUNT,
+    label=_("Import of a ZIP"),
     template="your_data/import_job.html",
     context=page_context,
     run=run_import,

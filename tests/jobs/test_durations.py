@@ -1,0 +1,50 @@
+"""How long a job took, in words, where jobs are listed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone, translation
+
+from botfactory.accounts.models import User
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from botfactory.words import lasting
+from tests.conftest import signed_in
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"),
+        (45.2, "45 s"),
+        (59.6, "1 min"),
+        (80, "1 min 20 s"),
+        (120, "2 min"),
+        (3_599, "59 min 59 s"),
+        (3_600, "1 h"),
+        (7_500, "2 h 5 min"),
+    ],
+)
+def test_a_duration_has_the_units_that_matter(seconds: float, words: str) -> None:
+    with translation.override("en"):
+        assert lasting(seconds) == words
+
+
+@pytest.mark.django_db
+def test_lists_say_how_long_a_job_took_and_what_it_was(admin: User) -> None:
+    now = timezone.now()
+    common = {"owner": admin, "kind": "import", "queue": "default"}
+    ended = {"state": State.SUCCEEDED, "finished_at": now}
+    Job.objects.create(title="Long", started_at=now - timedelta(seconds=80), **ended, **common)
+    Job.objects.create(title="Never started", state=State.CANCELLED, finished_at=now, **common)
+    Job.objects.create(title="Of old", **ended | {"kind": "no_longer_there"}, owner=admin, queue="default")
+    client = signed_in(admin)
+    own = client.get("/jobs/").content.decode()
+    assert own.count("took 1 min 20 s") == 1 and own.count("took") == 1
+    listed = client.get("/admin/jobs/job/").content.decode()
+    assert "<h1>Jobs</h1>" in listed and "1 min 20 s" in listed
+    assert 'class="field-what">Import<' in listed and 'class="field-what">no_longer_there<' in listed
+    only = client.get("/admin/jobs/job/?kind=import").content.decode()
+    assert "Never started" in only and "Of old" not in only
