@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import ARGUMENTS, chromium
-from tests.e2e.person import CORPUS, MODEL, SECONDS, Person
+from tests.e2e.person import CORPUS, JOB, MODEL, SECONDS, Person
 from tests.product import ROOT, Product
 from tests.tour import stops, webp
 
@@ -47,7 +47,7 @@ def say(text: str) -> None:
 def flow(browser: Browser, product: Product) -> tuple[Person, dict[str, str]]:
     """Go from the first page to a bot that writes, and train another. Return the person and the ids of what they have.
 
-    The first one is an instant bot, which takes seconds. A fluent training takes minutes, so the other one is quick.
+    The first one is fluent, the other one quick, since only quick bots write in the browser.
     """
     marta = Person(browser, product, NAME, viewport=FLOW)
     page, film = marta.page, Film(marta)
@@ -65,22 +65,23 @@ def flow(browser: Browser, product: Product) -> tuple[Person, dict[str, str]]:
     page.wait_for_load_state("networkidle")
     film.show(2000)
     corpus = last(page.url)
-    say("An instant bot writes ...")
-    page.get_by_role("button", name="Make an instant bot").click()
+    say("A fluent bot is trained ...")
+    page.get_by_role("button", name="Make the bot").click()
+    page.wait_for_url(JOB)
+    job = last(page.url)
+    for part in (1, 2):
+        expect(page.locator("#losses tbody tr")).to_have_count(part, timeout=PATIENCE)
+        film.show(1500, below=270)
     page.wait_for_url(MODEL)
     model = last(page.url)
     expect(page.locator("#generation .post p").nth(4)).to_be_visible(timeout=PATIENCE)
     film.show(3500, below=220)
+    webp.write(PICTURES / "flow.webp", film.written())
     say("A quick bot is trained ...")
     training = {"kind": "fine_tune", "corpus": corpus, "tier": "quick", "epochs": 3, "name": "The quick Kettle"}
-    job = ask(marta, "POST", "/jobs", training)["id"]
-    marta.open(f"/jobs/{job}/")
-    for epoch in (1, 2):
-        expect(page.locator("#losses tbody tr")).to_have_count(epoch, timeout=PATIENCE)
-        film.show(1500, below=270)
+    marta.open(f"/jobs/{ask(marta, 'POST', '/jobs', training)['id']}/")
     page.wait_for_url(MODEL)
-    webp.write(PICTURES / "flow.webp", film.written())
-    return marta, {"corpus": corpus, "job": job, "model": model, "trained": last(page.url)}
+    return marta, {"corpus": corpus, "job": job, "model": model, "quick": last(page.url)}
 
 
 def last(address: str) -> str:
@@ -106,7 +107,7 @@ def more(marta: Person, ids: dict[str, str]) -> dict[str, str]:
     posts = ask(marta, "POST", f"/models/{ids['model']}/generate", {"n": 5, "seed": 7})["id"]
     for number in (0, 2, 3):
         ask(marta, "POST", "/kept", {"generation": posts, "post": number})
-    for name in ("model", "trained"):
+    for name in ("model", "quick"):
         ask(marta, "PATCH", f"/models/{ids[name]}", {"visibility": "public"})
     ask(marta, "POST", "/tokens", {"name": "The script on my laptop"})
     webhook = ask(marta, "POST", "/webhooks", {"url": "https://example.com/bots"})["id"]
@@ -121,8 +122,7 @@ def draw(marta: Person, browser: Browser, product: Product, ids: dict[str, str])
             for stop in (stop for part in stops.PARTS.values() for stop in part):
                 person = visitor if stop.eyes == "visitor" else owner
                 person.page.set_default_timeout(120 * SECONDS)
-                # An instant bot has no posts that it didn't read, which the game needs, and isn't quick.
-                shown = {**ids, "model": ids["trained"]} if stop.route.endswith(("/game", "/browser/")) else ids
+                shown = {**ids, "model": ids["quick"]} if stop.route.endswith("/browser/") else ids
                 person.open(stop.route.format(**shown))
                 person.page.wait_for_load_state("networkidle")
                 webp.write(PICTURES / f"{stop.name}{ending}.webp", webp.picture_of(person.page, 55))
