@@ -6,12 +6,14 @@ needs about as much free space as the unpacked posts, and 70 bytes more for each
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,6 +35,7 @@ from tweets.preparation.spool import Bucket, Spool
 
 REPORT: Final = "report.json"
 BAD_LINES: Final = "bad-lines.jsonl"
+_WORK: Final = ".preparing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,7 @@ def prepare(
     if there:
         raise PreparationError(f"{out} already has {', '.join(there)}. Choose another folder, or delete them.")
     out.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".preparing-", dir=out))
-    try:
+    with _work_folder(out) as work:
         with Crew(usual_processes() if processes is None else processes) as crew:
             report = _Preparation(work, recipe, crew, on_progress).run(inputs, kind, names)
         (work / REPORT).write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
@@ -78,9 +80,31 @@ def prepare(
         for name in (*names, BAD_LINES, REPORT):
             if (work / name).exists():
                 (work / name).replace(out / name)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return report
+
+
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Make a folder to work in, delete those that killed preparations left, and delete it at the end.
+
+    Whoever works holds a lock on `out`, which ends with the process, however it ends.
+    """
+    lock = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise PreparationError(f"Another process is preparing a corpus in {out}. Choose another folder.") from None
+    try:
+        for left in out.glob(f"{_WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=_WORK, dir=out))
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        os.close(lock)
 
 
 @dataclass(slots=True)

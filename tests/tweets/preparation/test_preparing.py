@@ -156,6 +156,25 @@ def test_an_error_leaves_nothing_and_a_corpus_is_never_overwritten(tmp_path: Pat
     assert gzip.decompress((out / "train.txt.gz").read_bytes()) == before
 
 
+def test_what_a_killed_preparation_left_is_deleted_and_two_never_work_in_one_folder(tmp_path: Path) -> None:
+    path = table(tmp_path / "posts.tsv", rows())
+    out = tmp_path / "out"
+    left = out / ".preparing-killed"
+    left.mkdir(parents=True)
+    (left / "posts").write_text("half of a corpus", encoding="utf-8")
+    refused: list[str] = []
+
+    def beside(progress: Progress) -> None:
+        if progress.phase == "writing" and not refused:
+            with pytest.raises(PreparationError, match="Another process is preparing") as refusal:
+                prepared([path], out)
+            refused.append(str(refusal.value))
+
+    prepare([path], out, Recipe(), processes=1, on_progress=beside)
+    assert refused and not left.exists()
+    assert not [entry for entry in out.iterdir() if entry.name.startswith(".")]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PreparationError, match=r"There is no file .*nothing\.tsv"):
         prepared([tmp_path / "nothing.tsv"], tmp_path / "out")
