@@ -45,6 +45,8 @@ export class LossChart {
     this.now = null;
     /** A line for each epoch: points of epochs trained so far and the smoothed loss there. */
     this.trails = [];
+    /** Whether every epoch has its trail, so that they are one line. */
+    this.hasTrails = false;
     this.epochs = 1;
     this.marked = null;
     this.plot = new uPlot(this.#options(), [[], [], []], place);
@@ -78,11 +80,17 @@ export class LossChart {
     this.epochs = epochs;
     this.trails = rows.map((row) => row.trail ?? []);
     if (now?.trail) this.trails.push([...now.trail, [now.at, now.loss]]);
+    this.hasTrails = rows.every((row) => row.trail?.length);
     this.plot.setData([
       rows.map((row) => row.epoch),
-      rows.map((row) => row.train_loss),
+      rows.map((row) => this.#trainLoss(row)),
       rows.map((row) => row.validation_loss),
     ]);
+  }
+
+  /** Return the training loss at an epoch: where the line through the epochs is, or else the epoch's mean. */
+  #trainLoss(row) {
+    return this.hasTrails ? row.trail.at(-1)[1] : row.train_loss;
   }
 
   #width() {
@@ -97,7 +105,7 @@ export class LossChart {
   }
 
   #lossRange() {
-    const losses = this.rows.flatMap((row) => [row.train_loss, row.validation_loss]);
+    const losses = this.rows.flatMap((row) => [this.#trainLoss(row), row.validation_loss]);
     losses.push(...this.trails.flat().map(([, loss]) => loss));
     if (this.now) losses.push(this.now.loss);
     if (losses.length === 0) return [0, 4];
@@ -142,7 +150,12 @@ export class LossChart {
         },
         { ...axis, size: 46, values: (_, splits) => lossLabels(splits) },
       ],
-      series: [{}, line("training", "--train"), line("validation", "--validation", [7, 5])],
+      series: [
+        {},
+        // The line through all that was trained takes the place of one from epoch to epoch.
+        { ...line("training", "--train"), paths: (...at) => (this.hasTrails ? null : uPlot.paths.linear()(...at)) },
+        line("validation", "--validation", [7, 5]),
+      ],
       hooks: { draw: [(plot) => this.#marks(plot)] },
     };
   }
@@ -181,7 +194,7 @@ export class LossChart {
         ctx.globalAlpha = 0.5;
         ctx.lineWidth = 2 * scale;
         ctx.beginPath();
-        ctx.moveTo(plot.valToPos(before.epoch, "x", true), plot.valToPos(before.train_loss, "y", true));
+        ctx.moveTo(plot.valToPos(before.epoch, "x", true), plot.valToPos(this.#trainLoss(before), "y", true));
         ctx.lineTo(x, y);
         ctx.stroke();
       }
@@ -208,7 +221,7 @@ export class LossChart {
     ctx.font = `600 ${12 * scale}px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textAlign = isLeft ? "right" : "left";
     const lines = [
-      { loss: row.train_loss, name: "--train" },
+      { loss: this.#trainLoss(row), name: "--train" },
       { loss: row.validation_loss, name: "--validation" },
     ];
     for (const [index, { loss, name }] of lines.entries()) {
@@ -222,8 +235,9 @@ export class LossChart {
     const { ctx } = plot;
     ctx.save();
     ctx.strokeStyle = colour("--train");
-    ctx.globalAlpha = 0.5;
-    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.globalAlpha = this.hasTrails ? 1 : 0.5;
+    ctx.lineWidth = (this.hasTrails ? 2.5 : 1.5) * devicePixelRatio;
+    ctx.lineJoin = "round";
     ctx.beginPath();
     for (const trail of this.trails) {
       trail.forEach(([at, loss], index) => {
