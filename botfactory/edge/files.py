@@ -2,7 +2,8 @@
 
 Each file is made in memory when a page first needs it: no build step, nothing to write, nothing out of date.
 Imports of ES modules and addresses in style sheets are rewritten to the hashed names. In a style sheet, each line
-`@import "other.css";` is replaced by that file, so a page loads one. With DEBUG, files are served as they are.
+`@import "other.css";` is replaced by that file, so a page loads one, and comments are left out. With DEBUG, files are
+served as they are.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ _NAMED: Final = re.compile(
 )
 #: A line of a style sheet that is replaced by the file it imports.
 _IMPORT_LINE: Final = re.compile(r"""^@import "(?P<name>[^":\s]+)";$""", re.MULTILINE)
+#: A comment of a style sheet, between spaces. One with /*! stays: it names a licence. Texts and addresses have none.
+_COMMENT: Final = re.compile(
+    r"""(?P<kept>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|url\([^)]*\))|(?<!\S)/\*(?!!)(?:(?!\*/).)*\*/(?!\S)""", re.DOTALL
+)
 _REFERENCES: Final = {".js": _IMPORTED, ".mjs": _IMPORTED, ".css": _NAMED}
 #: The types of files in pages. For others, this machine's table decides.
 _TYPES: Final = {
@@ -147,7 +152,7 @@ def _rewritten(name: str, body: bytes, references: re.Pattern[str]) -> bytes:
     try:
         text = body.decode()
         if references is _NAMED:
-            text = _IMPORT_LINE.sub(imported, text)
+            text = _IMPORT_LINE.sub(imported, _COMMENT.sub(lambda found: found["kept"] or "", text))
         return references.sub(replaced, text).encode()
     except UnicodeDecodeError:
         return body

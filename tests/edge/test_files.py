@@ -86,6 +86,16 @@ def test_a_name_changes_with_what_the_file_imports(settings: Any, tmp_path: Path
     assert second["a.css"][1] == f'a{{b:url("{dot}#x") url(data:x) url(/img/dot.svg)}}@import "other.css";'
 
 
+def test_comments_of_style_sheets_are_left_out_unless_they_name_a_licence(settings: Any, tmp_path: Path) -> None:
+    written = """/*! MIT */ /* It's
+ "long" */
+a{content:"/* a text */"} /* one *//* two */ b/**/c{} d{x:url(/*y*/)} /* last */"""
+    (tmp_path / "a.css").write_text(written)
+    settings.STATICFILES_DIRS = [tmp_path]
+    left = """/*! MIT */ \na{content:"/* a text */"} /* one *//* two */ b/**/c{} d{x:url(/*y*/)} """
+    assert remade()["a.css"][1] == left
+
+
 def test_a_style_sheet_comes_with_those_that_it_imports(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "css/base").mkdir(parents=True)
     (tmp_path / "img").mkdir()
@@ -97,7 +107,7 @@ def test_a_style_sheet_comes_with_those_that_it_imports(settings: Any, tmp_path:
     first = remade()
     dot = posixpath.basename(first["img/dot.svg"][0])
     b = f"b{{x:url(base/../../img/{dot}) url(data:x) url(/img/dot.svg)}}\n"
-    assert first["css/a.css"][1] == f'/* all */\n{b}\nc{{}}\n@import "a.css";\n\n@import "no.css";\na{{}}\n'
+    assert first["css/a.css"][1] == f'\n{b}\nc{{}}\n@import "a.css";\n\n@import "no.css";\na{{}}\n'
     (tmp_path / "css/base/b.css").write_text("b{}\n")
     assert remade()["css/a.css"][0] != first["css/a.css"][0]
 
