@@ -94,7 +94,7 @@ def _corpus_context(
         "last_import": None if corpus.is_ready else last_import(corpus),
         "busy_job": None if corpus.is_ready else idle.busy_jobs(corpus).first(),
         "models": [model for model in starts.own if model.corpus_id == corpus.pk][:20],
-        "jobs_ahead": trainings.jobs_ahead(corpus.owner),
+        "ahead": trainings.ahead_of_new(corpus.owner),
         "picked": picked,
         "choices": [(base, courses[Tier(base.tier)]) for base in form.bases],
         "why_not_fluent": starts.offer.why_not_fluent,

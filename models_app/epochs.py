@@ -128,6 +128,7 @@ FINE_TUNE: Final = Description(
         "started_at": "2026-11-25T12:00:02.000Z",
         "estimated_finish": "2026-11-25T12:02:00.000Z",
         "queue_position": None,
+        "people_ahead": None,
         "waits_for": None,
         "progress": {
             "phase": "training",

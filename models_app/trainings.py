@@ -98,12 +98,12 @@ class StartUnguarded(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A training that could be queued: its settings, its estimated duration, and the number of jobs ahead of it."""
+    """A training that could be queued: its settings, its estimated duration, and what is ahead of it."""
 
     start: TrainedModel
     config: Config
     seconds: float
-    jobs_ahead: int
+    ahead: turns.Ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def plan(
     config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
     tier = Tier(start.tier)
     seconds = estimate(corpus.characters, tier, _most_characters(config.as_dict())).seconds(config.epochs)
-    return Plan(start, config, seconds, jobs_ahead(owner))
+    return Plan(start, config, seconds, ahead_of_new(owner))
 
 
 def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
@@ -374,6 +374,6 @@ def needs(job: Job) -> dict[str, int]:
     }
 
 
-def jobs_ahead(user: User) -> int:
-    """Return the number of running and waiting trainings ahead of one that the person submits now."""
+def ahead_of_new(user: User) -> turns.Ahead:
+    """Return which running and waiting trainings are ahead of one that the person submits now."""
     return turns.ahead_of_new(kind_of(FINE_TUNE).queue, user.pk)

@@ -68,7 +68,7 @@ class JobAdmin(ReadOnlyAdmin[Job]):
 
     @admin.display(description=_("place in the queue"))
     def place(self, job: Job) -> str:
-        return "" if job.place is None else str(job.place)
+        return "" if job.place is None else str(job.place.position)
 
     @admin.display(description=_("title"), ordering="title")
     def headline(self, job: Job) -> str:

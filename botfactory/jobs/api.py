@@ -73,6 +73,7 @@ _JOB: Final[dict[str, Any]] = {
     "kept_until": None,
     "estimated_finish": None,
     "queue_position": 1,
+    "people_ahead": 0,
     "waits_for": "turn",
     "progress": None,
     "best_checkpoint": None,
@@ -107,6 +108,9 @@ class JobOut(Output):
     )
     estimated_finish: datetime | None = Field(description="When a running job will probably end, if it knows.")
     queue_position: int | None = Field(description="For a waiting job; 1 is next.")
+    people_ahead: int | None = Field(
+        description="For a waiting job: the number of other people with waiting jobs ahead of it."
+    )
     waits_for: turns.Reason | None = Field(
         description="What a waiting job waits for: its turn, the end of another of your jobs (a limit), or a time "
         "(available_at)."
@@ -190,7 +194,8 @@ def _told(job: Job, line: turns.Line | None, best: Output | None) -> JobOut:
         finished_at=job.finished_at,
         kept_until=job.kept_until,
         estimated_finish=ends,
-        queue_position=place,
+        queue_position=place.position if place else None,
+        people_ahead=place.people_ahead if place else None,
         waits_for=line.reason_of(job.pk) if line is not None and place is not None else None,
         progress=_progress(job.shown_progress) if job.progress else None,
         best_checkpoint=best,

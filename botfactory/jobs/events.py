@@ -42,8 +42,10 @@ class JobJson(TypedDict):
     kind: str
     title: str
     state: str
-    # The place, 1 is next, and what the job waits for. Both are None if it doesn't wait.
+    # The place, 1 is next, the number of other people with jobs ahead, and what the job waits for. All are None if it
+    # doesn't wait.
     queue_position: int | None
+    people_ahead: int | None
     waits_for: turns.Reason | None
     progress: dict[str, Any]
     result: dict[str, Any]
@@ -72,8 +74,9 @@ def group_of(job: Job) -> str:
 
 
 def queue_position(job: Job) -> int | None:
-    """Return the place of `job` in its queue, 1 for the next; None if it doesn't wait."""
-    return turns.line_of(job.queue).place_of(job.pk) if job.state in CLAIMABLE else None
+    """Return the position of `job` in its queue, 1 for the next; None if it doesn't wait."""
+    place = turns.line_of(job.queue).place_of(job.pk) if job.state in CLAIMABLE else None
+    return place.position if place else None
 
 
 def placed(jobs: Iterable[Job]) -> list[Job]:
@@ -100,7 +103,8 @@ def job_json(job: Job, line: turns.Line | None = None) -> JobJson:
         kind=job.kind,
         title=job.shown_title,
         state=job.state,
-        queue_position=place,
+        queue_position=place.position if place else None,
+        people_ahead=place.people_ahead if place else None,
         waits_for=line.reason_of(job.pk) if line is not None and place is not None else None,
         progress=job.shown_progress,
         result=job.result,

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from botfactory.jobs.place import Place
 from botfactory.jobs.states import ENDED, WORDS, State
 from botfactory.translation import restored
 
@@ -68,7 +69,7 @@ class Job(models.Model):
     KEEP_WORK_HOURS = KEEP_WORK_HOURS
 
     #: Its place in the queue, if `events.placed` has set it.
-    place: int | None = None
+    place: Place | None = None
 
     class Meta:
         ordering = ["-created_at"]

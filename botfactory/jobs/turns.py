@@ -16,6 +16,7 @@ from django.utils import timezone
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job, Turn
+from botfactory.jobs.place import Place
 from botfactory.jobs.states import CLAIMABLE, HELD, State
 
 #: What a job waits for: its turn, the end of another job of its owner (a limit), or a time set by its source.
@@ -42,19 +43,19 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The jobs that wait in a queue, each list in the order of turns. Only the `ready` can run now."""
+    """The jobs that wait in a queue, each list in the order of turns. Only the `ready` can run now.
+
+    places: where each job is, blocked jobs last.
+    """
 
     ready: list[uuid.UUID]
     held_back: list[uuid.UUID]
     later: list[uuid.UUID]
+    places: dict[uuid.UUID, Place]
 
-    def place_of(self, job: uuid.UUID) -> int | None:
-        """Return the 1-based queue position, blocked jobs last; None if the job doesn't wait here."""
+    def place_of(self, job: uuid.UUID) -> Place | None:
+        """Return where the job is; None if it doesn't wait here."""
         return self.places.get(job)
-
-    @property
-    def places(self) -> dict[uuid.UUID, int]:
-        return {job: place for place, job in enumerate([*self.ready, *self.held_back, *self.later], start=1)}
 
     def reason_of(self, job: uuid.UUID) -> Reason:
         return "own_jobs" if job in self.held_back else "time" if job in self.later else "turn"
@@ -114,14 +115,27 @@ def lines_of(queues: Collection[str]) -> dict[str, Line]:
     return {queue: _line(queue, now) for queue in queues}
 
 
-def ahead_of_new(queue: str, person: int) -> int:
-    """Return how many jobs of the queue run, or would run, before one that the person queued now.
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What runs, or would run, before a new job: the number of jobs, and of the other people whose jobs they are."""
+
+    jobs: int
+    people: int
+
+
+def ahead_of_new(queue: str, person: int) -> Ahead:
+    """Return what of the queue runs, or would run, before a job that the person queued now.
 
     Running jobs that would give way to it don't count.
     """
     now = _Now.of([queue], person)
-    place = _line(queue, now, person).place_of(NEW) or 1
-    return place - 1 + sum(one.queue == queue and not one.at_terminal and one.priority >= 0 for one in now.held)
+    owners = [one.owner for one in now.held if one.queue == queue and not one.at_terminal and one.priority >= 0]
+    of = {one.job: one.owner for one in now.waiting.get(queue, [])}
+    for job in _line(queue, now, person).places:
+        if job == NEW:
+            break
+        owners.append(of[job])
+    return Ahead(len(owners), len(set(owners) - {person}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +197,21 @@ def _line(queue: str, now: _Now, newcomer: int | None = None) -> Line:
     ready = [one for one in waiting if one.available_at <= now.at and one.owner not in now.full]
     held_back = [one for one in waiting if one.available_at <= now.at and one.owner in now.full]
     later = sorted((one for one in waiting if one.available_at > now.at), key=lambda one: (one.available_at, one.job))
-    return Line(
-        ready=list(in_turn(ready, slots, now.served[queue])),
-        held_back=list(in_turn(held_back, slots, now.served[queue])),
-        later=[one.job for one in later],
-    )
+    in_order = list(in_turn(ready, slots, now.served[queue]))
+    blocked = list(in_turn(held_back, slots, now.served[queue]))
+    last = [one.job for one in later]
+    owners = {one.job: one.owner for one in waiting}
+    return Line(in_order, blocked, last, _places([*in_order, *blocked, *last], owners))
+
+
+def _places(jobs: list[uuid.UUID], owners: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Place]:
+    places: dict[uuid.UUID, Place] = {}
+    ahead: set[int] = set()
+    for position, job in enumerate(jobs, start=1):
+        owner = owners[job]
+        places[job] = Place(position, len(ahead) - (owner in ahead))
+        ahead.add(owner)
+    return places
 
 
 def _people(people: set[int], queues: Collection[str]) -> list[User]:

@@ -141,6 +141,7 @@ _ESTIMATE: Final = {
     "hyperparameters": HYPERPARAMETERS,
     "seconds": 41.5,
     "jobs_ahead": 0,
+    "people_ahead": 0,
 }
 
 
@@ -154,6 +155,7 @@ class EstimateOut(Output):
     hyperparameters: HyperparametersOut
     seconds: float = Field(description="The estimated duration, once it runs, judging by recent trainings.")
     jobs_ahead: int = Field(description="The number of running and waiting trainings ahead of it.")
+    people_ahead: int = Field(description="The number of other people whose trainings these are.")
 
     model_config = examples(_ESTIMATE)
 
@@ -270,5 +272,6 @@ def _estimate(corpus: Corpus, plan: trainings.Plan, seed: int | None) -> Estimat
         characters=corpus.characters,
         hyperparameters=HyperparametersOut(**{**_shown(plan.config), "seed": seed}),
         seconds=round(plan.seconds, 1),
-        jobs_ahead=plan.jobs_ahead,
+        jobs_ahead=plan.ahead.jobs,
+        people_ahead=plan.ahead.people,
     )

@@ -52,10 +52,12 @@ export const hasEnded = (state) => state === "succeeded" || state === "failed" |
 const isPaused = (job) =>
   job.state === "queued" && job.progress.phase === "waiting" && Boolean(job.progress.until) && new Date(job.progress.until) > new Date();
 
-const inQueue = (job) =>
-  job.queue_position > 1
-    ? interpolate(gettext("Number %(position)s in the queue"), { position: count(job.queue_position) })
-    : gettext("Next in the queue");
+function inQueue({ queue_position: position, people_ahead: people }) {
+  if (position <= 1) return gettext("Next in the queue");
+  const place = interpolate(gettext("Number %(position)s in the queue"), { position: count(position) });
+  if (!people) return place;
+  return interpolate(ngettext("%(place)s, behind %(people)s other person", "%(place)s, behind %(people)s other people", people), { place, people: count(people) });
+}
 
 /** Return a sentence on a job's place in the queue, or on what holds it up. */
 export function waitingSentence(job) {
@@ -66,11 +68,11 @@ export function waitingSentence(job) {
   if (job.queue_position > 1) {
     const ahead = job.queue_position - 1;
     const sentence = ngettext(
-      "Number %(position)s in the queue: %(ahead)s job is ahead of yours. You can close this page. The job continues without it.",
-      "Number %(position)s in the queue: %(ahead)s jobs are ahead of yours. You can close this page. The job continues without it.",
+      "%(place)s: %(ahead)s job is ahead of yours.",
+      "%(place)s: %(ahead)s jobs are ahead of yours.",
       ahead,
     );
-    return interpolate(sentence, { position: count(job.queue_position), ahead: count(ahead) });
+    return `${interpolate(sentence, { place: inQueue(job), ahead: count(ahead) })} ${gettext("You can close this page. The job continues without it.")}`;
   }
   return gettext("Next in the queue. It starts when a worker is free.");
 }

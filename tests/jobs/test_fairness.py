@@ -21,6 +21,7 @@ from tests.at_once import at_once
 from tests.conftest import PASSWORD, signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
+from tests.rest.helpers import Program
 
 EPOCH = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -162,8 +163,10 @@ def test_what_comes_before_a_new_job_is_known_before_it_is_submitted(alice: User
     worker.claim(running.pk)
     for _ in range(5):
         submit(alice)
-    assert (turns.ahead_of_new("default", alice.pk), turns.ahead_of_new("default", bob.pk)) == (6, 1)
+    assert turns.ahead_of_new("default", alice.pk) == turns.Ahead(jobs=6, people=0)
+    assert turns.ahead_of_new("default", bob.pk) == turns.Ahead(jobs=1, people=1)
     assert places(submit(bob)) == [1]
+    assert turns.ahead_of_new("default", alice.pk) == turns.Ahead(jobs=7, people=1)
 
 
 def long_job(owner: User) -> Job:
@@ -189,7 +192,9 @@ def test_what_gives_way_goes_behind_everybody_and_is_in_the_way_of_who_is_ready(
     assert not turns.should_yield(running), "a free worker will take the other in a moment"
     waits_since(short, 4)
     assert turns.should_yield(running)
-    assert turns.ahead_of_new("default", bob.pk) == 1, "the one that waits, not the one that gives way to it"
+    assert turns.ahead_of_new("default", bob.pk) == turns.Ahead(jobs=1, people=0), (
+        "bob's own, which waits, not the one that gives way to it"
+    )
     PersonalLimits.objects.create(user=bob, running_jobs=0)
     assert not turns.should_yield(running), "who may not run now gains nothing by it"
     PersonalLimits.objects.all().delete()
@@ -242,11 +247,36 @@ def test_the_administrator_alone_moves_jobs_to_the_front(admin: User, alice: Use
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pages_show_the_place(alice: User, bob: User) -> None:
-    submit(bob), submit(alice), submit(alice)
+def test_people_ahead_are_the_others_however_many_jobs_each_has(alice: User, bob: User, carol: User) -> None:
+    jobs = [submit(owner) for owner in (alice, alice, alice, bob, bob, carol)]
+    told = [events.job_json(job) for job in jobs]
+    # alice, bob, carol, alice, bob, alice
+    assert [job["queue_position"] for job in told] == [1, 4, 6, 2, 5, 3]
+    assert [job["people_ahead"] for job in told] == [0, 2, 2, 1, 2, 2]
+    shown = Program(bob).get(f"/jobs/{jobs[4].pk}").json()
+    assert (shown["queue_position"], shown["people_ahead"]) == (5, 2)
+    claimed = worker.claim_next("default")
+    assert claimed is not None and claimed.pk == jobs[0].pk
+    assert events.job_json(claimed)["people_ahead"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pages_show_the_place_and_how_many_people_are_ahead(alice: User, bob: User, carol: User) -> None:
+    submit(bob), submit(alice), submit(alice), submit(carol)
     page = signed_in(alice).get("/jobs/").content.decode()
-    assert "Number 2 in the queue" in page and "Number 3 in the queue" in page
+    assert "Number 2 in the queue, behind 1 other person" in page
+    assert "Number 4 in the queue, behind 2 other people" in page
     assert "Next in the queue" in signed_in(bob).get("/").content.decode()
+    for _ in range(2):
+        submit(bob)
+    assert "Number 4 in the queue, behind 2 other people" in signed_in(bob).get("/jobs/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_own_jobs_ahead_need_no_word_about_people(alice: User) -> None:
+    submit(alice), submit(alice)
+    page = signed_in(alice).get("/jobs/").content.decode()
+    assert "Number 2 in the queue\n" in page and "behind" not in page
 
 
 @pytest.mark.django_db(transaction=True)
