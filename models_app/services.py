@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -205,12 +205,7 @@ def find_model(text: str, *, user: User | None = None) -> TrainedModel:
 
 def register_limits() -> None:
     """Register how the limits count models. For AppConfig.ready."""
-    limits.register_counter(["models", "stored_mb"], _counted)
-
-
-def _counted(count: limits.Count) -> dict[str, int]:
-    totals = TrainedModel.objects.filter(owner=count.user).aggregate(number=Count("pk"), stored=Sum("stored_bytes"))
-    return {"models": totals["number"], "stored_mb": limits.megabytes(totals["stored"] or 0)}
+    limits.register_rows("models", TrainedModel, is_stored=True)
 
 
 def generations_for_user(user: Any) -> QuerySet[Generation]:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.jobs.models import Job, Turn
+from botfactory.jobs.models import Job, JobEvent, Turn
 from botfactory.jobs.states import State
 from models_app import machines
 from models_app.ml.training.machine_speed import Measured
@@ -102,6 +102,26 @@ def test_so_do_pages_about_trainings_where_everything_is_offered_and_many_wait(
     Job.objects.filter(owner=alice, kind="fine_tune").update(subject_id=corpus.pk)
     assert questions(client, path) <= MOST and few <= MOST
     assert (learned.count() == 100 and "Bot 99." in client.get(path).content.decode()) or page == "the status"
+
+
+def test_so_do_the_pages_of_one_person_one_job_and_one_corpus(
+    admin: User, alice: User, bob: User, base: TrainedModel, fluent: TrainedModel, corpus: Corpus
+) -> None:
+    fill(alice, [admin, bob], bots=20, jobs=140)
+    PersonalLimits.objects.create(user=alice, running_jobs=2)
+    trainings = Job.objects.filter(owner=alice, kind="fine_tune")
+    trainings.update(subject_id=corpus.pk, arguments={"epochs": 2, "name": "Bot"})
+    done, running, waiting = (trainings.filter(state=state)[0] for state in ("succeeded", "running", "queued"))
+    for number, epoch in enumerate(HISTORY * 20, start=1):
+        JobEvent.objects.create(job=done, sequence=number, kind="epoch", payload=epoch, created_at=timezone.now())
+    for client, path in [
+        (signed_in(admin), f"/admin/accounts/user/{alice.pk}/change/"),
+        (signed_in(admin), f"/admin/jobs/job/{done.pk}/change/"),
+        *((signed_in(alice), f"/jobs/{job.pk}/") for job in (done, running, waiting)),
+        (signed_in(alice), f"/corpora/{corpus.pk}/posts"),
+    ]:
+        client.get(path)  # a process asks once which kinds of rows there are
+        assert questions(client, path) <= MOST, path
 
 
 def test_so_do_a_bots_pages_for_its_owner_and_in_the_gallery(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Length, Lower
 from django.utils.translation import gettext as _
 
@@ -288,14 +288,9 @@ def forget_upload(corpus: Corpus) -> None:
 
 def register_limits() -> None:
     """Register with the limits what corpora count. For AppConfig.ready."""
-    limits.register_counter(["corpora", "stored_mb"], _counted)
+    # The bytes of a corpus are those of its upload and, once that is deleted, of its posts.
+    limits.register_rows("corpora", Corpus, is_stored=True)
     limits.register_counter([X_POSTS], lambda count: {X_POSTS: count.meters.used(X_POSTS, meters.this_month())})
-
-
-def _counted(count: limits.Count) -> dict[str, int]:
-    """Count corpora, and the megabytes of uploads and, once those are deleted, of their posts."""
-    totals = Corpus.objects.filter(owner=count.user).aggregate(number=Count("pk"), stored=Sum("stored_bytes"))
-    return {"corpora": totals["number"], "stored_mb": limits.megabytes(totals["stored"] or 0)}
 
 
 def corpus_name(given: str, default: str) -> str:

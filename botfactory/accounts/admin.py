@@ -57,6 +57,9 @@ class LimitsInline(admin.StackedInline[PersonalLimits, User]):
         "webhooks",
     ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PersonalLimits]:
+        return super().get_queryset(request).select_related("user")
+
     @admin.display(description=gettext_lazy("in use"))
     def now(self, row: PersonalLimits) -> str:
         return _in_words(limits.usage_of(row.user).as_dict()) if row.user_id else ""

@@ -12,6 +12,8 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Aggregate, Count, Model, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -167,7 +169,7 @@ class LimitReached(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Asked:
     """Whose things to count, against which limits, and what their meters say."""
 
     user: User
@@ -176,8 +178,11 @@ class Count:
 
 
 #: Returns limit -> how much of it the person has, for all limits that it was registered for or only those asked for.
-Counter = Callable[[Count], Mapping[str, int]]
+Counter = Callable[[Asked], Mapping[str, int]]
 _counters: list[tuple[frozenset[str], Counter]] = []
+#: Limit -> the model whose rows of a person count against it, and whether their bytes count against `stored_mb`.
+_tables: dict[str, tuple[type[Model], bool]] = {}
+STORED: Final = "stored_mb"
 #: The names of the limits that counters can be registered for.
 COUNTED: Final = tuple(field.name for field in fields(Usage))
 
@@ -188,6 +193,14 @@ def register_counter(limits: Iterable[str], counter: Counter) -> None:
     One counter for several limits can count them all with one query.
     """
     _counters.append((frozenset(limits), counter))
+
+
+def register_rows(limit: str, model: type[Model], *, is_stored: bool = False) -> None:
+    """Count the rows of `model` with the person as `owner` against the limit. Called in AppConfig.ready.
+
+    is_stored: their `stored_bytes` count against `stored_mb`. One query counts the rows of all models.
+    """
+    _tables[limit] = (model, is_stored)
 
 
 def defaults() -> Limits:
@@ -258,10 +271,33 @@ def _used(user: User, limits: Iterable[str]) -> dict[str, int]:
     readings = Readings(user.pk)
     for known, counter in _counters:
         if asked := known & used.keys():
-            amounts = counter(Count(user, asked, readings))
+            amounts = counter(Asked(user, asked, readings))
             for name in asked:
                 used[name] += amounts[name]
+    for name, amount in _rows(user, used.keys()):
+        used[name] += amount
     return used
+
+
+def _rows(user: User, limits: Collection[str]) -> list[tuple[str, int]]:
+    """Return what the rows of the registered models count against these limits."""
+    sums: list[tuple[str, Coalesce]] = []
+    for limit, (model, is_stored) in _tables.items():
+        if limit in limits:
+            sums.append((limit, _of_owner(Count("pk"), model)))
+        if is_stored and STORED in limits:
+            sums.append((STORED, _of_owner(Sum("stored_bytes"), model)))
+    if not sums:
+        return []
+    totals = User.objects.filter(pk=user.pk).values_list(*(total for _limit, total in sums)).get()
+    amounts = zip((limit for limit, _total in sums), totals, strict=True)
+    return [(limit, megabytes(amount) if limit == STORED else amount) for limit, amount in amounts]
+
+
+def _of_owner(total: Aggregate, model: type[Model]) -> Coalesce:
+    """Return the total of a person's rows, for a query of people."""
+    rows = model._default_manager.filter(owner=OuterRef("pk")).order_by().values("owner")
+    return Coalesce(Subquery(rows.annotate(total=total).values("total")), 0)
 
 
 def _limits(own: PersonalLimits | None, usual: Limits) -> Limits:

@@ -175,7 +175,7 @@ def ring() -> None:
 
 def register() -> None:
     """Register the count of webhooks with the limits. For AppConfig.ready."""
-    limits.register_counter(["webhooks"], lambda count: {"webhooks": Webhook.objects.filter(owner=count.user).count()})
+    limits.register_rows("webhooks", Webhook)
 
 
 def _checked_url(url: str) -> str:
