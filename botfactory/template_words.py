@@ -7,7 +7,7 @@ from typing import Any
 
 from django.template import Library
 
-from botfactory import script_words, words
+from botfactory import durations, script_words, words
 
 register = Library()
 
@@ -22,7 +22,7 @@ def counted(number: Any, nouns: str) -> str:
 @register.filter
 def lasting(time: timedelta) -> str:
     """`{{ job.took|lasting }}`: "1 min 20 s"."""
-    return words.lasting(time.total_seconds())
+    return durations.lasting(time.total_seconds())
 
 
 @register.simple_tag

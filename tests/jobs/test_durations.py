@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone, translation
 
 from botfactory.accounts.models import User
+from botfactory.durations import lasting
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from botfactory.words import lasting
 from tests.conftest import signed_in
 
 
