@@ -58,6 +58,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/models/{model}/share": (405, 302),
     # A private one, as others would see it. For shared ones, see tests/models_app/test_sharing.py.
     "/gallery/{model}/": (200, 405),
+    "/gallery/{model}/preview.png": (200, 405),
     "/gallery/{model}/generate": (405, 400),
     # For others' browsers, see tests/models_app/test_in_browser.py.
     "/models/{model}/browser/": (200, 405),
@@ -139,6 +140,7 @@ OPEN_PAGES: dict[str, int] = {
     "/api/docs": 200,
     "/words/{language}.{digest}.js": 404,
     "/shared/{link}/": 404,
+    "/shared/{link}/preview.png": 404,
     "/accounts/login/": 200,
     "/accounts/signup/": 200,
     "/accounts/inactive/": 200,
@@ -163,6 +165,7 @@ FOR_DESIGNERS = {"/styleguide/"}
 BY_TOKEN = {"/api/{handle}"}
 #: Routes that answer with a file.
 FILES = {
+    "/gallery/{model}/preview.png",
     "/jobs/{job}/events",
     "/corpora/{corpus}/export",
     "/kept/export",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -22,8 +23,11 @@ from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart, may_play
 from models_app.sharing import finding, tags
 from models_app.sharing import rights as sharing
+from models_app.sharing.picture import Picture
 from models_app.sharing.previews import preview_of
 from models_app.views import guard_context, opening_context, written
+
+_YEAR: Final = 365 * 24 * 3600
 
 
 @require_GET
@@ -90,6 +94,25 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
     }
     response = render(request, "models_app/shared.html", context)
     # People decide who gets a link; search engines must not spread it.
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def preview_picture(request: HttpRequest, model_id: uuid.UUID | None = None, link: str = "") -> HttpResponse:
+    """Send the picture of a model's link previews to whoever may open its page."""
+    model = _found(request, model_id, link)
+    return redirect_to_login(request.get_full_path()) if model is None else _picture(request, model)
+
+
+@require_GET
+def _picture(request: HttpRequest, model: TrainedModel) -> HttpResponse:
+    picture = Picture.of(model, sharing.samples_of(model))
+    is_current = request.GET.get("v") == picture.digest
+    etag = f'"{picture.digest}"'
+    response = get_conditional_response(request, etag) or HttpResponse(picture.png(), content_type="image/png")
+    response.headers["ETag"] = etag
+    # Only the reader's own cache: whoever shares a proxy with them may not be allowed to see it.
+    response.headers["Cache-Control"] = f"private, max-age={_YEAR}, immutable" if is_current else "private, no-cache"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
