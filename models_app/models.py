@@ -106,6 +106,8 @@ class TrainedModel(models.Model):
     history = models.JSONField(default=list, blank=True, verbose_name=gettext_lazy("epochs"))
     best_epoch = models.PositiveIntegerField(null=True, blank=True, verbose_name=gettext_lazy("best epoch"))
     bits_per_character = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("bits per character"))
+    # Written when its owner shared it, if it had none of its epochs (sharing/first_posts.py).
+    samples = models.JSONField(default=list, blank=True, editable=False, verbose_name=gettext_lazy("sample posts"))
     # A ReportCard (ml/evaluation/report_card.py), empty if there is none. Each copy's `post` is the learned Post's key.
     report = models.JSONField(default=dict, blank=True, verbose_name=gettext_lazy("report card"))
     seconds = models.FloatField(null=True, blank=True, verbose_name=gettext_lazy("seconds"))

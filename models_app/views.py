@@ -43,8 +43,8 @@ from models_app.ml.config import usual_top_p
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, TrainedModel
 from models_app.playing.services import ToldApart, could_have_game
+from models_app.sharing import first_posts, tags
 from models_app.sharing import rights as sharing
-from models_app.sharing import tags
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
 
@@ -236,6 +236,7 @@ def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
                 if "tags" in request.POST:
                     tags.set_tags(model, tags.in_text(form.cleaned_data["tags"]))
                     in_browser.set_open(model, form.takes_along, by=cast(User, request.user))
+            first_posts.write_missing(model)
             messages.success(request, form.outcome(model.name))
     except sharing.SharingError as error:
         messages.warning(request, translated(error))

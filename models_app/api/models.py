@@ -17,8 +17,8 @@ from models_app import registry, services
 from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.api.parts import about, model_or_404
 from models_app.api.schemas import ModelChangesIn, ModelDetailOut, ModelOut, model_detail_out, model_out
+from models_app.sharing import first_posts, tags
 from models_app.sharing import rights as sharing
-from models_app.sharing import tags
 
 router = Router(tags=["models"])
 
@@ -54,6 +54,7 @@ def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn
             sharing.share(model, body.visibility)
         if body.tags is not None:
             tags.set_tags(model, body.tags)
+    first_posts.write_missing(model)
     return model_detail_out(request, model)
 
 

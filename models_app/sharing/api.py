@@ -66,7 +66,9 @@ class SharedModelDetailOut(SharedModelOut):
         description="The same in the guessing game: the `share` of posts that people correctly called real or "
         "generated, its standard `error`, the number of `games` and of `people`. Null if nobody has played."
     )
-    samples: list[str] = Field(description="Posts that it wrote after its best epoch.")
+    samples: list[str] = Field(
+        description="Posts that it wrote after its best epoch or, without epochs, when it was shared."
+    )
 
     model_config = examples(
         {

@@ -226,13 +226,13 @@ def figures_of(model: TrainedModel) -> dict[str, Any] | None:
 
 
 def samples_of(model: TrainedModel, bans: HouseBanList | None = None) -> list[str]:
-    """Return sample posts of the best epoch, without copies, with @names masked.
+    """Return sample posts of the best epoch, or those written when it was shared: no copies, with @names masked.
 
     Leaves out posts with phrases that have been banned since, and those with personal data that early versions kept.
     `bans`: the current list, for whoever asks about many.
     """
     epochs = {epoch["epoch"]: epoch.get("samples", []) for epoch in model.history}
-    return presentable(epochs.get(model.best_epoch, []), bans)
+    return presentable(epochs.get(model.best_epoch, []), bans) or presentable(model.samples, bans)
 
 
 def presentable(posts: Iterable[str], bans: HouseBanList | None = None) -> list[str]:
