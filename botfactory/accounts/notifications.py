@@ -30,6 +30,14 @@ def choose(user: User, *, training_succeeded: bool, training_failed: bool, langu
     Notifications.objects.update_or_create(user=user, defaults=chosen | {"language": language, "site": site[:300]})
 
 
+def restore(user: User, *, training_succeeded: bool, training_failed: bool, language: str, site: str) -> bool:
+    """Store what the person wanted elsewhere, and return True; unless they have chosen here, or wanted no mail."""
+    if not (training_succeeded or training_failed) or Notifications.objects.filter(user=user).exists():
+        return False
+    choose(user, training_succeeded=training_succeeded, training_failed=training_failed, language=language, site=site)
+    return True
+
+
 def address_of(user: User) -> str:
     """Return the address for mails: the main one, if it's confirmed; else ""."""
     main = EmailAddress.objects.filter(user=user, primary=True, verified=True).first()

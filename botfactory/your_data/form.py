@@ -70,6 +70,19 @@ class Manifest(Head):
     left_out: tuple[LeftOut, ...] = ()
 
 
+class Mail(Facts):
+    """Which mails the person wants."""
+
+    training_succeeded: bool = False
+    training_failed: bool = False
+
+
+class Settings(Facts):
+    """What an import reads of `settings.json`. Tokens and webhooks aren't whole there."""
+
+    mail: Mail = Mail()
+
+
 def place_of(folder: str, number: object, name: str) -> str:
     """Return the name of a thing's file in the ZIP."""
     return f"{folder}/{number}/{name}"

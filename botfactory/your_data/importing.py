@@ -29,8 +29,11 @@ FILE: Final = "account.zip"
 _BLOCK: Final = 1 << 20
 
 
-def submit(*, owner: User, file: IO[bytes], run_here: bool = False) -> Job:
-    """Keep the ZIP and queue the job that imports it. Raises ImportRefused and LimitReached, and then keeps nothing."""
+def submit(*, owner: User, file: IO[bytes], language: str = "", site: str = "", run_here: bool = False) -> Job:
+    """Keep the ZIP and queue the job that imports it. Raises ImportRefused and LimitReached, and then keeps nothing.
+
+    language, site: of the page that took the ZIP, for mails that the person wants.
+    """
     place = Path(settings.JOBS_DIR)
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f"{STAGED}account-", dir=place))
@@ -38,7 +41,7 @@ def submit(*, owner: User, file: IO[bytes], run_here: bool = False) -> Job:
         with (staged / FILE).open("wb") as kept:
             shutil.copyfileobj(file, kept, _BLOCK)
         with Archive(staged / FILE) as archive:
-            arguments = _contents(archive)
+            arguments = _contents(archive) | {"language": language, "site": site}
             title = Sentence(mark("Import the data of %(name)s"), name=archive.manifest.username or "?")
         with transaction.atomic():
             job = jobs.submit(owner=owner, kind=IMPORT_ACCOUNT, title=title, arguments=arguments, run_here=run_here)
@@ -74,7 +77,7 @@ def _contents(archive: Archive) -> dict[str, object]:
         )
     # Without its files, which the other Bot Factory couldn't read, a bot takes no room.
     models = [name for number in bots if (name := place_of(form.BOTS, number, form.MODEL)) in archive]
-    written = [name for name in (form.GENERATIONS, form.KEPT) if name in archive]
+    written = [name for name in (form.GENERATIONS, form.KEPT, form.GAMES) if name in archive]
     return {
         "corpora": [str(number) for number in corpora],
         "bots": [str(number) for number in bots],

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError
 
+from botfactory.accounts import notifications
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
@@ -64,9 +66,10 @@ class _Run:
         for folder, name in ((form.CORPORA, form.CORPUS), (form.BOTS, form.BOT)):
             for number in self.archive.things(folder):
                 self.archive.described(place_of(folder, number, name))
-        for name in (form.GENERATIONS, form.KEPT):
+        for name in (form.GENERATIONS, form.KEPT, form.GAMES):
             for _line in self._lines(name):
                 pass
+        self._settings()
 
     def restore(self) -> dict[str, Any]:
         corpora, models = self.archive.things(form.CORPORA), self.archive.things(form.BOTS)
@@ -84,11 +87,19 @@ class _Run:
         lines, numbers = self._lines, self.numbers
         written = restoring.generations(lines(form.GENERATIONS), owner=owner, numbers=numbers, fenced=fenced)
         kept = restoring.kept(lines(form.KEPT), owner=owner, numbers=numbers, fenced=fenced)
+        games = restoring.games(lines(form.GAMES), owner=owner, numbers=numbers, fenced=fenced)
+        mail, arguments = self._settings().mail, self.handle.job.arguments
+        place = {"language": arguments.get("language", ""), "site": arguments.get("site", "")}
+        with fenced():
+            has_mail = notifications.restore(owner, **mail.model_dump(), **place)
         return result | {
             "generations": written.restored,
             "generations_left_out": written.left_out,
             "kept": kept.restored,
             "kept_left_out": kept.left_out,
+            "games": games.restored,
+            "games_left_out": games.left_out,
+            "mail": has_mail,
             "left_out": self.left_out,
         }
 
@@ -96,6 +107,17 @@ class _Run:
         for line in self.archive.lines(name):
             self.handle.check()
             yield line
+
+    def _settings(self) -> form.Settings:
+        """Return the person's settings; the defaults for a ZIP without them. Raises ImportRefused for wrong ones."""
+        if form.SETTINGS not in self.archive:
+            return form.Settings()
+        try:
+            return form.Settings.model_validate(self.archive.described(form.SETTINGS))
+        except ValidationError as error:
+            raise ImportRefused(
+                mark("%(file)s has values that this Bot Factory can’t read."), file=form.SETTINGS
+            ) from error
 
     def _corpus(self, number: uuid.UUID, into: list[dict[str, Any]]) -> None:
         values = self.archive.described(place_of(form.CORPORA, number, form.CORPUS))

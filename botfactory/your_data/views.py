@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_http_methods
 
 from botfactory.accounts.limits import LimitReached
@@ -42,7 +43,12 @@ def import_account(request: HttpRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if form.is_valid():
         try:
-            job = importing.submit(owner=cast(User, request.user), file=form.cleaned_data["file"])
+            job = importing.submit(
+                owner=cast(User, request.user),
+                file=form.cleaned_data["file"],
+                language=get_language() or "",
+                site=request.build_absolute_uri("/"),
+            )
         except (ImportRefused, LimitReached) as error:
             form.add_error("file", translated(error))
         else:

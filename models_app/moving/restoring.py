@@ -1,4 +1,4 @@
-"""Restore what bots wrote for a person: generations, and the posts that they kept."""
+"""Restore what bots wrote for a person: generations, the posts that they kept, and the results of their games."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSetting
 from models_app.ml.sampling.outcome import Refused
 from models_app.model_files import Fence
-from models_app.models import Generation, KeptPost, TrainedModel
+from models_app.models import Game, Generation, KeptPost, TrainedModel
+from models_app.playing.services import POSTS
 
 CHUNK: Final = 200
 _LONGEST_POST: Final = 100_000
+#: The most games of a ZIP; more than anybody plays.
+MAX_GAMES: Final = 10_000
+#: The name space of their ids.
+_GAMES: Final = uuid.UUID("6d8f7f0a-3c0e-4a55-9f0d-2f8f5a0e1b7c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,15 @@ class KeptFacts(Facts):
     created_at: MadeAt
 
 
+class GameFacts(Facts):
+    """A finished game. Its posts aren't in the ZIP, only the answers."""
+
+    model: uuid.UUID
+    answers: tuple[bool, ...] = Field(min_length=POSTS, max_length=POSTS)
+    right: int = Field(ge=0, le=POSTS)
+    created_at: MadeAt
+
+
 class _Models:
     """Finds the models of rows: bots that were restored, and base models that are here too."""
 
@@ -63,8 +77,12 @@ class _Models:
         self._bases = dict(TrainedModel.objects.filter(owner=None).values_list("sha256", "pk"))
 
     def of(self, facts: GenerationFacts | KeptFacts) -> uuid.UUID | None:
-        number = self._numbers(facts.model)
-        return number if number in self._own else self._bases.get(facts.model_sha256)
+        return self.own(facts.model) or self._bases.get(facts.model_sha256)
+
+    def own(self, model: uuid.UUID) -> uuid.UUID | None:
+        """Return the restored bot, or None if it wasn't restored."""
+        number = self._numbers(model)
+        return number if number in self._own else None
 
 
 def generations(
@@ -133,6 +151,38 @@ def kept(
         done += len(rows)
         left_out += len(chunk) - len(rows)
     return Restored(done, left_out)
+
+
+def games(
+    lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
+) -> Restored:
+    """Restore the results of finished games with the person's own bots. Repeated, it adds none twice.
+
+    Games with others' bots are left out, and so are those beyond MAX_GAMES and what no finished game looks like.
+    """
+    models, read = _Models(owner, numbers), 0
+    rows: list[Game] = []
+    for read, line in enumerate(lines, start=1):
+        facts = _game(line)
+        model = models.own(facts.model) if facts is not None else None
+        if facts is None or model is None or len(rows) == MAX_GAMES:
+            continue
+        # A game has no id of its own in the ZIP: its line tells it from others.
+        number = numbers(uuid.uuid5(_GAMES, str(read)))
+        answers, right = list(facts.answers), facts.right
+        rows.append(
+            Game(pk=number, model_id=model, player=owner, answers=answers, right=right, created_at=facts.created_at)
+        )
+    with fenced():
+        Game.objects.bulk_create(rows, batch_size=CHUNK, ignore_conflicts=True)
+    return Restored(len(rows), read - len(rows))
+
+
+def _game(line: Mapping[str, Any]) -> GameFacts | None:
+    try:
+        return GameFacts.model_validate(line)
+    except ValidationError:
+        return None
 
 
 def _generation(line: Mapping[str, Any]) -> GenerationFacts | None:

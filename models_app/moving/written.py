@@ -65,7 +65,8 @@ def games(user: User) -> Iterator[bytes]:
             {
                 "model": str(row.model_id),
                 "bot": row.model.full_name,
-                "posts": len(row.items),
+                # A game that came from another ZIP has answers only.
+                "posts": len(row.items) or len(row.answers),
                 "answers": row.answers,
                 "right": row.right,
                 "created_at": row.created_at.isoformat(),

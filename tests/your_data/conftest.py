@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from botfactory.accounts import tokens
+from botfactory.accounts import notifications, tokens
 from botfactory.accounts.models import User
 from botfactory.webhooks import services as webhooks
 from models_app.keeping import services as keeping
-from models_app.models import Generation, TrainedModel
+from models_app.models import Game, Generation, TrainedModel
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
@@ -26,6 +26,11 @@ def bot(alice: User, corpus: Corpus, base: TrainedModel) -> TrainedModel:
     )
     keeping.keep(generation=written, number=0)
     keeping.keep(generation=written, number=1, text="Another post, edited.")
+    items = [{"bot": f"Post {number}."} for number in range(10)]
+    Game.objects.create(model=model, player=alice, items=items, answers=[True, False] * 5, right=5)
+    Game.objects.create(model=model, player=alice, items=items, answers=[False] * 9 + [True], right=9)
+    Game.objects.create(model=model, player=alice, items=items, answers=[True, False])
+    notifications.choose(alice, training_succeeded=False, training_failed=True, language="de", site="http://old/")
     return model
 
 

@@ -81,6 +81,9 @@ def test_the_zip_has_everything_and_a_sum_of_each_file(alice: User, corpus: Corp
     assert [row["posts"] for row in lines(files["generations.jsonl"])] == [["One post.", "Another 🙂 post."]]
     kept = {row["text"]: row["edited"] for row in lines(files["kept.jsonl"])}
     assert kept == {"One post.": False, "Another post, edited.": True}
+    games = [(row["posts"], row["right"], len(row["answers"])) for row in lines(files["games.jsonl"])]
+    assert sorted(games, key=str) == [(10, 5, 10), (10, 9, 10), (10, None, 2)]
+    assert json.loads(files["settings.json"])["mail"] == {"training_succeeded": False, "training_failed": True}
     assert {job["kind"] for job in lines(files["jobs.jsonl"])} == {"import", "fine_tune"}
     assert json.loads(files["account.json"])["usage"]["corpora"] == 1
 

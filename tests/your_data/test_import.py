@@ -18,9 +18,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from botfactory.accounts import notifications
 from botfactory.accounts import services as accounts
 from botfactory.accounts.limits import LimitReached
-from botfactory.accounts.models import PersonalLimits, User
+from botfactory.accounts.models import Notifications, PersonalLimits, User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
@@ -29,7 +30,8 @@ from botfactory.your_data import exporting, importing
 from botfactory.your_data.errors import ImportRefused
 from models_app import guards, loading, model_files, services
 from models_app.ml.config import SamplingConfig
-from models_app.models import Generation, KeptPost, TrainedModel
+from models_app.models import Game, Generation, KeptPost, TrainedModel
+from models_app.playing.services import ToldApart
 from models_app.sharing import tags
 from tests.conftest import signed_in
 from tests.your_data.test_export import files_of, lines
@@ -92,6 +94,7 @@ def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: T
     columns = ("key", "text", "posted_at", "is_removed", "cleaned", "dropped")
     posts = list(corpus.posts.order_by("pk").values_list(*columns))
     tags.set_tags(bot, ["Coffee", "dad jokes"])
+    Game.objects.filter(right=None).delete()
     file = io.BytesIO(b"".join(exporting.pieces_of(alice)))
     accounts.delete_account(alice)
     assert not Corpus.objects.exists() and not KeptPost.objects.exists()
@@ -123,6 +126,67 @@ def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: T
     assert signed_in(bob).get(f"/models/{model.pk}/").status_code == 200
 
 
+def test_results_of_games_and_the_wish_for_mails_come_back(alice: User, bob: User, bot: TrainedModel) -> None:
+    other = TrainedModel.objects.create(owner=bob, name="Of bob", corpus=bot.corpus, directory="none")
+    Game.objects.create(model=other, player=alice, answers=[True] * 10, right=10)
+    before = ToldApart.of(bot)
+    first = files_of(b"".join(exporting.pieces_of(alice)))
+    accounts.delete_account(alice)
+    job = imported(bob, zipped(first))
+    model = TrainedModel.objects.get(pk=job.result["models"][0]["id"])
+    assert ToldApart.of(model) == before and before is not None and (before.games, before.share) == (2, 0.7)
+    assert [job.result[name] for name in ("games", "games_left_out", "mail")] == [2, 2, True]
+    played = Game.objects.filter(player=bob, model=model).order_by("right")
+    assert [(game.right, len(game.answers), game.items) for game in played] == [(5, 10, []), (9, 10, [])]
+    assert [row["created_at"] for row in lines(first["games.jsonl"]) if row["right"] == 5] == [
+        played[0].created_at.isoformat()
+    ]
+    chosen = notifications.notifications_of(bob)
+    assert (chosen.training_succeeded, chosen.training_failed) == (False, True)
+    client = signed_in(bob)
+    page = client.get(f"/jobs/{job.pk}/").content.decode()
+    assert "The results of 2 games" in page and "Which mails you want" in page and "2 games, because they" in page
+    assert client.get(f"/models/{model.pk}/game").status_code == 200
+    assert client.get(f"/models/{model.pk}/game?game={played[0].pk}").status_code == 200
+    # They leave with the next ZIP, too.
+    again = lines(files_of(b"".join(exporting.pieces_of(bob)))["games.jsonl"])
+    assert {(row["right"], row["posts"]) for row in again if row["model"] == str(model.pk)} == {(5, 10), (9, 10)}
+
+
+def test_mails_link_to_the_page_that_took_the_zip_in_its_language(bob: User, files: Files) -> None:
+    upload = {"file": SimpleUploadedFile("a.zip", zipped(files).read())}
+    signed_in(bob).post("/account/import", upload, HTTP_ACCEPT_LANGUAGE="de")
+    worker.run(Job.objects.get(owner=bob).pk)
+    chosen = notifications.notifications_of(bob)
+    assert (chosen.training_failed, chosen.language, chosen.site) == (True, "de", "http://testserver/")
+
+
+def test_what_somebody_chose_here_stays(bob: User, files: Files) -> None:
+    notifications.choose(bob, training_succeeded=True, training_failed=False, language="en", site="http://here/")
+    job = imported(bob, zipped(files))
+    chosen = notifications.notifications_of(bob)
+    assert (chosen.training_succeeded, chosen.training_failed, chosen.site) == (True, False, "http://here/")
+    assert job.result["mail"] is False
+    none = {"settings.json": b"{}"}
+    assert imported(User.objects.create(username="carol"), zipped(files | none)).result["mail"] is False
+    assert Notifications.objects.count() == 1
+
+
+def test_games_that_nobody_finished_are_left_out(bob: User, files: Files) -> None:
+    good = next(row for row in lines(files["games.jsonl"]) if row["right"] == 5)
+    wrong: list[dict[str, Any]] = [
+        *({"right": right} for right in (None, -1, 11, "many")),
+        *({"answers": answers} for answers in ([], [True] * 9, [True] * 11, ["?"] * 10)),
+        *({"created_at": "never"}, {"model": str(uuid.uuid4())}, {"model": "x"}),
+    ]
+    rows = "".join(json.dumps(good | change) + "\n" for change in [{}, *wrong]).encode()
+    job = imported(bob, zipped(files | {"games.jsonl": rows}))
+    assert job.state == State.SUCCEEDED, job.error_message
+    assert (job.result["games"], job.result["games_left_out"]) == (1, len(wrong)) == (1, 11)
+    settings = imported(bob, zipped(files | {"settings.json": b'{"mail": {"training_failed": "perhaps"}}'}))
+    assert settings.state == State.FAILED and "settings.json has values" in settings.error_message
+
+
 def test_the_page_takes_the_zip_and_says_what_is_wrong_with_another_file(bob: User, files: Files) -> None:
     client = signed_in(bob)
     assert 'href="/account/import"' in client.get("/account/").content.decode()
@@ -151,6 +215,7 @@ def test_another_attempt_adds_nothing_twice(bob: User, files: Files) -> None:
     job.refresh_from_db()
     assert job.state == State.SUCCEEDED
     counts = [rows.objects.filter(owner=bob).count() for rows in (Corpus, TrainedModel, KeptPost, Generation)]
+    assert Game.objects.filter(player=bob).count() == 2
     assert counts == [1, 1, 2, 1] and Corpus.objects.get().posts.count() == Corpus.objects.get().posts_found == 300
 
 
