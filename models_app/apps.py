@@ -16,13 +16,21 @@ class ModelsAppConfig(AppConfig):
         from models_app import instant, made_from, pretrained, registry, report_runner, runner, services
         from models_app.base_models import adding
         from models_app.base_models import runner as base_runner
+        from models_app.search import runner as search_runner
         from models_app.writing import checks as writing_checks
         from tweets.made_from import Maker
         from tweets.made_from import register as register_maker
 
         pretrained.keep()
         kinds.register(
-            runner.KIND, base_runner.TRAINING, base_runner.EVALUATION, adding.KIND, report_runner.KIND, instant.KIND
+            runner.KIND,
+            base_runner.TRAINING,
+            base_runner.EVALUATION,
+            adding.KIND,
+            report_runner.KIND,
+            instant.KIND,
+            search_runner.KIND,
+            search_runner.BASE_KIND,
         )
         services.register_limits()
         register_farewell(registry.delete_models_of, count=registry.count_models_of)

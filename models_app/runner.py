@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -155,7 +155,7 @@ def _train(run: Run) -> FineTuneResult:
     if isinstance(run.config, AdapterConfig):
         from models_app.ml.training.adapters import trainer as adapters
 
-        train = _oldest_first(run)
+        train = oldest_first(run.corpus, run.train)
         fine_tune = partial(adapters.fine_tune, config=run.config, on_before=reporter.before)
     else:
         from models_app.ml.training import trainer
@@ -246,13 +246,13 @@ def _bot_exists(handle: JobHandle) -> Iterator[None]:
         logger.exception("job %s: the report card failed", handle.job.pk)
 
 
-def _oldest_first(run: Run) -> list[str]:
-    """Return the posts to train on, oldest first: a fluent training that can't read all in its time reads the newest.
+def oldest_first(corpus: Corpus, posts: Sequence[str]) -> list[str]:
+    """Return posts of the corpus, oldest first: a fluent training that can't read all in its time reads the newest.
 
-    `run.train` has them in the order of the corpus, which the split and the report card depend on.
+    A split has them in the order of the corpus, which the split and the report card depend on.
     """
-    age = {post: number for number, post in enumerate(learning.oldest_training_posts(run.corpus))}
-    return sorted(run.train, key=lambda post: age.get(post, -1))
+    age = {post: number for number, post in enumerate(learning.oldest_training_posts(corpus))}
+    return sorted(posts, key=lambda post: age.get(post, -1))
 
 
 def _register(run: Run, result: FineTuneResult) -> TrainedModel:

@@ -155,18 +155,20 @@ def fine_tune(
     name: str = "",
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    exactly: Config | None = None,
     run_here: bool = False,
 ) -> Job:
     """Queue a training of `start` on `corpus` that makes a new model of `owner`.
 
     A fluent training reads what fits into `minutes` (by default DEFAULT_MINUTES), or all posts in each of the `epochs`
     that are asked for. A quick one has `epochs`, by default `default_epochs`. `settings` override fields of the config
-    that `auto` would choose.
+    that `auto` would choose; `exactly` are all settings, such as those of a trial, and the seed must be theirs.
     """
     seed = secrets.randbelow(2**31) if seed is None else seed
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
-        config = _chosen(corpus, start, epochs, minutes, seed, settings or {})
+        config = exactly or _chosen(corpus, start, epochs, minutes, seed, settings or {})
+        require_possible(corpus, start)
         name = naming.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
@@ -215,13 +217,13 @@ def plan(
 
 def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
     """Return the default number of epochs for the size of this corpus."""
-    return 1 if tier == Tier.FLUENT else default_epochs_for(_learned(corpus))
+    return 1 if tier == Tier.FLUENT else default_epochs_for(learned(corpus))
 
 
 def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
     """Return the default settings for training the base model of this tier on this corpus."""
     kind = "llama" if tier == Tier.FLUENT else "glr"
-    return training_config(_learned(corpus), default_epochs(corpus, tier), 0, {}, kind=kind)
+    return training_config(learned(corpus), default_epochs(corpus, tier), 0, {}, kind=kind)
 
 
 def characters_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> int:
@@ -230,11 +232,11 @@ def characters_within(minutes: int, characters: int, *, pace: machines.Pace | No
     The time is that of an idle machine, so a busy one makes the training longer and not the bot worse.
     """
     idle = (machines.pace(Tier.FLUENT) if pace is None else pace).idle
-    read = learned = _split_off(characters)
+    read = most = _split_off(characters)
     for _round in range(3):  # what is read decides how often it is validated
         fixed = estimate(characters, Tier.FLUENT, read, pace=idle).starting
-        read = min(learned, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
-    return read if read < learned else 0
+        read = min(most, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
+    return read if read < most else 0
 
 
 def _split_off(characters: int) -> int:
@@ -242,7 +244,8 @@ def _split_off(characters: int) -> int:
     return round(characters * (1 - VALIDATION_SHARE))
 
 
-def _learned(corpus: Corpus) -> int:
+def learned(corpus: Corpus) -> int:
+    """Return about how many characters of the corpus are in the training split."""
     return _split_off(corpus.characters)
 
 
@@ -255,7 +258,7 @@ def _chosen(
     settings: Mapping[str, Any],
 ) -> Config:
     tier = Tier(start.tier)
-    require_offered(tier)
+    require_possible(corpus, start)
     if minutes is not None:
         require_minutes(minutes, epochs, tier)
     most_characters = 0
@@ -263,6 +266,13 @@ def _chosen(
         most_characters = characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
+    kind = start.network["kind"]
+    return training_config(learned(corpus), epochs, seed, settings, kind=kind, most_characters=most_characters)
+
+
+def require_possible(corpus: Corpus, start: TrainedModel) -> None:
+    """Raise unless a bot can be trained here, on these posts and from this model, whatever its settings."""
+    require_offered(Tier(start.tier))
     learning.require_enough(corpus)
     if guards.state_of(start) is guards.State.LOST:
         message = _(
@@ -270,8 +280,6 @@ def _chosen(
             "Start from another bot, or from the base model."
         )
         raise StartUnguarded(message % {"name": start.name})
-    kind = start.network["kind"]
-    return training_config(_learned(corpus), epochs, seed, settings, kind=kind, most_characters=most_characters)
 
 
 def details(job: Job) -> dict[str, Any]:

@@ -244,6 +244,9 @@ def _put_back(handle: JobHandle, *, at: datetime, said: object, cause: str = "")
 
     if not _patiently(put_back):
         _end(handle, State.CANCELLED)
+    elif at <= timezone.now():
+        # It goes on as soon as it's its turn, maybe in another worker, rather than when the reaper next looks.
+        services.ring(job)
 
 
 def _unpaused(progress: dict[str, Any]) -> dict[str, Any]:

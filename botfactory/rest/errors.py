@@ -63,6 +63,7 @@ _NOT_FOUND: Final = {
     "kept post": gettext_lazy("There is no such kept post, or it isn’t yours."),
     "job": gettext_lazy("There is no such job, or it isn’t yours."),
     "model": gettext_lazy("There is no such model, or it isn’t yours."),
+    "search": gettext_lazy("There is no such search, or it isn’t yours."),
     "token": gettext_lazy("There is no such token, or it isn’t yours."),
     "webhook": gettext_lazy("There is no such webhook, or it isn’t yours."),
 }

@@ -18,6 +18,7 @@ from models_app.base_models import versions
 from models_app.ml.errors import BadSampling, LearningError
 from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart
+from models_app.search.services import SearchNotPossible
 from models_app.sharing import rights as sharing
 from models_app.sharing.tags import BadTags
 from models_app.writing.admission import NotNow
@@ -27,6 +28,7 @@ register_errors(
     {
         services.ModelError: 422,
         services.ModelRetired: 409,
+        SearchNotPossible: 409,
         versions.NoBaseModel: 409,
         naming.NameTaken: 409,
         naming.BadName: 422,

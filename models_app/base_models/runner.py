@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,11 +52,13 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
     if done is not None:
         # An earlier attempt registered it already.
         return {"model": str(done.pk), "name": done.name}
-    _require_administrator(handle)
+    require_administrator(handle)
     handle.progress({"phase": "starting", "fraction": handle.job.progress.get("fraction", 0.0)})
     corpus = _corpus(arguments)
     try:
-        files, validation = _read(handle, corpus)
+        files, validation = read_posts(
+            handle, corpus, arguments["files"], arguments["validation"], seed=arguments["chosen"]["seed"]
+        )
         start = _start(arguments)
         # Made now, since the posts may be gone hours later.
         guard = guards.guard_of_version(corpus, start)
@@ -87,7 +90,8 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
     return {"model": str(version.pk), "name": version.name}
 
 
-def _require_administrator(handle: JobHandle) -> None:
+def require_administrator(handle: JobHandle) -> None:
+    """Raise JobFailed unless the owner of the job may still add base models."""
     if not bases.may_add(handle.job.owner):
         raise JobFailed("not_allowed", mark("Only administrators can do this, and you’re no longer one."))
 
@@ -110,17 +114,17 @@ def _start(arguments: dict[str, Any]) -> TrainedModel | None:
     return model
 
 
-def _read(handle: JobHandle, corpus: Corpus | None) -> tuple[list[Path], Path]:
+def read_posts(
+    handle: JobHandle, corpus: Corpus | None, files: Sequence[str], validation: str, *, seed: int
+) -> tuple[list[Path], Path]:
     """Return the training files and the validation file. Files of a corpus are written once for all attempts."""
-    arguments = handle.job.arguments
     if corpus is None:
-        return [bases.file_named(name) for name in arguments["files"]], bases.file_named(arguments["validation"])
+        return [bases.file_named(name) for name in files], bases.file_named(validation)
     learned, held_out = handle.work_dir / LEARNED, handle.work_dir / HELD_OUT
     if not (learned.exists() and held_out.exists()):
         with transaction.atomic():
             # Copied to files, so the corpus isn't locked while this job waits and trains for days.
             posts = learning.training_posts(idle.lock_when_ready(corpus))
-        seed = arguments["chosen"]["seed"]
         parts = dataset.split(posts, validation_share=VALIDATION_SHARE, seed=seed)
         for path, part in zip((learned, held_out), parts, strict=True):
             staged = path.with_suffix(".new")
@@ -185,7 +189,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
 
 def run_evaluate_bases(handle: JobHandle) -> dict[str, Any]:
     """Evaluate each model on the same posts; return the table, best first."""
-    _require_administrator(handle)
+    require_administrator(handle)
     arguments = handle.job.arguments
     try:
         path = bases.file_named(arguments["file"]) if arguments["file"] else _uploaded(handle)

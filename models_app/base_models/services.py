@@ -28,7 +28,7 @@ from models_app import integrity, naming, pretrained
 from models_app.base_models import archive as base_archive
 from models_app.base_models import versions
 from models_app.ml import checkpoint
-from models_app.ml.config import NETWORKS, PretrainConfig
+from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.ml.networks.registry import Network, config_of
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets import learning
@@ -54,6 +54,8 @@ SETTINGS: Final = (
     "new_tags",
     "seed",
 )
+#: Those that the form leaves out, but a search can vary (models_app/search).
+FINER_SETTINGS: Final = ("dropout", "clip_norm", "beta_2")
 MAX_COMPARED: Final = 8
 #: The name, without suffix, of the uploaded posts in an evaluation's folder.
 UPLOADED: Final = "posts"
@@ -194,10 +196,11 @@ def recipe(network: Network, budget: Budget, values: Mapping[str, Any], *, conti
         usual = PretrainConfig.auto(network.kind)
         pause = max(0.1, min(usual.validation_minutes, budget.minutes / 20))
         pauses = {"validation_minutes": pause, "save_minutes": min(usual.save_minutes, pause)}
-    unknown = sorted(set(values) - set(SETTINGS))
+    settings = (*SETTINGS, *FINER_SETTINGS)
+    unknown = sorted(set(values) - set(settings))
     if unknown:
         message = _("There is no setting %(name)s. You can set: %(names)s.")
-        raise BaseError(message % {"name": unknown[0], "names": ", ".join(SETTINGS)})
+        raise BaseError(message % {"name": unknown[0], "names": ", ".join(settings)})
     try:
         return PretrainConfig.auto(network.kind, continued=continued, **pauses | dict(values))
     except ValueError as error:
@@ -213,14 +216,39 @@ def train(
     validation: str = "",
     corpus: Corpus | None = None,
     start: TrainedModel | None = None,
-    network: str = "glr",
+    network: str | NetworkConfig = "glr",
     values: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Queue a training of a new version of the base model, from `start` or from initial weights.
+    """Queue a training of a new version of the base model, from `start` or from initial weights of `network`.
 
     Trains on `files` and validates on the file `validation`, or trains on nine tenths of `corpus` and validates on the
     rest. Raises BaseError for invalid arguments.
     """
+    require_possible(by=by, budget=budget, files=files, validation=validation, corpus=corpus)
+    shape = config_of(start.network) if start else network_named(network)
+    chosen = recipe(shape, budget, values or {}, continued=start is not None)
+    name = free_name(name)
+    return jobs.submit(
+        owner=by,
+        kind=TRAIN_BASE,
+        title=Sentence(mark("Train the base model %(name)s"), name=name),
+        arguments={
+            "name": name,
+            "files": list(files),
+            "validation": validation,
+            "corpus": str(corpus.pk) if corpus else "",
+            "corpus_name": corpus.name if corpus else "",
+            "start": str(start.pk) if start else "",
+            "start_name": start.full_name if start else "",
+            "network": shape.as_dict(),
+            "budget": budget.as_dict(),
+            "chosen": chosen.as_dict(),
+        },
+    )
+
+
+def require_possible(*, by: User, budget: Budget, files: Sequence[str], validation: str, corpus: Corpus | None) -> None:
+    """Raise BaseError or CorpusError unless this person may train base models on these posts for so long."""
     if not may_add(by):
         raise BaseError(_("Only an administrator can train base models."))
     if bool(files) == (corpus is not None):
@@ -247,29 +275,16 @@ def train(
             int(longest),
         )
         raise BaseError(message % {"count": grouped(int(longest))})
+
+
+def network_named(network: str | NetworkConfig) -> NetworkConfig:
+    """Return the network of this name, or the one that is given. Raises BaseError."""
+    if isinstance(network, NetworkConfig):
+        return network
     if network not in NETWORKS:
         message = _("There is no network %(name)s. Choose one of: %(names)s.")
         raise BaseError(message % {"name": network, "names": ", ".join(NETWORKS)})
-    shape = config_of(start.network) if start else NETWORKS[network]
-    chosen = recipe(shape, budget, values or {}, continued=start is not None)
-    name = free_name(name)
-    return jobs.submit(
-        owner=by,
-        kind=TRAIN_BASE,
-        title=Sentence(mark("Train the base model %(name)s"), name=name),
-        arguments={
-            "name": name,
-            "files": list(files),
-            "validation": validation,
-            "corpus": str(corpus.pk) if corpus else "",
-            "corpus_name": corpus.name if corpus else "",
-            "start": str(start.pk) if start else "",
-            "start_name": start.full_name if start else "",
-            "network": shape.as_dict(),
-            "budget": budget.as_dict(),
-            "chosen": chosen.as_dict(),
-        },
-    )
+    return NETWORKS[network]
 
 
 def evaluate(

@@ -43,6 +43,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "generate",
         "evaluate",
         "train_base",
+        "search",
         "add_base",
         "token",
         "invite",

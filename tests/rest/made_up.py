@@ -31,9 +31,10 @@ from models_app import model_files
 from models_app import services as models
 from models_app.keeping import services as keeping
 from models_app.ml.config import SamplingConfig
-from models_app.models import Generation, TrainedModel
+from models_app.models import Generation, Search, TrainedModel, Trial
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import import_posts, untrained
+from tests.models_app.searching import SPACE, search_for
 from tests.tweets.helpers import run
 from tests.tweets.test_text_column import TABLE
 from tweets import services as corpora
@@ -41,7 +42,7 @@ from tweets.models import Corpus
 
 #: Of four made-up ids or cursors, this many belong to something that exists.
 THERE = 3
-DELETING = {"remove_kept", "delete_corpus", "delete_model", "delete_webhook", "revoke_token"}
+DELETING = {"remove_kept", "delete_corpus", "delete_model", "delete_search", "delete_webhook", "revoke_token"}
 
 
 class World:
@@ -61,6 +62,7 @@ class World:
             "generation_id": written.pk,
             "kept_id": keeping.keep(generation=written, number=0).pk,
             "webhook_id": self._webhook(),
+            "search_id": self._search(),
         }
         self._job = submit(owner)
         self._asking = self._import_that_asks()
@@ -75,6 +77,8 @@ class World:
             "delete_model": self._model,
             "revoke_token": self._token,
             "delete_webhook": self._webhook,
+            "delete_search": self._search,
+            "add_trials": self._search_to_extend,
             "remove_kept": self._kept,
         }
 
@@ -88,6 +92,25 @@ class World:
 
     def _webhook(self) -> uuid.UUID:
         return webhooks.create(owner=self.owner, url=self.receiver, events=["job.failed"]).webhook.pk
+
+    def _search(self) -> uuid.UUID:
+        """Return a search with a trial to use."""
+        assert self.model.corpus is not None and self.model.parent is not None
+        search = search_for(self.model.corpus, self.model.parent)
+        Trial.objects.create(
+            search=search,
+            number=0,
+            state=Trial.State.COMPLETE,
+            parameters={"learning_rate": 0.001, "epochs": 1, "batch_size": 8},
+            bits_per_character=2.0,
+        )
+        return search.pk
+
+    def _search_to_extend(self) -> uuid.UUID:
+        search = self.ids["search_id"]
+        # A search has an upper limit of trials.
+        Search.objects.filter(pk=search).update(wanted=0)
+        return search
 
     def _kept(self) -> uuid.UUID:
         written = Generation.objects.get(pk=self.ids["generation_id"])
@@ -187,6 +210,7 @@ def _good_query(operation: str, query: dict[str, Any], world: World) -> None:
         "list_generations": "generation_id",
         "list_webhooks": "webhook_id",
         "list_kept": "kept_id",
+        "list_searches": "search_id",
     }
     if query.get("after") is None:
         return
@@ -203,7 +227,13 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
             ApiToken.objects.filter(owner=world.owner, name="made up").delete()
         if body.get("expires_at") is not None:
             body["expires_at"] = (timezone.now() + timedelta(days=1)).isoformat()
-    if operation in ("create_job", "estimate_job", "create_instant_bot"):
+    if operation == "create_search":
+        # A space is checked against the settings of a training.
+        body["space"] = SPACE if body.get("space") else None
+        body["minutes"] = None
+    if operation == "use_trial":
+        body["trial"] = 0 if body.get("trial") is not None else None
+    if operation in ("create_job", "create_search", "estimate_job", "create_instant_bot"):
         body["corpus"] = str(world.ids["corpus_id"])
         if body.get("model") is not None:
             body["model"] = str(world.model.pk)

@@ -25,6 +25,7 @@ from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import untrained
+from tests.models_app.searching import search_for
 from tests.rest.helpers import V1, Program, require_error
 from tweets.models import Corpus
 
@@ -38,20 +39,21 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 
 
 @pytest.fixture
-def things(alice: User, model: TrainedModel) -> dict[str, uuid.UUID | str]:
+def things(alice: User, model: TrainedModel, base: TrainedModel) -> dict[str, uuid.UUID | str]:
     """Return a thing of alice for each name in an address."""
     written = services.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
-    assert model.corpus_id is not None
+    assert model.corpus is not None
     shared = TrainedModel.objects.create(
         owner=alice, name="Shared", corpus=model.corpus, visibility="unlisted", link=LINK
     )
     return {
         "job_id": submit(alice).pk,
         "token_id": Program(alice).token.pk,
-        "corpus_id": model.corpus_id,
+        "corpus_id": model.corpus.pk,
         "model_id": model.pk,
         "generation_id": written.pk,
         "kept_id": keeping.keep(generation=written, number=0).pk,
+        "search_id": search_for(model.corpus, base).pk,
         "webhook_id": webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook.pk,
         "link": str(shared.link),
     }

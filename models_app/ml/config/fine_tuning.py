@@ -79,6 +79,10 @@ class FineTuneConfig(Values):
         whole("rounds", rounds, 1, 1000)
         rounds = min(rounds, epochs)  # each round needs at least one epoch
         total_epochs, epochs = epochs, epochs // rounds
+        # They divide, below, before the config is made.
+        for name, most in (("batch_size", 4096), ("sequence_length", 1024)):
+            if name in overrides:
+                whole(name, overrides[name], 1, most)
         length = overrides.get("sequence_length", 64)
         batch, min_batch, min_steps = (32, 16, 300) if kind == "glr" else (32, 8, 600)
         while batch > min_batch and characters * epochs < min_steps * batch * length:

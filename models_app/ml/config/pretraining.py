@@ -15,10 +15,12 @@ class PretrainConfig(Values):
     """The settings of a base training. Times are minutes of training; final_learning_rate is a fraction of the peak.
 
     optimizer: "adam" or "muon" (`training.optimizers`); averaging: the weights that are validated and kept are the
-    exponential average of about so many steps (`training.averaging`), 0 for the last ones; validation_stride: only
-    every n-th post of the validation file is used until the final validation; shuffle_posts: number of posts held in
-    memory and shuffled together; new_names, new_tags: fractions of @names and #hashtags in the training posts that are
-    replaced at random (`training.mention_augmentation`).
+    exponential average of about so many steps (`training.averaging`), 0 for the last ones; dropout: fraction of the
+    layer outputs that each step sets to zero; validations: their number, evenly over the whole training, each of which
+    also saves the state (0: one after every validation_minutes); validation_stride: only every n-th post of the
+    validation file is used until the final validation; shuffle_posts: number of posts held in memory and shuffled
+    together; new_names, new_tags: fractions of @names and #hashtags in the training posts that are replaced at random
+    (`training.mention_augmentation`).
     """
 
     batch_size: int = 128
@@ -30,8 +32,10 @@ class PretrainConfig(Values):
     optimizer: Literal["adam", "muon"] = "muon"
     beta_2: float = 0.99
     averaging: int = 0
+    dropout: float = 0.0
     seed: int = 0
     validation_minutes: float = 4.0
+    validations: int = 0
     validation_stride: int = 8
     save_minutes: float = 4.0
     shuffle_posts: int = 20_000
@@ -55,8 +59,10 @@ class PretrainConfig(Values):
                 value=repr(self.optimizer),
             )
         whole("averaging", self.averaging, 0, 1_000_000)
+        number("dropout", self.dropout, 0, 0.9)
         whole("seed", self.seed, 0, 2**31 - 1)
         number("validation_minutes", self.validation_minutes, 0, 100_000, above=True)
+        whole("validations", self.validations, 0, 1000)
         whole("validation_stride", self.validation_stride, 1, 1_000_000)
         number("save_minutes", self.save_minutes, 0, 100_000, above=True)
         whole("shuffle_posts", self.shuffle_posts, 1, 10_000_000)

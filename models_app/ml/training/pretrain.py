@@ -90,6 +90,7 @@ class _Run:
     last_validation: float = 0.0
     best_loss: float = math.inf
     best_minutes: float = 0.0
+    validations: int = 0
 
     def facts(self) -> dict[str, Any]:
         best = None if math.isinf(self.best_loss) else self.best_loss
@@ -225,7 +226,7 @@ class _Pretraining:
             begun = time.monotonic()
             rate = self._rate()
             batch = next(self._packer)
-            loss, count = self._learner.train(batch, learning_rate=rate)
+            loss, count = self._subject.train(batch, learning_rate=rate, step=run.steps)
             # The first step builds the graph, which doesn't count as training.
             run.elapsed += 0 if first else time.monotonic() - begun
             first = False
@@ -236,11 +237,14 @@ class _Pretraining:
             if run.elapsed - told >= 5:
                 on_progress(self._progress(rate, since))
                 told, since = run.elapsed, (run.elapsed, run.bytes_seen)
-            if run.elapsed - run.last_validation >= config.validation_minutes * 60:
-                on_validation(self._validated(events))
-            if run.elapsed - saved >= config.save_minutes * 60:
+            is_due = self._is_validation_due()
+            result = self._validated(events) if is_due else None
+            # If validations are counted, a killed training doesn't repeat one.
+            if run.elapsed - saved >= config.save_minutes * 60 or (is_due and config.validations):
                 self._save_state()
                 saved = run.elapsed
+            if result is not None:
+                on_validation(result)
         if run.loss_count:
             on_validation(self._validated(events))
         self._save_state()
@@ -259,6 +263,12 @@ class _Pretraining:
     def _spent(self) -> float:
         return self._budget.spent(self._run.elapsed, self._run.bytes_seen)
 
+    def _is_validation_due(self) -> bool:
+        config, run = self._config, self._run
+        if config.validations:
+            return math.floor(min(1.0, self._spent()) * config.validations) > run.validations
+        return run.elapsed - run.last_validation >= config.validation_minutes * 60
+
     def _progress(self, rate: float, since: tuple[float, int]) -> PretrainProgress:
         run = self._run
         speed = (run.bytes_seen - since[1]) / (run.elapsed - since[0])
@@ -275,6 +285,8 @@ class _Pretraining:
         (loss, bits), train_loss = self._sample.bits(self._subject), run.train_loss()
         self._learner.set_weights(now)
         best = loss < run.best_loss
+        # Of those that are due at once, one is done.
+        run.validations = math.floor(min(1.0, self._spent()) * self._config.validations)
         run.last_validation, run.loss_sum, run.loss_count = run.elapsed, 0.0, 0.0
         if best:
             run.best_loss, run.best_minutes = loss, run.elapsed / 60

@@ -62,6 +62,9 @@ class Subject(Protocol):
     @property
     def vocabulary(self) -> Vocabulary: ...
 
+    def train(self, batch: Any, *, learning_rate: float, step: int) -> tuple[float, float]:
+        """Train step number `step`; return the summed loss in nats and its number of symbols."""
+
     def start(self) -> None:
         """Get ready for the first batch of a training that isn't resumed."""
 
@@ -88,8 +91,19 @@ class SmallNetwork:
     def __init__(self, network: NetworkConfig, config: PretrainConfig, weights: Mapping[str, NDArray[Any]]) -> None:
         self._config, self.vocabulary = config, vocabulary_of(network)
         self.learner = Learner(
-            network, weights, beta_2=config.beta_2, clip_norm=config.clip_norm, optimizer=config.optimizer
+            network,
+            weights,
+            beta_2=config.beta_2,
+            clip_norm=config.clip_norm,
+            dropout=config.dropout,
+            optimizer=config.optimizer,
         )
+
+    def train(self, batch: Any, *, learning_rate: float, step: int) -> tuple[float, float]:
+        """Train a step, whose dropout depends on the seed and the number of the step only."""
+        # Seeds are 32 bits in TensorFlow.
+        seed = (self._config.seed * 7919 % 2**31, step % 2**31)
+        return self.learner.train(batch, learning_rate=learning_rate, seed=seed)
 
     def start(self) -> None:
         """Set the recurrent state to zero."""

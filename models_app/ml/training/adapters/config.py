@@ -64,6 +64,10 @@ class AdapterConfig(Values):
     ) -> AdapterConfig:
         """Return settings for a corpus of this many characters and this many epochs. `overrides` win."""
         whole("characters", characters, 1, 10**12)
+        # They divide, below, before the config is made.
+        for name, least, most in (("batch_size", 1, 256), ("sequence_length", 16, 2048)):
+            if name in overrides:
+                whole(name, overrides[name], least, most)
         symbols = epochs * min(characters, most_characters or characters) / CHARACTERS_PER_SYMBOL
         rows = overrides.get("batch_size", ROWS) * overrides.get("sequence_length", LENGTH)
         values: dict[str, Any] = {

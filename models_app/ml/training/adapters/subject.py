@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import PretrainConfig
+from models_app.ml.errors import BadSetting, mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.training.dataset import PostStream
@@ -28,10 +29,16 @@ class Adapter:
     """The adapter of a Llama, on rows of whole posts."""
 
     def __init__(self, network: LlamaConfig, config: PretrainConfig, weights: Mapping[str, NDArray[Any]]) -> None:
+        if config.dropout:
+            raise BadSetting(mark("The adapter of a pretrained model learns without %(name)s."), name="dropout")
         self._network, self._config = network, config
         self.vocabulary = LIBRARY.get(network.pretrained).vocabulary
         self.learner = learner_for(network, beta_2=config.beta_2, clip_norm=config.clip_norm)
         self.learner.start_over(weights)
+
+    def train(self, batch: Any, *, learning_rate: float, step: int) -> tuple[float, float]:
+        """Train a step."""
+        return self.learner.train(batch, learning_rate=learning_rate)
 
     def start(self) -> None:
         """Do nothing: an adapter has no state beside its weights."""

@@ -1,0 +1,195 @@
+"""The job of a search: runs one trial at a time, until none is left.
+
+After each trial the job goes back to the queue, so that others get their turn and each trial has a process of its own,
+whose memory ends with it. A killed worker's trial continues from its last epoch, because the job that runs it is
+claimed again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from pydantic import Field
+
+from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
+from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.kinds import Description, JobKind
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import ACTIVE, State
+from botfactory.rest.schemas import Output
+from botfactory.translation import stored
+from models_app import trainings
+from models_app.base_models import runner as base_runner
+from models_app.base_models import services as base_services
+from models_app.ml.errors import BadSetting, Cancelled, LearningError, TrainingDiverged, mark
+from models_app.models import Lane, Search, Trial
+from models_app.search import services
+from models_app.search.learning import Learned, Steps, TrialPruned, learn_base, learn_bot
+from models_app.services import ModelError
+
+#: Why a job of a search is back in the queue.
+NEXT: Final = mark("The next trial begins in a moment.")
+
+
+class SearchProgress(Output):
+    """The trials of a search."""
+
+    trial: int | None = Field(None, description="The number of the trial of a search, from 0.")
+    trials: int | None = Field(None, description="How many trials of the search have ended.")
+    of_trials: int | None = Field(None, description="How many trials the search wants.")
+
+
+def run_search(handle: JobHandle) -> dict[str, Any]:
+    """Run a trial, then come back later; return the best trial once none is left."""
+    lane = Lane.objects.select_related("search").filter(job=handle.job).first()
+    if lane is None:
+        raise JobFailed("search_deleted", mark("This search was deleted."))
+    search = Search.objects.select_related("corpus", "start", "owner").get(pk=lane.search_id)
+    if search.kind == Search.Kind.BASE:
+        base_runner.require_administrator(handle)
+    if search.start_name and search.start is None:
+        raise JobFailed("model_deleted", mark("The model to start from was deleted."))
+    trial = _take(handle, search)
+    if trial is None:
+        return _result(search)
+    _run(handle, search, trial)
+    with handle.fenced():
+        # A trial has ended, so what befell the workers of earlier ones is over.
+        Job.objects.filter(pk=handle.job.pk).update(interruptions=0)
+        is_more = services.trials_left(services.locked(search)) > 0
+    if is_more:
+        raise ComeBackLater(timezone.now(), NEXT)
+    return _result(search)
+
+
+def _take(handle: JobHandle, search: Search) -> Trial | None:
+    """Return the trial that this job has begun, one that somebody's stop has interrupted, or a new one; else None."""
+    # Imported here, in a worker, and before the transaction: it takes half a second.
+    from models_app.search import study
+
+    with handle.fenced():
+        search = services.locked(search)
+        mine = search.trials.filter(job=handle.job, state=Trial.State.RUNNING).first()
+        if mine is not None:
+            return mine
+        # Their jobs have been deleted.
+        orphans = search.trials.filter(state=Trial.State.RUNNING).exclude(job__state__in=ACTIVE)
+        orphans.update(state=Trial.State.WAITING)
+        if not services.trials_left(search):
+            return None
+        waiting = list(search.trials.filter(state=Trial.State.WAITING).order_by("number"))
+        trial = next((one for one in waiting if one.job_id == handle.job.pk), waiting[0] if waiting else None)
+        if trial is None:
+            trial = study.ask(search)
+        elif trial.job_id != handle.job.pk:
+            # The work of another job isn't here, so it begins again.
+            trial.points = {}
+        trial.state, trial.job, trial.finished_at = Trial.State.RUNNING, handle.job, None
+        trial.save()
+    return trial
+
+
+def _run(handle: JobHandle, search: Search, trial: Trial) -> None:
+    """Run the trial until it ends. Raises ComeBackLater or JobCancelled if it's interrupted."""
+    steps = Steps(handle, search, trial)
+    steps.begin()
+    learn = learn_base if search.kind == Search.Kind.BASE else learn_bot
+    try:
+        learned = learn(handle, search, trial, steps)
+    except TrialPruned:
+        _finish(handle, search, trial, Trial.State.PRUNED)
+    except Cancelled as cancelled:
+        if handle.control() == "cancel":
+            raise JobCancelled from cancelled
+        # A base training has saved its state.
+        why = base_runner.AWAITED if handle.should_yield() else mark("The worker stopped.")
+        raise ComeBackLater(timezone.now(), why) from cancelled
+    except (TrainingDiverged, BadSetting, ModelError, base_services.BaseError) as error:
+        # These settings don't work. Others may.
+        _finish(handle, search, trial, Trial.State.FAILED, why=error)
+    except LearningError as error:
+        raise JobFailed(error.code, error) from error
+    else:
+        _finish(handle, search, trial, Trial.State.COMPLETE, learned)
+
+
+def _finish(
+    handle: JobHandle,
+    search: Search,
+    trial: Trial,
+    state: Trial.State,
+    learned: Learned | None = None,
+    why: Exception | None = None,
+) -> None:
+    from models_app.search import study
+
+    with handle.fenced():
+        locked = services.locked(search)
+        row = Trial.objects.get(pk=trial.pk)
+        row.state, row.finished_at = state, timezone.now()
+        if learned is not None:
+            row.bits_per_character, row.weights = learned.bits_per_character, learned.weights
+            row.seconds = learned.seconds
+        elif row.points:
+            row.bits_per_character = row.points[max(row.points, key=int)]
+        if why is not None:
+            row.why, row.words = str(why), stored(why)
+        row.save()
+        if state == Trial.State.COMPLETE:
+            locked.importance = study.importance_of(locked)
+            locked.save(update_fields=["importance"])
+    handle.record("trial", {"trial": row.number, "state": str(state), "bits_per_character": row.bits_per_character})
+
+
+def _result(search: Search) -> dict[str, Any]:
+    best = services.best_of(search)
+    return {
+        "search": str(search.pk),
+        "best_trial": None if best is None else best.number,
+        "bits_per_character": None if best is None else best.bits_per_character,
+    }
+
+
+def ended(job: Job) -> None:
+    """Let go of the trial of a job that ended without success: it waits, or it's what the job failed of."""
+    running = Trial.objects.filter(job=job, state=Trial.State.RUNNING)
+    if job.state == State.FAILED and job.error_code in ("worker_lost", "time_limit", "memory", "internal_error"):
+        words = job.words.get("error", {})
+        running.update(state=Trial.State.FAILED, why=job.error_message, words=words, finished_at=timezone.now())
+    else:
+        running.update(state=Trial.State.WAITING)
+
+
+def details(job: Job) -> dict[str, Any]:
+    """Return what the API tells of the request."""
+    return {"search": job.arguments["search"]}
+
+
+def _kind(name: str, label: Any, **values: Any) -> JobKind:
+    return JobKind(
+        name=name,
+        queue="train",
+        label=label,
+        run=run_search,
+        preemptible=True,
+        may_start=services.may_start,
+        ended=ended,
+        details=details,
+        again=_("Continue"),
+        to_take_less=_("Choose smaller networks, fewer epochs or fewer posts."),
+        kept=_("The trials so far are kept. “Continue” starts from there."),
+        **values,
+    )
+
+
+KIND: Final = _kind(
+    services.SEARCH,
+    _("Search for the best settings"),
+    subject="corpus",
+    needs=services.needs,
+    meter=trainings.TRAINING_MINUTES,
+    describe=Description(progress=SearchProgress),
+)
+BASE_KIND: Final = _kind(services.SEARCH_BASE, _("Search for the best base model"))

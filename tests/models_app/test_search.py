@@ -1,0 +1,418 @@
+"""Searches: their trials learn, end early, give way, survive killed workers; the best becomes a bot or a base model."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from botfactory.accounts import limits
+from botfactory.accounts.models import PersonalLimits, User
+from botfactory.jobs import reaper, worker
+from botfactory.jobs import services as jobs
+from botfactory.jobs.errors import NotPossible
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app import guards, trainings
+from models_app.base_models.services import BaseError, Budget
+from models_app.models import Search, TrainedModel, Trial
+from models_app.search import services as searches
+from models_app.search import space as spaces
+from models_app.search import study
+from models_app.search.services import SearchError, SearchNotPossible
+from models_app.search.space import BadSpace
+from tests.models_app.base_jobs import server as server
+from tests.models_app.base_jobs import small_network as small_network
+from tests.models_app.conftest import import_posts
+from tests.models_app.searching import SPACE, base_search, finish, jobs_of, one_attempt, search_for
+from tweets import services as corpora
+from tweets.cleaning import CleaningRules
+from tweets.errors import CorpusBusy, CorpusError
+from tweets.models import Corpus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_trials_learn_one_after_the_other_and_the_best_becomes_a_bot(corpus: Corpus, base: TrainedModel) -> None:
+    search = search_for(corpus, base)
+    [job] = jobs_of(search)
+    assert (job.title, job.queue, job.priority) == ("Find the best settings for Posts", "train", -1)
+    # A trial per attempt, so that others get their turn in between.
+    one_attempt(job)
+    assert job.state == State.QUEUED and search.trials.get().state == Trial.State.COMPLETE
+    finish(search)
+    trials = list(search.trials.all())
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    for trial in trials:
+        assert trial.parameters.keys() == SPACE.keys()
+        assert 0.0005 <= trial.parameters["learning_rate"] <= 0.02 and trial.parameters["batch_size"] in (8, 16)
+        assert len(trial.points) == trial.parameters["epochs"]
+        assert trial.bits_per_character is not None and trial.seconds > 0 and trial.weights
+    best = searches.best_of(search)
+    assert best is not None
+    assert best.bits_per_character == min(trial.bits_per_character or 99 for trial in trials)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED
+    assert job.result == {
+        "search": str(search.pk),
+        "best_trial": best.number,
+        "bits_per_character": best.bits_per_character,
+    }
+    training = searches.use(search, None, by=corpus.owner, name="The best")
+    worker.run(training.pk)
+    training.refresh_from_db()
+    assert training.state == State.SUCCEEDED, training.error_message
+    bot = TrainedModel.objects.get(job=training)
+    assert (bot.owner, bot.name, bot.parent) == (corpus.owner, "The best", base)
+    # By the same seed it has learned the same, and it has all that a bot has.
+    assert bot.bits_per_character == best.bits_per_character
+    assert {name: bot.training[name] for name in best.parameters} == best.parameters
+    assert bot.report and guards.state_of(bot) is guards.State.KEPT
+
+
+def test_the_same_seed_tries_the_same(corpus: Corpus, base: TrainedModel) -> None:
+    first, second = (finish(search_for(corpus, base, trials=2)) for _ in range(2))
+    values = [list(search.trials.values_list("parameters", "bits_per_character")) for search in (first, second)]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize("pruner", Search.Pruner.values)
+@pytest.mark.parametrize("sampler", Search.Sampler.values)
+def test_each_sampler_asks_and_each_pruner_decides(
+    sampler: str, pruner: str, corpus: Corpus, base: TrainedModel
+) -> None:
+    search = search_for(corpus, base, trials=30, sampler=sampler, pruner=pruner)
+    pruned = 0
+    for number in range(20):
+        trial = study.ask(search)
+        # The loss depends on the learning rate only, and bad trials are bad from the start.
+        loss = 2 + abs(trial.parameters["learning_rate"] - 0.001) * 100
+        for step in range(1, 4):
+            trial.points[str(step)] = loss - step * 0.01
+            trial.save(update_fields=["points"])
+            if step < 3 and study.should_prune(search, trial):
+                trial.state, pruned = Trial.State.PRUNED, pruned + 1
+                break
+        else:
+            trial.state = Trial.State.COMPLETE
+        trial.bits_per_character, trial.finished_at = loss, timezone.now()
+        trial.save(update_fields=["state", "bits_per_character", "finished_at"])
+        assert trial.number == number
+    assert (pruned > 0) == (pruner != Search.Pruner.NONE)
+    found = study.importance_of(search)
+    assert sum(found.values()) == pytest.approx(1, abs=0.01)
+    if pruner == Search.Pruner.NONE:
+        assert next(iter(found)) == "learning_rate"
+
+
+def test_a_worse_trial_ends_early(corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "STARTUP_PRUNING", 1)
+    search = search_for(
+        corpus, base, trials=2, space={"learning_rate": {"choices": [0.01]}, "epochs": {"choices": [3]}}
+    )
+    [job] = jobs_of(search)
+    one_attempt(job)
+    trial = search.trials.get()
+    # As if the first had been better than anything possible.
+    Trial.objects.filter(pk=trial.pk).update(points=dict.fromkeys(("1", "2", "3"), 0.1))
+    finish(search)
+    pruned = search.trials.get(number=1)
+    assert pruned.state == Trial.State.PRUNED and list(pruned.points) == ["1"]
+    assert pruned.bits_per_character == pruned.points["1"]
+    with pytest.raises(SearchNotPossible, match="Trial 1 isn’t complete"):
+        searches.use(search, 1, by=corpus.owner)
+
+
+def killed_after_first_epoch(job: Job) -> None:
+    """Run an attempt that ends after its first epoch without a trace, as if its process had been killed."""
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+
+    class Killed(BaseException):
+        pass
+
+    def kill(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "step":
+            raise Killed
+
+    with pytest.raises(Killed):
+        worker.run_claimed(claimed, listener=kill)
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+
+
+def test_a_killed_worker_loses_the_running_epoch_at_most(corpus: Corpus, base: TrainedModel) -> None:
+    space = {"learning_rate": SPACE["learning_rate"], "epochs": {"choices": [3]}}
+    whole = finish(search_for(corpus, base, trials=1, space=space)).trials.get()
+    search = search_for(corpus, base, trials=1, space=space)
+    [job] = jobs_of(search)
+    killed_after_first_epoch(job)
+    trial = search.trials.get()
+    assert trial.state == Trial.State.RUNNING and list(trial.points) == ["1"]
+    reaper.reap()
+    job.refresh_from_db()
+    assert (job.state, job.interruptions) == (State.INTERRUPTED, 1)
+    finish(search)
+    trial.refresh_from_db()
+    assert trial.state == Trial.State.COMPLETE and search.trials.count() == 1
+    assert (trial.points, trial.bits_per_character) == (whole.points, whole.bits_per_character)
+    steps = [event.payload["step"] for event in job.events.filter(kind="step").order_by("sequence")]
+    assert steps == [1, 2, 3], "no epoch was learned twice"
+    job.refresh_from_db()
+    assert job.interruptions == 0, "the next trial's worker may be lost as often"
+
+
+def test_a_trial_that_kills_its_worker_each_time_fails_and_the_others_go_on(corpus: Corpus, base: TrainedModel) -> None:
+    search = search_for(corpus, base, trials=2, space={**SPACE, "epochs": {"choices": [3]}})
+    [job] = jobs_of(search)
+    for _ in range(3):
+        killed_after_first_epoch(job)
+        # The first epoch is saved, so another kill needs it to be news again.
+        Trial.objects.update(points={})
+        reaper.reap()
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
+    trial = search.trials.get()
+    assert trial.state == Trial.State.FAILED and "The worker stopped 3 times" in trial.shown_why
+    finish(searches.resume(search, by=corpus.owner))
+    assert list(search.trials.values_list("state", flat=True)) == ["failed", "complete"]
+    assert len(jobs_of(search)) == 1
+
+
+def test_stopped_and_resumed_a_trial_goes_on_where_it_was(corpus: Corpus, base: TrainedModel) -> None:
+    search = search_for(corpus, base, trials=2, space={**SPACE, "epochs": {"choices": [3]}})
+    [job] = jobs_of(search)
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+
+    def stop(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "step" and payload["step"] == 1:
+            assert searches.stop(search) == 1
+            # The flag is read twice a second.
+            time.sleep(1.2)
+
+    worker.run_claimed(claimed, listener=stop)
+    job.refresh_from_db()
+    trial = search.trials.get()
+    assert (job.state, trial.state, list(trial.points)) == (State.CANCELLED, Trial.State.WAITING, ["1"])
+    loaded = searches.with_trials(Search.objects.filter(pk=search.pk)).get()
+    assert searches.outlook_of(loaded).state == "stopped"
+    finish(searches.resume(search, by=corpus.owner))
+    assert [job.pk] == [one.pk for one in jobs_of(search)]
+    steps = [event.payload for event in job.events.filter(kind="step").order_by("sequence")]
+    assert [step["step"] for step in steps if step["trial"] == 0] == [1, 2, 3]
+    loaded = searches.with_trials(Search.objects.filter(pk=search.pk)).get()
+    assert searches.outlook_of(loaded).state == "done"
+    with pytest.raises(SearchNotPossible, match="Add more trials"):
+        searches.resume(search, by=corpus.owner)
+    searches.add_trials(search, 1, by=corpus.owner)
+    with pytest.raises(SearchNotPossible, match="is running"):
+        searches.resume(search, by=corpus.owner)
+    assert finish(search).trials.count() == 3
+
+
+def test_trials_run_at_once_share_one_search_and_one_whose_job_is_deleted_begins_again(
+    corpus: Corpus, base: TrainedModel
+) -> None:
+    search = search_for(corpus, base, trials=5, at_once=2, pruner="none", space={**SPACE, "epochs": {"choices": [2]}})
+    first, second = jobs_of(search)
+    killed_after_first_epoch(first)
+    one_attempt(second)
+    assert list(search.trials.values_list("number", "job", "state")) == [
+        (0, first.pk, "running"),
+        (1, second.pk, "complete"),
+    ]
+    jobs.delete_jobs(Job.objects.filter(pk=first.pk))
+    finish(search)
+    assert list(search.trials.values_list("number", "job", "state")) == [
+        (number, second.pk, "complete") for number in range(5)
+    ]
+
+
+def test_somebody_who_waits_goes_first_after_the_epoch(corpus: Corpus, base: TrainedModel, bob: User) -> None:
+    search = search_for(corpus, base, trials=1, space={**SPACE, "epochs": {"choices": [3]}})
+    [job] = jobs_of(search)
+    waiting = trainings.fine_tune(owner=bob, corpus=import_posts(bob), start=base)
+    Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() + timedelta(hours=1))
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+
+    def come(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "step":
+            Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() - timedelta(minutes=1))
+            time.sleep(1.2)
+
+    worker.run_claimed(claimed, listener=come)
+    job.refresh_from_db()
+    trial = search.trials.get()
+    assert (job.state, trial.state) == (State.QUEUED, Trial.State.RUNNING) and 1 <= len(trial.points) < 3
+    assert job.progress["message"] == "Paused while people’s bots are trained."
+    Job.objects.filter(pk=waiting.pk).update(state=State.CANCELLED)
+    finish(search)
+    assert len(search.trials.get().points) == 3
+
+
+def test_settings_that_do_not_work_fail_their_trial_only(corpus: Corpus, base: TrainedModel) -> None:
+    search = search_for(corpus, base, trials=1)
+    trial = study.ask(search)
+    Trial.objects.filter(pk=trial.pk).update(parameters={**trial.parameters, "dropout": 2}, state=Trial.State.WAITING)
+    finish(search)
+    trial.refresh_from_db()
+    assert trial.state == Trial.State.FAILED and "dropout must be a number" in trial.shown_why
+
+
+def test_its_minutes_count_against_the_limit(corpus: Corpus, base: TrainedModel, alice: User) -> None:
+    PersonalLimits.objects.create(user=alice, training_minutes_a_day=10)
+    with pytest.raises(limits.LimitReached) as caught:
+        search_for(corpus, base, trials=500)
+    assert caught.value.limit == "training_minutes_a_day" and not Search.objects.exists()
+    search = search_for(corpus, base, trials=1)
+    [job] = jobs_of(search)
+    assert job.reserved["training_minutes_a_day"] >= 1
+    one_attempt(job)
+    used = limits.usage_of(alice).training_minutes_a_day
+    assert used == 1, "the time of the trial, in whole minutes"
+
+
+def test_its_posts_stay_as_they_are_while_it_runs_and_go_with_it(corpus: Corpus, base: TrainedModel) -> None:
+    search = search_for(corpus, base, trials=1)
+    with pytest.raises(CorpusBusy):
+        corpora.reclean(corpus, CleaningRules(keep_replies=True))
+    finish(search)
+    searches.delete(search)
+    assert not Search.objects.exists() and not Trial.objects.exists() and not Job.objects.filter(kind="search").exists()
+
+
+def test_who_may_see_and_change_which(corpus: Corpus, base: TrainedModel, admin: User, bob: User, server: Path) -> None:
+    own, house = search_for(corpus, base), base_search(admin)
+    seen = {person: set(searches.searches_for_user(person)) for person in (corpus.owner, admin, bob)}
+    assert seen == {corpus.owner: {own}, admin: {house}, bob: set()}
+    bob.is_staff = True
+    with pytest.raises(SearchError, match="Only an administrator"):
+        searches.require_may_change(bob, house)
+    searches.require_may_change(admin, house)
+    with pytest.raises(BaseError, match="Only an administrator"):
+        base_search(bob)
+    bob.is_active = False
+    assert not searches.searches_for_user(bob).exists()
+
+
+@pytest.mark.usefixtures("small_network")
+def test_a_search_for_base_models_varies_the_network_and_the_best_becomes_a_version(
+    admin: User, base: TrainedModel, server: Path
+) -> None:
+    search = finish(base_search(admin))
+    trials = list(search.trials.all())
+    assert [trial.state for trial in trials] == ["complete", "complete"]
+    for trial in trials:
+        assert {int(step) for step in trial.points} <= set(range(1, 11)) and len(trial.points) >= 3
+        assert trial.parameters.keys() == {"units", "learning_rate", "dropout", "batch_size"}
+    training = searches.use(search, None, by=admin, budget=Budget(megabytes=0.02))
+    worker.run(training.pk)
+    training.refresh_from_db()
+    assert training.state == State.SUCCEEDED, training.error_message
+    version = TrainedModel.objects.get(pk=training.result["model"])
+    best = searches.best_of(search)
+    assert best is not None
+    assert (version.owner, version.name, version.origin) == (None, "wide", TrainedModel.Origin.TRAINED)
+    assert version.network["units"] == best.parameters["units"]
+    assert version.training["config"]["dropout"] == best.parameters["dropout"]
+
+
+@pytest.mark.usefixtures("small_network")
+def test_the_same_base_training_is_as_good_as_its_trial(admin: User, base: TrainedModel, server: Path) -> None:
+    search = finish(base_search(admin, trials=1))
+    training = searches.use(search, 0, by=admin)
+    worker.run(training.pk)
+    version = TrainedModel.objects.get(job=training)
+    assert version.bits_per_character == pytest.approx(search.trials.get().bits_per_character, abs=0.02)
+
+
+@pytest.mark.usefixtures("small_network")
+def test_a_search_for_base_models_is_for_administrators_until_the_end(
+    admin: User, base: TrainedModel, server: Path
+) -> None:
+    [job] = jobs_of(base_search(admin))
+    User.objects.filter(pk=admin.pk).update(is_superuser=False)
+    assert one_attempt(job).error_code == "not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "sentence"),
+    [
+        ({"trials": 0}, SearchError, "Choose 1 to 500 trials, not 0"),
+        ({"trials": 501}, SearchError, "Choose 1 to 500 trials"),
+        ({"at_once": 9}, SearchError, "Let 1 to 8 trials run at once"),
+        ({"sampler": "grid"}, SearchError, "no sampler grid"),
+        ({"pruner": "never"}, SearchError, "no pruner never"),
+        ({"seed": -1}, SearchError, "Choose a seed"),
+        ({"minutes": 3}, trainings.BadMinutes, "Only a fluent training"),
+        ({"space": {}}, BadSpace, "The space is empty"),
+        ({"space": {"units": {"choices": [1]}}}, BadSpace, "There is no setting units. You can set: epochs"),
+        ({"space": {"epochs": {"low": 1, "high": 11}}}, BadSpace, "epochs: Choose 1 to 10 epochs, not 11"),
+        ({"space": {"dropout": {"low": 0.0, "high": 0.95}}}, BadSpace, "dropout: dropout must be a number from 0 to"),
+        ({"space": {"batch_size": {"choices": [0]}}}, BadSpace, "batch_size: batch_size must be a whole number"),
+        ({"space": {"dropout": {"low": 0.5, "high": 0.1}}}, BadSpace, "dropout: low is above high"),
+    ],
+)
+def test_what_cannot_be_searched_is_told(
+    changed: dict[str, Any], error: type[Exception], sentence: str, corpus: Corpus, base: TrainedModel
+) -> None:
+    with pytest.raises(error, match=sentence):
+        search_for(corpus, base, **changed)
+    assert not Search.objects.exists() and not Job.objects.filter(kind="search").exists()
+
+
+def test_too_few_posts_are_told(alice: User, base: TrainedModel) -> None:
+    with pytest.raises(CorpusError):
+        search_for(import_posts(alice, count=3), base)
+
+
+def test_a_job_of_a_search_that_is_done_or_deleted_cannot_be_tried_again(corpus: Corpus, base: TrainedModel) -> None:
+    search = search_for(corpus, base, trials=1)
+    [job] = jobs_of(search)
+    searches.stop(search)
+    job.refresh_from_db()
+    Trial.objects.create(search=search, number=0, state=Trial.State.COMPLETE, bits_per_character=2.0)
+    with pytest.raises(NotPossible, match="Add more trials"):
+        jobs.retry(job)
+    Search.objects.all().delete()
+    with pytest.raises(NotPossible, match="deleted"):
+        jobs.retry(job)
+
+
+def test_a_fluent_search_varies_an_adapter_within_a_fixed_time(
+    corpus: Corpus, fluent: TrainedModel, alice: User
+) -> None:
+    search = search_for(
+        corpus, fluent, trials=1, minutes=1, space={"learning_rate": {"low": 0.001, "high": 0.01, "log": True}}
+    )
+    assert search.settings["minutes"] == 1 and search.steps >= 1
+    finish(search)
+    trial = search.trials.get()
+    assert trial.state == Trial.State.COMPLETE and len(trial.points) == search.steps
+    job = searches.use(search, None, by=alice)
+    assert job.arguments["chosen"]["learning_rate"] == trial.parameters["learning_rate"]
+    assert job.arguments["chosen"]["most_characters"] == search.settings["most_characters"]
+
+
+def test_the_spaces_that_come_with_the_product_are_valid(
+    corpus: Corpus, base: TrainedModel, admin: User, server: Path
+) -> None:
+    assert spaces.shipped_names() == ["fluent", "quick", "tutorial"]
+    assert search_for(corpus, base, space=None).space.keys() == {"learning_rate", "epochs", "dropout", "batch_size"}
+    tutorial = base_search(admin, space=spaces.shipped("tutorial"))
+    assert list(tutorial.space) == [
+        "layers",
+        "units",
+        "embedding",
+        "batch_size",
+        "sequence_length",
+        "dropout",
+        "optimizer",
+        "learning_rate",
+        "clip_norm",
+    ]
