@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('jobs', '0008_mail_due'),
-        ('models_app', '0015_in_browsers'),
+        ("models_app", "0016_sample_posts"),
         ('tweets', '0015_names_of_fields'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
