@@ -52,11 +52,16 @@ export const hasEnded = (state) => state === "succeeded" || state === "failed" |
 const isPaused = (job) =>
   job.state === "queued" && job.progress.phase === "waiting" && Boolean(job.progress.until) && new Date(job.progress.until) > new Date();
 
-function inQueue({ queue_position: position, people_ahead: people }) {
-  if (position <= 1) return gettext("Next in the queue");
-  const place = interpolate(gettext("Number %(position)s in the queue"), { position: count(position) });
-  if (!people) return place;
-  return interpolate(ngettext("%(place)s, behind %(people)s other person", "%(place)s, behind %(people)s other people", people), { place, people: count(people) });
+const inQueue = (job) =>
+  job.queue_position > 1
+    ? interpolate(gettext("Number %(position)s in the queue"), { position: count(job.queue_position) })
+    : gettext("Next in the queue");
+
+function behind(job) {
+  const people = job.people_ahead;
+  if (!people) return inQueue(job);
+  const sentence = ngettext("%(place)s, behind %(people)s other person", "%(place)s, behind %(people)s other people", people);
+  return interpolate(sentence, { place: inQueue(job), people: count(people) });
 }
 
 /** Return a sentence on a job's place in the queue, or on what holds it up. */
@@ -72,7 +77,7 @@ export function waitingSentence(job) {
       "%(place)s: %(ahead)s jobs are ahead of yours.",
       ahead,
     );
-    return `${interpolate(sentence, { place: inQueue(job), ahead: count(ahead) })} ${gettext("You can close this page. The job continues without it.")}`;
+    return `${interpolate(sentence, { place: behind(job), ahead: count(ahead) })} ${gettext("You can close this page. The job continues without it.")}`;
   }
   return gettext("Next in the queue. It starts when a worker is free.");
 }
