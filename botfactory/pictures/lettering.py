@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -17,6 +18,9 @@ _PARTS: Final = ("latin", "latin-ext", "cyrillic", "cyrillic-ext", "vietnamese")
 #: No typeface has this sign, so its shape is that of missing ones.
 _NOWHERE: Final = "\uffff"
 _ELLIPSIS: Final = "…"
+
+#: Hold it to write or measure: threads of a process share its typefaces, and FreeType's can't be used at once.
+FONTS: Final = threading.RLock()
 
 Colour = str | tuple[int, int, int]
 
@@ -105,11 +109,12 @@ def _part_of(sign: str) -> str | None:
     """Return the part of the typeface that has the sign, or None."""
     if unicodedata.category(sign) in {"Cc", "Cf", "Co", "Cn", "Cs"}:
         return None
-    for part in _PARTS:
-        font = _font(part, 40, 400)
-        shape = _shape(font, sign)
-        if sign.isspace() or (all(shape[0]) and shape != _shape(font, _NOWHERE)):
-            return part
+    with FONTS:
+        for part in _PARTS:
+            font = _font(part, 40, 400)
+            shape = _shape(font, sign)
+            if sign.isspace() or (all(shape[0]) and shape != _shape(font, _NOWHERE)):
+                return part
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from botfactory import avatars
 from botfactory.edge import files
 from botfactory.pictures import shapes
-from botfactory.pictures.lettering import Letters, drawable, fitted, letters_of
+from botfactory.pictures.lettering import FONTS, Letters, drawable, fitted, letters_of
 from models_app.models import TrainedModel
 
 WIDTH: Final = 1200
@@ -30,13 +29,9 @@ _INSIDE: Final = WIDTH - 2 * _LEFT
 
 _PAPER: Final = "#f3f7f5"
 _INK: Final = "#10201c"
-_QUIET: Final = "#4d615a"
 _EDGE: Final = "#dfe7e4"
 _WARM: Final = "#a83c0c"
 _WARM_SOFT: Final = "#ffe9de"
-
-# FreeType's typefaces can't be used by several threads at once.
-_drawing: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Picture:
 @lru_cache(maxsize=64)
 def _png(picture: Picture) -> bytes:
     file = io.BytesIO()
-    with _drawing:
+    with FONTS:
         _drawn(picture).save(file, "PNG", optimize=True)
     return file.getvalue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 
 import pytest
 from django.conf import LazySettings
@@ -14,7 +15,7 @@ from PIL import Image
 from botfactory.accounts.models import User
 from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
-from models_app.sharing.picture import HEIGHT, WIDTH, Picture
+from models_app.sharing.picture import HEIGHT, WIDTH, Picture, _png
 from tests.conftest import signed_in
 from tests.models_app.shared_bot import SECRET, place_of
 from tweets.models import Corpus
@@ -127,3 +128,20 @@ def test_no_name_or_post_breaks_it(db: None) -> None:
         for box in ((0, 0, 1200, 20), (0, 610, 1200, 630), (0, 0, 6, 630), (1194, 0, 1200, 630)):
             assert not has_anything(image, box)
     assert len({Picture("a", "b", "c").digest, Picture("ab", "", "c").digest, Picture("a", "b", "").digest}) == 3
+
+
+def test_pictures_drawn_at_once_are_those_drawn_alone(db: None) -> None:
+    cards = [Picture(f"Bot {number}", LABEL, f"Post number {number}, at once.") for number in range(4)]
+    alone = [drawn(card.name, card.label, card.post).tobytes() for card in cards]
+    _png.cache_clear()
+    found: dict[int, bytes] = {}
+
+    def draw(number: int) -> None:
+        found[number] = opened(cards[number].png()).tobytes()
+
+    threads = [threading.Thread(target=draw, args=[number]) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[number] for number in range(4)] == alone
