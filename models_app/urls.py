@@ -7,6 +7,7 @@ from models_app.comparing import views as comparing
 from models_app.in_browser import urls as in_browser
 from models_app.keeping import views as keeping
 from models_app.playing import views as playing
+from models_app.search import urls as search
 from models_app.sharing import front_page, gallery
 
 urlpatterns = [
@@ -40,4 +41,5 @@ urlpatterns = [
     path("shared/<str:link>/", gallery.shared_page, name="shared_by_link"),
     path("shared/<str:link>/generate", gallery.generate, name="shared_by_link_generate"),
     *in_browser.urlpatterns,
+    *search.urlpatterns,
 ]

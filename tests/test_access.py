@@ -26,6 +26,7 @@ from tests.conftest import signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import corpus as corpus
 from tests.models_app.conftest import untrained
+from tests.models_app.searching import search_for
 from tests.routes import filled, routes
 from tweets.models import Corpus
 
@@ -53,6 +54,15 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/kept/{kept}/remove": (405, 302),
     "/reports/{report}/close": (405, 302),
     "/corpora/{corpus}/instant": (405, 302),
+    "/corpora/{corpus}/search": (200, 400),
+    # For those for base models, see tests/models_app/test_search_pages.py.
+    "/searches/{search}/": (200, 405),
+    "/searches/{search}/trials.csv": (200, 405),
+    "/searches/{search}/add": (405, 400),
+    "/searches/{search}/use": (405, 400),
+    "/searches/{search}/stop": (405, 302),
+    "/searches/{search}/resume": (405, 302),
+    "/searches/{search}/delete": (405, 302),
     "/models/{model}/generate": (405, 400),
     "/models/{model}/rename": (405, 302),
     "/models/{model}/share": (405, 302),
@@ -168,6 +178,7 @@ FILES = {
     "/gallery/{model}/preview.png",
     "/jobs/{job}/events",
     "/corpora/{corpus}/export",
+    "/searches/{search}/trials.csv",
     "/kept/export",
     "/account/export",
     *(
@@ -186,7 +197,7 @@ def model(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 
 
 @pytest.fixture
-def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
+def ids(corpus: Corpus, model: TrainedModel, base: TrainedModel) -> dict[str, uuid.UUID]:
     assert model.job_id is not None
     token = tokens.create_token(owner=corpus.owner, name="A token").token
     # An address that no machine has, so what the owner sends there fails at once.
@@ -204,6 +215,7 @@ def ids(corpus: Corpus, model: TrainedModel) -> dict[str, uuid.UUID]:
         "generation": generation.pk,
         "kept": keeping.keep(generation=generation, number=0, text="Another post.").pk,
         "report": report.pk,
+        "search": search_for(corpus, base).pk,
     }
 
 
@@ -234,7 +246,7 @@ def test_strangers_and_the_administrator_get_what_does_not_exist(
                 answers = [client.generic(method, path) for path in (there, nowhere)]
                 assert [answer.status_code for answer in answers] == [404, 404], route
                 assert text_of(answers[0]) == text_of(answers[1]), route
-    assert Job.objects.count() == 2 and TrainedModel.objects.count() == 2 and Corpus.objects.count() == 1
+    assert Job.objects.count() == 3 and TrainedModel.objects.count() == 2 and Corpus.objects.count() == 1
     assert ApiToken.objects.get().revoked_at is None and Webhook.objects.get().active
 
 

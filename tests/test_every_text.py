@@ -22,7 +22,7 @@ from botfactory.accounts.models import User
 from botfactory.env import MailServer
 from models_app.keeping.rows import KeptPost
 from models_app.ml.sampling.mentions import masked
-from models_app.models import Generation, TrainedModel
+from models_app.models import Generation, Search, TrainedModel
 from models_app.sharing import rights as sharing
 from tests import pseudo
 from tests.conftest import PASSWORD, signed_in
@@ -47,6 +47,7 @@ ADMINISTRATION = [
     "/admin/base-models/upload",
     "/admin/base-models/train",
     "/admin/base-models/evaluate",
+    "/admin/base-models/search",
     "/styleguide/",
 ]
 #: Names, addresses, ids, handles, values that programs read.
@@ -74,6 +75,7 @@ def marks(settings: Any) -> Iterator[None]:
 def renamed(ids: dict[str, uuid.UUID]) -> dict[str, uuid.UUID]:
     """The things that pages show, with names that appear nowhere else."""
     Corpus.objects.update(name="Korpuso")
+    Search.objects.update(name="Korpuso")
     for number, made in enumerate(TrainedModel.objects.exclude(owner=None)):
         TrainedModel.objects.filter(pk=made.pk).update(name=f"Roboto{' ' * number}", corpus_name="Korpuso")
     return ids
@@ -185,6 +187,7 @@ def test_each_error_of_a_form(renamed: dict[str, uuid.UUID], alice: User, admin:
         ask(own, write, {**sampling, "count": "100", "max_characters": "4000"}),
         ask(desk, "/admin/base-models/train", {"name": "a/b", "minutes": "1"}),
         ask(desk, "/admin/base-models/evaluate", {}),
+        ask(desk, "/admin/base-models/search", {"trials": "0"}),
         ask(desk, "/admin/base-models/upload", {"name": ""}),
     ]
     assert [wrong(form) for form in forms] == [[]] * len(forms)

@@ -171,6 +171,7 @@ def _kind(name: str, label: Any, **values: Any) -> JobKind:
     return JobKind(
         name=name,
         queue="train",
+        template="models_app/search_job.html",
         label=label,
         run=run_search,
         preemptible=True,

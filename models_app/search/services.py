@@ -90,9 +90,14 @@ def search_for_user(user: Any, search_id: uuid.UUID) -> Search:
     return searches_for_user(user).get(pk=search_id)
 
 
+def may_change(user: Any, search: Search) -> bool:
+    """Return whether `user`, who may see the search, may change it: those for base models need more."""
+    return search.owner_id is not None or base_services.may_add(user)
+
+
 def require_may_change(user: User, search: Search) -> None:
     """Raise SearchError for an administrator who may see a search for base models, but not train any."""
-    if search.owner_id is None and not base_services.may_add(user):
+    if not may_change(user, search):
         raise SearchError(_("Only an administrator can train base models."))
 
 

@@ -111,7 +111,18 @@ def more(marta: Person, ids: dict[str, str]) -> dict[str, str]:
         ask(marta, "PATCH", f"/models/{ids[name]}", {"visibility": "public"})
     ask(marta, "POST", "/tokens", {"name": "The script on my laptop"})
     webhook = ask(marta, "POST", "/webhooks", {"url": "https://example.com/bots"})["id"]
-    return {**ids, "generation": posts, "webhook": webhook}
+    return {**ids, "generation": posts, "webhook": webhook, "search": searched(marta, ids["corpus"])}
+
+
+def searched(marta: Person, corpus: str) -> str:
+    """Search for the best settings of a quick bot in a few short trials; return the id of the search."""
+    say("A search tries settings ...")
+    space = {"learning_rate": {"low": 0.0005, "high": 0.008, "log": True}, "epochs": {"low": 1, "high": 3}}
+    asked = {"corpus": corpus, "tier": "quick", "trials": 12, "seed": 7, "space": space}
+    search: str = ask(marta, "POST", "/searches", asked)["id"]
+    while ask(marta, "GET", f"/searches/{search}", {})["state"] != "done":
+        marta.page.wait_for_timeout(2 * SECONDS)
+    return search
 
 
 def draw(marta: Person, browser: Browser, product: Product, ids: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from models_app.ml.errors import LearningError
 from models_app.models import Search, Tier, Trial
 from models_app.search import services as searches
 from models_app.search import space as spaces
+from models_app.search.table import rows_of, shown
 from tweets import services as corpora
 from tweets.errors import CorpusError
 from tweets.models import Corpus
@@ -183,7 +184,7 @@ class Command(OwnerCommand):
 
     def _tell(self, search: Search, options: dict[str, Any], *, with_trials: bool = False) -> None:
         outlook = searches.outlook_of(search)
-        trials = sorted(search.trials.all(), key=_rank)
+        trials = [row.trial for row in rows_of(search, list(search.trials.all()))]
         if options["json"]:
             self.write_json(
                 {
@@ -202,7 +203,7 @@ class Command(OwnerCommand):
         self.stdout.write(f"{search.name} ({search.pk}): {told}")
         for trial in trials if with_trials else ():
             bits = "–" if trial.bits_per_character is None else f"{trial.bits_per_character:.4f}"
-            values = ", ".join(f"{name} {_short(value)}" for name, value in trial.parameters.items())
+            values = ", ".join(f"{name} {shown(value)}" for name, value in trial.parameters.items())
             self.stdout.write(f"  {trial.number:3}  {trial.state:8}  {bits:>7}  {trial.seconds:6.1f} s  {values}")
 
 
@@ -224,17 +225,6 @@ def _space(text: str) -> dict[str, Any]:
         raise CommandError(f"Can't read the space {text} ({error}). Give a file, JSON, or one of {names}.") from error
 
 
-def _rank(trial: Trial) -> tuple[int, float, int]:
-    """Return the place in the table: complete ones by their loss, then pruned ones, then the others."""
-    order = [Trial.State.COMPLETE, Trial.State.PRUNED, Trial.State.RUNNING, Trial.State.WAITING, Trial.State.FAILED]
-    bits = trial.bits_per_character
-    return order.index(Trial.State(trial.state)), 99.0 if bits is None else bits, trial.number
-
-
 def _as_json(trial: Trial) -> dict[str, Any]:
     names = ("number", "state", "parameters", "bits_per_character", "points", "seconds", "weights")
     return {name: getattr(trial, name) for name in names} | {"error": trial.why or None}
-
-
-def _short(value: float | int | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
