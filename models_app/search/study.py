@@ -20,7 +20,7 @@ from models_app.search.storage import RowStorage, distributions_of
 STARTUP: Final = 8
 STARTUP_PRUNING: Final = 4
 #: With fewer complete trials, nobody can tell which settings matter.
-LEAST_FOR_IMPORTANCE: Final = 6
+MIN_FOR_IMPORTANCE: Final = 6
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -48,7 +48,7 @@ def importance_of(search: Search) -> dict[str, float]:
 
     By PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255), which needs no trees of another library.
     """
-    if search.trials.filter(state=Trial.State.COMPLETE).count() < LEAST_FOR_IMPORTANCE:
+    if search.trials.filter(state=Trial.State.COMPLETE).count() < MIN_FOR_IMPORTANCE:
         return {}
     with _as_it_is():
         found = get_param_importances(study_of(search), evaluator=PedAnovaImportanceEvaluator())
