@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
@@ -109,6 +110,11 @@ class Steps:
         self._handle.progress(told)
 
 
+def folder_of(handle: JobHandle, trial: Trial) -> Path:
+    """Return the folder for the state of a trial."""
+    return handle.work_dir / f"trial-{trial.number}"
+
+
 def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> Learned:
     """Fine-tune a model with the trial's parameters. Raises TrialPruned, Cancelled and LearningError."""
     assert search.corpus is not None and search.start is not None
@@ -143,7 +149,7 @@ def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> 
         from models_app.ml.training import trainer
 
         fine_tune = partial(trainer.fine_tune, config=config)
-    folder = handle.work_dir / f"trial-{trial.number}"
+    folder = folder_of(handle, trial)
     folder.mkdir(exist_ok=True)
     result = fine_tune(
         start=start,
@@ -188,7 +194,7 @@ def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) ->
     trained = pretrain(
         corpus=files,
         validation=validation,
-        directory=handle.work_dir / f"trial-{trial.number}" / base_runner.MODEL,
+        directory=folder_of(handle, trial) / base_runner.MODEL,
         budget=budget,
         # Continue from the state that an earlier attempt has saved.
         resume=True,

@@ -1,12 +1,14 @@
 """The job of a search: runs one trial at a time, until none is left.
 
-After each trial the job goes back to the queue, so that others get their turn and each trial has a process of its own,
-whose memory ends with it. A killed worker's trial continues from its last epoch, because the job that runs it is
-claimed again.
+After a minute's worth of trials the job goes back to the queue, so that others get their turn, and so that the memory
+of their networks ends with the process. A killed worker's trial continues from its last epoch, because the job that
+runs it is claimed again.
 """
 
 from __future__ import annotations
 
+import shutil
+import time
 from typing import Any, Final
 
 from django.utils import timezone
@@ -26,9 +28,11 @@ from models_app.base_models import services as base_services
 from models_app.ml.errors import BadSetting, Cancelled, LearningError, TrainingDiverged, mark
 from models_app.models import Lane, Search, Trial
 from models_app.search import services
-from models_app.search.learning import Learned, Steps, TrialPruned, learn_base, learn_bot
+from models_app.search.learning import Learned, Steps, TrialPruned, folder_of, learn_base, learn_bot
 from models_app.services import ModelError
 
+#: Short trials share a process for about so many seconds, because starting one takes several.
+TOGETHER: Final = 60.0
 #: Why a job of a search is back in the queue.
 NEXT: Final = mark("The next trial begins in a moment.")
 
@@ -42,7 +46,7 @@ class SearchProgress(Output):
 
 
 def run_search(handle: JobHandle) -> dict[str, Any]:
-    """Run a trial, then come back later; return the best trial once none is left."""
+    """Run trials for about a minute, then come back later; return the best trial once none is left."""
     lane = Lane.objects.select_related("search").filter(job=handle.job).first()
     if lane is None:
         raise JobFailed("search_deleted", mark("This search was deleted."))
@@ -51,16 +55,16 @@ def run_search(handle: JobHandle) -> dict[str, Any]:
         base_runner.require_administrator(handle)
     if search.start_name and search.start is None:
         raise JobFailed("model_deleted", mark("The model to start from was deleted."))
-    trial = _take(handle, search)
-    if trial is None:
-        return _result(search)
-    _run(handle, search, trial)
-    with handle.fenced():
-        # A trial has ended, so what befell the workers of earlier ones is over.
-        Job.objects.filter(pk=handle.job.pk).update(interruptions=0)
-        is_more = services.trials_left(services.locked(search)) > 0
-    if is_more:
-        raise ComeBackLater(timezone.now(), NEXT)
+    begun = time.monotonic()
+    while (trial := _take(handle, search)) is not None:
+        _run(handle, search, trial)
+        with handle.fenced():
+            # A trial has ended, so what befell the workers of earlier ones is over.
+            Job.objects.filter(pk=handle.job.pk).update(interruptions=0)
+            is_more = services.trials_left(services.locked(search)) > 0
+        handle.check()
+        if is_more and (time.monotonic() - begun > TOGETHER or handle.should_yield()):
+            raise ComeBackLater(timezone.now(), NEXT)
     return _result(search)
 
 
@@ -140,6 +144,8 @@ def _finish(
         if state == Trial.State.COMPLETE:
             locked.importance = study.importance_of(locked)
             locked.save(update_fields=["importance"])
+    # The state of a trial is several times as large as its network.
+    shutil.rmtree(folder_of(handle, trial), ignore_errors=True)
     handle.record("trial", {"trial": row.number, "state": str(state), "bits_per_character": row.bits_per_character})
 
 

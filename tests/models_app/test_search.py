@@ -20,11 +20,12 @@ from botfactory.jobs.states import State
 from models_app import guards, trainings
 from models_app.base_models.services import BaseError, Budget
 from models_app.models import Search, TrainedModel, Trial
+from models_app.search import runner, study
 from models_app.search import services as searches
 from models_app.search import space as spaces
-from models_app.search import study
 from models_app.search.services import SearchError, SearchNotPossible
 from models_app.search.space import BadSpace
+from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
@@ -37,13 +38,27 @@ from tweets.models import Corpus
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def a_trial_per_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TOGETHER", 0.0)
+
+
+def test_short_trials_share_an_attempt(corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TOGETHER", 3600.0)
+    search = search_for(corpus, base, trials=3)
+    [job] = jobs_of(search)
+    assert (one_attempt(job).state, job.attempt) == (State.SUCCEEDED, 1)
+    assert search.trials.filter(state=Trial.State.COMPLETE).count() == 3
+    assert [event.payload["trial"] for event in job.events.filter(kind="trial").order_by("sequence")] == [0, 1, 2]
+
+
 def test_trials_learn_one_after_the_other_and_the_best_becomes_a_bot(corpus: Corpus, base: TrainedModel) -> None:
     search = search_for(corpus, base)
     [job] = jobs_of(search)
     assert (job.title, job.queue, job.priority) == ("Find the best settings for Posts", "train", -1)
-    # A trial per attempt, so that others get their turn in between.
     one_attempt(job)
     assert job.state == State.QUEUED and search.trials.get().state == Trial.State.COMPLETE
+    assert list(kept_dir(job).iterdir()) == [], "the state of a trial that has ended isn't kept"
     finish(search)
     trials = list(search.trials.all())
     assert [trial.number for trial in trials] == [0, 1, 2]
