@@ -16,6 +16,7 @@ from botfactory.durations import lasting
 from botfactory.jobs import events, kinds, services
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job, JobEvent
+from botfactory.jobs.states import State
 
 _CANCELLED: Final = ngettext_lazy("%(count)s job cancelled.", "%(count)s jobs cancelled.", "count")
 _QUEUED: Final = ngettext_lazy("%(count)s job queued again.", "%(count)s jobs queued again.", "count")
@@ -89,7 +90,7 @@ class JobAdmin(ReadOnlyAdmin[Job]):
 
     @admin.display(description=_("progress"))
     def done(self, job: Job) -> str:
-        fraction = job.progress.get("fraction")
+        fraction = 1 if job.state == State.SUCCEEDED else job.progress.get("fraction")
         return f"{100 * fraction:.0f} %" if isinstance(fraction, int | float) else ""
 
     @admin.action(description=_("Cancel the selected jobs"), permissions=["change"])

@@ -77,7 +77,6 @@ PARTS: Final[dict[str, list[Stop]]] = {
         Stop("/admin/base-models/", "Base models", "The models that new bots start from."),
         Stop("/admin/base-models/search", "Find the best base model", "A search for the best network and settings."),
         Stop("/admin/base-models/train", "Train a base model", "Another one, from your own files."),
-        Stop("/admin/accounts/houserules/", "House rules", "Who can sign up and share, and everybody's limits."),
         Stop("/admin/jobs/job/", "A list of the administration", "Jobs of all people, to filter, cancel or try again."),
         Stop("/status/", "Server status", "Workers, queues, and your places in them."),
         Stop("/styleguide/", "Style guide", "The parts that every page is made of."),
