@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Error
 
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import Shelf
-from tests.e2e.person import TRAINING, Person
-from tests.product import Product
+from tests.e2e.person import SECONDS, TRAINING, Person
+from tests.product import Product, wait_for
 from tests.routes import routes
 from tests.test_access import FILES, FOR_DESIGNERS, NOBODYS, OPEN_PAGES, OWN_PAGES, ROUTES
 
@@ -121,9 +121,20 @@ def things(alice: Person, shelf: Shelf) -> dict[str, str]:
         "model": model,
         "generation": generation,
         "kept": ask(alice, "POST", "/kept", {"generation": generation})["id"],
+        "search": searched(alice, id_in(shelf.corpus)),
         "token": ask(alice, "POST", "/tokens", {"name": "A program with axe"})["id"],
         "webhook": ask(alice, "POST", "/webhooks", {"url": "https://example.org/axe"})["id"],
     }
+
+
+def searched(person: Person, corpus: str) -> str:
+    """Search for the best settings with two trials, and return its id when both have ended."""
+    space = {"epochs": {"choices": [1]}, "learning_rate": {"choices": [0.001, 0.002]}}
+    asked = {"corpus": corpus, "tier": "quick", "trials": 2, "space": space}
+    search: str = ask(person, "POST", "/searches", asked)["id"]
+    seconds = TRAINING / SECONDS
+    wait_for("both trials", lambda: ask(person, "GET", f"/searches/{search}")["state"] == "done", seconds, pause=1)
+    return search
 
 
 def pages_of(things: dict[str, str]) -> Iterator[str]:

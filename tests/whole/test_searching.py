@@ -60,26 +60,25 @@ def test_two_workers_share_a_search_and_one_is_killed(product: Product) -> None:
     with second_trainer(product):
         options = ["--trials", str(TRIALS), "--at-once", "2", "--seed", "7", "--pruner", "hyperband"]
         search = told(product, "start", corpus, "--tier", "quick", "--space", json.dumps(SPACE), *options)["search"]
-        page = f"/searches/{search}/"
 
-        def running_trials() -> list[dict[str, Any]]:
-            return [one for one in told(product, "show", search)["trials"] if one["state"] == "running"]
+        def trials() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = alice.http.get(f"/api/v1/searches/{search}/trials").json()["data"]
+            return found
 
-        wait_for("two trials at once", lambda: len(running_trials()) == 2, 120)
-        # The child that trains, not its parent.
-        children = [number for number in product.processes("-Q train") if has_tensorflow(number)]
+        wait_for("two trials at once", lambda: sum(one["state"] == "running" for one in trials()) == 2, 120, pause=0.5)
+        # A child that trains, not its parent.
+        children = wait_for("a trial that learns", lambda: learning(product), 120)
         os.kill(children[-1], signal.SIGKILL)
-        done = wait_for(
-            "all trials", lambda: (now := told(product, "show", search))["state"] == "done" and now, 300, pause=1
-        )
-    assert done["ended"] == TRIALS and [one["number"] for one in sorted(done["trials"], key=number)] == [*range(TRIALS)]
-    states = {one["state"] for one in done["trials"]}
-    assert states == {"complete", "pruned"}, done
-    assert "As CSV" in alice.http.get(page).text
+        state = f"/api/v1/searches/{search}"
+        wait_for("all trials", lambda: alice.http.get(state).json()["state"] == "done", 300, pause=1)
+    done = trials()
+    assert [one["number"] for one in done] == [*range(TRIALS)]
+    assert {one["state"] for one in done} == {"complete", "pruned"}, done
+    assert "As CSV" in alice.http.get(f"/searches/{search}/").text
     job = told(product, "use", search, "--name", "Best")["job"]
     bot = alice.wait_for_state(job, "succeeded", "failed")["job"]
     assert bot["state"] == "succeeded", bot
-    best = min((one for one in done["trials"] if one["state"] == "complete"), key=lambda one: one["bits_per_character"])
+    best = min((one for one in done if one["state"] == "complete"), key=lambda one: one["bits_per_character"])
     found = told_bits(alice, bot["result"]["model"])
     assert found == f"{best['bits_per_character']:.2f}"
 
@@ -93,15 +92,16 @@ def test_the_best_of_a_search_for_base_models_becomes_a_version(product: Product
     alice.post("/accounts/login/", {"login": "alice", "password": "correct horse battery"})
     words = ["start-base", "--corpus", "train.txt", "--valid", "valid.txt", "--megabytes", "0.01", "--name", "found"]
     search = told(product, *words, "--space", json.dumps(BASE_SPACE), "--trials", "2")["search"]
-    wait_for("both trials", lambda: told(product, "show", search)["state"] == "done", 120, pause=1)
+    wait_for("both trials", lambda: "2 of 2 trials" in alice.http.get(f"/searches/{search}/").text, 120, pause=1)
     job = told(product, "use", search)["job"]
     version = alice.wait_for_state(job, "succeeded", "failed")["job"]
     assert version["state"] == "succeeded", version
     assert list(product.checkpoints.glob(f"bases/{version['result']['model']}/weights.safetensors"))
 
 
-def number(trial: dict[str, Any]) -> int:
-    return int(trial["number"])
+def learning(product: Product) -> list[int]:
+    """Return the processes that train."""
+    return [number for number in product.processes("-Q train") if has_tensorflow(number)]
 
 
 def has_tensorflow(process: int) -> bool:
