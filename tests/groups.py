@@ -20,6 +20,7 @@ LONGEST = (
     "tests/rest/test_schemathesis.py",
     "tests/benchmarks/test_scripts.py",
     "tests/whole/test_walk_through.py",
+    "tests/whole/test_searching.py",
 )
 
 
