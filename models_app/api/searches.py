@@ -234,7 +234,7 @@ def resume_search(request: HttpRequest, search_id: uuid.UUID) -> SearchOut:
 
 @router.post("/{uuid:search_id}/trials", response=SearchOut, summary="Add trials to a search")
 def add_trials(request: HttpRequest, search_id: uuid.UUID, body: MoreTrialsIn) -> SearchOut:
-    """Want more trials, and queue jobs for them. Answers 422 if there would be too many."""
+    """Want more trials, and queue jobs for them. Answers 409 if there would be too many."""
     searches.add_trials(_search_or_404(request, search_id), body.trials, by=person(request))
     return _told(_search_or_404(request, search_id))
 

@@ -59,6 +59,11 @@ class Search(models.Model):
         return self.name
 
     @property
+    def names(self) -> list[str]:
+        """Return the settings that the trials vary, in the order of columns. Postgres keeps no order in JSON."""
+        return sorted(self.space)
+
+    @property
     def steps(self) -> int:
         """Return after how many epochs or validations a trial ends at the latest."""
         return int(self.settings["steps"])

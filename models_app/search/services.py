@@ -211,14 +211,14 @@ def resume(search: Search, *, by: User, run_here: bool = False) -> Search:
 
 
 def add_trials(search: Search, count: int, *, by: User, run_here: bool = False) -> Search:
-    """Want this many trials more, and queue jobs for them."""
+    """Want this many trials more, and queue jobs for them. SearchNotPossible if it would have too many."""
     if not 1 <= count <= MAX_TRIALS:
         raise SearchError(_trials_sentence(count))
     with transaction.atomic():
         search = locked(search)
         if search.wanted + count > MAX_TRIALS:
             message = _("A search can have at most %(most)s trials, and this one has %(wanted)s.")
-            raise SearchError(message % {"most": MAX_TRIALS, "wanted": search.wanted})
+            raise SearchNotPossible(message % {"most": MAX_TRIALS, "wanted": search.wanted})
         search.wanted += count
         search.save(update_fields=["wanted"])
         _run(search, by=by, run_here=run_here)

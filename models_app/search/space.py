@@ -135,10 +135,10 @@ def _as_json(parameter: Parameter) -> dict[str, Any]:
 
 
 def stored(space: Mapping[str, Any]) -> Space:
-    """Return the parameters of a space that `as_json` wrote."""
+    """Return the parameters of a space that `as_json` wrote, by name: the database may have lost their order."""
     return {
         name: Choices(tuple(values["choices"])) if "choices" in values else _stored_range(values)
-        for name, values in space.items()
+        for name, values in sorted(space.items())
     }
 
 

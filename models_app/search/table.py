@@ -74,7 +74,7 @@ class Table:
                 key,
                 label,
                 key != "state",
-                key in search.space,
+                key in search.names,
                 _link(key, name, is_reversed),
                 _aria(key, name, is_reversed),
             )
@@ -90,7 +90,7 @@ def rows_of(search: Search, trials: Sequence[Trial]) -> list[Row]:
         Row(
             trial,
             place if trial.state == Trial.State.COMPLETE else None,
-            tuple(shown(trial.parameters.get(name)) for name in search.space),
+            tuple(shown(trial.parameters.get(name)) for name in search.names),
         )
         for place, trial in enumerate(ordered, start=1)
     ]
@@ -107,11 +107,11 @@ def as_csv(search: Search, trials: Sequence[Trial]) -> str:
     """Return all trials as CSV, in the order of their ranks. No cell begins like a formula."""
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\r\n")
-    table.writerow([*_FACTS, *search.space, "error"])
+    table.writerow([*_FACTS, *search.names, "error"])
     for row in rows_of(search, trials):
         trial = row.trial
         facts = (row.rank, trial.number, trial.state, trial.bits_per_character, row.steps, trial.seconds, trial.weights)
-        values = [trial.parameters.get(name) for name in search.space]
+        values = [trial.parameters.get(name) for name in search.names]
         table.writerow([safe(cell) for cell in (*facts, *values, trial.why)])
     return file.getvalue()
 
@@ -133,7 +133,7 @@ def _labels(search: Search) -> dict[str, str]:
     if search.kind == Search.Kind.BASE:
         labels["weights"] = _("Parameters")
     # The names of settings are the same in each language, as in the space.
-    return labels | {name: name for name in search.space}
+    return labels | {name: name for name in search.names}
 
 
 def _key(name: str) -> Callable[[Row], Any]:

@@ -200,7 +200,8 @@ def _page(
         "left": "" if outlook.seconds_left is None else lasting(outlook.seconds_left),
         "space": list(spaces.lines(search.space)),
         "importance": [
-            (name, round(100 * value), round(value / highest, 3)) for name, value in search.importance.items()
+            (name, round(100 * value), round(value / highest, 3))
+            for name, value in sorted(search.importance.items(), key=lambda pair: -pair[1])
         ],
         "history": pictures.history(trials),
         "cost": pictures.cost(search, trials),

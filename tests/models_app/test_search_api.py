@@ -58,7 +58,7 @@ def test_a_program_stops_resumes_extends_and_deletes(corpus: Corpus, base: Train
     assert program.post(f"{path}/stop").json()["state"] == "stopped"
     assert program.post(f"{path}/resume").json()["state"] == "running"
     assert program.post(f"{path}/trials", {"trials": 4}).json()["trials"] == 7
-    require_error(program.post(f"{path}/trials", {"trials": 500}), 422, "search_error")
+    require_error(program.post(f"{path}/trials", {"trials": 500}), 409, "not_possible")
     assert program.ask("DELETE", path).status_code == 204
     assert not Job.objects.filter(kind="search").exists()
     require_error(program.get(path), 404, "not_found")

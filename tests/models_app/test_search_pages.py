@@ -71,7 +71,7 @@ def test_the_table_has_the_best_first_and_sorts_by_each_column(search: Search) -
     client = signed_in(search.corpus.owner)  # type: ignore[union-attr]
     rows = table_of(client.get(f"/searches/{search.pk}/").content.decode())
     assert [row[:2] for row in rows] == [["1", "1"], ["2", "3"], ["3", "0"], ["", "2"], ["", "5"], ["", "4"]]
-    assert rows[0][2:9] == ["Complete", "2.1000", "1", "60.0", "0.004", "3", "16"]
+    assert rows[0][2:9] == ["Complete", "2.1000", "1", "60.0", "16", "3", "0.004"]
     trials = list(search.trials.all())
     for sort, numbers in {
         "seconds": [5, 4, 2, 3, 0, 1],
@@ -119,7 +119,7 @@ def test_pictures_are_drawn_of_what_was_measured(search: Search) -> None:
     # Trial 3 is cheaper than the best, and trial 0 is beaten by it in both.
     assert len(cost.line.split()) == 2
     assert [line.kind for line in parallel.lines][-1] == "best" and len(parallel.lines) == 4
-    assert [axis[1] for axis in parallel.axes] == [*search.space, "bits per character"]
+    assert [axis[1] for axis in parallel.axes] == [*search.names, "bits per character"]
     assert pictures.history(trials[:1]) is None and pictures.cost(search, trials[:1]) is None
     german = {"accept-language": "de"}
     page = signed_in(search.corpus.owner).get(f"/searches/{search.pk}/", headers=german)  # type: ignore[union-attr]
