@@ -167,8 +167,8 @@ def fine_tune(
     seed = secrets.randbelow(2**31) if seed is None else seed
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
-        config = exactly or _chosen(corpus, start, epochs, minutes, seed, settings or {})
         require_possible(corpus, start)
+        config = exactly or _chosen(corpus, start, epochs, minutes, seed, settings or {})
         name = naming.valid_name(name) if name.strip() else corpus.name
         return jobs.submit(
             owner=owner,
@@ -209,6 +209,7 @@ def plan(
     settings: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Return what `fine_tune` would queue for these arguments, with the same errors. Queues nothing."""
+    require_possible(corpus, start)
     config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
     tier = Tier(start.tier)
     seconds = estimate(corpus.characters, tier, _most_characters(config.as_dict())).seconds(config.epochs)
@@ -258,7 +259,6 @@ def _chosen(
     settings: Mapping[str, Any],
 ) -> Config:
     tier = Tier(start.tier)
-    require_possible(corpus, start)
     if minutes is not None:
         require_minutes(minutes, epochs, tier)
     most_characters = 0

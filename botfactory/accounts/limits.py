@@ -169,7 +169,7 @@ class LimitReached(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Counting:
     """Whose things to count, against which limits, and what their meters say."""
 
     user: User
@@ -178,7 +178,7 @@ class Asked:
 
 
 #: Returns limit -> how much of it the person has, for all limits that it was registered for or only those asked for.
-Counter = Callable[[Asked], Mapping[str, int]]
+Counter = Callable[[Counting], Mapping[str, int]]
 _counters: list[tuple[frozenset[str], Counter]] = []
 #: Limit -> the model whose rows of a person count against it, and whether their bytes count against `stored_mb`.
 _tables: dict[str, tuple[type[Model], bool]] = {}
@@ -271,7 +271,7 @@ def _used(user: User, limits: Iterable[str]) -> dict[str, int]:
     readings = Readings(user.pk)
     for known, counter in _counters:
         if asked := known & used.keys():
-            amounts = counter(Asked(user, asked, readings))
+            amounts = counter(Counting(user, asked, readings))
             for name in asked:
                 used[name] += amounts[name]
     for name, amount in _rows(user, used.keys()):

@@ -44,7 +44,7 @@ def register() -> None:
     limits.register_counter(limits.COUNTED, _counted)
 
 
-def _counted(count: limits.Asked) -> dict[str, int]:
+def _counted(count: limits.Counting) -> dict[str, int]:
     rows = Job.objects.filter(owner=count.user, state__in=ACTIVE)
     active = list(rows.only("kind", "state", "reserved", "claimed_at"))
     return {limit: _used(limit, active, count.meters) for limit in count.limits}

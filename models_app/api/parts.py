@@ -9,20 +9,24 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from botfactory.accounts.models import User
 from botfactory.rest.access import person
-from botfactory.rest.errors import ApiError, not_found, register_errors, status_of
+from botfactory.rest.errors import ApiError, bad_value, not_found, register_errors, status_of
 from botfactory.translation import translated
 from models_app import guards, naming, services
 from models_app.base_models import versions
 from models_app.ml.errors import BadSampling, LearningError
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 from models_app.playing.services import ToldApart
 from models_app.search.services import SearchNotPossible
 from models_app.sharing import rights as sharing
 from models_app.sharing.tags import BadTags
 from models_app.writing.admission import NotNow
+from tweets import services as corpora
 from tweets.errors import CorpusError
+from tweets.models import Corpus
 
 register_errors(
     {
@@ -88,6 +92,23 @@ def about(param: str) -> Iterator[None]:
     except (CorpusError, services.ModelRetired, naming.NameTaken, BadSampling) as error:
         named: str | None = getattr(error, "param", None)
         raise ApiError(status_of(error) or 422, error.code, translated(error), param=named or param) from None
+
+
+def corpus_to_learn(owner: User, corpus_id: uuid.UUID) -> Corpus:
+    """Return the corpus that a body names. Raises the 422 answer if it isn't the person's."""
+    try:
+        return corpora.corpus_for_user(owner, corpus_id)
+    except Corpus.DoesNotExist:
+        raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
+
+
+def start_of(owner: User, model_id: uuid.UUID | None, tier: Tier | None) -> TrainedModel:
+    """Return the model that a training starts from. Raises the answer that says what is wrong with a body's choice."""
+    try:
+        with about("model"):
+            return services.start_for_user(owner, model_id, tier)
+    except TrainedModel.DoesNotExist:
+        raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
 
 
 def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 from pydantic import Field
 
@@ -17,15 +17,18 @@ from botfactory.rest.errors import bad_value, not_found
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import translated
-from models_app import services, trainings
-from models_app.api.parts import BASE, CORPUS, JOB, MOMENT, about
-from models_app.models import Search, Tier, TrainedModel, Trial
+from models_app import trainings
+from models_app.api.parts import BASE, CORPUS, JOB, MOMENT, about, corpus_to_learn, start_of
+from models_app.models import Search, Tier, Trial
 from models_app.search import services as searches
+from models_app.search.how import DEFAULT_TRIALS, MAX_AT_ONCE, MAX_TRIALS, How
+from models_app.search.outlook import outlook_of, with_trials
 from models_app.search.space import BadSpace
-from tweets import services as corpora
-from tweets.models import Corpus
 
 router = Router(tags=["searches"])
+
+#: The fields of a body that say how its search goes about.
+_HOW: Final = {field.name for field in fields(How)}
 
 _SEARCH: Final = "7d4c1c1a-0b52-4a6e-9a55-2f7a3e0c9d84"
 _SPACE: Final[dict[str, Any]] = {
@@ -62,11 +65,11 @@ class SearchIn(Input):
         description="For each setting that varies, `low` and `high` (and `log`, or `step`), or `choices`. The settings "
         "are those of a training. Without it, the usual space of the tier.",
     )
-    trials: int = Field(searches.DEFAULT_TRIALS, ge=1, le=searches.MAX_TRIALS, strict=True)
+    trials: int = Field(DEFAULT_TRIALS, ge=1, le=MAX_TRIALS, strict=True)
     sampler: Literal["tpe", "random"] = Field("tpe", description="How the settings of the next trial are chosen.")
     pruner: Literal["median", "hyperband", "none"] = Field("median", description="When a trial ends early.")
     at_once: int = Field(
-        1, ge=1, le=searches.MAX_AT_ONCE, strict=True, description="How many trials run at once, if workers are free."
+        1, ge=1, le=MAX_AT_ONCE, strict=True, description="How many trials run at once, if workers are free."
     )
     minutes: int | None = Field(
         None,
@@ -81,7 +84,7 @@ class SearchIn(Input):
 
 
 class MoreTrialsIn(Input):
-    trials: int = Field(ge=1, le=searches.MAX_TRIALS, strict=True, description="How many more.")
+    trials: int = Field(ge=1, le=MAX_TRIALS, strict=True, description="How many more.")
 
     model_config = examples({"trials": 10}, base=Input.model_config)
 
@@ -164,7 +167,7 @@ class SearchOut(Output):
 @router.get("", response=Page[SearchOut], summary="List your searches")
 def list_searches(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
     """Your searches for the settings of bots, newest first."""
-    own = searches.with_trials(_own(request))
+    own = with_trials(_own(request))
     return page_of(own, query, lambda rows: map(_told, rows))
 
 
@@ -175,15 +178,8 @@ def create_search(request: HttpRequest, body: SearchIn) -> Status[SearchOut]:
     Answers 409 at a limit, and while the corpus is being imported.
     """
     owner = person(request)
-    try:
-        corpus = corpora.corpus_for_user(owner, body.corpus)
-    except Corpus.DoesNotExist:
-        raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
-    try:
-        with about("model"):
-            start = services.start_for_user(owner, body.model, body.tier)
-    except TrainedModel.DoesNotExist:
-        raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
+    corpus = corpus_to_learn(owner, body.corpus)
+    start = start_of(owner, body.model, body.tier)
     try:
         with about("corpus"):
             search = searches.start_for_bot(
@@ -192,12 +188,8 @@ def create_search(request: HttpRequest, body: SearchIn) -> Status[SearchOut]:
                 start=start,
                 name=body.name,
                 space=body.space,
-                trials=body.trials,
-                sampler=body.sampler,
-                pruner=body.pruner,
-                at_once=body.at_once,
                 minutes=body.minutes,
-                seed=body.seed,
+                how=How(**body.model_dump(include=_HOW)),
             )
     except BadSpace as error:
         raise bad_value("space", translated(error), code=error.code) from None
@@ -264,14 +256,14 @@ def _own(request: HttpRequest) -> Any:
 
 def _search_or_404(request: HttpRequest, search_id: uuid.UUID) -> Search:
     try:
-        found: Search = searches.with_trials(_own(request)).get(pk=search_id)
+        found: Search = with_trials(_own(request)).get(pk=search_id)
     except Search.DoesNotExist:
         raise not_found("search") from None
     return found
 
 
 def _told(search: Search) -> SearchOut:
-    outlook = searches.outlook_of(search)
+    outlook = outlook_of(search)
     same = ("name", "space", "sampler", "pruner", "at_once", "seed", "importance", "created_at")
     return SearchOut(
         **{name: getattr(search, name) for name in same},

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Router, Status
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
@@ -15,15 +14,14 @@ from pydantic_core import core_schema
 from botfactory.accounts.models import User
 from botfactory.jobs.api import JobOut, job_or_404, queued, told_one
 from botfactory.rest.access import person
-from botfactory.rest.errors import ApiError, bad_value
+from botfactory.rest.errors import ApiError
 from botfactory.rest.paging import PageDict
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import translated
-from models_app import epochs, instant, services, trainings
-from models_app.api.parts import BASE, CORPUS, HYPERPARAMETERS, about
+from models_app import epochs, instant, trainings
+from models_app.api.parts import BASE, CORPUS, HYPERPARAMETERS, about, corpus_to_learn, start_of
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
-from models_app.models import Tier, TrainedModel
-from tweets import services as corpora
+from models_app.models import Tier
 from tweets.models import Corpus
 
 router = Router(tags=["jobs"])
@@ -208,7 +206,7 @@ def create_instant_bot(request: HttpRequest, body: InstantIn) -> Status[JobOut]:
     Answers 409 at a limit, while the corpus is being imported, and where fluent bots aren't offered.
     """
     owner = person(request)
-    corpus = _corpus(owner, body.corpus)
+    corpus = corpus_to_learn(owner, body.corpus)
     try:
         with about("corpus"):
             job = instant.make(owner=owner, corpus=corpus, name=body.name)
@@ -233,12 +231,8 @@ def job_checkpoints(request: HttpRequest, job_id: uuid.UUID) -> PageDict:
 
 
 def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
-    corpus = _corpus(owner, body.corpus)
-    try:
-        with about("model"):
-            start = services.start_for_user(owner, body.model, body.tier)
-    except TrainedModel.DoesNotExist:
-        raise bad_value("model", _("There is no such model, or it isn’t yours."), code="unknown_model") from None
+    corpus = corpus_to_learn(owner, body.corpus)
+    start = start_of(owner, body.model, body.tier)
     with about("corpus"):
         plan = trainings.plan(
             owner=owner,
@@ -250,13 +244,6 @@ def _planned(owner: User, body: TrainingIn) -> tuple[Corpus, trainings.Plan]:
             settings=body.settings(),
         )
     return corpus, plan
-
-
-def _corpus(owner: User, corpus_id: uuid.UUID) -> Corpus:
-    try:
-        return corpora.corpus_for_user(owner, corpus_id)
-    except Corpus.DoesNotExist:
-        raise bad_value("corpus", _("There is no such corpus, or it isn’t yours."), code="unknown_corpus") from None
 
 
 def _shown(config: trainings.Config) -> dict[str, Any]:

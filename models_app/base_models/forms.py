@@ -162,7 +162,7 @@ class TrainBaseForm(forms.Form):
             "corpus": corpus,
             "start": start,
             "network": data["network"],
-            "values": {name: data[name] for name in bases.SETTINGS if data[name] not in (None, "")},
+            "values": {name: data[name] for name in bases.SETTINGS if data.get(name) not in (None, "")},
         }
 
     def parts(self) -> list[tuple[str, list[BoundField]]]:

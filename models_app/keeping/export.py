@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,15 +12,12 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from botfactory import chunks
+from botfactory.spreadsheets import safe, safe_throughout
 from models_app.keeping.rows import KeptPost
 from models_app.models import TrainedModel
 
 CHUNK: Final = 500
 _COLUMNS: Final = ("text", "edited", "bot", "label", "kept_at")
-#: Spreadsheets run a cell that begins like this as a formula; the last ones are the wide forms of the first.
-_FORMULA: Final = re.compile(r"^(?=[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
-#: The same where a spreadsheet that separates by other characters would begin a cell.
-_INNER_FORMULA: Final = re.compile(r"(?<=[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +98,7 @@ def _csv(rows: list[list[str]]) -> str:
 def _safe_row(values: dict[str, str | bool]) -> list[str]:
     cells = [("yes" if value else "no") if isinstance(value, bool) else value for value in values.values()]
     # A post comes first and in quotes, so nothing in it can begin another cell.
-    return [safe(cells[0]), *(_INNER_FORMULA.sub("'", safe(cell)) for cell in cells[1:])]
-
-
-def safe(cell: str) -> str:
-    """Return the text of a cell so that no spreadsheet takes it for a formula: with an apostrophe before it."""
-    return _FORMULA.sub("'", cell)
+    return [safe(cells[0]), *map(safe_throughout, cells[1:])]
 
 
 #: By the last part of the file's name. Spreadsheets recognise UTF-8 by the mark at the beginning.

@@ -14,8 +14,8 @@ from models_app import trainings
 from models_app.base_models import services as bases
 from models_app.base_models.forms import TrainBaseForm
 from models_app.models import Search, TrainedModel
-from models_app.search import services as searches
 from models_app.search import space as spaces
+from models_app.search.how import DEFAULT_TRIALS, MAX_AT_ONCE, MAX_TRIALS, How
 from models_app.search.space import BadSpace
 
 LONGEST_SPACE: Final = 20_000
@@ -40,13 +40,13 @@ class SpaceField(forms.CharField):
 
 
 def _trials(**kwargs: Any) -> forms.IntegerField:
-    return forms.IntegerField(min_value=1, max_value=searches.MAX_TRIALS, label=gettext_lazy("Trials"), **kwargs)
+    return forms.IntegerField(min_value=1, max_value=MAX_TRIALS, label=gettext_lazy("Trials"), **kwargs)
 
 
 class HowForm(forms.Form):
     """What all searches have: the number of trials, how they're chosen and ended, and a seed."""
 
-    trials = _trials(initial=searches.DEFAULT_TRIALS)
+    trials = _trials(initial=DEFAULT_TRIALS)
     sampler = forms.ChoiceField(
         choices=Search.Sampler.choices, initial=Search.Sampler.TPE, label=gettext_lazy("Choose the next trial by")
     )
@@ -55,16 +55,19 @@ class HowForm(forms.Form):
     )
     at_once = forms.IntegerField(
         min_value=1,
-        max_value=searches.MAX_AT_ONCE,
+        max_value=MAX_AT_ONCE,
         initial=1,
         label=gettext_lazy("Trials at once"),
         help_text=gettext_lazy("More than one only helps if several workers train."),
     )
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False, label=gettext_lazy("Seed"))
 
-    def how(self) -> dict[str, Any]:
-        """Return these values as the services take them."""
-        return {name: self.cleaned_data[name] for name in HowForm.base_fields}
+    def how(self) -> How:
+        return _how(self.cleaned_data)
+
+
+def _how(data: dict[str, Any]) -> How:
+    return How(**{name: data[name] for name in HowForm.base_fields})
 
 
 class SearchForm(HowForm):
@@ -99,13 +102,13 @@ class SearchForm(HowForm):
         """Return the keyword arguments for `services.start_for_bot`, besides owner and corpus."""
         data = self.cleaned_data
         start = self._starts[data["start"]]
-        return {"start": start, "minutes": data["minutes"], "space": data["space"], **self.how()}
+        return {"start": start, "minutes": data["minutes"], "space": data["space"], "how": self.how()}
 
 
 class BaseSearchForm(TrainBaseForm):
     """A search for a base model: what a base training needs, and the space instead of its settings."""
 
-    trials = _trials(initial=searches.DEFAULT_TRIALS)
+    trials = _trials(initial=DEFAULT_TRIALS)
     sampler = HowForm.base_fields["sampler"]
     pruner = HowForm.base_fields["pruner"]
     at_once = HowForm.base_fields["at_once"]
@@ -126,11 +129,10 @@ class BaseSearchForm(TrainBaseForm):
 
     def asked(self) -> dict[str, Any]:
         """Return the keyword arguments for `services.start_for_base`, besides the person."""
-        data = {**dict.fromkeys(bases.SETTINGS), **self.cleaned_data}
-        self.cleaned_data = data
-        asked = {name: value for name, value in super().asked().items() if name != "values"}
-        how = {name: data[name] for name in ("trials", "sampler", "pruner", "at_once", "seed", "space")}
-        return asked | how
+        asked = super().asked()
+        # The trials vary what a training has as values.
+        del asked["values"]
+        return asked | {"space": self.cleaned_data["space"], "how": _how(self.cleaned_data)}
 
     def parts(self) -> list[tuple[str, list[forms.BoundField]]]:
         """Return the fields in the order of the page."""

@@ -22,7 +22,8 @@ from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import EpochResult, Progress
 from models_app.models import Search, Trial
-from models_app.search import bases, bots, services
+from models_app.search import bases, bots
+from models_app.search.outlook import outlook_of, with_trials
 from tweets import idle, learning
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class Steps:
 
     def __init__(self, handle: JobHandle, search: Search, trial: Trial) -> None:
         self._handle, self._search, self._trial = handle, search, trial
-        self._outlook, self._looked = services.outlook_of(search), timezone.now()
+        self._look()
+
+    def _look(self) -> None:
+        found = with_trials(Search.objects.filter(pk=self._search.pk)).get()
+        self._outlook, self._looked = outlook_of(found), timezone.now()
 
     def begin(self) -> None:
         """Show that the trial begins."""
@@ -59,8 +64,7 @@ class Steps:
     def within(self, fraction: float, seconds_left: float | None) -> None:
         """Show how much of the trial is done."""
         if (timezone.now() - self._looked).total_seconds() > _LOOK:
-            self._outlook = services.outlook_of(Search.objects.get(pk=self._search.pk))
-            self._looked = timezone.now()
+            self._look()
         self._show(fraction, seconds_left)
 
     def done(self, step: int, bits: float, seconds: float, *, is_last: bool) -> None:

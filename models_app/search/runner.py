@@ -29,6 +29,7 @@ from models_app.ml.errors import BadSetting, Cancelled, LearningError, TrainingD
 from models_app.models import Lane, Search, Trial
 from models_app.search import services
 from models_app.search.learning import Learned, Steps, TrialPruned, folder_of, learn_base, learn_bot
+from models_app.search.outlook import best_of
 from models_app.services import ModelError
 
 #: Short trials share a process for about so many seconds, because starting one takes several.
@@ -150,7 +151,7 @@ def _finish(
 
 
 def _result(search: Search) -> dict[str, Any]:
-    best = services.best_of(search)
+    best = best_of(search.trials.all())
     return {
         "search": str(search.pk),
         "best_trial": None if best is None else best.number,

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
@@ -19,7 +15,6 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, State
 from botfactory.translatable import Sentence, mark
-from botfactory.translation import grouped
 from botfactory.words import on_one_line
 from models_app import trainings
 from models_app.base_models import services as base_services
@@ -28,6 +23,8 @@ from models_app.ml.config import NetworkConfig
 from models_app.models import Lane, Search, Tier, TrainedModel, Trial
 from models_app.search import bases, bots
 from models_app.search import space as spaces
+from models_app.search.how import MAX_TRIALS, How, SearchError, require_trials
+from models_app.search.outlook import best_of
 from models_app.services import ModelError
 from tweets import idle
 from tweets.models import Corpus
@@ -35,44 +32,16 @@ from tweets.models import Corpus
 #: The kinds of job that run trials.
 SEARCH: Final = "search"
 SEARCH_BASE: Final = "search_base"
-MAX_TRIALS, DEFAULT_TRIALS = 500, 20
-#: The most trials that run at once.
-MAX_AT_ONCE: Final = 8
 LONGEST_NAME: Final = 72
-#: The states of trials that count as one of those that were wanted, and those with a result to use.
+USUALLY: Final = How()
+#: The states of trials that count as one of those that were wanted.
 COUNTED: Final = (Trial.State.RUNNING, Trial.State.COMPLETE, Trial.State.PRUNED, Trial.State.FAILED)
-ENDED: Final = (Trial.State.COMPLETE, Trial.State.PRUNED, Trial.State.FAILED)
-
-
-class SearchError(ModelError):
-    """A search can't do this. The message says why."""
-
-    code = "search_error"
 
 
 class SearchNotPossible(ModelError):
     """Nothing is wrong with the request, but the search isn't in the state for it."""
 
     code = "not_possible"
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """Where a search is. seconds_left: until all trials that are wanted have ended; None if nobody can tell."""
-
-    state: Literal["running", "stopped", "done"]
-    ended: int
-    wanted: int
-    best: Trial | None
-    seconds_left: float | None
-
-    @property
-    def is_running(self) -> bool:
-        return self.state == "running"
-
-    @property
-    def fraction(self) -> float:
-        return min(1.0, self.ended / self.wanted)
 
 
 def searches_for_user(user: Any) -> QuerySet[Search]:
@@ -83,11 +52,6 @@ def searches_for_user(user: Any) -> QuerySet[Search]:
     if base_services.may_see(user):
         own |= Q(owner=None)
     return Search.objects.filter(own).select_related("corpus", "start", "owner")
-
-
-def search_for_user(user: Any, search_id: uuid.UUID) -> Search:
-    """Return the search; Search.DoesNotExist if `user` may not see it or it doesn't exist."""
-    return searches_for_user(user).get(pk=search_id)
 
 
 def may_change(user: Any, search: Search) -> bool:
@@ -108,12 +72,8 @@ def start_for_bot(
     start: TrainedModel,
     name: str = "",
     space: Mapping[str, Any] | None = None,
-    trials: int = DEFAULT_TRIALS,
-    sampler: str = Search.Sampler.TPE,
-    pruner: str = Search.Pruner.MEDIAN,
-    at_once: int = 1,
     minutes: int | None = None,
-    seed: int | None = None,
+    how: How = USUALLY,
     run_here: bool = False,
 ) -> Search:
     """Begin a search for the best settings of a bot that starts from `start` and learns `corpus`.
@@ -121,30 +81,15 @@ def start_for_bot(
     Without a space, it's the usual one of the tier. `minutes` is how long each trial of a fluent bot learns. With
     `run_here`, this process has claimed the first job. Raises BadSpace, SearchError, CorpusError and LimitReached.
     """
-    _require_options(trials, sampler, pruner, at_once, seed)
     tier = Tier(start.tier)
     with transaction.atomic():
         corpus = idle.lock_ready(corpus)
         trainings.require_possible(corpus, start)
         told = bots.common(corpus, start, minutes)
         chosen = bots.checked(spaces.shipped(bots.USUAL[tier]) if space is None else space, corpus, start, told)
-        search = Search.objects.create(
-            owner=owner,
-            name=_named(name, corpus.name),
-            kind=Search.Kind.BOT,
-            corpus=corpus,
-            start=start,
-            start_name=start.full_name,
-            settings=told,
-            space=spaces.as_json(chosen),
-            sampler=sampler,
-            pruner=pruner,
-            wanted=trials,
-            at_once=at_once,
-            seed=secrets.randbelow(2**31) if seed is None else seed,
-        )
-        _run(search, by=owner, run_here=run_here)
-    return search
+        name = _named(name, corpus.name)
+        search = Search(owner=owner, kind=Search.Kind.BOT, name=name, corpus=corpus, start=start, settings=told)
+        return _begun(search, chosen, how, by=owner, run_here=run_here)
 
 
 def start_for_base(
@@ -158,38 +103,29 @@ def start_for_base(
     corpus: Corpus | None = None,
     start: TrainedModel | None = None,
     network: str = "glr",
-    trials: int = DEFAULT_TRIALS,
-    sampler: str = Search.Sampler.TPE,
-    pruner: str = Search.Pruner.MEDIAN,
-    at_once: int = 1,
-    seed: int | None = None,
+    how: How = USUALLY,
     run_here: bool = False,
 ) -> Search:
     """Begin a search for the best settings of a base model. Each trial has the same `budget`.
 
     The posts and the start are those of `base_models.services.train`. Raises BadSpace, SearchError, BaseError.
     """
-    _require_options(trials, sampler, pruner, at_once, seed)
     base_services.require_possible(by=by, budget=budget, files=files, validation=validation, corpus=corpus)
     told = bases.common(network, start, budget, files, validation, corpus is not None)
     chosen = bases.checked(space, told)
     with transaction.atomic():
-        search = Search.objects.create(
-            owner=None,
-            name=_named(name, "base"),
-            kind=Search.Kind.BASE,
-            corpus=corpus,
-            start=start,
-            start_name=start.full_name if start else "",
-            settings=told,
-            space=spaces.as_json(chosen),
-            sampler=sampler,
-            pruner=pruner,
-            wanted=trials,
-            at_once=at_once,
-            seed=secrets.randbelow(2**31) if seed is None else seed,
-        )
-        _run(search, by=by, run_here=run_here)
+        name = _named(name, "base")
+        search = Search(owner=None, kind=Search.Kind.BASE, name=name, corpus=corpus, start=start, settings=told)
+        return _begun(search, chosen, how, by=by, run_here=run_here)
+
+
+def _begun(search: Search, space: spaces.Space, how: How, *, by: User, run_here: bool) -> Search:
+    search.start_name = search.start.full_name if search.start else ""
+    search.space = spaces.as_json(space)
+    for name, value in how.columns().items():
+        setattr(search, name, value)
+    search.save(force_insert=True)
+    _run(search, by=by, run_here=run_here)
     return search
 
 
@@ -212,8 +148,7 @@ def resume(search: Search, *, by: User, run_here: bool = False) -> Search:
 
 def add_trials(search: Search, count: int, *, by: User, run_here: bool = False) -> Search:
     """Want this many trials more, and queue jobs for them. SearchNotPossible if it would have too many."""
-    if not 1 <= count <= MAX_TRIALS:
-        raise SearchError(_trials_sentence(count))
+    require_trials(count)
     with transaction.atomic():
         search = locked(search)
         if search.wanted + count > MAX_TRIALS:
@@ -231,7 +166,7 @@ def use(search: Search, number: int | None, *, by: User, name: str = "", budget:
     It's a training like any other, with the seed of the search: it learns what the trial has learned. A base model
     can get another `budget`. Raises SearchNotPossible for a trial that isn't complete, and what the training raises.
     """
-    trial = best_of(search) if number is None else search.trials.filter(number=number).first()
+    trial = best_of(search.trials.all()) if number is None else search.trials.filter(number=number).first()
     if trial is None or trial.state != Trial.State.COMPLETE:
         if number is None:
             raise SearchNotPossible(_("No trial of this search is complete yet."))
@@ -284,37 +219,6 @@ def trials_left(search: Search) -> int:
     return max(0, search.wanted - search.trials.filter(state__in=COUNTED).count())
 
 
-def best_of(search: Search) -> Trial | None:
-    """Return the complete trial with the lowest bits per character, and of equal ones the first."""
-    complete = search.trials.filter(state=Trial.State.COMPLETE)
-    return complete.order_by("bits_per_character", "number").first()
-
-
-def outlook_of(search: Search) -> Outlook:
-    """Return where the search is. Needs two queries, or none with trials and lanes prefetched (`with_trials`)."""
-    trials = list(search.trials.all())
-    states = [State(lane.job.state) for lane in search.lanes.all()]
-    working = sum(state in ACTIVE for state in states)
-    ended = [trial for trial in trials if trial.state in ENDED]
-    state: Literal["running", "stopped", "done"]
-    state = "running" if working else "done" if len(ended) >= search.wanted else "stopped"
-    complete = [trial for trial in ended if trial.state == Trial.State.COMPLETE]
-    best = min(complete, key=lambda trial: (trial.bits_per_character, trial.number), default=None)
-    return Outlook(state, len(ended), search.wanted, best, _seconds_left(search, ended, working))
-
-
-def with_trials(searches: QuerySet[Search]) -> QuerySet[Search]:
-    """Load what `outlook_of` needs with the searches."""
-    return searches.prefetch_related("trials", Prefetch("lanes", Lane.objects.select_related("job")))
-
-
-def _seconds_left(search: Search, ended: Sequence[Trial], working: int) -> float | None:
-    took = [(trial.finished_at - trial.started_at).total_seconds() for trial in ended if trial.finished_at]
-    if not working or not took:
-        return None
-    return median(took) * max(0, search.wanted - len(ended)) / min(working, max(1, search.at_once))
-
-
 def needs(job: Job) -> dict[str, int]:
     """Return how many minutes of its owner's limit a job of a search for a bot reserves: those of its trials."""
     search = Search.objects.select_related("corpus").filter(pk=job.arguments["search"]).first()
@@ -363,23 +267,3 @@ def _title(search: Search) -> Sentence:
 
 def _named(name: str, usual: str) -> str:
     return on_one_line(name)[:LONGEST_NAME] or on_one_line(usual)[:LONGEST_NAME]
-
-
-def _require_options(trials: int, sampler: str, pruner: str, at_once: int, seed: int | None) -> None:
-    if not 1 <= trials <= MAX_TRIALS:
-        raise SearchError(_trials_sentence(trials))
-    if not 1 <= at_once <= MAX_AT_ONCE:
-        message = _("Let 1 to %(most)s trials run at once, not %(count)s.")
-        raise SearchError(message % {"most": MAX_AT_ONCE, "count": at_once})
-    if sampler not in Search.Sampler.values:
-        message = _("There is no sampler %(name)s. Choose one of: %(names)s.")
-        raise SearchError(message % {"name": sampler, "names": ", ".join(Search.Sampler.values)})
-    if pruner not in Search.Pruner.values:
-        message = _("There is no pruner %(name)s. Choose one of: %(names)s.")
-        raise SearchError(message % {"name": pruner, "names": ", ".join(Search.Pruner.values)})
-    if seed is not None and not 0 <= seed < 2**31:
-        raise SearchError(_("Choose a seed from 0 to %(most)s.") % {"most": grouped(2**31 - 1)})
-
-
-def _trials_sentence(count: int) -> str:
-    return _("Choose 1 to %(most)s trials, not %(count)s.") % {"most": MAX_TRIALS, "count": grouped(count)}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
@@ -47,6 +47,10 @@ def _distribution(parameter: spaces.Parameter) -> BaseDistribution:
     return FloatDistribution(parameter.low, parameter.high, log=parameter.is_log, step=parameter.step)
 
 
+class Unsupported(OptunaError):
+    """Optuna asks for something that a search has no rows for."""
+
+
 class RowStorage(BaseStorage):
     """The trials of `search`. Its study is named by the search's id, and minimizes bits per character."""
 
@@ -54,16 +58,16 @@ class RowStorage(BaseStorage):
         self._search, self._distributions = search, distributions_of(search)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
-        raise NotImplementedError("A search has one study.")
+        raise Unsupported("A search has one study.")
 
     def delete_study(self, study_id: int) -> None:
-        raise NotImplementedError("Delete the search.")
+        raise Unsupported("Delete the search.")
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        raise NotImplementedError("A search has no attributes.")
+        raise Unsupported("A search has no attributes.")
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        raise NotImplementedError("A search has no attributes.")
+        raise Unsupported("A search has no attributes.")
 
     def get_study_id_from_name(self, study_name: str) -> int:
         return STUDY
@@ -86,6 +90,8 @@ class RowStorage(BaseStorage):
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a running trial with the next number, and return its id."""
+        if template_trial is not None:
+            raise Unsupported("A trial begins without parameters.")
         with transaction.atomic():
             # Another worker that adds one waits here.
             list(Search.objects.select_for_update(no_key=True).filter(pk=self._search.pk).values_list("pk"))
@@ -119,7 +125,7 @@ class RowStorage(BaseStorage):
             row.save(update_fields=["points"])
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        raise NotImplementedError("What else is known of a trial has columns.")
+        raise Unsupported("What else is known of a trial has columns.")
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         with transaction.atomic():

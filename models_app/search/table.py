@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
+from botfactory.spreadsheets import safe_throughout
 from models_app.models import Search, Trial
 
 #: Rows that a page shows unless it's asked for all.
@@ -22,8 +23,6 @@ _ORDER: Final = (
     Trial.State.WAITING,
     Trial.State.FAILED,
 )
-#: Spreadsheets run a cell that begins like this as a formula.
-_FORMULA: Final = re.compile(r"^\s*[=+\-@\t\r\n]")
 _FACTS: Final = ("rank", "number", "state", "bits_per_character", "steps", "seconds", "weights")
 
 
@@ -42,26 +41,32 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that can be sorted by. `link`: what sorts by it, or the other way round; `sorted`: for aria-sort."""
+    """A column that can be sorted by. `query`: of the page that is, or the other way round; `sorted`: for aria-sort."""
 
     name: str
     label: str
     is_number: bool
     is_setting: bool
-    link: str
+    query: str
     sorted: str
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """Rows that are shown, of `total`. `query`: of the page that shows them; `query_of_all`: of one that shows all."""
+
     rows: list[Row]
     columns: list[Column]
     total: int
-    sort: str
+    query: str
+    query_of_all: str
 
     @classmethod
-    def of(cls, search: Search, trials: Sequence[Trial], sort: str = "", most: int | None = SHOWN) -> Table:
-        """Return the table, sorted by the column `sort` names ("-" before it: from the highest), or else ranked."""
+    def of(cls, search: Search, trials: Sequence[Trial], sort: str = "", *, has_all: bool = False) -> Table:
+        """Return the table, sorted by the column `sort` names ("-" before it: from the highest), or else ranked.
+
+        It has SHOWN rows, or all.
+        """
         rows = rows_of(search, trials)
         name, is_reversed = sort.removeprefix("-"), sort.startswith("-")
         labels = _labels(search)
@@ -75,12 +80,13 @@ class Table:
                 label,
                 key != "state",
                 key in search.names,
-                _link(key, name, is_reversed),
+                _query(f"-{key}" if key == name and not is_reversed else key, has_all),
                 _aria(key, name, is_reversed),
             )
             for key, label in labels.items()
         ]
-        return cls(rows[:most], columns, len(rows), sort)
+        shown = rows if has_all else rows[:SHOWN]
+        return cls(shown, columns, len(rows), _query(sort, has_all), _query(sort, True))
 
 
 def rows_of(search: Search, trials: Sequence[Trial]) -> list[Row]:
@@ -112,13 +118,9 @@ def as_csv(search: Search, trials: Sequence[Trial]) -> str:
         trial = row.trial
         facts = (row.rank, trial.number, trial.state, trial.bits_per_character, row.steps, trial.seconds, trial.weights)
         values = [trial.parameters.get(name) for name in search.names]
-        table.writerow([safe(cell) for cell in (*facts, *values, trial.why)])
+        cells = (*facts, *values, trial.why)
+        table.writerow([safe_throughout(cell) if isinstance(cell, str) else cell for cell in cells])
     return file.getvalue()
-
-
-def safe(cell: Any) -> Any:
-    """Return a cell that no spreadsheet runs as a formula. Numbers stay as they are."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _labels(search: Search) -> dict[str, str]:
@@ -160,8 +162,8 @@ def _rank(trial: Trial) -> tuple[int, float, int]:
     return _ORDER.index(Trial.State(trial.state)), float("inf") if bits is None else bits, trial.number
 
 
-def _link(key: str, name: str, is_reversed: bool) -> str:
-    return f"-{key}" if key == name and not is_reversed else key
+def _query(sort: str, has_all: bool) -> str:
+    return urlencode(({"sort": sort} if sort else {}) | ({"all": 1} if has_all else {}))
 
 
 def _aria(key: str, name: str, is_reversed: bool) -> str:

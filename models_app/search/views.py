@@ -31,6 +31,8 @@ from models_app.search import bots, pictures
 from models_app.search import services as searches
 from models_app.search import space as spaces
 from models_app.search.forms import BaseSearchForm, MoreTrialsForm, SearchForm, UseForm
+from models_app.search.how import DEFAULT_TRIALS
+from models_app.search.outlook import outlook_of, with_trials
 from models_app.search.table import Table, as_csv
 from tweets.errors import CorpusError
 from tweets.models import Corpus
@@ -45,7 +47,7 @@ SAID = (services.ModelError, bases.BaseError, NameTaken, CorpusError, LimitReach
 def search_or_404(request: HttpRequest, search_id: uuid.UUID, *, to_change: bool = False) -> Search:
     """Return the search with its trials if the person may see it or, with `to_change`, change it. Raises Http404."""
     try:
-        search = searches.with_trials(searches.searches_for_user(request.user)).get(pk=search_id)
+        search = with_trials(searches.searches_for_user(request.user)).get(pk=search_id)
     except Search.DoesNotExist:
         raise Http404("There is no such search.") from None
     if to_change and not searches.may_change(request.user, search):
@@ -141,7 +143,7 @@ def start_search(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             form.add_error("space", translated(error))
         except SAID as error:
             form.add_error(None, translated(error))
-    earlier = searches.with_trials(searches.searches_for_user(user).filter(corpus=corpus, owner=user))
+    earlier = with_trials(searches.searches_for_user(user).filter(corpus=corpus, owner=user))
     context = {
         "corpus": corpus,
         "form": form,
@@ -151,7 +153,7 @@ def start_search(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
             for tier in dict.fromkeys(Tier(model.tier) for model in known)
         ],
         "takes": _takes(corpus),
-        "earlier": [(search, searches.outlook_of(search)) for search in earlier[:EARLIER]],
+        "earlier": [(search, outlook_of(search)) for search in earlier[:EARLIER]],
     }
     return render(request, "models_app/new_search.html", context, status=400 if form.is_bound else 200)
 
@@ -171,7 +173,7 @@ def start_base_search(request: HttpRequest) -> HttpResponse:
             form.add_error("space", translated(error))
         except SAID as error:
             form.add_error(None, translated(error))
-    earlier = searches.with_trials(searches.searches_for_user(user).filter(owner=None))[:EARLIER]
+    earlier = with_trials(searches.searches_for_user(user).filter(owner=None))[:EARLIER]
     context = {
         **admin.site.each_context(request),
         "title": _("Find the best base model"),
@@ -179,7 +181,7 @@ def start_base_search(request: HttpRequest) -> HttpResponse:
         "verb": _("Start the search"),
         "parts": form.parts(),
         "directory": settings.TRAINING_DIR,
-        "earlier": [(search, searches.outlook_of(search)) for search in earlier],
+        "earlier": [(search, outlook_of(search)) for search in earlier],
     }
     status = 400 if form.is_bound else 200
     return TemplateResponse(request, "admin/models_app/bases/search.html", context, status=status)
@@ -188,9 +190,8 @@ def start_base_search(request: HttpRequest) -> HttpResponse:
 def _page(
     request: HttpRequest, search: Search, *, more: MoreTrialsForm | None = None, use: UseForm | None = None
 ) -> HttpResponse:
-    trials, outlook = list(search.trials.all()), searches.outlook_of(search)
-    everything = request.GET.get("all") == "1"
-    table = Table.of(search, trials, request.GET.get("sort", ""), None if everything else 100)
+    trials, outlook = list(search.trials.all()), outlook_of(search)
+    table = Table.of(search, trials, request.GET.get("sort", ""), has_all=request.GET.get("all") == "1")
     refused = next((form for form in (more, use) if form is not None), None)
     highest = max(search.importance.values(), default=1.0) or 1.0
     context = {
@@ -222,4 +223,4 @@ def _takes(corpus: Corpus) -> str:
     tier = offered[0]
     read = trainings.characters_within(trainings.DEFAULT_MINUTES, corpus.characters) if tier == Tier.FLUENT else 0
     seconds = trainings.estimate(corpus.characters, tier, read).seconds(trainings.default_epochs(corpus, tier))
-    return lasting(60 * round(seconds * searches.DEFAULT_TRIALS / 60)) if seconds > 3 else ""
+    return lasting(60 * round(seconds * DEFAULT_TRIALS / 60)) if seconds > 3 else ""

@@ -6,9 +6,9 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
+from django.core.cache import cache
 from django.utils.translation import gettext as _
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -22,6 +22,7 @@ WIDTH: Final = 1200
 HEIGHT: Final = 630
 #: Change it when pictures look different, so that nobody keeps those of before.
 _VERSION: Final = 1
+_KEPT_SECONDS: Final = 24 * 3600
 #: A post is shown if the typeface has at least this share of its letters.
 _READABLE: Final = 0.9
 _LEFT: Final = 72
@@ -64,15 +65,16 @@ class Picture:
         return f"{self.name}. {self.label} “{self.post}”" if self.post else f"{self.name}. {self.label}"
 
     def png(self) -> bytes:
-        return _png(self)
-
-
-@lru_cache(maxsize=64)
-def _png(picture: Picture) -> bytes:
-    file = io.BytesIO()
-    with FONTS:
-        _drawn(picture).save(file, "PNG", optimize=True)
-    return file.getvalue()
+        """Return the picture. All web processes draw it once a day at most, however often somebody asks."""
+        key = f"preview:{self.digest}"
+        found: bytes | None = cache.get(key)
+        if found is None:
+            file = io.BytesIO()
+            with FONTS:
+                _drawn(self).save(file, "PNG", optimize=True)
+            found = file.getvalue()
+            cache.set(key, found, _KEPT_SECONDS)
+        return found
 
 
 def _drawn(picture: Picture) -> Image.Image:

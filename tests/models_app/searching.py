@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from botfactory.accounts.models import User
@@ -11,6 +12,7 @@ from botfactory.jobs.states import ENDED, State
 from models_app.base_models.services import Budget
 from models_app.models import Search, TrainedModel
 from models_app.search import services as searches
+from models_app.search.how import How
 from tweets.models import Corpus
 
 SPACE: dict[str, Any] = {
@@ -27,8 +29,8 @@ BASE_SPACE: dict[str, Any] = {
 
 
 def search_for(corpus: Corpus, start: TrainedModel, **changed: Any) -> Search:
-    asked: dict[str, Any] = {"space": SPACE, "trials": 3, "seed": 7}
-    return searches.start_for_bot(owner=corpus.owner, corpus=corpus, start=start, **(asked | changed))
+    asked = with_how({"space": SPACE, "trials": 3, "seed": 7} | changed)
+    return searches.start_for_bot(owner=corpus.owner, corpus=corpus, start=start, **asked)
 
 
 def base_search(admin: User, **changed: Any) -> Search:
@@ -42,7 +44,13 @@ def base_search(admin: User, **changed: Any) -> Search:
         "trials": 2,
         "seed": 7,
     }
-    return searches.start_for_base(**(asked | changed))
+    return searches.start_for_base(**with_how(asked | changed))
+
+
+def with_how(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments with those of How as one."""
+    names = {field.name for field in fields(How)} & asked.keys()
+    return {"how": How(**{name: asked.pop(name) for name in names}), **asked}
 
 
 def jobs_of(search: Search) -> list[Job]:

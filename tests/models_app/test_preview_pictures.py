@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import re
 import threading
+import uuid
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.cache import cache
 from django.test import Client
 from django.utils import translation
 from PIL import Image
 
 from botfactory.accounts.models import User
 from models_app.models import TrainedModel
+from models_app.sharing import picture
 from models_app.sharing import rights as sharing
-from models_app.sharing.picture import HEIGHT, WIDTH, Picture, _png
+from models_app.sharing.picture import HEIGHT, WIDTH, Picture
 from tests.conftest import signed_in
 from tests.models_app.shared_bot import SECRET, place_of
 from tweets.models import Corpus
@@ -133,7 +138,7 @@ def test_no_name_or_post_breaks_it(db: None) -> None:
 def test_pictures_drawn_at_once_are_those_drawn_alone(db: None) -> None:
     cards = [Picture(f"Bot {number}", LABEL, f"Post number {number}, at once.") for number in range(4)]
     alone = [drawn(card.name, card.label, card.post).tobytes() for card in cards]
-    _png.cache_clear()
+    cache.delete_many([f"preview:{card.digest}" for card in cards])
     found: dict[int, bytes] = {}
 
     def draw(number: int) -> None:
@@ -145,3 +150,17 @@ def test_pictures_drawn_at_once_are_those_drawn_alone(db: None) -> None:
     for thread in threads:
         thread.join()
     assert [found[number] for number in range(4)] == alone
+
+
+def test_however_often_it_is_asked_for_it_is_drawn_once(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Picture] = []
+    draw = picture._drawn
+
+    def counted(shown: Picture) -> Any:
+        drawn.append(shown)
+        return draw(shown)
+
+    monkeypatch.setattr(picture, "_drawn", counted)
+    shown = Picture("Asked for often", "Written by a model.", f"A post of {uuid.uuid4()}.")
+    assert shown.png() == shown.png() and len(drawn) == 1
+    assert replace(shown, name="Another").png() != shown.png() and len(drawn) == 2

@@ -23,7 +23,9 @@ from models_app.models import Search, TrainedModel, Trial
 from models_app.search import runner, study
 from models_app.search import services as searches
 from models_app.search import space as spaces
-from models_app.search.services import SearchError, SearchNotPossible
+from models_app.search.how import SearchError
+from models_app.search.outlook import best_of, outlook_of, with_trials
+from models_app.search.services import SearchNotPossible
 from models_app.search.space import BadSpace
 from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import server as server
@@ -67,7 +69,7 @@ def test_trials_learn_one_after_the_other_and_the_best_becomes_a_bot(corpus: Cor
         assert 0.0005 <= trial.parameters["learning_rate"] <= 0.02 and trial.parameters["batch_size"] in (8, 16)
         assert len(trial.points) == trial.parameters["epochs"]
         assert trial.bits_per_character is not None and trial.seconds > 0 and trial.weights
-    best = searches.best_of(search)
+    best = best_of(search.trials.all())
     assert best is not None
     assert best.bits_per_character == min(trial.bits_per_character or 99 for trial in trials)
     job.refresh_from_db()
@@ -212,14 +214,14 @@ def test_stopped_and_resumed_a_trial_goes_on_where_it_was(corpus: Corpus, base: 
     job.refresh_from_db()
     trial = search.trials.get()
     assert (job.state, trial.state, list(trial.points)) == (State.CANCELLED, Trial.State.WAITING, ["1"])
-    loaded = searches.with_trials(Search.objects.filter(pk=search.pk)).get()
-    assert searches.outlook_of(loaded).state == "stopped"
+    loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
+    assert outlook_of(loaded).state == "stopped"
     finish(searches.resume(search, by=corpus.owner))
     assert [job.pk] == [one.pk for one in jobs_of(search)]
     steps = [event.payload for event in job.events.filter(kind="step").order_by("sequence")]
     assert [step["step"] for step in steps if step["trial"] == 0] == [1, 2, 3]
-    loaded = searches.with_trials(Search.objects.filter(pk=search.pk)).get()
-    assert searches.outlook_of(loaded).state == "done"
+    loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
+    assert outlook_of(loaded).state == "done"
     with pytest.raises(SearchNotPossible, match="Add more trials"):
         searches.resume(search, by=corpus.owner)
     searches.add_trials(search, 1, by=corpus.owner)
@@ -329,7 +331,7 @@ def test_a_search_for_base_models_varies_the_network_and_the_best_becomes_a_vers
     training.refresh_from_db()
     assert training.state == State.SUCCEEDED, training.error_message
     version = TrainedModel.objects.get(pk=training.result["model"])
-    best = searches.best_of(search)
+    best = best_of(search.trials.all())
     assert best is not None
     assert (version.owner, version.name, version.origin) == (None, "wide", TrainedModel.Origin.TRAINED)
     assert version.network["units"] == best.parameters["units"]

@@ -23,6 +23,8 @@ from models_app.ml.errors import LearningError
 from models_app.models import Search, Tier, Trial
 from models_app.search import services as searches
 from models_app.search import space as spaces
+from models_app.search.how import DEFAULT_TRIALS, How
+from models_app.search.outlook import outlook_of, with_trials
 from models_app.search.table import rows_of, shown
 from tweets import services as corpora
 from tweets.errors import CorpusError
@@ -68,7 +70,7 @@ class Command(OwnerCommand):
                 + ("" if parts is base else " (default: that of the tier)"),
             )
             parts.add_argument("--name", default="", help="name of the search")
-            parts.add_argument("--trials", type=int, default=searches.DEFAULT_TRIALS, help="(default: 20)")
+            parts.add_argument("--trials", type=int, default=DEFAULT_TRIALS, help="(default: 20)")
             parts.add_argument("--sampler", default="tpe", choices=Search.Sampler.values, help="(default: tpe)")
             parts.add_argument("--pruner", default="median", choices=Search.Pruner.values, help="(default: median)")
             parts.add_argument("--at-once", type=int, default=1, help="trials that run at once (default: 1)")
@@ -96,7 +98,7 @@ class Command(OwnerCommand):
         owner = self.owner(options)
         step: str = options["step"]
         if step == "show" and options["search"] is None:
-            for found in searches.with_trials(searches.searches_for_user(owner)):
+            for found in with_trials(searches.searches_for_user(owner)):
                 self._tell(found, options)
             return
         if step in ("start", "start-base"):
@@ -157,7 +159,7 @@ class Command(OwnerCommand):
 
     def _found(self, owner: User, text: str) -> Search:
         try:
-            return searches.with_trials(searches.searches_for_user(owner)).get(pk=uuid.UUID(text))
+            return with_trials(searches.searches_for_user(owner)).get(pk=uuid.UUID(text))
         except (Search.DoesNotExist, ValueError):
             raise CommandError(f"There is no search {text}. `manage.py search show` lists yours.") from None
 
@@ -183,7 +185,7 @@ class Command(OwnerCommand):
             raise CommandError(job.error_message)
 
     def _tell(self, search: Search, options: dict[str, Any], *, with_trials: bool = False) -> None:
-        outlook = searches.outlook_of(search)
+        outlook = outlook_of(search)
         trials = [row.trial for row in rows_of(search, list(search.trials.all()))]
         if options["json"]:
             self.write_json(
@@ -208,9 +210,9 @@ class Command(OwnerCommand):
 
 
 def _shared(options: dict[str, Any]) -> dict[str, Any]:
-    names = ("name", "trials", "sampler", "pruner", "at_once", "seed")
+    how = How(**{name: options[name] for name in ("trials", "sampler", "pruner", "at_once", "seed")})
     space = None if options["space"] is None else _space(options["space"])
-    return {name: options[name] for name in names} | {"space": space, "run_here": options["here"]}
+    return {"name": options["name"], "space": space, "how": how, "run_here": options["here"]}
 
 
 def _space(text: str) -> dict[str, Any]:
