@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -74,12 +75,18 @@ def read(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except ValueError as error:
-        message = _("The space is neither JSON nor TOML (%(reason)s). Write, for example: %(example)s")
+        message = _("The space is neither JSON nor TOML: look at line %(line)s. Write, for example: %(example)s")
         example = "[learning_rate]\nlow = 0.0005\nhigh = 0.005\nlog = true"
-        raise BadSpace(message % {"reason": error, "example": example}) from error
+        raise BadSpace(message % {"line": _line(error, text), "example": example}) from error
     except RecursionError as error:
         raise BadSpace(_("The space is nested too deeply. Write one table for each setting.")) from error
     return dict(found)
+
+
+def _line(error: ValueError, text: str) -> int:
+    """Return the line of an error in a text, counted from 1: the last one if the error is that the text ends."""
+    found = re.search(r"\bline (\d+)", str(error))
+    return int(found[1]) if found else text.rstrip().count("\n") + 1
 
 
 def shipped(name: str) -> dict[str, Any]:

@@ -47,6 +47,21 @@ def test_what_is_no_space_is_told(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("epochs", 1),
+        ("[epochs]\nlow = 1\nhigh == 2\n", 3),
+        ("[epochs]\nchoices = [1,\n2\n\n", 3),
+        ('{"epochs": {"low": 1,\n "high" 2}}', 2),
+        ('{"epochs": {\n"low": 1,\n', 3),
+    ],
+)
+def test_the_line_of_a_mistake_is_named_without_the_words_of_a_library(text: str, line: int) -> None:
+    with pytest.raises(BadSpace, match=f"neither JSON nor TOML: look at line {line}\\. Write"):
+        spaces.read(text)
+
+
+@pytest.mark.parametrize(
     ("values", "sentence"),
     [
         (3, "write a range"),
