@@ -49,19 +49,23 @@ def without_broker() -> Iterator[list[str]]:
         for name, address in NOWHERE.items():
             patch.setenv(name, address)
         send = redis.connection.AbstractConnection.send_packed_command
+        send_later = redis.asyncio.connection.AbstractConnection.send_packed_command
 
-        def guarded(*values: Any, **more: Any) -> None:
+        def require_allowed() -> None:
             if threading.current_thread() not in allowed:
                 tried.append(threading.current_thread().name)
                 raise AssertionError(_NO_BROKER)
+
+        def guarded(*values: Any, **more: Any) -> None:
+            require_allowed()
             send(*values, **more)
 
-        async def refused(*values: Any, **more: Any) -> None:
-            tried.append(threading.current_thread().name)
-            raise AssertionError(_NO_BROKER)
+        async def guarded_later(*values: Any, **more: Any) -> None:
+            require_allowed()
+            await send_later(*values, **more)
 
         patch.setattr(redis.connection.AbstractConnection, "send_packed_command", guarded)
-        patch.setattr(redis.asyncio.connection.AbstractConnection, "send_packed_command", refused)
+        patch.setattr(redis.asyncio.connection.AbstractConnection, "send_packed_command", guarded_later)
         yield tried
     # Whoever can do without the broker has caught the error.
     assert not tried, _NO_BROKER

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 import redis
@@ -46,6 +47,29 @@ def test_one_that_catches_the_error_fails_all_the_same() -> None:
 
     with pytest.raises(AssertionError, match="uses the broker"), pure.without_broker():
         who_does_without()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_thread_that_ran_before_goes_on(is_async: bool) -> None:
+    """Such as the server's of a browser test, which keeps its connections to the broker for the next one."""
+    guarded, answers = threading.Event(), []
+
+    async def ping() -> bool:
+        async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as server:
+            return bool(await server.ping())
+
+    def serve() -> None:
+        guarded.wait(30)
+        with redis.Redis.from_url(settings.REDIS_URL) as server:
+            answers.append(asyncio.run(ping()) if is_async else server.ping())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with pure.without_broker():
+        guarded.set()
+        thread.join()
+    assert answers == [True]
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "REDIS_URL"])
