@@ -101,7 +101,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "people": ToldApart.of(model),
         "has_game": could_have_game(model),
         "reports": reports.open_reports(model)[:20] if model.owner_id == request.user.pk else [],
-        "downloads": downloads.FORMATS,
+        "downloads": downloads.formats_of(model),
         "can_be_carried": browser_files.can_be_carried(model),
     }
     return render(request, "models_app/model.html", context)

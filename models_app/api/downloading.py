@@ -31,7 +31,7 @@ class DownloadQuery(Input):
 _FILE: Final = {
     "responses": {
         200: {
-            "description": "The file. It includes a model card, README.md.",
+            "description": "The file. It includes a model card, README.md (in ONNX and GGUF files as metadata).",
             "content": {
                 kind: {"schema": {"type": "string", "format": "binary"}}
                 for kind in {form.media_type for form in downloads.FORMATS.values()}
@@ -44,12 +44,16 @@ _FILE: Final = {
 
 @router.get("/{uuid:model_id}/download", summary="Download a model", openapi_extra=_FILE)
 def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[DownloadQuery]) -> Any:
-    """Download one of your models: its weights, settings and model card, without the posts."""
-    if query.format not in downloads.FORMATS:
-        raise bad_value(
-            "format", _("There is no such format. Choose one of: %(names)s.") % {"names": ", ".join(downloads.FORMATS)}
-        )
-    file = downloads.download(model_or_404(request, model_id, to_change=True), query.format)
+    """Download one of your models: its weights, settings and model card, without the posts.
+
+    Quick bots have the formats `keras`, `onnx` and `tfjs`, fluent ones `peft`, `gguf-lora` and `gguf`. `GET
+    /models/{id}` lists those of a model as `formats`. Another one gets 422 `bad_value`.
+    """
+    model = model_or_404(request, model_id, to_change=True)
+    if query.format not in (formats := downloads.formats_of(model)):
+        message = _("This bot has no such format. Choose one of: %(names)s.") % {"names": ", ".join(formats)}
+        raise bad_value("format", message)
+    file = downloads.download(model, query.format)
     headers = {"ETag": f'"{file.sha256}"', "Cache-Control": "private, no-cache"}
     known: HttpResponse | None = get_conditional_response(request, etag=headers["ETag"])
     if known is not None:

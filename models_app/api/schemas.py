@@ -11,7 +11,7 @@ from pydantic import Field
 
 from botfactory.rest.access import person
 from botfactory.rest.schemas import Input, Output, Text, examples
-from models_app import surprises
+from models_app import downloads, surprises
 from models_app.api.parts import (
     BASE,
     CORPUS,
@@ -99,6 +99,7 @@ class ModelDetailOut(ModelOut):
         "correctly calls real or generated (0.5 is guessing), with its standard error. Cards of early versions lack "
         "`told_apart`, and it's null if there are too few posts. Null if there is no card."
     )
+    formats: list[str] = Field(description="The formats that you can download it in; empty if it isn’t your own.")
     told_apart_by_people: dict[str, Any] | None = Field(
         description="The same in the guessing game: the `share` of posts that people correctly called real or "
         "generated, its standard `error`, the number of `games` and of `people`. Null if nobody has played."
@@ -113,6 +114,7 @@ class ModelDetailOut(ModelOut):
             "best_epoch": 1,
             "seconds": 41.5,
             "report": REPORT,
+            "formats": ["native", "npz", "keras", "onnx", "tfjs"],
             "told_apart_by_people": TOLD_BY_PEOPLE,
         }
     )
@@ -158,6 +160,7 @@ def model_detail_out(request: HttpRequest, model: TrainedModel) -> ModelDetailOu
         best_epoch=model.best_epoch,
         seconds=model.seconds,
         report=surprises.report_for_user(person(request), model) or None,
+        formats=list(downloads.formats_of(model)) if model.owner_id == person(request).pk else [],
         told_apart_by_people=told_by_people(model),
     )
 

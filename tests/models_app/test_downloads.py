@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import AsyncClient
 
 from botfactory.accounts.models import User
 from models_app import downloads, loading, model_files, registry, services, trainings
 from models_app.api.evaluation import MAX_EVALUATED
+from models_app.downloads import files
 from models_app.ml import checkpoint
 from models_app.ml.evaluation import evaluation
+from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.model_files import FINGERPRINTS
@@ -62,6 +66,19 @@ def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
     )
 
 
+QUICK_FORMATS = ["native", "npz", "keras", "onnx", "tfjs"]
+
+
+def card_in(content: bytes, name: str) -> str:
+    """Return the model card in a download."""
+    if name == "onnx":
+        session = onnxruntime.InferenceSession(content)
+        return str(session.get_modelmeta().custom_metadata_map["README.md"])
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return archive.read("README.md").decode()
+
+
 def whole(answer: Any) -> bytes:
     assert answer.status_code == 200, answer.content
     content = b"".join(answer)
@@ -99,11 +116,10 @@ def test_the_arrays_are_read_by_numpy_without_pickle(alice: User, bot: TrainedMo
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 def test_the_card_says_what_it_is_and_nothing_of_the_posts_is_in_the_file(alice: User, bot: TrainedModel) -> None:
     posts = [post for post in learning.training_posts(Corpus.objects.get()) if len(post) > 20]
-    assert posts and len(downloads.FORMATS) == 2
-    for name in downloads.FORMATS:
+    assert posts and list(downloads.formats_of(bot)) == QUICK_FORMATS
+    for name in QUICK_FORMATS:
         content = whole(Program(alice).get(f"/models/{bot.pk}/download?format={name}"))
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            card = archive.read("README.md").decode()
+        card = card_in(content, name)
         assert bot.parody_label in card and "300 posts (12,000 characters)" in card and "| epochs | 3 |" in card
         assert "| new posts | 99% | 100% | – |" in card and "2.100 bits per character" in card and "Bot \\| One" in card
         assert not any(post.encode() in content for post in [*posts, LEARNED])
@@ -126,7 +142,7 @@ def test_who_has_it_already_is_told_so(alice: User, bot: TrainedModel) -> None:
 async def test_it_leaves_piece_by_piece_under_asgi(
     alice: User, bot: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "_CHUNK", 4096)
+    monkeypatch.setattr(files, "CHUNK", 4096)
     client = AsyncClient()
     await client.aforce_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
     answer: Any = await client.get(f"/api/v1/models/{bot.pk}/download")
@@ -141,23 +157,69 @@ def test_strangers_download_nothing_and_nobody_the_base_model(
         require_error(stranger.get(f"/models/{bot.pk}/download"), 404, "not_found")
     require_error(Program(None).get(f"/models/{bot.pk}/download"), 401, "not_authenticated")
     require_error(Program(alice).get(f"/models/{base.pk}/download"), 404, "not_found")
-    require_error(Program(alice).get(f"/models/{bot.pk}/download?format=onnx"), 422, "bad_value", "format")
+    for name in ("gguf", "docx"):
+        require_error(Program(alice).get(f"/models/{bot.pk}/download?format={name}"), 422, "bad_value", "format")
+    assert Program(alice).get(f"/models/{bot.pk}").json()["formats"] == QUICK_FORMATS
+    assert Program(alice).get(f"/models/{base.pk}").json()["formats"] == []
 
 
 def test_a_damaged_model_is_not_given_out(alice: User, bot: TrainedModel) -> None:
     path = model_files.path_of(bot) / checkpoint.WEIGHTS
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
-    assert len(downloads.FORMATS) == 2
-    for name in downloads.FORMATS:
+    for name in QUICK_FORMATS:
         answer = Program(alice).get(f"/models/{bot.pk}/download?format={name}")
         assert "backup" in require_error(answer, 500, "checkpoint_damaged")
 
 
 def test_the_page_offers_each_format_to_its_owner(alice: User, base: TrainedModel, bot: TrainedModel) -> None:
     page = signed_in(alice).get(f"/models/{bot.pk}/").content.decode()
-    for name in downloads.FORMATS:
+    assert page.count("/download?format=") == len(QUICK_FORMATS)
+    for name in QUICK_FORMATS:
         assert f'href="/api/v1/models/{bot.pk}/download?format={name}"' in page
     assert "/download" not in signed_in(alice).get(f"/models/{base.pk}/").content.decode()
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+def test_other_libraries_give_the_probabilities_of_the_bot(
+    alice: User, bot: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = checkpoint.load(model_files.path_of(bot))
+    text = "A post, ümläuts 🙂 and all\nof it."
+    stepper = kind_of(kept.network).stepper(kept.network, kept.weights)
+    state, own = stepper.start(1), []
+    for byte in b"\xff" + text.encode():
+        logits, state = stepper.step(np.array([byte]), state)
+        own.append(logits[0])
+    monkeypatch.chdir(tmp_path)
+    for name in ("keras", "onnx"):
+        content = whole(Program(alice).get(f"/models/{bot.pk}/download?format={name}"))
+        (tmp_path / f"bot.{name}").write_bytes(content)
+        code = card_in(content, name).split("```python\n")[1].split("```")[0]
+        names: dict[str, Any] = {}
+        exec(code, names)
+        states, found = names["START"], []
+        for place, byte in enumerate(b"\xff" + text.encode()):
+            logits, states = names["step"](byte, text.encode()[:place], states)
+            found.append(logits)
+        np.testing.assert_allclose(np.array(found), np.array(own), atol=2e-5)
+
+
+def test_the_terminal_writes_a_bot_to_a_file(
+    alice: User, bob: User, base: TrainedModel, bot: TrainedModel, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "bot.onnx", io.StringIO()
+    call_command("export_bot", bot.full_name, "--format", "onnx", "--out", str(path), stdout=out)
+    assert bot.parody_label in out.getvalue()
+    assert bot.parody_label in card_in(path.read_bytes(), "onnx")
+    with pytest.raises(CommandError, match="already exists"):
+        call_command("export_bot", str(bot.pk), "--format", "onnx", "--out", str(path))
+    with pytest.raises(CommandError, match="no such format"):
+        call_command("export_bot", str(bot.pk), "--format", "peft", "--out", str(tmp_path / "bot.zip"))
+    with pytest.raises(CommandError, match="base model"):
+        call_command("export_bot", "base", "--out", str(tmp_path / "base.zip"))
+    with pytest.raises(CommandError, match="no model"):
+        call_command("export_bot", str(bot.pk), "--owner", "bob", "--out", str(tmp_path / "bot.zip"))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_model_is_measured_beside_its_base(alice: User, base: TrainedModel, bot: TrainedModel) -> None:

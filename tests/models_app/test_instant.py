@@ -104,7 +104,9 @@ def test_its_posts_stay_on_the_server(alice: User, fluent: TrainedModel) -> None
     bot = made(instant.make(owner=alice, corpus=corpus))
     kept = model_files.context_of(model_files.path_of(bot))
     assert kept and all(post in {row.cleaned for row in corpus.posts.all()} for post in kept)
-    for name in downloads.FORMATS:
+    formats = downloads.formats_of(bot)
+    assert len(formats) == 2
+    for name in formats:
         file = downloads.download(bot, name).file
         with file, ZipFile(file) as archive:
             whole = b"".join(archive.read(part) for part in archive.namelist())
