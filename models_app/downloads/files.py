@@ -19,18 +19,12 @@ from . import own, quick
 from .form import CHUNK, Format
 
 _ZIP: Final = "application/zip"
+_BYTES: Final = "application/octet-stream"
 FORMATS: Final[Mapping[str, Format]] = {
     "native": Format("Bot Factory", "weights.safetensors and config.json", ".zip", _ZIP, own.write_native),
     "npz": Format("NumPy", "arrays for numpy.load", ".npz", _ZIP, own.write_npz),
     "keras": Format("Keras", "stock layers for keras.saving.load_model", ".keras", _ZIP, quick.write_keras, quick.fits),
-    "onnx": Format(
-        "ONNX",
-        "one step, for ONNX Runtime and others",
-        ".onnx",
-        "application/octet-stream",
-        quick.write_onnx,
-        quick.fits,
-    ),
+    "onnx": Format("ONNX", "one step, for ONNX Runtime and others", ".onnx", _BYTES, quick.write_onnx, quick.fits),
     "tfjs": Format("TensorFlow.js", "a graph model of one step", ".tfjs.zip", _ZIP, quick.write_tfjs, quick.fits),
 }
 

@@ -40,6 +40,7 @@ def test_every_command_of_ours_is_documented() -> None:
         "import_posts",
         "prepare_corpus",
         "fine_tune",
+        "export_bot",
         "generate",
         "evaluate",
         "train_base",

@@ -17,9 +17,10 @@ from typing import Any, Final
 import numpy as np
 
 from models_app.ml.config import NetworkConfig
+from models_app.ml.networks.gated_linear_rnn import EPSILON
 from models_app.ml.vocabulary import vocabulary_of
 
-from .steps import EPSILON, ROWS, SYMBOL, Array, Node, StepGraph, step_graph
+from .steps import ROWS, SYMBOL, Array, Node, StepGraph, step_graph
 
 CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
@@ -32,8 +33,9 @@ _ACTIVATIONS: Final = ("sigmoid", "tanh", "silu")
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A layer: its class, arguments, the shapes of its results with the batch, the (layer, place) of its inputs, and its
-    weights, which are in `group` in the file.
+    """A layer: its class, arguments, the shapes of its results, the (layer, place) of its inputs, and its weights.
+
+    Shapes include the batch. The weights are in `group` in the file.
     """
 
     name: str

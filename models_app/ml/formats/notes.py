@@ -1,4 +1,4 @@
-"""What stands beside a small network in another format: how a post is read and written, as text and as code."""
+"""How to use a small network in another format: how it reads and writes a post, as text and as code."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LACKS: Final = (
 
 _READING: Final = (
     f"A symbol is a byte of UTF-8. {END}, which UTF-8 never uses, is the start mark and the end mark. For each post, "
-    f"start with all states zero and read {END}; then read the bytes of the post. After each byte you get the logits of "
-    f"the next one, and the states for the next step. The softmax of the logits are the probabilities. The post ends "
+    f"start with all states zero and read {END}; then read the bytes of the post. After each byte you get the logits "
+    f"of the next one, and the states for the next step. Their softmax is the probabilities. The post ends "
     f"when {END} is drawn. Bytes that make no valid UTF-8 can be drawn, too, though they’re rare."
 )
 _ROWS: Final = (
@@ -88,7 +88,7 @@ def write(temperature=0.9, max_bytes=400):
 
 print(write())
 """
-_SCRIPT: Final = """// Writes with this model. tf: TensorFlow.js, or its parts tfjs-core and tfjs-converter with a backend.
+_SCRIPT: Final = """// Writes with this model. tf: TensorFlow.js, or its part tfjs-core with a backend.
 const STATES = STATES_HERE; // the states' names, what they become, and their widths
 ROWS_FUNCTION
 export const start = () => STATES.map(([, , width]) => new Float32Array(width));

@@ -13,8 +13,9 @@ import numpy as np
 
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks import hashed_ngrams
+from models_app.ml.networks.gated_linear_rnn import EPSILON
 
-from .steps import EPSILON, ROWS, SYMBOL, Array, Node, StepGraph, step_graph
+from .steps import ROWS, SYMBOL, Array, Node, StepGraph, step_graph
 
 #: Read by ONNX Runtime 1.17 and later.
 OPSET: Final = 18

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
-from models_app.ml.networks.gated_linear_rnn import EPSILON
 
 SYMBOL: Final = "symbol"
 ROWS: Final = "rows"
@@ -110,12 +109,16 @@ def _lstm(config: NetworkConfig, weights: Mapping[str, Array]) -> StepGraph:
     put("embedding", "embedding", (SYMBOL,), weights["embedding"])
     put("read", "concatenate", ("embedding", "h"))
     kernel = np.concatenate([weights["kernel"], weights["recurrent"]])
-    for place, (gate, squash) in enumerate(
-        {"input_gate": "sigmoid", "forget_gate": "sigmoid", "candidate": "tanh", "output_gate": "sigmoid"}.items()
-    ):
+    squashes: dict[str, Operation] = {
+        "input_gate": "sigmoid",
+        "forget_gate": "sigmoid",
+        "candidate": "tanh",
+        "output_gate": "sigmoid",
+    }
+    for place, (gate, squash) in enumerate(squashes.items()):
         part = slice(place * n, (place + 1) * n)
         put(f"{gate}_sum", "dense", ("read",), kernel[:, part], weights["bias"][part])
-        put(gate, "sigmoid" if squash == "sigmoid" else "tanh", (f"{gate}_sum",))
+        put(gate, squash, (f"{gate}_sum",))
     put("kept", "multiply", ("forget_gate", "c"))
     put("added", "multiply", ("input_gate", "candidate"))
     put("next_c", "add", ("kept", "added"))
@@ -162,6 +165,3 @@ def _glr(config: NetworkConfig, weights: Mapping[str, Array]) -> StepGraph:
     normed = put("output_normed", "rms_norm", (x,), weights["output_scale"])
     put(LOGITS, "dense", (normed,), weights["output_kernel"], weights["output_bias"])
     return graph
-
-
-__all__ = ["EPSILON", "LOGITS", "ROWS", "SYMBOL", "Node", "StepGraph", "step_graph"]

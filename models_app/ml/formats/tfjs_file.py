@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from models_app.ml.config import NetworkConfig
+from models_app.ml.networks.gated_linear_rnn import EPSILON
 
-from .steps import EPSILON, ROWS, SYMBOL, Array, Node, step_graph
+from .steps import ROWS, SYMBOL, Array, Node, step_graph
 
 MODEL: Final = "model.json"
 WEIGHTS: Final = "weights.bin"
@@ -89,9 +90,8 @@ class _Parts:
                 kernel = self._constant(f"{name}/kernel", node.weights[0])
                 is_biased = len(node.weights) > 1
                 product = f"{name}/product" if is_biased else name
-                self._put(
-                    "MatMul", [first, kernel], product, T=_FLOAT, transpose_a={"b": False}, transpose_b={"b": False}
-                )
+                plain = {"transpose_a": {"b": False}, "transpose_b": {"b": False}}
+                self._put("MatMul", [first, kernel], product, T=_FLOAT, **plain)
                 if is_biased:
                     self._put("AddV2", [product, self._constant(f"{name}/bias", node.weights[1])], name, T=_FLOAT)
             case "rms_norm":
