@@ -133,11 +133,11 @@ export function rowsOf(post) {
       for (const byte of [...new Array(length).fill(255), ...post].slice(-length)) key = key * 256n + BigInt(byte);
     } else {
       for (const byte of post) {
-        key = byte === 32 || byte === 10 ? 0n : (key * WORD_MULTIPLIERn + BigInt(byte) + 1n) % (1n << 31n);
+        key = byte === 32 || byte === 10 ? 0n : (key * BigInt(WORD_MULTIPLIER) + BigInt(byte) + 1n) % (1n << 31n);
       }
     }
-    const mixed = ((key % (1n << 24n)) * LOW_MULTIPLIERn + (key >> 24n) * HIGH_MULTIPLIERn) % (1n << 32n);
-    return place * ROWS_HERE + Number(mixed >> SHIFT_HEREn);
+    const mixed = ((key % (1n << 24n)) * BigInt(LOW_MULTIPLIER) + (key >> 24n) * BigInt(HIGH_MULTIPLIER)) % (1n << 32n);
+    return place * ROWS_HERE + Number(mixed >> BigInt(SHIFT_HERE));
   });
 }
 """
