@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
@@ -19,7 +20,7 @@ from django.conf import settings
 from models_app.ml.errors import mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained, PretrainedError
-from models_app.ml.networks.llama.store import LIBRARY, take_in
+from models_app.ml.networks.llama.store import CONFIG, LIBRARY, take_in
 
 #: Under CHECKPOINTS_DIR: a folder for each model, named by the sha256 of its publisher's file.
 FOLDER: Final = "pretrained"
@@ -53,6 +54,14 @@ def require(network: Mapping[str, Any]) -> None:
 
 def is_here(number: str) -> bool:
     return (root() / number).is_dir()
+
+
+def name_of(number: str) -> str:
+    """Return the name that the publisher gives it, or the beginning of its sha256 if it isn't here."""
+    try:
+        return str(json.loads((root() / number / CONFIG).read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError):
+        return f"sha256 {number[:12]}"
 
 
 def can_be_had(number: str) -> bool:

@@ -15,7 +15,7 @@ from django.utils.text import slugify
 
 from models_app.models import TrainedModel
 
-from . import own, quick
+from . import fluent, own, quick
 from .form import CHUNK, Format
 
 _ZIP: Final = "application/zip"
@@ -26,12 +26,17 @@ FORMATS: Final[Mapping[str, Format]] = {
     "keras": Format("Keras", "stock layers for keras.saving.load_model", ".keras", _ZIP, quick.write_keras, quick.fits),
     "onnx": Format("ONNX", "one step, for ONNX Runtime and others", ".onnx", _BYTES, quick.write_onnx, quick.fits),
     "tfjs": Format("TensorFlow.js", "a graph model of one step", ".tfjs.zip", _ZIP, quick.write_tfjs, quick.fits),
+    "peft": Format("PEFT", "the adapter (LoRA), safetensors", ".peft.zip", _ZIP, fluent.write_peft, fluent.fits),
+    "gguf-lora": Format("llama.cpp (LoRA)", "the adapter", ".lora.gguf", _BYTES, fluent.write_lora, fluent.fits),
+    "gguf": Format(
+        "llama.cpp", "the whole model, float16", ".gguf", _BYTES, fluent.write_merged, fluent.fits, fluent.is_small
+    ),
 }
 
 
-def formats_of(model: TrainedModel) -> dict[str, Format]:
-    """Return the formats that the model can be downloaded in, by name."""
-    return {name: form for name, form in FORMATS.items() if form.fits(model)}
+def formats_of(model: TrainedModel, *, by_web: bool = True) -> dict[str, Format]:
+    """Return the formats that the model can be downloaded in, by name; without `by_web`, at the terminal."""
+    return {name: form for name, form in FORMATS.items() if form.fits(model) and (form.is_small(model) or not by_web)}
 
 
 @dataclass(frozen=True, slots=True)

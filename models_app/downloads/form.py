@@ -25,7 +25,7 @@ def _any(model: TrainedModel) -> bool:
 class Format:
     """A file format. `write` writes a model to a file; the same model always gives the same bytes.
 
-    fits: whether a model can be written in it.
+    fits: whether a model can be written in it; is_small: whether a web process can do that.
     """
 
     title: str
@@ -34,6 +34,7 @@ class Format:
     media_type: str
     write: Callable[[TrainedModel, IO[bytes]], None]
     fits: Callable[[TrainedModel], bool] = _any
+    is_small: Callable[[TrainedModel], bool] = _any
 
 
 def verified(model: TrainedModel) -> Path:

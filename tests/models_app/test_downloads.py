@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import onnxruntime
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import AsyncClient
+from gguf import GGUFReader
 
 from botfactory.accounts.models import User
 from models_app import downloads, loading, model_files, registry, services, trainings
 from models_app.api.evaluation import MAX_EVALUATED
 from models_app.downloads import files
+from models_app.downloads import fluent as formats_for_fluent
 from models_app.ml import checkpoint
 from models_app.ml.evaluation import evaluation
+from models_app.ml.networks.llama.gguf_file import read_gguf
+from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
@@ -26,6 +31,7 @@ from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
+from tests.models_app.conftest import registered
 from tests.rest.helpers import Program, require_error
 from tweets import learning
 from tweets.models import Corpus
@@ -67,6 +73,7 @@ def bot(alice: User, base: TrainedModel, corpus: Corpus) -> TrainedModel:
 
 
 QUICK_FORMATS = ["native", "npz", "keras", "onnx", "tfjs"]
+FLUENT_FORMATS = ["native", "npz", "peft", "gguf-lora", "gguf"]
 
 
 def card_in(content: bytes, name: str) -> str:
@@ -74,6 +81,11 @@ def card_in(content: bytes, name: str) -> str:
     if name == "onnx":
         session = onnxruntime.InferenceSession(content)
         return str(session.get_modelmeta().custom_metadata_map["README.md"])
+    if name.startswith("gguf"):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            return str(GGUFReader(file.name).fields["botfactory.README.md"].contents())
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         return archive.read("README.md").decode()
@@ -157,7 +169,7 @@ def test_strangers_download_nothing_and_nobody_the_base_model(
         require_error(stranger.get(f"/models/{bot.pk}/download"), 404, "not_found")
     require_error(Program(None).get(f"/models/{bot.pk}/download"), 401, "not_authenticated")
     require_error(Program(alice).get(f"/models/{base.pk}/download"), 404, "not_found")
-    for name in ("gguf", "docx"):
+    for name in ("gguf", "peft", "docx"):
         require_error(Program(alice).get(f"/models/{bot.pk}/download?format={name}"), 422, "bad_value", "format")
     assert Program(alice).get(f"/models/{bot.pk}").json()["formats"] == QUICK_FORMATS
     assert Program(alice).get(f"/models/{base.pk}").json()["formats"] == []
@@ -220,6 +232,43 @@ def test_the_terminal_writes_a_bot_to_a_file(
     with pytest.raises(CommandError, match="no model"):
         call_command("export_bot", str(bot.pk), "--owner", "bob", "--out", str(tmp_path / "bot.zip"))
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+def test_a_fluent_bot_comes_as_an_adapter_and_whole(
+    corpus: Corpus, fluent: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = loading.load(fluent)
+    rng = np.random.default_rng(3)
+    weights = {name: array + rng.normal(0, 0.1, array.shape).astype("f") for name, array in kept.weights.items()}
+    bot = registered(corpus, fluent, checkpoint.Checkpoint(kept.network, weights, {}, ""), {"posts": 300})
+    program = Program(corpus.owner)
+    assert program.get(f"/models/{bot.pk}").json()["formats"] == FLUENT_FORMATS
+    page = signed_in(corpus.owner).get(f"/models/{bot.pk}/").content.decode()
+    assert [name for name in downloads.FORMATS if f'/download?format={name}"' in page] == FLUENT_FORMATS
+    learned = [post for post in learning.training_posts(corpus) if len(post) > 20]
+    for name in FLUENT_FORMATS:
+        content = whole(program.get(f"/models/{bot.pk}/download?format={name}"))
+        card = card_in(content, name)
+        assert bot.parody_label in card
+        assert str(fluent.network["pretrained"]) in card
+        assert not any(post.encode() in content for post in learned)
+        assert ("lacks" in card) == (name not in ("native", "npz"))
+    merged = tmp_path / "merged.gguf"
+    merged.write_bytes(whole(program.get(f"/models/{bot.pk}/download?format=gguf")))
+    stored = checkpoint.load(model_files.path_of(bot))
+    frozen = LIBRARY.get(fluent.network["pretrained"]).weights["0.contract"].astype(np.float32)
+    expected = (
+        frozen + stored.network.as_dict()["scale"] * stored.weights["0.contract.a"] @ stored.weights["0.contract.b"]
+    )
+    np.testing.assert_allclose(read_gguf(merged).weights["0.contract"], expected, atol=2e-3)
+    monkeypatch.setattr(formats_for_fluent, "MAX_PARAMETERS", 1000)
+    assert "gguf" not in program.get(f"/models/{bot.pk}").json()["formats"]
+    require_error(program.get(f"/models/{bot.pk}/download?format=gguf"), 422, "bad_value", "format")
+    call_command(
+        "export_bot", str(bot.pk), "--format", "gguf", "--out", str(tmp_path / "own.gguf"), stdout=io.StringIO()
+    )
+    assert (tmp_path / "own.gguf").read_bytes() == merged.read_bytes()
 
 
 def test_a_model_is_measured_beside_its_base(alice: User, base: TrainedModel, bot: TrainedModel) -> None:

@@ -33,7 +33,7 @@ class Command(OwnerCommand):
         model = services.find_model(options["model"], user=user)
         if model.owner_id is None:
             raise CommandError(f"{model.full_name} is a base model. Name a bot.")
-        if options["format"] not in (formats := downloads.formats_of(model)):
+        if options["format"] not in (formats := downloads.formats_of(model, by_web=False)):
             raise CommandError(f"{model.full_name} has no such format. Choose one of: {', '.join(formats)}.")
         file = downloads.download(model, options["format"])
         path = options["out"] or Path(file.name)

@@ -122,6 +122,37 @@ export async function write(tf, model, temperature = 0.9, maxBytes = 400) {
   return new TextDecoder().decode(new Uint8Array(post));
 }
 """
+_ADAPTER: Final = (
+    "This is an adapter (LoRA) for the base model {base}, which isn't in this file. It was trained with the weights of "
+    "the file whose sha256 is in this card. A file of the same model with other rounding works, with slightly other "
+    "probabilities."
+)
+_TOKENS: Final = (
+    "Each post begins and ends with the token `<|endoftext|>`, or the end mark of another base model. There is no chat "
+    "template: the bot continues a post, and obeys nothing."
+)
+_ADAPTER_CODE: Final = {
+    "peft": """```python
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+BASE, BOT = "folder of the base model", "folder of this file"
+tokenizer = AutoTokenizer.from_pretrained(BASE)
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(BASE), BOT)
+end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+post = model.generate(torch.tensor([[end]]), do_sample=True, top_p=0.95, max_new_tokens=100, eos_token_id=end)
+print(tokenizer.decode(post[0], skip_special_tokens=True))
+```""",
+    "gguf-lora": """```sh
+llama-completion -m base.gguf --lora bot.lora.gguf -no-cnv --top-p 0.95 -p "<|endoftext|>"
+```""",
+    "gguf": """```sh
+llama-completion -m bot.gguf -no-cnv --top-p 0.95 -p "I love"
+```
+
+The file adds the first `<|endoftext|>` by itself.""",
+}
 _SCRIPT_ROWS: Final = """
 const CONTEXTS = CONTEXTS_HERE; // lengths in bytes; 0 is the word so far
 
@@ -156,6 +187,12 @@ def how_to_use(config: NetworkConfig, name: str) -> str:
     if config.contexts and name != "onnx":
         reading.append(_ROWS.format(name="rowsOf" if name == "tfjs" else "rows_of"))
     return f"## How to use this file\n\n{' '.join(reading)}\n\n{code}\n\n## What this file lacks\n\n{LACKS}"
+
+
+def how_to_use_adapter(name: str, base: str) -> str:
+    """Return how to use a fluent bot's file, as Markdown. `name`: peft, gguf-lora or gguf; `base`: the base model."""
+    parts = [_TOKENS if name == "gguf" else f"{_ADAPTER.format(base=base)} {_TOKENS}", _ADAPTER_CODE[name]]
+    return "\n\n".join(["## How to use this file", *parts, "## What this file lacks", LACKS])
 
 
 def python_code(config: NetworkConfig, name: str) -> str:

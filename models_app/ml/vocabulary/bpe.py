@@ -35,6 +35,9 @@ _GGUF_SPLITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smollm": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTE_LEVEL]},
     "gpt-2": _BYTE_LEVEL,
 }
+#: Types of tokens in GGUF files.
+_GGUF_NORMAL: Final = 1
+_GGUF_CONTROL: Final = 3
 
 
 def _alphabet() -> dict[str, int]:
@@ -150,6 +153,35 @@ class BpeVocabulary(Vocabulary):
         ]
         file = _file(self._parts, vocabulary) | {"added_tokens": special, "post_processor": _ending_with(self._parts)}
         return json.dumps(file, ensure_ascii=False, separators=(",", ":"))
+
+    def to_gguf(self) -> dict[str, Any]:
+        """Return the vocabulary as the fields of a GGUF file. The end mark begins and ends each text.
+
+        Raises CheckpointError for a vocabulary that llama.cpp doesn't know.
+        """
+        parts = self._parts
+        splits = next((name for name, splits in _GGUF_SPLITS.items() if splits == parts.splits), None)
+        if splits is None or parts.whole_words:
+            raise CheckpointError(
+                mark(
+                    "A GGUF file can’t hold this model’s tokenizer. Known are those that split words as %(known)s. "
+                    "Download the adapter instead."
+                ),
+                known=", ".join(_GGUF_SPLITS),
+            )
+        return {
+            "tokenizer.ggml.model": "gpt2",
+            "tokenizer.ggml.pre": splits,
+            "tokenizer.ggml.tokens": list(parts.tokens),
+            "tokenizer.ggml.token_type": [
+                _GGUF_CONTROL if symbol in self._special else _GGUF_NORMAL for symbol in range(self.size)
+            ],
+            "tokenizer.ggml.merges": [" ".join(pair) for pair in parts.merges],
+            "tokenizer.ggml.bos_token_id": self.end,
+            "tokenizer.ggml.eos_token_id": self.end,
+            "tokenizer.ggml.add_bos_token": True,
+            "tokenizer.ggml.add_space_prefix": False,
+        }
 
     def encode(self, post: str) -> Symbols:
         utf8(post)

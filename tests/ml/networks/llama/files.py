@@ -114,6 +114,7 @@ def write_gguf(path: Path, config: LlamaConfig, weights: Weights, tokenizer: str
     writer = GGUFWriter(path, kind)
     writer.add_name("Tiny")
     writer.add_license("apache-2.0")
+    writer.add_context_length(256)
     writer.add_block_count(config.layers)
     writer.add_embedding_length(config.width)
     writer.add_feed_forward_length(config.hidden)
