@@ -15,6 +15,8 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
     """Rows that only services create and change. People can edit only the fields in `editable`."""
 
     editable: ClassVar[frozenset[str]] = frozenset()
+    #: The name of the list where it isn't the plural of its rows. May be a lazy translation.
+    heading: ClassVar[Any] = ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> list[str]:
         return [field.name for field in self.model._meta.fields if field.name not in self.editable]

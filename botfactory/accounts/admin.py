@@ -319,6 +319,7 @@ admin.site.unregister([Authenticator, UserSession])
 class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
     """Second factors. Deleting one turns two-factor off, for somebody who lost their device."""
 
+    heading = gettext_lazy("two-factor sign-in")
     list_display = ["user", "type", "created_at", "last_used_at"]
     list_filter = ["type", "created_at", "last_used_at"]
     search_fields = ["user__username", "user__email"]
@@ -333,6 +334,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
 class UserSessionAdmin(ReadOnlyAdmin[UserSession]):
     """Sessions of people. Deleting a row signs that browser out."""
 
+    heading = gettext_lazy("sessions")
     list_display = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
     list_filter = ["created_at", "last_seen_at"]
     search_fields = ["user__username", "ip"]

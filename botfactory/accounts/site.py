@@ -9,11 +9,13 @@ from allauth.account import views as allauth_views
 from allauth.account.decorators import secure_admin_login
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.accounts import two_factor
+from botfactory.accounts import sections, two_factor
+from botfactory.accounts.models import User
 
 NOT_YOURS: Final = _("This page is for administrators. If you need it, ask one to give you access.")
 SET_UP_TWO_FACTOR: Final = _("Administrators here need two-factor sign-in. Set it up to open the administration.")
@@ -21,9 +23,21 @@ SET_UP_TWO_FACTOR: Final = _("Administrators here need two-factor sign-in. Set i
 
 class HouseSite(AdminSite):
     site_header = site_title = _("Bot Factory administration")
+    #: templates/admin/sections.html takes the place of Django's list of apps.
+    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and not two_factor.is_missing(request.user)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return the sections of the administration, or the app with this label."""
+        apps = super().get_app_list(request, app_label)
+        if app_label or not isinstance(request.user, User):
+            return apps
+        return sections.arranged(apps, request.user, self._heading_of)
+
+    def _heading_of(self, model: type[Model]) -> str:
+        return str(getattr(self.get_model_admin(model), "heading", ""))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Turn strangers away ourselves. Django would show them a sign-in form of the administration."""

@@ -19,7 +19,7 @@ def state_of_the_house(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     fails = components.failing()
     alive = [] if fails["broker"] else workers.alive()
-    failures = house.failures()
+    failures, queues, folders = house.failures(), house.queues(), machine.folders()
     context = {
         **admin.site.each_context(request),
         "title": _("System status"),
@@ -28,11 +28,14 @@ def state_of_the_house(request: HttpRequest) -> HttpResponse:
         "workers": alive,
         "workers_gpus": any(worker.gpus for worker in alive),
         "unheard": workers.unheard(alive),
-        "queues": house.queues(),
+        "queues": queues,
+        "running": sum(queue.running for queue in queues),
+        "waiting": sum(queue.waiting for queue in queues),
         "failures": failures[: house.FAILURES_SHOWN],
         "failure_count": failures.count(),
         "people": house.people(),
-        "folders": machine.folders(),
+        "folders": folders,
+        "fullest": min(folders, key=lambda folder: folder.free, default=None),
         "too_little": machine.TOO_LITTLE,
         "little": machine.LITTLE,
         "gpus": machine.gpus(),

@@ -72,7 +72,7 @@ class Inspector:
         self.seen.add(place)
         self.page.evaluate(UNFOLD)
         # The navigation of the administration is the same everywhere.
-        where = {"exclude": ["#nav-sidebar"]} if place.startswith("/admin/") and place != "/admin/" else "html"
+        where = {"exclude": [".sections"]} if place.startswith("/admin/") and place != "/admin/" else "html"
         self._collect(f"{path} in light", FIND, [where, None])
         self._collect(f"{path}, dialogs", FIND_IN_DIALOGS)
         self.page.emulate_media(color_scheme="dark")
