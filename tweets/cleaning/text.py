@@ -55,7 +55,7 @@ def without_links(text: str) -> str:
     """Return the text with a space instead of each link and each placeholder."""
     if "[" in text:
         text = text.replace(PLACEHOLDER, " ")
-    return _with_links_as(" ", text)
+    return with_links_as(" ", text)
 
 
 def clean_text(text: str, rules: CleaningRules | None = None) -> str:
@@ -88,11 +88,11 @@ def text_cleaner(rules: CleaningRules) -> TextCleaner:
 
 
 def light_cleaner(rules: CleaningRules) -> Callable[[str], str]:
-    """Return a function that takes the most common steps only, once: entities, links, spaces.
+    """Return a function that takes the most common steps only, once: entities, links, line breaks, spaces.
 
     It gives what `clean_text` does for a text in which no other step has anything to do, neither before nor after.
     """
-    common = (Change.ENTITIES, Change.LINKS, Change.SPACES)
+    common = (Change.ENTITIES, Change.LINKS, Change.NEWLINES, Change.SPACES)
     steps = [step for change, step in _steps(rules) if change in common]
 
     def clean(text: str) -> str:
@@ -158,7 +158,7 @@ def may_hold_link(text: str) -> bool:
     return any(sign in lower for sign in _LINK_SIGNS)
 
 
-def _with_links_as(other: str, text: str) -> str:
+def with_links_as(other: str, text: str) -> str:
     """Return what `LINK.sub(other, text)` returns, in a tenth of the time: only a few places can begin a link."""
     lower = text.lower()
     if len(lower) != len(text):  # a letter that becomes two
@@ -182,13 +182,13 @@ def _with_links_as(other: str, text: str) -> str:
 
 
 def _without_links(text: str) -> str:
-    without = _with_links_as(" ", text)
+    without = with_links_as(" ", text)
     has_brackets = "(" in without or "[" in without
     return _EMPTY_BRACKETS.sub(" ", without) if has_brackets and without != text else without
 
 
 def _with_placeholders(text: str) -> str:
-    return _with_links_as(PLACEHOLDER, text)
+    return with_links_as(PLACEHOLDER, text)
 
 
 def _without_via(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -23,10 +24,12 @@ END: Final = 64  # the mark between posts
 
 #: Between two posts, before the first one and after the last. No post contains it.
 MARK: Final = "\x00"
-_MARKED: Final = "&/…＠"
+_MARKED: Final = "&/…＠\n\t"
 _KEYLIKE: Final = re.compile(r"[A-Za-z0-9_.+/=-]+")
 #: Characters without a shape of their own, in many emoji. Cleaning leaves them alone.
 _JOINERS: Final = "\u200d\ufe0f"
+#: Spaces that cleaning replaces by plain ones, or by nothing.
+_BREAKS: Final = "\n\t"
 #: Signs that cleaning removes, and two letters that are "k" and "s" where case doesn't count.
 _REPLACED: Final = {*range(0xFFF9, 0x10000), 0x212A, 0x17F}
 #: From here on, code points always get a closer look.
@@ -43,7 +46,7 @@ class Block:
     A few thousand posts fit into the processor's cache. If all are ASCII, a character takes one byte instead of four.
     """
 
-    __slots__ = ("bits", "codes", "encoded", "ends", "joined", "starts")
+    __slots__ = ("bits", "codes", "encoded", "ends", "is_ascii", "joined", "starts")
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Take posts without MARK in them; at least one."""
@@ -51,7 +54,8 @@ class Block:
         self.encoded = self.joined.encode("utf-8", "surrogatepass")
         self.codes: Codes
         self.bits: Bits
-        if len(self.encoded) == len(self.joined):
+        self.is_ascii = len(self.encoded) == len(self.joined)
+        if self.is_ascii:
             self.codes = np.frombuffer(self.encoded, np.uint8)
             self.bits = np.frombuffer(self.encoded.translate(_ascii_table()), np.uint8)
         else:
@@ -77,33 +81,31 @@ def _ascii_table() -> bytes:
 @cache
 def table() -> Bits:
     """Return the bits of every code point."""
-    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    everything = np.arange(sys.maxunicode + 1, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     bits = np.zeros(sys.maxunicode + 1, np.uint8)
     for pattern, bit in ((r"[^\W\d_]+", LETTER), (r"\w+", WORD)):
         for run in re.finditer(pattern, everything):
             bits[run.start() : run.end()] |= bit
     for run in _KEYLIKE.finditer(everything):
         bits[run.start() : run.end()] |= KEYLIKE
-    bits[[code for code, character in enumerate(everything[:_RARE]) if character.isdigit()]] |= DIGIT
-    bits[_wild(everything)] |= WILD
+    bits[:_RARE][_flags(map(str.isdigit, everything[:_RARE]))] |= DIGIT
+    bits[:_RARE][~_calm(everything[:_RARE])] |= WILD
     bits[_RARE:] |= WILD
     bits[list(map(ord, _MARKED))] |= MARKED
     bits[0] = END
     return bits
 
 
-def _wild(everything: str) -> list[int]:
-    """Return the code points that need a closer look: they change, aren't printable, or may combine with others."""
-    return [code for code, character in enumerate(everything[:_RARE]) if not _is_calm(code, character)]
+def _calm(characters: str) -> NDArray[np.bool_]:
+    """Return which characters need no closer look: cleaning doesn't change them, nor do they combine with others."""
+    calm = _flags(map(str.isprintable, characters))
+    calm &= _flags(category[0] != "M" for category in map(unicodedata.category, characters))
+    calm &= _flags(map(unicodedata.is_normalized, repeat("NFC"), characters))
+    calm[0x1100:0x1200] = False  # parts of Korean syllables
+    calm[list(_REPLACED)] = False
+    calm[list(map(ord, _JOINERS + _BREAKS))] = True
+    return calm
 
 
-def _is_calm(code: int, character: str) -> bool:
-    if code < 127:
-        return code >= 32
-    return character in _JOINERS or (
-        character.isprintable()
-        and not 0x1100 <= code <= 0x11FF  # parts of Korean syllables
-        and code not in _REPLACED
-        and unicodedata.category(character)[0] != "M"
-        and unicodedata.is_normalized("NFC", character)
-    )
+def _flags(found: Iterable[bool]) -> NDArray[np.bool_]:
+    return np.fromiter(found, bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, Final, Self, TypeVar
 
@@ -18,6 +20,7 @@ Result = TypeVar("Result")
 MAX_PROCESSES: Final = 8
 #: Tasks that wait for each process. More would only need memory.
 _AHEAD: Final = 2
+_RARELY: Final = (200_000, 50, 50)
 
 
 def usual_processes() -> int:
@@ -36,6 +39,19 @@ def _follow() -> None:
         os._exit(1)
 
     threading.Thread(target=end, daemon=True).start()
+    gc.freeze()
+    gc.set_threshold(*_RARELY)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for circles of objects less often: posts form none, and there are many of them."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class Crew:

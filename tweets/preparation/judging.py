@@ -16,10 +16,11 @@ from tweets.cleaning.cleaner import says_something
 from tweets.cleaning.language import language_of
 from tweets.cleaning.personal import find
 from tweets.cleaning.rules import Duplicates, Form
-from tweets.cleaning.text import light_cleaner, text_cleaner
+from tweets.cleaning.text import text_cleaner
 from tweets.preparation import screens
 from tweets.preparation.batch import QUOTE, REPLY, REPOST, WARNING, Batch
 from tweets.preparation.characters import Block
+from tweets.preparation.light import LightCleaner
 from tweets.preparation.likeness import Authors, Keys, bands_of_long, keys_of, looks_of
 from tweets.preparation.recipe import Recipe
 from tweets.preparation.records import Records, chosen, record_type
@@ -59,7 +60,7 @@ class Judge:
         self._rules = recipe.rules
         self._cleaner = Cleaner(recipe.rules)
         self._clean_text = text_cleaner(recipe.rules)
-        self._light = light_cleaner(recipe.rules)
+        self._light = LightCleaner(recipe.rules)
         self._authors = Authors(recipe.seed)
         self._languages = frozenset(recipe.languages)
         # A text without a clear language is kept.
@@ -124,13 +125,13 @@ class Judge:
         if rules.unicode is Form.NFKC and not block.joined.isascii():
             hard[:] = True
         light = np.flatnonzero(change & ~hard)
-        for place in light.tolist():
-            texts[place] = self._light(raw[place])
         rest = np.flatnonzero(hard).tolist()
         if light.size:
+            lighter = self._light.cleaned([raw[place] for place in light.tolist()])
+            for place, text in zip(light.tolist(), lighter, strict=True):
+                texts[place] = text
             # A text that may still change needs all steps.
-            again = screens.may_change(Block([texts[place] for place in light.tolist()]))[0]
-            rest += light[again].tolist()
+            rest += light[screens.may_change(Block(lighter))[0]].tolist()
         for place in rest:
             texts[place] = self._clean_text(raw[place])[0]
         closer = screens.may_lack_something(block)

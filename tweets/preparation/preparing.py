@@ -23,7 +23,7 @@ import numpy as np
 from tweets.cleaning.rules import Drop, Duplicates
 from tweets.preparation import near as nearness
 from tweets.preparation.batch import Batch
-from tweets.preparation.crew import Crew, usual_processes
+from tweets.preparation.crew import Crew, rare_collections, usual_processes
 from tweets.preparation.errors import PreparationError
 from tweets.preparation.finishing import PARTS, finish, packed
 from tweets.preparation.judging import Judged, judge_of
@@ -72,7 +72,7 @@ def prepare(
     if there:
         raise PreparationError(f"{out} already has {', '.join(there)}. Choose another folder, or delete them.")
     out.mkdir(parents=True, exist_ok=True)
-    with _work_folder(out) as work:
+    with rare_collections(), _work_folder(out) as work:
         with Crew(usual_processes() if processes is None else processes) as crew:
             report = _Preparation(work, recipe, crew, on_progress).run(inputs, kind, names)
         (work / REPORT).write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,12 @@ Flags = NDArray[np.bool_]  # (posts,)
 
 _AT, _SPACE, _COLON, _EQUALS, _DOT, _SEMICOLON, _AND, _SLASH = map(ord, "@ :=.;&/")
 _CUT, _WIDE_AT, _LOST = map(ord, "…＠\ufffd")
+_BREAKS: Final = tuple(map(ord, "\n\t"))
 _BEFORE_SLASH: Final = tuple(map(ord, ":/oOmM"))
-_VIA: Final = (ord("a"), ord("A"))
+#: What may precede the sign of something cut off in a link: "htt…" is none, "http…" and "https:/…" are.
+_BEFORE_CUT: Final = tuple(map(ord, ":/pPsS"))
+#: "via " backwards from the @ on, in both cases.
+_VIA: Final = ((ord(" "),), (ord("a"), ord("A")), (ord("i"), ord("I")), (ord("v"), ord("V")))
 #: The shortest token of a service has 15 characters; a random string of 24 needs no well-known beginning.
 _SHORTEST_TOKEN, _LONG_TOKEN = 15, 24
 #: A number of at least 7 digits, at most 3 other characters between two.
@@ -34,6 +38,33 @@ _APP: Final = re.compile(
     r"\W*(?:i\b|just |my |how |today|\d|one |check out|live from|#?now ?pl|photo|posted a|http|drinking|wordle|nerdle"
     r"|worldle|heardle|framed|daily|the latest )",
     re.IGNORECASE,
+)
+#: The same without the rest of each, in lower case, as far as it's the same in all of them.
+_APP_BEGIN: Final = 6
+_APP_BEGINNINGS: Final = tuple(
+    begin.encode()[:_APP_BEGIN]
+    for begin in (
+        "just ",
+        "my ",
+        "how ",
+        "today",
+        "one ",
+        "check out",
+        "live from",
+        "now pl",
+        "nowpl",
+        "photo",
+        "posted a",
+        "http",
+        "drinking",
+        "wordle",
+        "nerdle",
+        "worldle",
+        "heardle",
+        "framed",
+        "daily",
+        "the latest ",
+    )
 )
 _APP_SIGNS: Final = re.compile("[♫♬]")
 _APP_WORDS: Final = (
@@ -54,6 +85,7 @@ _APP_WORDS: Final = (
     b"#xboxshare",
     b"#nintendoswitch",
 )
+_ADDRESS: Final = re.compile(r"[\w.+-][@＠][\w-]+\.[^\W\d_]")
 #: What spelled-out email addresses contain (tweets.cleaning.personal.emails), and private keys.
 _PERSONAL_WORDS: Final = (
     b"dot",
@@ -87,12 +119,17 @@ def may_change(block: Block) -> tuple[Flags, Flags]:
     # A link has a slash after one of these: "://", "t.co/", ".com/".
     slashes = np.flatnonzero(codes == _SLASH)
     easy[block.posts_at(slashes[np.isin(codes[slashes - 1], _BEFORE_SLASH)])] = True
-    hard[block.posts_at(np.flatnonzero((codes == _CUT) | (codes == _WIDE_AT)))] = True
+    if not block.is_ascii:
+        cuts = np.flatnonzero(codes == _CUT)
+        easy[block.posts_at(cuts[np.isin(codes[cuts - 1], _BEFORE_CUT)])] = True
+        hard[block.posts_at(np.flatnonzero(codes == _WIDE_AT))] = True
+    easy[block.posts_at(np.flatnonzero((codes == _BREAKS[0]) | (codes == _BREAKS[1])))] = True
     at = np.flatnonzero(codes == _AT)
     # "RT @name" in the middle, or "via @name" at the end. The mark in front of each post is no letter.
-    before = [codes[np.maximum(at - back, 0)] for back in (1, 2, 3)]
-    quotes = np.logical_or.reduce([code == ord("T") for code in before])
-    hard[block.posts_at(at[quotes | np.isin(before[1], _VIA)])] = True
+    before = [codes[np.maximum(at - back, 0)] for back in (1, 2, 3, 4)]
+    quotes = np.logical_or.reduce([code == ord("T") for code in before[:3]])
+    vias = np.logical_and.reduce([np.isin(code, some) for code, some in zip(before, _VIA, strict=True)])
+    hard[block.posts_at(at[quotes | vias])] = True
     return easy | hard, hard
 
 
@@ -108,11 +145,11 @@ def may_be_of_an_app(block: Block, texts: Sequence[str]) -> Flags:
     """Return which posts `is_of_an_app` may be true for."""
     found = np.zeros(len(texts), bool)
     _add_words(found, block, _APP_WORDS)
-    # The first two characters from the first one of a word on.
+    # The first characters from the first one of a word on.
     words = np.append(np.flatnonzero(block.bits & WORD), len(block.codes) - 1)
     first = words[np.searchsorted(words, block.starts)]
-    one, two = (block.codes[np.minimum(first + more, len(block.codes) - 1)] for more in (0, 1))
-    likely = (one > 127) | (two > 127) | _app_pairs()[np.minimum(one, 127), np.minimum(two, 127)]
+    beginnings = block.codes[np.minimum(first[:, np.newaxis] + np.arange(_APP_BEGIN), len(block.codes) - 1)]
+    likely = (beginnings > 127).any(axis=1) | _begin_so(beginnings)
     for place in np.flatnonzero(likely & ~found).tolist():
         found[place] = _APP.match(texts[place]) is not None
     if not block.joined.isascii() and _APP_SIGNS.search(block.joined):
@@ -120,38 +157,25 @@ def may_be_of_an_app(block: Block, texts: Sequence[str]) -> Flags:
     return found
 
 
+def _begin_so(beginnings: NDArray[Any]) -> Flags:
+    """Return which ASCII beginnings (posts, _APP_BEGIN) those of a text that `_APP` matches may be."""
+    lower = beginnings | 0x20  # other signs than letters become others, or stay
+    first = lower[:, 0]
+    found = (first >= ord("0")) & (first <= ord("9"))
+    # "i" by itself. An underscore belongs to the word.
+    found |= (first == ord("i")) & (_alphanumeric()[np.minimum(beginnings[:, 1], 127)] == 0)
+    for begin in _APP_BEGINNINGS:
+        # The commonest letters differ early, so few posts are left to compare.
+        left = np.flatnonzero(first == begin[0])
+        for place, code in enumerate(begin[1:], 1):
+            left = left[lower[left, place] == code]
+        found[left] = True
+    return found
+
+
 @cache
-def _app_pairs() -> NDArray[np.bool_]:
-    """Return for two ASCII characters whether a text that `_APP` matches may begin with them: (128, 128)."""
-    pairs = np.zeros((128, 128), bool)
-    for begin in (
-        "ju",
-        "my",
-        "ho",
-        "to",
-        "on",
-        "ch",
-        "li",
-        "no",
-        "ph",
-        "po",
-        "ht",
-        "dr",
-        "wo",
-        "ne",
-        "he",
-        "fr",
-        "da",
-        "th",
-    ):
-        for one in (begin[0], begin[0].upper()):
-            for two in (begin[1], begin[1].upper()):
-                pairs[ord(one), ord(two)] = True
-    no_word = [code for code in range(128) if not chr(code).isalnum() and chr(code) != "_"]
-    for code in map(ord, "iI"):
-        pairs[code, no_word] = True
-    pairs[ord("0") : ord("9") + 1] = True
-    return pairs
+def _alphanumeric() -> Flags:
+    return np.array([chr(code).isalnum() or chr(code) == "_" for code in range(128)])
 
 
 def may_be_personal(block: Block, texts: Sequence[str]) -> Flags:
@@ -171,10 +195,13 @@ def may_be_personal(block: Block, texts: Sequence[str]) -> Flags:
     if digits.size:
         found |= _with_numbers(block, texts, digits)
     # Email addresses. Those that are spelled out have one of the words.
-    at = np.flatnonzero((codes == _AT) | (codes == _WIDE_AT))
+    at = np.flatnonzero(codes == _AT if block.is_ascii else (codes == _AT) | (codes == _WIDE_AT))
     if at.size:
         before = bits[at - 1] & (WORD | KEYLIKE) > 0
-        found[block.posts_at(at[before & (bits[at + 1] & WORD > 0)])] = True
+        addresses = np.zeros_like(found)
+        addresses[block.posts_at(at[before & (bits[at + 1] & WORD > 0)])] = True
+        for place in np.flatnonzero(addresses & ~found).tolist():
+            found[place] = _ADDRESS.search(texts[place]) is not None
     return found
 
 

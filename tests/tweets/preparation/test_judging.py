@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweets.cleaning import Cleaner, CleaningRules, Duplicates, Form, Links, clean_text, duplicates
+from tweets.cleaning.text import light_cleaner
 from tweets.preparation import Recipe
 from tweets.preparation.batch import batch_of
-from tweets.preparation.characters import END, WILD, table
+from tweets.preparation.characters import DIGIT, END, WILD, table
 from tweets.preparation.judging import Judge, Judged
+from tweets.preparation.light import LightCleaner
 from tweets.preparation.likeness import bands_of_long, looks_of
 from tweets.sources.base import Post
 
@@ -40,6 +43,10 @@ PIECES = (
     "MT@bob",
     "via @bob",
     "(via @bob)",
+    "Via",
+    "a @bob",
+    "@bob.com",
+    "RT\n@bob",
     "#runkeeper",
     "#nowplaying song",
     "♫ song",
@@ -50,6 +57,9 @@ PIECES = (
     "http://example.com/a?b=c",
     "pic.twitter.com/abc",
     "htt…",
+    "http…",
+    "HTTPS:/…",
+    "(https://t.co/aBcDeFgHiJ)",
     "…",
     "&amp;",
     "&lt;3",
@@ -154,10 +164,27 @@ def test_bands_are_those_of_the_cleaning_whatever_the_portions() -> None:
 
 
 def test_cleaning_changes_no_character_that_counts_as_calm() -> None:
-    calm = [chr(code) for code in np.flatnonzero(table() & (WILD | END) == 0).tolist() if chr(code) not in "&/…＠"]
+    calm = [chr(code) for code in np.flatnonzero(table() & (WILD | END) == 0).tolist() if chr(code) not in "&/…＠\n\t"]
     text = "a".join(calm)
     assert len(calm) > 50_000
     assert clean_text(f"a{re.sub(' ', '', text)}a", KEEP_ALL) == f"a{re.sub(' ', '', text)}a"
+
+
+@pytest.mark.parametrize("links", list(Links))
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(TEXTS, max_size=12))
+def test_the_common_steps_for_many_texts_are_those_for_each(texts: list[str], links: Links) -> None:
+    rules = replace(KEEP_ALL, links=links)
+    calm = [text for text in texts if not (table()[list(map(ord, text))] & (WILD | END)).any()]
+    assert LightCleaner(rules).cleaned(calm) == [light_cleaner(rules)(text) for text in calm]
+
+
+def test_the_table_says_what_python_says_of_each_character() -> None:
+    bits = table()
+    for character in [chr(code) for code in range(0x3100)]:
+        assert bool(bits[ord(character)] & DIGIT) == character.isdigit()
+        changes = unicodedata.normalize("NFC", character) != character or unicodedata.combining(character)
+        assert not changes or bits[ord(character)] & WILD
 
 
 def test_equal_posts_are_one_and_the_first_in_the_alphabet_stays() -> None:
