@@ -172,7 +172,9 @@ def post_files() -> list[str]:
     """Return the files of posts on the server, as paths relative to TRAINING_DIR."""
     root = Path(site.TRAINING_DIR)
     found = (path for path in root.rglob("*") if path.name.endswith(POST_FILES) and path.is_file())
-    return sorted(path.relative_to(root).as_posix() for path in found)[:MAX_FILES]
+    names = (path.relative_to(root) for path in found)
+    # A preparation that hasn't ended works in a hidden folder.
+    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))[:MAX_FILES]
 
 
 def file_named(name: str) -> Path:

@@ -13,9 +13,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import schemathesis
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 from schemathesis.core.parameters import ParameterLocation
@@ -29,6 +31,7 @@ from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
 from models_app import model_files
 from models_app import services as models
+from models_app.base_corpora.services import PREPARE_CORPUS
 from models_app.keeping import services as keeping
 from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, Search, TrainedModel, Trial
@@ -201,6 +204,17 @@ def _chosen(value: Any) -> bool:
     return zlib.crc32(str(value).encode()) % 4 < THERE
 
 
+def _good_preparation(body: dict[str, Any]) -> None:
+    """Name a file and an encoding that there are, and shares of 100 percent. One corpus is prepared at a time."""
+    Job.objects.filter(kind=PREPARE_CORPUS).delete()
+    file = Path(settings.RAW_POSTS_DIR) / "made-up.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("one\ntwo\n", encoding="utf-8")
+    for name, good in (("inputs", [file.name]), ("encoding", "utf-8"), ("shares", [80, 10, 10])):
+        if name in body:
+            body[name] = good
+
+
 def _good_query(operation: str, query: dict[str, Any], world: World) -> None:
     kinds = {
         "list_jobs": "job_id",
@@ -227,6 +241,8 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
             ApiToken.objects.filter(owner=world.owner, name="made up").delete()
         if body.get("expires_at") is not None:
             body["expires_at"] = (timezone.now() + timedelta(days=1)).isoformat()
+    if operation in ("prepare_base_corpus", "prepare_uploaded_corpus"):
+        _good_preparation(body)
     if operation == "create_search":
         # A space is checked against the settings of a training.
         body["space"] = SPACE if body.get("space") else None

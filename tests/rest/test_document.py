@@ -6,6 +6,10 @@ from botfactory.api import api
 from tests.rest.helpers import V1
 
 NAMES = {
+    "GET /base-corpora": "list_base_corpora",
+    "POST /base-corpora": "prepare_base_corpus",
+    "GET /base-corpora/inputs": "list_raw_files",
+    "POST /base-corpora/upload": "prepare_uploaded_corpus",
     "GET /corpora": "list_corpora",
     "POST /corpora": "create_corpus",
     "DELETE /corpora/{corpus_id}": "delete_corpus",

@@ -7,7 +7,6 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -100,7 +99,7 @@ def _calm(characters: str) -> NDArray[np.bool_]:
     """Return which characters need no closer look: cleaning doesn't change them, nor do they combine with others."""
     calm = _flags(map(str.isprintable, characters))
     calm &= _flags(category[0] != "M" for category in map(unicodedata.category, characters))
-    calm &= _flags(map(unicodedata.is_normalized, repeat("NFC"), characters))
+    calm &= _flags(unicodedata.is_normalized("NFC", character) for character in characters)
     calm[0x1100:0x1200] = False  # parts of Korean syllables
     calm[list(_REPLACED)] = False
     calm[list(map(ord, _JOINERS + _BREAKS))] = True
