@@ -20,16 +20,17 @@ from botfactory.jobs.models import Job
 from botfactory.translatable import mark
 from botfactory.translation import translated
 from models_app.base_corpora import files, services
+from models_app.base_corpora.apart import PAUSE, prepare_apart
 from models_app.base_models import runner as base_runner
 from models_app.base_models.services import BaseError
-from tweets.preparation import Format, PreparationError, Progress, Report, prepare
+from tweets.preparation import Format, PreparationError, Progress, prepare
 from tweets.preparation.preparing import REPORT
 
 #: The share of the time that each phase takes, measured on half a million posts.
 _PHASES: Final = {"reading": (0.0, 0.8), "comparing": (0.8, 0.1), "writing": (0.9, 0.1)}
-_MESSAGES: Final = {"reading": "Reading and cleaning", "comparing": "Looking for duplicates", "writing": "Writing"}
-#: Seconds between progress reports, and from when on the time left is worth telling.
-_PAUSE, _SETTLED = 0.5, 3.0
+
+#: Seconds from when on the time left is worth telling.
+_SETTLED: Final = 3.0
 #: Inputs of fewer bytes are prepared before other processes have started.
 _SMALL: Final = 5_000_000
 #: What the command calls options of the form.
@@ -70,20 +71,25 @@ def _prepare(handle: JobHandle, folder: Path) -> None:
             shown[str(_uploaded(handle))] = arguments["uploaded"]
         inputs = [Path(path) for path in shown]
         is_small = sum(path.stat().st_size for path in inputs) < _SMALL
-        report = prepare(
-            inputs,
-            folder,
-            options.recipe(),
-            kind=Format(options.format) if options.format else None,
-            processes=1 if is_small else None,
-            nice=site.TRAINER_NICE,
-            on_progress=_Reporter(handle),
-        )
+        kind = Format(options.format) if options.format else None
+        reporter = _Reporter(handle)
+        if is_small:
+            prepare(inputs, folder, options.recipe(), kind=kind, processes=1, on_progress=reporter)
+        else:
+            prepare_apart(
+                inputs,
+                folder,
+                options.recipe(),
+                kind=kind,
+                nice=site.TRAINER_NICE,
+                on_progress=reporter,
+                check=handle.check,
+            )
     except PreparationError as error:
         raise JobFailed(error.code, _without_paths(translated(error), shown | _WORDS)) from error
     except BaseError as error:
         raise JobFailed(error.code, error) from error
-    _show_names(report, folder, shown)
+    _show_names(folder, shown)
 
 
 def _uploaded(handle: JobHandle) -> Path:
@@ -93,11 +99,11 @@ def _uploaded(handle: JobHandle) -> Path:
     return found[0]
 
 
-def _show_names(report: Report, folder: Path, shown: Mapping[str, str]) -> None:
-    for each in report.inputs:
-        each.file = shown.get(each.file, each.file)
-    report.examples = [_without_paths(example, shown) for example in report.examples]
-    (folder / REPORT).write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+def _show_names(folder: Path, shown: Mapping[str, str]) -> None:
+    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    for each in report["inputs"]:
+        each["file"] = shown.get(each["file"], each["file"])
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def _without_paths(text: str, shown: Mapping[str, str]) -> str:
@@ -117,7 +123,7 @@ class _Reporter:
     def __call__(self, progress: Progress) -> None:
         self._handle.check()
         now = time.monotonic()
-        if now - self._told < _PAUSE:
+        if now - self._told < PAUSE:
             return
         self._told = now
         start, share = _PHASES[progress.phase]
@@ -125,7 +131,6 @@ class _Reporter:
         spent = now - self._begun
         told: dict[str, Any] = {
             "phase": progress.phase,
-            "message": _MESSAGES[progress.phase],
             "fraction": round(fraction, 4),
             "posts": progress.posts,
         }

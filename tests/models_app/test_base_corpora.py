@@ -200,3 +200,16 @@ def test_the_api_takes_an_upload(admin: User, raw: Path) -> None:
     answer = signed_in(admin).post("/api/v1/base-corpora/upload", sent)
     assert answer.status_code == 202, answer.content
     assert done(Job.objects.get()).result["report"]["inputs"][0]["file"] == "a.txt"
+
+
+def test_large_files_are_prepared_in_processes_of_their_own(
+    admin: User, raw: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = done(ask(admin)).result
+    monkeypatch.setattr("models_app.base_corpora.runner._SMALL", 0)
+    (raw / "broken.json").write_text("{")
+    failed = done(ask(admin, name="broken", inputs=["broken.json"]))
+    assert failed.error_code == "preparation" and "broken.json" in failed.shown_error
+    apart = done(ask(admin, name="apart"))
+    assert apart.result["report"] == small["report"]
+    assert left(settings) == ["apart", "mine"]

@@ -28,10 +28,9 @@ def usual_processes() -> int:
     return max(1, min(os.cpu_count() or 1, MAX_PROCESSES))
 
 
-def _follow(nice: int) -> None:
+def _follow() -> None:
     """Leave Ctrl-C to the process that started this one, and end when it does, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(nice)
     starter = parent_process()
     assert starter is not None
 
@@ -58,11 +57,11 @@ def rare_collections() -> Iterator[None]:
 class Crew:
     """One process, which is this one, or several others."""
 
-    def __init__(self, processes: int, nice: int = 0) -> None:
+    def __init__(self, processes: int) -> None:
         self._processes = processes
         # Spawned, because this process may have threads.
         self._pool = (
-            ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_follow, initargs=(nice,))
+            ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_follow)
             if processes > 1
             else None
         )

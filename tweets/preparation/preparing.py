@@ -54,13 +54,11 @@ def prepare(
     *,
     kind: Format | None = None,
     processes: int | None = None,
-    nice: int = 0,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Report:
     """Write the corpus that these files make into the folder `out`, and return the report, which is there, too.
 
-    `kind` is the format of all inputs; None to tell it by their names and content. If there are several processes,
-    `nice` lowers the priority of those that clean. Everything is first written into a
+    `kind` is the format of all inputs; None to tell it by their names and content. Everything is first written into a
     folder inside of `out`, so an error leaves no half of a corpus. `on_progress` may raise an error to end it.
 
     The files of the corpus depend on the posts, the authors and the recipe; not on the order of the inputs, the number
@@ -75,7 +73,7 @@ def prepare(
         raise PreparationError(f"{out} already has {', '.join(there)}. Choose another folder, or delete them.")
     out.mkdir(parents=True, exist_ok=True)
     with rare_collections(), _work_folder(out) as work:
-        with Crew(usual_processes() if processes is None else processes, nice) as crew:
+        with Crew(usual_processes() if processes is None else processes) as crew:
             report = _Preparation(work, recipe, crew, on_progress).run(inputs, kind, names)
         (work / REPORT).write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
         # The report last: where it is, the corpus is complete.
