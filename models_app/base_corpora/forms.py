@@ -37,7 +37,7 @@ class PrepareCorpusForm(forms.Form):
 
     name = forms.CharField(
         max_length=files.MAX_NAME,
-        initial="corpus",
+        initial="posts",
         label=gettext_lazy("Name"),
         help_text=gettext_lazy("Letters without accents, digits, hyphens and underscores."),
     )
