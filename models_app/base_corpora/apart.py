@@ -123,7 +123,8 @@ def main() -> None:
             on_progress=on_progress,
         )
     except PreparationError as error:
-        _say(error=str(error))
+        # There is one sentence, and no other language, in this process.
+        _say(error=error.args[0])
     except OSError as error:
         if error.errno is None:
             raise
