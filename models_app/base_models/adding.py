@@ -1,10 +1,11 @@
-"""Fluent base models from publishers' files: a GGUF file, or a directory of the Hugging Face Hub."""
+"""Base models from files of others: a pretrained Llama (GGUF, Hugging Face), or the tutorial's network (`foreign`)."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -13,6 +14,7 @@ from django.conf import settings as site
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from numpy.typing import NDArray
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
@@ -22,19 +24,21 @@ from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from models_app import machines, pretrained, tiers
+from models_app.base_models import foreign, versions
 from models_app.base_models import services as bases
-from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.errors import LearningError
+from models_app.ml.importing.char_lstm import NotTheTutorials
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained, PretrainedError
 from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.networks.registry import Network
 from models_app.models import Tier, TrainedModel
 
 ADD_BASE: Final = "add_base"
 SUFFIX: Final = ".gguf"
-#: The name of the uploaded file in its job's folder.
-_UPLOADED: Final = f"model{SUFFIX}"
+#: The name of the uploaded file in its job's folder, to which its ending is added.
+_UPLOADED: Final = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +77,66 @@ def read(path: Path) -> Pretrained:
     if not path.is_file():
         raise PretrainedError(mark("There’s no file or directory %(path)s."), path=path)
     if path.suffix.lower() != SUFFIX:
-        message = mark("%(name)s isn’t a GGUF file. Name a %(suffix)s file, or a Hugging Face directory.")
+        message = mark(
+            "%(name)s isn’t a GGUF file. Name a %(suffix)s file, a Hugging Face directory, or a model of the tutorial: "
+            "an .h5 file of Keras, or a ZIP with model.json of TensorFlow.js."
+        )
         raise PretrainedError(message, name=path.name, suffix=SUFFIX)
     from models_app.ml.networks.llama.gguf_file import read_gguf
 
     return read_gguf(path)
 
 
-def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values: Any) -> TrainedModel:
-    """Add the model in a file or directory as a version of the fluent base. Nobody starts from it until it's promoted.
+def takes(name: str, file: IO[bytes]) -> bool:
+    """Return whether an uploaded file with this name is for `upload`, and not a base model of our own."""
+    return name.lower().endswith(SUFFIX) or foreign.is_one(name, file)
 
-    Its adapter changes nothing yet. Raises PretrainedError, or BaseError for a bad name, and keeps nothing then.
+
+def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values: Any) -> TrainedModel:
+    """Add the model in a file or directory as a version of its tier's base. Nobody starts from it until it's promoted.
+
+    The adapter of a pretrained model changes nothing yet. Raises LearningError, or BaseError for a bad name, and keeps
+    nothing then.
     """
+    if path.is_file() and foreign.is_one(path.name, path):
+        network, weights, noted = foreign.read(path)
+        meta = {"name": path.stem, **noted}
+        return _keep(network, weights, meta, name=name or path.stem, number=number, **values)
     found = read(path)
     known = TrainedModel.objects.filter(
         owner=None, origin=TrainedModel.Origin.UPLOADED, network__pretrained=found.config.pretrained
     )
     if (same := known.first()) is not None:
         raise PretrainedError(mark("This model was already added as %(name)s."), name=same.name)
+    meta = {"name": found.name, "licence": found.licence, "parameters": found.config.parameters}
+    adapter = first_adapter(found.config, seed=0)
+    return _keep(found.config, adapter, meta, base=found, name=name or found.name, number=number, **values)
+
+
+def _keep(
+    network: Network,
+    weights: Mapping[str, NDArray[Any]],
+    meta: Mapping[str, Any],
+    *,
+    name: str,
+    number: uuid.UUID | None,
+    base: Pretrained | None = None,
+    **values: Any,
+) -> TrainedModel:
+    """Store the model, and the pretrained one that it's an adapter of, and make it a version."""
     place = Path(site.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
-        pretrained.add(found)
-        meta = {"name": found.name, "licence": found.licence, "parameters": found.config.parameters}
-        checkpoint.save(staged, network=found.config, weights=first_adapter(found.config, seed=0), meta=meta, half=True)
+        if base is not None:
+            pretrained.add(base)
+        saved = checkpoint.save(staged, network=network, weights=weights, meta=meta, half=True)
+        same = TrainedModel.objects.filter(owner=None, sha256=saved.sha256, tier=Tier.QUICK).first()
+        if base is None and same is not None:
+            raise NotTheTutorials(mark("This model was already added as %(name)s."), name=same.name)
         return versions.add_version(
             staged,
-            name=bases.free_name(name or found.name),
+            name=bases.free_name(name),
             origin=TrainedModel.Origin.UPLOADED,
             number=number,
             **values,
@@ -112,8 +148,8 @@ def add(path: Path, *, name: str = "", number: uuid.UUID | None = None, **values
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def upload(*, by: User, name: str, uploaded: IO[bytes]) -> Job:
-    """Queue a job that adds the model in an uploaded GGUF file."""
+def upload(*, by: User, name: str, uploaded: IO[bytes], suffix: str = SUFFIX) -> Job:
+    """Queue a job that adds the model in an uploaded file, whose name has this ending."""
     if not bases.may_add(by):
         raise bases.BaseError(_("Only an administrator can add base models."))
     # In the uploads folder, where leftovers are swept.
@@ -121,14 +157,14 @@ def upload(*, by: User, name: str, uploaded: IO[bytes]) -> Job:
     try:
         # Before the transaction: SQLite has only one writer, and the file is large.
         staged.mkdir(parents=True)
-        with (staged / _UPLOADED).open("wb") as kept:
+        with (staged / f"{_UPLOADED}{suffix}").open("wb") as kept:
             shutil.copyfileobj(uploaded, kept)
         with transaction.atomic():
             job = jobs.submit(
                 owner=by,
                 kind=ADD_BASE,
                 title=Sentence(mark("Add the base model %(name)s"), name=name),
-                arguments={"name": bases.free_name(name)},
+                arguments={"name": bases.free_name(name), "suffix": suffix},
             )
             # Before the commit: after it, a worker can claim the job.
             folder = work_dir(job)
@@ -146,7 +182,7 @@ def run_add_base(handle: JobHandle) -> dict[str, Any]:
     if done is None:
         if not bases.may_add(handle.job.owner):
             raise JobFailed("not_allowed", mark("Only administrators can do this, and you’re no longer one."))
-        path = handle.work_dir / _UPLOADED
+        path = handle.work_dir / f"{_UPLOADED}{handle.job.arguments.get('suffix', SUFFIX)}"
         if not path.is_file():
             raise JobFailed("file_gone", mark("The uploaded file is no longer here. Upload it again."))
         handle.progress({"message": "Reading the model"})

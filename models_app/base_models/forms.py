@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from django import forms
@@ -22,13 +23,13 @@ DEFAULT = PretrainConfig()
 
 
 class UploadForm(forms.Form):
-    """A base model to upload: a ZIP of one trained by Bot Factory, or a GGUF file of a pretrained Llama."""
+    """A base model to upload: one trained by Bot Factory or by the tutorial, or a GGUF file of a pretrained Llama."""
 
     archive = forms.FileField(
-        label=gettext_lazy("ZIP or GGUF file"),
+        label=gettext_lazy("ZIP, GGUF or HDF5 file"),
         help_text=gettext_lazy(
-            "A ZIP with config.json and weights.safetensors, or a .gguf file of a language model of the Llama "
-            "architecture."
+            "A ZIP with config.json and weights.safetensors, a .gguf file of a language model of the Llama "
+            "architecture, or the tutorial’s model: an .h5 file of Keras, or a ZIP with model.json of TensorFlow.js."
         ),
     )
     name = forms.CharField(
@@ -39,8 +40,11 @@ class UploadForm(forms.Form):
     )
 
     @property
-    def is_gguf(self) -> bool:
-        return name_of(self.cleaned_data["archive"]).lower().endswith(adding.SUFFIX)
+    def suffix(self) -> str:
+        """The ending of the file's name if a worker reads it, "" for a base model of our own."""
+        archive = self.cleaned_data["archive"]
+        name = name_of(archive)
+        return PurePath(name).suffix.lower() if adding.takes(name, archive.file) else ""
 
     def clean_archive(self) -> Any:
         archive = self.cleaned_data["archive"]

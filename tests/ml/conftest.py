@@ -14,6 +14,8 @@ from models_app.ml.vocabulary.utf8_bytes import END
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 TINY = NetworkConfig(embedding=6, units=12)
+#: Like the tutorial's, from before Keras had other gates.
+TINY_HARD = NetworkConfig(embedding=6, units=12, gates="hard_sigmoid")
 TINY_GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=32, context_width=4)
 
 

@@ -30,10 +30,10 @@ from models_app.ml.words import words
 from tests.fakes.posts import make_posts
 from tweets.cleaning import personal
 
-from .conftest import TINY, TINY_GLR, random_checkpoint
+from .conftest import TINY, TINY_GLR, TINY_HARD, random_checkpoint
 
 ROOT: Final = Path(__file__).parents[2]
-EACH_NETWORK = pytest.mark.parametrize("network", [TINY, TINY_GLR], ids=["lstm", "glr"])
+EACH_NETWORK = pytest.mark.parametrize("network", [TINY, TINY_HARD, TINY_GLR], ids=["lstm", "hard lstm", "glr"])
 ASKED: Final[dict[str, Any]] = {
     "count": 6,
     "temperature": 0.9,

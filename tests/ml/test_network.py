@@ -18,7 +18,7 @@ from models_app.ml.training.learner import Learner
 from models_app.ml.vocabulary import UTF8_BYTES
 from models_app.ml.vocabulary.utf8_bytes import END
 
-from .conftest import TINY, random_checkpoint
+from .conftest import TINY, TINY_HARD, random_checkpoint
 
 ROWS, STEPS = 3, 9
 
@@ -34,20 +34,23 @@ def random_state(rows: int = ROWS, units: int = TINY.units) -> tuple[Any, Any]:
     return tuple(tf.constant(rng.normal(0, 0.5, (rows, units)), tf.float32) for _ in range(2))  # type: ignore[return-value]
 
 
-def plain_lstm(symbols: Any, weights: dict[str, Any], state: tuple[Any, Any], hide: Any) -> tuple[Any, tuple[Any, Any]]:
+def plain_lstm(
+    symbols: Any, weights: dict[str, Any], state: tuple[Any, Any], hide: Any, gates: str
+) -> tuple[Any, tuple[Any, Any]]:
     """The network as in the textbook, for automatic differentiation: symbols (B, T) to logits (T, B, 256).
 
     hide, (T, H, B) or None, multiplies the outputs.
     """
     h, c = state
+    gate = tf.sigmoid if gates == "sigmoid" else lambda x: tf.clip_by_value(0.2 * x + 0.5, 0, 1)
     logits = []
     for step in range(symbols.shape[1]):
         keep = tf.cast(symbols[:, step] != END, tf.float32)[:, None]
         h, c = h * keep, c * keep
         x = tf.gather(weights["embedding"], tf.cast(symbols[:, step], tf.int32))
         i, f, g, o = tf.split(x @ weights["kernel"] + h @ weights["recurrent"] + weights["bias"], 4, axis=1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
+        c = gate(f) * c + gate(i) * tf.tanh(g)
+        h = gate(o) * tf.tanh(c)
         shown = h if hide is None else h * tf.transpose(hide[step])
         logits.append(shown @ weights["output_kernel"] + weights["output_bias"])
     return tf.stack(logits), (h, c)
@@ -77,20 +80,24 @@ def test_the_forward_pass_equals_keras_own_lstm(checkpoint: Checkpoint) -> None:
     np.testing.assert_allclose(our_c, c, atol=1e-5)
 
 
-def test_the_forward_pass_equals_the_numpy_step(checkpoint: Checkpoint) -> None:
+@pytest.mark.parametrize("network", [TINY, TINY_HARD], ids=["sigmoid", "hard sigmoid"])
+def test_the_forward_pass_equals_the_numpy_step(network: NetworkConfig) -> None:
+    checkpoint = random_checkpoint(network)
     post = UTF8_BYTES.encode("Hé 👋")
     symbols = np.concatenate([[END], post]).astype(np.uint8)
     assert len(symbols) == 9
     logits, _ = built(checkpoint)(tf.constant(symbols[None]), built(checkpoint).zero_state(1))
-    stepper = kind_of(TINY).stepper(TINY, checkpoint.weights)
+    stepper = kind_of(network).stepper(network, checkpoint.weights)
     state = stepper.start(1)
     for step, symbol in enumerate(symbols):
         ours, state = stepper.step(np.array([symbol]), state)
         np.testing.assert_allclose(ours[0], logits[step, 0], atol=2e-5)
 
 
+@pytest.mark.parametrize("network", [TINY, TINY_HARD], ids=["sigmoid", "hard sigmoid"])
 @pytest.mark.parametrize("is_hiding", [False, True])
-def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbols: Any, is_hiding: bool) -> None:
+def test_gradients_equal_automatic_differentiation(network: NetworkConfig, symbols: Any, is_hiding: bool) -> None:
+    checkpoint = random_checkpoint(network)
     model = built(checkpoint)
     state = random_state()
     plain: dict[str, Any] = {name: tf.Variable(tf.constant(array)) for name, array in checkpoint.weights.items()}
@@ -109,7 +116,7 @@ def test_gradients_equal_automatic_differentiation(checkpoint: Checkpoint, symbo
     our_gradients = tape.gradient(ours, [*model.trainable_variables, *state])
     with tf.GradientTape() as tape:
         tape.watch(state)
-        theirs = loss(*plain_lstm(tf.constant(symbols), plain, state, hide))
+        theirs = loss(*plain_lstm(tf.constant(symbols), plain, state, hide, network.gates))
     names = [variable.name for variable in model.trainable_variables]
     their_gradients = tape.gradient(theirs, [*(plain[name] for name in names), *state])
 

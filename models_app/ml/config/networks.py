@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from models_app.ml.config.values import Values, whole
 from models_app.ml.errors import BadSetting, mark
 
 #: The vocabulary of the small networks, and the names of all (`vocabulary`).
 BYTES: Final = "utf8-bytes"
+GATES: Final = ("sigmoid", "hard_sigmoid")
 _VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}")
 
 
@@ -21,7 +22,8 @@ class NetworkConfig(Values):
 
     embedding: width of a symbol's embedding; units: width of the recurrent state. For "glr" only: layers; contexts, the
     lengths in bytes of the hashed contexts (0: the word so far), each with an embedding table of context_rows (a power
-    of two) by context_width.
+    of two) by context_width. For "lstm" only: gates, the activation of its gates; "hard_sigmoid" is that of models that
+    Keras trained before 2019.
     """
 
     kind: Literal["lstm", "glr"] = "lstm"
@@ -32,6 +34,7 @@ class NetworkConfig(Values):
     contexts: tuple[int, ...] = ()
     context_rows: int = 0
     context_width: int = 0
+    gates: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
 
     def __post_init__(self) -> None:
         if self.kind not in ("lstm", "glr"):
@@ -57,6 +60,13 @@ class NetworkConfig(Values):
         object.__setattr__(self, "contexts", tuple(self.contexts))  # JSON has lists only
         if self.kind == "lstm" and self.contexts:
             raise BadSetting(mark("A network of kind %(kind)s has no contexts."), kind="lstm")
+        if self.gates not in GATES or (self.kind != "lstm" and self.gates != GATES[0]):
+            raise BadSetting(
+                mark("%(name)s must be one of %(known)s, not %(value)s."),
+                name="gates",
+                known=", ".join(GATES if self.kind == "lstm" else GATES[:1]),
+                value=repr(self.gates),
+            )
         if self.vocabulary != BYTES and self.contexts:
             raise BadSetting(mark("Contexts are made of bytes, so they need the vocabulary %(name)s."), name=BYTES)
         for order in self.contexts:
@@ -71,6 +81,11 @@ class NetworkConfig(Values):
                 name="context_rows",
                 value=str(self.context_rows),
             )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values; `gates` only if they aren't the usual ones."""
+        values = super(NetworkConfig, self).as_dict()
+        return {name: value for name, value in values.items() if name != "gates" or value != GATES[0]}
 
 
 #: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model.md).

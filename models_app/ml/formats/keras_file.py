@@ -18,6 +18,7 @@ import numpy as np
 
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks.gated_linear_rnn import EPSILON
+from models_app.ml.networks.lstm import HARD_SLOPE
 from models_app.ml.vocabulary import vocabulary_of
 
 from .steps import ROWS, SYMBOL, Array, Node, StepGraph, step_graph
@@ -95,13 +96,13 @@ def _lstm(config: NetworkConfig, weights: Mapping[str, Array]) -> tuple[list[_La
             {
                 "units": config.units,
                 "activation": "tanh",
-                "recurrent_activation": "sigmoid",
+                "recurrent_activation": config.gates,
                 "return_sequences": True,
                 "return_state": True,
             },
             ((None, None, config.units), (None, config.units), (None, config.units)),
             (("embedding", 0), *((state, 0) for state in states)),
-            (weights["kernel"], weights["recurrent"], weights["bias"]),
+            tuple(_for_gates(config, weights[name]) for name in ("kernel", "recurrent", "bias")),
             "cell/vars",
         ),
         _Layer(
@@ -114,6 +115,15 @@ def _lstm(config: NetworkConfig, weights: Mapping[str, Array]) -> tuple[list[_La
         ),
     ]
     return layers, ["symbols", *states], [("logits", 0), ("lstm", 1), ("lstm", 2)]
+
+
+def _for_gates(config: NetworkConfig, array: Array) -> Array:
+    """Return a weight of the LSTM. The hard sigmoid of Keras 3 is flatter than ours, so its inputs are larger."""
+    if config.gates == "sigmoid":
+        return array
+    factors = np.full(4 * config.units, HARD_SLOPE * 6)
+    factors[2 * config.units : 3 * config.units] = 1
+    return np.asarray(array * factors, np.float32)
 
 
 def _steps(graph: StepGraph) -> tuple[list[_Layer], list[str], list[tuple[str, int]]]:

@@ -14,6 +14,7 @@ import numpy as np
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks import hashed_ngrams
 from models_app.ml.networks.gated_linear_rnn import EPSILON
+from models_app.ml.networks.lstm import HARD_SLOPE
 
 from .steps import ROWS, SYMBOL, Array, Node, StepGraph, step_graph
 
@@ -95,6 +96,8 @@ class _Parts:
             case "silu":
                 self._put("Sigmoid", [first], f"{name}_gate")
                 self._put("Mul", [first, f"{name}_gate"], name)
+            case "hard_sigmoid":
+                self._put("HardSigmoid", [first], name, alpha=HARD_SLOPE, beta=0.5)
             case operation:
                 self._put(_SIMPLE[operation], list(node.inputs), name)
 

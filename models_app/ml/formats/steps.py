@@ -31,6 +31,7 @@ Operation = Literal[
     "subtract",
     "multiply",
     "sigmoid",
+    "hard_sigmoid",
     "tanh",
     "silu",
 ]
@@ -42,7 +43,7 @@ class Node:
     """An operation. `shape` is that of its result without the batch; `weights` are as stored, float16 or float32.
 
     embedding: (table (rows, width),) looked up by integers; dense: (kernel (inputs, outputs), bias (outputs,) if any);
-    rms_norm: (scale (width,),). An input has integers if it's SYMBOL or ROWS.
+    rms_norm: (scale (width,),). A hard_sigmoid is clip(x / 5 + 1 / 2, 0, 1). The inputs SYMBOL and ROWS are integers.
     """
 
     name: str
@@ -110,10 +111,10 @@ def _lstm(config: NetworkConfig, weights: Mapping[str, Array]) -> StepGraph:
     put("read", "concatenate", ("embedding", "h"))
     kernel = np.concatenate([weights["kernel"], weights["recurrent"]])
     squashes: dict[str, Operation] = {
-        "input_gate": "sigmoid",
-        "forget_gate": "sigmoid",
+        "input_gate": config.gates,
+        "forget_gate": config.gates,
         "candidate": "tanh",
-        "output_gate": "sigmoid",
+        "output_gate": config.gates,
     }
     for place, (gate, squash) in enumerate(squashes.items()):
         part = slice(place * n, (place + 1) * n)

@@ -14,6 +14,7 @@ import numpy as np
 
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks.gated_linear_rnn import EPSILON
+from models_app.ml.networks.lstm import HARD_SLOPE
 
 from .steps import ROWS, SYMBOL, Array, Node, step_graph
 
@@ -107,6 +108,14 @@ class _Parts:
             case "silu":
                 self._put("Sigmoid", [first], f"{name}/gate", T=_FLOAT)
                 self._put("Mul", [first, f"{name}/gate"], name, T=_FLOAT)
+            case "hard_sigmoid":
+                numbers = {"slope": HARD_SLOPE, "middle": 0.5, "low": 0.0, "high": 1.0}
+                parts = {
+                    key: self._constant(f"{name}/{key}", np.array(value, np.float32)) for key, value in numbers.items()
+                }
+                self._put("Mul", [first, parts["slope"]], f"{name}/scaled", T=_FLOAT)
+                self._put("AddV2", [f"{name}/scaled", parts["middle"]], f"{name}/moved", T=_FLOAT)
+                self._put("ClipByValue", [f"{name}/moved", parts["low"], parts["high"]], name, T=_FLOAT)
             case operation:
                 self._put(_SIMPLE[operation], list(node.inputs), name, T=_FLOAT)
 

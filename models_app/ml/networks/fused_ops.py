@@ -7,12 +7,23 @@ from typing import Any
 
 import tensorflow as tf
 
+from .lstm import HARD_SLOPE
 from .mixed_matmul import Tensor
 
 
 def sigmoid_gradient(sigmoid: Tensor, upstream: Tensor) -> Tensor:
     """Return upstream * sigmoid * (1 - sigmoid), of any shape."""
     return tf.raw_ops.SigmoidGrad(y=sigmoid, dy=upstream)
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """Return clip(x / 5 + 1 / 2, 0, 1), of any shape."""
+    return tf.clip_by_value(HARD_SLOPE * x + 0.5, 0.0, 1.0)
+
+
+def hard_sigmoid_gradient(hard: Tensor, upstream: Tensor) -> Tensor:
+    """Return upstream / 5 where `hard` is between 0 and 1, else 0, of any shape."""
+    return HARD_SLOPE * upstream * tf.cast((hard > 0) & (hard < 1), upstream.dtype)
 
 
 def tanh_gradient(tanh: Tensor, upstream: Tensor) -> Tensor:

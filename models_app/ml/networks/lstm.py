@@ -1,6 +1,7 @@
 """The "lstm" network in NumPy: the shapes of its weights, its initial weights and one step.
 
 embedding -> one LSTM -> softmax over the symbols of any vocabulary. The gates are in Keras' order: i, f, c, o.
+A hard sigmoid is clip(x / 5 + 1 / 2, 0, 1).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from .small_matmul import product
 from .states import Arrays, Recurrent
 
 Floats = NDArray[np.float32]
+#: Of a hard sigmoid.
+HARD_SLOPE = 0.2
 
 
 def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
@@ -62,11 +65,14 @@ class Stepper(Recurrent):
         units = config.units
         weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
         # sigmoid(x) = (1 + tanh(x / 2)) / 2. With the halves folded into the weights, one tanh computes all four gates.
-        scale = np.full(4 * units, 0.5, np.float32)
+        self._is_hard = config.gates == "hard_sigmoid"
+        scale = np.full(4 * units, HARD_SLOPE if self._is_hard else 0.5, np.float32)
         scale[2 * units : 3 * units] = 1
         self._units = units
         # The input is one of a few symbols, so its projection is a precomputed table, (size, 4H).
         self._table: Floats = (weights["embedding"] @ weights["kernel"] + weights["bias"]) * scale
+        if self._is_hard:
+            self._table += np.where(scale == 1, np.float32(0), np.float32(0.5))
         self._recurrent: Floats = weights["recurrent"] * scale
         self._output_kernel: Floats = np.ascontiguousarray(weights["output_kernel"])
         self._output_bias: Floats = weights["output_bias"]
@@ -84,10 +90,14 @@ class Stepper(Recurrent):
         n = self._units
         z = product(h, self._recurrent, sizes)  # (B, 4H)
         z += self._table[symbols]
-        np.tanh(z, out=z)
-        candidate = z[:, 2 * n : 3 * n].copy()
-        z *= 0.5
-        z += 0.5
+        if self._is_hard:
+            candidate = np.tanh(z[:, 2 * n : 3 * n])
+            np.clip(z, 0, 1, out=z)
+        else:
+            np.tanh(z, out=z)
+            candidate = z[:, 2 * n : 3 * n].copy()
+            z *= 0.5
+            z += 0.5
         c = z[:, n : 2 * n] * c
         candidate *= z[:, :n]
         c += candidate

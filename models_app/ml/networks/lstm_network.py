@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from models_app.ml.vocabulary import vocabulary_of
 
-from .fused_ops import sigmoid_gradient, tanh_gradient
+from .fused_ops import hard_sigmoid, hard_sigmoid_gradient, sigmoid_gradient, tanh_gradient
 from .keras_network import NamedModel
 from .mixed_matmul import Tensor
 
@@ -51,7 +51,7 @@ class LstmNetwork(NamedModel):
         kind = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         h, c = state
-        logits, h, c = lstm(kind, symbols, weights, h, c, dropout_mask, end=vocabulary.end)
+        logits, h, c = lstm(kind, symbols, weights, h, c, dropout_mask, end=vocabulary.end, gates=self.config.gates)
         logits += weights["output_bias"]
         return tf.reshape(logits, (inputs.shape[1], -1, vocabulary.size)), (h, c)
 
@@ -65,12 +65,13 @@ def lstm(
     dropout_mask: Tensor = None,
     *,
     end: int,
+    gates: str = "sigmoid",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return outputs @ output_kernel, (T * B, size), and the last h and c, each (B, H).
 
     Takes the dtype `kind` of products, symbols (T, B), the weights by name (lstm.weight_shapes), the initial h and c,
     each (B, H), and the dropout mask of the outputs, (T, H, B) or None. Resets the state to zero before each step whose
-    symbol is `end`. T must be known when the graph is built.
+    symbol is `end`. T must be known when the graph is built. `gates` is the activation of the gates.
     """
     steps, units = symbols.shape[0], weights["recurrent"].shape[0]
     size, embedded = weights["embedding"].shape
@@ -80,6 +81,10 @@ def lstm(
     across = tf.reshape(tf.transpose(tf.reshape(down, (rows, 4, units)), (1, 2, 0)), (4 * units, rows))
     output_weights = tf.cast(weights["output_kernel"], kind)
     masks = None if dropout_mask is None else tf.unstack(dropout_mask, axis=0)
+
+    is_hard = gates == "hard_sigmoid"
+    gate = hard_sigmoid if is_hard else tf.sigmoid
+    gate_gradient = hard_sigmoid_gradient if is_hard else sigmoid_gradient
 
     def dropped_out(step: int, h: Tensor) -> Tensor:
         return h if masks is None else h * masks[step]
@@ -94,8 +99,8 @@ def lstm(
             entered, c_before = tf.concat([tf.cast(h * keeps[step], kind), given[step]], axis=0), c
             z = tf.cast(tf.matmul(across, entered), tf.float32)  # (4H, B)
             zif, zg, zo = tf.split(z, [2 * units, units, units], axis=0)
-            i, f = tf.split(tf.sigmoid(zif), 2, axis=0)
-            g, o = tf.tanh(zg), tf.sigmoid(zo)
+            i, f = tf.split(gate(zif), 2, axis=0)
+            g, o = tf.tanh(zg), gate(zo)
             c = f * c + i * g
             squashed = tf.tanh(c)
             h = o * squashed
@@ -113,10 +118,10 @@ def lstm(
                 d_h = d_h + dropped_out(step, tf.cast(d_output, tf.float32))
                 d_c = d_c + tanh_gradient(squashed, d_h * o)
                 d_z = (
-                    sigmoid_gradient(i, d_c * g),
-                    sigmoid_gradient(f, d_c * c_before),
+                    gate_gradient(i, d_c * g),
+                    gate_gradient(f, d_c * c_before),
                     tanh_gradient(g, d_c * i),
-                    sigmoid_gradient(o, d_h * squashed),
+                    gate_gradient(o, d_h * squashed),
                 )
                 d_gates[step] = tf.concat([tf.cast(gate, kind) for gate in d_z], axis=0)  # (4H, B)
                 d_c = d_c * f

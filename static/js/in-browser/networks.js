@@ -129,6 +129,7 @@ class Gated {
 }
 
 const sigmoid = (x) => (1 + Math.tanh(x / 2)) / 2;
+const hardSigmoid = (x) => Math.min(1, Math.max(0, x / 5 + 0.5));
 
 /** Update the memory of a post, and write what its layer puts out. */
 function recur(gates, at, bias, memory, out, to) {
@@ -186,6 +187,7 @@ class Lstm {
   constructor(config, tables, make) {
     const matrixOf = (table) => make(floatsOf(table), table.rows, table.width);
     this.units = config.units;
+    this.open = config.gates === "hard_sigmoid" ? hardSigmoid : sigmoid;
     this.table = new Float32Array(SIZE * 4 * this.units);
     matrixOf(tables.kernel).product(floatsOf(tables.embedding), SIZE, this.table);
     plus(this.table, floatsOf(tables.bias));
@@ -205,7 +207,7 @@ class Lstm {
    * @param {State[]} states
    */
   step(symbols, states) {
-    const { units, table } = this;
+    const { units, table, open } = this;
     const count = symbols.length;
     const hidden = new Float32Array(count * units);
     for (let row = 0; row < count; row += 1) hidden.set(states[row].memory[0], row * units);
@@ -217,8 +219,8 @@ class Lstm {
       const from = symbols[row] * 4 * units;
       const gate = (part, place) => gates[at + part * units + place] + table[from + part * units + place];
       for (let place = 0; place < units; place += 1) {
-        c[place] = sigmoid(gate(1, place)) * c[place] + sigmoid(gate(0, place)) * Math.tanh(gate(2, place));
-        h[place] = Math.tanh(c[place]) * sigmoid(gate(3, place));
+        c[place] = open(gate(1, place)) * c[place] + open(gate(0, place)) * Math.tanh(gate(2, place));
+        h[place] = Math.tanh(c[place]) * open(gate(3, place));
       }
       hidden.set(h, row * units);
     }

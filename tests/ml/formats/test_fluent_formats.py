@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -208,20 +211,19 @@ def test_a_peft_adapter_adds_what_ours_does(adapter: Weights) -> None:
             np.testing.assert_allclose(b @ a, delta, atol=1e-5)
 
 
+@pytest.mark.skipif(not all(map(find_spec, ("peft", "torch", "transformers"))), reason="uv sync --group benchmarks")
 def test_peft_gives_the_logits_of_ours(
     kept: tuple[LlamaConfig, Path], frozen: Weights, adapter: Weights, tmp_path: Path
 ) -> None:
-    torch = pytest.importorskip("torch")
-    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
     config, _ = kept
     folder = write_directory(tmp_path / "base", CONFIG, frozen, TOKENIZER, head_dim=CONFIG.head_size)
     (tmp_path / "bot").mkdir()
     for name, content in peft_adapter.peft_files(config, adapter, base=str(folder)).items():
         (tmp_path / "bot" / name).write_bytes(content)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    model = peft.PeftModel.from_pretrained(model, tmp_path / "bot")
-    for text in TEXTS:
-        symbols = symbols_of(text)
-        with torch.no_grad():
-            found = torch.log_softmax(model(torch.tensor([symbols])).logits[0, -1].double(), -1).numpy()
-        np.testing.assert_allclose(found, own_logprobs(config, adapter, symbols), atol=TOLERANCE)
+    texts = [symbols_of(text) for text in TEXTS]
+    asked = json.dumps({"base": str(folder), "bot": str(tmp_path / "bot"), "texts": texts})
+    program = [sys.executable, "-m", "tests.ml.formats.peft_opens"]
+    done = subprocess.run(program, input=asked, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    for symbols, found in zip(texts, json.loads(done.stdout), strict=True):
+        np.testing.assert_allclose(np.array(found), own_logprobs(config, adapter, symbols), atol=TOLERANCE)

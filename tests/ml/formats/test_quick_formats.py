@@ -23,14 +23,16 @@ from models_app.ml.formats.onnx_file import write_onnx
 from models_app.ml.formats.tfjs_file import tfjs_files
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.vocabulary.utf8_bytes import END
-from tests.ml.conftest import TINY, TINY_GLR, random_checkpoint
+from tests.ml.conftest import TINY, TINY_GLR, TINY_HARD, random_checkpoint
 
 ALL_CONTEXTS = NetworkConfig(
     kind="glr", embedding=5, units=8, layers=3, contexts=(2, 3, 4, 5, 6, 0), context_rows=2**9, context_width=3
 )
 NO_CONTEXTS = NetworkConfig(kind="glr", embedding=5, units=8, layers=1)
 EACH_NETWORK = pytest.mark.parametrize(
-    "network", [TINY, TINY_GLR, ALL_CONTEXTS, NO_CONTEXTS], ids=["lstm", "glr", "all contexts", "no contexts"]
+    "network",
+    [TINY, TINY_HARD, TINY_GLR, ALL_CONTEXTS, NO_CONTEXTS],
+    ids=["lstm", "hard lstm", "glr", "all contexts", "no contexts"],
 )
 TEXTS: Final = ["", "a", "hello Wörld, it is\nfine 🙂 ", "one two  three\n\nundergroundedness"]
 #: Of logits of about 1 to 10, in float32.
