@@ -51,7 +51,8 @@ def _tensors(manifest: Any, read: Callable[[str], bytes]) -> dict[tuple[str, str
             kind = np.dtype(_TYPES[packed.get("dtype") or entry["dtype"]])
             if count > MAX_PARAMETERS or at + size * kind.itemsize > len(data):
                 raise NotTheTutorials(mark("The files of weights are shorter than model.json says."))
-            array = np.frombuffer(data, kind, size, at).reshape(shape).astype(np.float64)
+            with np.errstate(invalid="ignore"):  # `over_bytes` finds numbers that aren't finite
+                array = np.frombuffer(data, kind, size, at).reshape(shape).astype(np.float64)
             at += size * kind.itemsize
             if kind.kind == "u":
                 array = array * float(packed["scale"]) + float(packed["min"])
