@@ -43,7 +43,7 @@ class Command(ProductCommand):
             f"{facts.memory_to_train / 10**9:.1f} GB; the expected speed on two cores is about "
             f"{facts.characters_per_second:,.0f} characters per second. These are estimates, scaled from SmolLM2-135M."
         )
-        self._tell_start(options, "fluent")
+        self._tell_start(options, "New fluent bots start from it.")
 
     def _tell_small(self, model: TrainedModel, options: dict[str, Any]) -> None:
         """Say what was added, for a small network."""
@@ -55,11 +55,9 @@ class Command(ProductCommand):
             f"{model.name} is here: an LSTM of {model.network['units']} units. It knows the "
             f"{model.training['converted_from']['symbols']} symbols of the tutorial; a training teaches it the others."
         )
-        self._tell_start(options, "quick")
+        self._tell_start(options, "New quick bots start from it.")
 
-    def _tell_start(self, options: dict[str, Any], tier: str) -> None:
+    def _tell_start(self, options: dict[str, Any], promoted: str) -> None:
         self.stdout.write(
-            f"New {tier} bots start from it."
-            if options["promote"]
-            else "Nobody starts from it yet: promote it in Admin, Base models."
+            promoted if options["promote"] else "Nobody starts from it yet: promote it in Admin, Base models."
         )
