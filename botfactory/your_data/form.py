@@ -19,6 +19,7 @@ JOBS: Final = "jobs.jsonl"
 GENERATIONS: Final = "generations.jsonl"
 KEPT: Final = "kept.jsonl"
 GAMES: Final = "games.jsonl"
+SEARCHES: Final = "searches.jsonl"
 REPORTS: Final = "reports.jsonl"
 #: The folders of corpora and bots. In each is a folder for each thing, named by its id.
 CORPORA: Final = "corpora"

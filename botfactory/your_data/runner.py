@@ -24,7 +24,7 @@ from botfactory.your_data import form, importing
 from botfactory.your_data.errors import ImportRefused
 from botfactory.your_data.form import place_of
 from botfactory.your_data.unpacking import Archive
-from models_app.moving import bots, restoring
+from models_app.moving import bots, restoring, searches
 from tweets import moving
 from tweets.errors import CorpusError
 from tweets.models import Corpus
@@ -66,7 +66,7 @@ class _Run:
         for folder, name in ((form.CORPORA, form.CORPUS), (form.BOTS, form.BOT)):
             for number in self.archive.things(folder):
                 self.archive.described(place_of(folder, number, name))
-        for name in (form.GENERATIONS, form.KEPT, form.GAMES):
+        for name in (form.GENERATIONS, form.KEPT, form.GAMES, form.SEARCHES):
             for _line in self._lines(name):
                 pass
         self._settings()
@@ -88,6 +88,7 @@ class _Run:
         written = restoring.generations(lines(form.GENERATIONS), owner=owner, numbers=numbers, fenced=fenced)
         kept = restoring.kept(lines(form.KEPT), owner=owner, numbers=numbers, fenced=fenced)
         games = restoring.games(lines(form.GAMES), owner=owner, numbers=numbers, fenced=fenced)
+        found = searches.restore(lines(form.SEARCHES), owner=owner, numbers=numbers, fenced=fenced)
         mail, arguments = self._settings().mail, self.handle.job.arguments
         place = {"language": arguments.get("language", ""), "site": arguments.get("site", "")}
         with fenced():
@@ -99,6 +100,8 @@ class _Run:
             "kept_left_out": kept.left_out,
             "games": games.restored,
             "games_left_out": games.left_out,
+            "searches": found.restored,
+            "searches_left_out": found.left_out,
             "mail": has_mail,
             "left_out": self.left_out,
         }

@@ -189,7 +189,7 @@ def create_search(request: HttpRequest, body: SearchIn) -> Status[SearchOut]:
                 name=body.name,
                 space=body.space,
                 minutes=body.minutes,
-                how=How(**body.model_dump(include=_HOW)),
+                how=how_of(body),
             )
     except BadSpace as error:
         raise bad_value("space", translated(error), code=error.code) from None
@@ -206,7 +206,7 @@ def get_search(request: HttpRequest, search_id: uuid.UUID) -> SearchOut:
 def list_trials(request: HttpRequest, search_id: uuid.UUID) -> PageDict:
     """All its trials, in the order of their numbers."""
     rows = _search_or_404(request, search_id).trials.order_by("number")
-    return PageDict(data=[_told_trial(trial) for trial in rows], has_more=False)
+    return PageDict(data=[shown_trial(trial) for trial in rows], has_more=False)
 
 
 @router.post("/{uuid:search_id}/stop", response=SearchOut, summary="Stop a search")
@@ -262,6 +262,11 @@ def _search_or_404(request: HttpRequest, search_id: uuid.UUID) -> Search:
     return found
 
 
+def how_of(body: Input) -> How:
+    """Return how the search of this body goes about."""
+    return How(**body.model_dump(include=_HOW))
+
+
 def _told(search: Search) -> SearchOut:
     outlook = outlook_of(search)
     same = ("name", "space", "sampler", "pruner", "at_once", "seed", "importance", "created_at")
@@ -275,12 +280,12 @@ def _told(search: Search) -> SearchOut:
         trials=search.wanted,
         ended=outlook.ended,
         seconds_left=outlook.seconds_left,
-        best=None if outlook.best is None else _told_trial(outlook.best),
+        best=None if outlook.best is None else shown_trial(outlook.best),
         jobs=[lane.job_id for lane in search.lanes.all()],
     )
 
 
-def _told_trial(trial: Trial) -> TrialOut:
+def shown_trial(trial: Trial) -> TrialOut:
     same = ("number", "state", "parameters", "bits_per_character", "points", "seconds", "weights")
     return TrialOut(
         **{name: getattr(trial, name) for name in same},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,51 @@ def test_strangers_find_no_search_at_the_terminal(corpus: Corpus, base: TrainedM
             said("--owner", "bob", *words)
     assert said("--owner", "bob", "show") == ""
     assert searches.active_jobs(search).exists() and not Trial.objects.exists()
+
+
+def test_administrators_search_for_a_base_model_over_the_api(
+    admin: User, alice: User, server: Path, small_network: None
+) -> None:
+    PersonalLimits.objects.create(user=admin, unlimited=True)
+    program, stranger = Program(admin, "read", "write", "admin"), Program(alice)
+    body: dict[str, Any] = {
+        "name": "wide",
+        "files": ["deep/train.txt"],
+        "validation": "valid.txt",
+        "megabytes": 0.01,
+        "space": BASE_SPACE,
+        "trials": 1,
+        "seed": 7,
+    }
+    require_error(stranger.post("/base-searches", body), 403, "missing_scope")
+    wrongs: list[tuple[dict[str, Any], str, str | None]] = [
+        ({"files": ["../secret.txt"]}, "base_error", None),
+        ({"megabytes": None}, "base_error", None),
+        ({"minutes": 1}, "base_error", None),
+        ({"space": {"nothing": {"choices": [1]}}}, "bad_space", "space"),
+        ({"model": str(uuid.uuid4())}, "bad_value", "model"),
+    ]
+    for wrong, code, param in wrongs:
+        require_error(program.post("/base-searches", body | wrong), 422, code, param)
+    begun = program.post("/base-searches", body)
+    assert begun.status_code == 202, begun.content
+    told = begun.json()
+    path = f"/base-searches/{told['id']}"
+    assert (told["state"], told["trials"], told["megabytes"], told["files"]) == ("running", 1, 0.01, ["deep/train.txt"])
+    require_error(stranger.get(path), 403, "missing_scope")
+    require_error(program.get(f"/searches/{told['id']}"), 404, "not_found")
+    require_error(program.post(f"{path}/use", {}), 409, "not_possible")
+    assert program.post(f"{path}/stop").json()["state"] == "stopped"
+    assert program.post(f"{path}/resume").json()["state"] == "running"
+    assert program.post(f"{path}/trials", {"trials": 2}).json()["trials"] == 3
+    search = Search.objects.get(pk=told["id"])
+    values = {"units": 8, "learning_rate": 0.002, "dropout": 0.1, "batch_size": 8}
+    Trial.objects.create(search=search, number=0, state="complete", bits_per_character=3.0, parameters=values)
+    assert program.get(path).json()["best"]["parameters"] == values
+    assert [trial["number"] for trial in program.get(f"{path}/trials").json()["data"]] == [0]
+    used = program.post(f"{path}/use", {"name": "made"})
+    assert (used.status_code, used.json()["kind"]) == (202, "train_base")
+    assert Job.objects.get(kind="train_base").arguments["network"]["units"] == 8
+    assert [one["id"] for one in program.get("/base-searches").json()["data"]] == [told["id"]]
+    assert program.ask("DELETE", path).status_code == 204
+    require_error(program.get(path), 404, "not_found")

@@ -37,7 +37,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.models import Generation, Search, TrainedModel, Trial
 from tests.jobs.test_api import submit
 from tests.models_app.conftest import import_posts, untrained
-from tests.models_app.searching import SPACE, search_for
+from tests.models_app.searching import BASE_SPACE, SPACE, search_for
 from tests.tweets.helpers import run
 from tests.tweets.test_text_column import TABLE
 from tweets import services as corpora
@@ -215,6 +215,17 @@ def _good_preparation(body: dict[str, Any]) -> None:
             body[name] = good
 
 
+def _good_base_search(body: dict[str, Any]) -> None:
+    """Name files and a space that there are, and one length."""
+    folder = Path(settings.TRAINING_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("made-up-train.txt", "made-up-valid.txt"):
+        (folder / name).write_text("one\ntwo\n", encoding="utf-8")
+    body |= {"files": ["made-up-train.txt"], "validation": "made-up-valid.txt", "space": BASE_SPACE, "megabytes": 0.01}
+    for name in ("corpus", "model", "minutes"):
+        body.pop(name, None)
+
+
 def _good_query(operation: str, query: dict[str, Any], world: World) -> None:
     kinds = {
         "list_jobs": "job_id",
@@ -247,7 +258,9 @@ def _good_body(operation: str, body: dict[str, Any], world: World) -> None:
         # A space is checked against the settings of a training.
         body["space"] = SPACE if body.get("space") else None
         body["minutes"] = None
-    if operation == "use_trial":
+    if operation == "create_base_search":
+        _good_base_search(body)
+    if operation in ("use_trial", "use_base_trial"):
         body["trial"] = 0 if body.get("trial") is not None else None
     if operation in ("create_job", "create_search", "estimate_job", "create_instant_bot"):
         body["corpus"] = str(world.ids["corpus_id"])
