@@ -72,6 +72,17 @@ class PreparationOfFilesIn(PreparationIn):
     )
 
 
+class PreparationOfUploadIn(PreparationIn):
+    """A preparation of an uploaded file: the fields beside `file` in a form, which knows text only."""
+
+    languages: Text = Field("", max_length=100, description="Codes such as `en`, separated by commas.")  # type: ignore[assignment]
+    shares: str = Field(  # type: ignore[assignment]
+        "80/10/10",
+        pattern=r"^[0-9]{1,3}/[0-9]{1,3}/[0-9]{1,3}$",
+        description="Percent of the authors for training, validation and test.",
+    )
+
+
 class RawFileOut(Output):
     name: str
     bytes: int
@@ -126,7 +137,7 @@ def prepare_base_corpus(request: HttpRequest, body: PreparationOfFilesIn) -> Sta
 @router.post("/upload", response={202: JobOut}, summary="Prepare a corpus of an uploaded file")
 @idempotency.slow
 def prepare_uploaded_corpus(
-    request: HttpRequest, file: File[UploadedFile], body: Form[PreparationIn]
+    request: HttpRequest, file: File[UploadedFile], body: Form[PreparationOfUploadIn]
 ) -> Status[JobOut]:
     """Queue a preparation of a file that is sent as multipart/form-data. Answers 409 as the other one does."""
     job = preparations.prepare(
@@ -134,7 +145,13 @@ def prepare_uploaded_corpus(
         name=body.name,
         uploaded=file.file,
         file_name=name_of(file),
-        options=_options(body.model_dump(include=_CHOICES)),
+        options=_options(
+            {
+                **body.model_dump(include=_CHOICES),
+                "languages": [code.strip() for code in body.languages.split(",") if code.strip()],
+                "shares": [int(share) for share in body.shares.split("/")],
+            }
+        ),
     )
     return Status(202, told_one(job))
 

@@ -196,10 +196,17 @@ def test_the_api_does_the_same_for_administrators(admin: User, alice: User, raw:
 
 
 def test_the_api_takes_an_upload(admin: User, raw: Path) -> None:
-    sent = {"name": "up", "languages": "en", "file": SimpleUploadedFile("a.txt", "\n".join(POSTS).encode())}
+    sent = {
+        "name": "up",
+        "languages": "en, de",
+        "shares": "70/20/10",
+        "file": SimpleUploadedFile("a.txt", "\n".join(POSTS).encode()),
+    }
     answer = signed_in(admin).post("/api/v1/base-corpora/upload", sent)
     assert answer.status_code == 202, answer.content
-    assert done(Job.objects.get()).result["report"]["inputs"][0]["file"] == "a.txt"
+    report = done(Job.objects.get()).result["report"]
+    assert report["inputs"][0]["file"] == "a.txt"
+    assert (report["recipe"]["languages"], report["recipe"]["shares"]) == (["en", "de"], [70, 20, 10])
 
 
 def test_large_files_are_prepared_in_processes_of_their_own(

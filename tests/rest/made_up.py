@@ -210,9 +210,10 @@ def _good_preparation(body: dict[str, Any]) -> None:
     file = Path(settings.RAW_POSTS_DIR) / "made-up.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("one\ntwo\n", encoding="utf-8")
-    for name, good in (("inputs", [file.name]), ("encoding", "utf-8"), ("shares", [80, 10, 10])):
-        if name in body:
-            body[name] = good
+    is_form = isinstance(body.get("shares"), str) or isinstance(body.get("languages"), str)
+    shares, languages = ("80/10/10", "en") if is_form else ([80, 10, 10], ["en"])
+    goods = {"inputs": [file.name], "encoding": "utf-8", "shares": shares, "languages": languages}
+    body.update({name: good for name, good in goods.items() if name in body})
 
 
 def _good_base_search(body: dict[str, Any]) -> None:
