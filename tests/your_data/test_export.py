@@ -64,7 +64,15 @@ def test_the_zip_has_everything_and_a_sum_of_each_file(alice: User, corpus: Corp
     assert {file["name"]: (file["size"], file["sha256"]) for file in manifest["files"]} == sums
     of_corpus, of_bot = f"corpora/{corpus.pk}/", f"bots/{bot.pk}/"
     assert set(files) == {
-        *("account.json", "settings.json", "jobs.jsonl", "generations.jsonl", "kept.jsonl", "games.jsonl"),
+        *(
+            "account.json",
+            "settings.json",
+            "jobs.jsonl",
+            "generations.jsonl",
+            "kept.jsonl",
+            "games.jsonl",
+            "searches.jsonl",
+        ),
         *("reports.jsonl", f"{of_corpus}corpus.json", f"{of_corpus}posts.jsonl", f"{of_bot}bot.json"),
         f"{of_bot}bot.zip",
     }
