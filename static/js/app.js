@@ -3,6 +3,7 @@
 import "./copy.js";
 import "./dialogs.js";
 import "./list-find.js";
+import "./menus.js";
 import "./tabs.js";
 import "./themes.js";
 import "./dials.js";

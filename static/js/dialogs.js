@@ -1,8 +1,6 @@
-// Buttons that open a <dialog>, and the account menu.
+// Buttons that open a <dialog>.
 
 import { dialogById, targetOf } from "./dom.js";
-
-const openMenus = () => /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details[data-menu][open]"));
 
 document.addEventListener("click", (click) => {
   const target = targetOf(click);
@@ -10,15 +8,4 @@ document.addEventListener("click", (click) => {
   if (opener) dialogById(opener.dataset.openDialog)?.showModal();
   // A click outside the dialog's content closes it.
   if (target instanceof HTMLDialogElement && target.open) target.close();
-  for (const menu of openMenus()) {
-    if (!menu.contains(target)) menu.open = false;
-  }
-});
-
-document.addEventListener("keydown", (key) => {
-  if (key.key !== "Escape") return;
-  for (const menu of openMenus()) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -69,3 +70,26 @@ def test_the_list_answers_while_somebody_types_or_chooses(dora: Person) -> None:
     expect(search).to_have_value("nothing like this")
     expect(page.locator("#found")).to_contain_text("Nothing matches.")
     dora.require_no_complaints()
+
+
+def test_a_list_of_the_administration_has_menus_of_filters_and_actions_for_what_is_chosen(
+    dora: Person, founder: Person
+) -> None:
+    with founder.other_device() as desk:
+        desk.open("/admin/jobs/job/?q=dora")
+        page = desk.page
+        action = page.get_by_role("button", name="Go")
+        expect(action).to_be_hidden()
+        page.locator(".action-select").first.check()
+        expect(action).to_be_visible()
+        states = page.locator(".filter").filter(has_text="State")
+        states.locator("summary").click()
+        expect(states.get_by_role("link", name="Failed")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(states.get_by_role("link", name="Failed")).to_be_hidden()
+        expect(states.locator("summary")).to_be_focused()
+        page.keyboard.press("Enter")
+        states.get_by_role("link", name="Waiting").click()
+        expect(states.locator("summary")).to_contain_text("Waiting")
+        expect(page.locator(".paginator")).to_contain_text(re.compile(r"\b1 job\b"))
+        desk.require_no_complaints()
