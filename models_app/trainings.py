@@ -20,7 +20,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import guards, machines, naming, tiers
+from models_app import guards, machines, naming, tier_recipes, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
@@ -217,14 +217,16 @@ def plan(
 
 
 def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
-    """Return the default number of epochs for the size of this corpus."""
-    return 1 if tier == Tier.FLUENT else default_epochs_for(learned(corpus))
+    """Return the epochs of the tier's recipe, or the default number for the size of this corpus."""
+    if tier == Tier.FLUENT:
+        return 1
+    return tier_recipes.epochs_of(tier) or default_epochs_for(learned(corpus))
 
 
 def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
     """Return the default settings for training the base model of this tier on this corpus."""
     kind = "llama" if tier == Tier.FLUENT else "glr"
-    return training_config(learned(corpus), default_epochs(corpus, tier), 0, {}, kind=kind)
+    return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, kind=kind)
 
 
 def characters_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> int:
@@ -267,7 +269,21 @@ def _chosen(
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
     kind = start.network["kind"]
-    return training_config(learned(corpus), epochs, seed, settings, kind=kind, most_characters=most_characters)
+    return _by_recipe(learned(corpus), epochs, seed, settings, tier, kind=kind, most_characters=most_characters)
+
+
+def _by_recipe(characters: int, epochs: int, seed: int, settings: Mapping[str, Any], tier: Tier, **more: Any) -> Config:
+    """Return the config with these settings, and for the others those of the tier's recipe.
+
+    If they don't go together, such as more rounds than epochs, the recipe doesn't count.
+    """
+    recipe = tier_recipes.settings_of(tier)
+    if recipe:
+        try:
+            return training_config(characters, epochs, seed, recipe | dict(settings), **more)
+        except BadRequest:
+            pass
+    return training_config(characters, epochs, seed, settings, **more)
 
 
 def require_possible(corpus: Corpus, start: TrainedModel) -> None:

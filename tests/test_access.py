@@ -60,6 +60,8 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/searches/{search}/trials.csv": (200, 405),
     "/searches/{search}/add": (405, 400),
     "/searches/{search}/use": (405, 400),
+    # For administrators, see tests/models_app/test_tier_recipes.py.
+    "/searches/{search}/recipe": (405, 403),
     "/searches/{search}/stop": (405, 302),
     "/searches/{search}/resume": (405, 302),
     "/searches/{search}/delete": (405, 302),

@@ -18,6 +18,7 @@ urlpatterns = [
     path("train", here(views.train_base), name="train_base"),
     path("search", here(start_base_search), name="base_search"),
     path("evaluate", here(views.evaluate_bases), name="evaluate_bases"),
+    path("reset_recipe", here(views.reset_recipe), name="reset_recipe"),
     path("roll_back", here(views.roll_back), name="roll_back_base"),
     *(
         path(f"<uuid:model_id>/{action}", here(views.change_base), {"action": action}, name=f"{action}_base")

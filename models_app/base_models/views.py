@@ -22,7 +22,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from models_app import services, tiers
+from models_app import services, tier_recipes, tiers
 from models_app.base_corpora import files as corpora
 from models_app.base_corpora.services import preparations
 from models_app.base_models import adding, versions
@@ -76,6 +76,7 @@ def base_models(request: HttpRequest) -> HttpResponse:
         before=[(tier, model) for tier in Tier if (model := bases.one_before(tier)) is not None],
         changes=BaseChange.objects.select_related("model")[:CHANGES_SHOWN],
         trainings=[_entry(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
+        recipes=[(Tier(recipe.tier).label, recipe) for recipe in tier_recipes.all_recipes()],
         preparations=[_entry(job, user) for job in preparations()[:JOBS_SHOWN]],
         evaluations=[_entry(job, user) for job in bases.evaluations()[:JOBS_SHOWN]],
     )
@@ -143,6 +144,18 @@ def roll_back(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("New bots start from %(name)s again.") % {"name": model})
     except bases.BaseError as error:
         messages.warning(request, translated(error))
+    return redirect("base_models")
+
+
+@require_POST
+def reset_recipe(request: HttpRequest) -> HttpResponse:
+    _require(bases.may_choose, request)
+    try:
+        tier = Tier(request.POST.get("tier", ""))
+    except ValueError:
+        raise Http404("There is no such tier.") from None
+    if tier_recipes.reset(tier):
+        messages.success(request, _("New trainings of this tier begin with the recommended settings again."))
     return redirect("base_models")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
@@ -20,7 +21,7 @@ from models_app import trainings
 from models_app.base_models import services as base_services
 from models_app.base_models.services import Budget
 from models_app.ml.config import NetworkConfig
-from models_app.models import Lane, Search, Tier, TrainedModel, Trial
+from models_app.models import Lane, Search, Tier, TierRecipe, TrainedModel, Trial
 from models_app.search import bases, bots
 from models_app.search import space as spaces
 from models_app.search.how import MAX_TRIALS, How, SearchError, require_trials
@@ -166,11 +167,7 @@ def use(search: Search, number: int | None, *, by: User, name: str = "", budget:
     It's a training like any other, with the seed of the search: it learns what the trial has learned. A base model
     can get another `budget`. Raises SearchNotPossible for a trial that isn't complete, and what the training raises.
     """
-    trial = best_of(search.trials.all()) if number is None else search.trials.filter(number=number).first()
-    if trial is None or trial.state != Trial.State.COMPLETE:
-        if number is None:
-            raise SearchNotPossible(_("No trial of this search is complete yet."))
-        raise SearchNotPossible(_("Trial %(number)s isn’t complete. Choose one that is.") % {"number": number})
+    trial = _complete(search, number)
     if search.start_name and search.start is None:
         raise SearchNotPossible(_("The model that the trials started from was deleted."))
     if search.kind == Search.Kind.BASE:
@@ -195,6 +192,40 @@ def use(search: Search, number: int | None, *, by: User, name: str = "", budget:
         seed=search.seed,
         exactly=bots.config_of(search.settings, trial.parameters, seed=search.seed),
     )
+
+
+def make_recipe(search: Search, number: int | None, *, by: User) -> TierRecipe:
+    """Make the settings of a trial (None: of the best) those with which new trainings of its tier begin here.
+
+    Raises SearchError for others than administrators, and SearchNotPossible as `use`.
+    """
+    if not base_services.may_choose(by) or search.kind != Search.Kind.BOT:
+        raise SearchError(_("Only an administrator can change the recipe, by a search for a bot."))
+    trial = _complete(search, number)
+    tier = Tier.of({"kind": search.settings["kind"]})
+    values = dict(trial.parameters)
+    epochs = values.pop("epochs", None)
+    recipe, _made = TierRecipe.objects.update_or_create(
+        tier=tier,
+        defaults={
+            "settings": values,
+            "epochs": epochs if tier == Tier.QUICK else None,
+            "search_name": search.name,
+            "trial": trial.number,
+            "by_name": by.get_username(),
+            "made_at": timezone.now(),
+        },
+    )
+    return recipe
+
+
+def _complete(search: Search, number: int | None) -> Trial:
+    trial = best_of(search.trials.all()) if number is None else search.trials.filter(number=number).first()
+    if trial is not None and trial.state == Trial.State.COMPLETE:
+        return trial
+    if number is None:
+        raise SearchNotPossible(_("No trial of this search is complete yet."))
+    raise SearchNotPossible(_("Trial %(number)s isn’t complete. Choose one that is.") % {"number": number})
 
 
 def delete(search: Search) -> None:

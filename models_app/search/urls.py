@@ -10,6 +10,7 @@ urlpatterns = [
     path("searches/<uuid:search_id>/trials.csv", views.trials_csv, name="trials_csv"),
     path("searches/<uuid:search_id>/add", views.add_trials, name="add_trials"),
     path("searches/<uuid:search_id>/use", views.use_trial, name="use_trial"),
+    path("searches/<uuid:search_id>/recipe", views.make_recipe, name="make_recipe"),
     *(
         path(f"searches/<uuid:search_id>/{action}", views.change_search, {"action": action}, name=f"{action}_search")
         for action in ("stop", "resume", "delete")

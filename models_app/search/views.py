@@ -128,6 +128,27 @@ def use_trial(request: HttpRequest, search_id: uuid.UUID) -> HttpResponse:
 
 
 @login_required
+@require_POST
+@paced("POST")
+def make_recipe(request: HttpRequest, search_id: uuid.UUID) -> HttpResponse:
+    """Make the settings of a trial the recipe of its tier. For administrators."""
+    search, user = search_or_404(request, search_id, to_change=True), cast(User, request.user)
+    if not bases.may_choose(user):
+        raise PermissionDenied
+    form = UseForm(request.POST, search=search)
+    if form.is_valid():
+        try:
+            recipe = searches.make_recipe(search, form.cleaned_data["trial"], by=user)
+        except SAID as error:
+            form.add_error(None, translated(error))
+        else:
+            message = _("New trainings of this tier begin with the settings of trial %(number)s.")
+            messages.success(request, message % {"number": recipe.trial})
+            return redirect("base_models")
+    return _page(request, search, use=form)
+
+
+@login_required
 @require_http_methods(["GET", "POST"])
 @paced("POST")
 def start_search(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
@@ -207,6 +228,7 @@ def _page(
         "history": pictures.history(trials),
         "cost": pictures.cost(search, trials),
         "parallel": pictures.parallel(search, trials),
+        "may_make_recipe": search.kind == Search.Kind.BOT and bases.may_choose(request.user),
         "may_change": searches.may_change(request.user, search),
         "more": more or MoreTrialsForm(),
         "use": use or UseForm(search=search),

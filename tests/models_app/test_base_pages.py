@@ -31,7 +31,7 @@ PAGES = ["/admin/base-models/", *(f"/admin/base-models/{name}" for name in ("upl
 
 def posts_to(base: TrainedModel) -> list[str]:
     acts = [f"/admin/base-models/{base.pk}/{act}" for act in ("promote", "retire", "bring_back")]
-    return [*acts, "/admin/base-models/roll_back"]
+    return [*acts, "/admin/base-models/roll_back", "/admin/base-models/reset_recipe"]
 
 
 def test_the_pages_are_for_administrators(
