@@ -21,7 +21,6 @@ from models_app.ml.sampling.outcome import Refused
 from models_app.playing.rows import Game as Game
 from models_app.search.rows import Lane as Lane
 from models_app.search.rows import Search as Search
-from models_app.search.rows import TierRecipe as TierRecipe
 from models_app.search.rows import Trial as Trial
 from models_app.sharing.rows import BotTag as BotTag
 from tweets.models import Corpus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,6 +30,8 @@ class Rules:
     administrators_need_two_factor: bool
     #: Phrases that no bot writes.
     banned_phrases: tuple[str, ...]
+    #: The settings with which trainings of a tier begin, by tier (models_app.tier_recipes).
+    tier_recipes: Mapping[str, Any]
 
     @property
     def is_signup_open(self) -> bool:
@@ -68,6 +70,7 @@ def _read() -> Rules:
         open_gallery=settings.OPEN_GALLERY if row.open_gallery is None else row.open_gallery,
         administrators_need_two_factor=row.administrators_need_two_factor,
         banned_phrases=phrases_in(row.banned_phrases),
+        tier_recipes=row.tier_recipes,
     )
 
 

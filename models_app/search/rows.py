@@ -122,20 +122,3 @@ class Trial(models.Model):
     def shown_why(self) -> str:
         """Return why it failed, in the active language."""
         return restored(self.why, self.words)
-
-
-class TierRecipe(models.Model):
-    """The settings with which trainings of a tier begin here: those of a trial. Without a row, they're our own."""
-
-    tier = models.CharField(max_length=16, primary_key=True)
-    # What a training can set by hand, and the epochs of a quick one.
-    settings = models.JSONField(default=dict)
-    epochs = models.PositiveIntegerField(null=True)
-    # Where they come from. The names outlive the rows.
-    search_name = models.CharField(max_length=80)
-    trial = models.PositiveIntegerField()
-    by_name = models.CharField(max_length=150)
-    made_at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return f"{self.tier}: {self.search_name} #{self.trial}"

@@ -17,16 +17,17 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, State
 from botfactory.translatable import Sentence, mark
 from botfactory.words import on_one_line
-from models_app import trainings
+from models_app import tier_recipes, trainings
 from models_app.base_models import services as base_services
 from models_app.base_models.services import Budget
 from models_app.ml.config import NetworkConfig
-from models_app.models import Lane, Search, Tier, TierRecipe, TrainedModel, Trial
+from models_app.models import Lane, Search, Tier, TrainedModel, Trial
 from models_app.search import bases, bots
 from models_app.search import space as spaces
 from models_app.search.how import MAX_TRIALS, How, SearchError, require_trials
 from models_app.search.outlook import best_of
 from models_app.services import ModelError
+from models_app.tier_recipes import TierRecipe
 from tweets import idle
 from tweets.models import Corpus
 
@@ -205,18 +206,16 @@ def make_recipe(search: Search, number: int | None, *, by: User) -> TierRecipe:
     tier = Tier.of({"kind": search.settings["kind"]})
     values = dict(trial.parameters)
     epochs = values.pop("epochs", None)
-    recipe, _made = TierRecipe.objects.update_or_create(
-        tier=tier,
-        defaults={
-            "settings": values,
-            "epochs": epochs if tier == Tier.QUICK else None,
-            "search_name": search.name,
-            "trial": trial.number,
-            "by_name": by.get_username(),
-            "made_at": timezone.now(),
-        },
+    recipe = TierRecipe(
+        tier=str(tier),
+        settings=values,
+        epochs=epochs if tier == Tier.QUICK else None,
+        search_name=search.name,
+        trial=trial.number,
+        by_name=by.get_username(),
+        made_on=f"{timezone.now():%Y-%m-%d}",
     )
-    return recipe
+    return tier_recipes.keep(recipe)
 
 
 def _complete(search: Search, number: int | None) -> Trial:

@@ -6,9 +6,10 @@ import pytest
 
 from botfactory.accounts.models import User
 from models_app import tier_recipes, trainings
-from models_app.models import Search, Tier, TierRecipe, TrainedModel, Trial
+from models_app.models import Search, Tier, TrainedModel, Trial
 from models_app.search import services as searches
 from models_app.search.how import SearchError
+from models_app.tier_recipes import TierRecipe
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.models_app.searching import search_for
@@ -45,7 +46,7 @@ def test_new_trainings_begin_with_it_and_what_is_set_by_hand_counts_first(
 
 def test_a_recipe_that_does_not_fit_does_not_count(corpus: Corpus, alice: User, base: TrainedModel) -> None:
     usual = trainings.plan(owner=alice, corpus=corpus, start=base).config
-    TierRecipe.objects.create(tier="quick", settings={"rounds": 10_000}, search_name="x", trial=0, by_name="x")
+    tier_recipes.keep(TierRecipe("quick", {"rounds": 10_000}, None, "x", 0, "x", "2026-11-28"))
     assert trainings.plan(owner=alice, corpus=corpus, start=base).config == usual
 
 
@@ -61,15 +62,15 @@ def test_only_administrators_make_and_reset_it_on_pages(
     with pytest.raises(SearchError):
         searches.make_recipe(own, None, by=alice)
     assert desk.post(f"/searches/{search.pk}/recipe", {"trial": "1"}).status_code == 400
-    assert not TierRecipe.objects.exists()
+    assert tier_recipes.all_recipes() == []
     assert f"/searches/{search.pk}/recipe" in desk.get(f"/searches/{search.pk}/").content.decode()
     page = desk.post(f"/searches/{search.pk}/recipe", {"trial": "0"}, follow=True).content.decode()
     assert "settings of trial 0" in page and "batch_size=8" in page and "epochs=3" in page
     assert person.post("/admin/base-models/reset_recipe", {"tier": "quick"}).status_code == 403
     assert desk.post("/admin/base-models/reset_recipe", {"tier": "none"}).status_code == 404
-    assert TierRecipe.objects.count() == 1
+    assert len(tier_recipes.all_recipes()) == 1
     assert (
         "recommended settings again"
         in desk.post("/admin/base-models/reset_recipe", {"tier": "quick"}, follow=True).content.decode()
     )
-    assert not TierRecipe.objects.exists()
+    assert tier_recipes.all_recipes() == []
