@@ -177,6 +177,13 @@ def test_the_page_is_for_administrators(charlie: Client, alice: User, bob: User,
     assert "Prepare the corpus mine" in desk.get("/admin/base-models/").content.decode()
 
 
+def test_a_folder_without_files_says_so(admin: User, raw: Path, settings: Any, tmp_path: Path) -> None:
+    desk = signed_in(admin)
+    assert "There are none." not in desk.get(PAGE).content.decode()
+    settings.RAW_POSTS_DIR = tmp_path / "nothing"
+    assert "There are none." in desk.get(PAGE).content.decode()
+
+
 def test_the_api_does_the_same_for_administrators(admin: User, alice: User, raw: Path) -> None:
     body = {"name": "mine", "inputs": ["deep/posts.tsv"], "mask_personal": False}
     program = Program(admin, "read", "write", "admin")
