@@ -24,7 +24,7 @@ def test_the_first_account_is_administrator_and_is_told_what_to_do_next(alice: P
     expect(alice.page.get_by_role("heading", level=1)).to_have_text("New bot")
     expect(main.get_by_text("you are the administrator")).to_be_visible()
     alice.page.get_by_role("link", name="Admin").click()
-    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Administration")
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
 def test_the_second_account_is_an_ordinary_one(bob: Person) -> None:
