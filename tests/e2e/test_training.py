@@ -151,8 +151,15 @@ def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus:
         if page.evaluate("document.activeElement.name") == "start":
             break
     expect(page.locator("[name=start]:checked")).to_be_focused()
+    # Which bot is asked only of those who continue from one.
+    which = page.get_by_label("Your bot", exact=True)
+    expect(which).to_be_hidden()
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Your bot", exact=True)).to_be_focused()
+    expect(which).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("ArrowUp")
+    expect(which).to_be_hidden()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Epochs")).to_be_focused()
     page.keyboard.press("Home")
