@@ -18,6 +18,7 @@ _TEXT: Final = mark("%(name)s must be text.")
 _TRUTH: Final = mark("%(name)s must be true or false.")
 _OBJECT: Final = mark("%(name)s must be a JSON object.")
 _MOMENT: Final = mark("%(name)s must be a date and time with its time zone, such as 2027-01-31T12:00:00Z.")
+_LIST: Final = mark("%(name)s must be a list.")
 _CHOICE: Final = mark("%(name)s must be one of: %(expected)s.")
 
 #: The type of pydantic's error -> our sentence. Values come from the error's context.
@@ -40,13 +41,14 @@ SENTENCES: Final[Mapping[str, str]] = {
     "int_type": _WHOLE,
     "less_than": mark("%(name)s must be less than %(lt)s."),
     "less_than_equal": mark("%(name)s can be at most %(le)s."),
-    "list_type": mark("%(name)s must be a list."),
+    "list_type": _LIST,
     "literal_error": _CHOICE,
     "model_attributes_type": _OBJECT,
     "model_type": _OBJECT,
     "string_pattern_mismatch": mark("%(name)s contains a character that isn’t allowed."),
     "string_type": _TEXT,
     "string_unicode": _TEXT,
+    "tuple_type": _LIST,
     "uuid_parsing": _ID,
     "uuid_type": _ID,
 }

@@ -99,7 +99,9 @@ def llama_cpp(model: Path, lora: Path | None = None) -> xllamacpp.Server:
 
 def its_logprobs(server: xllamacpp.Server, symbols: list[int]) -> NDArray[np.float64]:
     """Return the log probabilities (size,) of the symbol after these by llama.cpp."""
-    asked = {"prompt": symbols, "max_tokens": 1, "logprobs": CONFIG.symbols, "ignore_eos": True}
+    # It writes one symbol and returns nothing if that is a part of a character, so it gets one that is whole.
+    whole = int(VOCABULARY.encode("a")[0])
+    asked = {"prompt": symbols, "max_tokens": 1, "logprobs": CONFIG.symbols, "logit_bias": [[whole, 1000]]}
     answer = server.handle_completions(asked)
     found = np.full(CONFIG.symbols, -np.inf)
     for each in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
