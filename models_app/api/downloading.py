@@ -12,12 +12,22 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import Field
 
-from botfactory.rest.errors import bad_value
+from botfactory.rest.errors import bad_value, register_errors
 from botfactory.rest.schemas import Input, Text
 from models_app import downloads
 from models_app.api.parts import model_or_404
+from models_app.services import ModelError
 
 router = Router(tags=["models"])
+
+
+class NoSuchFormat(ModelError):
+    """A model of another tier, or a smaller one, has this format."""
+
+    code = "no_such_format"
+
+
+register_errors({NoSuchFormat: 409})
 
 
 class DownloadQuery(Input):
@@ -38,6 +48,7 @@ _FILE: Final = {
             },
         },
         304: {"description": "The file hasn't changed since the ETag that you sent in If-None-Match."},
+        409: {},
     }
 }
 
@@ -47,12 +58,12 @@ def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[Downl
     """Download one of your models: its weights, settings and model card, without the posts.
 
     Quick bots have the formats `keras`, `onnx` and `tfjs`, fluent ones `peft`, `gguf-lora` and `gguf`. `GET
-    /models/{id}` lists those of a model as `formats`. Another one gets 422 `bad_value`.
+    /models/{id}` lists those of a model as `formats`. Answers 409 for a format that other models have.
     """
     model = model_or_404(request, model_id, to_change=True)
     if query.format not in (formats := downloads.formats_of(model)):
         message = _("This bot has no such format. Choose one of: %(names)s.") % {"names": ", ".join(formats)}
-        raise bad_value("format", message)
+        raise NoSuchFormat(message) if query.format in downloads.FORMATS else bad_value("format", message)
     file = downloads.download(model, query.format)
     headers = {"ETag": f'"{file.sha256}"', "Cache-Control": "private, no-cache"}
     known: HttpResponse | None = get_conditional_response(request, etag=headers["ETag"])
