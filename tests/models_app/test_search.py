@@ -24,6 +24,7 @@ from models_app.search import runner, study
 from models_app.search import services as searches
 from models_app.search import space as spaces
 from models_app.search.how import SearchError
+from models_app.search.learning import Learned, learn_bot
 from models_app.search.outlook import best_of, outlook_of, with_trials
 from models_app.search.services import SearchNotPossible
 from models_app.search.space import BadSpace
@@ -280,7 +281,15 @@ def test_settings_that_do_not_work_fail_their_trial_only(corpus: Corpus, base: T
     assert trial.state == Trial.State.FAILED and "dropout must be a number" in trial.shown_why
 
 
-def test_its_minutes_count_against_the_limit(corpus: Corpus, base: TrainedModel, alice: User) -> None:
+def test_its_minutes_count_against_the_limit(
+    corpus: Corpus, base: TrainedModel, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn_slowly(*values: Any, **more: Any) -> Learned:
+        # Time is charged in whole seconds.
+        time.sleep(0.6)
+        return learn_bot(*values, **more)
+
+    monkeypatch.setattr(runner, "learn_bot", learn_slowly)
     PersonalLimits.objects.create(user=alice, training_minutes_a_day=10)
     with pytest.raises(limits.LimitReached) as caught:
         search_for(corpus, base, trials=500)
