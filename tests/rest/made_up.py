@@ -221,7 +221,10 @@ def _good_base_search(body: dict[str, Any]) -> None:
     folder = Path(settings.TRAINING_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("made-up-train.txt", "made-up-valid.txt"):
-        (folder / name).write_text("one\ntwo\n", encoding="utf-8")
+        # Requests come from several threads, so a file is there whole or not at all.
+        written = folder / f"{uuid.uuid4()}.part"
+        written.write_text("one\ntwo\n", encoding="utf-8")
+        written.replace(folder / name)
     body |= {"files": ["made-up-train.txt"], "validation": "made-up-valid.txt", "space": BASE_SPACE, "megabytes": 0.01}
     for name in ("corpus", "model", "minutes"):
         body.pop(name, None)
