@@ -67,10 +67,23 @@ def _regular_files(root: Path) -> Iterator[Path]:
 
 def raw_file(name: str) -> Path:
     """Return the path of a file that can be prepared. Raises BaseError if there is none of this name."""
-    if all(file.name != name for file in raw_files()):
-        message = _("There is no file %(name)s in %(directory)s.")
-        raise BaseError(message % {"name": name, "directory": site.RAW_POSTS_DIR})
-    return Path(site.RAW_POSTS_DIR) / name
+    path, parts = Path(site.RAW_POSTS_DIR), name.split("/")
+    try:
+        for part in parts:
+            path /= part
+            # Each part is a name, so the path can't leave the folder; a link could.
+            if not part or part.startswith(".") or "\0" in part or path.is_symlink():
+                raise _no_file(name)
+        if not path.is_file():
+            raise _no_file(name)
+    except OSError as error:  # such as a name that is too long
+        raise _no_file(name) from error
+    return path
+
+
+def _no_file(name: str) -> BaseError:
+    message = _("There is no file %(name)s in %(directory)s.")
+    return BaseError(message % {"name": name, "directory": site.RAW_POSTS_DIR})
 
 
 def checked_name(name: str) -> str:

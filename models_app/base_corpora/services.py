@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import codecs
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import IO, Any, Final
 
-from django.conf import settings as site
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
-from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from models_app.base_corpora import files
 from models_app.base_models.services import BaseError, may_add
+from models_app.base_models.staging import staged
 from tweets.cleaning import Duplicates, RulesError
 from tweets.preparation import Format, PreparationError, Recipe
 from tweets.preparation.recipe import DEFAULT_SHARES
@@ -128,28 +125,14 @@ def prepare(
     if jobs.active_jobs(preparations()).exists():
         raise AnotherIsPrepared(_("Another corpus is being prepared. Wait until it’s done, or cancel it."))
     shown = PurePath(file_name).name[:200] if uploaded is not None else ""
-    # In the uploads folder, where leftovers are swept.
-    staged = Path(site.UPLOADS_DIR) / str(uuid.uuid4())
-    try:
-        if uploaded is not None:
-            # Before the transaction: SQLite has only one writer, and the file can be large.
-            (staged / UPLOADED).mkdir(parents=True)
-            with (staged / UPLOADED / _plain(shown)).open("wb") as kept:
-                shutil.copyfileobj(uploaded, kept)
-        with transaction.atomic():
-            job = jobs.submit(
-                owner=by,
-                kind=PREPARE_CORPUS,
-                title=Sentence(mark("Prepare the corpus %(name)s"), name=name),
-                arguments={"name": name, "inputs": inputs, "uploaded": shown, "options": options.as_dict()},
-            )
-            if uploaded is not None:
-                # Before the commit: after it, a worker can claim the job.
-                folder = work_dir(job)
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(staged, folder)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with staged(uploaded, f"{UPLOADED}/{_plain(shown)}") as hand_over, transaction.atomic():
+        job = jobs.submit(
+            owner=by,
+            kind=PREPARE_CORPUS,
+            title=Sentence(mark("Prepare the corpus %(name)s"), name=name),
+            arguments={"name": name, "inputs": inputs, "uploaded": shown, "options": options.as_dict()},
+        )
+        hand_over(job)
     return job
 
 

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import JobFailed
-from botfactory.jobs.handle import JobHandle, work_dir
+from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from models_app import machines, pretrained, tiers
 from models_app.base_models import foreign, versions
 from models_app.base_models import services as bases
+from models_app.base_models.staging import staged
 from models_app.ml import checkpoint
 from models_app.ml.errors import LearningError
 from models_app.ml.importing.char_lstm import NotTheTutorials
@@ -152,26 +153,14 @@ def upload(*, by: User, name: str, uploaded: IO[bytes], suffix: str = SUFFIX) ->
     """Queue a job that adds the model in an uploaded file, whose name has this ending."""
     if not bases.may_add(by):
         raise bases.BaseError(_("Only an administrator can add base models."))
-    # In the uploads folder, where leftovers are swept.
-    staged = Path(site.UPLOADS_DIR) / str(uuid.uuid4())
-    try:
-        # Before the transaction: SQLite has only one writer, and the file is large.
-        staged.mkdir(parents=True)
-        with (staged / f"{_UPLOADED}{suffix}").open("wb") as kept:
-            shutil.copyfileobj(uploaded, kept)
-        with transaction.atomic():
-            job = jobs.submit(
-                owner=by,
-                kind=ADD_BASE,
-                title=Sentence(mark("Add the base model %(name)s"), name=name),
-                arguments={"name": bases.free_name(name), "suffix": suffix},
-            )
-            # Before the commit: after it, a worker can claim the job.
-            folder = work_dir(job)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(staged, folder)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with staged(uploaded, f"{_UPLOADED}{suffix}") as hand_over, transaction.atomic():
+        job = jobs.submit(
+            owner=by,
+            kind=ADD_BASE,
+            title=Sentence(mark("Add the base model %(name)s"), name=name),
+            arguments={"name": bases.free_name(name), "suffix": suffix},
+        )
+        hand_over(job)
     return job
 
 

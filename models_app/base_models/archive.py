@@ -7,7 +7,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
@@ -37,23 +37,23 @@ class NotKept(Said):
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
-    """Raise BadArchive for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
+def reading(refused: Callable[[str], Exception] = BadArchive) -> Iterator[None]:
+    """Raise an error of ours for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
         yield
     except NotImplementedError as error:
-        raise BadArchive(
+        raise refused(
             mark("This ZIP uses a compression that this server can’t read. Make it again with ordinary compression.")
         ) from error
     except RuntimeError as error:
-        raise BadArchive(mark("This ZIP has a password. Make it again without one.")) from error
+        raise refused(mark("This ZIP has a password. Make it again without one.")) from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError) as error:
-        raise BadArchive(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
+        raise refused(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
 
 
 def unpack(file: IO[bytes], folder: Path) -> str:
     """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive and NotKept."""
-    with _reading():
+    with reading():
         archive = zipfile.ZipFile(file)
     with archive:
         config, weights = _entries(archive)
@@ -147,11 +147,11 @@ def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iter
             most=most,
         )
     size = 0
-    with _reading():
+    with reading():
         source = archive.open(entry)
     with source:
         while True:
-            with _reading():
+            with reading():
                 chunk = source.read(_CHUNK)
             if not chunk:
                 return

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from numpy.typing import NDArray
 
+from models_app.base_models.archive import reading
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import mark
 from models_app.ml.importing import keras_h5, tfjs_layers
@@ -46,11 +47,8 @@ def read(path: Path) -> tuple[NetworkConfig, dict[str, NDArray[Any]], dict[str, 
         layers, weights = keras_h5.read_h5(path)
         config, made = over_bytes(layers, weights)
     else:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                layers, weights, symbols = _unzipped(archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise NotTheTutorials(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
+        with reading(NotTheTutorials), zipfile.ZipFile(path) as archive:
+            layers, weights, symbols = _unzipped(archive)
         config, made = over_bytes(layers, weights, symbols)
     return config, made, {"converted_from": {"symbols": layers.symbols, "gates": layers.gates}}
 
@@ -78,8 +76,8 @@ def _unzipped(archive: zipfile.ZipFile) -> tuple[Layers, dict[str, dict[str, NDA
     if PurePosixPath(models[0]).name == tfjs_layers.MODEL:
         layers, weights = tfjs_layers.read_layers_model(beside)
     else:
-        with archive.open(models[0]) as file:
-            layers, weights = keras_h5.read_h5(file)
+        # In memory: HDF5 jumps to and fro, and what it unpacks is counted.
+        layers, weights = keras_h5.read_h5(io.BytesIO(beside(PurePosixPath(models[0]).name)))
     return layers, weights, symbols
 
 

@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
-from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, counted_sentence, mark
 from botfactory.translation import grouped, translated
@@ -27,6 +26,7 @@ from botfactory.words import on_one_line
 from models_app import integrity, naming, pretrained
 from models_app.base_models import archive as base_archive
 from models_app.base_models import versions
+from models_app.base_models.staging import staged
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
 from models_app.ml.networks.registry import Network, config_of
@@ -305,39 +305,25 @@ def evaluate(
         message = _("%(name)s isn’t a file of posts. Upload one of these, with one post per line: %(endings)s.")
         raise BaseError(message % {"name": file_name, "endings": ", ".join(POST_FILES)})
     shown = file or Path(file_name).name[:200]
-    # In the uploads folder, where leftovers are swept.
-    staged = Path(site.UPLOADS_DIR) / str(uuid.uuid4())
-    try:
-        if uploaded is not None:
-            # Before the transaction: SQLite has only one writer, and the file can be large.
-            staged.mkdir(parents=True)
-            ending = next(ending for ending in reversed(POST_FILES) if file_name.endswith(ending))
-            with (staged / f"{UPLOADED}{ending}").open("wb") as kept:
-                shutil.copyfileobj(uploaded, kept)
-        with transaction.atomic():
-            job = jobs.submit(
-                owner=by,
-                kind=EVALUATE_BASES,
-                title=counted_sentence(
-                    "Compare %(count)s base model on %(file)s",
-                    "Compare %(count)s base models on %(file)s",
-                    len(models),
-                    file=shown,
-                ),
-                arguments={
-                    "models": [str(model.pk) for model in models],
-                    "names": [model.full_name for model in models],
-                    "file": file,
-                    "shown": shown,
-                },
-            )
-            if uploaded is not None:
-                # Before the commit: after it, a worker can claim the job.
-                folder = work_dir(job)
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(staged, folder)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    ending = next((ending for ending in reversed(POST_FILES) if file_name.endswith(ending)), "")
+    with staged(uploaded, f"{UPLOADED}{ending}") as hand_over, transaction.atomic():
+        job = jobs.submit(
+            owner=by,
+            kind=EVALUATE_BASES,
+            title=counted_sentence(
+                "Compare %(count)s base model on %(file)s",
+                "Compare %(count)s base models on %(file)s",
+                len(models),
+                file=shown,
+            ),
+            arguments={
+                "models": [str(model.pk) for model in models],
+                "names": [model.full_name for model in models],
+                "file": file,
+                "shown": shown,
+            },
+        )
+        hand_over(job)
     return job
 
 

@@ -80,7 +80,22 @@ def test_an_uploaded_file_is_prepared_and_its_copy_goes(admin: User, raw: Path) 
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.txt", "link.txt", "out/secret.txt", ".hidden.txt", "/etc/passwd", "deep", "nothing.txt", ""]
+    "name",
+    [
+        "../secret.txt",
+        "deep/../../secret.txt",
+        "deep/../deep/posts.tsv",
+        "link.txt",
+        "out/secret.txt",
+        ".hidden.txt",
+        "/etc/passwd",
+        "deep",
+        "deep/",
+        "nothing.txt",
+        "n\0thing.txt",
+        "n" * 5000,
+        "",
+    ],
 )
 def test_only_regular_files_below_the_folder_can_be_prepared(name: str, admin: User, raw: Path) -> None:
     with pytest.raises(bases.BaseError, match="There is no file"):
@@ -175,6 +190,14 @@ def test_the_page_is_for_administrators(charlie: Client, alice: User, bob: User,
     assert "js/preparation-job." in desk.get(answer["Location"]).content.decode()
     assert signed_in(bob).get(answer["Location"]).status_code == 404
     assert "Prepare the corpus mine" in desk.get("/admin/base-models/").content.decode()
+
+
+def test_a_file_that_the_list_has_no_room_for_can_be_named(
+    admin: User, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_FILES", 0)
+    assert files.raw_files() == []
+    assert ask(admin).arguments["inputs"] == ["deep/posts.tsv"]
 
 
 def test_a_folder_without_files_says_so(admin: User, raw: Path, settings: Any, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from models_app.ml.errors import mark
 from .char_lstm import Array, Layers, NotTheTutorials, layers_of
 
 MAX_CONFIG: Final = 1_000_000
+#: Groups and arrays of a layer. Keras writes fewer than ten.
+MAX_NODES: Final = 100
 _FILTERS: Final = (None, "gzip")
 
 
@@ -62,9 +64,15 @@ def _weights(group: Any, layer: str, shapes: dict[str, tuple[int, ...]]) -> dict
     import h5py
 
     found: dict[str, Any] = {}
+    left = MAX_NODES
 
     def visit(parent: Any, depth: int) -> None:
+        nonlocal left
         for name in parent:
+            # A group can contain itself, and so be as large as it likes.
+            left -= 1
+            if left < 0:
+                raise NotTheTutorials(mark("The layer %(layer)s has too many parts. Save the model again."), layer=layer[:60])
             # A link could lead to another file of this server.
             if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
                 raise NotTheTutorials(mark("The file has links to other files. Save the model again."))

@@ -172,6 +172,11 @@ def virtual(group: Any) -> None:
     group.create_virtual_dataset("kernel:0", layout)
 
 
+def in_itself(group: Any) -> None:
+    for number in range(20):
+        group[f"again_{number}"] = group
+
+
 def configured(change: Callable[[Any], None]) -> Callable[[Any], None]:
     def edit(file: Any) -> None:
         config = json.loads(file.attrs["model_config"])
@@ -188,6 +193,7 @@ def configured(change: Callable[[Any], None]) -> Callable[[Any], None]:
         (lambda file: replace_kernel(file, elsewhere), "in the file itself"),
         (lambda file: replace_kernel(file, virtual), "in the file itself"),
         (lambda file: replace_kernel(file, lambda group: None), "kernel"),
+        (lambda file: replace_kernel(file, in_itself), "too many parts"),
         (
             lambda file: replace_kernel(file, lambda group: group.create_dataset("kernel:0", (9**9, 9**9), "f4")),
             "shape",
