@@ -70,7 +70,7 @@ class Recipe:
             raise PreparationError("The seed must be a whole number from 0 to 2**64 - 1.")
         try:
             "".encode(self.encoding)
-        except LookupError:
+        except (LookupError, UnicodeError):
             raise PreparationError(
                 f"Python knows no encoding {self.encoding!r}. Try utf-8, cp1252 or latin-1."
             ) from None

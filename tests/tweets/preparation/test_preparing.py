@@ -187,6 +187,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"shares": (80, 10, 20)}, "add up to 100"),
         ({"languages": ("xx",)}, "can't detect the language 'xx'"),
         ({"encoding": "utf-9"}, "no encoding 'utf-9'"),
+        ({"encoding": "undefined"}, "no encoding 'undefined'"),
         ({"seed": -1}, "seed"),
     ],
 )

@@ -159,6 +159,12 @@ def test_an_encoding_by_its_mark_or_by_name(tmp_path: Path, encoding: str, optio
     assert read(path, Recipe(encoding=option), Format.LINES)[0] == [("", "café"), ("", "naïve")]
 
 
+def test_a_file_that_is_no_text_in_its_encoding_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "posts.txt", "hello there my friends\n")
+    with pytest.raises(PreparationError, match=r"posts.txt: This isn't text in utf-16. Name its encoding"):
+        read(path, Recipe(encoding="utf-16"), Format.LINES)
+
+
 def test_a_line_in_another_encoding_is_counted_and_no_other_is_lost(tmp_path: Path) -> None:
     (tmp_path / "posts.txt").write_bytes("good é\n".encode() + "bad é\n".encode("cp1252") + b"good too\n")
     posts, bad = read(tmp_path / "posts.txt")

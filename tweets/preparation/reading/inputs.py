@@ -84,6 +84,9 @@ def batches(path: Path, kind: Format, recipe: Recipe, bad: BadLines, meter: Mete
             if str(path) in str(error):
                 raise
             raise PreparationError(f"{path}: {error}") from error
+        except UnicodeError as error:
+            message = f"{path}: This isn't text in {recipe.encoding}. Name its encoding with --encoding."
+            raise PreparationError(message) from error
 
 
 def _of_text(source: Packed, path: Path, kind: Format, recipe: Recipe, bad: BadLines) -> Iterator[Batch]:

@@ -45,7 +45,7 @@ def lines_of(source: Packed, encoding: str, bad: BadLines) -> Iterator[Lines]:
     for block in _whole_lines(chunks):
         try:
             text = block.decode(encoding)
-        except UnicodeDecodeError:
+        except UnicodeError:
             text = "\n".join(_decoded(line, number + at, encoding, bad) for at, line in enumerate(block.split(b"\n")))
         yield Lines(number, text.replace("\r\n", "\n").removesuffix("\r"))
         number += text.count("\n") + 1
@@ -94,6 +94,6 @@ def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _decoded(line: bytes, number: int, encoding: str, bad: BadLines) -> str:
     try:
         return line.decode(encoding)
-    except UnicodeDecodeError:
+    except UnicodeError:
         bad.add(number, f"not text in {encoding}; name its encoding with --encoding", line.decode("latin-1"))
         return ""
