@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.forms.boundfield import BoundField
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from botfactory.accounts.models import User
 from botfactory.translation import grouped
 from botfactory.uploaded import name_of
-from models_app.base_models import adding
+from models_app.base_models import adding, foreign
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
 from models_app.ml.config import NETWORKS, PretrainConfig
@@ -20,6 +21,8 @@ from models_app.models import TrainedModel
 from tweets.models import Corpus
 
 DEFAULT = PretrainConfig()
+#: Of files that can be a base model. A ZIP can have another.
+_ENDINGS: Final = (adding.SUFFIX, foreign.ZIP, *foreign.SUFFIXES)
 
 
 class UploadForm(forms.Form):
@@ -48,7 +51,11 @@ class UploadForm(forms.Form):
 
     def clean_archive(self) -> Any:
         archive = self.cleaned_data["archive"]
-        if not name_of(archive).lower().endswith(adding.SUFFIX) and archive.size > base_archive.LARGEST_MB * 1_000_000:
+        name = name_of(archive)
+        if not name.lower().endswith(_ENDINGS) and not zipfile.is_zipfile(archive.file):
+            message = _("%(name)s isn’t a base model. Upload a ZIP, a .gguf file, or an .h5 file of Keras.")
+            raise forms.ValidationError(message % {"name": name})
+        if not name.lower().endswith(adding.SUFFIX) and archive.size > base_archive.LARGEST_MB * 1_000_000:
             message = _("The file is too large. The limit is %(most)s MB.")
             raise forms.ValidationError(message % {"most": base_archive.LARGEST_MB})
         return archive

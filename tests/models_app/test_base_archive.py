@@ -169,13 +169,15 @@ def test_the_page_takes_the_zip_and_tells_what_is_wrong(
     address = "/admin/base-models/upload"
     assert desk.get(address).status_code == 200
 
-    def send(data: bytes) -> Any:
-        return desk.post(address, {"archive": SimpleUploadedFile("large.zip", data), "name": ""})
+    def send(data: bytes, name: str = "large.zip") -> Any:
+        return desk.post(address, {"archive": SimpleUploadedFile(name, data), "name": ""})
 
     answer = send(b"no zip")
     assert answer.status_code == 400 and "This isn’t a ZIP, or it’s damaged" in answer.content.decode()
     assert desk.post(address, {}).status_code == 400
+    assert "posts.txt isn’t a base model. Upload a ZIP" in send(b"no zip", "posts.txt").content.decode()
     assert send(zipped(files).getvalue()).status_code == 302
     assert "large" in desk.get("/admin/base-models/").content.decode()
+    assert "already uploaded" in send(zipped(files).getvalue(), "large").content.decode()
     monkeypatch.setattr(base_archive, "LARGEST_MB", 0)
     assert "The limit is 0 MB" in send(zipped(files).getvalue()).content.decode()

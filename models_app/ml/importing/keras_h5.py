@@ -72,7 +72,9 @@ def _weights(group: Any, layer: str, shapes: dict[str, tuple[int, ...]]) -> dict
             # A group can contain itself, and so be as large as it likes.
             left -= 1
             if left < 0:
-                raise NotTheTutorials(mark("The layer %(layer)s has too many parts. Save the model again."), layer=layer[:60])
+                raise NotTheTutorials(
+                    mark("The layer %(layer)s has too many parts. Save the model again."), layer=layer[:60]
+                )
             # A link could lead to another file of this server.
             if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
                 raise NotTheTutorials(mark("The file has links to other files. Save the model again."))
