@@ -24,6 +24,8 @@ from tweets.models import Corpus
 
 #: The most searches of a ZIP; more than anybody makes.
 MAX_SEARCHES: Final = 10_000
+#: The most validations of a trial, and so of a pruner's notes; a training of a bot has at most about ten.
+MAX_POINTS: Final = 100
 #: What a pruner notes of a trial. Nothing else that Optuna notes is needed to go on.
 _RUNG: Final = re.compile(r"completed_rung_\d{1,3}")
 _OPEN: Final = (Trial.State.WAITING, Trial.State.RUNNING)
@@ -36,11 +38,11 @@ class TrialFacts(Facts):
     state: Literal["waiting", "running", "complete", "pruned", "failed"]
     parameters: dict[str, int | float | str] = Field(max_length=spaces.MAX_PARAMETERS)
     bits_per_character: float | None
-    points: dict[Step, float] = Field(max_length=10_000)
+    points: dict[Step, float] = Field(max_length=MAX_POINTS)
     seconds: float = Field(ge=0)
     weights: int | None = Field(ge=0, lt=1 << 62)
     why: str = Field("", max_length=4000)
-    rungs: dict[str, float] = Field({}, max_length=1000)
+    rungs: dict[str, float] = Field({}, max_length=MAX_POINTS)
     started_at: MadeAt
     finished_at: MadeAt | None
 

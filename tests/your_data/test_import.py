@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -16,7 +14,6 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -32,65 +29,16 @@ from botfactory.your_data import exporting, importing
 from botfactory.your_data.errors import ImportRefused
 from models_app import guards, loading, model_files, services
 from models_app.ml.config import SamplingConfig
-from models_app.models import Game, Generation, KeptPost, Search, TrainedModel, Trial
-from models_app.moving import searches as moving
+from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.playing.services import ToldApart
-from models_app.search import services as searches
 from models_app.sharing import tags
 from tests.conftest import signed_in
-from tests.models_app.searching import search_for
 from tests.your_data.test_export import files_of, lines
+from tests.your_data.zips import Files, changed, imported, named, nothing_is_here, zipped
+from tests.your_data.zips import files as files
 from tweets.models import Corpus, OptOut
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Files = dict[str, bytes]
-
-
-@pytest.fixture
-def files(alice: User, bot: TrainedModel) -> Files:
-    """The files in the ZIP of alice, whose account is deleted then."""
-    found = files_of(b"".join(exporting.pieces_of(alice)))
-    accounts.delete_account(alice)
-    return found
-
-
-def zipped(files: Files, *, sums: bool = True, method: int = ZIP_DEFLATED) -> io.BytesIO:
-    """Return the ZIP of the files, with a manifest that fits unless `sums` is False."""
-    manifest = json.loads(files["manifest.json"])
-    if sums:
-        manifest["files"] = [
-            {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for name, data in files.items()
-            if name != "manifest.json"
-        ]
-    out = io.BytesIO()
-    with ZipFile(out, "w", method) as archive:
-        for name, data in (files | {"manifest.json": json.dumps(manifest).encode()}).items():
-            archive.writestr(name, data)
-    out.seek(0)
-    return out
-
-
-def imported(owner: User, file: io.BytesIO) -> Job:
-    job = worker.run_claimed(importing.submit(owner=owner, file=file, run_here=True))
-    job.refresh_from_db()
-    return job
-
-
-def named(files: Files, end: str) -> str:
-    return next(name for name in files if name.endswith(end))
-
-
-def changed(files: Files, end: str, **values: Any) -> Files:
-    """Return the files with other values in the description that ends with this."""
-    name = named(files, end)
-    return files | {name: json.dumps(json.loads(files[name]) | values).encode()}
-
-
-def nothing_is_here(owner: User) -> bool:
-    rows = (Corpus.objects.filter(owner=owner), TrainedModel.objects.filter(owner=owner))
-    return not any(found.exists() for found in rows)
 
 
 def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: TrainedModel, corpus: Corpus) -> None:
@@ -461,80 +409,3 @@ def test_rows_that_no_page_could_show_are_left_out(bob: User, files: Files) -> N
     job = imported(bob, zipped(files | {"kept.jsonl": again(kept), "generations.jsonl": again(written)}))
     names = ("kept", "kept_left_out", "generations", "generations_left_out")
     assert [job.result[name] for name in names] == [1, 1, 1, 2]
-
-
-def test_searches_come_back_stopped_and_can_go_on(
-    alice: User, bob: User, bot: TrainedModel, base: TrainedModel
-) -> None:
-    assert bot.corpus is not None
-    search = search_for(bot.corpus, base, trials=4, pruner="hyperband")
-    made = timezone.now()
-    trial = {"learning_rate": 0.001, "epochs": 2, "batch_size": 8}
-    same = {"search": search, "parameters": trial, "points": {"1": 2.5, "2": 2.25}, "seconds": 3.5, "started_at": made}
-    Trial.objects.create(number=0, state="complete", bits_per_character=2.25, weights=99, finished_at=made, **same)
-    Trial.objects.create(
-        number=1, state="pruned", bits_per_character=2.5, attributes={"completed_rung_0": 2.5, "x": 1}, **same
-    )
-    Trial.objects.create(number=2, state="running", **same)
-    own = search_for(bot.corpus, bot, trials=1, name="From a bot")
-    files = files_of(b"".join(exporting.pieces_of(alice)))
-    accounts.delete_account(alice)
-    job = imported(bob, zipped(files))
-    assert (job.result["searches"], job.result["searches_left_out"]) == (2, 0)
-    again = Search.objects.get(owner=bob, name=search.name)
-    for name in ("space", "settings", "sampler", "pruner", "wanted", "at_once", "seed", "created_at", "importance"):
-        assert getattr(again, name) == getattr(search, name), name
-    assert again.start == base and not again.lanes.exists()
-    found = list(again.trials.order_by("number").values_list("state", "bits_per_character", "points", "attributes"))
-    assert found == [
-        ("complete", 2.25, {"1": 2.5, "2": 2.25}, {}),
-        ("pruned", 2.5, {"1": 2.5, "2": 2.25}, {"completed_rung_0": 2.5}),
-        ("waiting", None, {}, {}),
-    ]
-    start = Search.objects.get(owner=bob, name=own.name).start
-    assert start is not None and start.owner == bob
-    client = signed_in(bob)
-    assert "2 searches" in client.get(f"/jobs/{job.pk}/").content.decode()
-    assert client.get(f"/searches/{again.pk}/").status_code == 200
-    searches.resume(again, by=bob)
-    assert searches.trials_left(again) == 2 and again.lanes.count() == 1
-    # Another attempt of the same job adds none.
-    numbers = partial(importing.number_in, job)
-    moving.restore(lines(files["searches.jsonl"]), owner=bob, numbers=numbers, fenced=transaction.atomic)
-    assert Search.objects.count() == 2
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"space": {"learning_rate": {"low": 1, "high": 0}}},
-        {"space": {"made_up": {"choices": [1]}}},
-        {"settings": {"characters": 0, "epochs": 1, "most_characters": 0}},
-        {"trials_wanted": 501},
-        {"sampler": "none"},
-        {"seed": -1},
-        {"corpus": str(uuid.uuid4())},
-        {"start": str(uuid.uuid4()), "start_sha256": "0" * 64},
-        {"trials": [{"number": 1}]},
-        {"trials": [{"parameters": {"learning_rate": 5.0, "epochs": 2, "batch_size": 8}}]},
-        {"trials": [{"parameters": {"learning_rate": 0.001}}]},
-        {"trials": [{"bits_per_character": None}]},
-        {"trials": [{"points": {"a": 1.0}}]},
-    ],
-)
-def test_a_search_that_no_search_could_be_is_left_out(
-    wrong: dict[str, Any], alice: User, bob: User, bot: TrainedModel, base: TrainedModel
-) -> None:
-    assert bot.corpus is not None
-    search = search_for(bot.corpus, base)
-    values = {"learning_rate": 0.001, "epochs": 2, "batch_size": 8}
-    Trial.objects.create(search=search, number=0, state="complete", bits_per_character=2.0, parameters=values)
-    files = files_of(b"".join(exporting.pieces_of(alice)))
-    accounts.delete_account(alice)
-    [line] = lines(files["searches.jsonl"])
-    trials = [{**line["trials"][0], **trial} for trial in wrong.get("trials", [{}])]
-    spoiled = line | wrong | {"trials": trials}
-    job = imported(bob, zipped(files | {"searches.jsonl": json.dumps(spoiled).encode()}))
-    assert job.state == State.SUCCEEDED, job.error_message
-    assert (job.result["searches"], job.result["searches_left_out"]) == (0, 1)
-    assert not Search.objects.exists()
