@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
-from models_app import guards, loading, report_cards, services, trainings
+from models_app import estimates, guards, loading, report_cards, services
 from models_app.base_models import versions
 from models_app.ml.errors import LearningError, mark
 from models_app.ml.evaluation import report_card as cards
@@ -40,7 +40,7 @@ def assess(handle: JobHandle, model: TrainedModel) -> float:
     try:
         posts = report_cards.learned_posts(model)
         seed = model.training["seed"]
-        learned, held_out = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=seed)
+        learned, held_out = dataset.split(posts, validation_share=estimates.VALIDATION_SHARE, seed=seed)
         base = versions.base_model(Tier(model.tier))
         start = model.parent or base
         started_from = loading.load(start)

@@ -17,7 +17,18 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import FROM_OUTSIDE, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import epochs, guards, loading, machines, registry, report_cards, report_runner, tiers, trainings
+from models_app import (
+    epochs,
+    estimates,
+    guards,
+    loading,
+    machines,
+    registry,
+    report_cards,
+    report_runner,
+    tiers,
+    trainings,
+)
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
@@ -120,7 +131,7 @@ def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     arguments = handle.job.arguments
     checkpoint = loading.load(start)
     posts = learning.training_posts(corpus)
-    train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=arguments["seed"])
+    train, validation = dataset.split(posts, validation_share=estimates.VALIDATION_SHARE, seed=arguments["seed"])
     config = _config(arguments, train, checkpoint.network.kind)
     # The model could also copy posts that its parents learned from.
     start_guard = guards.guard_of(start)

@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from models_app import trainings
+from models_app import estimates, trainings
 from models_app.machines import Pace
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
 from models_app.models import Tier, TrainedModel
@@ -43,9 +43,9 @@ class Course:
 
     @classmethod
     def of(cls, corpus: Corpus, tier: Tier, pace: Pace) -> Course:
-        estimate = trainings.estimate(corpus.characters, tier, pace=pace)
+        estimate = estimates.estimate(corpus.characters, tier, pace=pace)
         values = trainings.automatic(corpus, tier).as_dict()
-        posts = round(corpus.posts_kept * (1 - trainings.VALIDATION_SHARE))
+        posts = round(corpus.posts_kept * (1 - estimates.VALIDATION_SHARE))
         plans = list(_plans(corpus, posts, pace)) if tier == Tier.FLUENT else []
         return cls(
             tier=tier,
@@ -82,9 +82,9 @@ class Course:
 def _plans(corpus: Corpus, posts: int, pace: Pace) -> Iterator[tuple[int, float]]:
     """Yield how many of the posts are read, and in how many seconds, for each number of minutes that makes sense."""
     for minutes in range(trainings.MIN_MINUTES, SLIDER_MINUTES + 1):
-        read = trainings.characters_within(minutes, corpus.characters, pace=pace)
-        seconds = trainings.estimate(corpus.characters, Tier.FLUENT, read, pace=pace).seconds(1)
-        share = read / (corpus.characters * (1 - trainings.VALIDATION_SHARE)) if read else 1.0
+        read = estimates.characters_within(minutes, corpus.characters, pace=pace)
+        seconds = estimates.estimate(corpus.characters, Tier.FLUENT, read, pace=pace).seconds(1)
+        share = read / (corpus.characters * (1 - estimates.VALIDATION_SHARE)) if read else 1.0
         yield max(1, round(posts * share)), round(seconds, 1)
         if not read:
             return

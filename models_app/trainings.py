@@ -20,7 +20,7 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
-from models_app import guards, machines, naming, tier_recipes, tiers
+from models_app import estimates, guards, naming, tier_recipes, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
@@ -35,26 +35,6 @@ TRAINING_MINUTES = "training_minutes_a_day"
 
 #: Minutes of a fluent training for which a person can ask, and those that it gets by default.
 MIN_MINUTES, MAX_MINUTES, DEFAULT_MINUTES = 1, 600, 3
-#: A fluent training reads at least so many characters, however short its time is.
-MIN_READ = 60_000
-
-#: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
-STARTING_SECONDS = 15.0
-FLUENT_STARTING_SECONDS = 40.0
-#: Seconds to write the samples of one part of a fluent training, and to continue its openings.
-FLUENT_SAMPLES_SECONDS = 6.0
-#: The same if the training process has built the graph ahead.
-PREPARED_SECONDS = 6.0
-VALIDATION_SHARE = 0.1
-#: The cost of validating a character relative to training on it; and the number of validations besides those after each
-#: epoch: one before the first, and up to three interpolations at the end.
-VALIDATION_COST = 1 / 3
-VALIDATIONS = 4
-#: The same for a fluent training, and on about how many characters each of its points is validated, and its first and
-#: best weights (ml/training/adapters).
-CHARACTERS_OF_POINT, CHARACTERS_HELD_OUT = 12_000, 20_000
-ADAPTER_VALIDATION_COST = 0.35
-ADAPTER_VALIDATIONS = 2
 #: The settings that a person can change, besides the epochs and the seed.
 SETTINGS = (
     "batch_size",
@@ -104,17 +84,6 @@ class Plan:
     config: Config
     seconds: float
     ahead: turns.Ahead
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The estimated duration of a training in seconds: a fixed part, and a part for each epoch."""
-
-    starting: float
-    epoch: float
-
-    def seconds(self, epochs: int) -> float:
-        return self.starting + epochs * self.epoch
 
 
 def require_epochs(epochs: int, tier: Tier) -> None:
@@ -212,7 +181,7 @@ def plan(
     require_possible(corpus, start)
     config = _chosen(corpus, start, epochs, minutes, seed or 0, settings or {})
     tier = Tier(start.tier)
-    seconds = estimate(corpus.characters, tier, _most_characters(config.as_dict())).seconds(config.epochs)
+    seconds = estimates.estimate(corpus.characters, tier, _most_characters(config.as_dict())).seconds(config.epochs)
     return Plan(start, config, seconds, ahead_of_new(owner))
 
 
@@ -229,27 +198,9 @@ def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
     return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, kind=kind)
 
 
-def characters_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> int:
-    """Return how many characters a fluent training reads in this time on a corpus of `characters`; 0 if all of them.
-
-    The time is that of an idle machine, so a busy one makes the training longer and not the bot worse.
-    """
-    idle = (machines.pace(Tier.FLUENT) if pace is None else pace).idle
-    read = most = _split_off(characters)
-    for _round in range(3):  # what is read decides how often it is validated
-        fixed = estimate(characters, Tier.FLUENT, read, pace=idle).starting
-        read = min(most, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
-    return read if read < most else 0
-
-
-def _split_off(characters: int) -> int:
-    """Return about how many of these characters are in the training split."""
-    return round(characters * (1 - VALIDATION_SHARE))
-
-
 def learned(corpus: Corpus) -> int:
     """Return about how many characters of the corpus are in the training split."""
-    return _split_off(corpus.characters)
+    return estimates.split_off(corpus.characters)
 
 
 def _chosen(
@@ -265,7 +216,7 @@ def _chosen(
         require_minutes(minutes, epochs, tier)
     most_characters = 0
     if tier == Tier.FLUENT and epochs is None:
-        most_characters = characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
+        most_characters = estimates.characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
     kind = start.network["kind"]
@@ -350,33 +301,6 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
     return AdapterConfig.from_dict(values) if values.get("kind") == "adapter" else FineTuneConfig.from_dict(values)
 
 
-def estimate(
-    characters: int, tier: Tier = Tier.QUICK, most_characters: int = 0, *, pace: machines.Pace | None = None
-) -> Estimate:
-    """Return the estimated duration of a training that starts now, on a corpus of `characters`.
-
-    most_characters: the most that a fluent epoch reads (0: all); pace: how fast it would be, if that's known.
-    """
-    pace = machines.pace(tier) if pace is None else pace
-    learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
-    if tier == Tier.FLUENT:
-        read = min(learned, most_characters or learned)
-        points = AdapterConfig.auto(characters=max(1, round(read))).points
-        checked = ADAPTER_VALIDATIONS * min(held_out, CHARACTERS_HELD_OUT)
-        checked += points * min(held_out, CHARACTERS_OF_POINT)
-        fixed = FLUENT_STARTING_SECONDS + points * FLUENT_SAMPLES_SECONDS
-        return Estimate(
-            starting=fixed * pace.slowdown + ADAPTER_VALIDATION_COST * checked / pace.speed,
-            epoch=read / pace.speed,
-        )
-    starting = PREPARED_SECONDS if pace.is_prepared else STARTING_SECONDS
-    checked = held_out * VALIDATION_COST
-    return Estimate(
-        starting=starting * pace.slowdown + VALIDATIONS * checked / pace.speed,
-        epoch=(learned + checked) / pace.speed,
-    )
-
-
 def _most_characters(chosen: Mapping[str, Any]) -> int:
     """Return the most characters that an epoch with these settings reads; 0 if all."""
     return int(chosen.get("most_characters", 0))
@@ -389,7 +313,7 @@ def needs(job: Job) -> dict[str, int]:
     if corpus is None or start is None:
         return {}  # the job itself reports what's missing
     most_characters = _most_characters(job.arguments.get("chosen", {}))
-    seconds = estimate(corpus.characters, Tier(start.tier), most_characters).seconds(job.arguments["epochs"])
+    seconds = estimates.estimate(corpus.characters, Tier(start.tier), most_characters).seconds(job.arguments["epochs"])
     return {
         "models": 1,
         TRAINING_MINUTES: math.ceil(seconds / 60),

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from models_app import guards, model_files, report_cards, services, trainings
+from models_app import estimates, guards, model_files, report_cards, services
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.mentions import masked
 from models_app.ml.training import dataset
@@ -64,7 +64,7 @@ def _held_out(model: TrainedModel) -> list[RealPost]:
                 _("The posts have changed since the training, so we don’t know which of them the bot hasn’t learned.")
             ) from None
         indices = [str(index) for index in range(len(texts))]
-        seed, share = model.training["seed"], trainings.VALIDATION_SHARE
+        seed, share = model.training["seed"], estimates.VALIDATION_SHARE
         in_training, in_validation = dataset.split(indices, validation_share=share, seed=seed)
         learned = {texts[int(index)] for index in in_training}
         held_out = [int(index) for index in in_validation]

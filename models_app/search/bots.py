@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from models_app import trainings
+from models_app import estimates, trainings
 from models_app.ml.config import FineTuneConfig
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Search, Tier, TrainedModel
@@ -38,7 +38,7 @@ def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str
     if tier == Tier.FLUENT:
         minutes = trainings.DEFAULT_MINUTES if minutes is None else minutes
         trainings.require_minutes(minutes, None, tier)
-        told |= {"minutes": minutes, "most_characters": trainings.characters_within(minutes, corpus.characters)}
+        told |= {"minutes": minutes, "most_characters": estimates.characters_within(minutes, corpus.characters)}
     elif minutes is not None:
         raise trainings.BadMinutes(_("Only a fluent training has a time. For a quick one, choose the epochs."))
     return told
@@ -79,4 +79,4 @@ def seconds_of_a_trial(search: Search) -> float:
     tier = Tier.of({"kind": told["kind"]})
     epochs = spaces.stored(search.space).get("epochs")
     mean = told["epochs"] if epochs is None else epochs.middle()
-    return trainings.estimate(search.corpus.characters, tier, told["most_characters"]).seconds(round(mean))
+    return estimates.estimate(search.corpus.characters, tier, told["most_characters"]).seconds(round(mean))

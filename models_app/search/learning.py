@@ -15,7 +15,7 @@ from botfactory.jobs.errors import ComeBackLater
 from botfactory.jobs.handle import Control, JobHandle
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import stored
-from models_app import loading, trainings
+from models_app import estimates, loading
 from models_app import runner as training_runner
 from models_app.base_models import runner as base_runner
 from models_app.ml.training import dataset
@@ -126,7 +126,7 @@ def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> 
     start = loading.load(search.start)
     config = bots.config_of(search.settings, trial.parameters, seed=search.seed)
     posts = learning.training_posts(corpus)
-    train, validation = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=search.seed)
+    train, validation = dataset.split(posts, validation_share=estimates.VALIDATION_SHARE, seed=search.seed)
     finished: list[EpochResult] = []
     last = config.points if isinstance(config, AdapterConfig) else config.epochs
 

@@ -22,7 +22,7 @@ from botfactory.durations import lasting
 from botfactory.jobs.errors import JobError
 from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
-from models_app import services, tiers, trainings
+from models_app import estimates, services, tiers, trainings
 from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.models import Search, Tier
@@ -243,6 +243,6 @@ def _takes(corpus: Corpus) -> str:
     if not offered or not corpus.characters:
         return ""
     tier = offered[0]
-    read = trainings.characters_within(trainings.DEFAULT_MINUTES, corpus.characters) if tier == Tier.FLUENT else 0
-    seconds = trainings.estimate(corpus.characters, tier, read).seconds(trainings.default_epochs(corpus, tier))
+    read = estimates.characters_within(trainings.DEFAULT_MINUTES, corpus.characters) if tier == Tier.FLUENT else 0
+    seconds = estimates.estimate(corpus.characters, tier, read).seconds(trainings.default_epochs(corpus, tier))
     return lasting(60 * round(seconds * DEFAULT_TRIALS / 60)) if seconds > 3 else ""

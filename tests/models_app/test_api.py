@@ -9,7 +9,7 @@ import pytest
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
-from models_app import model_files, services, trainings
+from models_app import estimates, model_files, services, trainings
 from models_app.base_models import versions
 from models_app.ml.config import MAX_TOP_K, FineTuneConfig
 from models_app.models import BaseChange, Generation, TrainedModel
@@ -51,7 +51,7 @@ def test_a_training_is_queued_once_and_tells_what_was_chosen(alice: User, base: 
         estimate["hyperparameters"] == chosen | {"points": None, "most_characters": None}
         and estimate["characters"] == corpus.characters
     )
-    assert estimate["seconds"] > trainings.STARTING_SECONDS and estimate["jobs_ahead"] == 0
+    assert estimate["seconds"] > estimates.STARTING_SECONDS and estimate["jobs_ahead"] == 0
     assert program.get(f"/jobs/{job.pk}").json()["details"] == details
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from botfactory.accounts.models import User
-from models_app import model_files, registry, trainings
+from models_app import estimates, model_files, registry
 from models_app.ml.training import dataset
 from models_app.models import Game, Generation, TrainedModel
 from models_app.playing import held_out
@@ -33,7 +33,7 @@ def bot(corpus: Corpus, base: TrainedModel) -> TrainedModel:
 def learned_and_held_out(bot: TrainedModel) -> tuple[set[str], set[str]]:
     assert bot.corpus is not None
     posts = learning.training_posts(bot.corpus)
-    learned, held = dataset.split(posts, validation_share=trainings.VALIDATION_SHARE, seed=SEED)
+    learned, held = dataset.split(posts, validation_share=estimates.VALIDATION_SHARE, seed=SEED)
     return set(learned), set(held)
 
 

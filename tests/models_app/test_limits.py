@@ -11,7 +11,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from models_app import model_files, registry, trainings
+from models_app import estimates, model_files, registry, trainings
 from models_app.models import TrainedModel
 from tests.accounts.test_limits import all_at_once, refusals
 from tests.conftest import signed_in
@@ -48,7 +48,7 @@ def test_a_training_longer_than_what_is_left_of_the_day_is_refused_with_what_it_
     alice: User, corpus: Corpus, base: TrainedModel, settings: Any
 ) -> None:
     settings.LIMIT_TRAINING_MINUTES = 1
-    estimate = trainings.estimate(corpus.characters).seconds(10)
+    estimate = estimates.estimate(corpus.characters).seconds(10)
     assert estimate < 60
     trainings.fine_tune(owner=alice, corpus=corpus, start=base, epochs=10)
     assert limits.usage_of(alice).training_minutes_a_day == 1

@@ -17,7 +17,7 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import machines, trainings
+from models_app import estimates, machines
 from models_app.machines import cores_left
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import Tier, TrainedModel, TrainingMachine
@@ -46,7 +46,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
 def seconds() -> float:
     """For 100,000 characters, twice."""
-    return trainings.estimate(100_000).seconds(2)
+    return estimates.estimate(100_000).seconds(2)
 
 
 def running(owner: User, *, minutes: float = 5, ended: float | None = None, **values: Any) -> Job:
@@ -75,11 +75,11 @@ def test_a_training_gets_what_is_left_or_its_share(others: float, weight: float,
 
 def test_before_the_first_training_the_estimate_is_what_was_measured(load: Load) -> None:
     before = seconds()
-    assert before == pytest.approx(trainings.STARTING_SECONDS + 200_000 / machines.TYPICAL_SPEED[Tier.QUICK])
+    assert before == pytest.approx(estimates.STARTING_SECONDS + 200_000 / machines.TYPICAL_SPEED[Tier.QUICK])
     machines.note(ALONE)
-    assert seconds() == pytest.approx(trainings.PREPARED_SECONDS + 200_000 / 16_000)
+    assert seconds() == pytest.approx(estimates.PREPARED_SECONDS + 200_000 / 16_000)
     machines.note(Measured(symbols_per_core_second=1_000, cores_used=1.6, cores_had=1.6, cores=2))
-    assert seconds() == pytest.approx(trainings.PREPARED_SECONDS + 200_000 / 1_600)
+    assert seconds() == pytest.approx(estimates.PREPARED_SECONDS + 200_000 / 1_600)
     assert TrainingMachine.objects.count() == 1
 
 
@@ -170,9 +170,9 @@ def test_the_page_of_a_corpus_tells_the_same_as_the_estimate(
 ) -> None:
     machines.note(ALONE)
     load(3.0)
-    estimate = trainings.estimate(corpus.characters)
+    estimate = estimates.estimate(corpus.characters)
     page = signed_in(alice).get(f"/corpora/{corpus.pk}/").content.decode()
     [courses] = re.findall(r'id="train-courses" type="application/json">(.*?)</script>', page)
     course = json.loads(courses)["quick"]
     assert (course["starting"], course["epoch"]) == (round(estimate.starting, 2), round(estimate.epoch, 2))
-    assert estimate.seconds(3) == trainings.estimate(corpus.characters).seconds(3)
+    assert estimate.seconds(3) == estimates.estimate(corpus.characters).seconds(3)

@@ -18,7 +18,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import loading, model_files, report_cards, runner, services, trainings
+from models_app import estimates, loading, model_files, report_cards, runner, services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import report_card
 from models_app.ml.evaluation.report_card import Copied, ReportCard
@@ -39,7 +39,7 @@ def test_a_training_ends_with_a_report_card(corpus: Corpus, model: TrainedModel,
     report = model.report
     assert report["bits_per_character"] == pytest.approx(model.bits_per_character, rel=1e-4)
     assert report["bits_per_character"] < report["base_bits_per_character"] == report["start_bits_per_character"]
-    assert report["measured"] == round(corpus.posts_kept * trainings.VALIDATION_SHARE)
+    assert report["measured"] == round(corpus.posts_kept * estimates.VALIDATION_SHARE)
     assert report["novelty"]["bot"] == 1 - len(report["copies"]) / report["written"]
     assert report["asked"] == 20 and report["voice"]["held_out"] > 0.9 and report["voice"]["base"] < 0.3
     assert report["real_words"]["held_out"] > 0.9

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +17,20 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import guards, trainings
-from models_app.base_models.services import BaseError, Budget
 from models_app.models import Search, TrainedModel, Trial
 from models_app.search import runner, study
 from models_app.search import services as searches
-from models_app.search import space as spaces
-from models_app.search.how import SearchError
 from models_app.search.learning import Learned, learn_bot
 from models_app.search.outlook import best_of, outlook_of, with_trials
 from models_app.search.services import SearchNotPossible
-from models_app.search.space import BadSpace
 from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
-from tests.models_app.searching import SPACE, base_search, finish, jobs_of, one_attempt, search_for
+from tests.models_app.searching import SPACE, finish, jobs_of, one_attempt, search_for
 from tweets import services as corpora
 from tweets.cleaning import CleaningRules
-from tweets.errors import CorpusBusy, CorpusError
+from tweets.errors import CorpusBusy
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -311,91 +306,6 @@ def test_its_posts_stay_as_they_are_while_it_runs_and_go_with_it(corpus: Corpus,
     assert not Search.objects.exists() and not Trial.objects.exists() and not Job.objects.filter(kind="search").exists()
 
 
-def test_who_may_see_and_change_which(corpus: Corpus, base: TrainedModel, admin: User, bob: User, server: Path) -> None:
-    own, house = search_for(corpus, base), base_search(admin)
-    seen = {person: set(searches.searches_for_user(person)) for person in (corpus.owner, admin, bob)}
-    assert seen == {corpus.owner: {own}, admin: {house}, bob: set()}
-    bob.is_staff = True
-    with pytest.raises(SearchError, match="Only an administrator"):
-        searches.require_may_change(bob, house)
-    searches.require_may_change(admin, house)
-    with pytest.raises(BaseError, match="Only an administrator"):
-        base_search(bob)
-    bob.is_active = False
-    assert not searches.searches_for_user(bob).exists()
-
-
-@pytest.mark.usefixtures("small_network")
-def test_a_search_for_base_models_varies_the_network_and_the_best_becomes_a_version(
-    admin: User, base: TrainedModel, server: Path
-) -> None:
-    search = finish(base_search(admin))
-    trials = list(search.trials.all())
-    assert [trial.state for trial in trials] == ["complete", "complete"]
-    for trial in trials:
-        assert {int(step) for step in trial.points} <= set(range(1, 11)) and len(trial.points) >= 3
-        assert trial.parameters.keys() == {"units", "learning_rate", "dropout", "batch_size"}
-    training = searches.use(search, None, by=admin, budget=Budget(megabytes=0.02))
-    worker.run(training.pk)
-    training.refresh_from_db()
-    assert training.state == State.SUCCEEDED, training.error_message
-    version = TrainedModel.objects.get(pk=training.result["model"])
-    best = best_of(search.trials.all())
-    assert best is not None
-    assert (version.owner, version.name, version.origin) == (None, "wide", TrainedModel.Origin.TRAINED)
-    assert version.network["units"] == best.parameters["units"]
-    assert version.training["config"]["dropout"] == best.parameters["dropout"]
-
-
-@pytest.mark.usefixtures("small_network")
-def test_the_same_base_training_is_as_good_as_its_trial(admin: User, base: TrainedModel, server: Path) -> None:
-    search = finish(base_search(admin, trials=1))
-    training = searches.use(search, 0, by=admin)
-    worker.run(training.pk)
-    version = TrainedModel.objects.get(job=training)
-    assert version.bits_per_character == pytest.approx(search.trials.get().bits_per_character, abs=0.02)
-
-
-@pytest.mark.usefixtures("small_network")
-def test_a_search_for_base_models_is_for_administrators_until_the_end(
-    admin: User, base: TrainedModel, server: Path
-) -> None:
-    [job] = jobs_of(base_search(admin))
-    User.objects.filter(pk=admin.pk).update(is_superuser=False)
-    assert one_attempt(job).error_code == "not_allowed"
-
-
-@pytest.mark.parametrize(
-    ("changed", "error", "sentence"),
-    [
-        ({"trials": 0}, SearchError, "Choose 1 to 500 trials, not 0"),
-        ({"trials": 501}, SearchError, "Choose 1 to 500 trials"),
-        ({"at_once": 9}, SearchError, "Let 1 to 8 trials run at once"),
-        ({"sampler": "grid"}, SearchError, "no sampler grid"),
-        ({"pruner": "never"}, SearchError, "no pruner never"),
-        ({"seed": -1}, SearchError, "Choose a seed"),
-        ({"minutes": 3}, trainings.BadMinutes, "Only a fluent training"),
-        ({"space": {}}, BadSpace, "The space is empty"),
-        ({"space": {"units": {"choices": [1]}}}, BadSpace, "There is no setting units. You can set: epochs"),
-        ({"space": {"epochs": {"low": 1, "high": 11}}}, BadSpace, "epochs: Choose 1 to 10 epochs, not 11"),
-        ({"space": {"dropout": {"low": 0.0, "high": 0.95}}}, BadSpace, "dropout: dropout must be a number from 0 to"),
-        ({"space": {"batch_size": {"choices": [0]}}}, BadSpace, "batch_size: batch_size must be a whole number"),
-        ({"space": {"dropout": {"low": 0.5, "high": 0.1}}}, BadSpace, "dropout: low is above high"),
-    ],
-)
-def test_what_cannot_be_searched_is_told(
-    changed: dict[str, Any], error: type[Exception], sentence: str, corpus: Corpus, base: TrainedModel
-) -> None:
-    with pytest.raises(error, match=sentence):
-        search_for(corpus, base, **changed)
-    assert not Search.objects.exists() and not Job.objects.filter(kind="search").exists()
-
-
-def test_too_few_posts_are_told(alice: User, base: TrainedModel) -> None:
-    with pytest.raises(CorpusError):
-        search_for(import_posts(alice, count=3), base)
-
-
 def test_a_job_of_a_search_that_is_done_or_deleted_cannot_be_tried_again(corpus: Corpus, base: TrainedModel) -> None:
     search = search_for(corpus, base, trials=1)
     [job] = jobs_of(search)
@@ -407,37 +317,3 @@ def test_a_job_of_a_search_that_is_done_or_deleted_cannot_be_tried_again(corpus:
     Search.objects.all().delete()
     with pytest.raises(NotPossible, match="deleted"):
         jobs.retry(job)
-
-
-def test_a_fluent_search_varies_an_adapter_within_a_fixed_time(
-    corpus: Corpus, fluent: TrainedModel, alice: User
-) -> None:
-    search = search_for(
-        corpus, fluent, trials=1, minutes=1, space={"learning_rate": {"low": 0.001, "high": 0.01, "log": True}}
-    )
-    assert search.settings["minutes"] == 1 and search.steps >= 1
-    finish(search)
-    trial = search.trials.get()
-    assert trial.state == Trial.State.COMPLETE and len(trial.points) == search.steps
-    job = searches.use(search, None, by=alice)
-    assert job.arguments["chosen"]["learning_rate"] == trial.parameters["learning_rate"]
-    assert job.arguments["chosen"]["most_characters"] == search.settings["most_characters"]
-
-
-def test_the_spaces_that_come_with_the_product_are_valid(
-    corpus: Corpus, base: TrainedModel, admin: User, server: Path
-) -> None:
-    assert spaces.shipped_names() == ["fluent", "quick", "tutorial"]
-    assert search_for(corpus, base, space=None).space.keys() == {"learning_rate", "epochs", "dropout", "batch_size"}
-    tutorial = base_search(admin, space=spaces.shipped("tutorial"))
-    assert list(tutorial.space) == [
-        "layers",
-        "units",
-        "embedding",
-        "batch_size",
-        "sequence_length",
-        "dropout",
-        "optimizer",
-        "learning_rate",
-        "clip_norm",
-    ]

@@ -15,7 +15,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import loading, model_files, naming, registry, services, trainings
+from models_app import estimates, loading, model_files, naming, registry, services, trainings
 from models_app.base_models import versions
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError
@@ -292,7 +292,7 @@ def test_a_name_belongs_to_one_model_of_a_person(corpus: Corpus, model: TrainedM
 
 def test_estimates_follow_what_this_machine_has_shown(model: TrainedModel) -> None:
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=1_000)
-    seconds = trainings.estimate(100_000).seconds(2)
-    assert seconds == pytest.approx(trainings.STARTING_SECONDS + 200)
+    seconds = estimates.estimate(100_000).seconds(2)
+    assert seconds == pytest.approx(estimates.STARTING_SECONDS + 200)
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=None)
-    assert trainings.estimate(100_000).seconds(2) == pytest.approx(trainings.STARTING_SECONDS + 12.5)
+    assert estimates.estimate(100_000).seconds(2) == pytest.approx(estimates.STARTING_SECONDS + 12.5)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
-from models_app import downloads, loading, machines, services, tiers, trainings
+from models_app import downloads, estimates, loading, machines, services, tiers, trainings
 from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.ml.config import SamplingConfig
@@ -202,13 +202,13 @@ def test_what_is_chosen_for_a_fluent_training_is_stored_with_the_job(corpus: Cor
 
 
 def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fluent: TrainedModel) -> None:
-    typical = trainings.estimate(250_000, Tier.FLUENT)
+    typical = estimates.estimate(250_000, Tier.FLUENT)
     assert 180 < typical.seconds(1) < 260  # about 4 minutes to read all of 3,200 posts
     assert typical.epoch == pytest.approx(225_000 / 1_600)
     bot = bot_of(corpus, fluent)
     TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=3_200)
-    assert trainings.estimate(250_000, Tier.FLUENT).epoch == pytest.approx(225_000 / 3_200)
-    assert trainings.estimate(250_000).epoch < 20
+    assert estimates.estimate(250_000, Tier.FLUENT).epoch == pytest.approx(225_000 / 3_200)
+    assert estimates.estimate(250_000).epoch < 20
     machine_with(None)
     TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=None)
     assert machines.pace(Tier.FLUENT).speed == pytest.approx(800 * 1.6)
@@ -216,18 +216,18 @@ def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fl
 
 def test_a_fluent_training_reads_what_fits_into_its_minutes(fluent: TrainedModel) -> None:
     for minutes in (3, 10, 60):
-        read = trainings.characters_within(minutes, 9_000_000)
-        assert trainings.estimate(9_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(60 * minutes, rel=0.06)
-    assert trainings.characters_within(3, 100_000) == 0  # all of them
-    assert trainings.characters_within(1, 9_000_000) == trainings.MIN_READ
+        read = estimates.characters_within(minutes, 9_000_000)
+        assert estimates.estimate(9_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(60 * minutes, rel=0.06)
+    assert estimates.characters_within(3, 100_000) == 0  # all of them
+    assert estimates.characters_within(1, 9_000_000) == estimates.MIN_READ
 
 
 def test_a_busy_machine_makes_a_training_longer_and_not_the_bot_worse(fluent: TrainedModel) -> None:
     idle = machines.Pace(1600.0, 1.0, False)
     busy = machines.Pace(400.0, 4.0, False)
-    reads = [trainings.characters_within(3, 9_000_000, pace=pace) for pace in (idle, busy)]
-    assert reads[0] == reads[1] > trainings.MIN_READ
-    now = trainings.estimate(9_000_000, Tier.FLUENT, reads[0], pace=busy)
+    reads = [estimates.characters_within(3, 9_000_000, pace=pace) for pace in (idle, busy)]
+    assert reads[0] == reads[1] > estimates.MIN_READ
+    now = estimates.estimate(9_000_000, Tier.FLUENT, reads[0], pace=busy)
     assert now.seconds(1) == pytest.approx(4 * 180, rel=0.06)
 
 
@@ -261,8 +261,8 @@ def test_the_page_takes_minutes_for_a_fluent_bot_and_epochs_for_a_quick_one(
         return values
 
     ninth = chosen(fluent)
-    assert (ninth["epochs"], ninth["most_characters"]) == (1, trainings.characters_within(9, 2_000_000))
-    assert chosen(fluent, minutes="")["most_characters"] == trainings.characters_within(3, 2_000_000)
+    assert (ninth["epochs"], ninth["most_characters"]) == (1, estimates.characters_within(9, 2_000_000))
+    assert chosen(fluent, minutes="")["most_characters"] == estimates.characters_within(3, 2_000_000)
     assert chosen(base)["epochs"] == 4
     refused = client.post(f"/corpora/{corpus.pk}/", {"start": str(fluent.pk), "minutes": "6000"})
     assert refused.status_code == 400 and "600" in refused.content.decode()

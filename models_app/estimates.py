@@ -1,0 +1,86 @@
+"""How long a training takes on this machine, and how much it reads in a given time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models_app import machines
+from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.models import Tier
+
+#: A fluent training reads at least so many characters, however short its time is.
+MIN_READ = 60_000
+
+#: Seconds on an idle machine to build the graph, validate first, write samples, make the report card and save.
+STARTING_SECONDS = 15.0
+FLUENT_STARTING_SECONDS = 40.0
+#: Seconds to write the samples of one part of a fluent training, and to continue its openings.
+FLUENT_SAMPLES_SECONDS = 6.0
+#: The same if the training process has built the graph ahead.
+PREPARED_SECONDS = 6.0
+VALIDATION_SHARE = 0.1
+#: The cost of validating a character relative to training on it; and the number of validations besides those after each
+#: epoch: one before the first, and up to three interpolations at the end.
+VALIDATION_COST = 1 / 3
+VALIDATIONS = 4
+#: The same for a fluent training, and on about how many characters each of its points is validated, and its first and
+#: best weights (ml/training/adapters).
+CHARACTERS_OF_POINT, CHARACTERS_HELD_OUT = 12_000, 20_000
+ADAPTER_VALIDATION_COST = 0.35
+ADAPTER_VALIDATIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The estimated duration of a training in seconds: a fixed part, and a part for each epoch."""
+
+    starting: float
+    epoch: float
+
+    def seconds(self, epochs: int) -> float:
+        return self.starting + epochs * self.epoch
+
+
+def characters_within(minutes: int, characters: int, *, pace: machines.Pace | None = None) -> int:
+    """Return how many characters a fluent training reads in this time on a corpus of `characters`; 0 if all of them.
+
+    The time is that of an idle machine, so a busy one makes the training longer and not the bot worse.
+    """
+    idle = (machines.pace(Tier.FLUENT) if pace is None else pace).idle
+    read = most = split_off(characters)
+    for _round in range(3):  # what is read decides how often it is validated
+        fixed = estimate(characters, Tier.FLUENT, read, pace=idle).starting
+        read = min(most, max(MIN_READ, round((60 * minutes - fixed) * idle.speed)))
+    return read if read < most else 0
+
+
+def split_off(characters: int) -> int:
+    """Return about how many of these characters are in the training split."""
+    return round(characters * (1 - VALIDATION_SHARE))
+
+
+def estimate(
+    characters: int, tier: Tier = Tier.QUICK, most_characters: int = 0, *, pace: machines.Pace | None = None
+) -> Estimate:
+    """Return the estimated duration of a training that starts now, on a corpus of `characters`.
+
+    most_characters: the most that a fluent epoch reads (0: all); pace: how fast it would be, if that's known.
+    """
+    pace = machines.pace(tier) if pace is None else pace
+    learned, held_out = characters * (1 - VALIDATION_SHARE), characters * VALIDATION_SHARE
+    if tier == Tier.FLUENT:
+        read = min(learned, most_characters or learned)
+        points = AdapterConfig.auto(characters=max(1, round(read))).points
+        checked = ADAPTER_VALIDATIONS * min(held_out, CHARACTERS_HELD_OUT)
+        checked += points * min(held_out, CHARACTERS_OF_POINT)
+        fixed = FLUENT_STARTING_SECONDS + points * FLUENT_SAMPLES_SECONDS
+        return Estimate(
+            starting=fixed * pace.slowdown + ADAPTER_VALIDATION_COST * checked / pace.speed,
+            epoch=read / pace.speed,
+        )
+    starting = PREPARED_SECONDS if pace.is_prepared else STARTING_SECONDS
+    checked = held_out * VALIDATION_COST
+    return Estimate(
+        starting=starting * pace.slowdown + VALIDATIONS * checked / pace.speed,
+        epoch=(learned + checked) / pace.speed,
+    )
