@@ -1,4 +1,4 @@
-"""The sections of the administration: by what its pages are about, where Django has one section for each app."""
+"""The sections of the administration, by subject. Django groups its lists by app instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botfactory.accounts.models import User
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the administration that is no list of rows. Those with the permission see it."""
+    """A page of the administration that isn't a list of rows. People with the permission see it."""
 
     url_name: str
     name: Any
@@ -61,14 +61,14 @@ SECTIONS: Final = (
         ),
     ),
 )
-#: The section of lists that no other section has.
+#: The section for all other lists.
 OTHERS: Final = _("More")
 
 App = dict[str, Any]
 
 
 def arranged(apps: Iterable[App], user: User, heading_of: Callable[[type[Model]], str]) -> list[App]:
-    """Return the sections that this person sees, in the form in which Django's templates take apps.
+    """Return the sections that this person sees, in the form that Django's templates expect for apps.
 
     apps: what Django would list; heading_of: returns the name of a model's list, empty for the usual one.
     """
