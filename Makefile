@@ -12,6 +12,8 @@ WITH_NODE := PATH="$$PATH:$(CURDIR)/.uv/node/bin"
 # Templates included in the middle of a line: they end without the newline that djade would add.
 INLINE := ago another basis corpus_origin place
 export PYTHONUNBUFFERED := 1
+# Our own modules are kept compiled, too: each process compiles them otherwise, which takes half a second.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run setup test lint screenshots clean
 

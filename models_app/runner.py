@@ -74,9 +74,16 @@ class Run:
     guard: CopyGuard
 
 
+def load() -> None:
+    """Load TensorFlow and what trains."""
+    # Imported late: only the training process and the one that forks it may load TensorFlow.
+    from models_app.ml.training import fine_tuning, prebuilt, pretrain, trainer  # noqa: F401
+    from models_app.ml.training.adapters import learner  # noqa: F401
+
+
 def prepare() -> None:
-    """Load TensorFlow, build graphs and write the base samples for report cards, so that no training waits for them."""
-    # Imported late: only the training process may load TensorFlow.
+    """Build graphs and write the base samples for report cards, so that no training waits for them."""
+    # Imported late, as in `load`.
     from models_app.ml.training import prebuilt
 
     with suppress(versions.NoBaseModel):
@@ -328,5 +335,6 @@ KIND: Final = JobKind(
     ),
     to_take_less=_("Choose less time, fewer epochs or fewer posts."),
     kept=_("Most of what it has learned is kept. “Try again” continues from there."),
+    load=load,
     prepare=prepare,
 )

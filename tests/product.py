@@ -174,7 +174,8 @@ class Person:
 
     def train(self, corpus: str, epochs: int, **fields: str) -> str:
         """The id of the job."""
-        asked = {"start": self.start_of(corpus), "epochs": str(epochs), **fields}
+        # Graphs of short windows are built in half the time.
+        asked = {"start": self.start_of(corpus), "epochs": str(epochs), "sequence_length": "16", **fields}
         return id_in(self.post(f"/corpora/{corpus}/", asked), "jobs")
 
     def start_of(self, corpus: str) -> str:

@@ -103,6 +103,9 @@ class JobKind:
     kept: Words = ""
     # What its owner can change so that a job of this kind takes less time and memory, as a sentence.
     to_take_less: Words = ""
+    # Loads the code of a job of this kind. Called once, in the process that forks those that run jobs, so that each of
+    # them has it at once and all share its memory. It may not start threads: a fork doesn't take them along.
+    load: Callable[[], None] | None = None
     # What a process does while it waits for a job of this kind, so that the job need not: some seconds at most.
     prepare: Callable[[], None] | None = None
 
@@ -162,10 +165,20 @@ def queues() -> list[str]:
     return sorted({kind.queue for kind in _kinds.values()})
 
 
+def load(listened_to: Collection[str]) -> None:
+    """Load the code that jobs of these queues need. What fails here fails again in the job, whose owner learns why."""
+    for kind in _of_queues(listened_to):
+        if kind.load is not None:
+            try:
+                kind.load()
+            except Exception:
+                logger.exception("%s: the code for jobs of this kind can't be loaded", kind.name)
+
+
 def prepare(listened_to: Collection[str]) -> None:
     """Prepare what jobs of these queues need. What fails here, the job does for itself."""
-    for kind in _kinds.values():
-        if kind.prepare is None or kind.queue not in listened_to:
+    for kind in _of_queues(listened_to):
+        if kind.prepare is None:
             continue
         try:
             kind.prepare()
@@ -173,3 +186,7 @@ def prepare(listened_to: Collection[str]) -> None:
             logger.exception("%s: nothing is prepared for jobs of this kind", kind.name)
         finally:
             connections.close_all()
+
+
+def _of_queues(listened_to: Collection[str]) -> Iterator[JobKind]:
+    return (kind for kind in _kinds.values() if kind.queue in listened_to)

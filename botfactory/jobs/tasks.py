@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import sys
 from threading import Thread
 from typing import Any
 
 from celery import current_app, shared_task
-from celery.signals import beat_init, worker_process_init
+from celery.signals import beat_init, worker_init, worker_process_init
 
 from botfactory.jobs import kinds, mails, reaper, worker
 
@@ -28,6 +29,13 @@ def look_for_mails() -> None:
 def start_reaper(**kwargs: Any) -> None:
     """Start the reaper beside the scheduler, in a thread that needs neither a free worker nor the broker."""
     Thread(target=reaper.watch, name="reaper", daemon=True).start()
+
+
+@worker_init.connect
+def load_before_forking(sender: Any, **kwargs: Any) -> None:
+    """Load the code of this worker's jobs once for all its processes. On macOS, a fork doesn't survive such code."""
+    if sys.platform == "linux":
+        kinds.load(set(sender.app.amqp.queues.consume_from))
 
 
 @worker_process_init.connect

@@ -74,6 +74,14 @@ class Document(OpenAPISchema):
             entry[type(way).__name__] = [way.scope_for(operation.methods[0])]
         return security
 
+    def request_body(self, operation: Operation) -> dict[str, Any] | None:
+        """Say of forms, too, that other fields are refused (`interface`), as the schemas of JSON do."""
+        body: dict[str, Any] | None = super().request_body(operation)
+        for kind, content in (body or {}).get("content", {}).items():
+            if kind != "application/json":
+                content["schema"]["additionalProperties"] = False
+        return body
+
     def operation_parameters(self, operation: Operation) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super().operation_parameters(operation)
         for parameter in parameters:

@@ -27,3 +27,22 @@ def test_a_process_prepares_for_the_jobs_of_its_queues_alone_and_goes_on_where_t
     assert "failing: nothing is prepared" in caplog.text
     kinds.prepare({"other", "webhooks"})
     assert done == ["fails", "first", "second"]
+
+
+def test_code_is_loaded_once_for_the_jobs_of_the_workers_queues_whatever_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kinds, "_kinds", {})
+    done: list[str] = []
+
+    def fails() -> None:
+        done.append("fails")
+        raise ImportError
+
+    kind("unloaded", count_to_three)
+    kind("failing", count_to_three, load=fails)
+    kind("first", count_to_three, load=lambda: done.append("first"))
+    kind("second", count_to_three, load=lambda: done.append("second"), queue="other")
+    kinds.load({"default"})
+    assert done == ["fails", "first"]
+    assert "failing: the code for jobs of this kind can't be loaded" in caplog.text

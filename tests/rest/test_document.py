@@ -106,3 +106,15 @@ def test_each_operation_keeps_its_name() -> None:
     }
     assert names == NAMES
     assert len(set(names.values())) == len(names)
+
+
+def test_a_form_says_that_it_takes_no_other_fields() -> None:
+    forms = {
+        path: content["schema"]
+        for path, operations in api.get_openapi_schema()["paths"].items()
+        for operation in operations.values()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if kind != "application/json"
+    }
+    assert f"{V1}/base-corpora/upload" in forms
+    assert {path for path, schema in forms.items() if schema.get("additionalProperties") is not False} == set()

@@ -1,0 +1,27 @@
+"""What the parent of the training processes loads must survive a fork, which takes no threads along."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.product import ROOT
+
+SCRIPT = """
+import os
+import django
+django.setup()
+from models_app import runner
+runner.load()
+import sys
+assert "tensorflow" in sys.modules
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is loaded before forks elsewhere")
+def test_what_trains_is_loaded_without_a_thread() -> None:
+    result = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "1"
