@@ -74,9 +74,9 @@ class Document(OpenAPISchema):
             entry[type(way).__name__] = [way.scope_for(operation.methods[0])]
         return security
 
-    def request_body(self, operation: Operation) -> dict[str, Any] | None:
+    def request_body(self, operation: Operation) -> dict[str, Any]:
         """Say of forms, too, that other fields are refused (`interface`), as the schemas of JSON do."""
-        body: dict[str, Any] | None = super().request_body(operation)
+        body: dict[str, Any] = super().request_body(operation)  # None if there is none
         for kind, content in (body or {}).get("content", {}).items():
             if kind != "application/json":
                 content["schema"]["additionalProperties"] = False

@@ -6,6 +6,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -25,177 +27,177 @@ class Migration(migrations.Migration):
             name='trainedmodel',
             options={'ordering': ['-created_at'], 'verbose_name': 'trained model', 'verbose_name_plural': 'trained models'},
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='model',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='generations', to='models_app.trainedmodel', verbose_name='model'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='owner',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='generations', to=settings.AUTH_USER_MODEL, verbose_name='owner'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='posts',
             field=models.JSONField(default=list, verbose_name='posts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='refused',
             field=models.JSONField(blank=True, default=dict, verbose_name='rejected drafts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='sampling',
             field=models.JSONField(default=dict, verbose_name='settings'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='generation',
             name='seconds',
             field=models.FloatField(verbose_name='seconds'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='best_epoch',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='best epoch'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='bits_per_character',
             field=models.FloatField(blank=True, null=True, verbose_name='bits per character'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='characters',
             field=models.PositiveIntegerField(default=0, verbose_name='characters'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='characters_per_second',
             field=models.FloatField(blank=True, null=True, verbose_name='characters per second'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='cores_used',
             field=models.FloatField(blank=True, editable=False, null=True, verbose_name='cores used'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='corpus',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trained_models', to='tweets.corpus', verbose_name='corpus'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='corpus_name',
             field=models.CharField(blank=True, max_length=80, verbose_name='name of the corpus'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='directory',
             field=models.CharField(max_length=200, verbose_name='directory'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='history',
             field=models.JSONField(blank=True, default=list, verbose_name='epochs'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='job',
             field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trained_model', to='jobs.job', verbose_name='training job'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='link',
             field=models.CharField(editable=False, max_length=43, null=True, unique=True, verbose_name='link'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='name',
             field=models.CharField(max_length=80, verbose_name='name'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='network',
             field=models.JSONField(default=dict, verbose_name='network'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='origin',
             field=models.CharField(blank=True, choices=[('shipped', 'Shipped with the product'), ('uploaded', 'Uploaded'), ('trained', 'Trained here')], max_length=16, verbose_name='origin'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='owner',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='trained_models', to=settings.AUTH_USER_MODEL, verbose_name='owner'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='parent',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='models_app.trainedmodel', verbose_name='starting point'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='parent_name',
             field=models.CharField(blank=True, max_length=170, verbose_name='started from'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='posts',
             field=models.PositiveIntegerField(default=0, verbose_name='posts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='retired_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='retired at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='seconds',
             field=models.FloatField(blank=True, null=True, verbose_name='seconds'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='sha256',
             field=models.CharField(max_length=64, verbose_name='sha256'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='stored_bytes',
             field=models.PositiveBigIntegerField(default=0, editable=False, verbose_name='stored bytes'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='tier',
             field=models.CharField(choices=[('quick', 'Quick'), ('fluent', 'Fluent')], default='quick', editable=False, max_length=16, verbose_name='tier'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='training',
             field=models.JSONField(blank=True, default=dict, verbose_name='settings of the training'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='trainedmodel',
             name='visibility',
             field=models.CharField(choices=[('private', 'Private'), ('unlisted', 'By link'), ('public', 'In the gallery')], db_index=True, default='private', max_length=16, verbose_name='visibility'),

@@ -22,6 +22,9 @@ WALK = (
 CODE: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL))
 POSTS = 300
 
+# tests/rest asks Postgres for all of it, too.
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:

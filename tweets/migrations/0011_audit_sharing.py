@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -10,7 +12,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='action',
             field=models.CharField(choices=[('import', 'Import'), ('reclean', 'Clean again'), ('export', 'Export'), ('delete', 'Delete'), ('opt_out', 'Opt-out'), ('share', 'Share a bot')], max_length=16),

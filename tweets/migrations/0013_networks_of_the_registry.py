@@ -3,6 +3,8 @@
 import tweets.models
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -11,7 +13,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
+        Reword(
             model_name='optout',
             name='network',
             field=models.CharField(choices=tweets.models.network_choices, max_length=16),

@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -20,157 +22,157 @@ class Migration(migrations.Migration):
             name='auditentry',
             options={'ordering': ['-at', '-pk'], 'verbose_name': 'audit log entry', 'verbose_name_plural': 'audit log entries'},
         ),
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='about',
             field=models.CharField(max_length=420, verbose_name='about'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='action',
             field=models.CharField(choices=[('import', 'Import'), ('reclean', 'Clean again'), ('export', 'Export'), ('delete', 'Delete'), ('opt_out', 'Opt-out'), ('share', 'Share a bot')], max_length=16, verbose_name='action'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='at',
             field=models.DateTimeField(db_index=True, default=django.utils.timezone.now, editable=False, verbose_name='at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='details',
             field=models.JSONField(default=dict, verbose_name='details'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='subject_id',
             field=models.UUIDField(null=True, verbose_name='subject'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='auditentry',
             name='who',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='who'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='basis',
             field=models.CharField(blank=True, choices=[('own', 'My own account'), ('permission', 'Somebody who gave me permission'), ('public', 'A public figure, as a parody')], max_length=16, verbose_name='basis'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='characters',
             field=models.PositiveIntegerField(default=0, verbose_name='characters'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='cursor',
             field=models.TextField(blank=True, verbose_name='place in the source'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='dropped',
             field=models.JSONField(blank=True, default=dict, verbose_name='dropped posts by rule'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='file_name',
             field=models.CharField(blank=True, max_length=200, verbose_name='file name'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='handle',
             field=models.CharField(blank=True, max_length=320, verbose_name='handle'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='is_complete',
             field=models.BooleanField(default=False, verbose_name='all posts read'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='name',
             field=models.CharField(max_length=80, verbose_name='name'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='network',
             field=models.CharField(blank=True, max_length=16, verbose_name='network'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='owner',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corpora', to=settings.AUTH_USER_MODEL, verbose_name='owner'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='parts',
             field=models.JSONField(blank=True, default=list, editable=False, verbose_name='parts of a blend'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='posts_found',
             field=models.PositiveIntegerField(default=0, verbose_name='posts found'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='posts_kept',
             field=models.PositiveIntegerField(default=0, verbose_name='posts kept'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='report',
             field=models.JSONField(blank=True, default=dict, editable=False, verbose_name='report'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='rules',
             field=models.JSONField(blank=True, default=dict, verbose_name='rules'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='source',
             field=models.CharField(max_length=16, verbose_name='source'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='state',
             field=models.CharField(choices=[('importing', 'Importing'), ('ready', 'Ready'), ('failed', 'Failed')], default='importing', max_length=16, verbose_name='state'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='corpus',
             name='stored_bytes',
             field=models.PositiveBigIntegerField(default=0, editable=False, verbose_name='stored bytes'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='optout',
             name='by',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='optout',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='optout',
             name='handle',
             field=models.CharField(max_length=320, verbose_name='handle'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='optout',
             name='network',
             field=models.CharField(choices=tweets.models.network_choices, max_length=16, verbose_name='network'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='optout',
             name='note',
             field=models.CharField(blank=True, max_length=200, verbose_name='note'),

@@ -7,6 +7,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -23,177 +25,177 @@ class Migration(migrations.Migration):
             name='invitation',
             options={'ordering': ['-created_at'], 'verbose_name': 'invitation', 'verbose_name_plural': 'invitations'},
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='expires_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='expires'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='last_used_at',
             field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='name',
             field=models.CharField(max_length=80, verbose_name='name'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='owner',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL, verbose_name='owner'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='prefix',
             field=models.CharField(editable=False, max_length=16, unique=True, verbose_name='prefix'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='revoked_at',
             field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='revoked'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='scopes',
             field=models.JSONField(default=botfactory.accounts.models.usual_scopes, editable=False, verbose_name='scopes'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='houserules',
             name='administrators_need_two_factor',
             field=models.BooleanField(default=False, help_text='Administrators must set up two-factor sign-in before they can open these pages.', verbose_name='administrators need two-factor sign-in'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='houserules',
             name='banned_phrases',
             field=models.TextField(blank=True, default=botfactory.accounts.banned_phrases.shipped, help_text='No bot here writes these words and phrases. Put each on its own line. Case, accents, spaces, punctuation and repeated letters make no difference: “kill yourself” also finds “KILL  your-self”. The list contains phrases that tell people to harm themselves, until you change it.', validators=[botfactory.accounts.banned_phrases.require_sane], verbose_name='banned phrases'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='houserules',
             name='open_gallery',
             field=models.BooleanField(blank=True, help_text='Visitors can see the gallery without signing in.', null=True, verbose_name='open gallery'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='houserules',
             name='public_sharing',
             field=models.BooleanField(blank=True, help_text='People can show their bots in the gallery.', null=True, verbose_name='public sharing'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='houserules',
             name='signup_mode',
             field=models.CharField(blank=True, choices=[('open', 'Everybody'), ('invitation', 'People with an invitation'), ('closed', 'Nobody')], max_length=16, verbose_name='who can sign up'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='by',
             field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='expires_at',
             field=models.DateTimeField(blank=True, help_text='Leave empty if it should never expire.', null=True, verbose_name='expires'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='note',
             field=models.CharField(blank=True, help_text='Who it is for. Only administrators see this.', max_length=200, verbose_name='note'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='revoked_at',
             field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='revoked'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='used',
             field=models.PositiveIntegerField(default=0, editable=False, verbose_name='signed up'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='uses',
             field=models.PositiveIntegerField(default=1, help_text='How many people can sign up with it.', verbose_name='people'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='corpora',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='corpora'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='queued_jobs',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='waiting jobs'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='requests_a_minute',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='API requests per minute'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='running_jobs',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='running jobs'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='stored_mb',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='storage (MB)'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='trained_models',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='bots'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='training_minutes_a_day',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='minutes of training per day'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='unlimited',
             field=models.BooleanField(default=False, help_text='This person has no limits, whatever the fields below say.', verbose_name='no limits'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='webhooks',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='webhooks'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='x_posts_a_month',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='posts bought from X per month'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='securityentry',
             name='action',
             field=models.CharField(choices=[('signed_in', 'Signed in'), ('sign_in_failed', 'Wrong password'), ('code_failed', 'Wrong two-factor code'), ('password_changed', 'Password changed'), ('password_reset', 'Password reset with a link'), ('reset_link_made', 'Reset link created'), ('token_made', 'API token created'), ('token_revoked', 'API token revoked'), ('two_factor_on', 'Two-factor turned on'), ('two_factor_off', 'Two-factor turned off'), ('codes_made', 'Recovery codes created'), ('address_changed', 'Email address changed'), ('roles_changed', 'Roles changed'), ('deactivated', 'Deactivated'), ('activated', 'Activated'), ('deleted', 'Account deleted')], max_length=24, verbose_name='action'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='securityentry',
             name='address',
             field=models.GenericIPAddressField(blank=True, null=True, verbose_name='address'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='securityentry',
             name='at',
             field=models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='time'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='securityentry',
             name='details',
             field=models.JSONField(default=dict, verbose_name='details'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='securityentry',
             name='times',
             field=models.PositiveIntegerField(default=1, verbose_name='times'),

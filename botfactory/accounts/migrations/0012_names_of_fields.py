@@ -5,6 +5,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -17,42 +19,42 @@ class Migration(migrations.Migration):
             name='securityentry',
             options={'ordering': ['-at', '-pk'], 'verbose_name': 'security log entry', 'verbose_name_plural': 'security log entries'},
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='digest',
             field=models.CharField(editable=False, max_length=64, verbose_name='digest'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='apitoken',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='digest',
             field=models.CharField(editable=False, max_length=64, unique=True, verbose_name='digest'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='invitation',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='personallimits',
             name='user',
             field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='limits', to=settings.AUTH_USER_MODEL, verbose_name='user'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='securityentry',
             name='who',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='who'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='user',
             name='invitation',
             field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='guests', to='accounts.invitation', verbose_name='invitation'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='user',
             name='is_founder',
             field=models.BooleanField(default=False, editable=False, verbose_name='is the first person'),

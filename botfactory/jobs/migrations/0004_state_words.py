@@ -3,6 +3,8 @@
 import botfactory.jobs.states
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -11,7 +13,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='state',
             field=models.CharField(choices=[('queued', 'Waiting'), ('running', 'Running'), ('cancelling', 'Stopping'), ('interrupted', 'Starting again'), ('succeeded', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default=botfactory.jobs.states.State['QUEUED'], max_length=16),

@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -24,167 +26,167 @@ class Migration(migrations.Migration):
             name='jobevent',
             options={'ordering': ['job', 'sequence'], 'verbose_name': 'event of a job', 'verbose_name_plural': 'events of a job'},
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='arguments',
             field=models.JSONField(blank=True, default=dict, verbose_name='arguments'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='at_terminal',
             field=models.BooleanField(default=False, verbose_name='at a terminal'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='attempt',
             field=models.PositiveIntegerField(default=0, verbose_name='attempt'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='available_at',
             field=models.DateTimeField(default=django.utils.timezone.now, verbose_name='available at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='claimed_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='claimed at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='error_code',
             field=models.CharField(blank=True, max_length=64, verbose_name='error code'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='error_message',
             field=models.TextField(blank=True, verbose_name='error message'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='finished_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='finished at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='heartbeat_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='heartbeat at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='interruptions',
             field=models.PositiveIntegerField(default=0, verbose_name='interruptions'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='kind',
             field=models.CharField(max_length=32, verbose_name='kind'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='last_sequence',
             field=models.PositiveIntegerField(default=0, verbose_name='number of events'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='owner',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to=settings.AUTH_USER_MODEL, verbose_name='owner'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='priority',
             field=models.IntegerField(default=0, verbose_name='priority'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='progress',
             field=models.JSONField(blank=True, default=dict, verbose_name='progress'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='queue',
             field=models.CharField(max_length=32, verbose_name='queue'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='reserved',
             field=models.JSONField(blank=True, default=dict, verbose_name='reserved amounts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='result',
             field=models.JSONField(blank=True, default=dict, verbose_name='result'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='rung_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='last announced at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='started_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='started at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='state',
             field=models.CharField(choices=[('queued', 'Waiting'), ('running', 'Running'), ('cancelling', 'Stopping'), ('interrupted', 'Starting again'), ('succeeded', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default=botfactory.jobs.states.State['QUEUED'], max_length=16, verbose_name='state'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='stop_requested',
             field=models.BooleanField(default=False, verbose_name='stop requested'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='subject_id',
             field=models.UUIDField(blank=True, db_index=True, null=True, verbose_name='subject'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='title',
             field=models.CharField(max_length=200, verbose_name='title'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='words',
             field=models.JSONField(blank=True, default=dict, editable=False, verbose_name='translation of the texts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='job',
             name='worker',
             field=models.CharField(blank=True, max_length=255, verbose_name='worker'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='jobevent',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='jobevent',
             name='job',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='jobs.job', verbose_name='job'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='jobevent',
             name='kind',
             field=models.CharField(max_length=32, verbose_name='kind'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='jobevent',
             name='payload',
             field=models.JSONField(default=dict, verbose_name='payload'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='jobevent',
             name='sequence',
             field=models.PositiveIntegerField(verbose_name='sequence'),

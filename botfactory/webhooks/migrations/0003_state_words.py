@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -10,7 +12,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='state',
             field=models.CharField(choices=[('pending', 'Waiting'), ('sending', 'Sending'), ('delivered', 'Arrived'), ('failed', 'Failed')], default='pending', max_length=16),

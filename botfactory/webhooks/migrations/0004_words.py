@@ -6,6 +6,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from botfactory.rewording import Reword
+
 
 class Migration(migrations.Migration):
 
@@ -33,117 +35,117 @@ class Migration(migrations.Migration):
             name='trouble_words',
             field=models.JSONField(blank=True, default=dict, editable=False, verbose_name='translation of the reason'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='attempts',
             field=models.PositiveIntegerField(default=0, verbose_name='attempts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='due_at',
             field=models.DateTimeField(blank=True, default=django.utils.timezone.now, null=True, verbose_name='due at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='error',
             field=models.TextField(blank=True, verbose_name='error'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='event',
             field=models.CharField(max_length=64, verbose_name='event'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='seconds',
             field=models.FloatField(blank=True, null=True, verbose_name='seconds'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='state',
             field=models.CharField(choices=[('pending', 'Waiting'), ('sending', 'Sending'), ('delivered', 'Arrived'), ('failed', 'Failed')], default='pending', max_length=16, verbose_name='state'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='status',
             field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='status'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='subject_id',
             field=models.UUIDField(verbose_name='subject'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='tried_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='tried at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='delivery',
             name='webhook',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='webhooks.webhook', verbose_name='webhook'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='active',
             field=models.BooleanField(default=True, verbose_name='active'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='created_at',
             field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='events',
             field=models.JSONField(default=list, verbose_name='events'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='failing_since',
             field=models.DateTimeField(blank=True, null=True, verbose_name='failing since'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='former_salts',
             field=models.JSONField(default=list, editable=False, verbose_name='former salts'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='id',
             field=models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='owner',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to=settings.AUTH_USER_MODEL, verbose_name='owner'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='salt',
             field=models.CharField(editable=False, max_length=64, verbose_name='salt'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='secret_check',
             field=models.CharField(editable=False, max_length=16, verbose_name='secret check'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='trouble',
             field=models.TextField(blank=True, verbose_name='why it was switched off'),
         ),
-        migrations.AlterField(
+        Reword(
             model_name='webhook',
             name='url',
             field=models.CharField(max_length=2000, verbose_name='address'),
