@@ -103,8 +103,8 @@ class JobKind:
     kept: Words = ""
     # What its owner can change so that a job of this kind takes less time and memory, as a sentence.
     to_take_less: Words = ""
-    # Loads the code of a job of this kind. Called once, in the process that forks those that run jobs, so that each of
-    # them has it at once and all share its memory. It may not start threads: a fork doesn't take them along.
+    # Loads the code that a job of this kind needs. Called once, in the process that forks the ones that run jobs, so
+    # they don't each load it. It must not start threads: a fork doesn't copy them.
     load: Callable[[], None] | None = None
     # What a process does while it waits for a job of this kind, so that the job need not: some seconds at most.
     prepare: Callable[[], None] | None = None
@@ -166,7 +166,7 @@ def queues() -> list[str]:
 
 
 def load(listened_to: Collection[str]) -> None:
-    """Load the code that jobs of these queues need. What fails here fails again in the job, whose owner learns why."""
+    """Load the code that jobs of these queues need. What fails here fails again in the job, which reports it."""
     for kind in _of_queues(listened_to):
         if kind.load is not None:
             try:

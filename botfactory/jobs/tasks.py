@@ -33,7 +33,7 @@ def start_reaper(**kwargs: Any) -> None:
 
 @worker_init.connect
 def load_before_forking(sender: Any, **kwargs: Any) -> None:
-    """Load the code of this worker's jobs once for all its processes. On macOS, a fork doesn't survive such code."""
+    """Load the code of this worker's jobs once for all its processes. On macOS, TensorFlow doesn't survive a fork."""
     if sys.platform == "linux":
         kinds.load(set(sender.app.amqp.queues.consume_from))
 

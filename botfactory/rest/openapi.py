@@ -75,11 +75,12 @@ class Document(OpenAPISchema):
         return security
 
     def request_body(self, operation: Operation) -> dict[str, Any]:
-        """Say of forms, too, that other fields are refused (`interface`), as the schemas of JSON do."""
-        body: dict[str, Any] = super().request_body(operation)  # None if there is none
-        for kind, content in (body or {}).get("content", {}).items():
-            if kind != "application/json":
-                content["schema"]["additionalProperties"] = False
+        """Say that forms take no other fields, as the schemas of JSON bodies do; `interface` refuses them."""
+        body: dict[str, Any] = super().request_body(operation)
+        if body:  # None for an operation without one
+            for kind, content in body["content"].items():
+                if kind != "application/json":
+                    content["schema"]["additionalProperties"] = False
         return body
 
     def operation_parameters(self, operation: Operation) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ def unpack(file: IO[bytes], folder: Path) -> str:
                     digest.update(chunk)
             (folder / checkpoint.CONFIG).write_bytes(data)
         except OSError as error:
-            # Reading the zip raises none (_reading): it's our own disk.
+            # Reading the ZIP raises none (`reading`), so it's our own disk.
             raise NotKept(
                 mark(
                     "This server couldn’t store the model: %(reason)s. Ask its operator to free some disk space, then "

@@ -47,7 +47,9 @@ def read(path: Path) -> tuple[NetworkConfig, dict[str, NDArray[Any]], dict[str, 
         layers, weights = keras_h5.read_h5(path)
         config, made = over_bytes(layers, weights)
     else:
-        with reading(NotTheTutorials), zipfile.ZipFile(path) as archive:
+        with reading(NotTheTutorials):
+            archive = zipfile.ZipFile(path)
+        with archive:
             layers, weights, symbols = _unzipped(archive)
         config, made = over_bytes(layers, weights, symbols)
     return config, made, {"converted_from": {"symbols": layers.symbols, "gates": layers.gates}}
@@ -88,7 +90,7 @@ def _beside(archive: zipfile.ZipFile, folder: PurePosixPath) -> Callable[[str], 
     def read(name: str) -> bytes:
         nonlocal left
         try:
-            with archive.open(str(folder / name)) as file:
+            with reading(NotTheTutorials), archive.open(str(folder / name)) as file:
                 data = file.read(left + 1)
         except KeyError as error:
             raise NotTheTutorials(mark("The ZIP lacks the file %(name)s."), name=name[:100]) from error

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.conftest import PASSWORD
 from tests.e2e.person import CORPUS, JOB, MODEL, SECONDS, TRAINING, Person
 from tests.product import Product
-
-pytestmark = pytest.mark.once
 
 PHONE = {"width": 390, "height": 844}
 

@@ -8,8 +8,15 @@ from tests.jobs.kinds import count_to_three, kind
 pytestmark = pytest.mark.django_db
 
 
-def test_a_process_prepares_for_the_jobs_of_its_queues_alone_and_goes_on_where_that_fails(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        ("load", "the code for jobs of this kind can't be loaded"),
+        ("prepare", "nothing is prepared for jobs of this kind"),
+    ],
+)
+def test_a_process_gets_ready_for_the_jobs_of_its_queues_alone_and_goes_on_where_that_fails(
+    hook: str, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(kinds, "_kinds", {})
     done: list[str] = []
@@ -18,31 +25,13 @@ def test_a_process_prepares_for_the_jobs_of_its_queues_alone_and_goes_on_where_t
         done.append("fails")
         raise MemoryError
 
-    kind("unprepared", count_to_three)
-    kind("failing", count_to_three, prepare=fails)
-    kind("first", count_to_three, prepare=lambda: done.append("first"))
-    kind("second", count_to_three, prepare=lambda: done.append("second"), queue="other")
-    kinds.prepare({"default"})
+    kind("without", count_to_three)
+    kind("failing", count_to_three, **{hook: fails})
+    kind("first", count_to_three, **{hook: lambda: done.append("first")})
+    kind("second", count_to_three, queue="other", **{hook: lambda: done.append("second")})
+    get_ready = getattr(kinds, hook)
+    get_ready({"default"})
     assert done == ["fails", "first"]
-    assert "failing: nothing is prepared" in caplog.text
-    kinds.prepare({"other", "webhooks"})
+    assert f"failing: {said}" in caplog.text
+    get_ready({"other", "webhooks"})
     assert done == ["fails", "first", "second"]
-
-
-def test_code_is_loaded_once_for_the_jobs_of_the_workers_queues_whatever_fails(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(kinds, "_kinds", {})
-    done: list[str] = []
-
-    def fails() -> None:
-        done.append("fails")
-        raise ImportError
-
-    kind("unloaded", count_to_three)
-    kind("failing", count_to_three, load=fails)
-    kind("first", count_to_three, load=lambda: done.append("first"))
-    kind("second", count_to_three, load=lambda: done.append("second"), queue="other")
-    kinds.load({"default"})
-    assert done == ["fails", "first"]
-    assert "failing: the code for jobs of this kind can't be loaded" in caplog.text

@@ -1,4 +1,4 @@
-"""What the parent of the training processes loads must survive a fork, which takes no threads along."""
+"""The parent of the training processes loads TensorFlow without a thread, because a fork doesn't copy threads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 from tests.product import ROOT
 
 SCRIPT = """
-import os
+import os, sys
 import django
 django.setup()
 from models_app import runner
 runner.load()
-import sys
 assert "tensorflow" in sys.modules
 print(len(os.listdir("/proc/self/task")))
 """

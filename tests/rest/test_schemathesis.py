@@ -37,8 +37,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 #: By default few, and always the same ones.
 DEFAULT = 2
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", DEFAULT))
-#: Operations whose bodies are those of others (`create_job`, `generate`), so their limits are, too.
-ALIKE = ["estimate_job", "generate_by_public_model", "generate_by_unlisted_model"]
 #: The statuses that schemathesis accepts for invalid and valid requests, plus 413: a generated body with many posts may
 #: be larger than a stranger can send.
 TO_STRANGERS = {
@@ -63,7 +61,6 @@ def schema(headers: dict[str, str]) -> Any:
             "max-stream-events": 5,
             "checks": {check: {"expected-statuses": expected.split()} for check, expected in statuses.items()},
             "phases": phases,
-            "operations": [{"include-operation-id": ALIKE, "phases": {"coverage": {"enabled": EXAMPLES > DEFAULT}}}],
             "generation": {"max-examples": EXAMPLES, "deterministic": EXAMPLES == DEFAULT, "database": "none"},
         }
     )
