@@ -174,7 +174,7 @@ class Person:
 
     def train(self, corpus: str, epochs: int, **fields: str) -> str:
         """The id of the job."""
-        # Graphs of short windows are built in half the time.
+        # The graphs of short windows are built sooner.
         asked = {"start": self.start_of(corpus), "epochs": str(epochs), "sequence_length": "16", **fields}
         return id_in(self.post(f"/corpora/{corpus}/", asked), "jobs")
 
