@@ -163,6 +163,10 @@ def test_a_file_that_is_no_text_in_its_encoding_is_named(tmp_path: Path) -> None
     path = written(tmp_path / "posts.txt", "hello there my friends\n")
     with pytest.raises(PreparationError, match=r"posts.txt: This isn't text in utf-16. Name its encoding"):
         read(path, Recipe(encoding="utf-16"), Format.LINES)
+    path = written(tmp_path / "posts.json", '[{"text": "café"}]', encoding="cp1252")
+    with pytest.raises(PreparationError, match=r"posts.json: This isn't text in utf-8. Name its encoding"):
+        read(path)
+    assert read(path, Recipe(encoding="cp1252"))[0] == [("", "café")]
 
 
 def test_a_line_in_another_encoding_is_counted_and_no_other_is_lost(tmp_path: Path) -> None:

@@ -104,6 +104,8 @@ def batches_of_list(source: Packed, encoding: str, objects: Objects, name: str) 
         raise PreparationError(f"{name} has no list of posts. Write an array of strings or objects.") from None
     except BadFile as error:
         raise PreparationError(f"{name}, item {number + 1}: {error}") from error
+    except UnicodeError:
+        raise  # the encoding is wrong, and not the JSON
     except json_stream.JSON_ERRORS as error:
         raise PreparationError(
             f"{name}: the JSON is cut off or damaged after item {number:,} ({error}). Export the file again."
