@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.cache import caches
 from django.db import connection
 from django.test import Client, TransactionTestCase, override_settings
@@ -62,8 +63,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Group
 
 @pytest.fixture(scope="session", autouse=True)
 def quick() -> Iterator[None]:
+    # What is loaded by now stays, so looking through it for garbage again and again finds nothing.
+    gc.collect()
+    gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
+        # Slow on purpose, and hundreds of people sign up or in.
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1_000)
         yield
 
 

@@ -17,7 +17,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
 
-QUICK = {"batch_size": 8, "warmup_steps": 2}
+QUICK = {"batch_size": 8, "warmup_steps": 2, "sequence_length": 16}
 
 
 @pytest.fixture

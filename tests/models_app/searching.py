@@ -21,6 +21,8 @@ SPACE: dict[str, Any] = {
     "batch_size": {"choices": [8, 16]},
 }
 BASE_SPACE: dict[str, Any] = {
+    # The graphs of short windows are built sooner.
+    "sequence_length": {"choices": [16]},
     "units": {"choices": [4, 8]},
     "learning_rate": {"low": 0.001, "high": 0.02, "log": True},
     "dropout": {"low": 0.0, "high": 0.3},

@@ -23,7 +23,7 @@ from models_app.search.space import BadSpace
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
-from tests.models_app.searching import base_search, finish, jobs_of, one_attempt, search_for
+from tests.models_app.searching import BASE_SPACE, base_search, finish, jobs_of, one_attempt, search_for
 from tweets.errors import CorpusError
 from tweets.models import Corpus
 
@@ -58,7 +58,7 @@ def test_a_search_for_base_models_varies_the_network_and_the_best_becomes_a_vers
     assert [trial.state for trial in trials] == ["complete", "complete"]
     for trial in trials:
         assert {int(step) for step in trial.points} <= set(range(1, 11)) and len(trial.points) >= 3
-        assert trial.parameters.keys() == {"units", "learning_rate", "dropout", "batch_size"}
+        assert trial.parameters.keys() == BASE_SPACE.keys()
     training = searches.use(search, None, by=admin, budget=Budget(megabytes=0.02))
     worker.run(training.pk)
     training.refresh_from_db()

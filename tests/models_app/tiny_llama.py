@@ -74,7 +74,7 @@ def weights(seed: int = 0) -> dict[str, NDArray[np.float32]]:
             key = f"model.layers.{number}.{name}.weight"
             named[key] = np.ones(shape, np.float32) if len(shape) == 1 else made(*shape)
     # Otherwise, posts hardly ever end, and tests that train spend most of their time on samples.
-    named["model.embed_tokens.weight"][TOKENS.index(END)] *= 4
+    named["model.embed_tokens.weight"][TOKENS.index(END)] *= 8
     return named
 
 
