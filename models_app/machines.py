@@ -33,9 +33,9 @@ from models_app.models import Tier, TrainedModel, TrainingMachine
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
 #: (docs/benchmarks.md). Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 16_000.0, Tier.FLUENT: 1_600.0}
-#: What is measured is a quick training. A fluent one reads so many characters while a quick one reads a thousand: 111
-#: and 120 on two machines (docs/fluent.md). Rather too few than too many, so that it ends in time.
-FLUENT_OF_THOUSAND: Final = 110
+#: What is measured is a quick training. A fluent one reads so many characters while a quick one reads a thousand: 79 to
+#: 120 where it was measured (docs/fluent.md), and rather too few than too many, so that it ends in time.
+FLUENT_OF_THOUSAND: Final = 90
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The load is an exponentially weighted mean over about this many seconds.
