@@ -22,8 +22,9 @@ from models_app.moving import bots
 from models_app.sharing import rights as sharing
 from models_app.sharing.rights import OF_GUESTS, OF_PASSERS_BY, Right
 from tests.conftest import signed_in
+from tests.models_app.conftest import untrained
 from tests.models_app.shared_bot import make_bot
-from tweets.models import AuditEntry
+from tweets.models import AuditEntry, Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,6 +137,14 @@ def test_a_fluent_bot_says_why_it_stays_on_the_server(alice: User, bot: TrainedM
     assert "A fluent bot is too large for a browser" in page and 'id="in-browser-form"' not in page
     assert signed_in(alice).get(f"{place_of(bot)}weights").status_code == 404
     assert not allow(alice, bot, "public").is_browser_open
+
+
+def test_the_page_of_a_bot_offers_it_if_browsers_can_run_the_bot(
+    alice: User, corpus: Corpus, bot: TrainedModel, fluent: TrainedModel
+) -> None:
+    for model, is_offered in ((bot, True), (untrained(corpus, fluent), False)):
+        page = signed_in(alice).get(model.get_absolute_url()).content.decode()
+        assert (f'href="{place_of(model)}"' in page) is is_offered
 
 
 def test_the_page_keeps_to_its_own_folder_and_names_what_it_needs(alice: User, bot: TrainedModel) -> None:
