@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.cache import caches
 from django.db import connection
-from django.test import Client, TransactionTestCase, override_settings
+from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
@@ -68,7 +67,7 @@ def quick() -> Iterator[None]:
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
-        # Slow on purpose, and hundreds of people sign up or in.
+        # Slow on purpose, and nearly every test needs a person.
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1_000)
         yield
 
@@ -131,23 +130,8 @@ def quick_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     kept_learners.keep(monkeypatch)
 
 
-@cache
-def _hashed() -> str:
-    """The hash of PASSWORD, computed once, because hashing is slow on purpose and nearly every test needs a person."""
-    return make_password(PASSWORD)
-
-
-@pytest.fixture
-def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make checking passwords fast, for tests with many sign-ins."""
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
-        kept = make_password(PASSWORD)
-        monkeypatch.setattr("tests.conftest._hashed", lambda: kept)
-        yield
-
-
 def _user(name: str, **rights: bool) -> User:
-    return User.objects.create(username=name, password=_hashed(), **rights)
+    return User.objects.create(username=name, password=make_password(PASSWORD), **rights)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from botfactory.accounts.models import PersonalLimits, User
 from tests.conftest import PASSWORD, confirmed, signed_in
 from tweets.models import Corpus
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from botfactory.accounts import services
 from botfactory.accounts.models import User
 from tests.conftest import PASSWORD, signed_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def sign_up(name: str) -> User:

@@ -14,7 +14,7 @@ from botfactory.accounts.models import ApiToken, User
 from botfactory.webhooks import services as webhooks
 from tests.conftest import PASSWORD, signed_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CONFIRM = "/accounts/reauthenticate/"
 

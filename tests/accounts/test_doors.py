@@ -22,7 +22,7 @@ from botfactory.rest.errors import ApiError
 from tests.conftest import PASSWORD, signed_in
 from tests.routes import filled, routes
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 SIGN_IN = "/accounts/login/"
 

@@ -20,7 +20,7 @@ from botfactory.accounts.security_log import Action
 from tests.accounts.test_account_page import code
 from tests.conftest import PASSWORD, signed_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NEW_PASSWORD = "another battery staple"
