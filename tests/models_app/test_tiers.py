@@ -211,7 +211,7 @@ def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fl
     assert estimates.estimate(250_000).epoch < 20
     machine_with(None)
     TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=None)
-    assert machines.pace(Tier.FLUENT).speed == pytest.approx(800 * 1.6)
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(900 * 1.6)
 
 
 def test_a_fluent_training_reads_what_fits_into_its_minutes(fluent: TrainedModel) -> None:
