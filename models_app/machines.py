@@ -33,9 +33,9 @@ from models_app.models import Tier, TrainedModel, TrainingMachine
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
 #: (docs/benchmarks.md). Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 16_000.0, Tier.FLUENT: 1_600.0}
-#: What is measured is a quick training. A fluent one reads so many characters while a quick one reads a thousand: 79 to
-#: 120 where it was measured (docs/fluent.md), and rather too few than too many, so that it ends in time.
-FLUENT_OF_THOUSAND: Final = 90
+#: Only quick trainings are measured beforehand. While one reads a character, a fluent training reads this share of one:
+#: 0.08 and 0.12 in two measurements (docs/fluent.md).
+FLUENT_SHARE: Final = 0.09
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The load is an exponentially weighted mean over about this many seconds.
@@ -120,7 +120,7 @@ def known() -> list[TrainingMachine]:
 def pace(tier: Tier = Tier.QUICK) -> Pace:
     """Return how fast a training of this tier would be now, judging by recent ones, or else by the measurement.
 
-    Only quick trainings are measured and prepared in advance; the speed of fluent ones follows from it.
+    Only quick trainings are measured and prepared in advance. The speed of fluent ones follows from that measurement.
     """
     return paces([tier], known())[tier]
 
@@ -149,7 +149,7 @@ def _pace(
     # Trainings of early versions didn't store their cores.
     speeds = [speed / cores * got if cores else speed for speed, cores in ended]
     is_quick = tier == Tier.QUICK
-    of_core = machine.speed if is_quick else machine.speed * FLUENT_OF_THOUSAND / 1000
+    of_core = machine.speed if is_quick else machine.speed * FLUENT_SHARE
     return Pace(median(speeds) if speeds else of_core * got, machine.cores_used / got, is_quick)
 
 

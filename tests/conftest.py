@@ -62,12 +62,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Group
 
 @pytest.fixture(scope="session", autouse=True)
 def quick() -> Iterator[None]:
-    # What is loaded by now stays, so looking through it for garbage again and again finds nothing.
+    # What is loaded by now stays, so there's no garbage to find in it.
     gc.collect()
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", shortcuts.empty_the_database)
-        # Slow on purpose, and nearly every test needs a person.
+        # Hashing is slow on purpose, and nearly every test needs a person.
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1_000)
         yield
 

@@ -41,7 +41,7 @@ def reading(refused: Callable[[str], Exception] = BadArchive) -> Iterator[None]:
     """Raise an error of ours for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
         yield
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # zipfile's error for other compressions; it's a RuntimeError, too
         raise refused(
             mark("This ZIP uses a compression that this server can’t read. Make it again with ordinary compression.")
         ) from error

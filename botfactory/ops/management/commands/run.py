@@ -76,8 +76,6 @@ class Command(ProductCommand):
     def _processes(self, host: str, port: int, importers: int) -> list[Process]:
         # If several processes are busy, a matrix product on several threads mostly waits (see asgi.py).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        # This command has checked the system. Workers that check it again load all pages and the API for nothing.
-        os.environ["CELERY_SKIP_CHECKS"] = "1"
         logs = Path(settings.LOGS_DIR)
         celery = [sys.executable, "-m", "celery", "-A", "botfactory", "worker", "--loglevel", "WARNING"]
         celery += ["--without-gossip", "--without-mingle"]
@@ -96,7 +94,7 @@ class Command(ProductCommand):
         importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers), "-B"]
         # Threads, because it mostly waits for other servers.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
-        writer = [sys.executable, str(settings.BASE_DIR / "manage.py"), "writer", "--skip-checks"]
+        writer = [sys.executable, str(settings.BASE_DIR / "manage.py"), "writer"]
         trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
         return [
             *processes,
