@@ -125,6 +125,16 @@ def pace(tier: Tier = Tier.QUICK) -> Pace:
     return paces([tier], known())[tier]
 
 
+def speed_when_idle(tier: Tier) -> float:
+    """Return the characters per second of a training of this tier's shipped base on the idle machine that trains.
+
+    That is judged by the measurement alone, because recent trainings may have been of other bases. Without one, it's
+    the speed of a typical machine.
+    """
+    machine = TrainingMachine.objects.order_by("-measured_at").first()
+    return TYPICAL_SPEED[tier] if machine is None else _of_core(machine, tier) * machine.cores_used
+
+
 def paces(tiers: Collection[Tier], machines: list[TrainingMachine]) -> dict[Tier, Pace]:
     """Return the pace of each of these tiers, by two queries. `machines`: those that are `known`."""
     machine = next(iter(machines), None)
@@ -148,9 +158,13 @@ def _pace(
         return Pace(median([speed for speed, _ in ended]) if ended else TYPICAL_SPEED[tier], 1.0, False)
     # Trainings of early versions didn't store their cores.
     speeds = [speed / cores * got if cores else speed for speed, cores in ended]
-    is_quick = tier == Tier.QUICK
-    of_core = machine.speed if is_quick else machine.speed * FLUENT_SHARE
-    return Pace(median(speeds) if speeds else of_core * got, machine.cores_used / got, is_quick)
+    speed = median(speeds) if speeds else _of_core(machine, tier) * got
+    return Pace(speed, machine.cores_used / got, tier == Tier.QUICK)
+
+
+def _of_core(machine: TrainingMachine, tier: Tier) -> float:
+    """Return the characters per second of each core that a training gets."""
+    return machine.speed if tier == Tier.QUICK else machine.speed * FLUENT_SHARE
 
 
 def _cores_now(machine: TrainingMachine) -> float:

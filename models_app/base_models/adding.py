@@ -64,7 +64,7 @@ def facts_of(model: TrainedModel) -> Facts:
         licence=str(model.training.get("licence", "")),
         memory_to_write=2 * parameters,
         memory_to_train=tiers.needed_memory(model),
-        characters_per_second=machines.TYPICAL_SPEED[Tier.FLUENT] * tiers.PARAMETERS / parameters,
+        characters_per_second=machines.speed_when_idle(Tier.FLUENT) * tiers.PARAMETERS / parameters,
     )
 
 

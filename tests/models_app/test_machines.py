@@ -17,8 +17,10 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import estimates, machines
+from models_app import estimates, machines, tiers
+from models_app.base_models import adding
 from models_app.machines import cores_left
+from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import Tier, TrainedModel, TrainingMachine
 from tests.conftest import signed_in
@@ -91,6 +93,17 @@ def test_the_first_fluent_training_reads_what_the_measured_machine_reads_in_its_
     read = estimates.characters_within(5, 1_000_000)
     assert estimates.MIN_READ < read < 300 * 360
     assert estimates.estimate(1_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(300, rel=0.02)
+
+
+def test_what_is_expected_of_another_base_is_what_was_measured_scaled_by_its_size(
+    load: Load, fluent: TrainedModel
+) -> None:
+    smaller = tiers.PARAMETERS / LlamaConfig.from_dict(fluent.network).parameters
+    typical = machines.TYPICAL_SPEED[Tier.FLUENT] * smaller
+    assert adding.facts_of(fluent).characters_per_second == pytest.approx(typical)
+    machines.note(Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=1.0, cores=2))
+    load(2)
+    assert adding.facts_of(fluent).characters_per_second == pytest.approx(2_000 * 2 * machines.FLUENT_SHARE * smaller)
 
 
 def test_a_machine_that_has_other_work_now_takes_longer(load: Load) -> None:
