@@ -38,6 +38,8 @@ from models_app.models import Tier, TrainedModel
 
 ADD_BASE: Final = "add_base"
 SUFFIX: Final = ".gguf"
+#: Bytes of memory for each parameter while ten posts are written, measured with SmolLM2-135M (docs/fluent.md).
+BYTES_TO_WRITE: Final = 5.6
 #: The name of the uploaded file in its job's folder, to which its ending is added.
 _UPLOADED: Final = "model"
 
@@ -62,7 +64,7 @@ def facts_of(model: TrainedModel) -> Facts:
     return Facts(
         parameters=parameters,
         licence=str(model.training.get("licence", "")),
-        memory_to_write=2 * parameters,
+        memory_to_write=round(BYTES_TO_WRITE * parameters),
         memory_to_train=tiers.needed_memory(model),
         characters_per_second=machines.speed_when_idle(Tier.FLUENT) * tiers.PARAMETERS / parameters,
     )

@@ -11,7 +11,8 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import LearningError
 from models_app.ml.networks.lstm_network import LstmNetwork
-from models_app.ml.networks.mixed_matmul import PRODUCTS_VARIABLE, has_fast_bfloat16, product_type
+from models_app.ml.networks.mixed_matmul import has_fast_bfloat16, product_type
+from models_app.ml.networks.products import PRODUCTS_VARIABLE
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner

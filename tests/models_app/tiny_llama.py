@@ -18,7 +18,7 @@ from models_app.ml.networks.llama.pretrained import Pretrained
 from models_app.ml.networks.llama.weights import first_adapter
 
 END = "<|endoftext|>"
-LAYERS, WIDTH, HEADS, KV_HEADS, HEAD, HIDDEN = 2, 16, 4, 2, 4, 24
+LAYERS, WIDTH, HEADS, KV_HEADS, HEAD, HIDDEN = 2, 64, 4, 2, 16, 24
 #: Pairs of letters that are a token.
 PAIRS = ("th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "ti", "es", "or", "te", "of", "ed", "is", "it")
 

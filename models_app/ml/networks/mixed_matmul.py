@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from models_app.ml.errors import LearningError, mark
 
+from .products import PRODUCTS_VARIABLE
+
 Tensor = Any
-PRODUCTS_VARIABLE = "BOTFACTORY_ML_PRODUCTS"
 
 
 def product_type(choice: str | None = None) -> str:

@@ -81,8 +81,8 @@ class Kind:
 
 
 def _llama_stepper(config: LlamaConfig, weights: Mapping[str, NDArray[Any]]) -> Stepper:
-    # Imported late: it imports TensorFlow, which processes that only use small networks don't need.
-    from .llama.loaded import stepper
+    # Imported late: processes that only use small networks need none of it.
+    from .llama.steppers import stepper
 
     return stepper(config, weights)
 

@@ -23,7 +23,6 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.decoder import LlamaDecoder, LlamaStepper
 from models_app.ml.networks.llama.gguf_file import read_gguf
 from models_app.ml.networks.llama.hugging_face import read_directory
-from models_app.ml.networks.llama.network import frozen_tensors
 from models_app.ml.networks.llama.store import LIBRARY, take_in
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 from tests.ml.networks.llama.conftest import TINY, made_adapter, made_frozen
@@ -77,8 +76,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Iterator[tuple
 
 def own_logprobs(config: LlamaConfig, adapter: Weights, symbols: list[int]) -> NDArray[np.float64]:
     """Return the log probabilities (size,) of the symbol after these, computed in float32."""
-    frozen = frozen_tensors(LIBRARY.get(config.pretrained).weights, "float32")
-    stepper = LlamaStepper(LlamaDecoder(config, frozen), adapter)
+    decoder = LlamaDecoder(config, LIBRARY.get(config.pretrained).weights, exact=True)
+    stepper = LlamaStepper(decoder, adapter)
     logits, _ = stepper.read(np.array([symbols]), stepper.start(1))
     shifted = logits[0].astype(np.float64) - logits[0].max()
     return np.asarray(shifted - np.log(np.exp(shifted).sum()))

@@ -27,7 +27,7 @@ def llama(start: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
     assert isinstance(start.network, LlamaConfig)
     rng = np.random.default_rng(2)
     weights = {
-        name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in adapter_shapes(start.network).items()
+        name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in adapter_shapes(start.network).items()
     }
     return Checkpoint(start.network, weights, {}, "")
 

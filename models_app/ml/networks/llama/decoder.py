@@ -1,195 +1,162 @@
-"""Writes with a Llama: one step for many texts at once, with a cache of their keys and values. Imports TensorFlow.
-
-A cache has one slot a text. A text that ends leaves its slot unused, so no text is moved while others go on.
-"""
+"""Writes with a Llama: one step for many texts at once, with a cache of their keys and values, in ONNX Runtime."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
+import onnxruntime
 from numpy.typing import NDArray
 
+from . import onnx_graph
 from .config import LlamaConfig
-from .network import HIDDEN, LlamaNetwork, by_head
-from .ops import attention
-from .weights import adapter_shapes
+from .decoder_state import DecoderState
+from .onnx_graph import adapter_inputs, graph_of, past_name, present_name
 
-Tensor = Any
 #: A cache grows by this many places.
-PLACES: Final = 128
+PLACES: Final = 64
+#: More threads than this wait for each other more than they compute.
+MAX_THREADS: Final = 8
+
+Adapter = dict[str, NDArray[np.float32]]
 
 
 class _Cache:
-    """Keys and values of each layer, (slots, kv_heads, places, D) each, in variables that change their shape."""
+    """Keys and values of each layer, (2 * layers, slots, kv_heads, places, D). A session writes into it."""
 
-    def __init__(self, parts: list[Tensor]) -> None:
-        shape = tf.TensorShape((None, parts[0].shape[1], None, parts[0].shape[3]))
-        self.parts = [tf.Variable(part, shape=shape) for part in parts]
-        self.slots, self.places = int(parts[0].shape[0]), int(parts[0].shape[2])
+    def __init__(self, parts: NDArray[np.float32]) -> None:
+        self.parts = parts
+        #: What a session was told of this memory, and the adapter in it.
+        self.bound: tuple[Any, Adapter] | None = None
+
+    @property
+    def slots(self) -> int:
+        return int(self.parts.shape[1])
+
+    @property
+    def places(self) -> int:
+        return int(self.parts.shape[3])
 
     @property
     def nbytes(self) -> int:
-        return sum(_bytes_of(part) for part in self.parts)
+        return self.parts.nbytes
 
     def grow(self, places: int) -> None:
         """Make room for at least this many places."""
         more = -(-(places - self.places) // PLACES) * PLACES
         if more > 0:
-            for part in self.parts:
-                part.assign(tf.pad(part, [(0, 0), (0, 0), (0, more), (0, 0)]))
-            self.places += more
+            self.parts = np.pad(self.parts, [(0, 0), (0, 0), (0, 0), (0, more), (0, 0)])
+            self.bound = None
 
     def copied(self, slots: NDArray[np.intp]) -> _Cache:
         """Return a new cache with copies of these slots."""
-        return _Cache([tf.gather(part, slots) for part in self.parts])
+        # Unlike indexing, it keeps the order in memory.
+        return _Cache(np.take(self.parts, slots, axis=1))
 
 
-@dataclass(frozen=True, slots=True)
-class DecoderState:
-    """Texts in progress: the slot of each in the cache, and the number of symbols that each has read.
-
-    A step writes into the cache, so only the newest state of a text can be stepped.
-    """
-
-    cache: _Cache
-    slots: NDArray[np.intp]
-    lengths: NDArray[np.int32]
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the whole cache."""
-        return self.cache.nbytes
-
-    def pick(self, rows: NDArray[np.intp]) -> DecoderState:
-        """Return the state of these rows. Rows that occur several times get slots of their own."""
-        slots = self.slots[rows]
-        if len(np.unique(slots)) == len(slots) and 2 * len(slots) > self.cache.slots:
-            return DecoderState(self.cache, slots, self.lengths[rows])
-        return self._copied(rows)
-
-    def fork(self, count: int) -> DecoderState:
-        """Return the state of `count` texts that each go on from the first one, in a cache of their own."""
-        return self._copied(np.zeros(count, np.intp))
-
-    def _copied(self, rows: NDArray[np.intp]) -> DecoderState:
-        return DecoderState(self.cache.copied(self.slots[rows]), np.arange(len(rows)), self.lengths[rows])
+State = DecoderState[_Cache]
 
 
 class LlamaDecoder:
-    """The graph that steps texts of any bot with this architecture and these frozen weights, built once."""
+    """The session that steps texts of any bot with this architecture and these frozen weights."""
 
-    def __init__(self, config: LlamaConfig, frozen: Mapping[str, Tensor]) -> None:
+    def __init__(self, config: LlamaConfig, frozen: Mapping[str, NDArray[Any]], *, exact: bool = False) -> None:
+        """`frozen`: arrays in any floating-point type. With `exact`, products are in float32 instead of int8."""
         self.config = config
-        self.products = frozen["embedding"].dtype
-        self._frozen = frozen
-        # One graph for every number of texts, symbols and places, every cache and every adapter.
-        number, numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
-        adapter = {name: tf.TensorSpec(shape, self.products) for name, shape in adapter_shapes(config).items()}
-        run = tf.function(self._forward, autograph=False)
-        self._run = run.get_concrete_function(
-            tf.TensorSpec((None, None), tf.int32), numbers, number, numbers, self.start(1).cache.parts, adapter
+        self._embedding, self._rotary = frozen["embedding"], frozen["rotary"]
+        graph = graph_of(config, frozen, exact=exact)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(MAX_THREADS, _cores())
+        options.inter_op_num_threads = 1
+        # Threads that wait must not take the cores from a training, or from another writer.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The session uses their memory.
+        self._weights = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in graph.weights.items()}
+        options.add_external_initializers(list(self._weights), list(self._weights.values()))
+        self._session = onnxruntime.InferenceSession(
+            graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def adapter(self, weights: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Return an adapter's weights as the graph takes them."""
-        return {
-            name: tf.cast(tf.convert_to_tensor(weights[name]), self.products) for name in adapter_shapes(self.config)
-        }
-
-    def start(self, rows: int) -> DecoderState:
+    def start(self, rows: int) -> State:
         """Return the state of this many texts that have read nothing yet."""
         config = self.config
-        empty = tf.zeros((rows, config.kv_heads, PLACES, config.head_size), self.products)
-        return DecoderState(_Cache([empty] * (2 * config.layers)), np.arange(rows), np.zeros(rows, np.int32))
+        shape = (2 * config.layers, rows, config.kv_heads, PLACES, config.head_size)
+        return DecoderState(_Cache(np.zeros(shape, np.float32)), np.arange(rows), np.zeros(rows, np.int32))
 
-    def read(
-        self, symbols: NDArray[Any], state: DecoderState, adapter: dict[str, Tensor]
-    ) -> tuple[NDArray[np.float32], DecoderState]:
+    def read(self, symbols: NDArray[Any], state: State, adapter: Adapter) -> tuple[NDArray[np.float32], State]:
         """Return the logits (B, V) of the symbol after the last of `symbols` (B, T), and the new state."""
         cache, length = state.cache, symbols.shape[1]
+        if length > 1 and cache.slots > 1 and state.lengths.any():
+            # The attention goes on from several texts only one symbol at a time.
+            for column in symbols.T:
+                logits, state = self.read(column[:, None], state, adapter)
+            return logits, state
         lengths = state.lengths + np.int32(length)
         cache.grow(int(lengths.max()))
-        placed, begun = np.zeros((cache.slots, length), np.int32), np.zeros(cache.slots, np.int32)
-        placed[state.slots], begun[state.slots] = symbols, state.lengths
-        seen, slots = tf.constant(int(lengths.max())), tf.constant(state.slots, tf.int32)
-        logits = self._run(tf.constant(placed), tf.constant(begun), seen, slots, cache.parts, adapter)
-        return logits.numpy(), DecoderState(cache, state.slots, lengths)
+        placed, ends = np.zeros((cache.slots, length), np.int64), np.full(cache.slots, length - 1, np.int32)
+        placed[state.slots], ends[state.slots] = symbols, lengths - 1
+        binding = self._bound(cache, adapter)
+        binding.bind_cpu_input(onnx_graph.X, self._embedding[placed].astype(np.float32))
+        binding.bind_cpu_input(onnx_graph.ENDS, ends)
+        binding.bind_cpu_input(onnx_graph.LONGEST, np.array([lengths.max()], np.int32))
+        binding.bind_cpu_input(onnx_graph.WANTED, state.slots.astype(np.int64))
+        binding.bind_output(onnx_graph.LOGITS)
+        self._session.run_with_iobinding(binding)
+        logits = binding.get_outputs()[-1].numpy()
+        return logits, DecoderState(cache, state.slots, lengths)
 
-    def _forward(
-        self, symbols: Tensor, begun: Tensor, seen: Tensor, wanted: Tensor, cache: list[Any], adapter: dict[str, Tensor]
-    ) -> Tensor:
-        """Return the logits after the last of symbols (S, T) for the wanted slots, and add the symbols to the cache.
-
-        begun (S,): the number of symbols already read; seen: the number of places that any text uses afterwards.
-        """
-        config = self.config
-        network = LlamaNetwork(config, self._frozen, adapter)
-        slots, length = tf.shape(symbols)[0], tf.shape(symbols)[1]
-        positions = begun[:, None] + tf.range(length)  # (S, T)
-        turn = network.angles(tf.reshape(positions, (-1,)))
-        mask = tf.where(tf.range(seen)[None, None] <= positions[:, :, None], 0.0, HIDDEN)  # (S, T, seen)
-        shape = [slots, config.kv_heads, length]
-        places = tf.stack(
-            [
-                tf.broadcast_to(tf.range(slots)[:, None, None], shape),
-                tf.broadcast_to(tf.range(config.kv_heads)[None, :, None], shape),
-                tf.broadcast_to(positions[:, None], shape),
-            ],
-            axis=-1,
-        )
-        x = tf.cast(tf.gather(network.frozen["embedding"], tf.reshape(symbols, (-1,))), tf.float32)
-        for layer in range(config.layers):
-            weights = network.layer(layer)
-            query, key, value = network.attended(weights, x, turn)
-            query, key, value = (by_head(each, slots, length, config.kv_heads) for each in (query, key, value))
-            keys, values = (
-                part.scatter_nd_update(places, tf.cast(new[:, :, 0], network.products))[:, :, :seen]
-                for part, new in zip(cache[2 * layer : 2 * layer + 2], (key, value), strict=True)
-            )
-            mixed = attention(query, keys, values, mask, network.products)
-            heads = config.heads * config.head_size
-            x = network.finished(weights, x, tf.reshape(tf.transpose(mixed, (0, 3, 1, 2, 4)), (-1, heads)))
-        last = tf.gather(tf.reshape(x, [slots, length, config.width])[:, -1], wanted)
-        hidden = tf.cast(network.normed(last), network.head.dtype)
-        return tf.cast(tf.matmul(hidden, network.head, transpose_b=True), tf.float32)
+    def _bound(self, cache: _Cache, adapter: Adapter) -> Any:
+        """Return what the session is told of this cache and this adapter."""
+        if cache.bound is None or cache.bound[1] is not adapter:
+            binding = self._session.io_binding()
+            for layer in range(self.config.layers):
+                for number, part in enumerate(("key", "value")):
+                    array = cache.parts[2 * layer + number]
+                    where = ("cpu", 0, np.float32, array.shape, array.ctypes.data)
+                    binding.bind_input(past_name(layer, part), *where)
+                    binding.bind_output(present_name(layer, part), *where)
+            for name, array in adapter.items():
+                binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            angles = np.arange(cache.places, dtype=np.float32)[:, None] * self._rotary
+            binding.bind_cpu_input(onnx_graph.COSINES, np.cos(angles))
+            binding.bind_cpu_input(onnx_graph.SINES, np.sin(angles))
+            cache.bound = binding, adapter
+        return cache.bound[0]
 
 
 class LlamaStepper:
     """Steps texts of one bot. Several threads can use it, each with states of its own."""
 
+    reads_at_once: Final = 256
+
     def __init__(self, decoder: LlamaDecoder, weights: Mapping[str, Any]) -> None:
         self._decoder = decoder
-        self._adapter = decoder.adapter(weights)
-
-    reads_at_once: Final = 256
+        self._adapter = adapter_inputs(decoder.config, weights)
 
     @property
     def nbytes(self) -> int:
         """The bytes of the adapter."""
-        return sum(_bytes_of(part) for part in self._adapter.values())
+        return sum(array.nbytes for array in self._adapter.values())
 
-    def start(self, rows: int) -> DecoderState:
+    def start(self, rows: int) -> State:
         """Return the state of this many texts before their start mark."""
         return self._decoder.start(rows)
 
-    def step(self, symbols: NDArray[Any], state: DecoderState) -> tuple[NDArray[np.float32], DecoderState]:
+    def step(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
         """Return the logits (B, V) of the symbol after `symbols` (B,), and the new state."""
         return self.read(symbols[:, None], state)
 
-    def read(self, symbols: NDArray[Any], state: DecoderState) -> tuple[NDArray[np.float32], DecoderState]:
+    def read(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
         """Return the logits (B, V) of the symbol after the last of `symbols` (B, T), and the new state."""
         return self._decoder.read(symbols, state, self._adapter)
 
-    def steps(
-        self, texts: Sequence[tuple[NDArray[Any], DecoderState]]
-    ) -> list[tuple[NDArray[np.float32], DecoderState]]:
+    def steps(self, texts: Sequence[tuple[NDArray[Any], State]]) -> list[tuple[NDArray[np.float32], State]]:
         """Return the result of a step of each batch of texts."""
         return [self.step(symbols, state) for symbols, state in texts]
 
 
-def _bytes_of(tensor: Tensor) -> int:
-    return int(tf.size(tensor)) * int(tensor.dtype.size)
+def _cores() -> int:
+    """Return the number of cores that this process can use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,9 +10,9 @@ from typing import Any
 from models_app.ml.networks.mixed_matmul import product_type
 
 from .config import LlamaConfig
-from .decoder import LlamaDecoder, LlamaStepper
 from .network import frozen_tensors
 from .store import LIBRARY
+from .tf_decoder import TfDecoder, TfStepper
 
 _building = Lock()
 
@@ -23,10 +23,10 @@ def frozen_of(pretrained: str) -> dict[str, Any]:
         return _frozen(pretrained, product_type())
 
 
-def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> LlamaStepper:
+def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> TfStepper:
     """Return a stepper with this adapter. Raises PretrainedError if the pretrained model isn't there."""
     with _building:
-        return LlamaStepper(_decoder(config, product_type()), weights)
+        return TfStepper(_decoder(config, product_type()), weights)
 
 
 @lru_cache(maxsize=2)
@@ -35,5 +35,5 @@ def _frozen(pretrained: str, products: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _decoder(config: LlamaConfig, products: str) -> LlamaDecoder:
-    return LlamaDecoder(config, _frozen(config.pretrained, products))
+def _decoder(config: LlamaConfig, products: str) -> TfDecoder:
+    return TfDecoder(config, _frozen(config.pretrained, products))

@@ -16,10 +16,10 @@ TINY = LlamaConfig(
     symbols=300,
     end=0,
     layers=2,
-    width=16,
+    width=64,
     heads=4,
     kv_heads=2,
-    head_size=4,
+    head_size=16,
     hidden=24,
     rank=3,
     scale=2.0,
@@ -30,7 +30,7 @@ def made_frozen(config: LlamaConfig, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Return random frozen weights, large enough that every operation has an effect."""
     rng = np.random.default_rng(seed)
     weights: dict[str, NDArray[Any]] = {
-        name: rng.normal(0, 0.3, shape) if len(shape) == 2 else rng.uniform(0.5, 1.5, shape)
+        name: rng.normal(0, 0.15, shape) if len(shape) == 2 else rng.uniform(0.5, 1.5, shape)
         for name, shape in frozen_shapes(config).items()
     }
     weights["rotary"] = rotary_angles(config.head_size, ROPE_BASE)

@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models_app.ml.networks.llama.decoder import PLACES, LlamaDecoder, LlamaStepper
+from models_app.ml.networks.llama import decoder as on_processor
+from models_app.ml.networks.llama import tf_decoder as on_gpu
 from models_app.ml.networks.llama.network import LlamaNetwork, frozen_tensors
+from models_app.ml.networks.registry import Stepper
 
 from .conftest import TINY, made_adapter
 from .test_keras_hub import causal
@@ -22,9 +24,26 @@ def network(frozen: Weights, adapter: Weights) -> LlamaNetwork:
     return LlamaNetwork(TINY, frozen_tensors(frozen, "float32"), tensors)
 
 
+Decoder = on_processor.LlamaDecoder | on_gpu.TfDecoder
+PLACES = max(on_processor.PLACES, on_gpu.PLACES)
+
+
+@pytest.fixture(params=["ONNX Runtime", "TensorFlow"])
+def shared(request: pytest.FixtureRequest, frozen: Weights) -> Decoder:
+    if request.param == "TensorFlow":
+        return on_gpu.TfDecoder(TINY, frozen_tensors(frozen, "float32"))
+    return on_processor.LlamaDecoder(TINY, frozen, exact=True)
+
+
+def with_adapter(shared: Decoder, adapter: Weights) -> Stepper:
+    if isinstance(shared, on_gpu.TfDecoder):
+        return on_gpu.TfStepper(shared, adapter)
+    return on_processor.LlamaStepper(shared, adapter)
+
+
 @pytest.fixture
-def decoder(frozen: Weights, adapter: Weights) -> LlamaStepper:
-    return LlamaStepper(LlamaDecoder(TINY, frozen_tensors(frozen, "float32")), adapter)
+def decoder(shared: Decoder, adapter: Weights) -> Stepper:
+    return with_adapter(shared, adapter)
 
 
 def texts(rows: int, length: int, seed: int = 0) -> NDArray[np.int64]:
@@ -40,7 +59,7 @@ def whole(network: LlamaNetwork, symbols: NDArray[np.int64]) -> NDArray[np.float
     return found.reshape(rows, length, -1)
 
 
-def test_steps_give_the_logits_of_a_pass_over_the_whole_text(network: LlamaNetwork, decoder: LlamaStepper) -> None:
+def test_steps_give_the_logits_of_a_pass_over_the_whole_text(network: LlamaNetwork, decoder: Stepper) -> None:
     symbols = texts(3, 9)
     expected, state = whole(network, symbols), decoder.start(3)
     for place in range(9):
@@ -48,7 +67,7 @@ def test_steps_give_the_logits_of_a_pass_over_the_whole_text(network: LlamaNetwo
         np.testing.assert_allclose(logits, expected[:, place], atol=1e-4)
 
 
-def test_a_text_read_at_once_goes_on_as_if_read_step_by_step(network: LlamaNetwork, decoder: LlamaStepper) -> None:
+def test_a_text_read_at_once_goes_on_as_if_read_step_by_step(network: LlamaNetwork, decoder: Stepper) -> None:
     symbols = texts(2, 12)
     logits, state = decoder.read(symbols[:, :7], decoder.start(2))
     expected = whole(network, symbols)
@@ -58,7 +77,7 @@ def test_a_text_read_at_once_goes_on_as_if_read_step_by_step(network: LlamaNetwo
     np.testing.assert_allclose(logits, expected[:, 11], atol=1e-4)
 
 
-def test_rows_that_are_picked_go_on_alone(network: LlamaNetwork, decoder: LlamaStepper) -> None:
+def test_rows_that_are_picked_go_on_alone(network: LlamaNetwork, decoder: Stepper) -> None:
     symbols = texts(5, 6)
     _, state = decoder.read(symbols[:, :4], decoder.start(5))
     # Most of a cache, which stays; then few of it, which move.
@@ -68,7 +87,7 @@ def test_rows_that_are_picked_go_on_alone(network: LlamaNetwork, decoder: LlamaS
         np.testing.assert_allclose(logits, whole(network, symbols)[:, place], atol=1e-4)
 
 
-def test_a_row_that_is_repeated_goes_on_in_several_ways(network: LlamaNetwork, decoder: LlamaStepper) -> None:
+def test_a_row_that_is_repeated_goes_on_in_several_ways(network: LlamaNetwork, decoder: Stepper) -> None:
     prompt = texts(1, 5)
     _, state = decoder.read(prompt, decoder.start(1))
     state = state.pick(np.zeros(3, np.intp))
@@ -78,7 +97,7 @@ def test_a_row_that_is_repeated_goes_on_in_several_ways(network: LlamaNetwork, d
     np.testing.assert_allclose(logits, whole(network, symbols)[:, 5], atol=1e-4)
 
 
-def test_a_text_can_be_longer_than_the_first_cache(network: LlamaNetwork, decoder: LlamaStepper) -> None:
+def test_a_text_can_be_longer_than_the_first_cache(network: LlamaNetwork, decoder: Stepper) -> None:
     symbols = texts(2, PLACES + 3)
     _, state = decoder.read(symbols[:, : PLACES - 1], decoder.start(2))
     for place in range(PLACES - 1, PLACES + 3):
@@ -86,10 +105,11 @@ def test_a_text_can_be_longer_than_the_first_cache(network: LlamaNetwork, decode
     np.testing.assert_allclose(logits, whole(network, symbols)[:, -1], atol=1e-4)
 
 
-def test_bots_share_a_graph_and_write_with_their_own_adapters(frozen: Weights, adapter: Weights) -> None:
-    shared = LlamaDecoder(TINY, frozen_tensors(frozen, "float32"))
+def test_bots_share_a_graph_and_write_with_their_own_adapters(
+    shared: Decoder, frozen: Weights, adapter: Weights
+) -> None:
     other = made_adapter(TINY, seed=2)
-    steppers = [LlamaStepper(shared, each) for each in (adapter, other)]
+    steppers = [with_adapter(shared, each) for each in (adapter, other)]
     symbols = texts(2, 5)
     results = [stepper.read(symbols, stepper.start(2))[0] for stepper in steppers]
     for result, weights in zip(results, (adapter, other), strict=True):

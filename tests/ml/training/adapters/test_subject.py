@@ -15,6 +15,7 @@ from models_app.ml.config import PretrainConfig
 from models_app.ml.errors import Cancelled
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.networks.products import PRODUCTS_VARIABLE
 from models_app.ml.training.adapters import subject
 from models_app.ml.training.dataset import PostStream
 from models_app.ml.training.mention_augmentation import Renaming
@@ -49,7 +50,10 @@ def files(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def test_a_base_training_adapts_a_pretrained_model_to_posts(start: Checkpoint, files: dict[str, Any]) -> None:
+def test_a_base_training_adapts_a_pretrained_model_to_posts(
+    start: Checkpoint, files: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PRODUCTS_VARIABLE, "float32")
     before = evaluate(start, POSTS[180:]).bits_per_character
     seen: list[float] = []
     adapted = pretrain(
@@ -61,7 +65,7 @@ def test_a_base_training_adapts_a_pretrained_model_to_posts(start: Checkpoint, f
     assert seen[-1] < seen[0]
     # The packed forward pass of validation and the steps of writing tell the same.
     whole = evaluate(kept, POSTS[180:]).bits_per_character
-    assert kept.meta["bits_per_character"] == pytest.approx(whole, rel=1e-3)
+    assert kept.meta["bits_per_character"] == pytest.approx(whole, rel=1e-4)
 
 
 def test_it_begins_with_an_adapter_that_changes_nothing(start: Checkpoint, files: dict[str, Any]) -> None:

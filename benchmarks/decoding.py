@@ -1,0 +1,118 @@
+"""How fast fluent bots write: steps in ONNX Runtime, as on a processor, against TensorFlow, as on a GPU.
+
+    python -m benchmarks.decoding --rows 1 10 --rounds 5 --posts ../shared/data/personas/SenSanders.jsonl.gz
+
+A step draws the next symbol of each of so many texts from the shipped fluent base. Each contender lives in a process of
+its own, and they take turns. With posts, also prints the bits per character of the newest 200 by products in int8, as
+bots write, and in float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import numpy as np
+
+from models_app.ml.checkpoint import Checkpoint, load
+from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.networks.products import PRODUCTS_VARIABLE
+from models_app.ml.networks.registry import Stepper
+
+from . import common
+from .personas import read_persona
+
+PRETRAINED: Final = common.ROOT / "checkpoints" / "pretrained"
+FLUENT: Final = common.ROOT / "checkpoints" / "fluent"
+STEPS: Final = 40
+NEWEST: Final = 200
+OURS: Final = "ONNX Runtime"
+#: Settings of BOTFACTORY_ML_PRODUCTS.
+PRODUCTS: Final = {"int8": "auto", "float32": "float32"}
+
+
+def loaded(base: Path, pretrained: Path) -> Checkpoint:
+    LIBRARY.keep_in(pretrained)
+    return load(base)
+
+
+def in_onnx_runtime(base: Path, pretrained: Path, rows: int) -> common.Contender:
+    from models_app.ml.networks.llama.decoder import LlamaDecoder, LlamaStepper
+
+    network, weights = _taken_apart(loaded(base, pretrained))
+    return _contender(LlamaStepper(LlamaDecoder(network, LIBRARY.get(network.pretrained).weights), weights), rows)
+
+
+def in_tensorflow(base: Path, pretrained: Path, rows: int) -> common.Contender:
+    from models_app.ml.networks.llama.loaded import stepper
+
+    return _contender(stepper(*_taken_apart(loaded(base, pretrained))), rows)
+
+
+def _taken_apart(checkpoint: Checkpoint) -> tuple[LlamaConfig, Any]:
+    assert isinstance(checkpoint.network, LlamaConfig)
+    return checkpoint.network, checkpoint.weights
+
+
+def _contender(stepper: Stepper, rows: int) -> common.Contender:
+    """Return the contender that steps this many texts STEPS times, in steps per second."""
+    symbols = np.random.default_rng(0).integers(1, 200, (STEPS, rows))
+
+    def write() -> None:
+        state = stepper.step(np.zeros(1, np.int64), stepper.start(1))[1].fork(rows)
+        for each in symbols:
+            state = stepper.step(each, state)[1]
+
+    return common.timed(write, STEPS)
+
+
+def bits(checkpoint: Checkpoint, posts: Sequence[str], products: str) -> float:
+    """Return the bits per character of the posts, with products of this setting."""
+    with patch.dict(os.environ, {PRODUCTS_VARIABLE: products}):
+        return evaluate(checkpoint, posts).bits_per_character
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    facts = common.machine()
+    body: list[list[object]] = []
+    found: dict[str, Any] = {}
+    for rows in options.rows:
+        makers = {OURS: in_onnx_runtime, "TensorFlow": in_tensorflow}
+        contenders = {
+            name: common.in_own_process(make, options.base, options.pretrained, rows) for name, make in makers.items()
+        }
+        rates = found[str(rows)] = common.interleaved(contenders, options.rounds)
+        for name in contenders:
+            steps = common.spread([1000 / rate for rate in rates[name]]).text(1)
+            body.append([rows, name, steps, common.ratio(rates, OURS, name).text()])
+    common.table(["texts", "stepped in", "milliseconds per step", f"{OURS} is times as fast"], body)
+    result = {"benchmark": "decoding", "machine": facts, "rates": found}
+    if options.posts is not None:
+        checkpoint = loaded(options.base, options.pretrained)
+        newest = read_persona(options.posts, newest=3200).test[-NEWEST:]
+        cost = result["bits"] = {name: bits(checkpoint, newest, value) for name, value in PRODUCTS.items()}
+        common.table(["products in", "bits per character"], [[name, f"{each:.4f}"] for name, each in cost.items()])
+    if options.json:
+        common.json_line(result)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="+", type=int, default=[1, 10], help="texts at once (default: 1 10)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--base", type=Path, default=FLUENT, help="fluent base model (default: %(default)s)")
+    parser.add_argument("--pretrained", type=Path, default=PRETRAINED, help="its frozen weights (default: %(default)s)")
+    parser.add_argument("--posts", type=Path, help="a persona's posts, to compare what the products cost")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
