@@ -68,7 +68,7 @@ def evaluate(
     # Before the vocabulary, which a pretrained model brings with it.
     stepper = kind_of(checkpoint.network).stepper(checkpoint.network, checkpoint.weights)
     vocabulary = vocabulary_of(checkpoint.network)
-    at_once = max(1, min(ROWS, LOGITS // vocabulary.size))
+    at_once = max(1, min(ROWS, LOGITS // vocabulary.size, stepper.rows_at_once))
     begun = state_after(context, stepper, vocabulary)
     nats, characters = np.zeros(len(KINDS)), np.zeros(len(KINDS), np.int64)
     count = 0

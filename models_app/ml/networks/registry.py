@@ -26,11 +26,15 @@ from .states import State
 class Stepper(Protocol):
     """A network in NumPy that steps a batch of texts. It takes only states that it made itself.
 
-    reads_at_once: how many symbols of a prompt to give `read` at most.
+    reads_at_once: how many symbols of a prompt to give `read` at most; rows_at_once: how many texts to step side by
+    side at most, because more would take too much memory.
     """
 
     @property
     def reads_at_once(self) -> int: ...
+
+    @property
+    def rows_at_once(self) -> int: ...
 
     @property
     def nbytes(self) -> int:

@@ -48,6 +48,7 @@ class Recurrent(ABC):
     """A network with a state of arrays, which reads a text symbol by symbol."""
 
     reads_at_once: Final = 1
+    rows_at_once: Final = 256
 
     @property
     def nbytes(self) -> int:

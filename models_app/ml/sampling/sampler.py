@@ -46,7 +46,7 @@ WASTE, MAX_WASTE = 280 * TRIES, 100 * 280 * TRIES
 HOPELESS: Final = 5 * WASTE
 #: The minimum number of tries for a post that doesn't end, whatever its length limit.
 MIN_TRIES: Final = 3
-#: The most posts drawn side by side. More would take too much memory with a large model.
+#: The most posts drawn side by side, unless the network takes fewer.
 SIDE_BY_SIDE: Final = 100
 
 
@@ -212,11 +212,12 @@ class Sampler:
             # With a low limit, posts are cheap to draw and fewer of them end.
             unfinished = max(MIN_TRIES, WASTE // config.max_characters)
             missing = [Counter[str]() for _ in range(config.drafts_to_write)]
+            side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_at_once)
             is_late = False
             while missing and not is_late and (waste := refused["unfinished"] * config.max_characters) < MAX_WASTE:
                 if not drafts and waste >= HOPELESS:
                     break
-                open_posts, missing = missing[:SIDE_BY_SIDE], missing[SIDE_BY_SIDE:]
+                open_posts, missing = missing[:side_by_side], missing[side_by_side:]
                 rows = [Row.begun(prompt) for _ in open_posts]
                 try:
                     yield from self._draw(config, prompt, rows, rng, judge, measure)

@@ -20,6 +20,8 @@ from .weights import MAPS, adapter_shapes
 #: Inputs that share a scale, and the value that stands for 0.
 BLOCK: Final = 32
 ZERO: Final = 128
+#: Columns of a matrix.
+_AT_ONCE: Final = 4096
 #: Of ONNX Runtime's operations for language models.
 _OURS: Final = "com.microsoft"
 #: Activations are multiplied as int8, too, rounded block by block.
@@ -191,9 +193,13 @@ def rounded(matrix: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.float32
     The largest number of a block is 127 steps from 0, so each is off by half a step at most.
     """
     inputs, outputs = matrix.shape
-    blocks = np.ascontiguousarray(matrix.T).astype(np.float32).reshape(outputs, inputs // BLOCK, BLOCK)
-    scales = np.maximum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).tiny) / np.float32(127)
-    np.divide(blocks, scales[..., None], out=blocks)
-    np.rint(blocks, out=blocks)
-    blocks += ZERO
-    return blocks.astype(np.uint8), scales.reshape(-1)
+    numbers = np.empty((outputs, inputs // BLOCK, BLOCK), np.uint8)
+    scales = np.empty(numbers.shape[:2], np.float32)
+    # Not all at once, because float32 takes four times the memory of the result.
+    for begin in range(0, outputs, _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        blocks = np.ascontiguousarray(matrix[:, some].T).astype(np.float32).reshape(numbers[some].shape)
+        scales[some] = np.maximum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).tiny) / np.float32(127)
+        blocks /= scales[some, :, None]
+        numbers[some] = np.rint(blocks, out=blocks) + ZERO
+    return numbers, scales.reshape(-1)

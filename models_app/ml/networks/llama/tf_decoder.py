@@ -138,6 +138,7 @@ class TfStepper:
         self._adapter = decoder.adapter(weights)
 
     reads_at_once: Final = 256
+    rows_at_once: Final = 100
 
     @property
     def nbytes(self) -> int:
