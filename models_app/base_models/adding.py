@@ -23,7 +23,7 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from models_app import machines, pretrained, tiers
+from models_app import pretrained, tiers
 from models_app.base_models import foreign, versions
 from models_app.base_models import services as bases
 from models_app.base_models.staging import staged
@@ -58,7 +58,8 @@ class Facts:
     characters_per_second: float
 
 
-def facts_of(model: TrainedModel) -> Facts:
+def facts_of(model: TrainedModel, speed: float) -> Facts:
+    """Return the facts of a fluent base. `speed`: the characters per second of trainings of the shipped one."""
     config = LlamaConfig.from_dict(model.network)
     parameters = config.parameters
     return Facts(
@@ -66,7 +67,7 @@ def facts_of(model: TrainedModel) -> Facts:
         licence=str(model.training.get("licence", "")),
         memory_to_write=round(BYTES_TO_WRITE * parameters),
         memory_to_train=tiers.needed_memory(model),
-        characters_per_second=machines.speed_when_idle(Tier.FLUENT) * tiers.PARAMETERS / parameters,
+        characters_per_second=speed * tiers.PARAMETERS / parameters,
     )
 
 

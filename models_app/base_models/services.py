@@ -8,6 +8,8 @@ import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -111,11 +113,18 @@ def promote(model: TrainedModel, *, by: User | None) -> None:
     _make_base(model, BaseChange.How.PROMOTED, by)
 
 
+def ones_before() -> dict[Tier, TrainedModel]:
+    """Return the previous base model of each tier that has one, skipping retired and deleted ones, by one query."""
+    changes = BaseChange.objects.filter(model__is_base=False, model__retired_at=None)
+    newest = reduce(or_, (Q(pk__in=changes.filter(tier=tier).values("pk")[:1]) for tier in Tier))
+    return {
+        Tier(change.tier): change.model for change in changes.filter(newest).select_related("model") if change.model
+    }
+
+
 def one_before(tier: Tier = Tier.QUICK) -> TrainedModel | None:
     """Return the tier's previous base model, skipping retired and deleted ones."""
-    changes = BaseChange.objects.filter(tier=tier, model__is_base=False, model__retired_at=None)
-    change = changes.select_related("model").first()
-    return change.model if change else None
+    return ones_before().get(tier)
 
 
 def roll_back(*, by: User, tier: Tier = Tier.QUICK) -> TrainedModel:

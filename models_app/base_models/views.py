@@ -22,7 +22,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from models_app import services, tier_recipes, tiers
+from models_app import machines, services, tier_recipes, tiers
 from models_app.base_corpora import files as corpora
 from models_app.base_corpora.services import preparations
 from models_app.base_models import adding, versions
@@ -55,11 +55,12 @@ def base_models(request: HttpRequest) -> HttpResponse:
     user = _require(bases.may_see, request)
     trouble = _take_in()
     shipped = {tier: versions.shipped_sha256(tier) for tier in Tier}
+    speed, before = machines.speed_when_idle(Tier.FLUENT), bases.ones_before()
     rows = [
         {
             "model": model,
             "shipped": model.sha256 == shipped[Tier(model.tier)] and model.owner_id is None,
-            **_network(model),
+            **_network(model, speed),
         }
         for model in bases.all_versions()
     ]
@@ -73,7 +74,7 @@ def base_models(request: HttpRequest) -> HttpResponse:
         why_not_fluent=tiers.why_not(Tier.FLUENT),
         may_add=bases.may_add(user),
         may_choose=bases.may_choose(user),
-        before=[(tier, model) for tier in Tier if (model := bases.one_before(tier)) is not None],
+        before=[(tier, before[tier]) for tier in Tier if tier in before],
         changes=BaseChange.objects.select_related("model")[:CHANGES_SHOWN],
         trainings=[_entry(job, user) for job in bases.trainings()[:JOBS_SHOWN]],
         recipes=[(Tier(recipe.tier).label, recipe) for recipe in tier_recipes.all_recipes()],
@@ -88,9 +89,10 @@ def _take_in() -> str:
     return translated(quick) if isinstance(quick, versions.NoBaseModel) else ""
 
 
-def _network(model: TrainedModel) -> dict[str, Any]:
+def _network(model: TrainedModel, speed: float) -> dict[str, Any]:
+    """Return what there is to know of a version's network. `speed`: of trainings of the shipped fluent base."""
     if model.tier == Tier.FLUENT:
-        facts = adding.facts_of(model)
+        facts = adding.facts_of(model, speed)
         shape = f"{model.network['kind']} {model.network['layers']} x {model.network['width']}"
         memory = {"write": tiers.gigabytes(facts.memory_to_write), "train": tiers.gigabytes(facts.memory_to_train)}
         return {"network": shape, "parameters": facts.parameters, "facts": facts, **memory}

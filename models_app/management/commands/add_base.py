@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from botfactory.ops.commands import ProductCommand
+from models_app import machines
 from models_app.base_models import adding, versions
 from models_app.base_models.services import BaseError, promote
 from models_app.ml.errors import LearningError
@@ -33,7 +34,7 @@ class Command(ProductCommand):
         if model.tier == Tier.QUICK:
             self._tell_small(model, options)
             return
-        facts = adding.facts_of(model)
+        facts = adding.facts_of(model, machines.speed_when_idle(Tier.FLUENT))
         if options["json"]:
             self.write_json({"model": str(model.pk), "name": model.name, "is_base": model.is_base, **asdict(facts)})
             return
