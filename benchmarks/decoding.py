@@ -21,8 +21,9 @@ import numpy as np
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY
-from models_app.ml.networks.products import PRODUCTS_VARIABLE
+from models_app.ml.networks.processor import PRODUCTS_VARIABLE
 from models_app.ml.networks.registry import Stepper
 
 from . import common
@@ -43,16 +44,17 @@ def loaded(base: Path, pretrained: Path) -> Checkpoint:
 
 
 def in_onnx_runtime(base: Path, pretrained: Path, rows: int) -> common.Contender:
-    from models_app.ml.networks.llama.decoder import LlamaDecoder, LlamaStepper
+    from models_app.ml.networks.llama.decoder import LlamaDecoder
 
     network, weights = _taken_apart(loaded(base, pretrained))
     return _contender(LlamaStepper(LlamaDecoder(network, LIBRARY.get(network.pretrained).weights), weights), rows)
 
 
 def in_tensorflow(base: Path, pretrained: Path, rows: int) -> common.Contender:
-    from models_app.ml.networks.llama.loaded import stepper
+    from models_app.ml.networks.llama.loaded import decoder
 
-    return _contender(stepper(*_taken_apart(loaded(base, pretrained))), rows)
+    network, weights = _taken_apart(loaded(base, pretrained))
+    return _contender(LlamaStepper(decoder(network), weights), rows)
 
 
 def _taken_apart(checkpoint: Checkpoint) -> tuple[LlamaConfig, Any]:

@@ -12,7 +12,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import LearningError
 from models_app.ml.networks.lstm_network import LstmNetwork
 from models_app.ml.networks.mixed_matmul import has_fast_bfloat16, product_type
-from models_app.ml.networks.products import PRODUCTS_VARIABLE
+from models_app.ml.networks.processor import PRODUCTS_VARIABLE
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from models_app.ml.errors import LearningError, mark
-
-from .products import PRODUCTS_VARIABLE
+from .processor import wanted_products
 
 Tensor = Any
 
@@ -18,26 +15,22 @@ Tensor = Any
 def product_type(choice: str | None = None) -> str:
     """Return the dtype of matrix products: "bfloat16" if this CPU multiplies it faster, else "float32".
 
-    `choice` overrides this, as does the environment variable BOTFACTORY_ML_PRODUCTS ("auto", "bfloat16", "float32").
-    Raises LearningError for any other value.
+    `choice` and BOTFACTORY_ML_PRODUCTS override this (`wanted_products`). Raises LearningError for a wrong one.
     """
-    wanted = choice or os.environ.get(PRODUCTS_VARIABLE) or "auto"
-    if wanted in ("bfloat16", "float32"):
-        return wanted
+    wanted = wanted_products(choice)
     if wanted != "auto":
-        raise LearningError(
-            mark("%(name)s must be %(choices)s, not %(value)s."),
-            name=PRODUCTS_VARIABLE,
-            choices="auto, bfloat16 or float32",
-            value=repr(wanted),
-        )
-    if tf.config.list_physical_devices("GPU"):
+        return wanted
+    if has_gpu():
         return "float32"
     try:
         cpu_info = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return "float32"
     return "bfloat16" if has_fast_bfloat16(cpu_info) else "float32"
+
+
+def has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def has_fast_bfloat16(cpu_info: str) -> bool:

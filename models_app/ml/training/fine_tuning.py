@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import Cancelled, TooFewPosts, mark
+from models_app.ml.networks.mixed_matmul import has_gpu
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.state_file import StateError, load_state, save_state
 
 from .events import Control, EpochResult, FineTuneResult, Openings, Progress
 from .progress_meter import Clock, RecentLoss
 from .schedule import learning_rate
-from .tf_threads import has_gpu
 
 STATE: Final = "state.safetensors"
 #: Characters of a continued opening. A longer post is cut.

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import FineTuneConfig, NetworkConfig
-from models_app.ml.networks.mixed_matmul import product_type
+from models_app.ml.networks.mixed_matmul import has_gpu, product_type
+from models_app.ml.networks.processor import available
 from models_app.ml.networks.registry import small_network
 from models_app.ml.vocabulary import vocabulary_of
 
 from .dataset import Batch
 from .learner import Learner
 from .machine_speed import Measured, Step
-from .tf_threads import available, has_gpu
 
 #: The batch sizes that `FineTuneConfig.auto` chooses, and the batch size of validation.
 TRAINED_ROWS: Final = (16, 32)

@@ -8,14 +8,9 @@ from typing import Final
 
 import tensorflow as tf
 
+from models_app.ml.networks.processor import available
+
 FEW: Final = 2
-
-
-def available() -> int:
-    """Return the number of cores that this process can use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def share_out() -> None:
@@ -39,7 +34,3 @@ def microbatches(rows: int, *, least: int = 2) -> list[slice]:
     With fewer rows than `least`, all are one.
     """
     return [slice(0, rows)] if rows < least else [slice(0, rows // 2), slice(rows // 2, rows)]
-
-
-def has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))

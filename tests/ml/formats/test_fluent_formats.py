@@ -20,9 +20,10 @@ from safetensors.numpy import load
 from models_app.ml.errors import CheckpointError
 from models_app.ml.formats import gguf_files, peft_adapter
 from models_app.ml.networks.llama.config import LlamaConfig
-from models_app.ml.networks.llama.decoder import LlamaDecoder, LlamaStepper
+from models_app.ml.networks.llama.decoder import LlamaDecoder
 from models_app.ml.networks.llama.gguf_file import read_gguf
 from models_app.ml.networks.llama.hugging_face import read_directory
+from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY, take_in
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 from tests.ml.networks.llama.conftest import TINY, made_adapter, made_frozen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.decoder import LlamaDecoder
 from models_app.ml.networks.llama.weights import adapter_shapes
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.outcome import Writing
@@ -94,3 +97,22 @@ def test_a_prompt_comes_after_the_context(llama: Checkpoint) -> None:
 def test_the_context_counts_as_memory(llama: Checkpoint) -> None:
     assert Sampler(llama).nbytes == sum(array.nbytes for array in llama.weights.values())
     assert Sampler(llama, CONTEXT).nbytes > Sampler(llama).nbytes
+
+
+def test_no_more_texts_are_side_by_side_than_the_network_takes(
+    llama: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LlamaDecoder, "rows_at_once", 3)
+    started: list[int] = []
+    read = LlamaDecoder.read
+
+    def watched(self: LlamaDecoder, symbols: Any, state: Any, adapter: Any) -> Any:
+        started.append(len(symbols))
+        return read(self, symbols, state, adapter)
+
+    monkeypatch.setattr(LlamaDecoder, "read", watched)
+    posts = Sampler(llama).generate(SamplingConfig(count=8, seed=5, max_characters=40, temperature=0.7)).posts
+    assert len(posts) == 8 and max(started) == 3
+    started.clear()
+    evaluate(llama, CONTEXT)
+    assert max(started) == 3

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from models_app.ml.training import tf_threads
+from models_app.ml.networks import processor
 
 # TensorFlow sets its threads once per process, so each test has its own process.
 BEFORE = """
@@ -52,4 +52,4 @@ def test_after_the_first_operation_all_stays_as_it_is() -> None:
 
 
 def test_the_cores_are_those_that_this_process_may_use() -> None:
-    assert 1 <= tf_threads.available() <= (os.cpu_count() or 1)
+    assert 1 <= processor.available() <= (os.cpu_count() or 1)

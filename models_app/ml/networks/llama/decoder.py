@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
+from models_app.ml.networks.processor import available
 
 from . import onnx_graph
 from .config import LlamaConfig
@@ -17,7 +18,7 @@ from .onnx_graph import adapter_inputs, graph_of, past_name, present_name
 
 #: A cache grows by this many places.
 PLACES: Final = 64
-#: More threads than this wait for each other more than they compute.
+#: The most threads for a step.
 MAX_THREADS: Final = 8
 
 Adapter = dict[str, NDArray[np.float32]]
@@ -28,7 +29,7 @@ class _Cache:
 
     def __init__(self, parts: NDArray[np.float32]) -> None:
         self.parts = parts
-        #: What a session was told of this memory, and the adapter in it.
+        #: The binding of this memory and an adapter to a session, and that adapter.
         self.bound: tuple[Any, Adapter] | None = None
 
     @property
@@ -62,13 +63,16 @@ State = DecoderState[_Cache]
 class LlamaDecoder:
     """The session that steps texts of any bot with this architecture and these frozen weights."""
 
+    #: In the cache, each text of SmolLM2-135M takes 3 MB for every PLACES symbols.
+    rows_at_once: Final = 32
+
     def __init__(self, config: LlamaConfig, frozen: Mapping[str, NDArray[Any]], *, exact: bool = False) -> None:
         """`frozen`: arrays in any floating-point type. With `exact`, products are in float32 instead of int8."""
         self.config = config
         self._embedding, self._rotary = frozen["embedding"], frozen["rotary"]
         graph = graph_of(config, frozen, exact=exact)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(MAX_THREADS, _cores())
+        options.intra_op_num_threads = min(MAX_THREADS, available())
         options.inter_op_num_threads = 1
         # Threads that wait must not take the cores from a training, or from another writer.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -78,6 +82,14 @@ class LlamaDecoder:
         self._session = onnxruntime.InferenceSession(
             graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
+
+    def adapter(self, weights: Mapping[str, Any]) -> Adapter:
+        """Return an adapter's weights as the graph takes them."""
+        return adapter_inputs(self.config, weights)
+
+    def bytes_of(self, adapter: Adapter) -> int:
+        """Return the bytes of an adapter."""
+        return sum(array.nbytes for array in adapter.values())
 
     def start(self, rows: int) -> State:
         """Return the state of this many texts that have read nothing yet."""
@@ -108,7 +120,7 @@ class LlamaDecoder:
         return logits, DecoderState(cache, state.slots, lengths)
 
     def _bound(self, cache: _Cache, adapter: Adapter) -> Any:
-        """Return what the session is told of this cache and this adapter."""
+        """Return the binding of this cache and this adapter to the session's inputs and outputs."""
         if cache.bound is None or cache.bound[1] is not adapter:
             binding = self._session.io_binding()
             for layer in range(self.config.layers):
@@ -124,41 +136,3 @@ class LlamaDecoder:
             binding.bind_cpu_input(onnx_graph.SINES, np.sin(angles))
             cache.bound = binding, adapter
         return cache.bound[0]
-
-
-class LlamaStepper:
-    """Steps texts of one bot. Several threads can use it, each with states of its own."""
-
-    reads_at_once: Final = 256
-    #: In the cache, each text of SmolLM2-135M takes 3 MB for every PLACES symbols.
-    rows_at_once: Final = 32
-
-    def __init__(self, decoder: LlamaDecoder, weights: Mapping[str, Any]) -> None:
-        self._decoder = decoder
-        self._adapter = adapter_inputs(decoder.config, weights)
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the adapter."""
-        return sum(array.nbytes for array in self._adapter.values())
-
-    def start(self, rows: int) -> State:
-        """Return the state of this many texts before their start mark."""
-        return self._decoder.start(rows)
-
-    def step(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, V) of the symbol after `symbols` (B,), and the new state."""
-        return self.read(symbols[:, None], state)
-
-    def read(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, V) of the symbol after the last of `symbols` (B, T), and the new state."""
-        return self._decoder.read(symbols, state, self._adapter)
-
-    def steps(self, texts: Sequence[tuple[NDArray[Any], State]]) -> list[tuple[NDArray[np.float32], State]]:
-        """Return the result of a step of each batch of texts."""
-        return [self.step(symbols, state) for symbols, state in texts]
-
-
-def _cores() -> int:
-    """Return the number of cores that this process can use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -12,7 +11,7 @@ from models_app.ml.networks.mixed_matmul import product_type
 from .config import LlamaConfig
 from .network import frozen_tensors
 from .store import LIBRARY
-from .tf_decoder import TfDecoder, TfStepper
+from .tf_decoder import TfDecoder
 
 _building = Lock()
 
@@ -23,10 +22,10 @@ def frozen_of(pretrained: str) -> dict[str, Any]:
         return _frozen(pretrained, product_type())
 
 
-def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> TfStepper:
-    """Return a stepper with this adapter. Raises PretrainedError if the pretrained model isn't there."""
+def decoder(config: LlamaConfig) -> TfDecoder:
+    """Return the decoder in TensorFlow. Raises PretrainedError if the pretrained model isn't there."""
     with _building:
-        return TfStepper(_decoder(config, product_type()), weights)
+        return _decoder(config, product_type())
 
 
 @lru_cache(maxsize=2)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from models_app.ml.networks.products import PRODUCTS_VARIABLE
+from models_app.ml.networks.processor import wanted_products
 
 from .config import LlamaConfig
+from .stepper import LlamaStepper
 from .store import LIBRARY
 
 if TYPE_CHECKING:
-    from models_app.ml.networks.registry import Stepper
-
     from .decoder import LlamaDecoder
 
 #: ONNX Runtime turns the positions only of heads whose size is a multiple of this.
@@ -26,17 +24,15 @@ _GPU: Final = Path("/dev/nvidiactl")
 _building = Lock()
 
 
-def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> Stepper:
+def stepper(config: LlamaConfig, weights: Mapping[str, Any]) -> LlamaStepper[Any]:
     """Return a stepper with this adapter. Raises PretrainedError if the pretrained model isn't there."""
+    # Both are imported late, because only processes that write with a Llama need them.
     if config.head_size % HEAD_STEP or (_GPU.exists() and _sees_gpu()):
-        from . import loaded
+        from .loaded import decoder
 
-        return loaded.stepper(config, weights)
-    # Imported late, because only processes that write with a Llama need it.
-    from .decoder import LlamaStepper
-
+        return LlamaStepper(decoder(config), weights)
     with _building:
-        return LlamaStepper(_decoder(config, os.environ.get(PRODUCTS_VARIABLE) == "float32"), weights)
+        return LlamaStepper(_decoder(config, wanted_products() == "float32"), weights)
 
 
 @lru_cache(maxsize=2)
@@ -47,6 +43,6 @@ def _decoder(config: LlamaConfig, exact: bool) -> LlamaDecoder:
 
 
 def _sees_gpu() -> bool:
-    import tensorflow as tf
+    from models_app.ml.networks.mixed_matmul import has_gpu
 
-    return bool(tf.config.list_physical_devices("GPU"))
+    return has_gpu()

@@ -5,7 +5,7 @@ A cache has one slot a text (decoder_state.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -54,6 +54,8 @@ State = DecoderState[_Cache]
 class TfDecoder:
     """The graph that steps texts of any bot with this architecture and these frozen weights, built once."""
 
+    rows_at_once: Final = 100
+
     def __init__(self, config: LlamaConfig, frozen: Mapping[str, Tensor]) -> None:
         self.config = config
         self.products = frozen["embedding"].dtype
@@ -71,6 +73,10 @@ class TfDecoder:
         return {
             name: tf.cast(tf.convert_to_tensor(weights[name]), self.products) for name in adapter_shapes(self.config)
         }
+
+    def bytes_of(self, adapter: dict[str, Tensor]) -> int:
+        """Return the bytes of an adapter."""
+        return sum(_bytes_of(part) for part in adapter.values())
 
     def start(self, rows: int) -> State:
         """Return the state of this many texts that have read nothing yet."""
@@ -128,38 +134,6 @@ class TfDecoder:
         last = tf.gather(tf.reshape(x, [slots, length, config.width])[:, -1], wanted)
         hidden = tf.cast(network.normed(last), network.head.dtype)
         return tf.cast(tf.matmul(hidden, network.head, transpose_b=True), tf.float32)
-
-
-class TfStepper:
-    """Steps texts of one bot. Several threads can use it, each with states of its own."""
-
-    def __init__(self, decoder: TfDecoder, weights: Mapping[str, Any]) -> None:
-        self._decoder = decoder
-        self._adapter = decoder.adapter(weights)
-
-    reads_at_once: Final = 256
-    rows_at_once: Final = 100
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the adapter."""
-        return sum(_bytes_of(part) for part in self._adapter.values())
-
-    def start(self, rows: int) -> State:
-        """Return the state of this many texts before their start mark."""
-        return self._decoder.start(rows)
-
-    def step(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, V) of the symbol after `symbols` (B,), and the new state."""
-        return self.read(symbols[:, None], state)
-
-    def read(self, symbols: NDArray[Any], state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the logits (B, V) of the symbol after the last of `symbols` (B, T), and the new state."""
-        return self._decoder.read(symbols, state, self._adapter)
-
-    def steps(self, texts: Sequence[tuple[NDArray[Any], State]]) -> list[tuple[NDArray[np.float32], State]]:
-        """Return the result of a step of each batch of texts."""
-        return [self.step(symbols, state) for symbols, state in texts]
 
 
 def _bytes_of(tensor: Tensor) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models_app.ml.networks.llama import decoder as on_processor
 from models_app.ml.networks.llama import tf_decoder as on_gpu
 from models_app.ml.networks.llama.network import LlamaNetwork, frozen_tensors
-from models_app.ml.networks.registry import Stepper
+from models_app.ml.networks.llama.stepper import LlamaStepper
 
 from .conftest import TINY, made_adapter
 from .test_keras_hub import causal
@@ -35,15 +35,9 @@ def shared(request: pytest.FixtureRequest, frozen: Weights) -> Decoder:
     return on_processor.LlamaDecoder(TINY, frozen, exact=True)
 
 
-def with_adapter(shared: Decoder, adapter: Weights) -> Stepper:
-    if isinstance(shared, on_gpu.TfDecoder):
-        return on_gpu.TfStepper(shared, adapter)
-    return on_processor.LlamaStepper(shared, adapter)
-
-
 @pytest.fixture
-def decoder(shared: Decoder, adapter: Weights) -> Stepper:
-    return with_adapter(shared, adapter)
+def decoder(shared: Decoder, adapter: Weights) -> LlamaStepper[Any]:
+    return LlamaStepper(shared, adapter)
 
 
 def texts(rows: int, length: int, seed: int = 0) -> NDArray[np.int64]:
@@ -59,7 +53,7 @@ def whole(network: LlamaNetwork, symbols: NDArray[np.int64]) -> NDArray[np.float
     return found.reshape(rows, length, -1)
 
 
-def test_steps_give_the_logits_of_a_pass_over_the_whole_text(network: LlamaNetwork, decoder: Stepper) -> None:
+def test_steps_give_the_logits_of_a_pass_over_the_whole_text(network: LlamaNetwork, decoder: LlamaStepper[Any]) -> None:
     symbols = texts(3, 9)
     expected, state = whole(network, symbols), decoder.start(3)
     for place in range(9):
@@ -67,7 +61,7 @@ def test_steps_give_the_logits_of_a_pass_over_the_whole_text(network: LlamaNetwo
         np.testing.assert_allclose(logits, expected[:, place], atol=1e-4)
 
 
-def test_a_text_read_at_once_goes_on_as_if_read_step_by_step(network: LlamaNetwork, decoder: Stepper) -> None:
+def test_a_text_read_at_once_goes_on_as_if_read_step_by_step(network: LlamaNetwork, decoder: LlamaStepper[Any]) -> None:
     symbols = texts(2, 12)
     logits, state = decoder.read(symbols[:, :7], decoder.start(2))
     expected = whole(network, symbols)
@@ -77,7 +71,7 @@ def test_a_text_read_at_once_goes_on_as_if_read_step_by_step(network: LlamaNetwo
     np.testing.assert_allclose(logits, expected[:, 11], atol=1e-4)
 
 
-def test_rows_that_are_picked_go_on_alone(network: LlamaNetwork, decoder: Stepper) -> None:
+def test_rows_that_are_picked_go_on_alone(network: LlamaNetwork, decoder: LlamaStepper[Any]) -> None:
     symbols = texts(5, 6)
     _, state = decoder.read(symbols[:, :4], decoder.start(5))
     # Most of a cache, which stays; then few of it, which move.
@@ -87,7 +81,7 @@ def test_rows_that_are_picked_go_on_alone(network: LlamaNetwork, decoder: Steppe
         np.testing.assert_allclose(logits, whole(network, symbols)[:, place], atol=1e-4)
 
 
-def test_a_row_that_is_repeated_goes_on_in_several_ways(network: LlamaNetwork, decoder: Stepper) -> None:
+def test_a_row_that_is_repeated_goes_on_in_several_ways(network: LlamaNetwork, decoder: LlamaStepper[Any]) -> None:
     prompt = texts(1, 5)
     _, state = decoder.read(prompt, decoder.start(1))
     state = state.pick(np.zeros(3, np.intp))
@@ -97,7 +91,7 @@ def test_a_row_that_is_repeated_goes_on_in_several_ways(network: LlamaNetwork, d
     np.testing.assert_allclose(logits, whole(network, symbols)[:, 5], atol=1e-4)
 
 
-def test_a_text_can_be_longer_than_the_first_cache(network: LlamaNetwork, decoder: Stepper) -> None:
+def test_a_text_can_be_longer_than_the_first_cache(network: LlamaNetwork, decoder: LlamaStepper[Any]) -> None:
     symbols = texts(2, PLACES + 3)
     _, state = decoder.read(symbols[:, : PLACES - 1], decoder.start(2))
     for place in range(PLACES - 1, PLACES + 3):
@@ -109,7 +103,7 @@ def test_bots_share_a_graph_and_write_with_their_own_adapters(
     shared: Decoder, frozen: Weights, adapter: Weights
 ) -> None:
     other = made_adapter(TINY, seed=2)
-    steppers = [with_adapter(shared, each) for each in (adapter, other)]
+    steppers = [LlamaStepper(shared, each) for each in (adapter, other)]
     symbols = texts(2, 5)
     results = [stepper.read(symbols, stepper.start(2))[0] for stepper in steppers]
     for result, weights in zip(results, (adapter, other), strict=True):

@@ -16,13 +16,16 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from models_app.ml import checkpoint
-from models_app.ml.networks.llama import loaded, steppers
-from models_app.ml.networks.llama.decoder import LlamaDecoder, LlamaStepper
+from models_app.ml.errors import LearningError
+from models_app.ml.networks.llama import loaded, onnx_graph, steppers
+from models_app.ml.networks.llama.decoder import LlamaDecoder
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.onnx_graph import BLOCK, ZERO, graph_of, rounded
+from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY
-from models_app.ml.networks.llama.tf_decoder import TfStepper
+from models_app.ml.networks.llama.tf_decoder import TfDecoder
 from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.networks.processor import PRODUCTS_VARIABLE
 from tests.models_app.tiny_llama import hugging_face
 
 from .conftest import TINY, made_adapter, made_frozen
@@ -41,6 +44,24 @@ def test_a_rounded_number_is_off_by_half_a_step_at_most() -> None:
     assert (np.abs(found - expected) <= 0.5001 * steps).all()
     assert (found[2, 0] == 0).all()
     assert numbers.min() >= 1 and np.abs(numbers.astype(int) - ZERO).max() == 127
+
+
+def test_a_large_matrix_is_rounded_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = np.random.default_rng(0).normal(0, 1, (BLOCK, 7)).astype(np.float32)
+    numbers, scales = rounded(matrix)
+    monkeypatch.setattr(onnx_graph, "_AT_ONCE", 3)
+    in_parts = rounded(matrix)
+    np.testing.assert_array_equal(in_parts[0], numbers)
+    np.testing.assert_array_equal(in_parts[1], scales)
+
+
+def test_a_wrong_setting_of_products_is_told(
+    monkeypatch: pytest.MonkeyPatch, frozen: Weights, adapter: Weights
+) -> None:
+    with_weights(monkeypatch, frozen)
+    monkeypatch.setenv(PRODUCTS_VARIABLE, "int3")
+    with pytest.raises(LearningError, match="BOTFACTORY_ML_PRODUCTS must be auto, bfloat16 or float32, not 'int3'"):
+        steppers.stepper(TINY, adapter)
 
 
 def test_products_in_int8_hardly_change_what_comes_next(frozen: Weights, adapter: Weights) -> None:
@@ -90,13 +111,13 @@ def test_heads_of_another_size_are_for_tensorflow(monkeypatch: pytest.MonkeyPatc
     narrow = replace(TINY, width=16, head_size=4)
     with_weights(monkeypatch, made_frozen(narrow))
     found = steppers.stepper(narrow, made_adapter(narrow))
-    assert isinstance(found, TfStepper)
+    assert isinstance(found.decoder, TfDecoder)
     assert found.step(np.array([3]), found.start(1))[0].shape == (1, TINY.symbols)
 
 
 @pytest.mark.parametrize(
     ("has_device", "sees_gpu", "kind"),
-    [(False, True, LlamaStepper), (True, False, LlamaStepper), (True, True, TfStepper)],
+    [(False, True, LlamaDecoder), (True, False, LlamaDecoder), (True, True, TfDecoder)],
 )
 def test_a_gpu_is_for_tensorflow(
     monkeypatch: pytest.MonkeyPatch,
@@ -111,13 +132,9 @@ def test_a_gpu_is_for_tensorflow(
     if has_device:
         device.touch()
     monkeypatch.setattr(steppers, "_GPU", device)
-    monkeypatch.setattr(steppers, "_sees_gpu", lambda: sees_gpu)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if sees_gpu else [])
     with_weights(monkeypatch, frozen)
-    assert isinstance(steppers.stepper(TINY, adapter), kind)
-
-
-def test_this_machine_has_a_gpu_only_if_tensorflow_sees_one() -> None:
-    assert steppers._sees_gpu() is bool(tf.config.list_physical_devices("GPU"))
+    assert isinstance(steppers.stepper(TINY, adapter).decoder, kind)
 
 
 def test_writing_with_a_llama_loads_no_tensorflow(tmp_path: Path) -> None:
@@ -130,6 +147,7 @@ import sys
 from pathlib import Path
 from models_app.ml.checkpoint import load
 from models_app.ml.config import SamplingConfig
+from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.sampler import Sampler
 LIBRARY.keep_in(Path({str(tmp_path / "pretrained")!r}))

@@ -15,7 +15,7 @@ from models_app.ml.config import PretrainConfig
 from models_app.ml.errors import Cancelled
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.llama.store import LIBRARY
-from models_app.ml.networks.products import PRODUCTS_VARIABLE
+from models_app.ml.networks.processor import PRODUCTS_VARIABLE
 from models_app.ml.training.adapters import subject
 from models_app.ml.training.dataset import PostStream
 from models_app.ml.training.mention_augmentation import Renaming
