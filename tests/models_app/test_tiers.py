@@ -24,6 +24,7 @@ from models_app.models import BaseChange, Tier, TrainedModel, TrainingMachine
 from tests.conftest import signed_in
 from tests.models_app import tiny_llama
 from tests.models_app.conftest import registered
+from tests.product import save_small_base
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,11 +61,15 @@ def test_each_tier_has_a_base_model_and_a_history_of_its_own(
     changed = tiny_llama.other_adapter(Path(site.CHECKPOINTS_DIR))
     newer = versions.base_model(Tier.FLUENT)
     assert newer.sha256 == changed and newer.name == "fluent 2" and versions.base_model() == base
-    assert bases.one_before(Tier.FLUENT) == fluent and bases.one_before(Tier.QUICK) is None
+    assert bases.ones_before() == {Tier.FLUENT: fluent}
     assert bases.roll_back(by=admin, tier=Tier.FLUENT) == fluent == versions.base_model(Tier.FLUENT)
     assert versions.base_model() == base
     assert set(BaseChange.objects.filter(tier="fluent").values_list("model_name", flat=True)) == {"fluent", "fluent 2"}
+    save_small_base(Path(site.CHECKPOINTS_DIR), units=40)
+    assert versions.base_model() != base
+    assert bases.ones_before() == {Tier.FLUENT: newer, Tier.QUICK: base}
     services.retire(newer)
+    assert bases.ones_before() == {Tier.QUICK: base}
     assert bases.one_before(Tier.FLUENT) is None
 
 
