@@ -113,7 +113,8 @@ def test_bots_share_a_graph_and_write_with_their_own_adapters(
 
 
 def test_a_step_uses_the_adapter_of_the_bot_that_takes_it(shared: Decoder, adapter: Weights) -> None:
-    one, other = LlamaStepper(shared, adapter), LlamaStepper(shared, made_adapter(TINY, seed=2))
+    one: LlamaStepper[Any] = LlamaStepper(shared, adapter)
+    other: LlamaStepper[Any] = LlamaStepper(shared, made_adapter(TINY, seed=2))
     prompt, following = texts(1, 5), np.array([7])
     found = [stepper.step(following, one.read(prompt, one.start(1))[1])[0] for stepper in (one, other)]
     assert np.abs(found[0] - found[1]).max() > 0.1
