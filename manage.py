@@ -7,8 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "botfactory.settings")
-    if sys.argv[1:2] == ["writer"]:
+    if sys.argv[1:2] in (["run"], ["writer"]):
         # Before NumPy is loaded: a writer has threads of its own, and those of OpenBLAS would wait for each other.
+        # `run` must have no other threads, because it forks.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from django.core.management import execute_from_command_line

@@ -1,17 +1,20 @@
-"""How fast fluent bots write: steps in ONNX Runtime, as on a processor, against TensorFlow, as on a GPU.
+"""How fast fluent bots write: steps in ONNX Runtime, as on a processor, against TensorFlow, as on a GPU, and llama.cpp.
 
     python -m benchmarks.decoding --rows 1 10 --rounds 5 --posts ../shared/data/personas/SenSanders.jsonl.gz
 
 A step draws the next symbol of each of so many texts from the shipped fluent base. Each contender lives in a process of
-its own, and they take turns. With posts, also prints the bits per character of the newest 200 by products in int8, as
-bots write, and in float32.
+its own, and they take turns. llama.cpp reads the publisher's file, whose weights are smaller than ours, and the adapter
+as GGUF. It draws the symbols itself, one request for each text. With posts, also prints the bits per character of the
+newest 200 by products in int8, as bots write, and in float32.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -20,11 +23,13 @@ import numpy as np
 
 from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.evaluation.evaluation import evaluate
+from models_app.ml.formats import gguf_files
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.stepper import LlamaStepper
 from models_app.ml.networks.llama.store import LIBRARY
-from models_app.ml.networks.processor import PRODUCTS_VARIABLE
+from models_app.ml.networks.processor import PRODUCTS_VARIABLE, available
 from models_app.ml.networks.registry import Stepper
+from models_app.pretrained import packaged_file
 
 from . import common
 from .personas import read_persona
@@ -57,6 +62,33 @@ def in_tensorflow(base: Path, pretrained: Path, rows: int) -> common.Contender:
     return _contender(LlamaStepper(decoder(network), weights), rows)
 
 
+def in_llama_cpp(base: Path, gguf: Path, rows: int) -> common.Contender:
+    # Imported late: only this contender needs it.
+    import xllamacpp
+
+    network, weights = _taken_apart(load(base))
+    params = xllamacpp.CommonParams()
+    params.model.path = str(gguf)
+    # Each text has a part of the context.
+    params.n_ctx, params.n_parallel, params.n_gpu_layers = 256 * rows, rows, 0
+    params.cpuparams.n_threads = available()
+    with tempfile.NamedTemporaryFile(suffix=".gguf") as adapter:
+        gguf_files.write_lora(network, weights, {}, adapter)
+        adapter.flush()
+        info = xllamacpp.CommonAdapterLoraInfo()
+        info.path, info.scale = adapter.name, 1.0
+        params.lora_adapters = [info]
+        server = xllamacpp.Server(params)
+    asked = {"prompt": [network.end], "max_tokens": STEPS, "ignore_eos": True, "cache_prompt": False}
+    pool = ThreadPoolExecutor(rows)
+
+    def write() -> None:
+        for answer in pool.map(lambda seed: server.handle_completions({**asked, "seed": seed}), range(rows)):
+            assert answer["usage"]["completion_tokens"] == STEPS, answer
+
+    return common.timed(write, STEPS)
+
+
 def _taken_apart(checkpoint: Checkpoint) -> tuple[LlamaConfig, Any]:
     assert isinstance(checkpoint.network, LlamaConfig)
     return checkpoint.network, checkpoint.weights
@@ -86,9 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     body: list[list[object]] = []
     found: dict[str, Any] = {}
     for rows in options.rows:
-        makers = {OURS: in_onnx_runtime, "TensorFlow": in_tensorflow}
         contenders = {
-            name: common.in_own_process(make, options.base, options.pretrained, rows) for name, make in makers.items()
+            OURS: common.in_own_process(in_onnx_runtime, options.base, options.pretrained, rows),
+            "TensorFlow": common.in_own_process(in_tensorflow, options.base, options.pretrained, rows),
+            "llama.cpp": common.in_own_process(in_llama_cpp, options.base, options.gguf, rows),
         }
         rates = found[str(rows)] = common.interleaved(contenders, options.rounds)
         for name in contenders:
@@ -111,6 +144,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--base", type=Path, default=FLUENT, help="fluent base model (default: %(default)s)")
     parser.add_argument("--pretrained", type=Path, default=PRETRAINED, help="its frozen weights (default: %(default)s)")
+    parser.add_argument(
+        "--gguf",
+        type=Path,
+        default=packaged_file(),
+        help="the publisher's file of these weights (default: the installed package's)",
+    )
     parser.add_argument("--posts", type=Path, help="a persona's posts, to compare what the products cost")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args(arguments)

@@ -12,12 +12,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before the routes: they import models, which need the apps to be loaded.
 django.setup(set_prefix=False)
 
+from botfactory import connection_pool
 from botfactory.edge import incoming
 from botfactory.edge.bodies import BoundedBodies
 from botfactory.jobs.watching import OriginOrToken
 from botfactory.ops.middleware import CountedSockets
 from botfactory.routing import websocket_urlpatterns
 
+connection_pool.begin()
 #: Stays open while this process serves.
 serving = incoming.sweep()
 

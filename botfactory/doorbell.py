@@ -49,6 +49,15 @@ def forget() -> None:
     _Silence.until = 0.0
 
 
+def close() -> None:
+    """Close the connections for ringing, which two processes must not share. The next ring opens its own."""
+    from kombu import pools
+
+    for pool in [*pools.producers.values(), *pools.connections.values()]:
+        # Not pools.reset(), which closes the pool that Celery holds on to for good.
+        pool.resize(pool.limit, reset=True)
+
+
 def ring(task: str, *args: str, queue: str) -> None:
     """Put a message for the task into the queue, or raise the broker's error if that doesn't work at once.
 

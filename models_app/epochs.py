@@ -21,7 +21,7 @@ BEFORE = "before"
 OPENINGS = "openings"
 
 #: Describes any loss. Bits are given per character, so that the tiers compare.
-LOSS: Final = "In nats per byte (quick) or token (fluent), including the ends of posts. Lower is better."
+LOSS: Final = "In nats per byte or token, including the ends of posts. Lower is better."
 
 
 def unit_of(chosen: Mapping[str, Any]) -> Literal["epoch", "part"]:

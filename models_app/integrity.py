@@ -40,6 +40,7 @@ def trouble_of(model: TrainedModel) -> Trouble | None:
         described = str(checkpoint.describe(path).get("sha256"))
         with (path / checkpoint.WEIGHTS).open("rb") as weights:
             found = hashlib.file_digest(weights, "sha256").hexdigest()
+        model_files.network_of(model)
     except (CheckpointError, OSError) as error:
         return Trouble(_("its files can’t be read: %(reason)s") % {"reason": translated(error)}, advice)
     if found != described:

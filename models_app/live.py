@@ -1,7 +1,8 @@
-"""Posts while they are written: each as it ends, last all of them as they are kept."""
+"""Posts while they are written: how they begin, each as it ends, last all of them as they are kept."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -42,7 +43,10 @@ NDJSON: Final = Form(
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a stream says, as JSON on one line. Those of generations and errors may read the database."""
+    """What a stream says, as JSON on one line. Those of generations and errors may read the database.
+
+    The beginnings of posts that are being written are told by the number of their draft, if they are asked for.
+    """
 
     post: Callable[[str], str]
     generation: Callable[[Generation], str]
@@ -55,10 +59,17 @@ def is_asked_for(request: HttpRequest, form: Form) -> bool:
 
 
 def response(
-    request: HttpRequest, form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
+    request: HttpRequest,
+    form: Form,
+    words: Words,
+    *,
+    model: TrainedModel,
+    owner: User,
+    sampling: SamplingConfig,
+    beginnings: bool,
 ) -> StreamingHttpResponse:
     """Ask for posts, and return the stream of them. `sampling` needs a seed. Raises what `asking.ask` raises."""
-    asked = asking.ask(owner, model, sampling)
+    asked = asking.ask(owner, model, sampling, beginnings=beginnings)
     # A client that leaves before the stream begins never reads what would end the writing.
     disconnect.when_gone(request, asked.cancel)
     stream = follow(asked, form, words, model=model, owner=owner, sampling=sampling)
@@ -69,7 +80,10 @@ def response(
 async def follow(
     asked: PendingRequest, form: Form, words: Words, *, model: TrainedModel, owner: User, sampling: SamplingConfig
 ) -> AsyncIterator[str]:
-    """Yield each post, then the generation; an error in its place. Who stops listening stops the writing."""
+    """Yield beginnings and each post, then the generation; an error in its place.
+
+    Who stops listening stops the writing.
+    """
     told = asking.follow(asked, model=model, owner=owner, sampling=sampling, ping_seconds=PING_SECONDS)
     try:
         async for news in told:
@@ -77,6 +91,8 @@ async def follow(
                 yield form.ping
             elif isinstance(news, str):
                 yield form.piece("post", words.post(news))
+            elif isinstance(news, dict):
+                yield form.piece("beginnings", json.dumps({"beginnings": news}))
             else:
                 yield form.piece("generation", await sync_to_async(words.generation)(news))
     except Exception as error:

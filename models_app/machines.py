@@ -89,7 +89,7 @@ def load() -> float:
     return 0.0
 
 
-def note(measured: Measured) -> TrainingMachine:
+def note(measured: Measured, *, characters_per_symbol: float = 1.0) -> TrainingMachine:
     """Store what this process, which trains next, has measured on this machine."""
     host = platform.node()[:255]
     mine = min(measured.cores_used, time.process_time() / MINUTE)
@@ -100,7 +100,7 @@ def note(measured: Measured) -> TrainingMachine:
         "cores_used": measured.cores_used,
         "cores_had": measured.cores_had,
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
-        "speed": measured.symbols_per_core_second,
+        "speed": measured.symbols_per_core_second * characters_per_symbol,
         "others": others,
         "memory": memory(),
         "measured_at": timezone.now(),

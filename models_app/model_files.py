@@ -7,7 +7,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -19,7 +19,8 @@ from botfactory.jobs.models import Job
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import CheckpointError, mark
-from models_app.models import TrainedModel
+from models_app.ml.networks.registry import Network, config_of
+from models_app.models import Tier, TrainedModel
 
 #: The loss history beside the weights, if they were trained here.
 LOSSES = "training.csv"
@@ -42,6 +43,24 @@ logger = logging.getLogger(__name__)
 def path_of(model: TrainedModel) -> Path:
     """Return the folder of the model's files."""
     return Path(settings.CHECKPOINTS_DIR) / model.directory
+
+
+def network_of(model: TrainedModel) -> Network:
+    """Return the configuration of the model's network, whose vocabulary is loaded then. Raises CheckpointError."""
+    network = config_of(model.network)
+    checkpoint.read_vocabulary(path_of(model), network)
+    return network
+
+
+def know_vocabularies() -> None:
+    """Load the vocabulary of each model of tokens here, for who gets another model of the same tokens."""
+    known: set[str] = set()
+    models = TrainedModel.objects.filter(tier=Tier.QUICK, network__vocabulary__startswith="bpe-")
+    for model in models.only("network", "directory").order_by("pk").iterator():
+        if model.network["vocabulary"] not in known:
+            with suppress(CheckpointError):  # then another model may have it
+                network_of(model)
+                known.add(model.network["vocabulary"])
 
 
 def stored_bytes(path: Path) -> int:
@@ -88,7 +107,7 @@ def staging(path: Path, job: Job | None) -> Iterator[Path]:
 def copy(source: Path, staged: Path) -> Checkpoint:
     """Copy the checkpoint in `source` to `staged`; return it, verified. Raises CheckpointError."""
     try:
-        optional = (LOSSES, FINGERPRINTS, LIKENESS)
+        optional = (LOSSES, checkpoint.TOKENIZER, FINGERPRINTS, LIKENESS)
         for name in (checkpoint.WEIGHTS, checkpoint.CONFIG, *optional):
             if name not in optional or (source / name).exists():
                 checkpoint.write_durably(staged / name, (source / name).read_bytes())

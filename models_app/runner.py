@@ -40,6 +40,7 @@ from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import FineTuneResult, Openings
+from models_app.ml.training.machine_speed import characters_per_symbol
 from models_app.models import Tier, TrainedModel
 from models_app.openings import openings_of
 from models_app.training_reporter import TrainingReporter, epoch_json
@@ -82,7 +83,10 @@ def load() -> None:
 
 
 def prepare() -> None:
-    """Build graphs and write the base samples for report cards, so that no training waits for them."""
+    """Build graphs and write the base samples for report cards, so that no training waits for them.
+
+    A training that begins meanwhile has the cores for itself.
+    """
     # Imported late, as in `load`.
     from models_app.ml.training import prebuilt
 
@@ -92,8 +96,9 @@ def prepare() -> None:
         if settings.TRAINER_BUILDS_AHEAD:
             measured = prebuilt.prepare(checkpoint)
             if measured is not None:
-                machines.note(measured)
-        report_cards.base_samples_of(base, checkpoint, lambda: None)
+                machines.note(measured, characters_per_symbol=characters_per_symbol(checkpoint.meta))
+        with suppress(prebuilt.Begun):
+            report_cards.base_samples_of(base, checkpoint, prebuilt.give_way)
     if Tier.FLUENT in tiers.offered():
         try:
             # Only the weights. A base that isn't adapted to posts may take very long to write its samples, and nobody

@@ -191,7 +191,7 @@ def _stream(request: HttpRequest, model: TrainedModel, form: GenerateForm) -> St
     words = live.Words(post=lambda post: json.dumps({"post": post}), generation=part, error=trouble)
     sampling = services.settled(form.sampling(), model)
     owner = cast(User, request.user)
-    return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling)
+    return live.response(request, live.NDJSON, words, model=model, owner=owner, sampling=sampling, beginnings=True)
 
 
 @login_required

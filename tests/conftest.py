@@ -20,6 +20,7 @@ from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
+from botfactory import connection_pool
 from botfactory.accounts.models import User
 from botfactory.ops import valkey
 from models_app.writing import board
@@ -30,6 +31,9 @@ from tests.product import wait_for
 # On a busy machine an example may take long. Tests with a limit of their own find what hangs.
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
+
+# As in the web process, and before anything opens a connection.
+connection_pool.begin()
 
 PASSWORD = "correct horse battery"
 

@@ -121,14 +121,15 @@ class Product:
         return result
 
     def processes(self, pattern: str) -> list[int]:
-        """Return the processes of this product whose command line matches `pattern`."""
+        """Return the processes of this product whose name and command line match `pattern`."""
         found = []
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
                 environ = (entry / "environ").read_bytes()
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                words = [(entry / "comm").read_bytes(), *(entry / "cmdline").read_bytes().split(b"\0")]
+                command = b" ".join(words).decode("utf-8", "replace")
             except OSError:
                 continue
             if f"BOTFACTORY_HOME={self.home}\0".encode() in environ and re.search(pattern, command):

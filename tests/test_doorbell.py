@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from kombu import pools
 from redis.exceptions import RedisError
 
 from botfactory import doorbell
@@ -128,6 +129,29 @@ def test_after_a_pause_it_is_asked_again(hanging: socket.socket, monkeypatch: py
         with pytest.raises(RedisError), doorbell.waiting():
             caches["shared"].add("x", 1)
         time.sleep(0.06)
+
+
+def test_closing_leaves_no_connection_that_a_fork_would_share_and_the_next_ring_opens_one(alice: User) -> None:
+    """`manage.py run` rings for the jobs of an earlier run, and then forks."""
+    services.ring(submit(alice))
+    assert app.control.ping(timeout=0.01) == []
+    assert open_connections()
+    doorbell.close()
+    assert not open_connections()
+    services.ring(submit(alice))
+    assert open_connections()
+    # Celery holds on to its pool.
+    assert app.control.ping(timeout=0.01) == []
+
+
+def open_connections() -> list[Any]:
+    """Return the broker's connections that are open in any pool, whether in use or not."""
+    return [
+        connection
+        for pool in pools.connections.values()
+        for connection in [*pool._dirty, *pool._resource.queue]
+        if getattr(connection, "connected", False)
+    ]
 
 
 def test_workers_wait_for_their_messages_without_end() -> None:

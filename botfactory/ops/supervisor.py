@@ -7,13 +7,15 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from botfactory.lifeline import die_with_parent
+from botfactory.lifeline import call_process, die_with_parent
+from botfactory.ops.forked_module import ForkedModule, can_fork
 
 #: Seconds. A process that ends sooner than this has failed to start, and its restart is delayed.
 SHORT_LIFE = 10.0
@@ -33,6 +35,16 @@ def pause_after(failures: int) -> float:
     return min(LONGEST_PAUSE, FIRST_PAUSE * (2.0 ** min(failures, _MAX_DOUBLINGS) - 1))
 
 
+class Child(Protocol):
+    """What a supervisor needs of a process that it has started, as in `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
 @dataclass(slots=True)
 class Process:
     """A supervised process. Its output goes to `log`."""
@@ -40,27 +52,40 @@ class Process:
     name: str
     command: list[str]
     log: Path
+    #: Whether the command is a Python module and its arguments, as after `python -m`. Where this is possible, it runs
+    #: in a fork of the supervisor and shares what that has loaded.
+    is_module: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     nice: int = 0
     #: Whether the other processes need this one until they have ended.
     stops_last: bool = False
-    popen: subprocess.Popen[bytes] | None = None
+    child: Child | None = None
     started: float = 0.0
     failures: int = 0
     not_before: float = 0.0
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C reaches only the supervisor, which then stops the others in order.
-                start_new_session=True,
-                preexec_fn=self._prepare,
-            )
+        if self.is_module and can_fork():
+            self.child = ForkedModule(self.command, self._prepare_fork)
+        else:
+            with self.log.open("ab") as log:
+                self.child = subprocess.Popen(
+                    [sys.executable, "-m", *self.command] if self.is_module else self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # Ctrl-C reaches only the supervisor, which then stops the others in order.
+                    start_new_session=True,
+                    preexec_fn=self._prepare,
+                )
         self.started = time.monotonic()
+
+    def _prepare_fork(self) -> None:
+        call_process(f"bf-{self.name}")
+        with self.log.open("ab") as log:
+            for stream in (1, 2):
+                os.dup2(log.fileno(), stream)
+        self._prepare()
 
     def _prepare(self) -> None:
         if self.nice:
@@ -72,12 +97,12 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
-        return self.popen is not None and self.popen.poll() is None
+        return self.child is not None and self.child.poll() is None
 
     def signal_group(self, number: signal.Signals) -> None:
-        if self.popen is not None:
+        if self.child is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.popen.pid, number)
+                os.killpg(self.child.pid, number)
 
 
 @dataclass(slots=True)
@@ -109,11 +134,10 @@ class Supervisor:
             return
         now = time.monotonic()
         if process.not_before == 0.0:
-            assert process.popen is not None
+            assert process.child is not None
             process.failures = process.failures + 1 if now - process.started < SHORT_LIFE else 0
             process.not_before = now + pause_after(process.failures)
-            status = process.popen.returncode
-            self.say(f"{process.name} stopped (status {status}). Restarting it. Log: {process.log}")
+            self.say(f"{process.name} stopped (status {process.child.poll()}). Restarting it. Log: {process.log}")
             # Its own child processes must not keep running beside its successor.
             process.signal_group(signal.SIGKILL)
         if now >= process.not_before:
@@ -134,15 +158,15 @@ class Supervisor:
 
     def _stop_those(self, processes: list[Process]) -> None:
         for process in processes:
-            if process.is_alive and process.popen is not None:
-                process.popen.send_signal(process.stop_signal)
+            if process.is_alive and process.child is not None:
+                process.child.send_signal(process.stop_signal)
         deadline = time.monotonic() + PATIENCE
         for process in processes:
-            if process.popen is not None:
+            if process.child is not None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.popen.wait(max(0.1, deadline - time.monotonic()))
+                    process.child.wait(max(0.1, deadline - time.monotonic()))
                 process.signal_group(signal.SIGKILL)
-                process.popen.wait()
+                process.child.wait()
 
 
 def only_one(path: Path) -> IO[str]:
@@ -157,4 +181,6 @@ def only_one(path: Path) -> IO[str]:
         file.close()
         raise AlreadyRunning(where) from None
     file.truncate(0)
+    # The lock is this process's alone: without it, its forks must not keep others from starting.
+    os.register_at_fork(after_in_child=file.close)
     return file

@@ -55,7 +55,8 @@ class BaseSearchIn(Input):
     minutes: float | None = Field(None, gt=0, le=1_000_000, description="How long each trial learns.")
     megabytes: float | None = Field(None, gt=0, le=1_000_000, description="Instead of minutes: how much it reads.")
     space: dict[str, Any] = Field(
-        description="For each setting that varies, `low` and `high` (and `log`, or `step`), or `choices`."
+        description="For each setting that varies, `low` and `high` (and `log`, or `step`), or `choices`. "
+        "`vocabulary` is how many tokens a `glr` network learns to read, or 0 for bytes."
     )
     trials: int = Field(DEFAULT_TRIALS, ge=1, le=MAX_TRIALS, strict=True)
     sampler: Literal["tpe", "random"] = Field("tpe", description="How the settings of the next trial are chosen.")

@@ -197,6 +197,12 @@ class GenerateQuery(Input):
         description="1: server-sent events: a `post` for each post, then a `generation` with all of them. With the "
         "header `Accept: application/x-ndjson`, the stream has the same content as one JSON object per line.",
     )
+    beginnings: Literal["0", "1"] = Field(
+        "0",
+        description="1: the stream also has `beginnings`, several times a second: how the posts that are being written "
+        "begin, as far as no check objects, by the number of their draft. Those that are missing were rejected or have "
+        "ended. Without a stream, or with `best_of`, there are none.",
+    )
 
 
 STREAM: Final[dict[str, Any]] = {
@@ -228,7 +234,8 @@ def written(
     form = _form(request, query)
     with about("prompt"):
         if form is not None:
-            return _stream(request, model, owner, services.settled(sampling, model), form)
+            settled = services.settled(sampling, model)
+            return _stream(request, model, owner, settled, form, beginnings=query.beginnings == "1")
         proceed = require_client(request)
         return told_generation(asking.generate(model=model, owner=owner, sampling=sampling, proceed=proceed))
 
@@ -241,7 +248,13 @@ def _form(request: HttpRequest, query: GenerateQuery) -> live.Form | None:
 
 
 def _stream(
-    request: HttpRequest, model: TrainedModel, owner: User, sampling: SamplingConfig, form: live.Form
+    request: HttpRequest,
+    model: TrainedModel,
+    owner: User,
+    sampling: SamplingConfig,
+    form: live.Form,
+    *,
+    beginnings: bool,
 ) -> StreamingHttpResponse:
     if idempotency.HEADER in request.headers:
         message = _("A stream isn’t stored, so its key can’t replay it. Leave out %(header)s, or leave out stream.") % {
@@ -254,7 +267,7 @@ def _stream(
         generation=lambda generation: told_generation(generation).model_dump_json(),
         error=lambda error: answer_to(request, error).content.decode(),
     )
-    return live.response(request, form, words, model=model, owner=owner, sampling=sampling)
+    return live.response(request, form, words, model=model, owner=owner, sampling=sampling, beginnings=beginnings)
 
 
 class GenerationFilters(PageQuery):

@@ -14,10 +14,12 @@ from typing import IO, Any, Final
 
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
-from models_app.ml.networks.registry import config_of, kind_of
+from models_app.ml.networks.registry import Network, config_of, kind_of
+from models_app.ml.vocabulary import is_loaded, read, vocabulary_of
 
 LARGEST_MB: Final = 512
 _LARGEST_CONFIG: Final = 1_000_000
+_LARGEST_TOKENIZER: Final = 20_000_000
 #: The header of a safetensors file: names and shapes.
 _LARGEST_HEADER: Final = 100_000
 _MAX_ENTRIES: Final = 1000
@@ -51,15 +53,23 @@ def reading(refused: Callable[[str], Exception] = BadArchive) -> Iterator[None]:
         raise refused(mark("This isn’t a ZIP, or it’s damaged. Make it again.")) from error
 
 
-def unpack(file: IO[bytes], folder: Path) -> str:
-    """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive and NotKept."""
+def unpack(file: IO[bytes], folder: Path, *, brings_vocabulary: bool = False) -> str:
+    """Unpack a complete checkpoint into `folder`; return the sha256 of its weights. Raises BadArchive and NotKept.
+
+    The vocabulary of a network of tokens must be loaded; with `brings_vocabulary`, it may be in the ZIP instead. That's
+    for administrators only: how a tokenizer.json splits words can hold up a process, and what is read stays loaded.
+    """
     with reading():
         archive = zipfile.ZipFile(file)
     with archive:
-        config, weights = _entries(archive)
+        config, weights, tokenizer = _entries(archive)
         data = b"".join(_chunks(archive, config, _LARGEST_CONFIG))
         content = _content(data)
-        parameters = _parameters(content)
+        network = _network(content)
+        if brings_vocabulary and tokenizer is not None and _lacks_vocabulary(network):
+            _read_vocabulary(network, b"".join(_chunks(archive, tokenizer, _LARGEST_TOKENIZER)))
+        parameters = _parameters(network, brings_vocabulary=brings_vocabulary)
+        vocabulary = vocabulary_of(network).to_json() if kind_of(network).has_own_vocabulary else None
         if parameters * 2 > weights.file_size or weights.file_size > parameters * 4 + _LARGEST_HEADER:
             raise BadArchive(
                 mark(
@@ -78,6 +88,9 @@ def unpack(file: IO[bytes], folder: Path) -> str:
                     kept.write(chunk)
                     digest.update(chunk)
             (folder / checkpoint.CONFIG).write_bytes(data)
+            if vocabulary is not None:
+                # Ours, which says the same, and not what came in the ZIP.
+                (folder / checkpoint.TOKENIZER).write_text(vocabulary, encoding="utf-8")
         except OSError as error:
             # Reading the ZIP raises none (`reading`), so it's our own disk.
             raise NotKept(
@@ -106,8 +119,11 @@ def unpack(file: IO[bytes], folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
-    """Return the entries of config and weights, from the same folder of the zip. Ignores other entries."""
+def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo, zipfile.ZipInfo | None]:
+    """Return the entries of config, weights and the tokenizer, if any, from the same folder of the zip.
+
+    Ignores other entries.
+    """
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
         raise BadArchive(
@@ -134,7 +150,8 @@ def _entries(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo
             config=checkpoint.CONFIG,
             weights=checkpoint.WEIGHTS,
         )
-    return config, weights
+    beside = str(PurePosixPath(config.filename).with_name(checkpoint.TOKENIZER))
+    return config, weights, next((entry for entry in entries if entry.filename == beside), None)
 
 
 def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iterator[bytes]:
@@ -203,17 +220,46 @@ def _require_floats(weights: Path) -> None:
         )
 
 
-def _parameters(content: dict[str, Any]) -> int:
-    """Return the network's number of parameters, computed from its shapes."""
+def _network(content: dict[str, Any]) -> Network:
     try:
-        network = config_of(content.get("network", {}))
-        shapes = kind_of(network).weight_shapes(network)
+        return config_of(content.get("network", {}))
+    except ValueError as error:
+        raise _unknown(error) from error
+
+
+def _lacks_vocabulary(network: Network) -> bool:
+    return kind_of(network).has_own_vocabulary and not is_loaded(network.vocabulary)
+
+
+def _read_vocabulary(network: Network, tokenizer: bytes) -> None:
+    try:
+        read(network.vocabulary, tokenizer.decode())
     except (ValueError, CheckpointError) as error:
+        raise _unknown(error) from error
+
+
+def _unknown(error: Exception) -> BadArchive:
+    return BadArchive(
+        mark("%(file)s describes a network that this version doesn’t know: %(reason)s"),
+        file=checkpoint.CONFIG,
+        reason=error,
+    )
+
+
+def _parameters(network: Network, *, brings_vocabulary: bool) -> int:
+    """Return the network's number of parameters, computed from its shapes."""
+    if _lacks_vocabulary(network):
+        if brings_vocabulary:
+            raise BadArchive(
+                mark("This model reads tokens. Put its %(file)s into the ZIP, too."), file=checkpoint.TOKENIZER
+            )
         raise BadArchive(
-            mark("%(file)s describes a network that this version doesn’t know: %(reason)s"),
-            file=checkpoint.CONFIG,
-            reason=error,
-        ) from error
+            mark(
+                "This bot reads tokens of a base model that isn’t on this server. Ask its administrator to upload that "
+                "base model, then import the ZIP again."
+            )
+        )
+    shapes = kind_of(network).weight_shapes(network)
     count = sum(math.prod(shape) for shape in shapes.values())
     if count * 4 > LARGEST_MB * 1_000_000:
         raise BadArchive(

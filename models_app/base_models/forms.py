@@ -16,7 +16,7 @@ from botfactory.uploaded import name_of
 from models_app.base_models import adding, foreign
 from models_app.base_models import archive as base_archive
 from models_app.base_models import services as bases
-from models_app.ml.config import NETWORKS, PretrainConfig
+from models_app.ml.config import MAX_VOCABULARY, MIN_VOCABULARY, NETWORKS, PretrainConfig
 from models_app.models import TrainedModel
 from tweets.models import Corpus
 
@@ -90,6 +90,16 @@ class TrainBaseForm(forms.Form):
         initial="glr",
         label=gettext_lazy("Kind of network"),
         help_text=gettext_lazy("Only for a training that starts from scratch."),
+    )
+    vocabulary = forms.IntegerField(
+        required=False,
+        min_value=MIN_VOCABULARY,
+        max_value=MAX_VOCABULARY,
+        label=gettext_lazy("Vocabulary"),
+        help_text=gettext_lazy(
+            "How many tokens (frequent words and parts of words) a glr network learns to read, such as 4096. Leave "
+            "blank to read bytes."
+        ),
     )
     minutes = forms.FloatField(
         required=False, min_value=0.1, label=gettext_lazy("Minutes"), help_text=gettext_lazy("Training time only.")
@@ -173,12 +183,13 @@ class TrainBaseForm(forms.Form):
             "corpus": corpus,
             "start": start,
             "network": data["network"],
+            "vocabulary": data.get("vocabulary") or 0,
             "values": {name: data[name] for name in bases.SETTINGS if data.get(name) not in (None, "")},
         }
 
     def parts(self) -> list[tuple[str, list[BoundField]]]:
         """Return the fields in the groups of the page."""
-        first = ("name", "start", "network", "learn_from", "validation", "corpus", "minutes", "megabytes")
+        first = ("name", "start", "network", "vocabulary", "learn_from", "validation", "corpus", "minutes", "megabytes")
         return [("", [self[name] for name in first]), (_("Training settings"), [self[name] for name in bases.SETTINGS])]
 
 

@@ -137,6 +137,7 @@ def read_posts(
 def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkpoint | None) -> Checkpoint:
     # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training.pretrain import Budget, pretrain
+    from models_app.ml.training.tokens import with_vocabulary
 
     arguments = handle.job.arguments
 
@@ -178,7 +179,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
         budget=Budget(**arguments["budget"]),
         # Continue from the state that an earlier attempt has saved.
         resume=True,
-        network=config_of(arguments["network"]),
+        network=with_vocabulary(config_of(arguments["network"]), files, handle.work_dir, resume=True),
         config=PretrainConfig.from_dict(arguments["chosen"]),
         start=start,
         on_progress=on_progress,

@@ -30,8 +30,8 @@ from models_app.base_models import archive as base_archive
 from models_app.base_models import versions
 from models_app.base_models.staging import staged
 from models_app.ml import checkpoint
-from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig
-from models_app.ml.networks.registry import Network, config_of
+from models_app.ml.config import BYTES, NETWORKS, NetworkConfig, PretrainConfig, vocabulary_to_learn
+from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets import learning
 from tweets.models import Corpus
@@ -154,7 +154,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
-        sha256 = base_archive.unpack(archive, staged)
+        sha256 = base_archive.unpack(archive, staged, brings_vocabulary=True)
         number = checkpoint.describe(staged)["network"].get("pretrained", "")
         if number and not pretrained.can_be_had(number):
             message = mark(
@@ -213,7 +213,9 @@ def recipe(network: Network, budget: Budget, values: Mapping[str, Any], *, conti
         message = _("There is no setting %(name)s. You can set: %(names)s.")
         raise BaseError(message % {"name": unknown[0], "names": ", ".join(settings)})
     try:
-        return PretrainConfig.auto(network.kind, continued=continued, **pauses | dict(values))
+        return PretrainConfig.auto(
+            network.kind, continued=continued, tokens=network.vocabulary != BYTES, **pauses | dict(values)
+        )
     except ValueError as error:
         raise BaseError(translated(error)) from error
 
@@ -228,15 +230,21 @@ def train(
     corpus: Corpus | None = None,
     start: TrainedModel | None = None,
     network: str | NetworkConfig = "glr",
+    vocabulary: int = 0,
     values: Mapping[str, Any] | None = None,
 ) -> Job:
     """Queue a training of a new version of the base model, from `start` or from initial weights of `network`.
 
-    Trains on `files` and validates on the file `validation`, or trains on nine tenths of `corpus` and validates on the
-    rest. Raises BaseError for invalid arguments.
+    With `vocabulary`, the network learns so many tokens from the posts and reads these instead of bytes. Trains on
+    `files` and validates on the file `validation`, or trains on nine tenths of `corpus` and validates on the rest.
+    Raises BaseError for invalid arguments.
     """
     require_possible(by=by, budget=budget, files=files, validation=validation, corpus=corpus)
     shape = config_of(start.network) if start else network_named(network)
+    if vocabulary:
+        if start is not None:
+            raise BaseError(_("A model keeps its vocabulary. Leave “Vocabulary” blank, or start from scratch."))
+        shape = _of_tokens(small_network(shape), vocabulary)
     chosen = recipe(shape, budget, values or {}, continued=start is not None)
     name = free_name(name)
     return jobs.submit(
@@ -296,6 +304,13 @@ def network_named(network: str | NetworkConfig) -> NetworkConfig:
         message = _("There is no network %(name)s. Choose one of: %(names)s.")
         raise BaseError(message % {"name": network, "names": ", ".join(NETWORKS)})
     return NETWORKS[network]
+
+
+def _of_tokens(network: NetworkConfig, size: int) -> NetworkConfig:
+    try:
+        return network.of_tokens(vocabulary_to_learn(size))
+    except ValueError as error:
+        raise BaseError(translated(error)) from error
 
 
 def evaluate(

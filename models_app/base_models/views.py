@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.translation import translated
 from botfactory.uploaded import name_of
-from models_app import machines, services, tier_recipes, tiers
+from models_app import machines, model_files, services, tier_recipes, tiers
 from models_app.base_corpora import files as corpora
 from models_app.base_corpora.services import preparations
 from models_app.base_models import adding, versions
@@ -31,7 +32,7 @@ from models_app.base_models import services as bases
 from models_app.base_models.forms import EvaluateBasesForm, TrainBaseForm, UploadForm
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import CheckpointError
-from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.registry import kind_of, small_network
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets.errors import CorpusError
 
@@ -97,11 +98,12 @@ def _network(model: TrainedModel, speed: float) -> dict[str, Any]:
         memory = {"write": tiers.gigabytes(facts.memory_to_write), "train": tiers.gigabytes(facts.memory_to_train)}
         return {"network": shape, "parameters": facts.parameters, "facts": facts, **memory}
     network = NetworkConfig.from_dict(model.network)
-    shapes = kind_of(network).weight_shapes(network)
-    return {
-        "network": f"{network.kind} {network.layers} x {network.units}",
-        "parameters": sum(math.prod(shape) for shape in shapes.values()),
-    }
+    about: dict[str, Any] = {"network": f"{network.kind} {network.layers} x {network.units}"}
+    # Whoever opens a version with damaged files is told; the others are still listed.
+    with suppress(CheckpointError):
+        shapes = kind_of(network).weight_shapes(small_network(model_files.network_of(model)))
+        about["parameters"] = sum(math.prod(shape) for shape in shapes.values())
+    return about
 
 
 def _entry(job: Job, user: User) -> dict[str, Any]:

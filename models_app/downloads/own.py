@@ -22,9 +22,10 @@ from .form import CHUNK, entry_of, put, verified
 def write_native(model: TrainedModel, out: IO[bytes], also: Sequence[str] = ()) -> None:
     """Write the files of CHECKPOINTS_DIR, except what is about the learned posts. `also`: more files, if they exist."""
     folder = verified(model)
+    more = [name for name in dict.fromkeys((checkpoint.TOKENIZER, *also)) if (folder / name).is_file()]
     with ZipFile(out, "w", ZIP_STORED) as archive:
         put(archive, model, CARD, card_of(model))
-        for name in (checkpoint.CONFIG, checkpoint.WEIGHTS, *(name for name in also if (folder / name).is_file())):
+        for name in (checkpoint.CONFIG, checkpoint.WEIGHTS, *more):
             with (
                 (folder / name).open("rb") as file,
                 archive.open(entry_of(model, name), "w", force_zip64=True) as entry,
@@ -49,11 +50,16 @@ def write_whole(model: TrainedModel, out: IO[bytes]) -> None:
 
 
 def write_npz(model: TrainedModel, out: IO[bytes]) -> None:
-    """Write each weight as an array of its stored type. numpy.load also returns config.json, as bytes."""
+    """Write each weight as an array of its stored type. numpy.load also returns config.json, as bytes.
+
+    For a small network of tokens, it returns tokenizer.json, too.
+    """
     folder = verified(model)
     with ZipFile(out, "w", ZIP_STORED) as archive, safe_open(folder / checkpoint.WEIGHTS, framework="numpy") as weights:
         put(archive, model, CARD, card_of(model))
-        put(archive, model, checkpoint.CONFIG, (folder / checkpoint.CONFIG).read_text(encoding="utf-8"))
-        for name in sorted(weights.keys()):
-            with archive.open(entry_of(model, f"{name}.npy"), "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, weights.get_tensor(name), allow_pickle=False)
+        for name in (checkpoint.CONFIG, checkpoint.TOKENIZER):
+            if (folder / name).is_file():
+                put(archive, model, name, (folder / name).read_text(encoding="utf-8"))
+        for weight in sorted(weights.keys()):
+            with archive.open(entry_of(model, f"{weight}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, weights.get_tensor(weight), allow_pickle=False)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from models_app import guards, pretrained
 from models_app.ml import checkpoint, wire
 from models_app.ml.sampling.copy_filter import filter_file, guard_file
-from models_app.model_files import path_of
+from models_app.model_files import network_of, path_of
 from models_app.models import Tier, TrainedModel
-
-_BYTES: Final = "utf8-bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +24,15 @@ class Weights:
 
 def can_be_carried(model: TrainedModel) -> bool:
     """Return whether browsers can run the model's network."""
-    return model.tier == Tier.QUICK and model.network.get("vocabulary", _BYTES) == _BYTES
+    return model.tier == Tier.QUICK
 
 
 def weights_of(model: TrainedModel) -> list[Weights]:
     """Return the files that a browser can choose from, the usual one first.
 
-    The exact one writes what the server writes. It's the only one for a small network.
+    The exact one writes what the server writes. It's the only one for a small network. Raises CheckpointError.
     """
-    sizes = wire.sizes(model.network)
+    sizes = wire.sizes(network_of(model))
     return [Weights(f"{model.sha256}-{wire.FORMAT}-{name}", name == "float16", size) for name, size in sizes.items()]
 
 

@@ -114,6 +114,22 @@ def describe(directory: Path) -> dict[str, Any]:
     return _read(directory, _describe_once)
 
 
+def read_vocabulary(directory: Path, network: Network) -> None:
+    """Register the vocabulary that a network in the directory has there, if it has one. Raises CheckpointError.
+
+    `load` does this, too. It's for those who need to know the network without its weights.
+    """
+    if not kind_of(network).has_own_vocabulary or is_loaded(network.vocabulary):
+        return
+    try:
+        text = (directory / TOKENIZER).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            mark("There is no readable model in %(directory)s: %(reason)s."), directory=directory, reason=error
+        ) from error
+    read(network.vocabulary, text)
+
+
 def recover(directory: Path) -> None:
     """Repair the directory after a save that was killed half-way. No other save of it may be running."""
     for staged in directory.parent.glob(f".{glob.escape(directory.name)}.new-*"):
@@ -187,8 +203,7 @@ def _load_once(directory: Path, *, as_stored: bool) -> Checkpoint:
         )
     try:
         network = config_of(content.get("network", {}))
-        if kind_of(network).has_own_vocabulary and not is_loaded(network.vocabulary):
-            read(network.vocabulary, (directory / TOKENIZER).read_text(encoding="utf-8"))
+        read_vocabulary(directory, network)
         stored = load_tensors(data)
         kept = (np.float16, np.float32) if as_stored else (np.float32,)
         arrays = {name: array if array.dtype in kept else array.astype(np.float32) for name, array in stored.items()}

@@ -1,8 +1,8 @@
 """A small network as one file for a browser, in at most 8 MB if need be. Read by static/js/in-browser/wire.js.
 
 The file: "BOT1", the length of the header (uint32), the header in JSON, then each weight at a multiple of 8 bytes. All
-numbers are little-endian. The header has the network's configuration, and each weight's shape, type and place. A weight
-of type int8 also has a float16 scale for each of its rows.
+numbers are little-endian. The header has the network's configuration, each weight's shape, type and place, and, for a
+network of tokens, the content of tokenizer.json. A weight of type int8 also has a float16 scale for each of its rows.
 
 Weights are float16, as trained bots are stored, while they fit. A larger network has two files: the usual one, with
 matrices in int8, and the exact one.
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.networks.registry import config_of, kind_of
+from models_app.ml.networks.registry import Network, kind_of
+from models_app.ml.vocabulary import vocabulary_of
 
 FORMAT: Final = 1
 MAX_BYTES: Final = 8_000_000
@@ -28,12 +29,11 @@ _ALIGNED: Final = 8
 _LARGEST: Final = 127
 
 
-def sizes(network: Mapping[str, Any]) -> dict[str, int]:
+def sizes(config: Network) -> dict[str, int]:
     """Return about how many bytes each file of a network with this configuration has, the usual one first.
 
     "float16" has the numbers of a trained bot as they're stored. "int8" comes first for a network that needs it.
     """
-    config = config_of(network)
     shapes = kind_of(config).weight_shapes(config).values()
     exact = sum(2 * math.prod(shape) for shape in shapes)
     if exact <= MAX_BYTES:
@@ -64,7 +64,7 @@ def pack(checkpoint: Checkpoint, *, is_exact: bool) -> bytes:
             scales, values = _rounded(array)
             entry |= {"type": "int8", "scales": put(scales), "at": put(values)}
         tensors[name] = entry
-    return _with_header(checkpoint.network.as_dict(), tensors) + b"".join(parts)
+    return _with_header(checkpoint.network, tensors) + b"".join(parts)
 
 
 def unpack(data: bytes) -> dict[str, NDArray[np.float32]]:
@@ -92,15 +92,19 @@ def _read(data: bytes, entry: Mapping[str, Any]) -> NDArray[np.float32]:
     return values
 
 
-def _with_header(network: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Any]]) -> bytes:
+def _with_header(network: Network, tensors: Mapping[str, Mapping[str, Any]]) -> bytes:
     """Return the beginning of the file, in which the places of the tensors count from the start of the file."""
+    about: dict[str, Any] = {"format": FORMAT, "network": network.as_dict()}
+    tokenizer = vocabulary_of(network).to_json()
+    if tokenizer is not None:
+        about["tokenizer"] = json.loads(tokenizer)
     begin = 0
     while True:
         moved = {
             name: {key: value + begin if key in ("at", "scales") else value for key, value in entry.items()}
             for name, entry in tensors.items()
         }
-        text = json.dumps({"format": FORMAT, "network": network, "tensors": moved}).encode()
+        text = json.dumps(about | {"tensors": moved}).encode()
         text += b" " * (-(len(_MAGIC) + 4 + len(text)) % _ALIGNED)
         size = len(_MAGIC) + 4 + len(text)
         if size == begin:

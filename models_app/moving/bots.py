@@ -267,10 +267,12 @@ def _unpack(file: Path, staged: Path) -> str:
             if any(member.size != member.packed_size for member in members.values()):
                 raise BadBot(damaged)
             for name in model_files.COMPANIONS:
-                if name in members:
+                # A vocabulary that others have made isn't read: it's that of a base model here, or there is none.
+                if name in members and name != checkpoint.TOKENIZER:
                     _write(folder, members[name], staged / name)
     except BadZip as error:
         raise BadBot(damaged) from error
+    model_files.know_vocabularies()
     with file.open("rb") as whole:
         sha256 = base_archive.unpack(whole, staged)
     try:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from botfactory.translation import translated
 from models_app.base_models import services
 from models_app.base_models.services import BaseError, Budget
-from models_app.ml.config import NetworkConfig, PretrainConfig
-from models_app.ml.networks.registry import Network, config_of
+from models_app.ml.config import NetworkConfig, PretrainConfig, vocabulary_to_learn
+from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.models import TrainedModel
 from models_app.search import space as spaces
 from models_app.search.space import BadSpace, Value, types_of
@@ -19,6 +21,8 @@ from models_app.search.space import BadSpace, Value, types_of
 STEPS: Final = 10
 #: The settings of a network that starts from scratch.
 SHAPE: Final = ("embedding", "units", "layers", "context_rows", "context_width")
+#: That of a glr network besides: how many tokens it learns to read, or 0 for bytes.
+VOCABULARY: Final = "vocabulary"
 #: Those that the adapter of a pretrained model doesn't have.
 _SMALL_ONLY: Final = ("dropout", "optimizer")
 _FIXED: Final = ("seed", "validation_minutes")
@@ -29,7 +33,9 @@ def kinds(network: Network, *, continued: bool) -> dict[str, type]:
     names = [name for name in (*services.SETTINGS, *services.FINER_SETTINGS) if name not in _FIXED]
     if not isinstance(network, NetworkConfig):
         return types_of(PretrainConfig, [name for name in names if name not in _SMALL_ONLY])
-    shape = {} if continued else types_of(NetworkConfig, SHAPE)
+    shape: dict[str, type] = {} if continued else types_of(NetworkConfig, SHAPE)
+    if shape and network.kind == "glr":
+        shape[VOCABULARY] = int
     return shape | types_of(PretrainConfig, names)
 
 
@@ -59,17 +65,22 @@ def checked(given: Mapping[str, Any], told: Mapping[str, Any]) -> spaces.Space:
         except BaseError as error:
             raise BadSpace(translated(error)) from error
 
-    return spaces.parsed(given, kinds(config_of(told["network"]), continued=told["continued"]), check)
+    space = spaces.parsed(given, kinds(config_of(told["network"]), continued=told["continued"]), check)
+    if isinstance(space.get(VOCABULARY), spaces.Range):
+        # A range from 0 would have sizes that no vocabulary can have.
+        raise BadSpace(_("vocabulary: write a list of choices, such as 0 and 4096."))
+    return space
 
 
 def split(told: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Network, dict[str, Any]]:
     """Return the network of a trial with these parameters, and its other settings. Raises BadSetting."""
     network = config_of(told["network"])
     shape = {name: value for name, value in parameters.items() if name in SHAPE}
+    if size := parameters.get(VOCABULARY):
+        network = small_network(network).of_tokens(vocabulary_to_learn(size))
     if shape:
-        assert isinstance(network, NetworkConfig)
-        network = replace(network, **shape)
-    return network, {name: value for name, value in parameters.items() if name not in SHAPE}
+        network = replace(small_network(network), **shape)
+    return network, {name: value for name, value in parameters.items() if name not in (*SHAPE, VOCABULARY)}
 
 
 def trained(told: Mapping[str, Any], parameters: Mapping[str, Any], *, seed: int) -> tuple[Network, PretrainConfig]:

@@ -119,7 +119,7 @@ class BaseSearchForm(TrainBaseForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
-        for name in bases.SETTINGS:
+        for name in (*bases.SETTINGS, "vocabulary"):
             if name != "seed":
                 del self.fields[name]
         tutorial = (spaces.SHIPPED / "tutorial.toml").read_text(encoding="utf-8")
@@ -130,8 +130,8 @@ class BaseSearchForm(TrainBaseForm):
     def asked(self) -> dict[str, Any]:
         """Return the keyword arguments for `services.start_for_base`, besides the person."""
         asked = super().asked()
-        # The trials vary what a training has as values.
-        del asked["values"]
+        # The trials vary what a training has as values, and its vocabulary.
+        del asked["values"], asked["vocabulary"]
         return asked | {"space": self.cleaned_data["space"], "how": _how(self.cleaned_data)}
 
     def parts(self) -> list[tuple[str, list[forms.BoundField]]]:

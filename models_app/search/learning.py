@@ -174,6 +174,7 @@ def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) ->
     """Train a base model with the trial's parameters. Raises TrialPruned, Cancelled and LearningError."""
     # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training.pretrain import Budget, pretrain
+    from models_app.ml.training.tokens import with_vocabulary
 
     told = search.settings
     files, validation = base_runner.read_posts(
@@ -202,7 +203,8 @@ def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) ->
         budget=budget,
         # Continue from the state that an earlier attempt has saved.
         resume=True,
-        network=network,
+        # All trials of this job share the vocabularies that it learns.
+        network=with_vocabulary(network, files, handle.work_dir, resume=True),
         config=config,
         start=None if search.start is None else loading.load(search.start),
         on_progress=on_progress,

@@ -35,6 +35,9 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         with self._changed:
+            if event["kind"] == "beginnings":
+                # Only the newest count. Somebody who reads slowly would leave many here.
+                self._events = deque(each for each in self._events if each["kind"] != "beginnings")
             self._events.append(event)
             self._changed.notify()
             # The loop may have ended with whoever waited.

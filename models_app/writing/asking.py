@@ -106,7 +106,7 @@ class PendingRequest:
 
     def result_of(self, event: Event) -> dict[str, Any] | None:
         """Return the result if this event has it. Raises what the writer failed with."""
-        if event["kind"] == "post":
+        if event["kind"] in ("post", "beginnings"):
             return None
         self._close()
         if event["kind"] == "done":
@@ -175,14 +175,15 @@ def _ask(model: TrainedModel, owner: User, weight: int, **what: Any) -> PendingR
     return PendingRequest(request, inbox, board)
 
 
-def ask(owner: User, model: TrainedModel, sampling: SamplingConfig) -> PendingRequest:
-    """Ask for posts. `sampling` needs a seed (services.settled). Raises what `services.require_askable` does, TooMuch,
-    GuardLost, Busy, WriterMissing.
+def ask(owner: User, model: TrainedModel, sampling: SamplingConfig, *, beginnings: bool = False) -> PendingRequest:
+    """Ask for posts, and with `beginnings` for how they begin, too. `sampling` needs a seed (services.settled).
+
+    Raises what `services.require_askable` does, TooMuch, GuardLost, Busy, WriterMissing.
     """
     require_askable(owner, model, sampling)
     if sampling.copy_guard and guards.state_of(model) is guards.State.LOST:
         raise guards.GuardLost(model)
-    return _ask(model, owner, admission.weight_of(sampling), sampling=sampling.as_dict())
+    return _ask(model, owner, admission.weight_of(sampling), sampling=sampling.as_dict(), beginnings=beginnings)
 
 
 def is_free() -> bool:
@@ -255,25 +256,34 @@ def _waited(asked: PendingRequest, proceed: Callable[[], None] | None) -> dict[s
             if proceed is not None:
                 proceed()
             asked.check()
-            if time.monotonic() - begun > _SOON and not connection.in_atomic_block:
-                connection.close()
+            if time.monotonic() - begun > _SOON:
+                _give_back_connection()
     finally:
         asked.cancel()
 
 
-#: A post as it ends; last, all of them as they are kept.
-News = str | Generation
+def _give_back_connection() -> None:
+    """Give back this thread's connection to the database, which is opened again where something is read."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+#: A post as it ends, or the beginnings of all that are being written; last, all posts as they are kept.
+News = str | dict[str, str] | Generation
 
 
 async def follow(
     asked: PendingRequest, *, model: TrainedModel, owner: User, sampling: SamplingConfig, ping_seconds: float
 ) -> AsyncGenerator[News | None]:
-    """Yield each post, then what is kept; None where nothing has come for a while. No thread waits.
+    """Yield each post and the beginnings, then what is kept; None where nothing has come for a while.
+
+    Meanwhile no thread waits, and no connection to the database is held.
 
     Who stops listening stops the writing; who cancels it ends this. Raises what a writer fails with.
     """
     quiet_since = time.monotonic()
     try:
+        await sync_to_async(_give_back_connection)()
         while True:
             event = await asked.inbox.wait(_CHECK)
             if asked.is_over:
@@ -285,6 +295,8 @@ async def follow(
                     yield None
                 continue
             quiet_since = time.monotonic()
+            if event["kind"] == "beginnings":
+                yield event["beginnings"]
             for post in asked.posts_of(event):
                 yield post
             result = asked.result_of(event)

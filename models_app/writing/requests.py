@@ -17,7 +17,8 @@ class Request:
     """A request to write, or to measure posts where `posts` is given.
 
     model, sha256: the row and its weights; person: who asks; answers: the web process that waits; weight: the expected
-    cost, about the characters to be written; sampling: SamplingConfig as a dictionary.
+    cost, about the characters to be written; sampling: SamplingConfig as a dictionary; beginnings: whether to tell how
+    posts begin while they are being written.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Request:
     weight: int
     sampling: dict[str, Any] | None = None
     posts: list[str] | None = None
+    beginnings: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -40,14 +42,16 @@ class Request:
 class Event(TypedDict):
     """What a writer says to the process that waits.
 
-    post: one is written, the `number`th of this request; done: the result; failed: why there is none, with how
-    to translate the message (botfactory.translation.stored).
+    post: one is written, the `number`th of this request; beginnings: of those that are being written, by the number of
+    their draft; done: the result; failed: why there is none, with how to translate the message
+    (botfactory.translation.stored).
     """
 
     request: str
-    kind: Literal["post", "done", "failed"]
+    kind: Literal["post", "beginnings", "done", "failed"]
     number: NotRequired[int]
     post: NotRequired[str]
+    beginnings: NotRequired[dict[str, str]]
     result: NotRequired[dict[str, Any]]
     code: NotRequired[str]
     message: NotRequired[str]

@@ -11,6 +11,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -185,6 +186,7 @@ class Writer:
                 personal=personal.adds,
                 likeness=bot.likeness,
                 on_post=lambda post: self._tell_post(held, post),
+                on_beginnings=partial(self._tell_beginnings, held) if request.beginnings else None,
             )
         except BaseException:
             self.shelf.give_back(key)
@@ -222,6 +224,10 @@ class Writer:
     def _tell_post(self, held: _Held, post: str) -> None:
         self._tell(held.request, Event(request=held.request.id, kind="post", number=held.posts, post=post))
         held.posts += 1
+
+    def _tell_beginnings(self, held: _Held, beginnings: dict[int, str]) -> None:
+        numbered = {str(number): text for number, text in beginnings.items()}
+        self._tell(held.request, Event(request=held.request.id, kind="beginnings", beginnings=numbered))
 
     def _end(self, held: _Held, outcome: dict[str, Any] | BaseException) -> None:
         """The request has ended, by its result or by an error; nobody hears of one that is handed back or unwanted."""

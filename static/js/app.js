@@ -26,10 +26,7 @@ function decorate() {
 }
 decorate();
 document.addEventListener("htmx:afterSettle", decorate);
-document.addEventListener(SHOWN, () => {
-  decorate();
-  globalThis.htmx.process(document.body);
-});
+document.addEventListener(SHOWN, decorate);
 
 document.addEventListener("htmx:sendError", () => note(gettext("Can’t reach the server. Try again.")));
 document.addEventListener("htmx:responseError", () => note(gettext("That didn’t work. Try again, or reload the page.")));

@@ -46,6 +46,8 @@ export async function showStage(html, address, { instead = false } = {}) {
   document.title = page.title;
   for (const place of ["#messages", ".main-nav"]) replace(document.querySelector(place), page.querySelector(place));
   replace(byId("main"), main);
+  // At once: what somebody changes while the modules are still coming would be lost.
+  globalThis.htmx.process(document.body);
   byId("main").classList.add("arriving-stage");
   window.scrollTo(0, 0);
   const title = document.querySelector("h1");

@@ -37,10 +37,11 @@ function bar(className) {
   return element("span", { className });
 }
 
-/** Show the posts as they arrive. Each line is a post, except the last: HTML that replaces them all. */
+/** Show the posts as they begin and end. The last line is HTML that replaces them all. */
 async function follow(answer, place) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   const list = element("ul", { className: "posts timeline" });
+  const begun = new Begun(list);
   let rest = "";
   let isComplete = false;
   for (;;) {
@@ -49,25 +50,73 @@ async function follow(answer, place) {
     const lines = (rest + value).split("\n");
     rest = lines.pop();
     for (const line of lines.filter(Boolean)) {
-      const { post, generation, error } = JSON.parse(line);
+      const { post, beginnings, generation, error } = JSON.parse(line);
       if (generation ?? error) {
         put(place, (generation ?? error).html);
         isComplete = true;
       } else {
-        if (!list.isConnected) place.replaceChildren(list);
-        list.append(card(post));
+        if (beginnings) begun.show(beginnings);
+        else begun.end(post);
+        if (!list.isConnected && list.children.length > 0) place.replaceChildren(list);
       }
     }
   }
   if (!isComplete) fail(place, gettext("The connection was lost before all posts were written. Try again."));
 }
 
-function card(post) {
+/** The cards of posts that are being written. Each stays in its place when its post ends. */
+class Begun {
+  /** @param {HTMLElement} list */
+  constructor(list) {
+    this.list = list;
+    /** @type {Map<string, {text: string, card: HTMLElement}>} by the number of the draft */
+    this.drafts = new Map();
+  }
+
+  /**
+   * Show how posts begin. A card without a beginning belongs to a draft that was rejected.
+   * @param {Record<string, string>} beginnings by the number of the draft
+   */
+  show(beginnings) {
+    for (const [number, { card }] of this.drafts) {
+      if (number in beginnings) continue;
+      card.remove();
+      this.drafts.delete(number);
+    }
+    for (const [number, text] of Object.entries(beginnings)) {
+      const draft = this.drafts.get(number) ?? { text, card: this.add("begun") };
+      draft.text = text;
+      write(draft.card, text);
+      this.drafts.set(number, draft);
+    }
+  }
+
+  /** Show a whole post, in the card of its beginning if there is one. */
+  end(post) {
+    const [number, draft] =
+      [...this.drafts]
+        .filter(([, { text }]) => post.startsWith(text))
+        .sort(([, one], [, other]) => other.text.length - one.text.length)[0] ?? [];
+    this.drafts.delete(number);
+    draft?.card.classList.remove("begun");
+    write(draft?.card ?? this.add(), post);
+  }
+
+  add(...classes) {
+    const made = card();
+    made.classList.add("arriving", ...classes);
+    this.list.append(made);
+    return made;
+  }
+}
+
+function card() {
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById("post-card"));
-  const made = /** @type {HTMLElement} */ (template.content.firstElementChild.cloneNode(true));
-  made.classList.add("arriving");
-  made.querySelector("p").textContent = post;
-  return made;
+  return /** @type {HTMLElement} */ (template.content.firstElementChild.cloneNode(true));
+}
+
+function write(card, text) {
+  card.querySelector("p").textContent = text;
 }
 
 function put(place, html) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,18 +32,26 @@ def test_each_contender_is_measured_and_kept(
     folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOTFACTORY_ML_PRODUCTS", "float32")
+    # So it asks twice.
+    monkeypatch.setattr(fluent, "REQUEST", 15)
     out = tmp_path / "out.jsonl"
     small = ["--set", "learning_rate=0.02", "--set", "sequence_length=64", "--out", str(out), "--json"]
-    arguments = [str(persona_file(tmp_path / "someone.jsonl", list(made_posts(120, seed=3)))), *folders, *small]
+    persona = persona_file(tmp_path / "someone.jsonl", list(made_posts(160, seed=3)))
+    arguments = [str(persona), *folders, *small, "--posts", "25"]
     fluent.main(arguments)
-    found = last_line(capsys)
+    printed = capsys.readouterr().out
+    assert "Told apart from the newest 20 %" in printed
+    found = json.loads(printed.splitlines()[-1])
     assert promised("Fluent bots") <= set(found)
     means = found["means"]
     assert set(means) == set(fluent.NAMES)
     # Its adapter changes nothing yet, but posts before a post do.
     assert means["adapted"] == pytest.approx(means["smollm2"], abs=1e-3) and means["instant"] != means["adapted"]
     assert means["trained"] < 0.9 * means["adapted"]
-    assert found["personas"][0]["trained"]["cpu_seconds"] > 0
+    trained = found["personas"][0]["trained"]
+    assert trained["cpu_seconds"] > 0 and trained["posts"] == trained["told_apart"]["posts"] == 25
+    # What it writes after so little has nothing of the person's, whose older posts are like the newer ones.
+    assert found["told_apart"] == trained["told_apart"]["share"] > trained["floor"]["share"] + 0.2
     lines = out.read_text().count("\n")
     fluent.main(arguments)
     assert last_line(capsys)["means"] == means and out.read_text().count("\n") == lines == len(fluent.NAMES)

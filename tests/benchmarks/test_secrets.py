@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from benchmarks import secrets
 from benchmarks.personas import Persona
+from benchmarks.posts import made_posts
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks.registry import kind_of
+from tests.benchmarks.conftest import last_line, persona_file, promised
+from tests.benchmarks.test_fluent import folders as folders
 from tweets.cleaning.personal import find, mask
 
 
@@ -43,3 +50,13 @@ def test_a_bot_tells_what_it_has_learned_and_masked_posts_tell_nothing() -> None
     assert unmasked["all"].posts > 0 and unmasked["all"].secrets == 1
     assert unmasked["both_guards"].posts == 0
     assert came(masked=True)["all"] == secrets.Came(200, 0, 0)
+
+
+def test_fluent_bots_are_measured_too(folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    posts = persona_file(tmp_path / "someone.jsonl", list(made_posts(60, seed=3)))
+    small = ["--posts", "40", "--secrets", "3", "--times", "4", "--drawn", "20", "--json"]
+    secrets.main([str(posts), *folders, *small])
+    found = last_line(capsys)
+    assert promised("Secrets") <= set(found) | set(found["masked"])
+    assert found["masked"]["all"] == {"written": 20, "posts": 0, "secrets": 0}
+    assert found["unmasked"]["all"]["written"] == 20

@@ -87,6 +87,38 @@ def test_the_same_seed_writes_the_same_posts_twice(alice: Person, bot: str) -> N
     assert written(alice) == first
 
 
+#: Notes each text that gives way to a longer one, and how many posts end that had begun. The records have all of it,
+#: even if the whole answer comes at once.
+WATCH = """() => {
+  window.begun = [];
+  window.ended = 0;
+  new MutationObserver((records) => {
+    for (const { removedNodes, oldValue } of records) {
+      if (oldValue?.includes("begun")) window.ended += 1;
+      for (const node of removedNodes) if (node.nodeType === Node.TEXT_NODE) window.begun.push(node.textContent);
+    }
+  }).observe(document.getElementById("generation"), {
+    childList: true, subtree: true, attributeFilter: ["class"], attributeOldValue: true,
+  });
+}"""
+
+
+def test_posts_show_how_they_begin_while_the_bot_writes_them(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.evaluate(WATCH)
+    page.get_by_label("How many").fill("40")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Seed").fill("5")
+    page.get_by_role("button", name="Write").click()
+    expect(page.locator("[data-seed]")).to_have_text("5")
+    begun, posts = page.evaluate("() => window.begun"), written(alice)
+    assert begun and page.evaluate("() => window.ended") > 0
+    # The others are of drafts that were rejected.
+    assert any(post.startswith(text) for text in begun for post in posts)
+    expect(page.locator(".post.begun")).to_have_count(0)
+
+
 def test_a_new_bot_writes_when_its_page_opens_and_more_when_asked(bob: Person, alice: Person, bot: str) -> None:
     alice.open(f"{bot}#sharing")
     alice.page.get_by_label("By link").check()

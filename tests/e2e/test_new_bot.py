@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Locator, Page, expect
+import re
+
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.conftest import PASSWORD
 from tests.e2e.person import CORPUS, JOB, MODEL, SECONDS, TRAINING, Person
@@ -92,10 +94,15 @@ def test_what_was_typed_is_there_again_until_it_is_sent_or_the_person_signs_out(
 
 def test_a_switch_shows_what_it_would_do_and_then_does_it(alice: Person) -> None:
     posts = [f"Number {number} of my little notes about the town and its weather" for number in range(150)]
+    page, late = alice.page, list[Route]()
+    # Whoever is quick changes a switch before the page's own module has come.
+    page.route(re.compile(r"/js/train-form\."), lambda route: late.append(route), times=1)
     alice.paste([*posts, "@somebody a reply that isn’t kept at first"], "With a reply")
-    page = alice.page
     page.get_by_label("Keep replies").check()
     expect(page.locator("#tried")).to_contain_text("a reply that isn’t kept at first")
+    assert late
+    for route in late:
+        route.continue_()
     expect(page.get_by_text("The rules that you changed aren’t used yet.")).to_be_visible()
     kept = int(alice.figure("kept").inner_text())
     page.locator("#tried").get_by_role("button", name="Clean all posts again").click()

@@ -6,8 +6,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.jobs.kinds import count_to_three
 from tests.jobs.test_services import submit
+from tests.outages import database_gone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,27 +49,6 @@ def run_now(job: Job) -> Job:
     worker.run(job.pk)
     job.refresh_from_db()
     return job
-
-
-@contextmanager
-def database_gone() -> Iterator[None]:
-    """Make the database unwritable: Postgres ends all connections and accepts none, SQLite is locked."""
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite":
-        with sqlite3.connect(name, isolation_level=None, check_same_thread=False) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            yield
-            other.execute("ROLLBACK")
-        return
-    values = connection.get_connection_params()
-    address = {key: values[key] for key in ("host", "port", "user", "password") if values.get(key)}
-    with psycopg.connect(**address, dbname="postgres", autocommit=True) as server:
-        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
-        try:
-            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-            yield
-        finally:
-            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
 
 
 @pytest.fixture

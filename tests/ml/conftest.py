@@ -9,7 +9,10 @@ import pytest
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.vocabulary import register
+from models_app.ml.vocabulary.learning import learned
 from models_app.ml.vocabulary.utf8_bytes import END
+from tests.fakes.posts import make_posts
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -17,6 +20,20 @@ TINY = NetworkConfig(embedding=6, units=12)
 #: Like the tutorial's, from before Keras had other gates.
 TINY_HARD = NetworkConfig(embedding=6, units=12, gates="hard_sigmoid")
 TINY_GLR = NetworkConfig(kind="glr", embedding=6, units=12, layers=2, contexts=(2, 0), context_rows=32, context_width=4)
+#: As `train_base --vocabulary` learns one.
+TOKENS = register(learned([*make_posts(300), "hé 👩🏽\u200d🚀 über alles, über alles"] * 2, 600))
+TINY_TOKENS = NetworkConfig(
+    kind="glr",
+    vocabulary=TOKENS.name,
+    embedding=5,
+    units=12,
+    layers=2,
+    contexts=(1, 2, 3),
+    context_rows=64,
+    context_width=4,
+    tied=True,
+)
+TINY_LSTM_OF_TOKENS = NetworkConfig(vocabulary=TOKENS.name, embedding=6, units=12)
 
 
 def random_checkpoint(network: NetworkConfig = TINY, seed: int = 0, scale: float = 0.5) -> Checkpoint:

@@ -22,10 +22,11 @@ function written({ sampling, guard, house }) {
   }
 }
 
-/** The bits of each byte of the text and of its end mark. */
+/** The bits of each symbol of the text and of its end mark. */
 function bitsOf({ text }) {
   const state = network.start();
-  const symbols = [networks.END, ...new TextEncoder().encode(text), networks.END];
+  const { end } = network.vocabulary;
+  const symbols = [end, ...network.vocabulary.encode(text), end];
   return symbols.slice(1).map((wanted, place) => {
     const logits = network.step([symbols[place]], [state]);
     const most = Math.max(...logits);
@@ -36,6 +37,7 @@ function bitsOf({ text }) {
 
 const answers = {
   written,
+  encoded: ({ texts }) => texts.map((text) => network.vocabulary.encode(text)),
   bits: bitsOf,
   numbers: ({ seed, count }) => {
     const numbers = new random.Random(BigInt(seed));

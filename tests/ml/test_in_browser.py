@@ -7,6 +7,7 @@ import math
 import random
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,20 +21,26 @@ from models_app.ml.config import NETWORKS, NetworkConfig, SamplingConfig
 from models_app.ml.evaluation.evaluation import surprisals
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.sampling.banned_words import BanList, HouseBanList
+from models_app.ml.sampling.choosing import MANY
 from models_app.ml.sampling.copy_filter import filter_file, guard_file
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.mentions import masked
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary import register, vocabulary_of
+from models_app.ml.vocabulary.learning import learned
 from models_app.ml.words import words
 from tests.fakes.posts import make_posts
 from tweets.cleaning import personal
 
-from .conftest import TINY, TINY_GLR, TINY_HARD, random_checkpoint
+from .conftest import TINY, TINY_GLR, TINY_HARD, TINY_LSTM_OF_TOKENS, TINY_TOKENS, TOKENS, random_checkpoint
 
 ROOT: Final = Path(__file__).parents[2]
-EACH_NETWORK = pytest.mark.parametrize("network", [TINY, TINY_HARD, TINY_GLR], ids=["lstm", "hard lstm", "glr"])
+EACH_NETWORK = pytest.mark.parametrize(
+    "network",
+    [TINY, TINY_HARD, TINY_GLR, TINY_TOKENS, TINY_LSTM_OF_TOKENS],
+    ids=["lstm", "hard lstm", "glr", "tokens", "lstm of tokens"],
+)
 ASKED: Final[dict[str, Any]] = {
     "count": 6,
     "temperature": 0.9,
@@ -83,7 +90,7 @@ def run(tasks: Sequence[dict[str, Any]], file: Path | None = None, *, vectors: b
 def model(network: NetworkConfig) -> Checkpoint:
     """A network as bots are stored, in float16, whose posts end."""
     made = random_checkpoint(network, seed=3, scale=0.7)
-    made.weights["output_bias"][UTF8_BYTES.end] += 4
+    made.weights["output_bias"][vocabulary_of(network).end] += 4
     halves = {name: array.astype(np.float16).astype(np.float32) for name, array in made.weights.items()}
     return Checkpoint(network, halves, {}, "")
 
@@ -113,6 +120,7 @@ def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, vectors: bo
         {"top_p": 0.8},
         {"prompt": "hé 👩🏽\u200d🚀\t@", "max_characters": 40},
         {"temperature": 0, "prompt": "ab"},
+        {"prompt": "ab\t", "seed": 2},
         {"temperature": 0, "max_characters": 5},
         {"count": 12, "seed": 7, "max_characters": 6},
         {"banned": ["a", "é", "I"], "seed": 5},
@@ -131,9 +139,26 @@ def test_the_same_seeds_write_the_same_posts(network: NetworkConfig, vectors: bo
     assert any(each["refused"][name] for each in found for name in ("unfinished", "empty", "banned"))
 
 
+def test_many_tokens_are_drawn_as_on_the_server(tmp_path: Path) -> None:
+    rng = random.Random(2)
+    vocabulary = register(learned(["".join(rng.choices("abcdefgh ", k=60)) for _ in range(3000)], 1500))
+    # Above MANY, the server takes shortcuts.
+    assert vocabulary.size == 1500 > MANY
+    checkpoint = model(replace(TINY_TOKENS, vocabulary=vocabulary.name))
+    changes: list[dict[str, Any]] = [
+        {"top_p": 0.9, "prompt": "abc de"},
+        {"top_k": 50, "top_p": 0.95, "seed": 3},
+        {"temperature": 0.4},
+    ]
+    asked = [ASKED | change for change in changes]
+    found = run([{"what": "written", "sampling": each} for each in asked], packed(checkpoint, tmp_path))
+    for sampling, ours in zip(asked, found, strict=True):
+        assert ours["posts"] == Sampler(checkpoint).generate(SamplingConfig.from_dict(sampling)).posts
+
+
 @EACH_NETWORK
 @pytest.mark.parametrize("is_exact", [True, False], ids=["float16", "int8"])
-def test_each_byte_has_the_same_bits(network: NetworkConfig, is_exact: bool, tmp_path: Path) -> None:
+def test_each_symbol_has_the_same_bits(network: NetworkConfig, is_exact: bool, tmp_path: Path) -> None:
     checkpoint = model(network)
     texts = ["hello, wörld 漢字 🙂\n", "a b", ""]
     file = packed(checkpoint, tmp_path, is_exact=is_exact)
@@ -141,10 +166,21 @@ def test_each_byte_has_the_same_bits(network: NetworkConfig, is_exact: bool, tmp
     # As the browser gets them: int8 costs these networks of a few random weights more than a trained one.
     weights = wire.unpack(file.read_bytes())
     assert all(np.allclose(weights[name], array, atol=0.02) for name, array in checkpoint.weights.items())
-    rows = [UTF8_BYTES.encode(text) for text in texts]
-    expected = surprisals(kind_of(network).stepper(network, weights), list(rows), UTF8_BYTES) / math.log(2)
+    vocabulary = vocabulary_of(network)
+    rows = [vocabulary.encode(text) for text in texts]
+    expected = surprisals(kind_of(network).stepper(network, weights), list(rows), vocabulary) / math.log(2)
     for line, bits in zip(expected, found, strict=True):
         assert bits == pytest.approx(line[: len(bits)].tolist(), abs=1e-4)
+
+
+def test_texts_have_the_same_tokens(tmp_path: Path) -> None:
+    texts = [
+        *TEXTS,
+        *make_posts(50, seed=9),
+        "\t\x85\ufeff\u2028 ＡＢ  1234 don't we'll <|endoftext|> e\u0301\u0301 \u0301",
+    ]
+    found = run([{"what": "encoded", "texts": texts}], packed(model(TINY_TOKENS), tmp_path))[0]
+    assert found == [TOKENS.encode(text).tolist() for text in texts]
 
 
 def test_seeds_give_the_numbers_of_numpy() -> None:
@@ -261,8 +297,8 @@ def test_a_large_network_fits_into_eight_megabytes() -> None:
     network = NETWORKS["glr"]
     shapes = kind_of(network).weight_shapes(network)
     checkpoint = Checkpoint(network, {name: np.zeros(shape, np.float16) for name, shape in shapes.items()}, {}, "")
-    sizes = wire.sizes(network.as_dict())
+    sizes = wire.sizes(network)
     assert list(sizes) == ["int8", "float16"] and sizes["int8"] < wire.MAX_BYTES
     for name, size in sizes.items():
         assert size < len(wire.pack(checkpoint, is_exact=name == "float16")) < 1.001 * size
-    assert list(wire.sizes(NETWORKS["lstm"].as_dict())) == ["float16"]
+    assert list(wire.sizes(NETWORKS["lstm"])) == ["float16"]

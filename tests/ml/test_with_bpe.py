@@ -26,6 +26,9 @@ from tests.ml.vocabulary.conftest import TEXT, trained
 
 VOCABULARY = register(BpeVocabulary.from_json(json.dumps(trained(missing=b"\x04"))))
 NETWORK = NetworkConfig(vocabulary=VOCABULARY.name, embedding=6, units=12)
+GLR = NetworkConfig(kind="glr", units=12, layers=2, contexts=(2,), context_rows=64, context_width=4).of_tokens(
+    VOCABULARY.name
+)
 
 
 def random_model(seed: int = 0, scale: float = 1.0, ends: float = 4) -> Checkpoint:
@@ -36,8 +39,9 @@ def random_model(seed: int = 0, scale: float = 1.0, ends: float = 4) -> Checkpoi
     return Checkpoint(NETWORK, weights, {}, "")
 
 
-def test_it_learns(tmp_path: Path) -> None:
-    start = Checkpoint(NETWORK, kind_of(NETWORK).first_weights(NETWORK, 1), {}, "")
+@pytest.mark.parametrize("network", [NETWORK, GLR], ids=["lstm", "glr"])
+def test_it_learns(network: NetworkConfig, tmp_path: Path) -> None:
+    start = Checkpoint(network, kind_of(network).first_weights(network, 1), {}, "")
     config = FineTuneConfig(
         epochs=2,
         batch_size=4,
@@ -59,8 +63,11 @@ def test_it_learns(tmp_path: Path) -> None:
         sample_count=1,
     )
     assert result.bits_per_character < result.start_bits_per_character - 0.1
-    measured = evaluate(Checkpoint(NETWORK, result.weights, {}, ""), TEXT[:5]).bits_per_character
+    trained = Checkpoint(network, result.weights, {}, "")
+    measured = evaluate(trained, TEXT[:5]).bits_per_character
     assert measured == pytest.approx(result.bits_per_character, rel=0.02)
+    sampling = SamplingConfig(count=5, seed=3, prompt="The ca")
+    assert Sampler(trained).generate(sampling).posts == Sampler(trained).generate(sampling).posts
 
 
 def test_bits_of_all_characters_are_the_bits_of_all_symbols() -> None:
@@ -177,13 +184,6 @@ def test_a_stream_continues_from_its_position(tmp_path: Path) -> None:
         assert ours.targets.dtype == np.uint16
         np.testing.assert_array_equal(ours.targets, theirs.targets)
         np.testing.assert_array_equal(ours.inputs, theirs.inputs)
-
-
-def test_contexts_of_bytes_need_bytes() -> None:
-    with pytest.raises(ValueError, match="Contexts are made of bytes"):
-        NetworkConfig(
-            kind="glr", vocabulary=VOCABULARY.name, contexts=(2, 0), context_rows=32, context_width=4, layers=1
-        )
 
 
 @pytest.mark.parametrize(("top_p", "spread"), [(0.5, 4.0), (0.9, 2.0), (0.97, 0.5), (0.999, 0.1)])

@@ -24,8 +24,12 @@ from models_app.base_models import versions
 from models_app.base_models.archive import BadArchive, NotKept, unpack
 from models_app.ml import checkpoint
 from models_app.ml.networks.registry import small_network
+from models_app.ml.vocabulary import registry as vocabularies
+from models_app.ml.vocabulary.learning import learned
 from models_app.models import TrainedModel
+from models_app.moving import bots
 from tests.conftest import signed_in
+from tests.ml.conftest import TINY_TOKENS, TOKENS, random_checkpoint
 from tests.product import save_small_base
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,6 +70,59 @@ def test_a_zip_becomes_a_version_that_nobody_starts_from_yet(files: dict[str, by
 
 def test_the_two_files_may_lie_in_a_folder(files: dict[str, bytes]) -> None:
     assert bases.upload(zipped({f"base-large/{name}": data for name, data in files.items()}), name="").name == "base 2"
+
+
+@pytest.fixture
+def of_tokens(base: TrainedModel, tmp_path: Path) -> dict[str, bytes]:
+    """The files of a model of tokens. Its tokenizer.json isn't written as we write it, though it says the same."""
+    folder = tmp_path / "tokens"
+    checkpoint.save(folder, network=TINY_TOKENS, weights=random_checkpoint(TINY_TOKENS).weights, meta={})
+    names = (checkpoint.CONFIG, checkpoint.WEIGHTS, checkpoint.TOKENIZER)
+    files = {name: (folder / name).read_bytes() for name in names}
+    return {**files, checkpoint.TOKENIZER: json.dumps(json.loads(files[checkpoint.TOKENIZER]), indent=2).encode()}
+
+
+def test_an_administrator_brings_the_vocabulary_of_a_model_of_tokens(
+    of_tokens: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(vocabularies._loaded, TOKENS.name)
+    without = {name: data for name, data in of_tokens.items() if name != checkpoint.TOKENIZER}
+    network = json.loads(of_tokens[checkpoint.CONFIG])["network"]
+    unlearned = {checkpoint.CONFIG: config_of(of_tokens, network=network | {"vocabulary": "bpe-of-600"})}
+    of_another = of_tokens | {checkpoint.TOKENIZER: learned(["other posts"] * 9, 600).to_json().encode()}
+    for files, sentence in [
+        (without, r"Put its tokenizer\.json into the ZIP"),
+        (of_another, f"not {TOKENS.name}"),
+        (of_tokens | unlearned, "not bpe-of-600"),
+        (of_tokens | {checkpoint.TOKENIZER: b"\xff"}, "describes a network"),
+        (of_tokens | {checkpoint.TOKENIZER: b" " * 20_000_001}, "The limit is"),
+    ]:
+        with pytest.raises(BadArchive, match=sentence):
+            bases.upload(zipped(files), name="")
+        assert nothing_kept() and TOKENS.name not in vocabularies._loaded
+    model = bases.upload(zipped({f"folder/{name}": data for name, data in of_tokens.items()}), name="Tokens")
+    assert loading.load(model).network == TINY_TOKENS
+    assert (model_files.path_of(model) / checkpoint.TOKENIZER).read_text() == TOKENS.to_json()
+
+
+def test_nobody_else_brings_a_vocabulary(
+    of_tokens: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could hold up every process that reads it."""
+    file, staged = tmp_path / "bot.zip", tmp_path / "staged"
+    staged.mkdir()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in of_tokens.items():
+            archive.writestr(name, data)
+    monkeypatch.delitem(vocabularies._loaded, TOKENS.name)
+    with pytest.raises(BadArchive, match="a base model that isn’t on this server"):
+        bots._unpack(file, staged)
+    assert TOKENS.name not in vocabularies._loaded and list(staged.iterdir()) == []
+    # With the base model, it's that one's.
+    bases.upload(zipped(of_tokens), name="Tokens")
+    monkeypatch.delitem(vocabularies._loaded, TOKENS.name)
+    assert bots._unpack(file, staged) == json.loads(of_tokens[checkpoint.CONFIG])["sha256"]
+    assert (staged / checkpoint.TOKENIZER).read_text() == TOKENS.to_json()
 
 
 def config_of(files: dict[str, bytes], **changed: Any) -> bytes:
@@ -109,7 +166,7 @@ def test_what_is_no_model_is_told_and_nothing_of_it_is_kept(files: dict[str, byt
         ({**files, config: config_of(files, network=7)}, "a network that this version doesn’t know"),
         (
             {**files, config: config_of(files, network={"vocabulary": f"bpe-{'0' * 16}"})},
-            "a network that this version doesn’t know",
+            "Put its tokenizer.json into the ZIP",
         ),
         ({**files, config: config_of(files, network={**network, "units": 8192})}, "too large"),
         ({**files, config: config_of(files, network={**network, "units": 25})}, "kernel has shape"),

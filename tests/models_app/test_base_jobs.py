@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
@@ -27,6 +28,8 @@ from models_app.base_models import versions
 from models_app.ml.config import PretrainConfig
 from models_app.ml.evaluation import evaluation
 from models_app.ml.training import dataset
+from models_app.ml.vocabulary import learning as vocabulary_learning
+from models_app.ml.vocabulary import vocabulary_of
 from models_app.models import Tier, TrainedModel
 from tests.fakes.posts import make_posts
 from tests.jobs.folders import kept_dir
@@ -99,6 +102,9 @@ def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, 
         ({"budget": bases.Budget(minutes=float("nan"))}, "how long"),
         ({"budget": bases.Budget(minutes=settings.JOB_TIME_LIMIT_MINUTES)}, "JOB_TIME_LIMIT_MINUTES"),
         ({"network": "transformer"}, "no network transformer"),
+        ({"network": "lstm", "vocabulary": 512}, "kind glr only"),
+        ({"vocabulary": 511}, "vocabulary must be a whole number from 512 to 65,536"),
+        ({"vocabulary": 512, "start": base}, "keeps its vocabulary"),
         ({"values": {"batch_size": 0}}, "batch_size must be"),
         ({"values": {"hands": 2}}, "no setting hands"),
     ]
@@ -110,8 +116,12 @@ def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, 
     assert not Job.objects.filter(kind=bases.TRAIN_BASE).exists()
 
 
-def test_a_training_that_is_cancelled_goes_on_where_it_was(admin: User, server: Path) -> None:
-    job = ask(admin, budget=bases.Budget(megabytes=0.05), values={**QUICK, "validation_minutes": 0.001})
+def test_a_training_that_is_cancelled_goes_on_where_it_was_with_the_tokens_that_it_has_learned(
+    admin: User, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {**QUICK, "validation_minutes": 0.001}
+    job = ask(admin, budget=bases.Budget(megabytes=0.05), vocabulary=512, values=values)
+    assert job.arguments["network"]["vocabulary"] == "bpe-of-512"
     claimed = worker.claim(job.pk)
     assert claimed is not None
 
@@ -127,11 +137,15 @@ def test_a_training_that_is_cancelled_goes_on_where_it_was(admin: User, server: 
     assert (kept_dir(job) / "model" / ".training" / "state.safetensors").exists()
     seen = [event.payload["megabytes"] for event in job.events.filter(kind="validation")]
     assert 0 < seen[-1] < 0.05
+    monkeypatch.setattr(vocabulary_learning, "learned", Mock(side_effect=AssertionError("learned again")))
     jobs.retry(job)
     assert done(job).state == State.SUCCEEDED, job.error_message
     every = [event.payload["megabytes"] for event in job.events.filter(kind="validation")]
     # It continued, so nothing was read twice.
     assert every == sorted(every) and every[: len(seen)] == seen and len(every) > len(seen)
+    model = TrainedModel.objects.get(pk=job.result["model"])
+    vocabulary = vocabulary_of(loading.load(model).network)
+    assert vocabulary.size == 512 and vocabulary.name == model.network["vocabulary"]
 
 
 def test_stopped_early_it_keeps_the_best(admin: User, server: Path) -> None:

@@ -101,16 +101,22 @@ def test_the_page_queues_trainings_and_evaluations(admin: User, bob: User, serve
         ({"start": str(bob.pk)}, "not one of the available choices"),
         ({"batch_size": "0"}, "greater than or equal to 1"),
         ({"new_tags": "2"}, "less than or equal to 1"),
+        ({"vocabulary": "300"}, "greater than or equal to 512"),
+        ({"vocabulary": "4096", "network": "lstm"}, "kind glr only"),
+        ({"vocabulary": "4096", "start": str(base.pk)}, "keeps its vocabulary"),
     ]
     for wrong, sentence in wrongs:
         answer = desk.post("/admin/base-models/train", form | wrong)
         assert answer.status_code == 400 and sentence in answer.content.decode(), wrong
-    answer = desk.post("/admin/base-models/train", form | {"batch_size": "8", "new_names": "0.5"})
+    answer = desk.post("/admin/base-models/train", form | {"batch_size": "8", "new_names": "0.5", "vocabulary": "4096"})
     job = Job.objects.get(kind=bases.TRAIN_BASE)
     assert (job.arguments["chosen"]["batch_size"], job.arguments["chosen"]["new_names"]) == (8, 0.5)
+    # Windows of tokens are shorter.
+    assert job.arguments["network"]["vocabulary"] == "bpe-of-4096" and job.arguments["chosen"]["sequence_length"] == 32
     assert answer.status_code == 302 and answer["Location"] == f"/jobs/{job.pk}/"
     page = desk.get(answer["Location"]).content.decode()
     assert "js/base-training." in page and 'data-unit="megabytes" data-budget="0.02"' in page
+    assert "nats per token." in page and "0.02 MB" in page
     assert signed_in(bob).get(f"/jobs/{job.pk}/").status_code == 404
     upload = SimpleUploadedFile("mine.txt", "\n".join(make_posts(20, seed=3)).encode())
     answer = desk.post("/admin/base-models/evaluate", {"models": [str(base.pk)], "upload": upload})

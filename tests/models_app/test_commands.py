@@ -15,12 +15,17 @@ from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import loading, model_files
-from models_app.base_models import versions
+from models_app.base_models import archive, versions
+from models_app.downloads.files import download, formats_of
+from models_app.in_browser.files import weights_of
+from models_app.integrity import trouble_of
 from models_app.management.commands import train_base
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS
 from models_app.ml.evaluation import evaluation
+from models_app.ml.vocabulary import registry
 from models_app.models import TrainedModel
+from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.fakes.x_api_server import TOKEN, XApiServer
 
@@ -174,6 +179,67 @@ def test_train_base_writes_a_base_model_and_goes_on(
     assert (first.network["kind"], first.network["layers"], first.network["units"]) == ("glr", 2, 8)
     output(*words, "0.02", "--resume")
     assert versions.base_model().training["bytes_seen"] > first.training["bytes_seen"]
+
+
+def test_a_base_model_can_read_tokens_and_so_do_its_bots(
+    file: Path, tmp_path: Path, base: TrainedModel, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(NETWORKS["glr"], units=16, context_rows=64, context_width=4)
+    monkeypatch.setattr(train_base, "NETWORKS", {"glr": small, "lstm": NETWORKS["lstm"]})
+    shutil.rmtree(model_files.path_of(base))
+    words = ["train_base", "--corpus", file, "--valid", file, "--set", "batch_size=8"]
+    output(*words, "--vocabulary", "600", "--megabytes", "0.02")
+    first = versions.base_model()
+    assert first.network["vocabulary"].startswith("bpe-") and first.network["tied"]
+    assert first.training["config"]["sequence_length"] == 32
+    # The corpus gives the same vocabulary again.
+    output(*words, "--vocabulary", "600", "--megabytes", "0.03", "--resume")
+    assert versions.base_model().network == first.network
+    assert versions.base_model().training["bytes_seen"] > first.training["bytes_seen"]
+    assert "is ready" in output("fine_tune", file, "--epochs", 1, "--owner", "alice", "--name", "Token bot")
+    bot = TrainedModel.objects.get(name="Token bot")
+    assert bot.network == first.network and (bot.bits_per_character or 99) < 8
+    written = json_of("generate", "alice/Token bot", "--count", 3, "--seed", 1, "--owner", "alice")
+    assert (
+        written["posts"]
+        == json_of("generate", "alice/Token bot", "--count", 3, "--seed", 1, "--owner", "alice")["posts"]
+    )
+    # Whatever it's downloaded as, the tokens are in the file.
+    forms = formats_of(bot)
+    assert set(forms) == {"native", "npz", "keras", "onnx", "tfjs"}
+    for name in forms:
+        assert b"<|endoftext|>" in download(bot, name).file.read(), name
+    # A process that has read none of its models shows them, and takes what was downloaded.
+    monkeypatch.delitem(registry._loaded, first.network["vocabulary"])
+    assert [weights.is_exact for weights in weights_of(bot)] == [True]
+    monkeypatch.delitem(registry._loaded, first.network["vocabulary"])
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    assert b"glr 2 x 16" in signed_in(alice).get("/admin/base-models/").content
+    monkeypatch.delitem(registry._loaded, first.network["vocabulary"])
+    (tmp_path / "unpacked").mkdir()
+    assert archive.unpack(download(bot, "native").file, tmp_path / "unpacked", brings_vocabulary=True) == bot.sha256
+    there = str(model_files.path_of(versions.base_model()))
+    # Without it, nobody can read the model, but the page still lists it.
+    monkeypatch.delitem(registry._loaded, first.network["vocabulary"])
+    tokenizer = model_files.path_of(bot) / checkpoint.TOKENIZER
+    kept = tokenizer.read_text()
+    tokenizer.unlink()
+    trouble = trouble_of(bot)
+    assert trouble is not None and "tokenizer.json" in str(trouble)
+    listed = signed_in(alice).get("/admin/base-models/").content.count(b"glr 2 x 16")
+    TrainedModel.objects.filter(pk=bot.pk).update(owner=None)
+    assert signed_in(alice).get("/admin/base-models/").content.count(b"glr 2 x 16") == listed + 1
+    TrainedModel.objects.filter(pk=bot.pk).update(owner=alice)
+    tokenizer.write_text(kept)
+    assert trouble_of(bot) is None
+    for wrong, sentence in [
+        (["--vocabulary", "100"], "vocabulary"),
+        (["--vocabulary", "600", "--network", "lstm"], "glr"),
+        (["--vocabulary", "600", "--start", there], "--start and --vocabulary"),
+    ]:
+        with pytest.raises(CommandError, match=sentence):
+            output(*words, "--megabytes", "0.02", *wrong)
 
 
 def test_train_base_takes_another_network_recipe_and_place(file: Path, base: TrainedModel) -> None:

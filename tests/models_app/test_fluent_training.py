@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from models_app import loading, model_files, pretrained, report_cards, services, trainings
 from models_app.ml.config import SamplingConfig
+from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
 from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
@@ -110,10 +112,11 @@ def trained(corpus: Corpus, start: TrainedModel) -> TrainedModel:
 
 
 def test_the_process_that_waits_takes_the_pretrained_model_in_and_writes_only_what_is_quick(
-    base: TrainedModel, fluent: TrainedModel
+    base: TrainedModel, fluent: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from models_app import runner
 
+    monkeypatch.setattr(prebuilt, "_asked", Event())  # no training has begun in this process
     runner.prepare()
     assert pretrained.is_here(fluent.network["pretrained"])
     assert (model_files.path_of(base) / report_cards.BASE_SAMPLES).exists()

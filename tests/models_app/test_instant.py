@@ -43,7 +43,8 @@ def test_from_the_button_to_posts(alice: User, fluent: TrainedModel, writer: Non
     assert (bot.owner, bot.corpus, bot.parent, bot.tier, bot.name) == (alice, corpus, fluent, "fluent", corpus.name)
     assert instant.is_instant(bot) and not instant.is_instant(fluent)
     page = client.get(f"/models/{bot.pk}/").content.decode()
-    assert "it has learned nothing" in page and "Learned " not in page
+    assert f'Instant bot: before it writes, <a href="{fluent.get_absolute_url()}">its base model</a> reads' in page
+    assert "Learned " not in page and "starting from" not in page
     assert "An instant bot has no report card" in page and "making the card failed" not in page
     assert "Instant bot of" in client.get("/models/").content.decode()
     written = client.post(f"/api/v1/models/{bot.pk}/generate", {"n": 2, "seed": 1}, content_type="application/json")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
+from django.db import connection, connections
 from django.test import AsyncClient
 
 from botfactory.accounts import tokens
@@ -86,20 +86,20 @@ async def test_the_same_comes_as_a_json_object_a_line(alice: User, base: Trained
     assert last["generation"]["posts"] == kept.posts and posts[0]["label"] == last["generation"]["label"]
 
 
-async def test_a_post_is_shown_before_the_last_is_written(
-    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on = threading.Event()
+def halting_after(callback: str, go_on: threading.Event) -> Callable[..., Drawing]:
+    """Return a `Sampler.draw` that waits for `go_on` once it has called this callback."""
     draw = Sampler.draw
 
-    def halting(self: Sampler, config: SamplingConfig, *, on_post: Callable[[str], None], **values: Any) -> Drawing:
-        shown: list[str] = []
+    def halting(self: Sampler, config: SamplingConfig, **values: Any) -> Drawing:
+        shown: list[Any] = []
+        tell = values.pop(callback)
 
-        def told(post: str) -> None:
-            on_post(post)
-            shown.append(post)
+        def told(what: Any) -> None:
+            tell(what)
+            shown.append(what)
 
-        drawing = draw(self, config, on_post=told, **values)
+        values[callback] = told
+        drawing = draw(self, config, **values)
         step = next(drawing)
         while True:
             if shown:
@@ -111,14 +111,42 @@ async def test_a_post_is_shown_before_the_last_is_written(
                 writing: Writing = end.value
                 return writing
 
-    monkeypatch.setattr(Sampler, "draw", halting)
+    return halting
+
+
+async def test_a_post_is_shown_before_the_last_is_written(
+    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(Sampler, "draw", halting_after("on_post", go_on))
     answer = await open_stream(base, alice, WANTED)
     pieces = aiter(answer.streaming_content)
     assert (await asyncio.wait_for(anext(pieces), 60)).startswith(b"event: post")
+    # Who listens for a minute takes no connection from others meanwhile.
+    assert await sync_to_async(lambda: connection.connection)() is None
     assert await Generation.objects.acount() == 0
     go_on.set()
     more = [piece.decode() async for piece in pieces]
     assert len(more) == 12 and more[-1].startswith("event: generation")
+
+
+async def test_who_asks_for_it_sees_how_posts_begin(
+    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(Sampler, "draw", halting_after("on_beginnings", go_on))
+    # The base model writes random characters, and few of its words are without digits.
+    answer = await open_stream(base, alice, {**WANTED, "n": 60}, query="?stream=1&beginnings=1")
+    pieces = aiter(answer.streaming_content)
+    while not (piece := (await asyncio.wait_for(anext(pieces), 60)).decode()).startswith("event: beginnings"):
+        assert piece.startswith("event: post")
+    begun = json.loads(piece.partition("data: ")[2])["beginnings"]
+    go_on.set()
+    more = [piece.decode() async for piece in pieces]
+    assert more[-1].startswith("event: generation")
+    posts = (await Generation.objects.aget()).posts
+    assert begun and all(number.isdigit() and text for number, text in begun.items())
+    assert any(post.startswith(text) for post in posts for text in begun.values())
 
 
 async def test_copies_and_banned_words_are_shown_at_no_time(alice: User, base: TrainedModel) -> None:

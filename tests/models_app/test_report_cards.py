@@ -19,6 +19,7 @@ from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import estimates, loading, model_files, report_cards, runner, services
+from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import report_card
 from models_app.ml.evaluation.report_card import Copied, ReportCard
@@ -106,8 +107,18 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
     path, weights = model_files.path_of(base) / report_cards.BASE_SAMPLES, loading.load(base)
     monkeypatch.setattr(prebuilt, "_asked", Event())  # no training has begun in this process
     monkeypatch.setattr(prebuilt, "Learner", Learner)  # a new one
+    measured: list[Any] = []
+    prepare = prebuilt.prepare
+
+    def preparing(start: Checkpoint) -> Any:
+        measured.append(prepare(start))
+        return measured[-1]
+
+    monkeypatch.setattr(prebuilt, "prepare", preparing)
+    monkeypatch.setattr(runner, "characters_per_symbol", lambda meta: 2.7 if meta == weights.meta else 0)
     runner.prepare()
-    assert TrainingMachine.objects.get().speed > 0
+    # In characters, whatever the base model's symbols are.
+    assert TrainingMachine.objects.get().speed == pytest.approx(2.7 * measured[0].symbols_per_core_second)
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "base_samples", None)
     runner.prepare()
@@ -117,6 +128,21 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
         small_network(weights.network), weights.weights, beta_2=0.99, clip_norm=1.0, dropout=0.06
     )
     assert taken._step.experimental_get_tracing_count()  # its graphs are built already
+
+
+def test_a_training_that_begins_meanwhile_has_the_cores_for_itself(
+    base: TrainedModel, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = model_files.path_of(base) / report_cards.BASE_SAMPLES
+    path.unlink(missing_ok=True)
+    settings.TRAINER_BUILDS_AHEAD = False
+    monkeypatch.setattr(prebuilt, "_asked", Event())
+    prebuilt.stand_back()
+    runner.prepare()
+    assert not path.exists()
+    prebuilt._asked.clear()
+    runner.prepare()
+    assert path.exists()
 
 
 def test_an_operator_who_does_not_want_it_has_no_graphs_built_ahead(

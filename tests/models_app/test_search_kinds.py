@@ -11,10 +11,12 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import trainings
+from models_app import loading, trainings
 from models_app.base_models.services import BaseError, Budget
+from models_app.ml.config import BYTES, NetworkConfig
+from models_app.ml.vocabulary import vocabulary_of
 from models_app.models import Search, TrainedModel, Trial
-from models_app.search import runner
+from models_app.search import bases, runner
 from models_app.search import services as searches
 from models_app.search import space as spaces
 from models_app.search.how import SearchError
@@ -72,12 +74,40 @@ def test_a_search_for_base_models_varies_the_network_and_the_best_becomes_a_vers
 
 
 @pytest.mark.usefixtures("small_network")
-def test_the_same_base_training_is_as_good_as_its_trial(admin: User, base: TrainedModel, server: Path) -> None:
-    search = finish(base_search(admin, trials=1))
+def test_the_same_base_training_is_as_good_as_its_trial_and_reads_as_many_tokens(
+    admin: User, base: TrainedModel, server: Path
+) -> None:
+    space = {name: value for name, value in BASE_SPACE.items() if name != "units"}
+    search = finish(base_search(admin, trials=1, space=space | {"vocabulary": {"choices": [512]}}))
     training = searches.use(search, 0, by=admin)
     worker.run(training.pk)
     version = TrainedModel.objects.get(job=training)
     assert version.bits_per_character == pytest.approx(search.trials.get().bits_per_character, abs=0.02)
+    assert vocabulary_of(loading.load(version).network).size == 512
+
+
+@pytest.mark.parametrize(
+    ("network", "values", "sentence"),
+    [
+        ("glr", {"choices": [0, 511]}, "vocabulary: vocabulary must be a whole number from 512 to 65,536, not 511"),
+        ("glr", {"low": 0, "high": 4096}, "vocabulary: write a list of choices, such as 0 and 4096"),
+        ("lstm", {"choices": [512]}, "There is no setting vocabulary"),
+    ],
+)
+def test_what_no_network_can_read_is_told(
+    network: str, values: dict[str, Any], sentence: str, admin: User, server: Path
+) -> None:
+    with pytest.raises(BadSpace, match=sentence):
+        base_search(admin, network=network, space={"vocabulary": values})
+
+
+def test_a_trial_of_tokens_can_have_another_shape_and_one_of_bytes_is_as_usual(admin: User, server: Path) -> None:
+    space = {"vocabulary": {"choices": [0, 1024]}, "units": {"choices": [64]}, "embedding": {"choices": [24]}}
+    told = base_search(admin, space=space).settings
+    shapes = [bases.split(told, {"vocabulary": size, "units": 64, "embedding": 24, "seed": 3}) for size in (0, 1024)]
+    assert [network.vocabulary for network, _ in shapes] == [BYTES, "bpe-of-1024"]
+    assert all(isinstance(one, NetworkConfig) and (one.units, one.embedding) == (64, 24) for one, _ in shapes)
+    assert [values for _, values in shapes] == [{"seed": 3}] * 2
 
 
 @pytest.mark.usefixtures("small_network")

@@ -40,13 +40,13 @@ print("ended", flush=True)
 def test_what_gives_way_does_so_among_sessions_too(tmp_path: Path) -> None:
     process = Process("trainer", ["sleep", "60"], tmp_path / "log", nice=7)
     process.start()
-    assert process.popen is not None
+    assert process.child is not None
     try:
-        assert os.getpriority(os.PRIO_PROCESS, process.popen.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 7
-        assert Path(f"/proc/{process.popen.pid}/autogroup").read_text().split()[-1] == "7"
+        assert os.getpriority(os.PRIO_PROCESS, process.child.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+        assert Path(f"/proc/{process.child.pid}/autogroup").read_text().split()[-1] == "7"
     finally:
         process.signal_group(signal.SIGKILL)
-        process.popen.wait()
+        process.child.wait()
 
 
 class Product:
@@ -138,10 +138,10 @@ def test_a_process_that_failed_a_thousand_times_is_still_started_again(
     watcher._keep_alive(process)
     assert process.failures == 1_024 and "child stopped (status 3)" in said[0]
     assert process.not_before - time.monotonic() == pytest.approx(supervisor.LONGEST_PAUSE, abs=5)
-    before = process.popen
+    before = process.child
     process.not_before = 1e-9
     watcher._keep_alive(process)
-    assert process.popen is not before
+    assert process.child is not before
 
 
 def test_a_process_that_has_lived_is_started_again_at_once(
@@ -150,9 +150,9 @@ def test_a_process_that_has_lived_is_started_again_at_once(
     monkeypatch.setattr(supervisor, "SHORT_LIFE", 0.2)
     watcher, process = supervised("sleep 0.3")
     process.failures = 7
-    before = process.popen
+    before = process.child
     watcher._keep_alive(process)
-    assert process.failures == 0 and process.popen is not before and process.is_alive
+    assert process.failures == 0 and process.child is not before and process.is_alive
 
 
 def test_a_process_that_cannot_even_be_started_ends_nothing(

@@ -109,7 +109,7 @@ def test_the_best_of_a_search_for_base_models_becomes_a_version(product: Product
 
 def learning(product: Product) -> list[int]:
     """Return the processes that train. Others have loaded TensorFlow, too, but none of its threads works."""
-    return [process for process in product.processes("-Q train") if "tf_Compute" in threads_of(process)]
+    return [process for process in product.processes("bf-trainer") if "tf_Compute" in threads_of(process)]
 
 
 def threads_of(process: int) -> set[str]:

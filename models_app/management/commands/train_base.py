@@ -14,9 +14,9 @@ from models_app import pretrained
 from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import NETWORKS, PretrainConfig
+from models_app.ml.config import BYTES, NETWORKS, PretrainConfig, vocabulary_to_learn
 from models_app.ml.errors import LearningError
-from models_app.ml.networks.registry import Network, config_of
+from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.models import Tier
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ class Command(ProductCommand):
             "values of a network (default: glr)",
         )
         parser.add_argument(
+            "--vocabulary",
+            type=int,
+            metavar="SYMBOLS",
+            help="read tokens instead of bytes: learn a vocabulary of so many from the corpus (with --network glr)",
+        )
+        parser.add_argument(
             "--set",
             action="append",
             default=[],
@@ -68,10 +74,13 @@ class Command(ProductCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Imported late, because it loads TensorFlow.
+        # Imported late, because they load TensorFlow and the library of the tokens.
         from models_app.ml.training.pretrain import Budget, pretrain
+        from models_app.ml.training.tokens import with_vocabulary
 
         start, network = self._begin(options["start"], options["network"])
+        if options["vocabulary"] is not None and start is not None:
+            raise CommandError("A model keeps its vocabulary, so --start and --vocabulary can't go together.")
         name = options["name"] or versions.SHIPPED[Tier.of(network.as_dict())]
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "users":
             raise CommandError(
@@ -81,6 +90,12 @@ class Command(ProductCommand):
         missing = [str(path) for path in [*options["corpus"], options["valid"]] if not path.is_file()]
         if missing:
             raise CommandError(f"There is no file {', '.join(missing)}.")
+        try:
+            if options["vocabulary"] is not None:
+                network = small_network(network).of_tokens(vocabulary_to_learn(options["vocabulary"]))
+            network = with_vocabulary(network, options["corpus"], directory, resume=options["resume"])
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         bar_format = "{percentage:3.0f}%|{bar}| {desc}"
         log = Path(settings.LOGS_DIR) / "train_base.log"
         with (
@@ -112,7 +127,12 @@ class Command(ProductCommand):
                     budget=Budget(options["minutes"], options["megabytes"]),
                     resume=options["resume"],
                     network=network,
-                    config=PretrainConfig.auto(network.kind, continued=start is not None, **dict(options["set"])),
+                    config=PretrainConfig.auto(
+                        network.kind,
+                        continued=start is not None,
+                        tokens=network.vocabulary != BYTES,
+                        **dict(options["set"]),
+                    ),
                     start=start,
                     on_progress=on_progress,
                     on_validation=on_validation,

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from .fine_tuning import MAX_DEFAULT_EPOCHS, MAX_EPOCHS, MIN_EPOCHS, ONE_EPOCH, FineTuneConfig, default_epochs_for
-from .networks import BYTES, NETWORKS, NetworkConfig
+from .networks import (
+    BYTES,
+    MAX_VOCABULARY,
+    MIN_VOCABULARY,
+    NETWORKS,
+    NetworkConfig,
+    size_to_learn,
+    vocabulary_to_learn,
+)
 from .pretraining import CONTINUED, RECIPES, PretrainConfig
 from .sampling import (
     DEFAULT_BEST_OF,
@@ -29,7 +37,9 @@ __all__ = [
     "MAX_DEFAULT_EPOCHS",
     "MAX_EPOCHS",
     "MAX_TOP_K",
+    "MAX_VOCABULARY",
     "MIN_EPOCHS",
+    "MIN_VOCABULARY",
     "NETWORKS",
     "ONE_EPOCH",
     "RECIPES",
@@ -41,6 +51,8 @@ __all__ = [
     "default_epochs_for",
     "is_greedy",
     "number",
+    "size_to_learn",
     "usual_top_p",
+    "vocabulary_to_learn",
     "whole",
 ]

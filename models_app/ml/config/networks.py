@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from models_app.ml.config.values import Values, whole
@@ -13,17 +13,36 @@ from models_app.ml.errors import BadSetting, mark
 #: The vocabulary of the small networks, and the names of all (`vocabulary`).
 BYTES: Final = "utf8-bytes"
 GATES: Final = ("sigmoid", "hard_sigmoid")
-_VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}")
+#: So many have all bytes, the end mark and some frequent runs. Above MAX_VOCABULARY, a symbol needs more than 16 bits.
+MIN_VOCABULARY: Final = 512
+MAX_VOCABULARY: Final = 2**16
+_TO_LEARN: Final = "bpe-of-"
+_VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}|{_TO_LEARN}[0-9]{{3,5}}")
+
+
+def vocabulary_to_learn(size: int) -> str:
+    """Return the name of a vocabulary of `size` symbols that a training will learn from its corpus.
+
+    Raises BadSetting unless the size is between MIN_VOCABULARY and MAX_VOCABULARY.
+    """
+    whole("vocabulary", size, MIN_VOCABULARY, MAX_VOCABULARY)
+    return f"{_TO_LEARN}{size}"
+
+
+def size_to_learn(vocabulary: str) -> int:
+    """Return the size of a vocabulary that has yet to be learned, and 0 for any other."""
+    return int(vocabulary.removeprefix(_TO_LEARN)) if vocabulary.startswith(_TO_LEARN) else 0
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig(Values):
-    """The architecture of a network; `kind` is a key of `networks.registry.KINDS`, `vocabulary` a vocabulary's name.
+    """The architecture of a network; `kind` is a key of `networks.registry.KINDS`.
 
-    embedding: width of a symbol's embedding; units: width of the recurrent state. For "glr" only: layers; contexts, the
-    lengths in bytes of the hashed contexts (0: the word so far), each with an embedding table of context_rows (a power
-    of two) by context_width. For "lstm" only: gates, the activation of its gates; "hard_sigmoid" is that of models that
-    Keras trained before 2019.
+    vocabulary: its name, which is that of `vocabulary_to_learn` until a training begins; embedding: width of a symbol's
+    embedding; units: width of the recurrent state. For "glr" only: layers; contexts, the lengths in symbols of the
+    hashed contexts (0, for bytes only: the word so far), each with an embedding table of context_rows (a power of two)
+    by context_width; tied, for tokens only: the output uses the embedding, too. For "lstm" only: gates, the activation
+    of its gates; "hard_sigmoid" is that of models that Keras trained before 2019.
     """
 
     kind: Literal["lstm", "glr"] = "lstm"
@@ -35,6 +54,7 @@ class NetworkConfig(Values):
     context_rows: int = 0
     context_width: int = 0
     gates: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
+    tied: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ("lstm", "glr"):
@@ -50,6 +70,8 @@ class NetworkConfig(Values):
                 name=repr(self.vocabulary),
                 own=BYTES,
             )
+        if size := size_to_learn(self.vocabulary):
+            vocabulary_to_learn(size)
         whole("embedding", self.embedding, 1, 4096)
         whole("units", self.units, 1, 8192)
         whole("layers", self.layers, 1, 1 if self.kind == "lstm" else 32)
@@ -67,10 +89,10 @@ class NetworkConfig(Values):
                 known=", ".join(GATES if self.kind == "lstm" else GATES[:1]),
                 value=repr(self.gates),
             )
-        if self.vocabulary != BYTES and self.contexts:
-            raise BadSetting(mark("Contexts are made of bytes, so they need the vocabulary %(name)s."), name=BYTES)
         for order in self.contexts:
-            whole("context", order, 0, 6)
+            whole("context", order, *((0, 6) if self.vocabulary == BYTES else (1, 3)))
+        if not isinstance(self.tied, bool) or (self.tied and (self.kind != "glr" or self.vocabulary == BYTES)):
+            raise BadSetting(mark("Only a network of kind glr that reads tokens can be tied."))
         if len(set(self.contexts)) < len(self.contexts):
             raise BadSetting(mark("List each context only once."))
         whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
@@ -83,9 +105,20 @@ class NetworkConfig(Values):
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-ready values; `gates` only if they aren't the usual ones."""
+        """Return the fields as JSON-ready values; those newer than the first models only if they aren't the usual."""
         values = super(NetworkConfig, self).as_dict()
-        return {name: value for name, value in values.items() if name != "gates" or value != GATES[0]}
+        usual = {"gates": GATES[0], "tied": False}
+        return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
+
+    def of_tokens(self, vocabulary: str) -> NetworkConfig:
+        """Return a network of the same size that reads and writes the tokens of this vocabulary instead of bytes.
+
+        Its contexts, if it has any, are the last two and three tokens. Raises BadSetting unless its kind is "glr".
+        """
+        if self.kind != "glr":
+            raise BadSetting(mark("A vocabulary can be learned for a network of kind glr only."))
+        contexts = (2, 3) if self.contexts else ()
+        return replace(self, vocabulary=vocabulary, embedding=max(1, self.units // 2), contexts=contexts, tied=True)
 
 
 #: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model.md).

@@ -70,9 +70,16 @@ class PretrainConfig(Values):
         number("new_tags", self.new_tags, 0, 1)
 
     @classmethod
-    def auto(cls, kind: str, *, continued: bool = False, **overrides: Any) -> PretrainConfig:
-        """Return the settings for this kind of network, starting from a trained one if `continued`. `overrides` win."""
-        usual = {**RECIPES.get(kind, {}), **(CONTINUED.get(kind, {}) if continued else {})}
+    def auto(cls, kind: str, *, continued: bool = False, tokens: bool = False, **overrides: Any) -> PretrainConfig:
+        """Return the settings for this kind of network; `overrides` win.
+
+        continued: it starts from a trained one; tokens: it's a small network that reads tokens instead of bytes.
+        """
+        usual = {
+            **RECIPES.get(kind, {}),
+            **(CONTINUED.get(kind, {}) if continued else {}),
+            **(OF_TOKENS if tokens and kind != "llama" else {}),
+        }
         return cls.from_dict(usual | overrides)
 
 
@@ -92,5 +99,7 @@ RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
         "save_minutes": 1.5,
     },
 }
+#: What differs besides for a small network that reads tokens: each is about three bytes.
+OF_TOKENS: Final[Mapping[str, Any]] = {"sequence_length": 32}
 #: What differs besides for a network that is trained already: with a higher learning rate, it would forget first.
 CONTINUED: Final[Mapping[str, Mapping[str, Any]]] = {"lstm": {"learning_rate": 0.002}, "glr": {"learning_rate": 0.002}}

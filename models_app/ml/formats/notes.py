@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from models_app.ml.config import NetworkConfig
+from models_app.ml.config import BYTES, NetworkConfig
 from models_app.ml.networks import hashed_ngrams
+from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8_bytes import END
 
 SCRIPT: Final = "bot.mjs"
@@ -24,10 +25,46 @@ _READING: Final = (
     f"of the next one, and the states for the next step. Their softmax is the probabilities. The post ends "
     f"when {END} is drawn. Bytes that make no valid UTF-8 can be drawn, too, though they’re rare."
 )
-_ROWS: Final = (
-    "Besides the byte, a step needs `rows`: for each context, the row of a table. They depend only on the bytes of the "
-    "post so far; `{name}` computes them."
+_READING_TOKENS: Final = (
+    "A symbol is a token, a frequent run of bytes. WHERE_HERE says which. Token END_HERE is the start mark and the end "
+    "mark. For each post, start with all states zero and read it; then read the tokens of the post. After each you get "
+    "the logits of the next one, and the states for the next step. Their softmax is the probabilities. The post ends "
+    "when the end mark is drawn. Tokens that make no valid UTF-8 can be drawn, too, though they’re rare."
 )
+#: Where the vocabulary of tokens is.
+_WHERE: Final = {
+    "keras": "`tokenizer.json` in the file, which is a zip,",
+    "onnx": "`tokenizer.json` in the metadata",
+    "tfjs": "`tokenizer.json`",
+}
+_TOKENIZER_CODE: Final = {
+    "keras": """
+import zipfile
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_str(zipfile.ZipFile("bot.keras").read("tokenizer.json").decode())
+""",
+    "onnx": """
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_str(session.get_modelmeta().custom_metadata_map["tokenizer.json"])
+""",
+}
+_ROWS: Final = (
+    "Besides the SYMBOL_HERE, a step needs `rows`: for each context, the row of a table. They depend only on the "
+    "SYMBOL_HEREs of the post so far; `{name}` computes them."
+)
+_OPENING_SCRIPT: Final = """import * as tf from "@tensorflow/tfjs";
+import { write } from "./bot.mjs";
+
+console.log(await write(tf, await tf.loadGraphModel("model.json")));
+"""
+_OPENING_SCRIPT_TOKENS: Final = """import * as tf from "@tensorflow/tfjs";
+import { bytesOf, write } from "./bot.mjs";
+
+const tokens = bytesOf(await (await fetch("tokenizer.json")).json());
+console.log(await write(tf, await tf.loadGraphModel("model.json"), 0.9, LENGTH_HERE, tokens));
+"""
 _OPENING: Final = {
     "keras": 'import keras\nimport numpy as np\n\nmodel = keras.saving.load_model("bot.keras")',
     "onnx": 'import numpy as np\nimport onnxruntime\n\nsession = onnxruntime.InferenceSession("bot.onnx")',
@@ -36,16 +73,16 @@ _LSTM_STEP: Final = """
 START = [np.zeros((1, UNITS), "float32")] * 2
 
 
-def step(byte, post, states):
-    logits, *states = model([np.array([[byte]], "int32"), *(np.asarray(state) for state in states)])
+def step(SYMBOL_HERE, post, states):
+    logits, *states = model([np.array([[SYMBOL_HERE]], "int32"), *(np.asarray(state) for state in states)])
     return np.asarray(logits)[0, 0], states
 """
 _GLR_STEP: Final = """
 START = [np.zeros((1, UNITS), "float32")] * LAYERS
 
 
-def step(byte, post, states):
-    logits, *states = model([np.array([byte], "int32"), ROWS_INPUT*(np.asarray(state) for state in states)])
+def step(SYMBOL_HERE, post, states):
+    logits, *states = model([np.array([SYMBOL_HERE], "int32"), ROWS_INPUT*(np.asarray(state) for state in states)])
     return np.asarray(logits)[0], states
 """
 _ONNX_STEP: Final = """
@@ -53,9 +90,9 @@ STATES = session.get_inputs()[1:]
 START = [np.zeros([1, *each.shape[1:]], "int64" if each.name == "keys" else "float32") for each in STATES]
 
 
-def step(byte, post, states):
+def step(SYMBOL_HERE, post, states):
     given = {each.name: state for each, state in zip(STATES, states)}
-    logits, *states = session.run(None, {"symbol": np.array([byte], "int64"), **given})
+    logits, *states = session.run(None, {"symbol": np.array([SYMBOL_HERE], "int64"), **given})
     return logits[0], states
 """
 _ROWS_CODE: Final = """
@@ -72,11 +109,41 @@ def rows_of(post):
         rows.append(place * ROWS_HERE + (mixed >> SHIFT_HERE))
     return rows
 """
+_TOKEN_ROWS_CODE: Final = """
+CONTEXTS = CONTEXTS_HERE  # lengths in tokens
+
+
+def rows_of(post):
+    rows = []
+    for place, length in enumerate(CONTEXTS):
+        key = 0
+        for token in ([END_HERE] * length + post)[-length:]:
+            key = key * BASE_HERE + token
+        mixed = (key % 2**24 * LOW_MULTIPLIER + (key >> 24) * HIGH_MULTIPLIER) % 2**32
+        rows.append(place * ROWS_HERE + (mixed >> SHIFT_HERE))
+    return rows
+"""
+_WRITE_TOKENS: Final = """
+
+def write(temperature=0.9, most=LENGTH_HERE):
+    token, post, states = END_HERE, [], START
+    while len(post) < most:
+        logits, states = step(token, post, states)
+        odds = np.exp((logits - logits.max()) / temperature, dtype="float64")
+        token = int(np.random.choice(len(odds), p=odds / odds.sum()))
+        if token == END_HERE:
+            break
+        post.append(token)
+    return tokenizer.decode(post)
+
+
+print(write())
+"""
 _WRITE: Final = """
 
-def write(temperature=0.9, max_bytes=400):
+def write(temperature=0.9, most=LENGTH_HERE):
     byte, post, states = 255, b"", START
-    while len(post) < max_bytes:
+    while len(post) < most:
         logits, states = step(byte, post, states)
         odds = np.exp((logits - logits.max()) / temperature, dtype="float64")
         byte = int(np.random.choice(256, p=odds / odds.sum()))
@@ -90,12 +157,14 @@ print(write())
 """
 _SCRIPT: Final = """// Writes with this model. tf: TensorFlow.js, or its part tfjs-core with a backend.
 const STATES = STATES_HERE; // the states' names, what they become, and their widths
+const END = END_HERE;
 ROWS_FUNCTION
 export const start = () => STATES.map(([, , width]) => new Float32Array(width));
 
-// Reads a byte: 255 at the start, then those of the post. `post` are the bytes of the post so far, with this one.
-export async function step(tf, model, byte, post, states) {
-  const given = { symbol: tf.tensor1d([byte], "int32")ROWS_INPUT };
+// Reads a SYMBOL_HERE: END at the start, then those of the post. `post`: all SYMBOL_HEREs of the post so far, this one
+// included.
+export async function step(tf, model, symbol, post, states) {
+  const given = { symbol: tf.tensor1d([symbol], "int32")ROWS_INPUT };
   STATES.forEach(([name, , width], place) => {
     given[name] = tf.tensor2d(states[place], [1, width]);
   });
@@ -105,21 +174,50 @@ export async function step(tf, model, byte, post, states) {
   return [logits, following];
 }
 
-export async function write(tf, model, temperature = 0.9, maxBytes = 400) {
+export async function write(tf, model, temperature = 0.9, most = LENGTH_HEREVOCABULARY_INPUT) {
   const post = [];
-  let byte = 255;
+  let symbol = END;
   let states = start();
-  while (post.length < maxBytes) {
+  while (post.length < most) {
     let logits;
-    [logits, states] = await step(tf, model, byte, post, states);
-    const top = Math.max(...logits);
+    [logits, states] = await step(tf, model, symbol, post, states);
+    const top = logits.reduce((one, other) => Math.max(one, other));
     const odds = Array.from(logits, (each) => Math.exp((each - top) / temperature));
     let left = Math.random() * odds.reduce((sum, each) => sum + each, 0);
-    byte = odds.findIndex((each) => (left -= each) < 0);
-    if (byte === 255 || byte < 0) break;
-    post.push(byte);
+    symbol = odds.findIndex((each) => (left -= each) < 0);
+    if (symbol === END || symbol < 0) break;
+    post.push(symbol);
   }
-  return new TextDecoder().decode(new Uint8Array(post));
+  return new TextDecoder().decode(new Uint8Array(BYTES_OF_POST));
+}
+"""
+#: How a script gets the bytes of tokens.
+_SCRIPT_TOKENS: Final = """
+// Returns the bytes of each token. tokenizer: the content of tokenizer.json.
+export function bytesOf(tokenizer) {
+  // A token's name has a character for each byte: that of Latin-1, or one from U+0100 on if that can't be seen.
+  const seen = (code) => (code > 32 && code < 127) || (code > 160 && code !== 173);
+  const hidden = Array.from({ length: 256 }, (_, code) => code).filter((code) => !seen(code));
+  const byteOf = (code) => (code < 256 ? code : hidden[code - 256]);
+  const tokens = [];
+  for (const [name, token] of Object.entries(tokenizer.model.vocab)) {
+    tokens[token] = Array.from(name, (character) => byteOf(character.codePointAt(0)));
+  }
+  for (const { id } of tokenizer.added_tokens) tokens[id] = [];
+  return tokens;
+}
+"""
+_SCRIPT_TOKEN_ROWS: Final = """
+const CONTEXTS = CONTEXTS_HERE; // lengths in tokens
+
+export function rowsOf(post) {
+  return CONTEXTS.map((length, place) => {
+    let key = 0n;
+    const last = [...new Array(length).fill(END), ...post].slice(-length);
+    for (const token of last) key = key * BASE_HEREn + BigInt(token);
+    const mixed = ((key % (1n << 24n)) * BigInt(LOW_MULTIPLIER) + (key >> 24n) * BigInt(HIGH_MULTIPLIER)) % (1n << 32n);
+    return place * ROWS_HERE + Number(mixed >> BigInt(SHIFT_HERE));
+  });
 }
 """
 _ADAPTER: Final = (
@@ -176,16 +274,15 @@ export function rowsOf(post) {
 
 def how_to_use(config: NetworkConfig, name: str) -> str:
     """Return how to use the file, as Markdown. `name`: keras, onnx or tfjs."""
+    reads_bytes = config.vocabulary == BYTES
     if name == "tfjs":
-        code = (
-            '```js\nimport * as tf from "@tensorflow/tfjs";\nimport { write } from "./bot.mjs";\n\n'
-            'console.log(await write(tf, await tf.loadGraphModel("model.json")));\n```'
-        )
+        code = f"```js\n{_OPENING_SCRIPT if reads_bytes else _filled(_OPENING_SCRIPT_TOKENS, config)}```"
     else:
         code = f"```python\n{python_code(config, name)}```"
-    reading = [_READING]
+    reading = [_READING if reads_bytes else _READING_TOKENS.replace("WHERE_HERE", _WHERE[name])]
     if config.contexts and name != "onnx":
         reading.append(_ROWS.format(name="rowsOf" if name == "tfjs" else "rows_of"))
+    reading = [_filled(text, config) for text in reading]
     return f"## How to use this file\n\n{' '.join(reading)}\n\n{code}\n\n## What this file lacks\n\n{LACKS}"
 
 
@@ -201,8 +298,12 @@ def python_code(config: NetworkConfig, name: str) -> str:
     has_rows = bool(config.contexts) and name != "onnx"
     step = step.replace("ROWS_INPUT", 'np.array([rows_of(post)], "int32"), ' if has_rows else "")
     step = step.replace("UNITS", str(config.units)).replace("LAYERS", str(config.layers))
-    rows = _filled(_ROWS_CODE, config) + "\n" if has_rows else ""
-    return f"{_OPENING[name]}\n{rows}{step}{_WRITE}"
+    if config.vocabulary == BYTES:
+        tokenizer, rows, write = "", _ROWS_CODE, _WRITE
+    else:
+        tokenizer, rows, write = _TOKENIZER_CODE[name], _TOKEN_ROWS_CODE, _WRITE_TOKENS
+    rows = f"{rows}\n" if has_rows else ""
+    return _filled(f"{_OPENING[name]}\n{tokenizer}{rows}{step}{write}", config)
 
 
 def script(config: NetworkConfig) -> str:
@@ -211,15 +312,26 @@ def script(config: NetworkConfig) -> str:
         states = [["h", "next_h", config.units], ["c", "next_c", config.units]]
     else:
         states = [[f"c_{layer}", f"next_c_{layer}", config.units] for layer in range(config.layers)]
+    reads_bytes = config.vocabulary == BYTES
     rows, given = "", ""
     if config.contexts:
-        rows = _filled(_SCRIPT_ROWS, config)
+        rows = _SCRIPT_ROWS if reads_bytes else _SCRIPT_TOKEN_ROWS
         given = f', rows: tf.tensor2d(rowsOf(post), [1, {len(config.contexts)}], "int32")'
-    text = _SCRIPT.replace("STATES_HERE", json.dumps(states))
-    return text.replace("ROWS_FUNCTION", rows).replace("ROWS_INPUT", given)
+    parts = {
+        "STATES_HERE": json.dumps(states),
+        "ROWS_FUNCTION": rows if reads_bytes else _SCRIPT_TOKENS + rows,
+        "ROWS_INPUT": given,
+        "VOCABULARY_INPUT": "" if reads_bytes else ", tokens",
+        "BYTES_OF_POST": "post" if reads_bytes else "post.flatMap((token) => tokens[token])",
+    }
+    text = _SCRIPT
+    for name, value in parts.items():
+        text = text.replace(name, value)
+    return _filled(text, config)
 
 
 def _filled(code: str, config: NetworkConfig) -> str:
+    vocabulary = vocabulary_of(config)
     values = {
         "WORD_MULTIPLIER": hashed_ngrams.WORD_MULTIPLIER,
         "LOW_MULTIPLIER": hashed_ngrams.LOW_MULTIPLIER,
@@ -227,6 +339,10 @@ def _filled(code: str, config: NetworkConfig) -> str:
         "CONTEXTS_HERE": json.dumps(config.contexts),
         "ROWS_HERE": config.context_rows,
         "SHIFT_HERE": 33 - config.context_rows.bit_length(),
+        "BASE_HERE": hashed_ngrams.Contexts.of(config.contexts, vocabulary).base,
+        "END_HERE": vocabulary.end,
+        "SYMBOL_HERE": "byte" if config.vocabulary == BYTES else "token",
+        "LENGTH_HERE": 400 if config.vocabulary == BYTES else 150,
     }
     for name, value in values.items():
         code = code.replace(name, str(value))

@@ -15,6 +15,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.networks import hashed_ngrams
 from models_app.ml.networks.gated_linear_rnn import EPSILON
 from models_app.ml.networks.lstm import HARD_SLOPE
+from models_app.ml.vocabulary import vocabulary_of
 
 from .steps import ROWS, SYMBOL, Array, Node, StepGraph, step_graph
 
@@ -103,7 +104,7 @@ class _Parts:
 
     def hash(self, config: NetworkConfig) -> None:
         """Add what computes the rows of the contexts and their new keys, as hashed_ngrams does."""
-        rule = hashed_ngrams.rule_of(config.contexts)
+        rule = hashed_ngrams.Contexts.of(config.contexts, vocabulary_of(config)).rule
         bits = config.context_rows.bit_length() - 1
         begins = np.arange(len(config.contexts)) * config.context_rows
         for name, value in {"multiplier": rule.multiplier, "plus": rule.plus, "mask": rule.mask}.items():

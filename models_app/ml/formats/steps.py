@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
+from models_app.ml.networks.gated_linear_rnn import embedding_factor
 
 SYMBOL: Final = "symbol"
 ROWS: Final = "rows"
@@ -135,7 +136,7 @@ def _glr(config: NetworkConfig, weights: Mapping[str, Array]) -> StepGraph:
     graph, n = StepGraph(), config.units
     put = graph.put
     put(SYMBOL, "input")
-    x = put("embedding", "embedding", (SYMBOL,), weights["embedding"])
+    x = put("embedding", "embedding", (SYMBOL,), _as_read(config, weights["embedding"]))
     if config.contexts:
         places = range(len(config.contexts))
         put(ROWS, "input", shape=(len(config.contexts),))
@@ -163,6 +164,17 @@ def _glr(config: NetworkConfig, weights: Mapping[str, Array]) -> StepGraph:
         gated = put(f"{name}_gated", "multiply", (silu, output))
         projected = put(f"{name}_projected", "dense", (gated,), weights[f"{name}_projection"])
         x = put(f"{name}_sum", "add", (x, projected))
-    normed = put("output_normed", "rms_norm", (x,), weights["output_scale"])
-    put(LOGITS, "dense", (normed,), weights["output_kernel"], weights["output_bias"])
+    x = put("output_normed", "rms_norm", (x,), weights["output_scale"])
+    kernel = weights["output_kernel"]
+    if config.tied:
+        x = put("written", "dense", (x,), kernel)
+        kernel = np.ascontiguousarray(weights["embedding"].T)
+    put(LOGITS, "dense", (x,), kernel, weights["output_bias"])
     return graph
+
+
+def _as_read(config: NetworkConfig, embedding: Array) -> Array:
+    """Return the table of the embedding as the network reads it, in float16 if that loses nothing."""
+    read: Array = embedding.astype(np.float32) * np.float32(embedding_factor(config))
+    half = read.astype(embedding.dtype)
+    return half if np.array_equal(half, read) else read

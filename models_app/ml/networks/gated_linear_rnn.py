@@ -7,6 +7,9 @@
         x       = x + (silu(c) * sigmoid(o)) @ projection
     logits = rms_norm(x) @ output_kernel + output_bias
 
+If input and output are tied, the embedding is multiplied by the root of its width where it's read, and the last line
+ends in `output_kernel @ embedding.T + output_bias` (Press and Wolf 2017, arXiv:1608.05859).
+
 No matrix product depends on the previous step. All steps of a window are one large product, which runs near the
 machine's peak; the rest of the recurrence is element-wise. Related to SRU (Lei et al. 2018, arXiv:1709.02755), QRNN
 (Bradbury et al. 2017, arXiv:1611.01576) and minGRU (Feng et al. 2024, arXiv:2410.01201).
@@ -21,10 +24,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models_app.ml.config import NetworkConfig
+from models_app.ml.config import BYTES, NetworkConfig
 from models_app.ml.vocabulary import vocabulary_of
 
-from .hashed_ngrams import next_keys, rows_of, start_keys
+from .hashed_ngrams import Contexts, rows_of
 from .small_matmul import by_batch, product
 from .states import Arrays, Recurrent
 
@@ -44,20 +47,26 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
         shapes[f"layer_{layer}_kernel"] = (h, 3 * h)
         shapes[f"layer_{layer}_bias"] = (3 * h,)
         shapes[f"layer_{layer}_projection"] = (h, h)
-    return shapes | {"output_scale": (h,), "output_kernel": (h, size), "output_bias": (size,)}
+    written = config.embedding if config.tied else size
+    return shapes | {"output_scale": (h,), "output_kernel": (h, written), "output_bias": (size,)}
+
+
+def embedding_factor(config: NetworkConfig) -> float:
+    """Return what the embedding is multiplied by where it's read, so that its values are about 1 there."""
+    return math.sqrt(config.embedding) if config.tied else 1.0
 
 
 def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
-    """Return seeded initial weights: Glorot, with forget biases spread from 0 to 4.
+    """Return seeded initial weights: Glorot, with forget biases spread from 0 to 4, for tokens from -1 to 3.
 
-    This way, the units of a layer start with memories of two to fifty bytes.
+    This way, the units of a layer start with memories of two to fifty bytes, or one to twenty tokens.
     """
     rng = np.random.default_rng(seed)
     h = config.units
     weights: dict[str, NDArray[Any]] = {}
     for name, shape in weight_shapes(config).items():
         if name.endswith("embedding"):
-            array = rng.normal(0, 1 if name == "embedding" else 0.3, shape)
+            array = rng.normal(0, 1 / embedding_factor(config) if name == "embedding" else 0.3, shape)
         elif name.endswith("scale"):
             array = np.ones(shape)
         elif name.endswith("bias"):
@@ -67,7 +76,7 @@ def first_weights(config: NetworkConfig, seed: int) -> dict[str, NDArray[Any]]:
             array = rng.uniform(-limit, limit, shape)
         weights[name] = array.astype(np.float32)
     for layer in range(config.layers):
-        weights[f"layer_{layer}_bias"][h : 2 * h] = np.linspace(0, 4, h)
+        weights[f"layer_{layer}_bias"][h : 2 * h] = np.linspace(*((0, 4) if config.vocabulary == BYTES else (-1, 3)), h)
     return weights
 
 
@@ -78,7 +87,7 @@ class Stepper(Recurrent):
         vocabulary = vocabulary_of(config)
         # (size, 1): 0 where the symbol resets c
         self._keeps: Floats = (np.arange(vocabulary.size) != vocabulary.end).astype(np.float32)[:, None]
-        self._contexts = config.contexts
+        self._contexts = Contexts.of(config.contexts, vocabulary)
         self._rows = config.context_rows
         self._units = config.units
         # These are only looked up, so they can stay in a smaller type. The others are multiplied.
@@ -86,15 +95,17 @@ class Stepper(Recurrent):
         weights = {
             name: np.asarray(array, np.float32) for name, array in weights.items() if not name.startswith("context_")
         }
-        # There are only a few symbols, so their part of the input product is a precomputed table.
+        # There are far fewer symbols than steps, so their part of the input product is a precomputed table.
         kernel = weights["input_kernel"]
         split = [config.embedding + place * config.context_width for place in range(len(config.contexts) + 1)]
         self._table: Floats = weights["embedding"] @ kernel[: config.embedding]
+        self._table *= np.float32(embedding_factor(config))
         self._context_kernel: Floats = np.ascontiguousarray(kernel[split[0] :])
         self._layers = [self._layer(config, weights, layer) for layer in range(config.layers)]
         # Folded: scaling the normalized row is the same as scaling the rows of the next kernel.
         self._output_kernel = _fold_norm(weights["output_scale"], weights["output_kernel"])
         self._output_bias: Floats = weights["output_bias"]
+        self._written: Floats | None = np.ascontiguousarray(weights["embedding"].T) if config.tied else None
 
     @staticmethod
     def _layer(config: NetworkConfig, weights: Mapping[str, NDArray[Any]], layer: int) -> tuple[Floats, Floats, Floats]:
@@ -107,7 +118,7 @@ class Stepper(Recurrent):
 
     def start(self, rows: int) -> Arrays:
         """Return the state before a post: c of each layer (rows, H), then the context keys (rows, contexts)."""
-        keys = np.repeat(start_keys(self._contexts)[None], rows, axis=0)
+        keys = np.repeat(self._contexts.start[None], rows, axis=0)
         return Arrays((*(np.zeros((rows, self._units), np.float32) for _ in self._layers), keys))
 
     def step(self, symbols: NDArray[Any], state: Any, sizes: Sequence[int] = ()) -> tuple[Floats, Arrays]:
@@ -116,9 +127,10 @@ class Stepper(Recurrent):
         `sizes` as in `product`.
         """
         h = self._units
-        keys = next_keys(self._contexts, state[-1], symbols) if self._contexts else state[-1]
+        has_contexts = bool(self._context_embeddings)
+        keys = self._contexts.next(state[-1], symbols) if has_contexts else state[-1]
         x = self._table[symbols]  # (B, H)
-        if self._contexts:
+        if has_contexts:
             table_rows = rows_of(keys, self._rows)
             embedded = [table[table_rows[:, place]] for place, table in enumerate(self._context_embeddings)]
             contexts = np.concatenate(embedded, axis=1, dtype=np.float32)
@@ -146,6 +158,8 @@ class Stepper(Recurrent):
             gated *= output
             x = x + product(gated, projection, sizes)
         logits = product(_unit(x), self._output_kernel, sizes)
+        if self._written is not None:
+            logits = product(logits, self._written, sizes)
         logits += self._output_bias
         return logits, Arrays((*new_state, keys))
 

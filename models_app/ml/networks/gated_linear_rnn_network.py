@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from models_app.ml.vocabulary import vocabulary_of
 
 from .fused_ops import sigmoid_gradient
-from .gated_linear_rnn import EPSILON
-from .hashed_ngrams import next_keys, rows_of, start_keys
+from .gated_linear_rnn import EPSILON, embedding_factor
+from .hashed_ngrams import Contexts, rows_of
 from .keras_network import NamedModel
 from .mixed_matmul import Tensor, affine_parts, product
 
@@ -29,10 +29,14 @@ class GlrNetwork(NamedModel):
     before their projection.
     """
 
+    @property
+    def _contexts(self) -> Contexts:
+        return Contexts.of(self.config.contexts, vocabulary_of(self.config))
+
     def zero_state(self, rows: int) -> tuple[Tensor, ...]:
         """Return the state before any post."""
         config = self.config
-        keys = tf.repeat(tf.constant(start_keys(config.contexts))[None], rows, axis=0)
+        keys = tf.repeat(tf.constant(self._contexts.start)[None], rows, axis=0)
         return (*(tf.zeros((rows, config.units)) for _ in range(config.layers)), keys)
 
     def dropout_mask_shape(self, rows: int, steps: int) -> tuple[int, ...]:
@@ -49,7 +53,8 @@ class GlrNetwork(NamedModel):
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
         steps, rows = inputs.shape[1], tf.shape(inputs)[0]
         keeps = tf.unstack(tf.cast(tf.not_equal(symbols, vocabulary.end), tf.float32)[:, :, None], axis=0)  # T x (B, 1)
-        parts = [tf.gather(weights["embedding"], symbols)]
+        embedded = tf.gather(weights["embedding"], symbols)
+        parts = [embedded * embedding_factor(config) if config.tied else embedded]
         keys = state[-1]
         if config.contexts:
             places, keys = self._places(symbols, keys)  # (T, B, contexts)
@@ -68,7 +73,10 @@ class GlrNetwork(NamedModel):
                 gated = gated * tf.reshape(dropout_mask[layer], (-1, config.units))
             x = x + product(dtype, gated, weights[f"layer_{layer}_projection"])
         kernel = weights["output_scale"][:, None] * weights["output_kernel"]
-        logits = product(dtype, rms_norm(x), kernel) + weights["output_bias"]
+        read = product(dtype, rms_norm(x), kernel)
+        if config.tied:
+            read = product(dtype, read, tf.transpose(weights["embedding"]))
+        logits = read + weights["output_bias"]
         return tf.reshape(logits, (steps, rows, vocabulary.size)), (*new_state, keys)
 
     def _places(self, symbols: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,16 +84,16 @@ class GlrNetwork(NamedModel):
 
         They involve no weights, so NumPy computes them; inside the graph they were half of its operations.
         """
-        contexts, table_rows = self.config.contexts, self.config.context_rows
+        contexts, table_rows = self._contexts, self.config.context_rows
 
         def hashed(symbols: NDArray[np.int32], keys: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-            trail = np.empty((*symbols.shape, len(contexts)), np.int64)
+            trail = np.empty((*symbols.shape, len(contexts.orders)), np.int64)
             for step, row in enumerate(symbols):
-                keys = trail[step] = next_keys(contexts, keys, row)
+                keys = trail[step] = contexts.next(keys, row)
             return rows_of(trail, table_rows).astype(np.int32), keys
 
         places, last = tf.numpy_function(hashed, [symbols, keys], [tf.int32, tf.int64], stateful=False)
-        places.set_shape((*symbols.shape, len(contexts)))
+        places.set_shape((*symbols.shape, len(contexts.orders)))
         last.set_shape(keys.shape)
         return places, last
 

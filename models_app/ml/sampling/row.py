@@ -16,10 +16,13 @@ from .prompt import Prompt
 
 @dataclass(slots=True)
 class Row:
-    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones; `nats`: its log-likelihood."""
+    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones; `nats`: its log-likelihood;
+    `number`: its place among all drafts of the request.
+    """
 
     text: bytearray
     characters: int
+    number: int
     nats: float = 0.0
     is_ended: bool = False
     # The most likely end so far: length in bytes, and log probability of the end mark
@@ -30,9 +33,9 @@ class Row:
     refused: str | None = "unfinished"
 
     @classmethod
-    def begun(cls, prompt: Prompt) -> Self:
+    def begun(cls, prompt: Prompt, number: int) -> Self:
         """Return a row with as much of the prompt as the network reads."""
-        return cls(bytearray(prompt.begun), prompt.characters)
+        return cls(bytearray(prompt.begun), prompt.characters, number)
 
 
 def extend(row: Row, data: bytes, characters: int, is_end: bool, config: SamplingConfig) -> bool:

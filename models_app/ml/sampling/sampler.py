@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8 import utf8
 
 from .banned_words import BanList, HouseBanList
+from .beginnings import Beginnings, OnBeginnings
 from .choice import Draft, Likeness, best
 from .choosing import choose, log_likelihoods
 from .context import state_after
@@ -175,18 +177,24 @@ class Sampler:
         accept: Callable[[str], bool] | None = None,
         likeness: Likeness | None = None,
         on_post: Callable[[str], None] | None = None,
+        on_beginnings: OnBeginnings | None = None,
         cut: bool = False,
         measure: bool = False,
     ) -> Drawing:
-        """Yield each step that `generate` needs, and return what it returns."""
+        """Yield each step that `generate` needs, and return what it returns.
+
+        Calls `on_beginnings` as `Beginnings` does, unless drafts are chosen at the end.
+        """
         check(config, house)
         config = config.usual_for(self._kind)
         prompt = Prompt.of(config.prompt, self._vocabulary)
         judging = Judge.of(config, guard=guard, house=house, personal=personal, accept=accept)
         chooses = config.drafts_to_write > config.posts_to_write
         measure = measure or chooses
+        beginnings = Beginnings(on_beginnings, judging) if on_beginnings is not None and not chooses else None
         drafts: list[Draft] = []
         refused = Counter[str]()
+        numbers = count()
 
         def judge(row: Row) -> None:
             """Set the row's post, or the reason for its rejection."""
@@ -204,9 +212,9 @@ class Sampler:
 
         rng = np.random.default_rng(config.seed)
         if config.is_greedy:
-            row = Row.begun(prompt)
+            row = Row.begun(prompt, next(numbers))
             with suppress(TimeIsUp):
-                yield from self._draw(config, prompt, [row], rng, _given_an_end(judge), measure)
+                yield from self._draw(config, prompt, [row], rng, _given_an_end(judge), measure, beginnings)
             refused.update(filter(None, [take(row)]))
         else:
             # With a low limit, posts are cheap to draw and fewer of them end.
@@ -218,9 +226,9 @@ class Sampler:
                 if not drafts and waste >= HOPELESS:
                     break
                 open_posts, missing = missing[:side_by_side], missing[side_by_side:]
-                rows = [Row.begun(prompt) for _ in open_posts]
+                rows = [Row.begun(prompt, next(numbers)) for _ in open_posts]
                 try:
-                    yield from self._draw(config, prompt, rows, rng, judge, measure)
+                    yield from self._draw(config, prompt, rows, rng, judge, measure, beginnings)
                 except TimeIsUp:
                     is_late = True
                     for row in rows:
@@ -255,13 +263,14 @@ class Sampler:
         rng: np.random.Generator,
         judge: Callable[[Row], None],
         measure: bool,
+        beginnings: Beginnings | None,
     ) -> Generator[Step, Stepped, None]:
         """Draw the rows as a batch, each judged as it ends. Unfinished ones have max_characters."""
         vocabulary, tables = self._vocabulary, self._vocabulary.tables
         assert config.top_p is not None  # `usual_for` has set it
-        running, count = list(rows), len(rows)
-        logits, state = yield from self._primed(prompt, count)
-        automaton = np.full(count, prompt.state)
+        running = list(rows)
+        logits, state = yield from self._primed(prompt, len(rows))
+        automaton = np.full(len(rows), prompt.state)
         in_prompt = True
         while running:
             barred = tables.barred[automaton]  # (B, size)
@@ -287,6 +296,8 @@ class Sampler:
                 running = [running[place] for place in keep]
                 symbols, automaton = symbols[keep], automaton[keep]
                 state = state.pick(np.array(keep, np.intp))
+            if beginnings is not None:
+                beginnings.look(running)
             if running:
                 logits, state = yield Step(symbols, state)
 

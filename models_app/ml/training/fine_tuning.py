@@ -66,7 +66,7 @@ class Stop(Exception):
 class FineTuning(ABC):
     """One fine-tune. `epochs`: how often it validates; `origin`: a fingerprint of all that determines the result.
 
-    The subclass sets `clock`, whose total is the work in symbols, and calls `begin`.
+    The subclass sets `clock`, whose total is the work in symbols. `take_up` or `run` call `begin`, which takes seconds.
     """
 
     #: Whether a stop is also obeyed while an epoch is validated, which loses that epoch if there are earlier ones.
@@ -97,6 +97,7 @@ class FineTuning(ABC):
         self.recent = RecentLoss()
         self.seconds = 0.0  # spent on this epoch before `epoch_begun`
         self.epoch_begun = time.monotonic()
+        self._begun = False  # whether there is a learner
 
     @abstractmethod
     def begin(self) -> None:
@@ -138,14 +139,12 @@ class FineTuning(ABC):
             history = [EpochResult(**entry | {"samples": tuple(entry["samples"])}) for entry in facts["history"]]
             best = {name: arrays[f"best.{name}"] for name in self.start.weights}
             start_bits = float(facts["start_bits"])
-            self.restore(arrays, facts)
-        except FileNotFoundError:
-            return
-        except (StateError, KeyError, TypeError, ValueError):
-            # The restore may have been partial.
             self.begin()
+            self.restore(arrays, facts)
+        except (FileNotFoundError, StateError, KeyError, TypeError, ValueError):
+            # The restore may have been partial, so `run` begins anew.
             return
-        self.history, self.best, self.start_bits = history, best, start_bits
+        self.history, self.best, self.start_bits, self._begun = history, best, start_bits, True
 
     def save(self) -> None:
         """Write the state to the work_dir."""
@@ -168,6 +167,8 @@ class FineTuning(ABC):
     ) -> FineTuneResult:
         """Train the epochs that are left and return the result."""
         begun, stopped = time.monotonic(), False
+        if not self._begun:
+            self.begin()
         prompts = () if openings is None else openings.texts
         if openings is not None and prompts and not self.history:
             openings.before(self.continued(Sampler(self.start), prompts, sample_filter))

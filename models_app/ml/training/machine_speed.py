@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 #: The minimum number of cores that training uses on an idle machine with two or more (docs/benchmarks.md).
 DEFAULT_CORES: Final = 1.6
@@ -47,6 +48,17 @@ class Measured:
             cores_had=median(had),
             cores=cores,
         )
+
+
+def characters_per_symbol(meta: Mapping[str, Any]) -> float:
+    """Return how many characters a symbol of the model with this meta stands for, in its validation posts.
+
+    The loss is in nats per symbol, and the bits are per character. Returns 1 for a model that doesn't tell both.
+    """
+    loss, bits = meta.get("validation_loss"), meta.get("bits_per_character")
+    if not isinstance(loss, float) or not isinstance(bits, float) or not loss > 0 or not bits > 0:
+        return 1.0
+    return loss / math.log(2) / bits
 
 
 def quota() -> float:

@@ -29,6 +29,10 @@ VALIDATED_ROWS: Final = 64
 TIMED_STEPS: Final = 6
 
 
+class Begun(Exception):
+    """A training has begun, so what was done ahead ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
     """The settings that a learner's graphs depend on, apart from the batch shapes."""
@@ -76,6 +80,17 @@ def prepare(start: Checkpoint) -> Measured | None:
             learner.reset(rows)
             learner.train(_blank(network, rows, usual.sequence_length), learning_rate=0.0)
         return _timed(learner, _blank(network, TRAINED_ROWS[-1], usual.sequence_length)) if TRAINED_ROWS else None
+
+
+def stand_back() -> None:
+    """Say that a training begins in this process: what is done ahead would take its cores."""
+    _asked.set()
+
+
+def give_way() -> None:
+    """Raise Begun if a training has begun in this process."""
+    if _asked.is_set():
+        raise Begun
 
 
 def _timed(learner: Learner, batch: Batch) -> Measured | None:

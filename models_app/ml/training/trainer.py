@@ -115,7 +115,6 @@ class _FineTune(FineTuning):
         self.clock = Clock(total=config.epochs * self._epoch_size + (1 + len(INTERPOLATIONS)) * check)
         self._ended: Arrays = {}  # mean of the weights at the ends of the finished rounds
         self._steps = 0  # trained in this round
-        self.begin()
 
     def begin(self) -> None:
         config = self._config

@@ -1,13 +1,13 @@
 // Writes posts as models_app/ml/sampling/sampler.py does: the same rules, in the same order, with the same random numbers.
-// All posts of a request are drawn side by side, a byte of each at a time.
+// All posts of a request are drawn side by side, a symbol of each at a time.
 
 import { BanList, HouseBanList } from "./bans.js";
-import { copyOf, END } from "./networks.js";
+import { copyOf } from "./networks.js";
 import { addsPersonal } from "./personal.js";
 import { Random } from "./random.js";
 import { lengthOf, masked, stripped } from "./spelling.js";
+import { Automaton, BARRED, holdTo, promptOf } from "./vocabulary.js";
 
-const SIZE = 256;
 /** Tries for each post, and the characters to spend on those that don't end. */
 const TRIES = 10;
 const MIN_TRIES = 3;
@@ -15,34 +15,6 @@ const WASTE = 280 * TRIES;
 const MAX_WASTE = 100 * WASTE;
 const HOPELESS = 5 * WASTE;
 const SIDE_BY_SIDE = 100;
-
-/** UTF-8 as an automaton: [state, first byte, last byte, next state]; state 0 is between characters. */
-const TRANSITIONS = [
-  [0, 0x20, 0x7e, 0],
-  [0, 0x0a, 0x0a, 0],
-  [0, 0xc2, 0xc2, 8],
-  [0, 0xc3, 0xdf, 1],
-  [0, 0xe0, 0xe0, 4],
-  [0, 0xe1, 0xec, 2],
-  [0, 0xed, 0xed, 5],
-  [0, 0xee, 0xef, 2],
-  [0, 0xf0, 0xf0, 6],
-  [0, 0xf1, 0xf3, 3],
-  [0, 0xf4, 0xf4, 7],
-  [1, 0x80, 0xbf, 0],
-  [2, 0x80, 0xbf, 1],
-  [3, 0x80, 0xbf, 2],
-  [4, 0xa0, 0xbf, 1],
-  [5, 0x80, 0x9f, 1],
-  [6, 0x90, 0xbf, 2],
-  [7, 0x80, 0x8f, 2],
-  [8, 0xa0, 0xbf, 0],
-  [0, END, END, 0],
-];
-const BARRED = 255;
-/** The state after each byte in each state, or BARRED where a bot may not write it. */
-const NEXT = Array.from({ length: 9 }, () => new Uint8Array(SIZE).fill(BARRED));
-for (const [state, first, last, next] of TRANSITIONS) NEXT[state].fill(next, first, last + 1);
 
 /**
  * @typedef {{
@@ -66,6 +38,7 @@ export function troubleWith({ prompt, max_characters, banned }, house) {
 export class Sampler {
   constructor(network, { guard = null, house = [] } = {}) {
     this.network = network;
+    this.automaton = new Automaton(network.vocabulary);
     this.guard = guard;
     this.house = new HouseBanList(house);
   }
@@ -103,26 +76,27 @@ export class Sampler {
   /** Draw so many posts side by side. @returns {Generator<string | null, Row[], void>} */
   *#draw(sampling, count, random, isGreedy) {
     const banned = new BanList(sampling.banned);
-    const prompt = [...new TextEncoder().encode(sampling.prompt)];
-    const { logits: first, state } = this.#primed(prompt);
+    const { size, end } = this.network.vocabulary;
+    const prompt = promptOf(sampling.prompt, this.network.vocabulary);
+    const { logits: first, state } = this.#primed(prompt.symbols);
     const characters = lengthOf(sampling.prompt);
-    const rows = Array.from({ length: count }, () => begun(prompt, characters));
+    const rows = Array.from({ length: count }, () => begun(prompt));
     let running = rows.map((row) => ({ row, state: copyOf(state) }));
-    let logits = new Float32Array(count * SIZE);
-    for (let place = 0; place < count; place += 1) logits.set(first, place * SIZE);
+    let logits = new Float32Array(count * size);
+    for (let place = 0; place < count; place += 1) logits.set(first, place * size);
     while (running.length) {
       for (const [place, { row }] of running.entries()) {
-        const own = logits.subarray(place * SIZE, (place + 1) * SIZE);
-        bar(own, row.automaton, row.text.length === prompt.length);
-        if (isGreedy) noteChanceToEnd(row, own, characters);
+        const own = logits.subarray(place * size, (place + 1) * size);
+        this.#bar(own, row, prompt.whole);
+        if (isGreedy) noteChanceToEnd(row, own, characters, end);
       }
       const symbols = running.map((_, place) => {
-        const own = logits.subarray(place * SIZE, (place + 1) * SIZE);
+        const own = logits.subarray(place * size, (place + 1) * size);
         return isGreedy ? likeliest(own) : choose(own, sampling, random.next());
       });
       const going = [];
       for (const [place, one] of running.entries()) {
-        if (extend(one.row, symbols[place], sampling)) going.push({ ...one, symbol: symbols[place] });
+        if (this.#extend(one.row, symbols[place], sampling)) going.push({ ...one, symbol: symbols[place] });
         else {
           if (isGreedy && !one.row.isEnded && one.row.bestEnd) {
             one.row.text.length = one.row.bestEnd;
@@ -143,11 +117,35 @@ export class Sampler {
     return rows;
   }
 
-  #primed(prompt) {
+  #primed(symbols) {
     const state = this.network.start();
-    let logits = this.network.step([END], [state]);
-    for (const byte of prompt) logits = this.network.step([byte], [state]);
+    let logits = this.network.step([this.network.vocabulary.end], [state]);
+    for (const symbol of symbols) logits = this.network.step([symbol], [state]);
     return { logits, state };
+  }
+
+  /** Rule out what may not follow. The prompt alone isn't a post. @param {Row} row */
+  #bar(logits, row, prompt) {
+    const next = this.automaton.next[row.automaton];
+    for (let symbol = 0; symbol < logits.length; symbol += 1) if (next[symbol] === BARRED) logits[symbol] = -Infinity;
+    if (row.text.length < prompt.length) holdTo(prompt.slice(row.text.length), logits, this.network.vocabulary);
+    else if (row.text.length === prompt.length) logits[this.network.vocabulary.end] = -Infinity;
+  }
+
+  /** Append a symbol; return whether the post goes on. @param {Row} row */
+  #extend(row, symbol, { max_characters }) {
+    const characters = this.automaton.completed[row.automaton][symbol];
+    const isEnd = symbol === this.network.vocabulary.end;
+    const room = max_characters - row.characters;
+    // At the limit, one more symbol is drawn to find out whether the post ends exactly there.
+    if (isEnd || room === 0 || characters > room) {
+      row.isEnded = isEnd;
+      return false;
+    }
+    row.automaton = this.automaton.next[row.automaton][symbol];
+    row.text.push(...this.network.vocabulary.bytesOf(symbol));
+    row.characters += characters;
+    return true;
   }
 
   /** Set the post, or the reason to refuse it. @param {Row} row */
@@ -167,40 +165,26 @@ export class Sampler {
 }
 
 /** @returns {Row} */
-function begun(prompt, characters) {
-  return { text: [...prompt], characters, automaton: 0, isEnded: false, bestEnd: 0, bestChance: -Infinity, post: "", refused: "unfinished" };
-}
-
-/** Rule out what may not follow. The prompt alone isn't a post. */
-function bar(logits, automaton, isPromptAlone) {
-  const next = NEXT[automaton];
-  for (let symbol = 0; symbol < SIZE; symbol += 1) if (next[symbol] === BARRED) logits[symbol] = -Infinity;
-  if (isPromptAlone) logits[END] = -Infinity;
-}
-
-/** Append a byte; return whether the post goes on. @param {Row} row */
-function extend(row, symbol, { max_characters }) {
-  const next = NEXT[row.automaton][symbol];
-  const characters = symbol !== END && next === 0 ? 1 : 0;
-  const room = max_characters - row.characters;
-  // At the limit, one more byte is drawn to find out whether the post ends exactly there.
-  if (symbol === END || room === 0 || characters > room) {
-    row.isEnded = symbol === END;
-    return false;
-  }
-  row.automaton = next;
-  row.text.push(symbol);
-  row.characters += characters;
-  return true;
+function begun({ text, characters, state }) {
+  return {
+    text: [...text],
+    characters,
+    automaton: state,
+    isEnded: false,
+    bestEnd: 0,
+    bestChance: -Infinity,
+    post: "",
+    refused: "unfinished",
+  };
 }
 
 /** Remember the place after the prompt with the highest probability of the end mark. @param {Row} row */
-function noteChanceToEnd(row, logits, characters) {
-  if (row.characters <= characters || logits[END] === -Infinity) return;
+function noteChanceToEnd(row, logits, characters, end) {
+  if (row.characters <= characters || logits[end] === -Infinity) return;
   const most = logits[likeliest(logits)];
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - most);
-  const chance = logits[END] - most - Math.log(sum);
+  const chance = logits[end] - most - Math.log(sum);
   if (chance > row.bestChance) {
     row.bestChance = chance;
     row.bestEnd = row.text.length;
@@ -209,14 +193,14 @@ function noteChanceToEnd(row, logits, characters) {
 
 function likeliest(logits) {
   let best = 0;
-  for (let symbol = 1; symbol < SIZE; symbol += 1) if (logits[symbol] > logits[best]) best = symbol;
+  for (let symbol = 1; symbol < logits.length; symbol += 1) if (logits[symbol] > logits[best]) best = symbol;
   return best;
 }
 
 /** Return the symbols to draw from, in the server's order (models_app/ml/sampling/choosing.py). */
 function candidates(logits, { top_k, top_p }) {
-  let picks = Array.from({ length: SIZE }, (_, symbol) => symbol);
-  if (top_k > 0 && top_k < SIZE) {
+  let picks = Array.from(logits, (_, symbol) => symbol);
+  if (top_k > 0 && top_k < logits.length) {
     const ranked = [...picks].sort((a, b) => logits[b] - logits[a] || b - a);
     picks = ranked.slice(0, top_k).sort((a, b) => a - b);
   }

@@ -52,7 +52,7 @@ export function floatsOf(table) {
 /**
  * Return what the file holds. Throws for a file that isn't one.
  * @param {ArrayBuffer} buffer
- * @returns {{network: any, tables: Record<string, Table>}}
+ * @returns {{network: any, tables: Record<string, Table>, tokenizer: any}} tokenizer: null for a network of bytes
  */
 export function unpack(buffer) {
   const begin = new Uint8Array(buffer, 0, 4);
@@ -60,5 +60,5 @@ export function unpack(buffer) {
   const length = new DataView(buffer).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
   const tables = Object.fromEntries(Object.entries(header.tensors).map(([name, tensor]) => [name, tableOf(buffer, tensor)]));
-  return { network: header.network, tables };
+  return { network: header.network, tables, tokenizer: header.tokenizer ?? null };
 }

@@ -16,14 +16,23 @@ import pytest
 from numpy.typing import NDArray
 from playwright._impl._driver import compute_driver_executable
 
-from models_app.ml.config import NetworkConfig
+from models_app.ml.config import BYTES, NetworkConfig
 from models_app.ml.formats import notes
 from models_app.ml.formats.keras_file import keras_files
 from models_app.ml.formats.onnx_file import write_onnx
 from models_app.ml.formats.tfjs_file import tfjs_files
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8_bytes import END
-from tests.ml.conftest import TINY, TINY_GLR, TINY_HARD, random_checkpoint
+from tests.ml.conftest import (
+    TINY,
+    TINY_GLR,
+    TINY_HARD,
+    TINY_LSTM_OF_TOKENS,
+    TINY_TOKENS,
+    TOKENS,
+    random_checkpoint,
+)
 
 ALL_CONTEXTS = NetworkConfig(
     kind="glr", embedding=5, units=8, layers=3, contexts=(2, 3, 4, 5, 6, 0), context_rows=2**9, context_width=3
@@ -31,8 +40,8 @@ ALL_CONTEXTS = NetworkConfig(
 NO_CONTEXTS = NetworkConfig(kind="glr", embedding=5, units=8, layers=1)
 EACH_NETWORK = pytest.mark.parametrize(
     "network",
-    [TINY, TINY_HARD, TINY_GLR, ALL_CONTEXTS, NO_CONTEXTS],
-    ids=["lstm", "hard lstm", "glr", "all contexts", "no contexts"],
+    [TINY, TINY_HARD, TINY_GLR, ALL_CONTEXTS, NO_CONTEXTS, TINY_TOKENS, TINY_LSTM_OF_TOKENS],
+    ids=["lstm", "hard lstm", "glr", "all contexts", "no contexts", "tokens", "lstm of tokens"],
 )
 TEXTS: Final = ["", "a", "hello Wörld, it is\nfine 🙂 ", "one two  three\n\nundergroundedness"]
 #: Of logits of about 1 to 10, in float32.
@@ -44,12 +53,18 @@ def weights_of(network: NetworkConfig) -> dict[str, NDArray[Any]]:
     return {name: array.astype(np.float16) for name, array in random_checkpoint(network).weights.items()}
 
 
+def read_by(network: NetworkConfig, text: str) -> list[int]:
+    """Return the start mark and the symbols of the text."""
+    vocabulary = vocabulary_of(network)
+    return [vocabulary.end, *vocabulary.encode(text).tolist()]
+
+
 def own_logits(network: NetworkConfig, text: str) -> NDArray[np.float32]:
-    """Return the logits after the start mark and after each byte, (bytes + 1, 256)."""
+    """Return the logits after the start mark and after each symbol, (symbols + 1, size)."""
     stepper = kind_of(network).stepper(network, weights_of(network))
     state, found = stepper.start(1), []
-    for byte in bytes([END]) + text.encode():
-        logits, state = stepper.step(np.array([byte]), state)
+    for symbol in read_by(network, text):
+        logits, state = stepper.step(np.array([symbol]), state)
         found.append(logits[0])
     return np.array(found)
 
@@ -64,13 +79,20 @@ def program(network: NetworkConfig, name: str, folder: Path, monkeypatch: pytest
     return names
 
 
-def logits_of(names: dict[str, Any], text: str) -> NDArray[np.float32]:
+def logits_of(network: NetworkConfig, names: dict[str, Any], text: str) -> NDArray[np.float32]:
+    """Return what the program's step gives after each symbol of the text."""
     states, found = names["START"], []
-    data = text.encode()
-    for place, byte in enumerate(bytes([END]) + data):
-        logits, states = names["step"](byte, data[:place], states)
+    start, *symbols = read_by(network, text)
+    post: Any = bytes(symbols) if network.vocabulary == BYTES else symbols
+    for place, symbol in enumerate([start, *symbols]):
+        logits, states = names["step"](symbol, post[:place], states)
         found.append(logits)
     return np.array(found)
+
+
+def tokenizer_of(network: NetworkConfig) -> dict[str, str]:
+    text = vocabulary_of(network).to_json()
+    return {} if text is None else {"tokenizer.json": text}
 
 
 def write_keras(network: NetworkConfig, folder: Path) -> Path:
@@ -78,7 +100,8 @@ def write_keras(network: NetworkConfig, folder: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in keras_files(network, weights_of(network)).items():
             archive.writestr(name, content)
-        archive.writestr("README.md", "Keras ignores this.")
+        for name, text in {"README.md": "Keras ignores this.", **tokenizer_of(network)}.items():
+            archive.writestr(name, text)
     return path
 
 
@@ -90,7 +113,7 @@ def test_keras_opens_it_with_its_own_layers(
     assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
     names = program(network, "keras", tmp_path, monkeypatch)
     for text in TEXTS:
-        np.testing.assert_allclose(logits_of(names, text), own_logits(network, text), atol=TOLERANCE)
+        np.testing.assert_allclose(logits_of(network, names, text), own_logits(network, text), atol=TOLERANCE)
     assert keras_files(network, weights_of(network)) == keras_files(network, weights_of(network)), "the same each time"
 
 
@@ -120,15 +143,16 @@ def test_onnx_runtime_opens_it_and_computes_the_contexts_too(
     network: NetworkConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = io.BytesIO()
-    write_onnx(network, weights_of(network), NOTES, out)
+    told = NOTES | tokenizer_of(network)
+    write_onnx(network, weights_of(network), told, out)
     (tmp_path / "bot.onnx").write_bytes(out.getvalue())
     names = program(network, "onnx", tmp_path, monkeypatch)
     for text in TEXTS:
-        np.testing.assert_allclose(logits_of(names, text), own_logits(network, text), atol=TOLERANCE)
+        np.testing.assert_allclose(logits_of(network, names, text), own_logits(network, text), atol=TOLERANCE)
     session = onnxruntime.InferenceSession(out.getvalue())
-    assert session.get_modelmeta().custom_metadata_map == NOTES
+    assert session.get_modelmeta().custom_metadata_map == told
     again = io.BytesIO()
-    write_onnx(network, weights_of(network), NOTES, again)
+    write_onnx(network, weights_of(network), told, again)
     assert again.getvalue() == out.getvalue(), "the same bytes each time"
 
 
@@ -156,7 +180,9 @@ def test_tensorflow_js_opens_it(network: NetworkConfig, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     (tmp_path / notes.SCRIPT).write_text(notes.script(network), encoding="utf-8")
     script = Path(__file__).with_name("tfjs.mjs")
-    asked = json.dumps({"folder": str(tmp_path), "texts": TEXTS})
+    for name, text in tokenizer_of(network).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    asked = json.dumps({"folder": str(tmp_path), "texts": [read_by(network, text) for text in TEXTS]})
     node = str(compute_driver_executable()[0])
     done = subprocess.run([node, str(script)], input=asked, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -164,3 +190,5 @@ def test_tensorflow_js_opens_it(network: NetworkConfig, tmp_path: Path) -> None:
     for text, found in zip(TEXTS, answer["found"], strict=True):
         np.testing.assert_allclose(np.array(found), own_logits(network, text), atol=TOLERANCE)
     assert isinstance(answer["post"], str) and answer["grown"] == 0
+    tokens = None if network.vocabulary == BYTES else [list(data) for data in TOKENS.symbol_bytes]
+    assert answer.get("tokens") == tokens

@@ -1,5 +1,5 @@
-// Opens a TensorFlow.js download with TensorFlow.js and prints the logits after each byte of each text.
-import { readFileSync } from "node:fs";
+// Opens a TensorFlow.js download with TensorFlow.js and prints the logits after each symbol of each text.
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -23,18 +23,22 @@ const model = await loadGraphModel(
   }),
 );
 const found = [];
-for (const text of texts) {
+// Each text is its symbols, the start mark first.
+for (const [start, ...symbols] of texts) {
   const logits = [];
   const post = [];
   let states = bot.start();
-  for (const byte of [255, ...new TextEncoder().encode(text)]) {
-    if (byte !== 255) post.push(byte);
+  for (const symbol of [start, ...symbols]) {
+    if (logits.length) post.push(symbol);
     let last;
-    [last, states] = await bot.step(core, model, byte, post, states);
+    [last, states] = await bot.step(core, model, symbol, post, states);
     logits.push(Array.from(last));
   }
   found.push(logits);
 }
 const left = core.memory().numTensors;
-const post = await bot.write(core, model, 0.9, 40);
-console.log(JSON.stringify({ found, post, grown: core.memory().numTensors - left, metadata: model.metadata }));
+const file = `${folder}/tokenizer.json`;
+const tokens = existsSync(file) ? bot.bytesOf(JSON.parse(readFileSync(file, "utf8"))) : undefined;
+const post = await bot.write(core, model, 0.9, 40, tokens);
+const grown = core.memory().numTensors - left;
+console.log(JSON.stringify({ found, post, grown, tokens, metadata: model.metadata }));

@@ -12,9 +12,8 @@ from models_app.ml.networks.registry import kind_of
 from models_app.ml.networks.states import Arrays
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
-from models_app.ml.vocabulary import UTF8_BYTES
-from models_app.ml.vocabulary.utf8_bytes import END
-from tests.ml.conftest import random_checkpoint
+from models_app.ml.vocabulary import vocabulary_of
+from tests.ml.conftest import TINY_TOKENS, random_checkpoint
 
 ROWS, STEPS = 3, 9
 NETWORK = NetworkConfig(
@@ -23,17 +22,17 @@ NETWORK = NetworkConfig(
 BARE = NetworkConfig(kind="glr", embedding=5, units=8, layers=3)
 
 
-@pytest.fixture(params=[NETWORK, BARE], ids=["contexts", "bare"])
+@pytest.fixture(params=[NETWORK, BARE, TINY_TOKENS], ids=["contexts", "bare", "tokens"])
 def network(request: pytest.FixtureRequest) -> NetworkConfig:
     config: NetworkConfig = request.param
     return config
 
 
 @pytest.fixture
-def symbols() -> np.ndarray[Any, np.dtype[np.uint8]]:
-    rng = np.random.default_rng(4)
-    drawn = rng.integers(0, 255, (ROWS, STEPS)).astype(np.uint8)
-    drawn[0, 4] = drawn[1, 0] = drawn[2, 8] = END
+def symbols(network: NetworkConfig) -> Any:
+    vocabulary = vocabulary_of(network)
+    drawn = np.random.default_rng(4).integers(0, vocabulary.size, (ROWS, STEPS)).astype(vocabulary.dtype)
+    drawn[0, 4] = drawn[1, 0] = drawn[2, 8] = vocabulary.end
     drawn[0, 6] = 0x20
     return drawn
 
@@ -52,10 +51,13 @@ def before(model: Any) -> tuple[Any, ...]:
 
 
 def plain(network: NetworkConfig, weights: dict[str, Any], symbols: Any, state: tuple[Any, ...]) -> Any:
-    """The formulas of the module's docstring, step by step, for automatic differentiation: logits (T, B, 256)."""
-    h = network.units
+    """The formulas of the module's docstring, step by step, for automatic differentiation: logits (T, B, size)."""
+    h, end = network.units, vocabulary_of(network).end
     *cells, keys = state
-    steps = [tf.gather(weights["embedding"], tf.cast(symbols, tf.int32))]
+    embedding, output = weights["embedding"], weights["output_kernel"]
+    steps = [tf.gather(embedding, tf.cast(symbols, tf.int32))]
+    if network.tied:
+        steps, output = [steps[0] * network.embedding**0.5], output @ tf.transpose(embedding)
     steps += [
         tf.gather(weights[f"context_{place}_embedding"], context_rows(network, order, symbols))
         for place, order in enumerate(network.contexts)
@@ -66,7 +68,7 @@ def plain(network: NetworkConfig, weights: dict[str, Any], symbols: Any, state: 
         return x / tf.sqrt(tf.reduce_mean(x * x, axis=1, keepdims=True) + 1e-6) * scale
 
     for step in range(symbols.shape[1]):
-        keep = tf.cast(symbols[:, step] != END, tf.float32)[:, None]
+        keep = tf.cast(symbols[:, step] != end, tf.float32)[:, None]
         x = inputs[:, step] @ weights["input_kernel"]
         for layer in range(network.layers):
             z = normed(x, weights[f"layer_{layer}_scale"]) @ weights[f"layer_{layer}_kernel"]
@@ -75,20 +77,24 @@ def plain(network: NetworkConfig, weights: dict[str, Any], symbols: Any, state: 
             cells[layer] = f * (cells[layer] * keep) + (1 - f) * u
             c = cells[layer]
             x += (c * tf.sigmoid(c) * o) @ weights[f"layer_{layer}_projection"]
-        logits.append(normed(x, weights["output_scale"]) @ weights["output_kernel"] + weights["output_bias"])
+        logits.append(normed(x, weights["output_scale"]) @ output + weights["output_bias"])
     return tf.stack(logits), (*cells, keys)
 
 
 def context_rows(network: NetworkConfig, order: int, symbols: Any) -> Any:
     """Return the rows of one context, computed from the text with Python integers, without a running key."""
     rows = np.empty(symbols.shape, np.int32)
+    vocabulary = vocabulary_of(network)
+    end, bits = vocabulary.end, (vocabulary.size - 1).bit_length()
     for row, text in enumerate(symbols.tolist()):
         for step in range(len(text)):
             post = text[: step + 1]
-            if END in post:
-                post = post[len(post) - post[::-1].index(END) :]
+            if end in post:
+                post = post[len(post) - post[::-1].index(end) :]
             if order:
-                key = int.from_bytes(bytes([END] * order + post)[-order:], "big")
+                key = sum(
+                    symbol << bits * place for place, symbol in enumerate([*[end] * order, *post][: -order - 1 : -1])
+                )
             else:
                 key = 0
                 for symbol in post:
@@ -135,7 +141,7 @@ def test_gradients_equal_automatic_differentiation(network: NetworkConfig, symbo
         name: tf.Variable(tf.constant(array)) for name, array in random_checkpoint(network).weights.items()
     }
     rng = np.random.default_rng(2)
-    toward = tf.constant(rng.normal(size=(STEPS, ROWS, 256)), tf.float32)
+    toward = tf.constant(rng.normal(size=(STEPS, ROWS, vocabulary_of(network).size)), tf.float32)
     onward = tf.constant(rng.normal(size=(network.layers, ROWS, network.units)), tf.float32)
 
     def loss(logits: Any, after: tuple[Any, ...]) -> Any:
@@ -160,8 +166,9 @@ def test_gradients_equal_automatic_differentiation(network: NetworkConfig, symbo
 
 def test_a_reset_in_mid_window_equals_separate_posts(network: NetworkConfig) -> None:
     model = built(network)
-    first, second = UTF8_BYTES.encode("one post"), UTF8_BYTES.encode("and another")
-    mark = np.array([END], np.uint8)
+    vocabulary = vocabulary_of(network)
+    first, second = vocabulary.encode("one post"), vocabulary.encode("and another")
+    mark = np.array([vocabulary.end], vocabulary.dtype)
     *parts, keys = model.zero_state(1)
     dirty = (*(part + 0.3 for part in parts), keys)
     joined, _ = model(tf.constant(np.concatenate([mark, first, mark, second])[None]), dirty)
@@ -201,10 +208,10 @@ def test_bfloat16_products_change_loss_and_gradients_only_slightly() -> None:
 
 def test_it_learns_in_halves_and_goes_on_from_a_snapshot(network: NetworkConfig) -> None:
     """With 8 rows, a step runs in two halves. The result equals a plain step on all rows, also after a restore."""
-    rng = np.random.default_rng(3)
+    rng, vocabulary = np.random.default_rng(3), vocabulary_of(network)
     batch = Batch(
-        rng.integers(0, 256, (8, 6)).astype(np.uint8),
-        rng.integers(0, 256, (8, 6)).astype(np.uint8),
+        rng.integers(0, vocabulary.size, (8, 6)).astype(vocabulary.dtype),
+        rng.integers(0, vocabulary.size, (8, 6)).astype(vocabulary.dtype),
         (rng.random((8, 6)) < 0.8).astype(np.float32),
     )
     start = random_checkpoint(network)
@@ -226,6 +233,21 @@ def test_it_learns_in_halves_and_goes_on_from_a_snapshot(network: NetworkConfig)
     assert loss == pytest.approx(float(total), rel=1e-5)
     for name, array in learner.weights().items():
         np.testing.assert_allclose(array, model.named_weights()[name], atol=2e-4, err_msg=name)
+
+
+def test_a_network_of_tokens_has_the_size_of_that_of_bytes() -> None:
+    tokens = NETWORKS["glr"].of_tokens(TINY_TOKENS.vocabulary)
+    assert (tokens.units, tokens.layers, tokens.embedding, tokens.tied) == (512, 2, 256, True)
+    weights = kind_of(tokens).first_weights(tokens, 1)
+    assert {name: array.shape for name, array in weights.items()} == kind_of(tokens).weight_shapes(tokens)
+    assert weights["output_kernel"].shape == (512, 256)
+    # What is read has values of about 1, and what is written isn't larger than what an untied network writes.
+    assert weights["embedding"].std() * 16 == pytest.approx(1, rel=0.02)
+    forget = weights["layer_0_bias"][512:1024]
+    assert (forget[0], forget[-1]) == (-1, 3)
+    assert BARE.of_tokens(TINY_TOKENS.vocabulary).contexts == ()
+    with pytest.raises(ValueError, match="glr"):
+        NETWORKS["lstm"].of_tokens(TINY_TOKENS.vocabulary)
 
 
 def test_first_weights_fit_the_network_and_depend_on_the_seed() -> None:
@@ -250,6 +272,10 @@ def test_first_weights_fit_the_network_and_depend_on_the_seed() -> None:
         ({"context_rows": 64}, "context_rows"),
         ({"contexts": 2}, "list"),
         ({"kind": "lstm", "layers": 2}, "layers"),
+        ({"tied": True}, "tokens"),
+        ({"tied": 1, "vocabulary": TINY_TOKENS.vocabulary}, "tied"),
+        ({"vocabulary": TINY_TOKENS.vocabulary, "contexts": [0], "context_rows": 64, "context_width": 3}, "context"),
+        ({"vocabulary": TINY_TOKENS.vocabulary, "contexts": [4], "context_rows": 64, "context_width": 3}, "context"),
         ({"kind": "lstm", "contexts": [2], "context_rows": 64, "context_width": 3}, "lstm"),
     ],
 )

@@ -7,19 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models_app.ml.networks.hashed_ngrams import next_keys, rows_of, start_keys
+from models_app.ml.networks.hashed_ngrams import Contexts, rows_of
 from models_app.ml.vocabulary import UTF8_BYTES
 from models_app.ml.vocabulary.utf8_bytes import END
 
 CONTEXTS = (1, 2, 3, 4, 5, 6, 0)
+BYTES = Contexts(CONTEXTS)
+#: Of a vocabulary whose number of symbols isn't a power of two.
+TOKENS = Contexts((1, 2, 3), size=8_200, end=5)
 ROWS = 2**14
 
 
-def keys_after(symbols: Any) -> Any:
+def keys_after(symbols: Any, contexts: Contexts = BYTES) -> Any:
     """The keys (contexts,) after these symbols, taken one by one."""
-    keys = start_keys(CONTEXTS)[None]
+    keys = contexts.start[None]
     for symbol in symbols:
-        keys = next_keys(CONTEXTS, keys, np.array([symbol], np.int64))
+        keys = contexts.next(keys, np.array([symbol], np.int64))
     return keys[0]
 
 
@@ -52,3 +55,16 @@ def test_rows_are_in_the_table_and_spread_evenly(place: int) -> None:
     counts = np.bincount(rows, minlength=256)
     expected = 4000 / 256
     assert ((counts - expected) ** 2 / expected).sum() < 2 * 255  # of a chi-square with 255 degrees of freedom
+
+
+def test_contexts_of_tokens_are_the_last_tokens() -> None:
+    before, last = [8_199, 6, 7, 8_000], [1, 8_198, 4]
+    for place, order in enumerate(TOKENS.orders):
+        other = [*last[:-order], *([9] * 3), *last[-order:]]
+        assert keys_after(before + last, TOKENS)[place] == keys_after(other, TOKENS)[place]
+        changed = [*before, *last[:-order], last[-order] + 1, *last[len(last) - order + 1 :]]
+        assert keys_after(before + last, TOKENS)[place] != keys_after(changed, TOKENS)[place]
+    # A post begins with end marks only, whatever came before.
+    np.testing.assert_array_equal(keys_after([*before, 5], TOKENS), keys_after([], TOKENS))
+    np.testing.assert_array_equal(keys_after([5, 5, 5], TOKENS), TOKENS.start)
+    assert len(set(TOKENS.start.tolist())) == 3 and TOKENS.start[0] == 5

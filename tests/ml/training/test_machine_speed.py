@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models_app.ml.training import machine_speed
-from models_app.ml.training.machine_speed import Measured, Step
+from models_app.ml.training.machine_speed import Measured, Step, characters_per_symbol
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +36,22 @@ def test_a_training_uses_no_more_cores_than_there_are(no_quota: Path) -> None:
     assert Measured.of(steps, 8).cores_used == 0.5
     no_quota.unlink()
     assert Measured.of(steps, 8).cores_used == pytest.approx(machine_speed.DEFAULT_CORES)
+
+
+def test_a_symbol_of_a_model_stands_for_so_many_characters() -> None:
+    # Four bits for each symbol, and two for each character.
+    assert characters_per_symbol({"validation_loss": 4 * math.log(2), "bits_per_character": 2.0}) == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {},
+        {"validation_loss": 1.5},
+        {"validation_loss": 1.5, "bits_per_character": 0.0},
+        {"validation_loss": None, "bits_per_character": 2.0},
+        {"validation_loss": math.nan, "bits_per_character": 2.0},
+    ],
+)
+def test_a_model_that_does_not_tell_is_taken_to_read_characters(meta: dict[str, Any]) -> None:
+    assert characters_per_symbol(meta) == 1

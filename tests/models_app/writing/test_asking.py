@@ -20,8 +20,9 @@ from models_app.ml.errors import TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import Generation, TrainedModel
 from models_app.writing import admission, asking, writer
+from models_app.writing.answers import Inbox
 from models_app.writing.board import Board, Bounds, client
-from models_app.writing.requests import Facts, Request
+from models_app.writing.requests import Event, Facts, Request
 from tests import pseudo
 from tests.conftest import signed_in
 from tests.rest.helpers import Program, require_error
@@ -239,6 +240,16 @@ def test_a_sampler_is_loaded_once_for_several_who_ask_at_once(base: TrainedModel
 
     loading._sampler.cache_clear()
     assert len({id(sampler) for sampler in at_once(4, lambda: loading.sampler_of(base))}) == 1
+
+
+def test_who_reads_slowly_finds_only_the_newest_beginnings() -> None:
+    inbox = Inbox()
+    for number in range(1000):
+        inbox.put(Event(request="r", kind="beginnings", beginnings={"0": str(number)}))
+        if number == 500:
+            inbox.put(Event(request="r", kind="post", number=0, post="whole"))
+    found = [inbox.get(0) for _ in range(3)]
+    assert [event and event.get("post", event.get("beginnings")) for event in found] == ["whole", {"0": "999"}, None]
 
 
 def test_services_need_neither_writer_nor_web_process(alice: User, base: TrainedModel) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import gc
 import os
 import socket
-import sys
 import time
 import urllib.error
 import urllib.request
+from importlib import import_module
 from pathlib import Path
 from signal import SIGQUIT
 from typing import Any
@@ -14,12 +15,15 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
+from botfactory import doorbell
 from botfactory.jobs import kinds, reaper
 from botfactory.ops import valkey
 from botfactory.ops.commands import ProductCommand
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
 
 START_SECONDS = 60
+#: What workers and the web process load beside the product's own modules.
+SHARED_MODULES = ("celery.bin.celery", "celery.apps.worker", "uvicorn.main", "botfactory.urls", "botfactory.routing")
 
 
 class Command(ProductCommand):
@@ -51,12 +55,22 @@ class Command(ProductCommand):
             lock.flush()
             # Jobs that a killed run left behind continue at once.
             reaper.hand_back()
-            connections.close_all()
+            self._get_ready_to_fork()
             Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(
                 lambda: self._announce(url, host, port)
             )
             reaper.hand_back()
         self.stdout.write("Stopped. Trainings continue from their last epoch when you start again.")
+
+    def _get_ready_to_fork(self) -> None:
+        """Load what most of the processes need, and close what they must not share."""
+        for module in SHARED_MODULES:
+            import_module(module)
+        connections.close_all()
+        doorbell.close()
+        # The memory of what is loaded stays shared as long as no garbage collection writes to it.
+        gc.collect()
+        gc.freeze()
 
     def _check_assets(self) -> None:
         missing = [str(folder) for folder in settings.PAGE_LIBRARIES.values() if not folder.is_dir()]
@@ -77,13 +91,13 @@ class Command(ProductCommand):
         # If several processes are busy, a matrix product on several threads mostly waits (see asgi.py).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         logs = Path(settings.LOGS_DIR)
-        celery = [sys.executable, "-m", "celery", "-A", "botfactory", "worker", "--loglevel", "WARNING"]
+        celery = ["celery", "-A", "botfactory", "worker", "--loglevel", "WARNING"]
         celery += ["--without-gossip", "--without-mingle"]
         processes = []
         if settings.REDIS_IS_OURS:
             command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
             processes.append(Process("valkey", command, logs / "valkey.log", stops_last=True))
-        web = [sys.executable, "-m", "uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
+        web = ["uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
         # A page sends only a few bytes through its socket.
         web += ["--ws-max-size", "65536"]
@@ -94,18 +108,25 @@ class Command(ProductCommand):
         importer = [*celery, "-Q", queues, "-n", "importer@%h", "-c", str(importers), "-B"]
         # Threads, because it mostly waits for other servers.
         postman = [*celery, "-Q", "webhooks", "-n", "postman@%h", "-P", "threads", "-c", "4"]
-        writer = [sys.executable, str(settings.BASE_DIR / "manage.py"), "writer"]
+        writer = ["django", "writer"]
         trainer = [*celery, "-Q", "train", "-n", "trainer@%h", "-c", "1", "--max-tasks-per-child", "1"]
         return [
             *processes,
             *(
-                Process(f"writer {number}", writer, logs / f"writer-{number}.log")
+                Process(f"writer {number}", writer, logs / f"writer-{number}.log", is_module=True)
                 for number in range(1, settings.GENERATIONS_AT_ONCE + 1)
             ),
-            Process("web", web, logs / "web.log"),
-            Process("importer", importer, logs / "importer.log", stop_signal=SIGQUIT),
-            Process("postman", postman, logs / "postman.log", stop_signal=SIGQUIT),
-            Process("trainer", trainer, logs / "trainer.log", stop_signal=SIGQUIT, nice=settings.TRAINER_NICE),
+            Process("web", web, logs / "web.log", is_module=True),
+            Process("importer", importer, logs / "importer.log", is_module=True, stop_signal=SIGQUIT),
+            Process("postman", postman, logs / "postman.log", is_module=True, stop_signal=SIGQUIT),
+            Process(
+                "trainer",
+                trainer,
+                logs / "trainer.log",
+                is_module=True,
+                stop_signal=SIGQUIT,
+                nice=settings.TRAINER_NICE,
+            ),
         ]
 
     def _announce(self, url: str, host: str, port: int) -> None:

@@ -1,7 +1,7 @@
 """Frozen weights ready for use: a folder per pretrained model, named by the sha256 of its publisher's file.
 
 They're taken in once: read, checked, and written as safetensors with bfloat16 matrices, which load in a tenth of the
-time and take half the memory of float32. A process keeps each model that it uses once, for all its bots.
+time and take half the memory of float32. All processes share them, and each keeps a model once for all its bots.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from models_app.ml.errors import CheckpointError, mark
 from models_app.ml.vocabulary import register
@@ -31,6 +31,8 @@ from .weights import frozen_shapes
 WEIGHTS: Final = "frozen.safetensors"
 CONFIG: Final = "pretrained.json"
 TOKENIZER: Final = "tokenizer.json"
+#: What `take_in` writes.
+_DTYPES: Final[dict[str, Any]] = {"BF16": ml_dtypes.bfloat16, "F32": np.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def load(folder: Path) -> Frozen:
         facts = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config = LlamaConfig.from_dict(facts["network"])
         vocabulary = BpeVocabulary.from_json((folder / TOKENIZER).read_text(encoding="utf-8"))
-        weights = load_file(folder / WEIGHTS)
+        weights = _mapped(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, SafetensorError, CheckpointError) as error:
         raise PretrainedError(
             mark(
@@ -100,9 +102,26 @@ def load(folder: Path) -> Frozen:
             ),
             directory=folder,
         )
-    for array in weights.values():
-        array.setflags(write=False)
     return Frozen(config, weights, vocabulary, str(facts["name"]), str(facts["licence"]))
+
+
+def _mapped(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays in a safetensors file as views of the file, which safetensors itself can only copy.
+
+    So all processes share this memory, and the system takes back what nobody reads any more. Raises SafetensorError if
+    the file is damaged.
+    """
+    with safe_open(path, framework="numpy"):
+        pass  # has checked the header and the size
+    data = np.asarray(np.memmap(path, mode="r"))
+    begin = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    header = json.loads(data[8:begin].tobytes())
+    header.pop("__metadata__", None)
+    arrays = {}
+    for name, facts in header.items():
+        first, last = facts["data_offsets"]
+        arrays[name] = data[begin + first : begin + last].view(_DTYPES[facts["dtype"]]).reshape(facts["shape"])
+    return arrays
 
 
 def _compact(array: NDArray[Any]) -> NDArray[Any]:

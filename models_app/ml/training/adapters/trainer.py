@@ -23,6 +23,7 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.training import prebuilt
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
 from models_app.ml.training.fine_tuning import Arrays, FineTuning, origin_of, require_posts
 from models_app.ml.training.progress_meter import Clock, RecentLoss
@@ -60,8 +61,10 @@ def fine_tune(
 
     The arguments are those of `training.trainer.fine_tune`; each `EpochResult` is a point of the training, counted from
     1 to `config.points`. Before anything is learned, `on_before` gets posts of `start` with some of `train` in its
-    context, unless the job resumes. Raises the same errors.
+    context, unless the job resumes. It gets them before the graphs are built, so a person soon has something to read.
+    Raises the same errors.
     """
+    prebuilt.stand_back()
     require_posts(train, validation)
     job = _FineTune(
         start=start,
@@ -125,7 +128,6 @@ class _FineTune(FineTuning):
         self._step = 0
         self._left = self._from_here()
         self._saved = time.monotonic()
-        self.begin()
 
     def begin(self) -> None:
         config = self._config
@@ -155,11 +157,11 @@ class _FineTune(FineTuning):
     def restore(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
         step, done = int(facts["step"]), float(facts["done"])
         of_point = float(facts["loss"]), float(facts["count"]), float(facts["point_seconds"])
-        self._learner.restore(arrays)
-        self._step, self.clock.done = step, done
-        self.loss, self.count, self.seconds = of_point
         # Trainings of earlier versions begin it anew.
-        self.recent = RecentLoss(*facts.get("recent", ()))
+        recent = RecentLoss(*facts.get("recent", ()))
+        self._learner.restore(arrays)
+        self._step, self.clock.done, self.recent = step, done, recent
+        self.loss, self.count, self.seconds = of_point
 
     def save(self) -> None:
         super().save()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
@@ -146,6 +147,18 @@ def test_what_is_taken_in_comes_back_with_bfloat16_matrices(tmp_path: Path) -> N
         np.testing.assert_allclose(found.weights[name].astype(np.float32), array, rtol=2**-8)
     assert found.vocabulary.decode(found.vocabulary.encode("The lazy dog 🐕").tolist()) == "The lazy dog 🐕"
     assert (found.name, found.licence) == ("tiny", "apache-2.0")
+
+
+def test_the_weights_are_views_of_the_file_which_processes_share(tmp_path: Path) -> None:
+    folder = taken_in(tmp_path)
+    weights = load(folder).weights
+    header = 8 + int.from_bytes((folder / WEIGHTS).read_bytes()[:8], "little")
+    assert sum(array.nbytes for array in weights.values()) == (folder / WEIGHTS).stat().st_size - header
+    for array in weights.values():
+        owner: Any = array
+        while isinstance(owner, np.ndarray):
+            owner = owner.base
+        assert isinstance(owner, mmap.mmap) and not array.flags["W"]
 
 
 def test_taking_in_again_changes_nothing_and_leaves_nothing(tmp_path: Path) -> None:

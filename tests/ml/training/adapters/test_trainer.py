@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.adapters.packing import packed_batches
+from models_app.ml.training.adapters.prebuilt import learner_for
 from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 from tests.ml.networks.llama.conftest import TINY, made_frozen
@@ -84,6 +87,28 @@ def test_before_it_learns_it_writes_once(run: Run, monkeypatch: pytest.MonkeyPat
     assert len(before) == 1 and again.bits_per_character == first.bits_per_character
     run(on_before=before.append, sample_count=0, config=replace(CONFIG, points=2))
     assert len(before) == 1
+
+
+def test_there_is_something_to_read_before_the_graphs_are_built(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def making(*given: Any, **named: Any) -> Any:
+        order.append("graphs")
+        return learner_for(*given, **named)
+
+    monkeypatch.setattr(trainer, "learner_for", making)
+    monkeypatch.setattr(prebuilt, "_asked", Event())
+    run(
+        on_start=lambda history: order.append("start"),
+        on_before=lambda posts: order.append("posts"),
+        on_epoch=lambda point: order.append("point"),
+        sample_count=1,
+        config=replace(CONFIG, points=1),
+    )
+    assert order == ["start", "posts", "graphs", "point"]
+    # Nor does it share the cores with what a waiting process does ahead.
+    with pytest.raises(prebuilt.Begun):
+        prebuilt.give_way()
 
 
 def test_what_is_reported_grows_to_the_end(run: Run) -> None:
