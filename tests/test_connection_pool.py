@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier, Event, Thread
-from typing import Any
+from typing import cast
 
 import psycopg
 import pytest
@@ -18,8 +19,10 @@ from django.db import OperationalError, connection, connections
 
 from benchmarks import connections as connections_benchmark
 from botfactory import connection_pool
+from botfactory.connection_pool.base import DatabaseWrapper
 from tests.benchmarks.conftest import promised
 from tests.outages import database_gone
+from tests.product import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,7 +61,7 @@ def test_the_web_process_has_a_pool_and_those_that_fork_have_none(module: str, h
     # Nothing connects to it.
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "botfactory.settings", "DATABASE_URL": "postgres://a@b/c"}
     told = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
-    assert ("'max_size': 50" in told.stdout) is has_one
+    assert ("'ENGINE': 'botfactory.connection_pool'" in told.stdout) is has_one
 
 
 def test_threads_take_connections_that_others_have_left(small_pool: int) -> None:
@@ -71,6 +74,18 @@ def test_a_connection_that_the_server_has_ended_is_replaced(postgres: None) -> N
         before = of_threads(3)
         cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [list(before)])
     assert not of_threads(5) & before
+
+
+def test_when_the_server_has_ended_all_nobody_waits_for_one_after_the_other(postgres: None) -> None:
+    # Its own session is another.
+    with connection.cursor() as cursor:
+        with all_taken(12) as before:
+            pass
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [list(before)])
+    begun = time.monotonic()
+    assert not of_threads(1) & before
+    # Twelve dead ones with a pause after each would take longer than the patience of five seconds.
+    assert time.monotonic() - begun < connection_pool.PATIENCE / 2
 
 
 @contextmanager
@@ -122,6 +137,18 @@ def test_it_soon_notices_that_postgres_is_back(small_pool: int) -> None:
     assert session()
 
 
+def test_a_request_that_waits_is_answered_when_postgres_is_back(
+    small_pool: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection_pool, "PATIENCE", 60.0)
+    with ThreadPoolExecutor(1) as request:
+        with database_gone():
+            waiting = request.submit(session)
+            # The pool gives up twice, and nobody else asks it to try again.
+            wait_for("the pool has given up twice", lambda: caplog.text.count("reconnection attempt") > 1)
+        assert waiting.result(30)
+
+
 def test_its_benchmark_has_the_ratio_and_leaves_no_database(postgres: None, capsys: pytest.CaptureFixture[str]) -> None:
     url = os.environ["DATABASE_URL"]
     connections_benchmark.main(["--database", url, "--streams", "1", "--requests", "2", "--rounds", "1", "--json"])
@@ -134,17 +161,17 @@ def test_its_benchmark_has_the_ratio_and_leaves_no_database(postgres: None, caps
 
 
 @pytest.fixture
-def small_pool(postgres: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def small_pool(postgres: None) -> Iterator[int]:
     """A pool of two connections in place of the usual one."""
-    size, usual = 2, connection.settings_dict["OPTIONS"]
-    ours: Any = connection
-    ours.close()
-    ours.close_pool()
-    monkeypatch.setattr(connection_pool, "MAX_CONNECTIONS", size)
-    monkeypatch.setattr(connection_pool, "PATIENCE", 2.0)
-    connection_pool.begin()
-    yield size
-    ours.close()
-    ours.close_pool()
-    monkeypatch.undo()
-    connection.settings_dict["OPTIONS"] = usual
+    size, ours = 2, cast(DatabaseWrapper, connection)
+
+    def begin_anew() -> None:
+        ours.close()
+        ours.close_pool()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection_pool, "MAX_CONNECTIONS", size)
+        patch.setattr(connection_pool, "PATIENCE", 2.0)
+        begin_anew()
+        yield size
+    begin_anew()

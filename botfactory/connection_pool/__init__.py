@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
 from django.db import connections
 
@@ -10,8 +11,8 @@ from django.db import connections
 MAX_CONNECTIONS: Final = 50
 #: Seconds that a thread waits for one if all are taken, or if Postgres doesn't answer, before it fails.
 PATIENCE: Final = 5.0
-#: Seconds for which the pool tries again to open a connection, with growing pauses. After that, the next request tries
-#: at once. So a short time is best: requests soon notice that Postgres is back.
+#: Seconds for which the pool tries again to open a connection, with growing pauses. If threads then still wait for
+#: one, it begins anew, with short pauses.
 RETRIES: Final = 1.0
 #: Seconds until an unused connection is closed.
 MAX_IDLE: Final = 300.0
@@ -23,13 +24,9 @@ def begin() -> None:
     Opening one takes more than half as long as a small request does otherwise. Call it before the process opens its
     first one, and only in a process that doesn't fork: the pool has threads, which a fork would lack.
     """
-    pool: dict[str, Any] = {
-        "min_size": 1,
-        "max_size": MAX_CONNECTIONS,
-        "timeout": PATIENCE,
-        "reconnect_timeout": RETRIES,
-        "max_idle": MAX_IDLE,
-    }
-    for values in connections.settings.values():
+    for name, values in connections.settings.items():
         if values["ENGINE"] == "django.db.backends.postgresql":
-            values["OPTIONS"] = {**values.get("OPTIONS", {}), "pool": pool}
+            values["ENGINE"] = __name__
+            # This thread may have an object for its connection already; the next one is of the new kind.
+            with suppress(AttributeError):
+                del connections[name]
