@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db.models import Model, QuerySet
 
 Item = TypeVar("Item")
@@ -37,11 +37,14 @@ def line_of(values: Mapping[str, Any]) -> str:
 
 
 async def stream(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the pieces for a StreamingHttpResponse, each made on demand and outside the event loop."""
+    """Yield the pieces for a StreamingHttpResponse, each made on demand and outside the event loop.
+
+    While the reader takes a piece, which may last, no connection to the database is held.
+    """
     while (piece := await _following(pieces)) is not None:
         yield piece
 
 
-@sync_to_async
+@database_sync_to_async
 def _following(pieces: Iterator[bytes]) -> bytes | None:
     return next(pieces, None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from os import SEEK_END
 from typing import IO, Final
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.utils.text import slugify
 
 from models_app.models import TrainedModel
@@ -50,8 +50,9 @@ class Download:
     file: IO[bytes]
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the file. While the reader takes a chunk, no connection to the database is held."""
         try:
-            while chunk := await sync_to_async(self.file.read)(CHUNK):
+            while chunk := await database_sync_to_async(self.file.read)(CHUNK):
                 yield chunk
         finally:
             self.file.close()
