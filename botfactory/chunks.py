@@ -41,10 +41,9 @@ async def stream(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 
     While the reader takes a piece, which may last, no connection to the database is held.
     """
-    while (piece := await _following(pieces)) is not None:
+    while (piece := await database_sync_to_async(_following)(pieces)) is not None:
         yield piece
 
 
-@database_sync_to_async
 def _following(pieces: Iterator[bytes]) -> bytes | None:
     return next(pieces, None)

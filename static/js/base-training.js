@@ -2,7 +2,7 @@
 
 import { LossChart } from "./chart.js";
 import { byId } from "./dom.js";
-import { count, moment } from "./format.js";
+import { amount, moment, shortest } from "./format.js";
 import { LossTable } from "./loss-table.js";
 import { followTraining } from "./training-page.js";
 import { gettext, interpolate, ngettext } from "./words.js";
@@ -14,8 +14,8 @@ const budget = Number(page.dataset.budget);
 const chart = new LossChart(byId("chart"), { isLive: true, isContinuous: true });
 const table = new LossTable(
   (row) => [
-    row.minutes.toFixed(1),
-    row.megabytes.toFixed(1),
+    amount(row.minutes),
+    amount(row.megabytes),
     ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => value.toFixed(3)),
   ],
   (best) =>
@@ -23,7 +23,7 @@ const table = new LossTable(
       inMinutes
         ? gettext("Training and validation loss by minutes. Lowest validation loss so far: %(loss)s after %(amount)s minutes.")
         : gettext("Training and validation loss by megabytes. Lowest validation loss so far: %(loss)s after %(amount)s megabytes."),
-      { loss: best.validation_loss.toFixed(3), amount: best[unit].toFixed(1) },
+      { loss: best.validation_loss.toFixed(3), amount: amount(best[unit]) },
     ),
 );
 
@@ -40,10 +40,10 @@ function atWork(job) {
   if (job.stop_requested) return gettext("Stopping with the best so far");
   if (phase === "saving") return gettext("Saving");
   if (phase !== "training") return gettext("Starting");
-  if (!inMinutes) return interpolate(gettext("%(done)s of %(budget)s MB"), { done: megabytes.toFixed(1), budget: count(budget) });
+  if (!inMinutes) return interpolate(gettext("%(done)s of %(budget)s MB"), { done: amount(megabytes), budget: shortest(budget) });
   return interpolate(ngettext("%(done)s of %(budget)s minute", "%(done)s of %(budget)s minutes", budget), {
-    done: minutes.toFixed(1),
-    budget: count(budget),
+    done: amount(minutes),
+    budget: shortest(budget),
   });
 }
 
@@ -78,7 +78,7 @@ followTraining({
   news: (newest) =>
     interpolate(
       inMinutes ? gettext("%(amount)s minutes: validation loss %(loss)s.") : gettext("%(amount)s megabytes: validation loss %(loss)s."),
-      { amount: newest[unit].toFixed(1), loss: newest.validation_loss.toFixed(3) },
+      { amount: amount(newest[unit]), loss: newest.validation_loss.toFixed(3) },
     ),
   placeholder: "no-points",
   wayOn: "open-bases",
