@@ -9,6 +9,8 @@ from botfactory.api import api, api_docs, api_not_found
 from botfactory.ops import views as ops
 from tweets import tweet_server
 
+handler500 = "botfactory.edge.failures.failed"
+
 urlpatterns = [
     path("", pages.dashboard, name="dashboard"),
     path("status/", pages.status, name="status"),

@@ -14,9 +14,10 @@ from pydantic import Field
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed, NotPossible
 from botfactory.jobs.handle import JobHandle
-from botfactory.jobs.interruptions import Cause, setbacks
+from botfactory.jobs.interruptions import setbacks
 from botfactory.jobs.kinds import Beginning, Description, JobKind
 from botfactory.jobs.models import Job
+from botfactory.outages import Cause
 from botfactory.rest.schemas import Output
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import stored, translated

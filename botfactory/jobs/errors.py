@@ -35,7 +35,7 @@ class JobCancelled(JobError):
 class ComeBackLater(JobError):
     """A runner raises this to put its job back into the queue until `at`; the message says why.
 
-    With a `cause` (interruptions.Cause), it counts towards that cause's pauses in a row.
+    With a `cause` (outages.Cause), it counts towards that cause's pauses in a row.
     """
 
     code = "come_back_later"

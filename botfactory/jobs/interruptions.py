@@ -1,41 +1,24 @@
-"""Errors of the machine that pass: a lost database, a full disk. They interrupt a job and do not end it."""
+"""What an error of the machine that passes, such as a lost database, does to a job: it interrupts it."""
 
 from __future__ import annotations
 
-import errno
 import os
-import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import kombu.exceptions
-import redis.exceptions
-from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.models import Job
+from botfactory.outages import Cause
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
     Words = str | StrPromise
-
-
-class Cause(StrEnum):
-    """Why a job was put back into its queue, as its `waiting` events say it."""
-
-    DATABASE = "database"
-    DISK = "disk"
-    FILES = "files"
-    MEMORY = "memory"
-    BROKER = "broker"
-    #: The source of an import did not answer. Its runner decides what that means.
-    SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,67 +79,8 @@ _LONGEST_PAUSE_ELSE: Final = timedelta(minutes=5)
 #: A job that has met a full disk goes on once so many bytes can be had.
 ROOM: Final = 64 * 1024 * 1024
 
-_OF_ERRNO: Final = {
-    errno.ENOSPC: Cause.DISK,
-    errno.EDQUOT: Cause.DISK,
-    errno.EIO: Cause.FILES,
-    errno.ESTALE: Cause.FILES,
-    errno.EMFILE: Cause.FILES,
-    errno.ENFILE: Cause.FILES,
-    errno.ENOMEM: Cause.MEMORY,
-}
-#: Primary result codes; the others, such as SQLITE_ERROR for a table that is not there, are mistakes of ours.
-_OF_SQLITE: Final = {
-    sqlite3.SQLITE_BUSY: Cause.DATABASE,
-    sqlite3.SQLITE_LOCKED: Cause.DATABASE,
-    sqlite3.SQLITE_IOERR: Cause.DATABASE,
-    sqlite3.SQLITE_CANTOPEN: Cause.DATABASE,
-    sqlite3.SQLITE_PROTOCOL: Cause.DATABASE,
-    sqlite3.SQLITE_NOMEM: Cause.MEMORY,
-    sqlite3.SQLITE_FULL: Cause.DISK,
-}
-_OF_POSTGRES: Final = {"53100": Cause.DISK, "53200": Cause.MEMORY}
-_OF_BROKER: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, kombu.exceptions.OperationalError)
-
 #: Events that are recorded without the job getting on.
 _NO_PROGRESS: Final = frozenset({"state", "waiting", "note", "stop"})
-
-
-def classify(error: BaseException) -> Cause | None:
-    """Return which interruption `error` is, or was raised because of; None for an error of the job itself.
-
-    A full disk goes before anything else that it brought about.
-    """
-    causes = [cause for each in _chain(error) if (cause := _cause_of(each)) is not None]
-    return Cause.DISK if Cause.DISK in causes else causes[0] if causes else None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error, then what it was raised from or during, as a traceback shows them."""
-    seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        yield each
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
-
-
-def _cause_of(error: BaseException) -> Cause | None:
-    if isinstance(error, sqlite3.Error):
-        return _OF_SQLITE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)
-    if isinstance(error, OperationalError | InterfaceError):
-        # SQLite's own error comes next in the chain and knows more.
-        state = getattr(error.__cause__, "sqlstate", None)
-        of_sqlite = isinstance(error.__cause__, sqlite3.Error)
-        return None if of_sqlite else _OF_POSTGRES.get(state or "", Cause.DATABASE)
-    if isinstance(error, _OF_BROKER):
-        return Cause.BROKER
-    if isinstance(error, OSError):
-        return _OF_ERRNO.get(error.errno or 0)
-    # TensorFlow's own, which only the process that trains may import.
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return Cause.MEMORY
-    return None
 
 
 def pause(cause: Cause, number: int) -> timedelta:

@@ -23,11 +23,11 @@ from botfactory.jobs import events, interruptions, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, Listener
-from botfactory.jobs.interruptions import Cause
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.reaper import interrupt, is_abandoned
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
+from botfactory.outages import Cause, classify
 from botfactory.translatable import Sentence, counted_sentence, mark
 from botfactory.translation import stored
 
@@ -138,7 +138,7 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
         _end(handle, State.CANCELLED)
         raise
     except Exception as error:
-        cause = interruptions.classify(error)
+        cause = classify(error)
         if cause is not None:
             _interrupted(handle, cause, error)
         else:
@@ -192,7 +192,7 @@ def _patiently(act: Callable[[], Result]) -> Result:
             connection.close_if_unusable_or_obsolete()
             return act()
         except Exception as error:
-            cause = interruptions.classify(error)
+            cause = classify(error)
             is_gone = cause == Cause.DISK or (cause == Cause.DATABASE and time.monotonic() < give_up)
             if connection.in_atomic_block or not is_gone:
                 raise

@@ -23,9 +23,9 @@ from redis.retry import Retry
 from botfactory.accounts.models import User
 from botfactory.jobs import interruptions, reaper, worker
 from botfactory.jobs.handle import JobHandle
-from botfactory.jobs.interruptions import Cause, classify
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from botfactory.outages import Cause, classify
 from tests.jobs.kinds import count_to_three
 from tests.jobs.test_services import submit
 from tests.outages import database_gone
