@@ -25,7 +25,12 @@ def failed(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return refused(outage)
     refusal = REFUSALS[outage]
+    shown = {
+        "title": _("This isn’t possible right now"),
+        "message": refusal.sentence,
+        "again": request.get_full_path() if request.method == "GET" else "",
+    }
     # It reads neither session nor database.
-    page = render_to_string("refused.html", {"title": _("This isn’t possible right now"), "message": refusal.sentence})
+    page = render_to_string("refused.html", shown)
     headers = {"Retry-After": str(refusal.retry_after), "Cache-Control": "no-store"}
     return HttpResponse(page, status=503, headers=headers)

@@ -38,7 +38,8 @@ def test_without_a_database_a_page_says_so_and_when_to_try_again(alice: User, im
         answer = client.post(address)
     connection.close()
     assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "10", "no-store")
-    assert "The database doesn’t answer right now." in answer.content.decode()
+    page = answer.content.decode()
+    assert "The database doesn’t answer right now." in page and 'href="/">Go to the dashboard' in page
     assert Corpus.objects.count() == 1
     assert client.post(address).status_code == 302 and not Corpus.objects.exists()
 
@@ -58,7 +59,8 @@ def test_a_full_disk_is_no_mistake_of_ours(alice: User, monkeypatch: pytest.Monk
     monkeypatch.setattr(audit, "record_corpus", full_disk)
     answer = quiet(signed_in(alice)).get(f"/corpora/{corpus.pk}/export")
     assert (answer.status_code, answer["Retry-After"]) == (503, "60")
-    assert "disk of this server is full" in answer.content.decode()
+    page = answer.content.decode()
+    assert "disk of this server is full" in page and f'href="/corpora/{corpus.pk}/export">Try again' in page
     answer = Program(alice).ask("DELETE", f"/corpora/{corpus.pk}")
     assert "free some space" in require_error(answer, 503, "disk_full")
 
