@@ -71,17 +71,22 @@ def trained(posts: Sequence[str], options: argparse.Namespace) -> FineTuneResult
     """Return the result of one epoch by the product's trainer."""
     # Imported here, because neither the process that starts the others nor the posts alone need TensorFlow.
     from models_app.ml.checkpoint import load
-    from models_app.ml.config import FineTuneConfig
+    from models_app.ml.config import FineTuneConfig, reads_tokens
     from models_app.ml.training.dataset import split
     from models_app.ml.training.trainer import fine_tune
 
     train, validation = split(posts, seed=0)
+    start = load(options.base)
     config = FineTuneConfig.auto(
-        characters=sum(map(len, train)), epochs=1, batch_size=options.batch, sequence_length=options.length
+        characters=sum(map(len, train)),
+        epochs=1,
+        tokens=reads_tokens(start.network.as_dict()),
+        batch_size=options.batch,
+        sequence_length=options.length,
     )
     with tempfile.TemporaryDirectory(prefix="botfactory-bench-") as folder:
         return fine_tune(
-            start=load(options.base),
+            start=start,
             train=train,
             validation=validation,
             config=config,

@@ -79,7 +79,8 @@ def _corpus_context(
     corpus: Corpus, form: TrainForm, starts: services.Starts, known: list[TrainingMachine], trouble: str
 ) -> dict[str, Any]:
     paces = machines.paces(list(Tier), known)
-    courses = {tier: Course.of(corpus, tier, paces[tier]) for tier in Tier}
+    networks = {Tier(base.tier): base.network for base in starts.offer.bases}
+    courses = {tier: Course.of(corpus, tier, paces[tier], networks.get(tier, {})) for tier in Tier}
     picked, shown = form.picked, examples.shown(corpus)
     return {
         "corpus": corpus,

@@ -32,9 +32,11 @@ from models_app import (
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.config import reads_tokens
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
+from models_app.ml.networks.registry import Network
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
@@ -144,7 +146,7 @@ def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     checkpoint = loading.load(start)
     posts = learning.training_posts(corpus)
     train, validation = dataset.split(posts, validation_share=estimates.VALIDATION_SHARE, seed=arguments["seed"])
-    config = _config(arguments, train, checkpoint.network.kind)
+    config = _config(arguments, train, checkpoint.network)
     # The model could also copy posts that its parents learned from.
     start_guard = guards.guard_of(start)
     return Run(
@@ -161,12 +163,17 @@ def _prepared(handle: JobHandle, corpus: Corpus, start: TrainedModel) -> Run:
     )
 
 
-def _config(arguments: dict[str, Any], train: list[str], kind: str) -> trainings.Config:
+def _config(arguments: dict[str, Any], train: list[str], network: Network) -> trainings.Config:
     """Return the settings chosen when the job was queued; for jobs of earlier versions, choose them now."""
     if "chosen" in arguments:
         return trainings.config_from(arguments["chosen"])
     return trainings.training_config(
-        sum(map(len, train)), arguments["epochs"], arguments["seed"], arguments.get("settings", {}), kind=kind
+        sum(map(len, train)),
+        arguments["epochs"],
+        arguments["seed"],
+        arguments.get("settings", {}),
+        kind=network.kind,
+        tokens=reads_tokens(network.as_dict()),
     )
 
 

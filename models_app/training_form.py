@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
@@ -42,9 +42,10 @@ class Course:
     automatic: dict[str, float]
 
     @classmethod
-    def of(cls, corpus: Corpus, tier: Tier, pace: Pace) -> Course:
+    def of(cls, corpus: Corpus, tier: Tier, pace: Pace, network: Mapping[str, Any]) -> Course:
+        """Return the course of a training that starts from a base model with this network."""
         estimate = estimates.estimate(corpus.characters, tier, pace=pace)
-        values = trainings.automatic(corpus, tier).as_dict()
+        values = trainings.automatic(corpus, tier, network).as_dict()
         posts = round(corpus.posts_kept * (1 - estimates.VALIDATION_SHARE))
         plans = list(_plans(corpus, posts, pace)) if tier == Tier.FLUENT else []
         return cls(

@@ -6,6 +6,7 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.db import transaction
@@ -21,7 +22,7 @@ from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from models_app import estimates, guards, naming, tier_recipes, tiers
-from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for
+from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for, reads_tokens
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
 from models_app.services import BadRequest, ModelError
@@ -192,10 +193,14 @@ def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
     return tier_recipes.epochs_of(tier) or default_epochs_for(learned(corpus))
 
 
-def automatic(corpus: Corpus, tier: Tier = Tier.QUICK) -> Config:
-    """Return the default settings for training the base model of this tier on this corpus."""
-    kind = "llama" if tier == Tier.FLUENT else "glr"
-    return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, kind=kind)
+def automatic(corpus: Corpus, tier: Tier = Tier.QUICK, network: Mapping[str, Any] = MappingProxyType({})) -> Config:
+    """Return the default settings for training the base model of this tier, which has this network, on this corpus.
+
+    Without its network, they are for the usual one of the tier.
+    """
+    kind = network.get("kind", "llama" if tier == Tier.FLUENT else "glr")
+    tokens = reads_tokens(network)
+    return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, kind=kind, tokens=tokens)
 
 
 def learned(corpus: Corpus) -> int:
@@ -219,8 +224,8 @@ def _chosen(
         most_characters = estimates.characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
-    kind = start.network["kind"]
-    return _by_recipe(learned(corpus), epochs, seed, settings, tier, kind=kind, most_characters=most_characters)
+    more = {"kind": start.network["kind"], "tokens": reads_tokens(start.network), "most_characters": most_characters}
+    return _by_recipe(learned(corpus), epochs, seed, settings, tier, **more)
 
 
 def _by_recipe(characters: int, epochs: int, seed: int, settings: Mapping[str, Any], tier: Tier, **more: Any) -> Config:
@@ -268,11 +273,13 @@ def training_config(
     settings: Mapping[str, Any],
     *,
     kind: str = "glr",
+    tokens: bool = False,
     most_characters: int = 0,
 ) -> Config:
     """Return the automatic settings for this kind of network and corpus size, overridden by `settings`.
 
-    `most_characters`: the most that an epoch of a fluent training reads (0: all).
+    `tokens`: whether a network of our own reads tokens; `most_characters`: the most that an epoch of a fluent training
+    reads (0: all).
     Raises BadRequest for unknown or invalid settings.
     """
     is_adapter = kind == "llama"
@@ -290,7 +297,9 @@ def training_config(
             return AdapterConfig.auto(
                 characters=characters, epochs=epochs, most_characters=most_characters, seed=seed, **settings
             )
-        return FineTuneConfig.auto(characters=characters, epochs=epochs, seed=seed, kind=kind, **settings)
+        return FineTuneConfig.auto(
+            characters=characters, epochs=epochs, seed=seed, kind=kind, tokens=tokens, **settings
+        )
     except ValueError as error:
         raise BadRequest(translated(error)) from error
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from models_app import estimates, trainings
-from models_app.ml.config import FineTuneConfig
+from models_app.ml.config import FineTuneConfig, reads_tokens
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Search, Tier, TrainedModel
 from models_app.search import space as spaces
@@ -31,6 +31,7 @@ def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str
     tier = Tier(start.tier)
     told: dict[str, Any] = {
         "kind": start.network["kind"],
+        "tokens": reads_tokens(start.network),
         "characters": trainings.learned(corpus),
         "epochs": trainings.default_epochs(corpus, tier),
         "most_characters": 0,
@@ -68,7 +69,14 @@ def config_of(told: Mapping[str, Any], parameters: Mapping[str, Any], *, seed: i
     values = dict(parameters)
     epochs = values.pop("epochs", told["epochs"])
     return trainings.training_config(
-        told["characters"], epochs, seed, values, kind=told["kind"], most_characters=told["most_characters"]
+        told["characters"],
+        epochs,
+        seed,
+        values,
+        kind=told["kind"],
+        # A search that an earlier version has begun doesn't say it.
+        tokens=told.get("tokens", False),
+        most_characters=told["most_characters"],
     )
 
 

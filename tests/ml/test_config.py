@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from models_app.ml.config import FineTuneConfig, NetworkConfig, PretrainConfig, SamplingConfig, default_epochs_for
+from models_app.ml.config import (
+    FineTuneConfig,
+    NetworkConfig,
+    PretrainConfig,
+    SamplingConfig,
+    default_epochs_for,
+    reads_tokens,
+)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +130,27 @@ def test_auto_lets_the_person_decide() -> None:
 )
 def test_a_small_corpus_is_read_more_often_than_a_large_one(characters: int, epochs: int) -> None:
     assert default_epochs_for(characters) == epochs
+
+
+def test_a_window_of_tokens_is_as_long_as_one_of_bytes_and_so_there_are_fewer_steps() -> None:
+    of_bytes, of_tokens = (FineTuneConfig.auto(characters=160_000, epochs=2, tokens=tokens) for tokens in (False, True))
+    assert (of_bytes.sequence_length, of_tokens.sequence_length) == (64, 32)
+    assert of_tokens.learning_rate == of_bytes.learning_rate and of_tokens.batch_size == 32
+    # 7,000 characters are about 2,500 tokens: 9 steps.
+    few = FineTuneConfig.auto(characters=7_000, epochs=2, tokens=True)
+    assert (few.batch_size, few.warmup_steps) == (16, 0)
+    assert FineTuneConfig.auto(characters=160_000, epochs=2, tokens=True, sequence_length=48).sequence_length == 48
+
+
+@pytest.mark.parametrize(
+    ("network", "tokens"),
+    [
+        ({"kind": "glr", "vocabulary": "bpe-0123456789abcdef"}, True),
+        ({"kind": "glr", "vocabulary": "utf8-bytes"}, False),
+        # Written before networks had vocabularies.
+        ({"kind": "lstm"}, False),
+        ({"kind": "llama", "pretrained": "0" * 64}, False),
+    ],
+)
+def test_networks_of_tokens_are_told_from_others(network: dict[str, Any], tokens: bool) -> None:
+    assert reads_tokens(network) is tokens

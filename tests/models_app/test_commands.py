@@ -199,6 +199,7 @@ def test_a_base_model_can_read_tokens_and_so_do_its_bots(
     assert "is ready" in output("fine_tune", file, "--epochs", 1, "--owner", "alice", "--name", "Token bot")
     bot = TrainedModel.objects.get(name="Token bot")
     assert bot.network == first.network and (bot.bits_per_character or 99) < 8
+    assert bot.training["sequence_length"] == 32
     written = json_of("generate", "alice/Token bot", "--count", 3, "--seed", 1, "--owner", "alice")
     assert (
         written["posts"]

@@ -15,14 +15,15 @@ from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import estimates, loading, model_files, naming, registry, services, trainings
+from models_app import estimates, loading, machines, model_files, naming, registry, services, trainings
 from models_app.base_models import versions
-from models_app.ml.config import SamplingConfig
+from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.training.events import Progress
 from models_app.model_files import FINGERPRINTS
-from models_app.models import BaseChange, TrainedModel
+from models_app.models import BaseChange, Tier, TrainedModel
+from models_app.training_form import Course
 from models_app.training_reporter import TRAIL_STEPS, Trail
 from tests.models_app.conftest import import_posts, train
 from tests.product import save_small_base
@@ -156,6 +157,17 @@ def test_where_nobody_says_the_size_decides_and_the_page_tells_the_same(
     of_glr = trainings.plan(owner=corpus.owner, corpus=corpus, start=base).config
     assert job.arguments["epochs"] == planned.epochs == of_glr.epochs == epochs
     assert trainings.automatic(corpus) == of_glr and of_glr.as_dict()["learning_rate"] == rate
+
+
+def test_a_training_from_a_base_of_tokens_reads_windows_of_tokens(corpus: Corpus, base: TrainedModel) -> None:
+    network = {**base.network, "kind": "glr", "vocabulary": "bpe-0123456789abcdef"}
+    TrainedModel.objects.filter(pk=base.pk).update(network=network)
+    base.refresh_from_db()
+    planned = trainings.plan(owner=corpus.owner, corpus=corpus, start=base).config
+    assert isinstance(planned, FineTuneConfig) and planned.sequence_length == 32
+    # The page shows the same beside the field.
+    course = Course.of(corpus, Tier.QUICK, machines.paces([Tier.QUICK], [])[Tier.QUICK], base.network)
+    assert course.automatic["sequence_length"] == 32
 
 
 @pytest.mark.parametrize("epochs", [0, 11, -1])

@@ -9,6 +9,7 @@ from .networks import (
     MIN_VOCABULARY,
     NETWORKS,
     NetworkConfig,
+    reads_tokens,
     size_to_learn,
     vocabulary_to_learn,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "default_epochs_for",
     "is_greedy",
     "number",
+    "reads_tokens",
     "size_to_learn",
     "usual_top_p",
     "vocabulary_to_learn",

@@ -12,6 +12,9 @@ from models_app.ml.config.values import Values, number, whole
 MIN_EPOCHS, MAX_EPOCHS, MAX_DEFAULT_EPOCHS = 1, 10, 8
 #: From this many characters on, only one epoch fits into a minute or two.
 ONE_EPOCH: Final = 1_000_000
+#: Symbols in a window of bytes, and of tokens, each of which is about three bytes.
+_LENGTH, _LENGTH_OF_TOKENS = 64, 32
+_CHARACTERS_PER_TOKEN: Final = 2.8
 
 
 def default_epochs_for(characters: int) -> int:
@@ -38,7 +41,7 @@ class FineTuneConfig(Values):
 
     epochs: int = 3
     batch_size: int
-    sequence_length: int = 64
+    sequence_length: int = _LENGTH
     learning_rate: float
     final_learning_rate: float
     warmup_steps: int
@@ -63,14 +66,15 @@ class FineTuneConfig(Values):
 
     @classmethod
     def auto(
-        cls, *, characters: int, epochs: int, seed: int = 0, kind: str = "glr", **overrides: Any
+        cls, *, characters: int, epochs: int, seed: int = 0, kind: str = "glr", tokens: bool = False, **overrides: Any
     ) -> FineTuneConfig:
         """Return settings for a corpus of this many characters, this many epochs and a kind of network.
 
-        `overrides` win. The learning rate falls until the end. Below a few hundred steps in total, the batch is halved,
-        so that a small corpus still moves the weights. For "glr", one or two epochs use a high learning rate and little
-        dropout. More epochs, or a smaller corpus, lower the rate; more epochs also raise dropout. With enough epochs,
-        training restarts several times and averages the rounds, which gains more than training on (docs/benchmarks.md).
+        `overrides` win. tokens: whether it reads tokens instead of bytes. The learning rate falls until the end. Below
+        a few hundred steps in total, the batch is halved, so that a small corpus still moves the weights. For "glr",
+        one or two epochs use a high learning rate and little dropout. More epochs, or a smaller corpus, lower the rate;
+        more epochs also raise dropout. With enough epochs, training restarts several times and averages the rounds,
+        which gains more than training on (docs/benchmarks.md).
         """
         whole("characters", characters, 1, 10**12)
         whole("epochs", epochs, 1, 1000)
@@ -83,15 +87,17 @@ class FineTuneConfig(Values):
         for name, most in (("batch_size", 4096), ("sequence_length", 1024)):
             if name in overrides:
                 whole(name, overrides[name], 1, most)
-        length = overrides.get("sequence_length", 64)
-        batch, min_batch, min_steps = (32, 16, 300) if kind == "glr" else (32, 8, 600)
-        while batch > min_batch and characters * epochs < min_steps * batch * length:
+        length = overrides.get("sequence_length", _LENGTH_OF_TOKENS if tokens else _LENGTH)
+        symbols = round(characters / _CHARACTERS_PER_TOKEN) if tokens else characters
+        batch, min_batch, min_steps = (32, 16, 100 if tokens else 300) if kind == "glr" else (32, 8, 600)
+        while batch > min_batch and symbols * epochs < min_steps * batch * length:
             batch //= 2
-        steps = max(1, characters * epochs // (overrides.get("batch_size", batch) * length))
+        steps = max(1, symbols * epochs // (overrides.get("batch_size", batch) * length))
         values: dict[str, Any] = {
             "epochs": total_epochs,
             "rounds": rounds,
             "batch_size": batch,
+            "sequence_length": length,
             "learning_rate": 0.002 if kind == "lstm" else _glr_rate(characters, epochs),
             "final_learning_rate": 0.01,
             "warmup_steps": min(50, steps // 10),

@@ -34,6 +34,11 @@ def size_to_learn(vocabulary: str) -> int:
     return int(vocabulary.removeprefix(_TO_LEARN)) if vocabulary.startswith(_TO_LEARN) else 0
 
 
+def reads_tokens(network: Mapping[str, Any]) -> bool:
+    """Return whether a network of our own with these values, as `as_dict` returns them, reads tokens, not bytes."""
+    return network.get("kind") != "llama" and network.get("vocabulary", BYTES) != BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkConfig(Values):
     """The architecture of a network; `kind` is a key of `networks.registry.KINDS`.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig, NetworkConfig
+from models_app.ml.config import FineTuneConfig, NetworkConfig, reads_tokens
 from models_app.ml.networks.mixed_matmul import has_gpu, product_type
 from models_app.ml.networks.processor import available
 from models_app.ml.networks.registry import small_network
@@ -59,7 +59,8 @@ def prepare(start: Checkpoint) -> Measured | None:
     if _asked.is_set() or has_gpu():
         return None
     network = small_network(start.network)
-    usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=network.kind)
+    tokens = reads_tokens(network.as_dict())
+    usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=network.kind, tokens=tokens)
     with _lock:
         if _asked.is_set():  # meanwhile: nobody would use the graphs
             return None
