@@ -149,7 +149,7 @@ def _row(
         start = _start(facts, owner, numbers)
         if corpus is None or start is None:
             return None
-        told: dict[str, Any] = {"kind": start.network["kind"], **facts.settings.model_dump(exclude_none=True)}
+        told: dict[str, Any] = {**bots.of_start(start), **facts.settings.model_dump(exclude_none=True)}
         space = bots.checked(facts.space, corpus, start, told)
         search = Search(
             pk=numbers(facts.id),

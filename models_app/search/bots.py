@@ -26,12 +26,16 @@ def kinds(tier: Tier) -> dict[str, type]:
     return types_of(FineTuneConfig, ("epochs", *trainings.SETTINGS))
 
 
+def of_start(start: TrainedModel) -> dict[str, Any]:
+    """Return what the settings of trials depend on of the model that they start from."""
+    return {"kind": start.network["kind"], "tokens": reads_tokens(start.network)}
+
+
 def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str, Any]:
     """Return what all trials have in common. It's stored, so that cleaning or a faster machine changes nothing."""
     tier = Tier(start.tier)
     told: dict[str, Any] = {
-        "kind": start.network["kind"],
-        "tokens": reads_tokens(start.network),
+        **of_start(start),
         "characters": trainings.learned(corpus),
         "epochs": trainings.default_epochs(corpus, tier),
         "most_characters": 0,
