@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig, default_epochs_for, reads_tokens
+from models_app.ml.config import FineTuneConfig, default_epochs_for, traits_of
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of, small_network
 from models_app.ml.training import prebuilt
@@ -150,8 +150,7 @@ class Ours:
             characters=characters,
             epochs=epochs,
             seed=seed,
-            kind=self.base.network.kind,
-            tokens=reads_tokens(self.base.network.as_dict()),
+            **traits_of(self.base.network.as_dict()),
             **self.settings,
         )
 

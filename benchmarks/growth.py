@@ -71,7 +71,7 @@ def trained(posts: Sequence[str], options: argparse.Namespace) -> FineTuneResult
     """Return the result of one epoch by the product's trainer."""
     # Imported here, because neither the process that starts the others nor the posts alone need TensorFlow.
     from models_app.ml.checkpoint import load
-    from models_app.ml.config import FineTuneConfig, reads_tokens
+    from models_app.ml.config import FineTuneConfig, traits_of
     from models_app.ml.training.dataset import split
     from models_app.ml.training.trainer import fine_tune
 
@@ -80,7 +80,7 @@ def trained(posts: Sequence[str], options: argparse.Namespace) -> FineTuneResult
     config = FineTuneConfig.auto(
         characters=sum(map(len, train)),
         epochs=1,
-        tokens=reads_tokens(start.network.as_dict()),
+        **traits_of(start.network.as_dict()),
         batch_size=options.batch,
         sequence_length=options.length,
     )

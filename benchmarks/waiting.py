@@ -59,7 +59,7 @@ def in_a_process(name: str, options: argparse.Namespace) -> Run:
 def training(is_prepared: bool, options: argparse.Namespace) -> Run:
     """Return the seconds of a fine-tune in this process, and of building its graphs in advance, if that was done."""
     from models_app.ml.checkpoint import load
-    from models_app.ml.config import FineTuneConfig, default_epochs_for, reads_tokens
+    from models_app.ml.config import FineTuneConfig, default_epochs_for, traits_of
     from models_app.ml.training import prebuilt
     from models_app.ml.training.dataset import split
     from models_app.ml.training.trainer import fine_tune
@@ -78,8 +78,7 @@ def training(is_prepared: bool, options: argparse.Namespace) -> Run:
             config=FineTuneConfig.auto(
                 characters=characters,
                 epochs=default_epochs_for(characters),
-                kind=start.network.kind,
-                tokens=reads_tokens(start.network.as_dict()),
+                **traits_of(start.network.as_dict()),
             ),
             work_dir=Path(folder),
             on_progress=lambda _: None,

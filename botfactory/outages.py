@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import kombu.exceptions
 import redis.exceptions
 from django.db import InterfaceError, OperationalError
-from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise
+from botfactory.refusal import Refusal
+from botfactory.translatable import mark
 
 
 class Cause(StrEnum):
@@ -30,35 +28,38 @@ class Cause(StrEnum):
     SOURCE = "source"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a request is answered that it stops: a code, a sentence, and after how many seconds to try again."""
-
-    code: str
-    sentence: StrPromise
-    retry_after: int = 10
+def _refusal(code: str, message: str, *, retry_after: int) -> Refusal:
+    return Refusal(503, code, message, {"Retry-After": str(retry_after)})
 
 
+#: What a request is told that one of them stops.
 REFUSALS: Final[Mapping[Cause, Refusal]] = {
-    Cause.DATABASE: Refusal(
-        "database_unavailable", _("The database doesn’t answer right now. Try again in a few seconds.")
+    Cause.DATABASE: _refusal(
+        "database_unavailable",
+        mark("The database doesn’t answer right now. Try again in a few seconds."),
+        retry_after=10,
     ),
-    Cause.BROKER: Refusal(
-        "broker_unavailable", _("The message broker doesn’t answer right now. Try again in a few seconds.")
+    Cause.BROKER: _refusal(
+        "broker_unavailable",
+        mark("The message broker doesn’t answer right now. Try again in a few seconds."),
+        retry_after=10,
     ),
-    Cause.DISK: Refusal(
+    Cause.DISK: _refusal(
         "disk_full",
-        _("The disk of this server is full. Ask your administrator to free some space, then try again."),
-        60,
+        mark("The disk of this server is full. Ask your administrator to free some space, then try again."),
+        retry_after=60,
     ),
-    Cause.FILES: Refusal(
+    Cause.FILES: _refusal(
         "files_unavailable",
-        _(
+        mark(
             "A file on this server can’t be read or written right now. Try again in a few seconds. If it happens "
             "again, ask your administrator to look at the disk."
         ),
+        retry_after=10,
     ),
-    Cause.MEMORY: Refusal("out_of_memory", _("This server has run out of memory. Try again in a minute."), 60),
+    Cause.MEMORY: _refusal(
+        "out_of_memory", mark("This server has run out of memory. Try again in a minute."), retry_after=60
+    ),
 }
 
 _OF_ERRNO: Final = {

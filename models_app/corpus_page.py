@@ -80,7 +80,7 @@ def _corpus_context(
 ) -> dict[str, Any]:
     paces = machines.paces(list(Tier), known)
     networks = {Tier(base.tier): base.network for base in starts.offer.bases}
-    courses = {tier: Course.of(corpus, tier, paces[tier], networks.get(tier, {})) for tier in Tier}
+    courses = {tier: Course.of(corpus, tier, paces[tier], networks.get(tier)) for tier in Tier}
     picked, shown = form.picked, examples.shown(corpus)
     return {
         "corpus": corpus,

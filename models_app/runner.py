@@ -32,7 +32,7 @@ from models_app import (
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import reads_tokens
+from models_app.ml.config import traits_of
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
@@ -172,8 +172,7 @@ def _config(arguments: dict[str, Any], train: list[str], network: Network) -> tr
         arguments["epochs"],
         arguments["seed"],
         arguments.get("settings", {}),
-        kind=network.kind,
-        tokens=reads_tokens(network.as_dict()),
+        **traits_of(network.as_dict()),
     )
 
 

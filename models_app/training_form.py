@@ -42,7 +42,7 @@ class Course:
     automatic: dict[str, float]
 
     @classmethod
-    def of(cls, corpus: Corpus, tier: Tier, pace: Pace, network: Mapping[str, Any]) -> Course:
+    def of(cls, corpus: Corpus, tier: Tier, pace: Pace, network: Mapping[str, Any] | None) -> Course:
         """Return the course of a training that starts from a base model with this network."""
         estimate = estimates.estimate(corpus.characters, tier, pace=pace)
         values = trainings.automatic(corpus, tier, network).as_dict()

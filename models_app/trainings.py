@@ -6,7 +6,6 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from django.db import transaction
@@ -22,7 +21,7 @@ from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from models_app import estimates, guards, naming, tier_recipes, tiers
-from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for, reads_tokens
+from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for, traits_of
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
 from models_app.services import BadRequest, ModelError
@@ -193,14 +192,13 @@ def default_epochs(corpus: Corpus, tier: Tier = Tier.QUICK) -> int:
     return tier_recipes.epochs_of(tier) or default_epochs_for(learned(corpus))
 
 
-def automatic(corpus: Corpus, tier: Tier = Tier.QUICK, network: Mapping[str, Any] = MappingProxyType({})) -> Config:
+def automatic(corpus: Corpus, tier: Tier = Tier.QUICK, network: Mapping[str, Any] | None = None) -> Config:
     """Return the default settings for training the base model of this tier, which has this network, on this corpus.
 
     Without its network, they are for the usual one of the tier.
     """
-    kind = network.get("kind", "llama" if tier == Tier.FLUENT else "glr")
-    tokens = reads_tokens(network)
-    return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, kind=kind, tokens=tokens)
+    traits = traits_of(network or {"kind": "llama" if tier == Tier.FLUENT else "glr"})
+    return _by_recipe(learned(corpus), default_epochs(corpus, tier), 0, {}, tier, **traits)
 
 
 def learned(corpus: Corpus) -> int:
@@ -224,8 +222,8 @@ def _chosen(
         most_characters = estimates.characters_within(minutes or DEFAULT_MINUTES, corpus.characters)
     epochs = default_epochs(corpus, tier) if epochs is None else epochs
     require_epochs(epochs, tier)
-    more = {"kind": start.network["kind"], "tokens": reads_tokens(start.network), "most_characters": most_characters}
-    return _by_recipe(learned(corpus), epochs, seed, settings, tier, **more)
+    traits = traits_of(start.network)
+    return _by_recipe(learned(corpus), epochs, seed, settings, tier, **traits, most_characters=most_characters)
 
 
 def _by_recipe(characters: int, epochs: int, seed: int, settings: Mapping[str, Any], tier: Tier, **more: Any) -> Config:

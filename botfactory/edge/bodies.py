@@ -12,7 +12,7 @@ import ipaddress
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from channels.db import database_sync_to_async
@@ -20,6 +20,7 @@ from django.conf import settings
 from django.http.cookie import parse_cookie
 
 from botfactory.accounts.identity import user_of
+from botfactory.refusal import Refusal
 from botfactory.rest.errors import SENTENCES
 from botfactory.translatable import Sentence, mark
 
@@ -60,16 +61,6 @@ class Bounds:
     def of_settings(cls) -> Bounds:
         form = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + _MB
         return cls(person_bytes=form, upload_bytes=settings.MAX_UPLOAD_MB * _MB + form)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The reason why a body isn't read to its end."""
-
-    status: int
-    code: str
-    message: str
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class BoundedBodies:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
 from django.views.defaults import server_error
 
+from botfactory.edge import refusals
 from botfactory.outages import REFUSALS, classify
-from botfactory.rest.errors import refused
 
 
 def failed(request: HttpRequest) -> HttpResponse:
@@ -22,15 +20,5 @@ def failed(request: HttpRequest) -> HttpResponse:
     outage = None if error is None else classify(error)
     if outage is None:
         return server_error(request)
-    if request.path_info.startswith("/api/"):
-        return refused(outage)
-    refusal = REFUSALS[outage]
-    shown = {
-        "title": _("This isn’t possible right now"),
-        "message": refusal.sentence,
-        "again": request.get_full_path() if request.method == "GET" else "",
-    }
-    # It reads neither session nor database.
-    page = render_to_string("refused.html", shown)
-    headers = {"Retry-After": str(refusal.retry_after), "Cache-Control": "no-store"}
-    return HttpResponse(page, status=503, headers=headers)
+    again = request.get_full_path() if request.method == "GET" else ""
+    return refusals.answer_to(request, REFUSALS[outage], again=again)

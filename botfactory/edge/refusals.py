@@ -1,4 +1,4 @@
-"""Answer the requests whose bodies were refused on arrival (bodies.py)."""
+"""Answer the requests that were refused: on arrival for their bodies (bodies.py), or by an outage (failures.py)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from django.template.loader import render_to_string
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext_lazy as _
 
-from botfactory.edge.bodies import REFUSAL, Refusal
-from botfactory.rest.errors import error_response
+from botfactory.edge.bodies import REFUSAL
+from botfactory.refusal import Refusal
+from botfactory.rest.errors import refused
 from botfactory.translation import translated
 
-_TITLES: Final = {408: _("This took too long"), 413: _("This is too large"), 429: _("Too many at once")}
+_TITLES: Final = {
+    408: _("This took too long"),
+    413: _("This is too large"),
+    429: _("Too many at once"),
+    503: _("This isn’t possible right now"),
+}
 
 
 @sync_and_async_middleware
@@ -25,13 +31,13 @@ def refused_bodies(get_response: Callable[[HttpRequest], Any]) -> Callable[[Http
 
         async def answer_async(request: HttpRequest) -> Any:
             refusal = _refusal(request)
-            return await get_response(request) if refusal is None else _answer(request, refusal)
+            return await get_response(request) if refusal is None else answer_to(request, refusal)
 
         return answer_async
 
     def answer(request: HttpRequest) -> Any:
         refusal = _refusal(request)
-        return get_response(request) if refusal is None else _answer(request, refusal)
+        return get_response(request) if refusal is None else answer_to(request, refusal)
 
     return answer
 
@@ -41,9 +47,10 @@ def _refusal(request: HttpRequest) -> Refusal | None:
     return found
 
 
-def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    message = translated(refusal.message)
+def answer_to(request: HttpRequest, refusal: Refusal, *, again: str = "") -> HttpResponse:
+    """Return the answer for a refusal. Its page, which needs no session and no database, has a link to try `again`."""
     if request.path_info.startswith("/api/"):
-        return error_response(refusal.status, refusal.code, message, headers=refusal.headers)
-    page = render_to_string("refused.html", {"title": _TITLES[refusal.status], "message": message})
+        return refused(refusal)
+    shown = {"title": _TITLES[refusal.status], "message": translated(refusal.message), "again": again}
+    page = render_to_string("refused.html", shown)
     return HttpResponse(page, status=refusal.status, headers={**refusal.headers, "Cache-Control": "no-store"})

@@ -19,7 +19,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.tokens import TokenError, TooManyTokens
 from botfactory.disconnect import ClientGone
 from botfactory.outages import REFUSALS, classify
-from botfactory.outages import Cause as Outage
+from botfactory.refusal import Refusal
 from botfactory.rest import field_errors
 from botfactory.rest import request_id as request_ids
 from botfactory.translation import translated
@@ -169,14 +169,12 @@ def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
         response = error_response(status, getattr(error, "code", ""), translated(error), param=param, headers=headers)
         return expected(response) if status == 503 else response
     logger.exception("request %s: %s %s failed", request_ids.current.get(), request.method, request.path)
-    return refused(outage) if (outage := classify(error)) else error_response(500)
+    outage = classify(error)
+    return error_response(500) if outage is None else expected(refused(REFUSALS[outage]))
 
 
-def refused(outage: Outage) -> HttpResponse:
-    """Return the answer to a request that failed because a part of the machine did."""
-    refusal = REFUSALS[outage]
-    headers = {"Retry-After": str(refusal.retry_after)}
-    return expected(error_response(503, refusal.code, str(refusal.sentence), headers=headers))
+def refused(refusal: Refusal) -> HttpResponse:
+    return error_response(refusal.status, refusal.code, translated(refusal.message), headers=refusal.headers)
 
 
 def _raised(error: ApiError) -> HttpResponse:

@@ -30,7 +30,7 @@ from models_app.base_models import archive as base_archive
 from models_app.base_models import versions
 from models_app.base_models.staging import staged
 from models_app.ml import checkpoint
-from models_app.ml.config import BYTES, NETWORKS, NetworkConfig, PretrainConfig, vocabulary_to_learn
+from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig, traits_of, vocabulary_to_learn
 from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets import learning
@@ -213,9 +213,7 @@ def recipe(network: Network, budget: Budget, values: Mapping[str, Any], *, conti
         message = _("There is no setting %(name)s. You can set: %(names)s.")
         raise BaseError(message % {"name": unknown[0], "names": ", ".join(settings)})
     try:
-        return PretrainConfig.auto(
-            network.kind, continued=continued, tokens=network.vocabulary != BYTES, **pauses | dict(values)
-        )
+        return PretrainConfig.auto(**traits_of(network.as_dict()), continued=continued, **pauses | dict(values))
     except ValueError as error:
         raise BaseError(translated(error)) from error
 

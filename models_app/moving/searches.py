@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from botfactory.accounts.models import User
 from botfactory.chunks import chunks_of, line_of
 from botfactory.untrusted import Facts, MadeAt
+from models_app.ml.config import traits_of
 from models_app.model_files import Fence
 from models_app.models import Search, TrainedModel, Trial
 from models_app.moving.restoring import Restored
@@ -149,7 +150,7 @@ def _row(
         start = _start(facts, owner, numbers)
         if corpus is None or start is None:
             return None
-        told: dict[str, Any] = {**bots.of_start(start), **facts.settings.model_dump(exclude_none=True)}
+        told: dict[str, Any] = {**traits_of(start.network), **facts.settings.model_dump(exclude_none=True)}
         space = bots.checked(facts.space, corpus, start, told)
         search = Search(
             pk=numbers(facts.id),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from models_app import estimates, trainings
-from models_app.ml.config import FineTuneConfig, reads_tokens
+from models_app.ml.config import FineTuneConfig, traits_of
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Search, Tier, TrainedModel
 from models_app.search import space as spaces
@@ -26,16 +26,11 @@ def kinds(tier: Tier) -> dict[str, type]:
     return types_of(FineTuneConfig, ("epochs", *trainings.SETTINGS))
 
 
-def of_start(start: TrainedModel) -> dict[str, Any]:
-    """Return what the settings of trials depend on of the model that they start from."""
-    return {"kind": start.network["kind"], "tokens": reads_tokens(start.network)}
-
-
 def common(corpus: Corpus, start: TrainedModel, minutes: int | None) -> dict[str, Any]:
     """Return what all trials have in common. It's stored, so that cleaning or a faster machine changes nothing."""
     tier = Tier(start.tier)
     told: dict[str, Any] = {
-        **of_start(start),
+        **traits_of(start.network),
         "characters": trainings.learned(corpus),
         "epochs": trainings.default_epochs(corpus, tier),
         "most_characters": 0,

@@ -16,8 +16,9 @@ from functools import cache
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
+from channels.db import aclose_old_connections
 from django.conf import settings
-from django.db import connection
+from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from botfactory import doorbell
@@ -257,15 +258,10 @@ def _waited(asked: PendingRequest, proceed: Callable[[], None] | None) -> dict[s
                 proceed()
             asked.check()
             if time.monotonic() - begun > _SOON:
-                _give_back_connection()
+                # The next query opens it again.
+                close_old_connections()
     finally:
         asked.cancel()
-
-
-def _give_back_connection() -> None:
-    """Give back this thread's connection to the database, which is opened again where something is read."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 #: A post as it ends, or the beginnings of all that are being written; last, all posts as they are kept.
@@ -283,7 +279,7 @@ async def follow(
     """
     quiet_since = time.monotonic()
     try:
-        await sync_to_async(_give_back_connection)()
+        await aclose_old_connections()
         while True:
             event = await asked.inbox.wait(_CHECK)
             if asked.is_over:

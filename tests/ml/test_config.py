@@ -10,7 +10,7 @@ from models_app.ml.config import (
     PretrainConfig,
     SamplingConfig,
     default_epochs_for,
-    reads_tokens,
+    traits_of,
 )
 
 
@@ -149,8 +149,8 @@ def test_a_window_of_tokens_is_as_long_as_one_of_bytes_and_so_there_are_fewer_st
         ({"kind": "glr", "vocabulary": "utf8-bytes"}, False),
         # Written before networks had vocabularies.
         ({"kind": "lstm"}, False),
-        ({"kind": "llama", "pretrained": "0" * 64}, False),
+        ({"kind": "llama", "vocabulary": "bpe-0123456789abcdef"}, False),
     ],
 )
 def test_networks_of_tokens_are_told_from_others(network: dict[str, Any], tokens: bool) -> None:
-    assert reads_tokens(network) is tokens
+    assert traits_of(network) == {"kind": network["kind"], "tokens": tokens}

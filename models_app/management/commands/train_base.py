@@ -14,7 +14,7 @@ from models_app import pretrained
 from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import BYTES, NETWORKS, PretrainConfig, vocabulary_to_learn
+from models_app.ml.config import NETWORKS, PretrainConfig, traits_of, vocabulary_to_learn
 from models_app.ml.errors import LearningError
 from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.models import Tier
@@ -128,10 +128,7 @@ class Command(ProductCommand):
                     resume=options["resume"],
                     network=network,
                     config=PretrainConfig.auto(
-                        network.kind,
-                        continued=start is not None,
-                        tokens=network.vocabulary != BYTES,
-                        **dict(options["set"]),
+                        **traits_of(network.as_dict()), continued=start is not None, **dict(options["set"])
                     ),
                     start=start,
                     on_progress=on_progress,

@@ -9,8 +9,8 @@ from .networks import (
     MIN_VOCABULARY,
     NETWORKS,
     NetworkConfig,
-    reads_tokens,
     size_to_learn,
+    traits_of,
     vocabulary_to_learn,
 )
 from .pretraining import CONTINUED, RECIPES, PretrainConfig
@@ -52,8 +52,8 @@ __all__ = [
     "default_epochs_for",
     "is_greedy",
     "number",
-    "reads_tokens",
     "size_to_learn",
+    "traits_of",
     "usual_top_p",
     "vocabulary_to_learn",
     "whole",

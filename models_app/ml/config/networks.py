@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from models_app.ml.config.values import Values, whole
 from models_app.ml.errors import BadSetting, mark
@@ -34,9 +34,17 @@ def size_to_learn(vocabulary: str) -> int:
     return int(vocabulary.removeprefix(_TO_LEARN)) if vocabulary.startswith(_TO_LEARN) else 0
 
 
-def reads_tokens(network: Mapping[str, Any]) -> bool:
-    """Return whether a network of our own with these values, as `as_dict` returns them, reads tokens, not bytes."""
-    return network.get("kind") != "llama" and network.get("vocabulary", BYTES) != BYTES
+class Traits(TypedDict):
+    """What recipes depend on of a network: its kind, and whether it's a small one that reads tokens, not bytes."""
+
+    kind: str
+    tokens: bool
+
+
+def traits_of(network: Mapping[str, Any]) -> Traits:
+    """Return the traits of a network with these values, as `as_dict` returns them."""
+    kind = network["kind"]
+    return Traits(kind=kind, tokens=kind != "llama" and network.get("vocabulary", BYTES) != BYTES)
 
 
 @dataclass(frozen=True, slots=True)

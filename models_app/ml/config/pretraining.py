@@ -78,7 +78,7 @@ class PretrainConfig(Values):
         usual = {
             **RECIPES.get(kind, {}),
             **(CONTINUED.get(kind, {}) if continued else {}),
-            **(OF_TOKENS if tokens and kind != "llama" else {}),
+            **(OF_TOKENS if tokens else {}),
         }
         return cls.from_dict(usual | overrides)
 

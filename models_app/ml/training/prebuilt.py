@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
-from models_app.ml.config import FineTuneConfig, NetworkConfig, reads_tokens
+from models_app.ml.config import FineTuneConfig, NetworkConfig, traits_of
 from models_app.ml.networks.mixed_matmul import has_gpu, product_type
 from models_app.ml.networks.processor import available
 from models_app.ml.networks.registry import small_network
@@ -59,8 +59,7 @@ def prepare(start: Checkpoint) -> Measured | None:
     if _asked.is_set() or has_gpu():
         return None
     network = small_network(start.network)
-    tokens = reads_tokens(network.as_dict())
-    usual = FineTuneConfig.auto(characters=100_000, epochs=2, kind=network.kind, tokens=tokens)
+    usual = FineTuneConfig.auto(characters=100_000, epochs=2, **traits_of(network.as_dict()))
     with _lock:
         if _asked.is_set():  # meanwhile: nobody would use the graphs
             return None
