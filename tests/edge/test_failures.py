@@ -15,7 +15,7 @@ from tests.conftest import signed_in
 from tests.outages import database_gone
 from tests.rest.helpers import Program, require_error
 from tests.tweets.helpers import pasted
-from tweets import audit
+from tweets import audit, timeline
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +63,17 @@ def test_a_full_disk_is_no_mistake_of_ours(alice: User, monkeypatch: pytest.Monk
     assert "disk of this server is full" in page and f'href="/corpora/{corpus.pk}/export">Try again' in page
     answer = Program(alice).ask("DELETE", f"/corpora/{corpus.pk}")
     assert "free some space" in require_error(answer, 503, "disk_full")
+
+
+def test_what_fails_outside_of_the_documented_api_is_told_in_its_shape_and_logged(
+    alice: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(timeline, "newest_posts", full_disk)
+    program = Program(alice)
+    answer = quiet(program.client).get("/api/somebody@example.com", headers=program.headers)
+    assert (answer.status_code, answer["Retry-After"], answer.json()["error"]["code"]) == (503, "60", "disk_full")
+    logged = [record for record in caplog.records if record.exc_info]
+    assert [type(record.exc_info[1]) for record in logged if record.exc_info] == [OSError]
 
 
 def test_a_mistake_of_ours_still_is_one(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
