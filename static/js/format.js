@@ -10,8 +10,8 @@ export const count = (number) => Math.round(number).toLocaleString(language);
 /** Return minutes, megabytes and the like with one decimal, or more where it would be 0: "12.0", "0.052". */
 export const amount = (number) => (number >= 1 || number === 0 ? number.toFixed(1) : number.toPrecision(2));
 
-/** The same without zeros at the end, such as "90" or "2.5". */
-export const shortest = (number) => String(Number(amount(number)));
+/** The same without zeros at the end, and whole from 100 on: "0.052", "2.5", "90", "1,200". */
+export const shortest = (number) => (number < 100 ? String(Number(amount(number))) : count(number));
 
 /** "1 post", "2,000 posts". */
 export const posts = (number) => interpolate(ngettext("%(count)s post", "%(count)s posts", number), { count: count(number) });
