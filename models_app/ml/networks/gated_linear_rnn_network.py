@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from models_app.ml.vocabulary import vocabulary_of
 
-from .fused_ops import sigmoid_gradient
+from .fused_ops import output_loss, sigmoid_gradient
 from .gated_linear_rnn import EPSILON, embedding_factor
 from .hashed_ngrams import Contexts, rows_of
-from .keras_network import NamedModel
+from .keras_network import NamedModel, in_order
 from .mixed_matmul import Tensor, affine_parts, product
 
 
@@ -47,11 +47,37 @@ class GlrNetwork(NamedModel):
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return logits (T, B, size) and the new state. `products` overrides the model's dtype of matrix products."""
-        config, weights = self.config, self.tensors()
+        dtype, weights = tf.as_dtype(products or self.products), self.tensors()
+        read, after = self._read(dtype, weights, inputs, state, dropout_mask)
+        if self.config.tied:
+            read = product(dtype, read, tf.transpose(weights["embedding"]))
+        logits = read + weights["output_bias"]
+        return tf.reshape(logits, (inputs.shape[1], -1, logits.shape[1])), after
+
+    def summed_loss(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        state: tuple[Tensor, ...],
+        dropout_mask: Tensor = None,
+        products: str | None = None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Do the same as `NamedModel.summed_loss`, but without all logits at once if they're of tokens."""
+        if not self.config.tied:
+            return super().summed_loss(inputs, targets, weights, state, dropout_mask, products)
+        dtype, tensors = tf.as_dtype(products or self.products), self.tensors()
+        read, after = self._read(dtype, tensors, inputs, state, dropout_mask)
+        labels, weights = in_order(targets, tf.int32), in_order(weights, tf.float32)
+        return output_loss(dtype, read, tensors["embedding"], tensors["output_bias"], labels, weights), after
+
+    def _read(
+        self, dtype: Any, weights: dict[str, Tensor], inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the product with the output kernel (T * B, its columns) and the new state."""
+        config = self.config
         vocabulary = vocabulary_of(config)
-        dtype = tf.as_dtype(products or self.products)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)
-        steps, rows = inputs.shape[1], tf.shape(inputs)[0]
         keeps = tf.unstack(tf.cast(tf.not_equal(symbols, vocabulary.end), tf.float32)[:, :, None], axis=0)  # T x (B, 1)
         embedded = tf.gather(weights["embedding"], symbols)
         parts = [embedded * embedding_factor(config) if config.tied else embedded]
@@ -73,11 +99,7 @@ class GlrNetwork(NamedModel):
                 gated = gated * tf.reshape(dropout_mask[layer], (-1, config.units))
             x = x + product(dtype, gated, weights[f"layer_{layer}_projection"])
         kernel = weights["output_scale"][:, None] * weights["output_kernel"]
-        read = product(dtype, rms_norm(x), kernel)
-        if config.tied:
-            read = product(dtype, read, tf.transpose(weights["embedding"]))
-        logits = read + weights["output_bias"]
-        return tf.reshape(logits, (steps, rows, vocabulary.size)), (*new_state, keys)
+        return product(dtype, rms_norm(x), kernel), (*new_state, keys)
 
     def _places(self, symbols: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Return the table rows (T, B, contexts) of the contexts after each of `symbols` (T, B), and the last keys.

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from models_app.ml.config import NetworkConfig
 
+from .fused_ops import cross_entropy
 from .mixed_matmul import Tensor
 from .registry import kind_of
 
@@ -26,6 +27,23 @@ class NamedModel(keras.Model):  # type: ignore[misc]
             setattr(self, f"{name}_weight", self.add_weight(name=name, shape=shape, initializer="zeros"))
         self.built = True
 
+    def summed_loss(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        state: tuple[Tensor, ...],
+        dropout_mask: Tensor = None,
+        products: str | None = None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the summed weighted cross-entropy in nats and the new state.
+
+        `targets` and `weights` are (B, T) like `inputs`; the rest is as in `call`.
+        """
+        logits, after = self(inputs, state, dropout_mask, products=products)
+        each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), in_order(targets, tf.int32))
+        return tf.reduce_sum(each * in_order(weights, tf.float32)), after
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights as tensors by name."""
         return {variable.name: tf.convert_to_tensor(variable) for variable in self.trainable_variables}
@@ -38,3 +56,8 @@ class NamedModel(keras.Model):  # type: ignore[misc]
         """Set the weights, given by the checkpoint's names."""
         for variable in self.trainable_variables:
             variable.assign(weights[variable.name])
+
+
+def in_order(array: Tensor, dtype: Any) -> Tensor:
+    """Return the array (B, T) as (T * B,), in the order of the networks' logits."""
+    return tf.reshape(tf.transpose(tf.cast(array, dtype)), (-1,))

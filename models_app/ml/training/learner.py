@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import TrainingDiverged, mark
-from models_app.ml.networks.fused_ops import cross_entropy, sample_dropout_mask
+from models_app.ml.networks.fused_ops import sample_dropout_mask
 from models_app.ml.networks.mixed_matmul import product_type
 from models_app.ml.networks.registry import kind_of
 
@@ -145,8 +145,11 @@ class Learner:
                 if self.dropout:
                     shape = self._model.dropout_mask_shape(part.stop - part.start, inputs.shape[1])
                     dropout_mask = sample_dropout_mask(dropout, shape, seed + tf.constant([0, number << 24]))
-                logits, after = self._model(inputs[part], tuple(array[part] for array in state), dropout_mask)
-                losses.append(_loss(logits, targets[part], weights[part]))
+                before = tuple(array[part] for array in state)
+                summed, after = self._model.summed_loss(
+                    inputs[part], targets[part], weights[part], before, dropout_mask
+                )
+                losses.append(summed)
                 states.append(after)
             loss = tf.add_n(losses)
             mean = loss / (inputs.shape[0] * inputs.shape[1])
@@ -159,8 +162,11 @@ class Learner:
         losses, states = [], []
         products = "float32" if exact else self._model.products
         for part in microbatches(inputs.shape[0], least=MIN_ROWS):
-            logits, after = self._model(inputs[part], tuple(array[part] for array in state), products=products)
-            losses.append(_loss(logits, targets[part], weights[part]))
+            before = tuple(array[part] for array in state)
+            summed, after = self._model.summed_loss(
+                inputs[part], targets[part], weights[part], before, products=products
+            )
+            losses.append(summed)
             states.append(after)
         return tf.add_n(losses), _joined(states)
 
@@ -176,10 +182,3 @@ def _finite(loss: float) -> float:
     raise TrainingDiverged(
         mark("The loss is no longer a finite number. Start again with a lower learning rate; try half of it.")
     )
-
-
-def _loss(logits: Any, targets: Any, weights: Any) -> Any:
-    """Return the summed weighted cross-entropy in nats of logits (T, B, size) and targets (B, T)."""
-    labels = tf.reshape(tf.transpose(tf.cast(targets, tf.int32)), (-1,))
-    each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), labels)  # (T * B,)
-    return tf.reduce_sum(each * tf.reshape(tf.transpose(weights), (-1,)))

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models_app.ml.networks.fused_ops import cross_entropy, sample_dropout_mask, sigmoid_gradient, tanh_gradient
+from models_app.ml.networks import fused_ops
+from models_app.ml.networks.fused_ops import (
+    cross_entropy,
+    output_loss,
+    sample_dropout_mask,
+    sigmoid_gradient,
+    tanh_gradient,
+)
 
 
 @pytest.mark.parametrize(("share", "hidden"), [(0.2, 51), (0.5, 128), (0.9, 230), (0.001, 0)])
@@ -61,3 +68,31 @@ def test_the_cross_entropy_of_what_is_no_number_is_none() -> None:
     logits[0, 7], logits[1, 7], logits[2, 7] = np.nan, np.inf, -np.inf
     each = cross_entropy(tf.constant(logits), tf.constant([3, 3, 7])).numpy()
     assert not np.isfinite(each).any()
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3, 7, 100])
+def test_the_loss_in_parts_and_its_gradients_are_tensorflows_own(
+    at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(4)
+    monkeypatch.setattr(fused_ops, "MAX_LOGITS", at_a_time * 50)
+    read, head, bias = (tf.constant(rng.normal(size=shape), tf.float32) for shape in ((8, 5), (50, 5), (50,)))
+    labels = tf.constant(rng.integers(0, 50, 8), tf.int32)
+    weights = tf.constant([1.0, 0.0, 1.0, 1.0, 0.5, 1.0, 1.0, 0.0])
+
+    def whole(read: Any, head: Any, bias: Any) -> Any:
+        logits = tf.matmul(read, head, transpose_b=True) + bias
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_sum(each * weights)
+
+    def in_parts(read: Any, head: Any, bias: Any) -> Any:
+        return output_loss(tf.float32, read, head, bias, labels, weights)
+
+    found = []
+    for function in (in_parts, whole):
+        with tf.GradientTape() as tape:
+            tape.watch([read, head, bias])
+            loss = function(read, head, bias) * 3
+        found.append([loss, *tape.gradient(loss, [read, head, bias])])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
