@@ -2,6 +2,7 @@
 
 queue               requests that nobody has taken, oldest first
 taken.WRITER        those that a writer has taken; if it dies, they return to the front of the queue
+handed.WRITER       those that another writer has left to it, because it has their bot in memory
 pending             all of them with their weights, for admission
 writers, writer.ID  who writes, and what each says of itself for a few seconds
 answers.PROCESS     events for a web process that waits, which says every few seconds that it's there
@@ -49,6 +50,16 @@ end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[7]), ARGV[1])
 redis.call('RPUSH', KEYS[2], ARGV[2])
 return {1, all}
+"""
+
+#: Leave a request to another writer, if that one is alive.
+_HAND_OVER: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return 0
+end
+redis.call('LREM', KEYS[2], 1, ARGV[1])
+redis.call('RPUSH', KEYS[3], ARGV[1])
+return 1
 """
 
 
@@ -148,10 +159,19 @@ class Board:
                 self._count_in(pipeline, requests)
                 pipeline.execute()
 
-    def take(self, writer: str, seconds: float) -> Request | None:
-        """Return the next request, which is then this writer's; wait so many seconds where there is none."""
-        text = cast("str | None", self.server.blmove(self._queue, self._key("taken", writer), seconds, "LEFT", "RIGHT"))
+    def take(self, writer: str, seconds: float, *, handed: bool = False) -> Request | None:
+        """Return the next request, which is then this writer's; wait so many seconds where there is none.
+
+        `handed`: of those that others have left to it.
+        """
+        source = self._key("handed", writer) if handed else self._queue
+        text = cast("str | None", self.server.blmove(source, self._key("taken", writer), seconds, "LEFT", "RIGHT"))
         return None if text is None else Request.from_json(text)
+
+    def hand_over(self, request: Request, writer: str, other: str) -> bool:
+        """Leave a request that `writer` has taken to the other one; return whether that one is alive."""
+        keys = self._key("writer", other), self._key("taken", writer), self._key("handed", other)
+        return bool(cast(Any, self.server).eval(_HAND_OVER, 3, *keys, request.to_json()))
 
     def is_worn(self, request: Request) -> bool:
         """Return whether the request has been taken too often, this time included."""
@@ -190,14 +210,13 @@ class Board:
             pipeline.execute()
 
     def hand_back(self, writer: str) -> None:
-        """Return what the writer has taken to the front of the queue: it stops, or has died."""
-        taken = self._key("taken", writer)
-        while self.server.lmove(taken, self._queue, "RIGHT", "LEFT") is not None:
-            pass
-        with self.server.pipeline() as pipeline:
-            pipeline.srem(self._writers, writer)
-            pipeline.delete(self._key("writer", writer))
-            pipeline.execute()
+        """Return what the writer has taken, or was left, to the front of the queue: it stops, or has died."""
+        # From now on, nobody leaves it anything.
+        self.server.delete(self._key("writer", writer))
+        for name in ("handed", "taken"):
+            while self.server.lmove(self._key(name, writer), self._queue, "RIGHT", "LEFT") is not None:
+                pass
+        self.server.srem(self._writers, writer)
 
     def bury(self) -> list[str]:
         """Hand back what dead writers have taken, and return their ids."""

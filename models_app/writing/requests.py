@@ -31,6 +31,11 @@ class Request:
     posts: list[str] | None = None
     beginnings: bool = False
 
+    @property
+    def bot(self) -> str:
+        """The row and its weights, as in `Facts`."""
+        return f"{self.model}.{self.sha256}"
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
@@ -59,7 +64,10 @@ class Event(TypedDict):
 
 
 class Facts(TypedDict):
-    """What a writer says of itself. rate: weight that it does in a second; megabytes: of the models in memory."""
+    """What a writer says of itself.
+
+    rate: weight that it does in a second; bots: those in memory, as in `Request.bot`; megabytes: of all in memory.
+    """
 
     host: str
     pid: int
@@ -67,4 +75,5 @@ class Facts(TypedDict):
     rate: float
     requests: int
     models: int
+    bots: list[str]
     megabytes: float

@@ -38,6 +38,9 @@ class Shelf(Generic[Thing]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._places
+
     def _bytes(self) -> int:
         return sum(place.bytes for place in self._places.values())
 

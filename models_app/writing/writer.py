@@ -87,6 +87,8 @@ class Writer:
         self._measuring = ThreadPoolExecutor(1, "measuring")
         self._outgoing: SimpleQueue[tuple[Request, Event | None] | None] = SimpleQueue()
         self._held: dict[str, _Held] = {}
+        #: Where the bots of requests are on the shelf, or were until they had to make room.
+        self._keys: dict[str, Key] = {}
         self._changed = threading.Condition()
         self._is_stopping = threading.Event()
         self._is_ended = threading.Event()
@@ -98,9 +100,12 @@ class Writer:
     def run(self) -> None:
         sending = threading.Thread(target=self._send, name="outgoing", daemon=True)
         looking = threading.Thread(target=self._look, name="looking", daemon=True)
+        receiving = threading.Thread(target=self._take, kwargs={"handed": True}, name="receiving", daemon=True)
         sending.start()
         looking.start()
+        receiving.start()
         self._take()
+        receiving.join()
         with self._changed:
             self._changed.wait_for(lambda: not self._held, GRACE)
         self._loaders.shutdown(wait=False, cancel_futures=True)
@@ -125,6 +130,7 @@ class Writer:
             rate=round(self._engine.rate, 1),
             requests=len(self._held),
             models=len(self.shelf),
+            bots=self._bots(),
             megabytes=round(self.shelf.bytes / 1e6, 1),
         )
 
@@ -132,9 +138,16 @@ class Writer:
         with self._changed:
             return list(self._held.values())
 
+    def _bots(self) -> list[str]:
+        """Return those in memory, as in `Request.bot`."""
+        with self._changed:
+            self._keys = {bot: key for bot, key in self._keys.items() if key in self.shelf}
+            return sorted(self._keys)
+
     # What it takes
 
-    def _take(self) -> None:
+    def _take(self, *, handed: bool = False) -> None:
+        """Take what is in the queue, or what other writers have left to this one, until it's stopped."""
         board = Board(client(waits=True), self._prefix)
         most = HELD_BY_THREAD * self._threads
         while not self._is_stopping.is_set():
@@ -142,8 +155,8 @@ class Writer:
                 if not self._changed.wait_for(lambda: len(self._held) < most, _WAIT):
                     continue
             try:
-                request = board.take(self.id, _WAIT)
-                if request is None:
+                request = board.take(self.id, _WAIT, handed=handed)
+                if request is None or (not handed and self._is_left(board, request)):
                     continue
                 if board.is_worn(request):
                     self._tell(request, _failed(request, WritingInterrupted()))
@@ -157,6 +170,19 @@ class Writer:
             with self._changed:
                 self._held[request.id] = held
             self._loaders.submit(self._prepare, held)
+
+    def _is_left(self, board: Board, request: Request) -> bool:
+        """Leave the request to another writer if that one is idle and has the bot in memory, where this one has not.
+
+        Loading a bot takes up to two seconds, and its memory once more. Return whether it's left.
+        """
+        if request.posts is not None or request.bot in self._bots():
+            return False
+        for other, facts in board.writers().items():
+            # A writer of an earlier version doesn't say what it has.
+            if other != self.id and not facts["requests"] and request.bot in facts.get("bots", ()):
+                return board.hand_over(request, self.id, other)
+        return False
 
     def _prepare(self, held: _Held) -> None:
         """Load what the request needs, and give it to those who do the work."""
@@ -177,6 +203,8 @@ class Writer:
         model = _model_of(request)
         sampling = SamplingConfig.from_dict(request.sampling or {})
         key, bot = bots.take(self.shelf, model)
+        with self._changed:
+            self._keys[request.bot] = key
         try:
             guard = bot.guard_of(model) if sampling.copy_guard else None
             drawing = bot.sampler.draw(
@@ -287,22 +315,24 @@ class Writer:
     def _look(self) -> None:
         """Say that it's alive, drop what nobody waits for, and hand back what dead writers have taken."""
         beat_at = -BEAT
+        told: tuple[int, list[str]] | None = None
         while not self._is_ended.is_set():
             try:
                 held = {each.request.id: each for each in self._all()}
                 for request in self._board.unwanted([each.request for each in held.values()]):
                     held[request.id].stop()
-                if time.monotonic() - beat_at >= BEAT:
-                    self._beat()
+                is_due = time.monotonic() - beat_at >= BEAT
+                facts = self.facts()
+                if is_due or told != (facts["requests"], facts["bots"]):
+                    self._board.beat(self.id, facts, [each.request for each in self._all()])
+                    told = facts["requests"], facts["bots"]
+                if is_due:
                     for writer in self._board.bury():
                         logger.warning("writer %s is gone, and others take over what it had begun", writer)
                     beat_at = time.monotonic()
             except (RedisError, OSError) as error:
                 logger.warning("the broker doesn't answer the writer: %s", error)
             self._is_ended.wait(LOOK)
-
-    def _beat(self) -> None:
-        self._board.beat(self.id, self.facts(), [each.request for each in self._all()])
 
 
 def _model_of(request: Request) -> TrainedModel:

@@ -37,7 +37,7 @@ MUCH = 40_000
 @pytest.fixture
 def full(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Queue requests of somebody else that take writers 20 seconds."""
-    told = Facts(host="here", pid=1, threads=1, rate=MUCH / 20, requests=1, models=1, megabytes=1.0)
+    told = Facts(host="here", pid=1, threads=1, rate=MUCH / 20, requests=1, models=1, bots=[], megabytes=1.0)
     with monkeypatch.context() as patch:
         patch.setattr(admission.Writers, "known", lambda self, board: {"w": told})
         board.server.zadd("botfactory.write.pending", {f"ahead|{MUCH}|somebody": time.time() + 600})

@@ -26,7 +26,7 @@ from tests.product import save_small_base, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FACTS = Facts(host="here", pid=1, threads=1, rate=1000.0, requests=0, models=0, megabytes=0.0)
+FACTS = Facts(host="here", pid=1, threads=1, rate=1000.0, requests=0, models=0, bots=[], megabytes=0.0)
 FREE = Bounds(weight=10**6, slots=100, requests=100)
 
 
@@ -211,6 +211,55 @@ def test_it_says_of_itself_what_it_does(base: TrainedModel, desk: Desk) -> None:
         facts = wait_for("a sign of life", lambda: desk.board.writers().get(writer.id))
         assert facts["threads"] == 1 and facts["rate"] > 0
         assert wait_for("news", lambda: desk.board.writers()[writer.id]["models"] == 1)
+
+
+def test_a_bot_stays_with_the_writer_that_has_it_in_memory(base: TrainedModel, desk: Desk) -> None:
+    def told() -> bool:
+        """Whether the board knows who has the bot, and that nobody writes."""
+        known = desk.board.writers().values()
+        return any(facts["bots"] for facts in known) and not any(facts["requests"] for facts in known)
+
+    with desk.writer() as first, desk.writer() as second:
+        wait_for("both", lambda: len(desk.board.writers()) == 2)
+        for number in range(6):
+            request = desk.ask(base, seed=number)
+            assert len(posts_in(desk.events(request), request)) == 1
+            # The broker would give the next request to the other one, which has waited longer.
+            wait_for("them to say so", told)
+        assert sorted([len(first.shelf), len(second.shelf)]) == [0, 1]
+
+
+@pytest.mark.parametrize(("requests", "has_it", "is_left"), [(0, True, True), (1, True, False), (0, False, False)])
+def test_a_request_is_left_only_to_an_idle_writer_that_has_the_bot(
+    requests: int, has_it: bool, is_left: bool, base: TrainedModel, desk: Desk
+) -> None:
+    bots = [f"{base.pk}.{base.sha256}"] if has_it else []
+    desk.board.beat("other", FACTS | {"requests": requests, "bots": bots}, [])
+    with desk.writer():
+        request = desk.ask(base)
+        if is_left:
+            assert desk.board.take("other", 10, handed=True) == request
+            desk.board.finish("other", request)
+        else:
+            assert desk.events(request)[-1]["kind"] == "done"
+
+
+def test_what_is_left_to_a_writer_that_dies_is_written_by_another(base: TrainedModel, desk: Desk) -> None:
+    request = desk.ask(base)
+    desk.board.beat("dying", FACTS, [])
+    assert desk.board.take("leaving", 1) == request
+    assert desk.board.hand_over(request, "leaving", "dying")
+    desk.board.server.delete(f"{desk.prefix}.writer.dying")
+    with desk.writer():
+        assert desk.events(request)[-1]["kind"] == "done"
+    assert desk.board.pending() == 0
+
+
+def test_nothing_is_left_to_a_writer_that_is_gone(base: TrainedModel, desk: Desk) -> None:
+    request = desk.ask(base)
+    assert desk.board.take("leaving", 1) == request
+    assert not desk.board.hand_over(request, "leaving", "gone")
+    assert desk.board.server.llen(f"{desk.prefix}.taken.leaving") == 1
 
 
 def test_requests_that_the_server_has_forgotten_are_asked_again(base: TrainedModel, desk: Desk) -> None:
