@@ -26,7 +26,7 @@ from models_app.ml.config import NetworkConfig, SamplingConfig
 from models_app.ml.networks.registry import Stepper, kind_of
 from models_app.ml.networks.states import Arrays, Recurrent
 from models_app.ml.sampling.sampler import Sampler
-from models_app.ml.vocabulary.utf8_bytes import END
+from models_app.ml.vocabulary import Vocabulary, vocabulary_of
 
 from . import common, stock
 from .common import Rates, Spread, say
@@ -74,21 +74,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 class EndsAt(Recurrent):
     """A network that predicts the end mark after this many characters, and nowhere else."""
 
-    def __init__(self, network: Stepper, characters: int) -> None:
+    def __init__(self, network: Stepper, vocabulary: Vocabulary, characters: int) -> None:
         if not isinstance(network, Recurrent):
             raise TypeError("Only a recurrent network can be made to end.")
-        self._network, self._characters = network, characters
+        self._network, self._characters, self._end = network, characters, vocabulary.end
+        # (size,): how many characters begin in each symbol. Every byte that does not continue one begins one.
+        begin = [sum(byte & 0xC0 != 0x80 for byte in data) for data in vocabulary.symbol_bytes]
+        self._begin = np.array(begin, np.intp)
+        self._begin[vocabulary.end] = 0
 
     def start(self, rows: int) -> Arrays:
         """Return the network's state, with no character begun in any row."""
         return Arrays((*self._network.start(rows), np.zeros(rows, np.intp)))
 
     def step(self, symbols: NDArray[Any], state: Any, sizes: Sequence[int] = ()) -> tuple[Any, Arrays]:
-        """Return the network's logits, except that END's says whether the last character has begun."""
+        """Return the network's logits, except that the end mark's says whether the last character has begun.
+
+        Symbols with too many characters are as unlikely as it is before. The sampler bars it from the middle of one.
+        """
         logits, after = self._network.step(symbols, state[:-1], sizes)
-        # Every byte that does not continue a character begins one. The sampler bars END from the middle of one.
-        begun = state[-1] + ((symbols != END) & (symbols & 0xC0 != 0x80))
-        logits[:, END] = np.where(begun >= self._characters, 1e9, -1e9)
+        begun = state[-1] + self._begin[symbols]
+        if self._begin.max() > 1:
+            logits[self._begin > self._characters - begun[:, np.newaxis]] = -1e9
+        logits[:, self._end] = np.where(begun >= self._characters, 1e9, -1e9)
         return logits, Arrays((*after, begun))
 
 
@@ -97,7 +105,7 @@ class ExactSampler(Sampler):
 
     def __init__(self, checkpoint: Checkpoint, characters: int) -> None:
         super().__init__(checkpoint)
-        self._stepper = EndsAt(self._stepper, characters)
+        self._stepper = EndsAt(self._stepper, vocabulary_of(checkpoint.network), characters)
 
 
 def writing(model: Checkpoint, rows: int, characters: int) -> tuple[Callable[[], None], int]:

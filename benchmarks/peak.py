@@ -1,9 +1,10 @@
 """The peak speed of this machine's matrix products, and the share of it that a training step reaches.
 
 A training step is counted by the weights in matrix products: every two-dimensional weight except embeddings, which are
-looked up. Each takes one multiply-add per byte forward, and two backward (for the gradients of its input and of
-itself). A multiplication or an addition is an operation, so that makes 6 operations per weight and byte. Everything
-else (gates, softmax, Adam, clipping) counts as nothing, so the share says how much could still be gained.
+looked up (tied to the output, one is multiplied, too). Each takes one multiply-add per symbol forward, and two backward
+(for the gradients of its input and of itself). A multiplication or an addition is an operation, so that makes 6
+operations per weight and symbol. Everything else (gates, softmax, Adam, clipping) counts as nothing, so the share says
+how much could still be gained.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from .common import Contender
 SIZES: Final = ((512, 512, 2048), (1024, 1024, 1024), (4096, 512, 2048), (2048, 2048, 2048))
 
 
-def operations_per_byte(network: NetworkConfig) -> int:
-    """Return the operations of training on one byte, by the formula above."""
+def operations_per_symbol(network: NetworkConfig) -> int:
+    """Return the operations of training on one byte or token, by the formula above."""
     shapes = kind_of(network).weight_shapes(network)
-    return 6 * sum(math.prod(s) for name, s in shapes.items() if len(s) == 2 and not name.endswith("embedding"))
+    multiplied = [name for name, shape in shapes.items() if len(shape) == 2 and not name.endswith("embedding")]
+    return 6 * sum(math.prod(shapes[name]) for name in (*multiplied, *(["embedding"] if network.tied else [])))
 
 
 def peak_contender(kind: str) -> Contender:

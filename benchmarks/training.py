@@ -14,17 +14,17 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from models_app.ml.checkpoint import describe
-from models_app.ml.config import NetworkConfig
+from models_app.ml.checkpoint import load
+from models_app.ml.config import BYTES, NetworkConfig
 from models_app.ml.networks.mixed_matmul import product_type
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.training.dataset import Batch, epoch_batches
 from models_app.ml.training.learner import Learner
-from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary import UTF8_BYTES, vocabulary_of
 
 from . import common, pytorch, stock
 from .common import Contender, Rates, Spread, say
-from .peak import operations_per_byte, peak_contender
+from .peak import operations_per_symbol, peak_contender
 from .personas import some_posts
 
 TYPES = ("float32", "bfloat16")
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     facts = common.machine()
     network = NetworkConfig(kind="lstm", embedding=options.embedding, units=options.units)
-    base = NetworkConfig.from_dict(describe(options.base)["network"])
+    base = load(options.base).network
+    if not isinstance(base, NetworkConfig):
+        raise SystemExit(f"{options.base} is no small base model.")
     products = product_type()
     if not pytorch.installed():
         say("PyTorch is not installed and left out; `uv sync --group benchmarks` installs it.")
@@ -49,14 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for rows in options.batches:
         steps = max(1, options.steps * options.batches[0] // rows)
         for name in names():
-            contenders[f"{name}@{rows}"] = common.in_own_process(
-                contender, name, base if name == "base" else network, rows, options.length, steps
-            )
+            start = options.base if name == "base" else network
+            contenders[f"{name}@{rows}"] = common.in_own_process(contender, name, start, rows, options.length, steps)
     rates = common.interleaved(contenders, options.rounds)
 
     result: dict[str, Any] = {"batch": options.batches[0], "products": products, "machine": facts}
     result["peak_gflops"] = {kind: max(rates[f"peak_{kind}"]) / 1e9 for kind in TYPES}
-    result["operations_per_byte"] = {"lstm": operations_per_byte(network), "base": operations_per_byte(base)}
+    size, count = bytes_in(made_batches(options.batches[0], options.length, options.steps, base), base)
+    result["operations_per_byte"] = {
+        "lstm": operations_per_symbol(network),
+        "base": round(operations_per_symbol(base) * count / size),
+    }
     result["batches"] = {
         rows: figures(rates, rows, f"ours_{products}", products, result["operations_per_byte"])
         for rows in options.batches
@@ -82,17 +87,23 @@ def names() -> list[str]:
     return [*(f"ours_{kind}" for kind in TYPES), "base", "keras", *torch]
 
 
-def contender(name: str, network: NetworkConfig, rows: int, length: int, steps: int) -> Contender:
-    """Return the contender whose turn is this many training steps of (rows, length), in bytes per second."""
+def contender(name: str, start: NetworkConfig | Path, rows: int, length: int, steps: int) -> Contender:
+    """Return the contender whose turn is this many training steps of (rows, length), in bytes per second.
+
+    `start` is the network, or the folder of a base model.
+    """
+    # A process of its own doesn't know the vocabulary before.
+    network = start if isinstance(start, NetworkConfig) else load(start).network
+    assert isinstance(network, NetworkConfig)
     sizes = {"embedding": network.embedding, "units": network.units}
-    batches = made_batches(rows, length, steps)
+    batches = made_batches(rows, length, steps, network)
     if name == "keras":
         work = stock.training_work(batches, **sizes)
     elif name.startswith("torch_"):
         work = pytorch.training_work(batches, bfloat16=name.endswith("bfloat16"), **sizes)
     else:
         work = learner_work(network, batches, None if name == "base" else name.removeprefix("ours_"))
-    return common.timed(work, steps * rows * length)
+    return common.timed(work, bytes_in(batches, network)[0])
 
 
 def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str | None) -> Callable[[], None]:
@@ -108,11 +119,18 @@ def learner_work(network: NetworkConfig, batches: Sequence[Batch], products: str
     return work
 
 
-def made_batches(rows: int, length: int, count: int) -> list[Batch]:
+def made_batches(rows: int, length: int, count: int, network: NetworkConfig) -> list[Batch]:
     """Return this many full batches of posts."""
-    posts = [UTF8_BYTES.encode(post) for post in some_posts(max(rows, rows * length * (count + 1) // 60))]
-    _, batches = epoch_batches(posts, vocabulary=UTF8_BYTES, batch_size=rows, sequence_length=length, seed=0, epoch=0)
+    vocabulary, least = vocabulary_of(network), 60 if network.vocabulary == BYTES else 15  # symbols of a post
+    posts = [vocabulary.encode(post) for post in some_posts(max(rows, rows * length * (count + 1) // least))]
+    _, batches = epoch_batches(posts, vocabulary=vocabulary, batch_size=rows, sequence_length=length, seed=0, epoch=0)
     return list(islice(cycle(list(batches)[:-1]), count))
+
+
+def bytes_in(batches: Sequence[Batch], network: NetworkConfig) -> tuple[int, int]:
+    """Return the bytes and the symbols of the batches."""
+    vocabulary = vocabulary_of(network)
+    return sum(vocabulary.bytes_of(batch.targets) for batch in batches), sum(batch.targets.size for batch in batches)
 
 
 def figures(rates: Rates, rows: int, ours: str, products: str, operations: dict[str, int]) -> dict[str, Any]:
@@ -188,7 +206,7 @@ def _show(result: dict[str, Any]) -> None:
                 print(f"{key}: {found[key].text(3)}")
         print()
     print("Peak of products, GFLOP/s:", {kind: round(value, 1) for kind, value in result["peak_gflops"].items()})
-    print("Operations of training on a byte (6 a weight in products):", result["operations_per_byte"])
+    print("Operations of training on a byte (6 a weight in products and symbol):", result["operations_per_byte"])
     for key in ("float32", "bfloat16", "other_start"):
         if f"loss_{key}" in result:
             print(f"Loss after {result['loss_steps']} steps, {key}: {result[f'loss_{key}']:.4f} nats per byte")

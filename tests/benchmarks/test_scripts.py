@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,19 @@ from benchmarks import (
     fine_tune,
     generation,
     growth,
+    peak,
     personas,
     ppmd,
     pytorch,
     rivals,
+    training,
     waiting,
     writing_load,
 )
 from benchmarks.posts import made_posts
+from models_app.ml.checkpoint import load
 from models_app.ml.config import NetworkConfig
+from tests.ml.conftest import TINY_TOKENS, TOKENS
 
 from .conftest import TINY_GLR, TINY_LSTM, last_line, persona_file, promised
 
@@ -76,6 +81,20 @@ def test_generation_is_a_ratio_against_predict_and_milliseconds_of_a_post_and_of
     assert found["ratio_predict"] == pytest.approx(speeds["lstm"]["3"] / speeds["predict"]["1"], rel=1e-3)
     assert found["post_ms"] == pytest.approx(6e3 / speeds["base"]["1"], rel=1e-3)
     assert 0 < found["load_ms"] < found["load_with_imports_ms"]
+
+
+def test_a_base_of_tokens_is_measured_in_bytes_and_characters(tiny: Tiny) -> None:
+    base = tiny(TINY_TOKENS)
+    work, characters = generation.writing(load(base), 3, 9)
+    work()  # raises an error if a post has another length
+    assert characters == 2 * 3 * 9
+    size, count = training.bytes_in(training.made_batches(8, 4, 2, TINY_TOKENS), TINY_TOKENS)
+    assert count == 2 * 8 * 4 < size
+    assert training.contender("base", base, 8, 4, 2)() > 0
+    looked_up = replace(TINY_TOKENS, tied=False)
+    more = peak.operations_per_symbol(TINY_TOKENS) - peak.operations_per_symbol(looked_up)
+    size, width, units = TOKENS.size, TINY_TOKENS.embedding, TINY_TOKENS.units
+    assert more == 6 * (units * width + size * width - units * size)
 
 
 def test_each_persona_has_a_row_of_all_contenders_and_a_second_run_takes_it_from_the_file(
