@@ -167,6 +167,12 @@ class TrainedModel(models.Model):
         return reverse("shared", args=[self.pk]) if self.visibility == self.Visibility.PUBLIC else ""
 
     @property
+    def reads_tokens(self) -> bool:
+        """Return whether it reads words and parts of words instead of bytes."""
+        traits = config.traits_of(self.network)
+        return traits["kind"] == "llama" or traits["tokens"]
+
+    @property
     def losses(self) -> list[float]:
         """Return the validation loss after each epoch, or after each part for a fluent bot."""
         return [epoch["validation_loss"] for epoch in self.history if epoch.get("validation_loss") is not None]

@@ -147,6 +147,7 @@ def fine_tune(
                 "corpus": str(corpus.pk),
                 "start": str(start.pk),
                 "start_name": start.full_name,
+                "tokens": start.reads_tokens,
                 "name": name,
                 "epochs": config.epochs,
                 "seed": seed,

@@ -25,6 +25,7 @@ from models_app.model_files import FINGERPRINTS
 from models_app.models import BaseChange, Tier, TrainedModel
 from models_app.training_form import Course
 from models_app.training_reporter import TRAIL_STEPS, Trail
+from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts, train
 from tests.product import save_small_base
 from tweets.errors import CorpusTooSmall
@@ -168,6 +169,19 @@ def test_a_training_from_a_base_of_tokens_reads_windows_of_tokens(corpus: Corpus
     # The page shows the same beside the field.
     course = Course.of(corpus, Tier.QUICK, machines.paces([Tier.QUICK], [])[Tier.QUICK], base.network)
     assert course.automatic["sequence_length"] == 32
+
+
+@pytest.mark.parametrize(("vocabulary", "by"), [("bpe-0123456789abcdef", "word"), ("utf8-bytes", "letter")])
+def test_pages_say_what_a_quick_bot_reads(vocabulary: str, by: str, corpus: Corpus, base: TrainedModel) -> None:
+    network = {**base.network, "kind": "glr", "vocabulary": vocabulary}
+    TrainedModel.objects.filter(pk=base.pk).update(network=network)
+    base.refresh_from_db()
+    job = trainings.fine_tune(owner=corpus.owner, corpus=corpus, start=base)
+    page = signed_in(corpus.owner).get(job.get_absolute_url()).text
+    assert ("the next token" in page, "the next byte" in page) == (by == "word", by == "letter")
+    page = signed_in(corpus.owner).get(f"/corpora/{corpus.pk}/").text
+    assert f"Learns {by} by {by}, so you can watch" in page
+    assert f"Learns {by} by {by}." in signed_in(corpus.owner).get("/status/").text
 
 
 @pytest.mark.parametrize("epochs", [0, 11, -1])
