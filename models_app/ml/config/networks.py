@@ -134,7 +134,7 @@ class NetworkConfig(Values):
         return replace(self, vocabulary=vocabulary, embedding=max(1, self.units // 2), contexts=contexts, tied=True)
 
 
-#: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model.md).
+#: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model-log.md).
 NETWORKS: Mapping[str, NetworkConfig] = {
     "lstm": NetworkConfig(),
     "glr": NetworkConfig(

@@ -83,7 +83,7 @@ class PretrainConfig(Values):
         return cls.from_dict(usual | overrides)
 
 
-#: What differs from PretrainConfig's defaults, by kind of network (docs/base-model.md).
+#: What differs from PretrainConfig's defaults, by kind of network (docs/base-model-log.md).
 RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "lstm": {"optimizer": "adam", "final_learning_rate": 0.03},
     "llama": {
