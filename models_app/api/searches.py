@@ -250,7 +250,7 @@ def delete_search(request: HttpRequest, search_id: uuid.UUID) -> Status[None]:
 
 
 def _own(request: HttpRequest) -> Any:
-    """Return the person's own searches. Those for base models are for pages and the terminal."""
+    """Return the person's own searches. Those for base models have operations of their own."""
     return searches.searches_for_user(person(request)).filter(kind=Search.Kind.BOT)
 
 

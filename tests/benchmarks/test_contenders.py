@@ -30,6 +30,7 @@ from models_app.ml.networks.registry import kind_of
 from models_app.ml.training import prebuilt
 from models_app.ml.training.dataset import Batch, stream_posts
 from models_app.ml.training.learner import Learner
+from models_app.ml.vocabulary import UTF8_BYTES
 
 from .conftest import TINY_GLR, TINY_LSTM
 
@@ -165,7 +166,8 @@ def test_posts_of_an_exact_length_end_there(letter: str) -> None:
 
 def test_rows_count_their_characters_each_for_itself() -> None:
     network = NetworkConfig(embedding=4, units=8)
-    stepper = EndsAt(kind_of(network).stepper(network, kind_of(network).first_weights(network, 0)), 2)
+    inner = kind_of(network).stepper(network, kind_of(network).first_weights(network, 0))
+    stepper = EndsAt(inner, UTF8_BYTES, 2)
     logits, state = stepper.step(np.array([0xFF, 0xFF]), stepper.start(2))
     for symbols in (b"aa", b"b\xc3", b"b\xa9"):
         logits, state = stepper.step(np.frombuffer(symbols, np.uint8), state)
