@@ -156,15 +156,15 @@ class Writer:
                     continue
             try:
                 request = board.take(self.id, _WAIT, handed=handed)
-                if request is None or (not handed and self._is_left(board, request)):
-                    continue
-                if board.is_worn(request):
-                    self._tell(request, _failed(request, WritingInterrupted()))
-                    self._outgoing.put((request, None))
-                    continue
             except (RedisError, OSError) as error:
                 logger.warning("no requests can be taken: %s", error)
                 self._is_stopping.wait(_PAUSE)
+                continue
+            if request is None or (not handed and self._is_left(board, request)):
+                continue
+            if self._is_worn(board, request):
+                self._tell(request, _failed(request, WritingInterrupted()))
+                self._outgoing.put((request, None))
                 continue
             held = _Held(request)
             with self._changed:
@@ -178,11 +178,23 @@ class Writer:
         """
         if request.posts is not None or request.bot in self._bots():
             return False
-        for other, facts in board.writers().items():
-            # A writer of an earlier version doesn't say what it has.
-            if other != self.id and not facts["requests"] and request.bot in facts.get("bots", ()):
-                return board.hand_over(request, self.id, other)
+        try:
+            for other, facts in board.writers().items():
+                # A writer of an earlier version doesn't say what it has.
+                if other != self.id and not facts["requests"] and request.bot in facts.get("bots", ()):
+                    return board.hand_over(request, self.id, other)
+        except (RedisError, OSError) as error:
+            logger.warning("a request can't be left to another writer: %s", error)
         return False
+
+    @staticmethod
+    def _is_worn(board: Board, request: Request) -> bool:
+        try:
+            return board.is_worn(request)
+        except (RedisError, OSError) as error:
+            # It's this writer's by now, and nobody else would write it.
+            logger.warning("the tries of a request can't be counted: %s", error)
+            return False
 
     def _prepare(self, held: _Held) -> None:
         """Load what the request needs, and give it to those who do the work."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 from django.conf import settings
 
 from botfactory.accounts.models import User
@@ -263,6 +264,23 @@ def test_nothing_is_left_to_a_writer_that_is_gone(base: TrainedModel, desk: Desk
     assert desk.board.take("leaving", 1) == request
     assert not desk.board.hand_over(request, "leaving", "gone")
     assert desk.board.server.llen(f"{desk.prefix}.taken.leaving") == 1
+
+
+def test_a_request_is_written_though_the_broker_fails_once_it_is_taken(
+    base: TrainedModel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[str] = []
+
+    def fails(self: Board, *_: object) -> dict[str, Facts]:
+        failures.append("timed out")
+        raise redis.TimeoutError("The broker is slow.")
+
+    monkeypatch.setattr(Board, "writers", fails)
+    monkeypatch.setattr(Board, "is_worn", fails)
+    request = desk.ask(base)
+    with desk.writer():
+        assert desk.events(request)[-1]["kind"] == "done"
+    assert len(failures) >= 2
 
 
 def test_requests_that_the_server_has_forgotten_are_asked_again(base: TrainedModel, desk: Desk) -> None:
