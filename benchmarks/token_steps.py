@@ -1,4 +1,4 @@
-"""How much faster a step of a network of tokens is if its loss is computed a few rows at a time.
+"""How fast a step of a network of tokens is if its loss is computed a few rows at a time, against all at once.
 
     python -m benchmarks.token_steps --base checkpoints/base-tokens --json
 
