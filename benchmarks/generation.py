@@ -82,6 +82,7 @@ class EndsAt(Recurrent):
         begin = [sum(byte & 0xC0 != 0x80 for byte in data) for data in vocabulary.symbol_bytes]
         self._begin = np.array(begin, np.intp)
         self._begin[vocabulary.end] = 0
+        self._has_tokens = bool(self._begin.max() > 1)
 
     def start(self, rows: int) -> Arrays:
         """Return the network's state, with no character begun in any row."""
@@ -94,7 +95,7 @@ class EndsAt(Recurrent):
         """
         logits, after = self._network.step(symbols, state[:-1], sizes)
         begun = state[-1] + self._begin[symbols]
-        if self._begin.max() > 1:
+        if self._has_tokens:
             logits[self._begin > self._characters - begun[:, np.newaxis]] = -1e9
         logits[:, self._end] = np.where(begun >= self._characters, 1e9, -1e9)
         return logits, Arrays((*after, begun))

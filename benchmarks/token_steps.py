@@ -2,7 +2,7 @@
 
     python -m benchmarks.token_steps --base checkpoints/base-tokens --json
 
-"whole" computes all logits of a batch at once, as the networks of bytes do; "in parts" is what the product does
+"whole" computes all logits of a step at once, as the networks of bytes do; "in parts" is what the product does
 (`ml/networks/fused_ops.output_loss`). Both learn the same batches of random tokens, each in its own process.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from models_app.ml.checkpoint import load
 from models_app.ml.config import NetworkConfig
+from models_app.ml.networks.gated_linear_rnn_network import GlrNetwork
 from models_app.ml.networks.keras_network import NamedModel
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
@@ -62,7 +63,7 @@ def contender(name: str, base: Path, rows: int, length: int, optimizer: str, ste
     learner = Learner(network, checkpoint.weights, beta_2=0.99, clip_norm=1.0, optimizer=optimizer)
     if name == "whole":
         model = learner._model
-        model.summed_loss = partial(NamedModel.summed_loss, model)
+        model.loss_of = partial(_whole, model)
     learner.reset(rows)
     drawn = rng.integers(0, vocabulary.size, (steps, 2, rows, length)).astype(vocabulary.dtype)
     batches = [Batch(inputs, targets, np.ones(inputs.shape, np.float32)) for inputs, targets in drawn]
@@ -72,6 +73,10 @@ def contender(name: str, base: Path, rows: int, length: int, optimizer: str, ste
             learner.train(batch, learning_rate=1e-6)
 
     return common.timed(work, steps * rows * length)
+
+
+def _whole(model: GlrNetwork, read: Any, labels: Any, weights: Any, products: str | None) -> Any:
+    return NamedModel.loss_of(model, model._logits(read, products), labels, weights, products)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

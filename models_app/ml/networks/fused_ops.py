@@ -67,7 +67,7 @@ def output_loss(kind: Any, read: Tensor, head: Tensor, bias: Tensor, labels: Ten
 
     `labels` and `weights` are (N,); the weights get no gradient. Products have the dtype `kind`. N must be known when
     the graph is built. The logits exist only for MAX_LOGITS / S rows at a time, and so do their gradients, which are
-    computed with them: the passes over them stay in the processor's cache.
+    computed with them, so they're never in memory together.
     """
     rows, chunk = read.shape[0], max(1, MAX_LOGITS // head.shape[0])
 

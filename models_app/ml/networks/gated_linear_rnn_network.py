@@ -17,7 +17,7 @@ from models_app.ml.vocabulary import vocabulary_of
 from .fused_ops import output_loss, sigmoid_gradient
 from .gated_linear_rnn import EPSILON, embedding_factor
 from .hashed_ngrams import Contexts, rows_of
-from .keras_network import NamedModel, in_order
+from .keras_network import NamedModel
 from .mixed_matmul import Tensor, affine_parts, product
 
 
@@ -47,34 +47,28 @@ class GlrNetwork(NamedModel):
         self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor = None, products: str | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return logits (T, B, size) and the new state. `products` overrides the model's dtype of matrix products."""
-        dtype, weights = tf.as_dtype(products or self.products), self.tensors()
-        read, after = self._read(dtype, weights, inputs, state, dropout_mask)
-        if self.config.tied:
-            read = product(dtype, read, tf.transpose(weights["embedding"]))
-        logits = read + weights["output_bias"]
+        read, after = self.read(inputs, state, dropout_mask, products)
+        logits = self._logits(read, products)
         return tf.reshape(logits, (inputs.shape[1], -1, logits.shape[1])), after
 
-    def summed_loss(
-        self,
-        inputs: Tensor,
-        targets: Tensor,
-        weights: Tensor,
-        state: tuple[Tensor, ...],
-        dropout_mask: Tensor = None,
-        products: str | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Do the same as `NamedModel.summed_loss`, but without all logits at once if they're of tokens."""
+    def loss_of(self, read: Tensor, labels: Tensor, weights: Tensor, products: str | None) -> Tensor:
+        """Return the summed cross-entropy. The logits of tokens, which are many, are never in memory together."""
         if not self.config.tied:
-            return super().summed_loss(inputs, targets, weights, state, dropout_mask, products)
-        dtype, tensors = tf.as_dtype(products or self.products), self.tensors()
-        read, after = self._read(dtype, tensors, inputs, state, dropout_mask)
-        labels, weights = in_order(targets, tf.int32), in_order(weights, tf.float32)
-        return output_loss(dtype, read, tensors["embedding"], tensors["output_bias"], labels, weights), after
+            return super().loss_of(self._logits(read, products), labels, weights, products)
+        tensors, dtype = self.tensors(), tf.as_dtype(products or self.products)
+        return output_loss(dtype, read, tensors["embedding"], tensors["output_bias"], labels, weights)
 
-    def _read(
-        self, dtype: Any, weights: dict[str, Tensor], inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor
+    def _logits(self, read: Tensor, products: str | None) -> Tensor:
+        weights = self.tensors()
+        if self.config.tied:
+            read = product(tf.as_dtype(products or self.products), read, tf.transpose(weights["embedding"]))
+        return read + weights["output_bias"]
+
+    def read(
+        self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor, products: str | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the product with the output kernel (T * B, its columns) and the new state."""
+        dtype, weights = tf.as_dtype(products or self.products), self.tensors()
         config = self.config
         vocabulary = vocabulary_of(config)
         symbols = tf.transpose(tf.cast(inputs, tf.int32))  # (T, B)

@@ -40,9 +40,19 @@ class NamedModel(keras.Model):  # type: ignore[misc]
 
         `targets` and `weights` are (B, T) like `inputs`; the rest is as in `call`.
         """
+        read, after = self.read(inputs, state, dropout_mask, products)
+        return self.loss_of(read, in_order(targets, tf.int32), in_order(weights, tf.float32), products), after
+
+    def read(
+        self, inputs: Tensor, state: tuple[Tensor, ...], dropout_mask: Tensor, products: str | None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return what `loss_of` needs, (T * B, any): here the logits. The rest is as in `call`."""
         logits, after = self(inputs, state, dropout_mask, products=products)
-        each = cross_entropy(tf.reshape(logits, (-1, logits.shape[2])), in_order(targets, tf.int32))
-        return tf.reduce_sum(each * in_order(weights, tf.float32)), after
+        return tf.reshape(logits, (-1, logits.shape[2])), after
+
+    def loss_of(self, read: Tensor, labels: Tensor, weights: Tensor, products: str | None) -> Tensor:
+        """Return the summed cross-entropy of what `read` returned. `labels` and `weights` are (T * B,)."""
+        return tf.reduce_sum(cross_entropy(read, labels) * weights)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights as tensors by name."""
