@@ -43,9 +43,13 @@ def reading(refused: Callable[[str], Exception] = BadArchive) -> Iterator[None]:
     """Raise an error of ours for what zipfile raises when it reads a damaged, encrypted or unknown kind of zip."""
     try:
         yield
-    except NotImplementedError as error:  # zipfile's error for other compressions; it's a RuntimeError, too
+    # Other compressions, and the encryption of PKWARE. It's a RuntimeError, too, so it comes first.
+    except NotImplementedError as error:
         raise refused(
-            mark("This ZIP uses a compression that this server can’t read. Make it again with ordinary compression.")
+            mark(
+                "This ZIP is compressed or encrypted in a way that this server can’t read. Make it again with ordinary "
+                "compression and without a password."
+            )
         ) from error
     except RuntimeError as error:
         raise refused(mark("This ZIP has a password. Make it again without one.")) from error

@@ -43,7 +43,12 @@ def test_a_small_zip_that_unpacks_to_much_is_refused(
 
 @pytest.mark.parametrize(
     ("field", "value", "said"),
-    [("flag_bits", 1, "has a password"), ("compress_type", 97, "a compression that"), ("CRC", 1, "damaged")],
+    [
+        ("flag_bits", 1, "has a password"),
+        ("flag_bits", 0x41, "encrypted in a way"),
+        ("compress_type", 97, "compressed or"),
+        ("CRC", 1, "damaged"),
+    ],
 )
 def test_what_cannot_be_unpacked_is_told_apart(zipped: Path, field: str, value: int, said: str) -> None:
     spoil(zipped, field, value)
