@@ -8,11 +8,9 @@ import socket
 import threading
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from django.db import connections
@@ -30,6 +28,7 @@ from models_app.writing.admission import WritingInterrupted
 from models_app.writing.board import PREFIX, Board, client
 from models_app.writing.bots import Bot
 from models_app.writing.engine import Engine, Stopped, Work
+from models_app.writing.outgoing import Outgoing
 from models_app.writing.requests import Event, Facts, Request
 from models_app.writing.shelf import Key, Shelf
 from tweets.cleaning import personal
@@ -85,7 +84,7 @@ class Writer:
         self._board = Board(client(), self._prefix)
         self._loaders = ThreadPoolExecutor(LOADERS, "loader")
         self._measuring = ThreadPoolExecutor(1, "measuring")
-        self._outgoing: SimpleQueue[tuple[Request, Event | None] | None] = SimpleQueue()
+        self._outgoing = Outgoing(self.id, prefix)
         self._held: dict[str, _Held] = {}
         #: Where the bots of requests are on the shelf, or were until they had to make room.
         self._keys: dict[str, Key] = {}
@@ -98,10 +97,9 @@ class Writer:
         self._is_stopping.set()
 
     def run(self) -> None:
-        sending = threading.Thread(target=self._send, name="outgoing", daemon=True)
         looking = threading.Thread(target=self._look, name="looking", daemon=True)
         receiving = threading.Thread(target=self._take, kwargs={"handed": True}, name="receiving", daemon=True)
-        sending.start()
+        self._outgoing.start()
         looking.start()
         receiving.start()
         self._take()
@@ -115,8 +113,7 @@ class Writer:
             held.stop()
         self._engine.close()
         looking.join()
-        self._outgoing.put(None)
-        sending.join(GRACE)
+        self._outgoing.close()
         try:
             self._board.hand_back(self.id)
         except RedisError as error:
@@ -163,8 +160,8 @@ class Writer:
             if request is None or (not handed and self._is_left(board, request)):
                 continue
             if self._is_worn(board, request):
-                self._tell(request, _failed(request, WritingInterrupted()))
-                self._outgoing.put((request, None))
+                self._outgoing.tell(request, _failed(request, WritingInterrupted()))
+                self._outgoing.end(request)
                 continue
             held = _Held(request)
             with self._changed:
@@ -258,69 +255,28 @@ class Writer:
 
     # What it sends
 
-    def _tell(self, request: Request, event: Event) -> None:
-        self._outgoing.put((request, event))
-
     def _tell_post(self, held: _Held, post: str) -> None:
-        self._tell(held.request, Event(request=held.request.id, kind="post", number=held.posts, post=post))
+        self._outgoing.tell(held.request, Event(request=held.request.id, kind="post", number=held.posts, post=post))
         held.posts += 1
 
     def _tell_beginnings(self, held: _Held, beginnings: dict[int, str]) -> None:
         numbered = {str(number): text for number, text in beginnings.items()}
-        self._tell(held.request, Event(request=held.request.id, kind="beginnings", beginnings=numbered))
+        self._outgoing.tell(held.request, Event(request=held.request.id, kind="beginnings", beginnings=numbered))
 
     def _end(self, held: _Held, outcome: dict[str, Any] | BaseException) -> None:
         """The request has ended, by its result or by an error; nobody hears of one that is handed back or unwanted."""
         request = held.request
         if isinstance(outcome, dict):
             result = outcome | {"seconds": time.perf_counter() - held.begun}
-            self._tell(request, Event(request=request.id, kind="done", result=result))
+            self._outgoing.tell(request, Event(request=request.id, kind="done", result=result))
         elif not isinstance(outcome, Stopped):
-            self._tell(request, _failed(request, outcome))
+            self._outgoing.tell(request, _failed(request, outcome))
         elif self._is_ended.is_set():
             return
-        self._outgoing.put((request, None))
+        self._outgoing.end(request)
         with self._changed:
             self._held.pop(request.id, None)
             self._changed.notify_all()
-
-    def _send(self) -> None:
-        """Send what there is, in its order, until there is None; without a broker try again for a while."""
-        board = Board(client(), self._prefix)
-        is_over = False
-        while not is_over:
-            items = [self._outgoing.get()]
-            try:
-                while True:
-                    items.append(self._outgoing.get_nowait())
-            except Empty:
-                pass
-            is_over = None in items
-            told: dict[str, list[Event]] = defaultdict(list)
-            ended: list[Request] = []
-            for item in items:
-                if item is None:
-                    continue
-                request, event = item
-                if event is None:
-                    ended.append(request)
-                else:
-                    told[request.answers].append(event)
-            deadline = time.monotonic() + GRACE
-            while True:
-                try:
-                    if told:
-                        board.send(told)
-                    told = {}
-                    while ended:
-                        board.finish(self.id, ended[-1])
-                        ended.pop()
-                    break
-                except (RedisError, OSError) as error:
-                    logger.warning("what was written can't be sent: %s", error)
-                    if time.monotonic() > deadline:
-                        break
-                    time.sleep(_PAUSE)
 
     # What it looks after
 
