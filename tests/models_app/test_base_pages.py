@@ -69,7 +69,7 @@ def test_the_page_promotes_retires_and_rolls_back(admin: User, base: TrainedMode
     assert versions.base_model() == base
     assert "is already the base model" in act(f"{base.pk}/promote")
     assert "t retire the base model" in act(f"{base.pk}/retire")
-    assert "ase 2 is retired" in act(f"{newer.pk}/retire")
+    assert "base 2 is retired" in act(f"{newer.pk}/retire")
     assert "t roll back" in act("roll_back")
     assert "no longer retired" in act(f"{newer.pk}/bring_back")
     assert "start from base 2 again" in act("roll_back")
