@@ -33,9 +33,9 @@ from models_app.models import Tier, TrainedModel, TrainingMachine
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
 #: (docs/benchmarks.md). Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 16_000.0, Tier.FLUENT: 1_600.0}
-#: Only quick trainings are measured beforehand. While one reads a character, a fluent training reads this share of one:
-#: 0.08 and 0.12 in two measurements (docs/fluent.md).
-FLUENT_SHARE: Final = 0.09
+#: Only quick trainings are measured beforehand. While one reads a character, a fluent training reads this share of one
+#: (docs/fluent.md), by whether the quick base reads tokens, which takes less computing than bytes.
+FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.06}
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The load is an exponentially weighted mean over about this many seconds.
@@ -89,8 +89,11 @@ def load() -> float:
     return 0.0
 
 
-def note(measured: Measured, *, characters_per_symbol: float = 1.0) -> TrainingMachine:
-    """Store what this process, which trains next, has measured on this machine."""
+def note(measured: Measured, *, characters_per_symbol: float = 1.0, of_tokens: bool = False) -> TrainingMachine:
+    """Store what this process, which trains next, has measured on this machine.
+
+    of_tokens: whether the base model that it has measured reads tokens instead of bytes.
+    """
     host = platform.node()[:255]
     mine = min(measured.cores_used, time.process_time() / MINUTE)
     others = max(0.0, load() - mine - _Trainings.on(host).load(measured.cores_used))
@@ -101,6 +104,7 @@ def note(measured: Measured, *, characters_per_symbol: float = 1.0) -> TrainingM
         "cores_had": measured.cores_had,
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "speed": measured.symbols_per_core_second * characters_per_symbol,
+        "of_tokens": of_tokens,
         "others": others,
         "memory": memory(),
         "measured_at": timezone.now(),
@@ -164,7 +168,7 @@ def _pace(
 
 def _of_core(machine: TrainingMachine, tier: Tier) -> float:
     """Return the characters per second of each core that a training gets."""
-    return machine.speed if tier == Tier.QUICK else machine.speed * FLUENT_SHARE
+    return machine.speed if tier == Tier.QUICK else machine.speed * FLUENT_SHARE[machine.of_tokens]
 
 
 def _cores_now(machine: TrainingMachine) -> float:

@@ -247,8 +247,9 @@ class TrainingMachine(models.Model):
     cores_had = models.FloatField()
     others = models.FloatField()
     nice = models.SmallIntegerField()
-    # Symbols per second and core while training; about as many as characters.
+    # Characters per second and core while training the quick base model, and whether that reads tokens.
     speed = models.FloatField()
+    of_tokens = models.BooleanField(default=False)
     # In bytes, within the container's limit; None where nobody knows.
     memory = models.PositiveBigIntegerField(null=True)
     measured_at = models.DateTimeField()

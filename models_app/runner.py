@@ -98,7 +98,8 @@ def prepare() -> None:
         if settings.TRAINER_BUILDS_AHEAD:
             measured = prebuilt.prepare(checkpoint)
             if measured is not None:
-                machines.note(measured, characters_per_symbol=characters_per_symbol(checkpoint.meta))
+                characters = characters_per_symbol(checkpoint.meta)
+                machines.note(measured, characters_per_symbol=characters, of_tokens=base.reads_tokens)
         with suppress(prebuilt.Begun):
             report_cards.base_samples_of(base, checkpoint, prebuilt.give_way)
     if Tier.FLUENT in tiers.offered():

@@ -95,6 +95,15 @@ def test_the_first_fluent_training_reads_what_the_measured_machine_reads_in_its_
     assert estimates.estimate(1_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(300, rel=0.02)
 
 
+def test_a_quick_base_of_tokens_says_less_of_fluent_trainings_as_it_computes_less_for_a_character(load: Load) -> None:
+    machines.note(ALONE)
+    of_bytes = machines.pace(Tier.FLUENT).speed
+    machines.note(ALONE, characters_per_symbol=2.7, of_tokens=True)
+    share = machines.FLUENT_SHARE[True] / machines.FLUENT_SHARE[False]
+    assert share < 1
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(2.7 * of_bytes * share)
+
+
 def _expected(model: TrainedModel) -> float:
     return adding.facts_of(model, machines.speed_when_idle(Tier.FLUENT)).characters_per_second
 
@@ -107,7 +116,7 @@ def test_what_is_expected_of_another_base_is_what_was_measured_scaled_by_its_siz
     assert _expected(fluent) == pytest.approx(typical)
     machines.note(Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=1.0, cores=2))
     load(2)
-    assert _expected(fluent) == pytest.approx(2_000 * 2 * machines.FLUENT_SHARE * smaller)
+    assert _expected(fluent) == pytest.approx(2_000 * 2 * machines.FLUENT_SHARE[False] * smaller)
 
 
 def test_a_machine_that_has_other_work_now_takes_longer(load: Load) -> None:

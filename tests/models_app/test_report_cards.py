@@ -116,9 +116,12 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
 
     monkeypatch.setattr(prebuilt, "prepare", preparing)
     monkeypatch.setattr(runner, "characters_per_symbol", lambda meta: 2.7 if meta == weights.meta else 0)
+    monkeypatch.setattr(TrainedModel, "reads_tokens", True)
     runner.prepare()
     # In characters, whatever the base model's symbols are.
-    assert TrainingMachine.objects.get().speed == pytest.approx(2.7 * measured[0].symbols_per_core_second)
+    machine = TrainingMachine.objects.get()
+    assert machine.speed == pytest.approx(2.7 * measured[0].symbols_per_core_second)
+    assert machine.of_tokens
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "base_samples", None)
     runner.prepare()
