@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from models_app.ml.checkpoint import CONFIG
+from models_app.ml.training.machine_speed import characters_per_symbol
 
 from .common import BASE, ROOT
 
@@ -24,17 +28,20 @@ text.train { fill: #e8a15c } text.valid { fill: #6db3f2 } }
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One validation: megabytes read so far, and losses in bits per byte."""
+    """One validation: megabytes read so far, and losses in bits per character."""
 
     megabytes: float
     train: float
     validation: float
 
 
-def read(paths: Sequence[Path]) -> list[Point]:
-    """Return the validations of trainings that continued each other. Raise ValueError if one has fewer than two."""
+def read(paths: Sequence[Path], characters: float = 1.0) -> list[Point]:
+    """Return the validations of trainings that continued each other. Raise ValueError if one has fewer than two.
+
+    characters: how many a symbol stands for, whose losses the files have in nats.
+    """
     points: list[Point] = []
-    bits = math.log(2)
+    bits = math.log(2) * characters
     for path in paths:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -48,7 +55,7 @@ def read(paths: Sequence[Path]) -> list[Point]:
 
 
 def svg(points: Sequence[Point]) -> str:
-    """Return the picture: bits per byte over megabytes read. The first losses, far above all others, are cut off."""
+    """Return the picture: bits per character over megabytes read. The first losses, far above all others, are cut off."""
     low = math.floor(min(min(point.train, point.validation) for point in points) * 10) / 10
     high = math.ceil(max(point.validation for point in points) * 10) / 10
     end = points[-1].megabytes
@@ -79,7 +86,7 @@ def svg(points: Sequence[Point]) -> str:
             f'<text x="{x(megabytes):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="{anchor}">{megabytes:.0f}</text>'
         )
     parts += [
-        f'<text x="{LEFT}" y="{HEIGHT - 6}">bits a byte, over megabytes of posts read</text>',
+        f'<text x="{LEFT}" y="{HEIGHT - 6}">bits per character, over megabytes of posts read</text>',
         f'<polyline class="train" points="{line("train")}"/>',
         f'<polyline class="valid" points="{line("validation")}"/>',
         f'<text class="train" x="{WIDTH - RIGHT - 90}" y="{TOP + 14}" text-anchor="end">training</text>',
@@ -95,13 +102,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--losses",
         nargs="+",
         type=Path,
-        default=[ROOT / "docs" / "base-training-1.csv", BASE / "training.csv"],
+        default=[*sorted((ROOT / "docs").glob("base-tokens-training-*.csv")), BASE / "training.csv"],
         metavar="FILE",
         help="of one training, or of several that continued each other",
     )
+    parser.add_argument("--base", type=Path, default=BASE, metavar="DIRECTORY", help="the model that was trained")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "img" / "base-training.svg", metavar="FILE")
     options = parser.parse_args(arguments)
-    options.out.write_text(svg(read(options.losses)), encoding="utf-8")
+    meta = json.loads((options.base / CONFIG).read_text(encoding="utf-8"))["meta"]
+    options.out.write_text(svg(read(options.losses, characters_per_symbol(meta))), encoding="utf-8")
     print(f"{options.out} shows {', '.join(map(str, options.losses))}.")
 
 

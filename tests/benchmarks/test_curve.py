@@ -26,6 +26,8 @@ def test_trainings_that_went_on_from_each_other_are_one_curve(losses: list[Path]
     assert [point.megabytes for point in points] == [1.0, 2.0, 2.5, 4.0]
     assert [point.validation * math.log(2) for point in points] == pytest.approx([2.0, 1.6, 1.7, 1.5])
     assert [point.train * math.log(2) for point in points] == pytest.approx([3.0, 1.5, 1.6, 1.4])
+    of_tokens = curve.read(losses, 2.5)  # each of so many characters
+    assert [point.validation * math.log(2) for point in of_tokens] == pytest.approx([0.8, 0.64, 0.68, 0.6])
 
 
 def test_the_picture_has_a_point_for_each_validation_but_for_those_far_above(losses: list[Path]) -> None:

@@ -16,6 +16,8 @@ GATES: Final = ("sigmoid", "hard_sigmoid")
 #: So many have all bytes, the end mark and some frequent runs. Above MAX_VOCABULARY, a symbol needs more than 16 bits.
 MIN_VOCABULARY: Final = 512
 MAX_VOCABULARY: Final = 2**16
+MAX_CONTEXT_ROWS: Final = 2**20
+MAX_CONTEXT_WIDTH: Final = 1024
 _TO_LEARN: Final = "bpe-of-"
 _VOCABULARY: Final = re.compile(rf"{BYTES}|bpe-[0-9a-f]{{16}}|{_TO_LEARN}[0-9]{{3,5}}")
 
@@ -108,8 +110,9 @@ class NetworkConfig(Values):
             raise BadSetting(mark("Only a network of kind glr that reads tokens can be tied."))
         if len(set(self.contexts)) < len(self.contexts):
             raise BadSetting(mark("List each context only once."))
-        whole("context_rows", self.context_rows, 1 if self.contexts else 0, 2**20 if self.contexts else 0)
-        whole("context_width", self.context_width, 1 if self.contexts else 0, 1024 if self.contexts else 0)
+        most = (MAX_CONTEXT_ROWS, MAX_CONTEXT_WIDTH) if self.contexts else (0, 0)
+        whole("context_rows", self.context_rows, 1 if self.contexts else 0, most[0])
+        whole("context_width", self.context_width, 1 if self.contexts else 0, most[1])
         if self.context_rows & (self.context_rows - 1):
             raise BadSetting(
                 mark("%(name)s must be a power of two, not %(value)s."),
@@ -126,12 +129,17 @@ class NetworkConfig(Values):
     def of_tokens(self, vocabulary: str) -> NetworkConfig:
         """Return a network of the same size that reads and writes the tokens of this vocabulary instead of bytes.
 
-        Its contexts, if it has any, are the last two and three tokens. Raises BadSetting unless its kind is "glr".
+        Its contexts, if it has any, are the last two and three tokens. If these are fewer than before, their tables are
+        larger. Raises BadSetting unless its kind is "glr".
         """
         if self.kind != "glr":
             raise BadSetting(mark("A vocabulary can be learned for a network of kind glr only."))
         contexts = (2, 3) if self.contexts else ()
-        return replace(self, vocabulary=vocabulary, embedding=max(1, self.units // 2), contexts=contexts, tied=True)
+        network = replace(self, vocabulary=vocabulary, embedding=max(1, self.units // 2), contexts=contexts, tied=True)
+        if len(self.contexts) <= len(contexts):
+            return network
+        rows = min(MAX_CONTEXT_ROWS, 2 * self.context_rows)
+        return replace(network, context_rows=rows, context_width=min(MAX_CONTEXT_WIDTH, self.context_width * 4 // 3))
 
 
 #: Networks by name: the classic LSTM, and the one that learns the most in the same time (docs/base-model-log.md).

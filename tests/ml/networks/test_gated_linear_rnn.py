@@ -245,6 +245,9 @@ def test_a_network_of_tokens_has_the_size_of_that_of_bytes() -> None:
     assert weights["embedding"].std() * 16 == pytest.approx(1, rel=0.02)
     forget = weights["layer_0_bias"][512:1024]
     assert (forget[0], forget[-1]) == (-1, 3)
+    # Fewer tables have about as many numbers in all: this is the network that is shipped.
+    assert (tokens.contexts, tokens.context_rows, tokens.context_width) == ((2, 3), 2**16, 32)
+    assert tokens.of_tokens(TINY_TOKENS.vocabulary) == tokens
     assert BARE.of_tokens(TINY_TOKENS.vocabulary).contexts == ()
     with pytest.raises(ValueError, match="glr"):
         NETWORKS["lstm"].of_tokens(TINY_TOKENS.vocabulary)
