@@ -55,7 +55,7 @@ def read(paths: Sequence[Path], characters: float = 1.0) -> list[Point]:
 
 
 def svg(points: Sequence[Point]) -> str:
-    """Return the picture: bits per character over megabytes read. The first losses, far above all others, are cut off."""
+    """Return the picture: bits per character over megabytes read, without the first losses, far above all others."""
     low = math.floor(min(min(point.train, point.validation) for point in points) * 10) / 10
     high = math.ceil(max(point.validation for point in points) * 10) / 10
     end = points[-1].megabytes

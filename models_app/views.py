@@ -116,13 +116,19 @@ def guard_context(model: TrainedModel) -> dict[str, Any]:
     }
 
 
-def opening_context(model: TrainedModel, generation: Generation | None) -> dict[str, Any]:
-    """Return suggestions for the beginning of a post, and whether the page lets the bot write when it opens."""
-    is_able = guards.state_of(model) is not guards.State.LOST
+def opening_context(model: TrainedModel, generation: Generation | None, *, may_write: bool = True) -> dict[str, Any]:
+    """Return suggestions for the beginning of a post, and whether the page lets the bot write when it opens.
+
+    If it doesn't, a writer loads the bot meanwhile. may_write: whether the person may let it write.
+    """
+    is_able = may_write and guards.state_of(model) is not guards.State.LOST
+    writes_on_opening = is_able and generation is None and asking.is_free()
+    if is_able and not writes_on_opening:
+        asking.expect(model)
     return {
         "openings": sharing.openings_of(model),
         "usual_top_p": usual_top_p(model.network["kind"]),
-        "writes_on_opening": generation is None and is_able and asking.is_free(),
+        "writes_on_opening": writes_on_opening,
     }
 
 

@@ -89,7 +89,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "may_play": may_play(model, rights),
         "form": GenerateForm(),
         **guard_context(model),
-        **opening_context(model, generation),
+        **opening_context(model, generation, may_write=may_write),
         "generation": generation,
     }
     response = render(request, "models_app/shared.html", context)

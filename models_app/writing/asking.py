@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -36,7 +37,7 @@ from models_app.writing import admission
 from models_app.writing.admission import WriterMissing, WritingInterrupted
 from models_app.writing.answers import Inbox, listener
 from models_app.writing.board import LEASE, LONGEST, Board, client
-from models_app.writing.requests import Event, Request
+from models_app.writing.requests import Event, Request, bot_of
 
 logger = logging.getLogger(__name__)
 
@@ -195,6 +196,15 @@ def is_free() -> bool:
             return bool(admission.writers.known(board)) and not board.pending()
     except (RedisError, OSError):
         return False
+
+
+def expect(model: TrainedModel) -> None:
+    """Say that somebody may soon let the model write, so that a writer with nothing to do loads it.
+
+    Whoever then asks needn't wait for that. If the broker doesn't answer, nothing happens.
+    """
+    with suppress(RedisError, OSError), doorbell.waiting():
+        _board(settings.REDIS_URL).expect(bot_of(str(model.pk), model.sha256))
 
 
 def writers() -> int | None:

@@ -7,6 +7,7 @@ pending             all of them with their weights, for admission
 writers, writer.ID  who writes, and what each says of itself for a few seconds
 answers.PROCESS     events for a web process that waits, which says every few seconds that it's there
 cancelled.REQUEST   nobody waits for this one any more
+expected            bots that somebody may soon ask to write, as in `Request.bot`, the last one first
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ KEPT: Final = 60
 LONGEST: Final = 600
 #: How often a request is taken before it's given up: it may be what its writers died of.
 TRIES: Final = 3
+#: So many expected bots are remembered, for so many seconds.
+MAX_EXPECTED: Final = 4
+EXPECTED_FOR: Final = 10
 
 #: Admit a request, or return what is ahead of it. All of it happens at once, so the bound holds for all processes.
 _ADMIT: Final = """
@@ -90,6 +94,7 @@ class Board:
         """`prefix`: of all keys. Boards with different ones know nothing of each other."""
         self.server, self._prefix = server, prefix
         self._queue, self._pending, self._writers = (self._key(name) for name in ("queue", "pending", "writers"))
+        self._expected = self._key("expected")
 
     def _key(self, *parts: str) -> str:
         return ".".join((self._prefix, *parts))
@@ -134,6 +139,15 @@ class Board:
         """Return the number of requests that wait or are being written."""
         return self.server.zcard(self._pending)
 
+    def expect(self, bot: str) -> None:
+        """Somebody may soon ask this bot to write."""
+        with self.server.pipeline() as pipeline:
+            pipeline.lrem(self._expected, 0, bot)
+            pipeline.lpush(self._expected, bot)
+            pipeline.ltrim(self._expected, 0, MAX_EXPECTED - 1)
+            pipeline.expire(self._expected, EXPECTED_FOR)
+            pipeline.execute()
+
     def present(self, process: str) -> None:
         self.server.set(self._key("present", process), 1, ex=PRESENCE)
 
@@ -167,6 +181,10 @@ class Board:
         source = self._key("handed", writer) if handed else self._queue
         text = cast("str | None", self.server.blmove(source, self._key("taken", writer), seconds, "LEFT", "RIGHT"))
         return None if text is None else Request.from_json(text)
+
+    def next_expected(self) -> str | None:
+        """Return the bot that was expected last. No other writer gets it then."""
+        return cast("str | None", self.server.lpop(self._expected))
 
     def hand_over(self, request: Request, writer: str, other: str) -> bool:
         """Leave a request that `writer` has taken to the other one; return whether that one is alive."""

@@ -12,6 +12,11 @@ EXPECTED_LENGTH: Final = 140
 MEASURING: Final = 0.5
 
 
+def bot_of(model: str, sha256: str) -> str:
+    """Return how writers call the bot of this row with these weights."""
+    return f"{model}.{sha256}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request to write, or to measure posts where `posts` is given.
@@ -34,7 +39,7 @@ class Request:
     @property
     def bot(self) -> str:
         """The row and its weights, as in `Facts`."""
-        return f"{self.model}.{self.sha256}"
+        return bot_of(self.model, self.sha256)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))

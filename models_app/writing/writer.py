@@ -88,6 +88,8 @@ class Writer:
         self._held: dict[str, _Held] = {}
         #: Where the bots of requests are on the shelf, or were until they had to make room.
         self._keys: dict[str, Key] = {}
+        #: The bot that is being loaded though nobody has asked for it yet.
+        self._expected = ""
         self._changed = threading.Condition()
         self._is_stopping = threading.Event()
         self._is_ended = threading.Event()
@@ -136,10 +138,10 @@ class Writer:
             return list(self._held.values())
 
     def _bots(self) -> list[str]:
-        """Return those in memory, as in `Request.bot`."""
+        """Return those in memory, or soon there, as in `Request.bot`."""
         with self._changed:
             self._keys = {bot: key for bot, key in self._keys.items() if key in self.shelf}
-            return sorted(self._keys)
+            return sorted({*self._keys, *filter(None, [self._expected])})
 
     # What it takes
 
@@ -209,7 +211,7 @@ class Writer:
 
     def _begin(self, held: _Held) -> None:
         request = held.request
-        model = _model_of(request)
+        model = _model_of(request.bot)
         sampling = SamplingConfig.from_dict(request.sampling or {})
         key, bot = bots.take(self.shelf, model)
         with self._changed:
@@ -246,11 +248,39 @@ class Writer:
 
     def _measure(self, held: _Held, posts: list[str]) -> None:
         try:
-            found = services.evaluate(_model_of(held.request), posts, proceed=held.require_wanted)
+            found = services.evaluate(_model_of(held.request.bot), posts, proceed=held.require_wanted)
             self._end(held, found.as_dict())
         except BaseException as error:
             self._end(held, error)
         finally:
+            connections.close_all()
+
+    # What it does if there's nothing to write
+
+    def _look_ahead(self) -> None:
+        """Load the bot that is expected next, unless a writer has it already. Raises RedisError."""
+        if self._held or self._expected or self._is_stopping.is_set():
+            return
+        bot = self._board.next_expected()
+        if bot is None or any(bot in facts.get("bots", ()) for facts in self._board.writers().values()):
+            return
+        self._expected = bot
+        try:
+            self._loaders.submit(self._load_ahead, bot)
+        except RuntimeError:  # it has been stopped meanwhile
+            self._expected = ""
+
+    def _load_ahead(self, bot: str) -> None:
+        try:
+            key, _ = bots.take(self.shelf, _model_of(bot))
+            self.shelf.give_back(key)
+            with self._changed:
+                self._keys[bot] = key
+        except Exception as error:
+            # It may be deleted by now. Who asks for it will be told why.
+            logger.info("a bot can't be loaded ahead: %s", error)
+        finally:
+            self._expected = ""
             connections.close_all()
 
     # What it sends
@@ -289,6 +319,7 @@ class Writer:
                 held = {each.request.id: each for each in self._all()}
                 for request in self._board.unwanted([each.request for each in held.values()]):
                     held[request.id].stop()
+                self._look_ahead()
                 is_due = time.monotonic() - beat_at >= BEAT
                 facts = self.facts()
                 if is_due or told != (facts["requests"], facts["bots"]):
@@ -303,10 +334,11 @@ class Writer:
             self._is_ended.wait(LOOK)
 
 
-def _model_of(request: Request) -> TrainedModel:
-    """Return the model that was asked, unless it's deleted. Rights were checked before the request was made."""
+def _model_of(bot: str) -> TrainedModel:
+    """Return the model of this bot, unless it's deleted. Rights were checked before a writer heard of it."""
+    number, _, sha256 = bot.partition(".")
     rows = TrainedModel.objects.select_related("owner", "corpus", "parent")
-    model = rows.filter(pk=request.model, sha256=request.sha256).first()
+    model = rows.filter(pk=number, sha256=sha256).first()
     if model is None:
         raise services.UnknownModel(mark("This bot has just been deleted."))
     return model

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import translation
 
 from botfactory.accounts.models import PersonalLimits, User
@@ -19,12 +20,15 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import TooFewPosts
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import Generation, TrainedModel
+from models_app.sharing import rights as sharing
 from models_app.writing import admission, asking, writer
 from models_app.writing.answers import Inbox
 from models_app.writing.board import Board, Bounds, client
-from models_app.writing.requests import Event, Facts, Request
+from models_app.writing.requests import Event, Facts, Request, bot_of
+from models_app.writing.writer import LOOK
 from tests import pseudo
 from tests.conftest import signed_in
+from tests.product import wait_for
 from tests.rest.helpers import Program, require_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -255,3 +259,31 @@ def test_who_reads_slowly_finds_only_the_newest_beginnings() -> None:
 def test_services_need_neither_writer_nor_web_process(alice: User, base: TrainedModel) -> None:
     generation = services.generate(model=base, owner=alice, sampling=SamplingConfig(count=2))
     assert len(generation.posts) == 2
+
+
+def is_in_memory(board: Board, bot: TrainedModel) -> bool:
+    return any(bot_of(str(bot.pk), bot.sha256) in facts["bots"] for facts in board.writers().values())
+
+
+def wrote(bot: TrainedModel, owner: User) -> None:
+    Generation.objects.create(model=bot, owner=owner, posts=["A post."], sampling={"count": 1}, seconds=0.1)
+
+
+def test_the_writer_loads_the_bot_whose_page_is_open(bot: TrainedModel, alice: User, board: Board) -> None:
+    # Otherwise, the page lets it write at once.
+    wrote(bot, alice)
+    assert signed_in(alice).get(bot.get_absolute_url()).status_code == 200
+    wait_for("the writer to have it", lambda: is_in_memory(board, bot))
+
+
+def test_nobody_makes_a_writer_load_what_they_may_not_let_write(
+    bot: TrainedModel, alice: User, bob: User, board: Board
+) -> None:
+    wrote(bot, bob)
+    page, shared = bot.get_absolute_url(), sharing.share(bot, "unlisted").get_shared_url()
+    answers = [signed_in(bob).get(page), Client().get(page), Client().get(shared)]
+    assert [answer.status_code for answer in answers] == [404, 302, 200]
+    time.sleep(3 * LOOK)
+    assert not is_in_memory(board, bot)
+    signed_in(bob).get(shared)
+    wait_for("the writer to have it", lambda: is_in_memory(board, bot))

@@ -18,9 +18,10 @@ from botfactory.accounts.models import User
 from models_app import loading, model_files, services
 from models_app.base_models import versions
 from models_app.ml.config import SamplingConfig
+from models_app.ml.sampling.sampler import Sampler
 from models_app.models import TrainedModel
 from models_app.writing import writer as writers
-from models_app.writing.board import TRIES, Board, Bounds, client
+from models_app.writing.board import MAX_EXPECTED, TRIES, Board, Bounds, client
 from models_app.writing.requests import Event, Facts, Request
 from models_app.writing.writer import Writer
 from tests.product import save_small_base, wait_for
@@ -291,3 +292,72 @@ def test_requests_that_the_server_has_forgotten_are_asked_again(base: TrainedMod
     assert desk.board.is_pending(request)
     with desk.writer():
         assert desk.events(request)[-1]["kind"] == "done"
+
+
+@contextmanager
+def slowly_loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Models that are loaded once this ends, and which have begun to be."""
+    begun: list[str] = []
+    goes_on = threading.Event()
+    open_sampler = loading.open_sampler
+
+    def slowly(model: TrainedModel) -> Sampler:
+        begun.append(model.name)
+        assert goes_on.wait(60)
+        return open_sampler(model)
+
+    monkeypatch.setattr(loading, "open_sampler", slowly)
+    try:
+        yield begun
+    finally:
+        goes_on.set()
+
+
+def test_an_expected_bot_is_loaded_by_one_writer_which_then_gets_its_requests(
+    base: TrainedModel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.writer() as first, desk.writer() as second:
+        wait_for("both", lambda: len(desk.board.writers()) == 2)
+        with slowly_loaded(monkeypatch) as begun:
+            desk.board.expect(f"{base.pk}.{base.sha256}")
+            wait_for("one to say so", lambda: any(facts["bots"] for facts in desk.board.writers().values()))
+            # Another page is opened, and somebody asks before it's there.
+            desk.board.expect(f"{base.pk}.{base.sha256}")
+            wait_for("them to see it", lambda: not desk.board.server.exists(f"{desk.prefix}.expected"))
+            request = desk.ask(base)
+            wait_for("one to take it", lambda: not desk.board.server.exists(f"{desk.prefix}.queue"))
+            assert len(desk.board.writers()) == 2
+        assert desk.events(request)[-1]["kind"] == "done"
+        assert begun == [base.name] and sorted([len(first.shelf), len(second.shelf)]) == [0, 1]
+
+
+def test_what_can_not_be_loaded_ahead_harms_nothing(
+    base: TrainedModel, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with desk.writer() as writer:
+        for wrong in (f"{uuid.uuid4()}.{base.sha256}", f"{base.pk}.", "none"):
+            caplog.clear()
+            desk.board.expect(wrong)
+            wait_for("it to give up", lambda: "can't be loaded ahead" in caplog.text and not writer.facts()["bots"])
+        assert desk.events(desk.ask(base))[-1]["kind"] == "done"
+
+
+def test_who_writes_loads_nothing_ahead(base: TrainedModel, alice: User, desk: Desk, endless: list[int]) -> None:
+    (bot,) = copies_of(base, alice, 1)
+    with desk.writer() as writer:
+        request = desk.ask(base)
+        wait_for("it to begin", lambda: endless, pause=0.01)
+        desk.board.expect(f"{bot.pk}.{bot.sha256}")
+        time.sleep(3 * writers.LOOK)
+        assert writer.facts()["bots"] == [f"{base.pk}.{base.sha256}"]
+        desk.board.cancel(request)
+        wait_for("it to have time", lambda: len(writer.shelf) == 2)
+
+
+def test_only_the_last_few_that_were_expected_are_remembered(desk: Desk) -> None:
+    for number in (*range(2 * MAX_EXPECTED), 5):
+        desk.board.expect(str(number))
+    last = [2 * MAX_EXPECTED - 1 - number for number in range(MAX_EXPECTED) if 2 * MAX_EXPECTED - 1 - number != 5]
+    found = [desk.board.next_expected() for _ in range(MAX_EXPECTED + 1)]
+    assert found == ["5", *map(str, last), None]
