@@ -1,4 +1,4 @@
-// What benchmarks/in_browser.py measures in JavaScript: posts by a packed bot, and the milliseconds of a byte.
+// What benchmarks/in_browser.py measures in JavaScript: posts by a packed bot, and the milliseconds of a symbol.
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -20,7 +20,7 @@ function written(one) {
   }
 }
 
-/** Return the fewest milliseconds of a byte, of some rounds of this many posts side by side. */
+/** Return the fewest milliseconds of a symbol, of some rounds of this many posts side by side. */
 function milliseconds(count) {
   const states = Array.from({ length: count }, () => network.start());
   const steps = Math.max(1, Math.floor(STEPS / count));

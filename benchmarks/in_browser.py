@@ -4,7 +4,8 @@
 
 Packs the base model as browsers get bots (ml/wire.py), in int8 and in float16, and prints for each file its size, its
 bits per character on every `--stride`-th post, and how many of ten posts for each seed are those of the server. Then
-the milliseconds for a byte in Node.js (Playwright's, else a recent `node` on the PATH), with WebAssembly and without.
+the milliseconds for a symbol (a byte or a token) in Node.js (Playwright's, else a recent `node` on the PATH), with
+WebAssembly and without.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def node() -> str:
 
 
 def in_node(file: Path, *, vectors: bool, seeds: Sequence[int], rounds: int, longest: int) -> dict[str, Any]:
-    """Return the posts for each seed, and the milliseconds for a byte by the number of posts side by side."""
+    """Return the posts for each seed, and the milliseconds for a symbol by the number of posts side by side."""
     asked = {
         "scripts": str(common.ROOT / "static/js/in-browser"),
         "file": str(file),
@@ -133,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ),
     )
     common.table(
-        ["ms for a byte, posts side by side", *map(str, SIDE_BY_SIDE)],
+        ["ms for a symbol, posts side by side", *map(str, SIDE_BY_SIDE)],
         ((name, *(f"{value:.2f}" for value in values)) for name, values in speeds.items()),
     )
     if options.json:

@@ -201,7 +201,7 @@ def is_free() -> bool:
 def expect(model: TrainedModel) -> None:
     """Say that somebody may soon let the model write, so that a writer with nothing to do loads it.
 
-    Whoever then asks needn't wait for that. If the broker doesn't answer, nothing happens.
+    The next request doesn't wait for that then. If the broker doesn't answer, nothing happens.
     """
     with suppress(RedisError, OSError), doorbell.waiting():
         _board(settings.REDIS_URL).expect(bot_of(str(model.pk), model.sha256))

@@ -33,7 +33,7 @@ KEPT: Final = 60
 LONGEST: Final = 600
 #: How often a request is taken before it's given up: it may be what its writers died of.
 TRIES: Final = 3
-#: So many expected bots are remembered, for so many seconds.
+#: The number of expected bots that are remembered, and for how many seconds.
 MAX_EXPECTED: Final = 4
 EXPECTED_FOR: Final = 10
 
@@ -183,7 +183,7 @@ class Board:
         return None if text is None else Request.from_json(text)
 
     def next_expected(self) -> str | None:
-        """Return the bot that was expected last. No other writer gets it then."""
+        """Return the bot that was expected last, and forget it."""
         return cast("str | None", self.server.lpop(self._expected))
 
     def hand_over(self, request: Request, writer: str, other: str) -> bool:

@@ -277,7 +277,7 @@ class Writer:
             with self._changed:
                 self._keys[bot] = key
         except Exception as error:
-            # It may be deleted by now. Who asks for it will be told why.
+            # It may have been deleted. A request for it will get the reason.
             logger.info("a bot can't be loaded ahead: %s", error)
         finally:
             self._expected = ""

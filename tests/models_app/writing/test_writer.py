@@ -343,7 +343,7 @@ def test_what_can_not_be_loaded_ahead_harms_nothing(
         assert desk.events(desk.ask(base))[-1]["kind"] == "done"
 
 
-def test_who_writes_loads_nothing_ahead(base: TrainedModel, alice: User, desk: Desk, endless: list[int]) -> None:
+def test_a_busy_writer_loads_nothing_ahead(base: TrainedModel, alice: User, desk: Desk, endless: list[int]) -> None:
     (bot,) = copies_of(base, alice, 1)
     with desk.writer() as writer:
         request = desk.ask(base)
