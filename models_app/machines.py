@@ -31,11 +31,12 @@ from models_app.ml.training.machine_speed import Measured
 from models_app.models import Tier, TrainedModel, TrainingMachine
 
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
-#: (docs/benchmarks.md). Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
-TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 16_000.0, Tier.FLUENT: 1_600.0}
+#: with a base of bytes (docs/benchmarks.md), and 1.5 to 1.8 times as many with one of tokens. Fluent: about 400 symbols
+#: of 4 characters, if the processor multiplies bfloat16.
+TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 27_000.0, Tier.FLUENT: 1_600.0}
 #: Only quick trainings are measured beforehand. While one reads a character, a fluent training reads this share of one
 #: (docs/fluent.md), by whether the quick base reads tokens, which takes less computing than bytes.
-FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.06}
+FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.052}
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The load is an exponentially weighted mean over about this many seconds.
