@@ -36,7 +36,7 @@ from models_app.models import Tier, TrainedModel, TrainingMachine
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 27_000.0, Tier.FLUENT: 1_600.0}
 #: Only quick trainings are measured beforehand. While one reads a character, a fluent training reads this share of one
 #: (docs/fluent.md), by whether the quick base reads tokens, which takes less computing than bytes.
-FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.052}
+FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.05}
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The load is an exponentially weighted mean over about this many seconds.

@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 #: Requests in a writer for each of its threads; others stay in the queue, where any writer can take them.
 HELD_BY_THREAD: Final = 4
 LOADERS: Final = 2
+#: A request joins those of its bot at another writer, unless that one has more than this. It may be done with one of
+#: them already, and just not have said so yet.
+MAX_BEFORE: Final = 1
 #: Weight a second for each thread, until it's measured.
 FIRST_RATE: Final = 3_000.0
 #: Seconds between looks at who still waits, and between signs of life.
@@ -171,16 +174,18 @@ class Writer:
             self._loaders.submit(self._prepare, held)
 
     def _is_left(self, board: Board, request: Request) -> bool:
-        """Leave the request to another writer if that one is idle and has the bot in memory, where this one has not.
+        """Leave the request to another writer that has the bot in memory, if this one hasn't and that one has time.
 
-        Loading a bot takes up to two seconds, and its memory once more. Return whether it's left.
+        Loading a bot takes up to three seconds, and its memory once more. Requests of one bot share its passes. Return
+        whether it's left.
         """
         if request.posts is not None or request.bot in self._bots():
             return False
         try:
             for other, facts in board.writers().items():
                 # A writer of an earlier version doesn't say what it has.
-                if other != self.id and not facts["requests"] and request.bot in facts.get("bots", ()):
+                has_time = facts["requests"] <= MAX_BEFORE
+                if other != self.id and has_time and request.bot in facts.get("bots", ()):
                     return board.hand_over(request, self.id, other)
         except (RedisError, OSError) as error:
             logger.warning("a request can't be left to another writer: %s", error)

@@ -231,8 +231,10 @@ def test_a_bot_stays_with_the_writer_that_has_it_in_memory(base: TrainedModel, d
         assert sorted([len(first.shelf), len(second.shelf)]) == [0, 1]
 
 
-@pytest.mark.parametrize(("requests", "has_it", "is_left"), [(0, True, True), (1, True, False), (0, False, False)])
-def test_a_request_is_left_only_to_an_idle_writer_that_has_the_bot(
+@pytest.mark.parametrize(
+    ("requests", "has_it", "is_left"), [(0, True, True), (1, True, True), (2, True, False), (0, False, False)]
+)
+def test_a_request_is_left_only_to_a_writer_that_has_the_bot_and_time(
     requests: int, has_it: bool, is_left: bool, base: TrainedModel, desk: Desk
 ) -> None:
     bots = [f"{base.pk}.{base.sha256}"] if has_it else []
