@@ -321,4 +321,5 @@ def test_estimates_follow_what_this_machine_has_shown(model: TrainedModel) -> No
     seconds = estimates.estimate(100_000).seconds(2)
     assert seconds == pytest.approx(estimates.STARTING_SECONDS + 200)
     TrainedModel.objects.filter(pk=model.pk).update(characters_per_second=None)
-    assert estimates.estimate(100_000).seconds(2) == pytest.approx(estimates.STARTING_SECONDS + 12.5)
+    typical = 200_000 / machines.TYPICAL_SPEED[Tier.QUICK]
+    assert estimates.estimate(100_000).seconds(2) == pytest.approx(estimates.STARTING_SECONDS + typical)
