@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models_app.ml.checkpoint import CONFIG
+from models_app.ml import checkpoint
 from models_app.ml.training.machine_speed import characters_per_symbol
 
 from .common import BASE, ROOT
@@ -38,7 +37,7 @@ class Point:
 def read(paths: Sequence[Path], characters: float = 1.0) -> list[Point]:
     """Return the validations of trainings that continued each other. Raise ValueError if one has fewer than two.
 
-    characters: how many a symbol stands for, whose losses the files have in nats.
+    characters: how many characters a symbol stands for. The files have losses in nats per symbol.
     """
     points: list[Point] = []
     bits = math.log(2) * characters
@@ -109,8 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base", type=Path, default=BASE, metavar="DIRECTORY", help="the model that was trained")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "img" / "base-training.svg", metavar="FILE")
     options = parser.parse_args(arguments)
-    meta = json.loads((options.base / CONFIG).read_text(encoding="utf-8"))["meta"]
-    options.out.write_text(svg(read(options.losses, characters_per_symbol(meta))), encoding="utf-8")
+    characters = characters_per_symbol(checkpoint.describe(options.base)["meta"])
+    options.out.write_text(svg(read(options.losses, characters)), encoding="utf-8")
     print(f"{options.out} shows {', '.join(map(str, options.losses))}.")
 
 

@@ -1,6 +1,6 @@
 """How fast a step of a network of tokens is if its loss is computed a few rows at a time, against all at once.
 
-    python -m benchmarks.token_steps --base checkpoints/base-tokens --json
+    python -m benchmarks.token_steps --json
 
 "whole" computes all logits of a step at once, as the networks of bytes do; "in parts" is what the product does
 (`ml/networks/fused_ops.output_loss`). Both learn the same batches of random tokens, each in its own process.

@@ -79,7 +79,8 @@ def model_list(request: HttpRequest) -> HttpResponse:
 def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Show a bot: the form that makes it write, its report card, curve, numbers and sharing."""
     model = model_or_404(request, model_id)
-    generation = model.generations.filter(owner=cast(User, request.user)).first()
+    person = cast(User, request.user)
+    generation = model.generations.filter(owner=person).first()
     texts = services.card_posts_for_user(request.user, model)
     context = {
         "model": model,
@@ -92,7 +93,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "form": GenerateForm(),
         "key": str(model.pk),
         **guard_context(model),
-        **opening_context(model, generation),
+        **opening_context(model, generation, person),
         "copies": _copies(model, texts),
         "surprises": surprises.shown(model, texts),
         "lineage": lineage.lineage_of(request.user, model),
@@ -116,15 +117,15 @@ def guard_context(model: TrainedModel) -> dict[str, Any]:
     }
 
 
-def opening_context(model: TrainedModel, generation: Generation | None, *, may_write: bool = True) -> dict[str, Any]:
+def opening_context(model: TrainedModel, generation: Generation | None, person: User | None) -> dict[str, Any]:
     """Return suggestions for the beginning of a post, and whether the page lets the bot write when it opens.
 
-    If it doesn't, a writer loads the bot meanwhile. may_write: whether the person may let it write.
+    If it doesn't, a writer loads the bot meanwhile. person: None if they may not let it write.
     """
-    is_able = may_write and guards.state_of(model) is not guards.State.LOST
-    writes_on_opening = is_able and generation is None and asking.is_free()
-    if is_able and not writes_on_opening:
-        asking.expect(model)
+    is_able = guards.state_of(model) is not guards.State.LOST
+    writes_on_opening = is_able and generation is None and person is not None and asking.is_free()
+    if is_able and person is not None and not writes_on_opening:
+        asking.expect(model, person)
     return {
         "openings": sharing.openings_of(model),
         "usual_top_p": usual_top_p(model.network["kind"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
@@ -14,6 +14,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
 from models_app import services, showing
@@ -89,7 +90,7 @@ def _shared(request: HttpRequest, model: TrainedModel, link: str) -> HttpRespons
         "may_play": may_play(model, rights),
         "form": GenerateForm(),
         **guard_context(model),
-        **opening_context(model, generation, may_write=may_write),
+        **opening_context(model, generation, cast(User, request.user) if may_write else None),
         "generation": generation,
     }
     response = render(request, "models_app/shared.html", context)

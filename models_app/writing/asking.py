@@ -198,13 +198,13 @@ def is_free() -> bool:
         return False
 
 
-def expect(model: TrainedModel) -> None:
-    """Say that somebody may soon let the model write, so that a writer with nothing to do loads it.
+def expect(model: TrainedModel, owner: User) -> None:
+    """Say that the person may soon let the model write, so that a writer with nothing to do loads it.
 
     The next request doesn't wait for that then. If the broker doesn't answer, nothing happens.
     """
     with suppress(RedisError, OSError), doorbell.waiting():
-        _board(settings.REDIS_URL).expect(bot_of(str(model.pk), model.sha256))
+        _board(settings.REDIS_URL).expect(bot_of(str(model.pk), model.sha256), str(owner.pk))
 
 
 def writers() -> int | None:

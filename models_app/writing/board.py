@@ -8,6 +8,7 @@ writers, writer.ID  who writes, and what each says of itself for a few seconds
 answers.PROCESS     events for a web process that waits, which says every few seconds that it's there
 cancelled.REQUEST   nobody waits for this one any more
 expected            bots that somebody may soon ask to write, as in `Request.bot`, the last one first
+expecting.PERSON    this person's next one doesn't count for a few seconds
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ TRIES: Final = 3
 #: The number of expected bots that are remembered, and for how many seconds.
 MAX_EXPECTED: Final = 4
 EXPECTED_FOR: Final = 10
+#: Seconds between two expected bots of the same person: loading takes about as long.
+EXPECTED_EVERY: Final = 3
 
 #: Admit a request, or return what is ahead of it. All of it happens at once, so the bound holds for all processes.
 _ADMIT: Final = """
@@ -139,8 +142,10 @@ class Board:
         """Return the number of requests that wait or are being written."""
         return self.server.zcard(self._pending)
 
-    def expect(self, bot: str) -> None:
-        """Somebody may soon ask this bot to write."""
+    def expect(self, bot: str, person: str) -> None:
+        """The person may soon ask this bot to write. Does nothing if they have just expected another one."""
+        if not self.server.set(self._key("expecting", person), 1, nx=True, ex=EXPECTED_EVERY):
+            return
         with self.server.pipeline() as pipeline:
             pipeline.lrem(self._expected, 0, bot)
             pipeline.lpush(self._expected, bot)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from models_app import guards, loading, model_files
+from botfactory.translatable import mark
+from models_app import guards, loading, model_files, services
 from models_app.ml.checkpoint import WEIGHTS
 from models_app.ml.errors import LearningError
 from models_app.ml.evaluation.likeness import PersonLikeness
@@ -59,22 +61,60 @@ def expected_bytes(model: TrainedModel) -> int:
         return 0
 
 
-def take(shelf: Shelf[Bot], model: TrainedModel) -> tuple[Key, Bot]:
-    """Return the bot and its key on the shelf, loaded if it isn't there. Raises CheckpointError."""
+def model_of(name: str) -> TrainedModel:
+    """Return the model of a bot that is named as in `Request.bot`. Raises services.UnknownModel if it's deleted.
 
-    def load() -> tuple[Bot, int]:
-        sampler = loading.open_sampler(model)
-        guard: CopyGuard | LearningError | None
+    Rights were checked before a writer heard of it.
+    """
+    number, _, sha256 = name.partition(".")
+    rows = TrainedModel.objects.select_related("owner", "corpus", "parent")
+    model = rows.filter(pk=number, sha256=sha256).first()
+    if model is None:
+        raise services.UnknownModel(mark("This bot has just been deleted."))
+    return model
+
+
+class Memory:
+    """The bots that a writer has in memory, by their names as in `Request.bot`."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.shelf: Shelf[Bot] = Shelf(max_bytes)
+        self._loading: list[str] = []
+        #: Where they are on the shelf, or were until they had to make room.
+        self._keys: dict[str, Key] = {}
+        self._changing = threading.Lock()
+
+    def names(self) -> list[str]:
+        """Return the names of those that are in memory, or soon will be."""
+        with self._changing:
+            self._keys = {name: key for name, key in self._keys.items() if key in self.shelf}
+            return sorted({*self._keys, *self._loading})
+
+    def take(self, name: str, model: TrainedModel) -> tuple[Key, Bot]:
+        """Return the bot, loaded if it isn't there, and its key, for `shelf.give_back`. Raises CheckpointError."""
+
+        def load() -> tuple[Bot, int]:
+            sampler = loading.open_sampler(model)
+            guard: CopyGuard | LearningError | None
+            try:
+                guard = guards.guard_of(model)
+            except LearningError as error:
+                guard = error
+            # What else this process remembers of it would not count.
+            loading.forget()
+            guards.forget()
+            likeness = loading.load_likeness(model)
+            size = sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
+            return Bot(sampler, guard, likeness), size + (likeness.nbytes if likeness else 0)
+
+        with self._changing:
+            self._loading.append(name)
         try:
-            guard = guards.guard_of(model)
-        except LearningError as error:
-            guard = error
-        # What else this process remembers of it would not count.
-        loading.forget()
-        guards.forget()
-        likeness = loading.load_likeness(model)
-        size = sampler.nbytes + (guard.nbytes if isinstance(guard, CopyGuard) else 0)
-        return Bot(sampler, guard, likeness), size + (likeness.nbytes if likeness else 0)
-
-    key = key_of(model)
-    return key, shelf.take(key, expected_bytes(model), load)
+            key = key_of(model)
+            bot = self.shelf.take(key, expected_bytes(model), load)
+            with self._changing:
+                self._keys[name] = key
+        finally:
+            with self._changing:
+                self._loading.remove(name)
+        return key, bot

@@ -9,28 +9,26 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from django.db import connections
 from redis.exceptions import RedisError
 
-from botfactory.translatable import mark
 from botfactory.translation import stored
 from models_app import services
 from models_app.house_bans import house_bans
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.outcome import Writing
-from models_app.models import TrainedModel
-from models_app.writing import bots
 from models_app.writing.admission import WritingInterrupted
 from models_app.writing.board import PREFIX, Board, client
-from models_app.writing.bots import Bot
+from models_app.writing.bots import Memory, model_of
 from models_app.writing.engine import Engine, Stopped, Work
 from models_app.writing.outgoing import Outgoing
 from models_app.writing.requests import Event, Facts, Request
-from models_app.writing.shelf import Key, Shelf
+from models_app.writing.shelf import Key
 from tweets.cleaning import personal
 
 logger = logging.getLogger(__name__)
@@ -81,7 +79,7 @@ class Writer:
         """`megabytes`: of the models in memory; `prefix`: of the board."""
         self._prefix = prefix
         self.id = uuid.uuid4().hex
-        self.shelf: Shelf[Bot] = Shelf(megabytes * 10**6)
+        self.memory = Memory(megabytes * 10**6)
         self._threads = threads
         self._engine = Engine(threads, rate=FIRST_RATE * threads)
         self._board = Board(client(), self._prefix)
@@ -89,10 +87,7 @@ class Writer:
         self._measuring = ThreadPoolExecutor(1, "measuring")
         self._outgoing = Outgoing(self.id, prefix)
         self._held: dict[str, _Held] = {}
-        #: Where the bots of requests are on the shelf, or were until they had to make room.
-        self._keys: dict[str, Key] = {}
-        #: The bot that is being loaded though nobody has asked for it yet.
-        self._expected = ""
+        self._ahead: Future[None] | None = None
         self._changed = threading.Condition()
         self._is_stopping = threading.Event()
         self._is_ended = threading.Event()
@@ -131,20 +126,14 @@ class Writer:
             threads=self._threads,
             rate=round(self._engine.rate, 1),
             requests=len(self._held),
-            models=len(self.shelf),
-            bots=self._bots(),
-            megabytes=round(self.shelf.bytes / 1e6, 1),
+            models=len(self.memory.shelf),
+            bots=self.memory.names(),
+            megabytes=round(self.memory.shelf.bytes / 1e6, 1),
         )
 
     def _all(self) -> list[_Held]:
         with self._changed:
             return list(self._held.values())
-
-    def _bots(self) -> list[str]:
-        """Return those in memory, or soon there, as in `Request.bot`."""
-        with self._changed:
-            self._keys = {bot: key for bot, key in self._keys.items() if key in self.shelf}
-            return sorted({*self._keys, *filter(None, [self._expected])})
 
     # What it takes
 
@@ -179,7 +168,7 @@ class Writer:
         Loading a bot takes up to three seconds, and its memory once more. Requests of one bot share its passes. Return
         whether it's left.
         """
-        if request.posts is not None or request.bot in self._bots():
+        if request.posts is not None or request.bot in self.memory.names():
             return False
         try:
             for other, facts in board.writers().items():
@@ -216,11 +205,9 @@ class Writer:
 
     def _begin(self, held: _Held) -> None:
         request = held.request
-        model = _model_of(request.bot)
+        model = model_of(request.bot)
         sampling = SamplingConfig.from_dict(request.sampling or {})
-        key, bot = bots.take(self.shelf, model)
-        with self._changed:
-            self._keys[request.bot] = key
+        key, bot = self.memory.take(request.bot, model)
         try:
             guard = bot.guard_of(model) if sampling.copy_guard else None
             drawing = bot.sampler.draw(
@@ -233,7 +220,7 @@ class Writer:
                 on_beginnings=partial(self._tell_beginnings, held) if request.beginnings else None,
             )
         except BaseException:
-            self.shelf.give_back(key)
+            self.memory.shelf.give_back(key)
             raise
         held.work = Work(bot.sampler, drawing, weight=request.weight, done=self._back(held, key))
         if held.is_stopped:
@@ -242,7 +229,7 @@ class Writer:
 
     def _back(self, held: _Held, key: Key) -> Callable[[Writing | BaseException], None]:
         def done(outcome: Writing | BaseException) -> None:
-            self.shelf.give_back(key)
+            self.memory.shelf.give_back(key)
             if isinstance(outcome, Writing):
                 written = {"posts": outcome.posts, "likeness": outcome.likeness}
                 self._end(held, written | {"refused": outcome.refused.as_dict()})
@@ -253,7 +240,7 @@ class Writer:
 
     def _measure(self, held: _Held, posts: list[str]) -> None:
         try:
-            found = services.evaluate(_model_of(held.request.bot), posts, proceed=held.require_wanted)
+            found = services.evaluate(model_of(held.request.bot), posts, proceed=held.require_wanted)
             self._end(held, found.as_dict())
         except BaseException as error:
             self._end(held, error)
@@ -264,28 +251,24 @@ class Writer:
 
     def _look_ahead(self) -> None:
         """Load the bot that is expected next, unless a writer has it already. Raises RedisError."""
-        if self._held or self._expected or self._is_stopping.is_set():
+        is_loading = self._ahead is not None and not self._ahead.done()
+        if self._held or is_loading or self._is_stopping.is_set():
             return
         bot = self._board.next_expected()
         if bot is None or any(bot in facts.get("bots", ()) for facts in self._board.writers().values()):
             return
-        self._expected = bot
-        try:
-            self._loaders.submit(self._load_ahead, bot)
-        except RuntimeError:  # it has been stopped meanwhile
-            self._expected = ""
+        # The loaders take nothing any more once they are being stopped.
+        with suppress(RuntimeError):
+            self._ahead = self._loaders.submit(self._load_ahead, bot)
 
     def _load_ahead(self, bot: str) -> None:
         try:
-            key, _ = bots.take(self.shelf, _model_of(bot))
-            self.shelf.give_back(key)
-            with self._changed:
-                self._keys[bot] = key
+            key, _ = self.memory.take(bot, model_of(bot))
+            self.memory.shelf.give_back(key)
         except Exception as error:
             # It may have been deleted. A request for it will get the reason.
             logger.info("a bot can't be loaded ahead: %s", error)
         finally:
-            self._expected = ""
             connections.close_all()
 
     # What it sends
@@ -337,16 +320,6 @@ class Writer:
             except (RedisError, OSError) as error:
                 logger.warning("the broker doesn't answer the writer: %s", error)
             self._is_ended.wait(LOOK)
-
-
-def _model_of(bot: str) -> TrainedModel:
-    """Return the model of this bot, unless it's deleted. Rights were checked before a writer heard of it."""
-    number, _, sha256 = bot.partition(".")
-    rows = TrainedModel.objects.select_related("owner", "corpus", "parent")
-    model = rows.filter(pk=number, sha256=sha256).first()
-    if model is None:
-        raise services.UnknownModel(mark("This bot has just been deleted."))
-    return model
 
 
 def _failed(request: Request, error: BaseException) -> Event:

@@ -21,7 +21,7 @@ from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.sampler import Sampler
 from models_app.models import TrainedModel
 from models_app.writing import writer as writers
-from models_app.writing.board import MAX_EXPECTED, TRIES, Board, Bounds, client
+from models_app.writing.board import EXPECTED_EVERY, MAX_EXPECTED, TRIES, Board, Bounds, client
 from models_app.writing.requests import Event, Facts, Request
 from models_app.writing.writer import Writer
 from tests.product import save_small_base, wait_for
@@ -173,14 +173,14 @@ def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: Us
     found = copies_of(base, alice, 8)
     one = loading.open_sampler(base).nbytes
     with desk.writer() as writer:
-        writer.shelf._max_bytes = 3 * one
+        writer.memory.shelf._max_bytes = 3 * one
         asked = [desk.ask(bot, count=2, copy_guard=False, seed=place) for place, bot in enumerate(found * 2)]
         most = 0
 
         def watch() -> None:
             nonlocal most
             while not ended.wait(0.002):
-                most = max(most, writer.shelf.bytes)
+                most = max(most, writer.memory.shelf.bytes)
 
         ended = threading.Event()
         watching = threading.Thread(target=watch)
@@ -188,7 +188,7 @@ def test_many_bots_write_at_once_in_bounded_memory(base: TrainedModel, alice: Us
         events = desk.events(*asked)
         ended.set()
         watching.join()
-        assert 0 < most <= 3 * one and len(writer.shelf) <= 3
+        assert 0 < most <= 3 * one and len(writer.memory.shelf) <= 3
     for place, request in enumerate(asked):
         alone, _ = services.write(base, SamplingConfig(count=2, seed=place, copy_guard=False))
         assert sorted(posts_in(events, request)) == sorted(alone.posts)
@@ -228,7 +228,7 @@ def test_a_bot_stays_with_the_writer_that_has_it_in_memory(base: TrainedModel, d
             assert len(posts_in(desk.events(request), request)) == 1
             # The broker would give the next request to the other one, which has waited longer.
             wait_for("them to say so", told)
-        assert sorted([len(first.shelf), len(second.shelf)]) == [0, 1]
+        assert sorted([len(first.memory.shelf), len(second.memory.shelf)]) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -321,16 +321,30 @@ def test_an_expected_bot_is_loaded_by_one_writer_which_then_gets_its_requests(
     with desk.writer() as first, desk.writer() as second:
         wait_for("both", lambda: len(desk.board.writers()) == 2)
         with slowly_loaded(monkeypatch) as begun:
-            desk.board.expect(f"{base.pk}.{base.sha256}")
+            desk.board.expect(f"{base.pk}.{base.sha256}", "1")
             wait_for("one to say so", lambda: any(facts["bots"] for facts in desk.board.writers().values()))
             # Another page is opened, and somebody asks before it's there.
-            desk.board.expect(f"{base.pk}.{base.sha256}")
+            desk.board.expect(f"{base.pk}.{base.sha256}", "2")
             wait_for("them to see it", lambda: not desk.board.server.exists(f"{desk.prefix}.expected"))
             request = desk.ask(base)
             wait_for("one to take it", lambda: not desk.board.server.exists(f"{desk.prefix}.queue"))
-            assert len(desk.board.writers()) == 2
         assert desk.events(request)[-1]["kind"] == "done"
-        assert begun == [base.name] and sorted([len(first.shelf), len(second.shelf)]) == [0, 1]
+        assert begun == [base.name] and sorted([len(first.memory.shelf), len(second.memory.shelf)]) == [0, 1]
+
+
+def test_a_request_joins_one_whose_bot_is_still_being_loaded(
+    base: TrainedModel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.writer() as first, desk.writer() as second:
+        wait_for("both", lambda: len(desk.board.writers()) == 2)
+        with slowly_loaded(monkeypatch) as begun:
+            one = desk.ask(base)
+            wait_for("one to say so", lambda: any(facts["bots"] for facts in desk.board.writers().values()))
+            other = desk.ask(base)
+            wait_for("one to take it", lambda: not desk.board.server.exists(f"{desk.prefix}.queue"))
+        events = desk.events(one, other)
+        assert [event["kind"] for event in events].count("done") == 2
+        assert begun == [base.name] and sorted([len(first.memory.shelf), len(second.memory.shelf)]) == [0, 1]
 
 
 def test_what_can_not_be_loaded_ahead_harms_nothing(
@@ -340,7 +354,7 @@ def test_what_can_not_be_loaded_ahead_harms_nothing(
     with desk.writer() as writer:
         for wrong in (f"{uuid.uuid4()}.{base.sha256}", f"{base.pk}.", "none"):
             caplog.clear()
-            desk.board.expect(wrong)
+            desk.board.expect(wrong, wrong)
             wait_for("it to give up", lambda: "can't be loaded ahead" in caplog.text and not writer.facts()["bots"])
         assert desk.events(desk.ask(base))[-1]["kind"] == "done"
 
@@ -350,16 +364,17 @@ def test_a_busy_writer_loads_nothing_ahead(base: TrainedModel, alice: User, desk
     with desk.writer() as writer:
         request = desk.ask(base)
         wait_for("it to begin", lambda: endless, pause=0.01)
-        desk.board.expect(f"{bot.pk}.{bot.sha256}")
+        desk.board.expect(f"{bot.pk}.{bot.sha256}", "1")
         time.sleep(3 * writers.LOOK)
         assert writer.facts()["bots"] == [f"{base.pk}.{base.sha256}"]
         desk.board.cancel(request)
-        wait_for("it to have time", lambda: len(writer.shelf) == 2)
+        wait_for("it to have time", lambda: len(writer.memory.shelf) == 2)
 
 
 def test_only_the_last_few_that_were_expected_are_remembered(desk: Desk) -> None:
-    for number in (*range(2 * MAX_EXPECTED), 5):
-        desk.board.expect(str(number))
-    last = [2 * MAX_EXPECTED - 1 - number for number in range(MAX_EXPECTED) if 2 * MAX_EXPECTED - 1 - number != 5]
-    found = [desk.board.next_expected() for _ in range(MAX_EXPECTED + 1)]
-    assert found == ["5", *map(str, last), None]
+    for number, bot in enumerate("abcdefd"):
+        desk.board.expect(bot, str(number))
+    # Of the same person, the next one soon after doesn't count.
+    desk.board.expect("g", "0")
+    assert 0 < desk.board.server.ttl(f"{desk.prefix}.expecting.0") <= EXPECTED_EVERY
+    assert [desk.board.next_expected() for _ in range(MAX_EXPECTED + 1)] == [*"dfec", None]
