@@ -149,6 +149,7 @@ def test_many_tokens_are_drawn_as_on_the_server(tmp_path: Path) -> None:
         {"top_p": 0.9, "prompt": "abc de"},
         {"top_k": 50, "top_p": 0.95, "seed": 3},
         {"temperature": 0.4},
+        {"top_k": 200, "count": 12},
     ]
     asked = [ASKED | change for change in changes]
     found = run([{"what": "written", "sampling": each} for each in asked], packed(checkpoint, tmp_path))

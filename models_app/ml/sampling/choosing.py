@@ -7,6 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+#: With more symbols than this, drawing one takes two steps: first a group of symbols, then one of them.
+FEW: Final = 256
+GROUP: Final = 64
 #: With more symbols than this, drawing one takes shortcuts.
 MANY: Final = 1024
 
@@ -19,10 +22,14 @@ def choose(
     Temperature 0 takes the most likely symbol. top_k > 0 draws only from the k most likely; top_p < 1 only from the
     smallest set of these with at least that fraction of their probability (Holtzman et al. 2020). Never draws a logit
     of minus infinity; each row needs a finite one.
+
+    Other processors and browsers round logits differently. That changes a draw only where the random number is that
+    close to a border between two symbols, so a large vocabulary is drawn from in two steps, each with few borders.
     """
     if temperature == 0:
         likeliest: NDArray[np.intp] = logits.argmax(axis=1)
         return likeliest
+    draw = _drawn_in_two if logits.shape[1] > FEW else _drawn
     picks = None
     if 0 < top_k < logits.shape[1]:
         # Sorted, because the order of a partition depends on the CPU, and the draw would depend on the order.
@@ -38,15 +45,15 @@ def choose(
         picks = order if picks is None else np.take_along_axis(picks, order, axis=1)
         logits = np.take_along_axis(logits, order, axis=1)
     best = logits.argmax(axis=1)
-    sums = _odds(logits, temperature).cumsum(axis=1, dtype=np.float64)
-    total, last = sums[:, -1], np.full(len(sums), sums.shape[1] - 1)
+    odds = _odds(logits, temperature)
     if top_p < 1:
         # The first sum that reaches top_p belongs to the last symbol to draw from.
-        last = (sums < share * total[:, None]).sum(axis=1)
-        total = np.take_along_axis(sums, last[:, None], axis=1)[:, 0]
-    drawn: NDArray[np.intp] = (sums <= (rng.random(len(sums)) * total)[:, None]).sum(axis=1)
+        sums = odds.cumsum(axis=1, dtype=np.float64)
+        last = (sums < share * sums[:, -1:]).sum(axis=1)
+        odds[np.arange(odds.shape[1]) > last[:, None]] = 0
+    drawn = draw(odds, rng)
     # Rounding can put the draw at the very end of the sum, after the last symbol.
-    drawn = np.where(drawn > last, best, drawn)
+    drawn = np.where(drawn == odds.shape[1], best, drawn)
     if picks is not None:
         drawn = np.take_along_axis(picks, drawn[:, None], axis=1)[:, 0]
     return drawn
@@ -58,6 +65,23 @@ def log_likelihoods(logits: NDArray[np.float32], symbols: NDArray[np.intp]) -> l
     sums = np.exp(logits - highest).sum(axis=1, dtype=np.float64)
     found: list[float] = (logits[np.arange(len(symbols)), symbols] - highest[:, 0] - np.log(sums)).tolist()
     return found
+
+
+def _drawn(odds: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return a place for each row of odds (B, n), drawn in proportion to them; n where the number was rounded up."""
+    sums = odds.cumsum(axis=1, dtype=np.float64)
+    drawn: NDArray[np.intp] = (sums <= (rng.random(len(sums)) * sums[:, -1])[:, None]).sum(axis=1)
+    return drawn
+
+
+def _drawn_in_two(odds: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Do the same by drawing a group of places, then a place in it."""
+    size = odds.shape[1]
+    groups = np.pad(odds, ((0, 0), (0, -size % GROUP))).reshape(len(odds), -1, GROUP)
+    group = np.minimum(_drawn(groups.sum(axis=2, dtype=np.float64), rng), groups.shape[1] - 1)
+    place = _drawn(groups[np.arange(len(odds)), group], rng)
+    drawn: NDArray[np.intp] = np.where(place == GROUP, size, group * GROUP + place)
+    return drawn
 
 
 def _odds(logits: NDArray[Any], temperature: float) -> NDArray[Any]:

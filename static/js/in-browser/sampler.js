@@ -15,6 +15,9 @@ const WASTE = 280 * TRIES;
 const MAX_WASTE = 100 * WASTE;
 const HOPELESS = 5 * WASTE;
 const SIDE_BY_SIDE = 100;
+/** With more symbols than FEW, a draw takes two steps: a group of symbols, then one of them. */
+const FEW = 256;
+const GROUP = 64;
 
 /**
  * @typedef {{
@@ -78,21 +81,24 @@ export class Sampler {
     const banned = new BanList(sampling.banned);
     const { size, end } = this.network.vocabulary;
     const prompt = promptOf(sampling.prompt, this.network.vocabulary);
-    const { logits: first, state } = this.#primed(prompt.symbols);
+    const { logits: opening, state } = this.#primed(prompt.symbols);
     const characters = lengthOf(sampling.prompt);
     const rows = Array.from({ length: count }, () => begun(prompt));
     let running = rows.map((row) => ({ row, state: copyOf(state) }));
     let logits = new Float32Array(count * size);
-    for (let place = 0; place < count; place += 1) logits.set(first, place * size);
+    for (let place = 0; place < count; place += 1) logits.set(opening, place * size);
     while (running.length) {
       for (const [place, { row }] of running.entries()) {
         const own = logits.subarray(place * size, (place + 1) * size);
         this.#bar(own, row, prompt.whole);
         if (isGreedy) noteChanceToEnd(row, own, characters, end);
       }
+      const numbers = () => running.map(() => (isGreedy ? 0 : random.next()));
+      // As on the server: the first number of each post, then the second of each.
+      const [first, second] = [numbers(), size > FEW ? numbers() : null];
       const symbols = running.map((_, place) => {
         const own = logits.subarray(place * size, (place + 1) * size);
-        return isGreedy ? likeliest(own) : choose(own, sampling, random.next());
+        return isGreedy ? likeliest(own) : choose(own, sampling, first[place], second?.[place]);
       });
       const going = [];
       for (const [place, one] of running.entries()) {
@@ -207,20 +213,47 @@ function candidates(logits, { top_k, top_p }) {
   return top_p < 1 ? picks.sort((a, b) => logits[b] - logits[a] || a - b) : picks;
 }
 
-/** Draw a symbol with this random number from 0 to 1. */
-function choose(logits, sampling, number) {
+/** Draw a symbol with one random number from 0 to 1, or in two steps with two. */
+function choose(logits, sampling, number, second) {
   const picks = candidates(logits, sampling);
   const best = picks.reduce((most, symbol) => (logits[symbol] > logits[most] ? symbol : most));
   const temperature = Math.max(sampling.temperature, 2.2250738585072014e-308);
-  let total = 0;
-  const sums = picks.map((symbol) => (total += Math.exp(Math.fround(logits[symbol] - logits[best]) / temperature)));
-  let last = sums.length - 1;
-  if (sampling.top_p < 1) {
-    const wanted = sampling.top_p * total;
-    last = sums.findIndex((sum) => sum >= wanted);
-    total = sums[last];
-  }
-  const drawn = sums.findIndex((sum) => sum > number * total);
+  const odds = Float64Array.from(picks, (symbol) => Math.exp(Math.fround(logits[symbol] - logits[best]) / temperature));
+  if (sampling.top_p < 1) odds.fill(0, lastOf(odds, sampling.top_p) + 1);
+  const drawn = second === undefined ? placeOf(odds, number) : placeInGroups(odds, number, second);
   // Rounding can put the draw at the very end of the sum, after the last symbol.
-  return drawn < 0 || drawn > last ? best : picks[drawn];
+  return picks[drawn] ?? best;
+}
+
+/** Return the place of the last odds to draw from: the first whose sum reaches this share. */
+function lastOf(odds, share) {
+  const sums = summed(odds);
+  const wanted = share * sums[sums.length - 1];
+  return sums.findIndex((sum) => sum >= wanted);
+}
+
+/** Return the sum of the odds up to each. */
+function summed(odds) {
+  const sums = Float64Array.from(odds);
+  for (let place = 1; place < sums.length; place += 1) sums[place] += sums[place - 1];
+  return sums;
+}
+
+/** Return a place, drawn in proportion to the odds; their number if it was rounded up. */
+function placeOf(odds, number) {
+  const sums = summed(odds);
+  const wanted = number * sums[sums.length - 1];
+  const place = sums.findIndex((sum) => sum > wanted);
+  return place < 0 ? odds.length : place;
+}
+
+/** Do the same by drawing a group of places, then a place in it. */
+function placeInGroups(odds, number, second) {
+  const count = Math.ceil(odds.length / GROUP);
+  const groupOf = (group) => odds.subarray(group * GROUP, (group + 1) * GROUP);
+  const sums = Float64Array.from({ length: count }, (_, group) => groupOf(group).reduce((sum, one) => sum + one, 0));
+  const group = Math.min(placeOf(sums, number), count - 1);
+  const own = groupOf(group);
+  const place = placeOf(own, second);
+  return place === own.length ? odds.length : group * GROUP + place;
 }

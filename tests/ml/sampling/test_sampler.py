@@ -12,7 +12,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.ml.networks.registry import kind_of
-from models_app.ml.sampling.choosing import choose
+from models_app.ml.sampling.choosing import FEW, choose
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import UTF8_BYTES
@@ -71,6 +71,39 @@ def test_top_p_draws_in_proportion_among_the_fewest_that_have_the_share(
     possible = expected > 0
     chi_square = (((counts - draws * expected) ** 2)[possible] / (draws * expected)[possible]).sum()
     assert chi_square < 50
+
+
+@pytest.mark.parametrize(("top_p", "top_k"), [(1.0, 0), (0.7, 0), (1.0, 90), (0.9, 90)])
+def test_in_two_steps_symbols_are_drawn_in_proportion_too(top_p: float, top_k: int) -> None:
+    size, draws = FEW + 45, 60_000
+    logits = np.random.default_rng(6).normal(0, 1, size)
+    logits[70:140] = -np.inf  # a whole group, and parts of others
+    chances = np.exp(logits)
+    order = np.argsort(-chances)
+    if top_k:
+        chances[order[top_k:]] = 0
+    chances /= chances.sum()
+    if top_p < 1:
+        chances[order[1 + int((chances[order].cumsum() < top_p).sum()) :]] = 0
+        chances /= chances.sum()
+    tiled = np.tile(logits.astype(np.float32), (draws, 1))
+    drawn = choose(tiled, 1.0, top_k, np.random.default_rng(2), top_p=top_p)
+    counts = np.bincount(drawn, minlength=size)
+    assert (counts[chances == 0] == 0).all()
+    possible = chances > 0
+    chi_square = (((counts - draws * chances) ** 2)[possible] / (draws * chances)[possible]).sum()
+    degrees = possible.sum() - 1
+    assert abs(chi_square - degrees) < 4 * np.sqrt(2 * degrees)
+
+
+def test_other_rounding_of_logits_rarely_changes_a_draw() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2.5, (5000, 4096)).astype(np.float32)
+    rounded = (logits * (1 + rng.normal(0, 1e-6, logits.shape))).astype(np.float32)
+    assert (rounded != logits).any(axis=1).all()
+    changed = choose(logits, 0.9, 0, np.random.default_rng(1)) != choose(rounded, 0.9, 0, np.random.default_rng(1))
+    # In one step, it would be about ten.
+    assert changed.sum() <= 2
 
 
 def test_top_p_of_one_draws_as_without_it(checkpoint: Checkpoint) -> None:
