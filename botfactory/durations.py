@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from django.utils.translation import gettext as _
 
 
@@ -23,3 +25,14 @@ def lasting(seconds: float) -> str:
     if not minutes:
         return _("%(hours)s h") % {"hours": hours}
     return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+
+
+def about(seconds: float) -> str:
+    """Return an estimate in words, rounded to 5 s, to 10 s from one minute on, and to minutes from ten minutes on.
+
+    >>> about(0.4), about(58), about(86), about(7_500)
+    ('5 s', '1 min', '1 min 30 s', '2 h 5 min')
+    """
+    step = 5 if seconds < 60 else 10 if seconds < 600 else 60
+    # Half a step is rounded up, as the pages' scripts do.
+    return lasting(max(step, math.floor(seconds / step + 0.5) * step))

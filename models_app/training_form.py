@@ -8,8 +8,9 @@ from typing import Any, Final, TypedDict
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
+from botfactory.durations import about
 from models_app import estimates, trainings
 from models_app.machines import Pace
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS
@@ -68,11 +69,7 @@ class Course:
     def about(self) -> str:
         """The estimated time with the default epochs or minutes, in words."""
         seconds = self.plans[self.minutes - 1][1] if self.plans else self.starting + self.epochs * self.epoch
-        if seconds < 90:
-            count = max(5, 5 * round(seconds / 5))
-            return ngettext("about %(count)s second", "about %(count)s seconds", count) % {"count": count}
-        count = round(seconds / 60)
-        return ngettext("about %(count)s minute", "about %(count)s minutes", count) % {"count": count}
+        return _("about %(time)s") % {"time": about(seconds)}
 
     @property
     def for_script(self) -> dict[str, Any]:

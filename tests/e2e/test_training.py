@@ -43,6 +43,9 @@ def test_the_estimate_follows_the_slider(alice: Person, tmp_path: Path) -> None:
     alice.wait_for_corpus()
     expect(alice.page.locator("#estimate")).to_have_text(re.compile(r"About \d+ (s|min)"))
     before = alice.page.locator("#estimate").inner_text()
+    # The tier says the same time, for the default.
+    said = alice.page.locator(".start:has(input:checked) .start-time").inner_text()
+    assert before.startswith(f"{said.capitalize()} on this machine.")
     alice.page.get_by_label("Epochs").fill("10")
     expect(alice.page.locator("#epochs-value")).to_have_text("10")
     expect(alice.page.locator("#estimate")).not_to_have_text(before)

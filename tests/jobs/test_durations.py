@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone, translation
 
 from botfactory.accounts.models import User
-from botfactory.durations import lasting
+from botfactory.durations import about, lasting
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
@@ -30,6 +30,26 @@ from tests.conftest import signed_in
 def test_a_duration_has_the_units_that_matter(seconds: float, words: str) -> None:
     with translation.override("en"):
         assert lasting(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "5 s"),
+        (27.5, "30 s"),
+        (58, "1 min"),
+        (64.9, "1 min"),
+        (65, "1 min 10 s"),
+        (86, "1 min 30 s"),
+        (594, "9 min 50 s"),
+        (597, "10 min"),
+        (629, "10 min"),
+        (7_500, "2 h 5 min"),
+    ],
+)
+def test_an_estimate_is_rounded(seconds: float, words: str) -> None:
+    with translation.override("en"):
+        assert about(seconds) == words
 
 
 @pytest.mark.django_db
