@@ -45,6 +45,7 @@ from models_app.models import Generation, TrainedModel
 from models_app.playing.services import ToldApart, could_have_game
 from models_app.sharing import first_posts, tags
 from models_app.sharing import rights as sharing
+from models_app.sharing.links import link_to
 from models_app.writing import asking
 from models_app.writing.admission import NotNow
 
@@ -213,7 +214,7 @@ def why(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
         raise Http404("There is no such post.") from None
     model = generation.model
     # The posts stay theirs when sharing ends, but what the model learned is no longer theirs to compare with.
-    if sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=model.link or ""):
+    if sharing.Right.WRITE not in sharing.rights_of(request.user, model, link=link_to(request, model)):
         raise Http404("There is no such post.")
     context: dict[str, Any] = {"model": model, "posts": [post], "is_own": model.owner_id == request.user.pk}
     try:

@@ -24,6 +24,7 @@ from botfactory.translation import translated
 from models_app.keeping import export, reports, services
 from models_app.keeping.rows import KeptPost, PostReport
 from models_app.models import Generation, TrainedModel
+from models_app.sharing.links import link_to
 from models_app.sharing.rights import Right, rights_of
 
 
@@ -169,11 +170,11 @@ def _done(request: HttpRequest, answer: dict[str, Any], model: TrainedModel) -> 
     if _wants_json(request):
         return JsonResponse(answer)
     messages.success(request, answer["said"])
-    return redirect(page_for(request.user, model))
+    return redirect(page_for(request, model))
 
 
-def page_for(user: Any, model: TrainedModel) -> str:
+def page_for(request: HttpRequest, model: TrainedModel) -> str:
     """Return the address of the page where this person finds the model, or of what they kept if there is none."""
     pages: dict[Right, Callable[[], str]] = {Right.ORIGIN: model.get_absolute_url, Right.SEE: model.get_shared_url}
-    rights = rights_of(user, model, link=model.link or "")
+    rights = rights_of(request.user, model, link=link_to(request, model))
     return next((page() for right, page in pages.items() if right in rights), "") or reverse("kept")

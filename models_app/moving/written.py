@@ -9,21 +9,26 @@ from django.utils import translation
 
 from botfactory.accounts.models import User
 from botfactory.chunks import chunks_of, line_of
-from models_app.models import Game, Generation, KeptPost, PostReport
+from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel
+
+
+def _name(model: TrainedModel, user: User) -> str:
+    """Return the full name of the person's own bot or of a base model; of others' bots without the owner, as shared."""
+    return model.full_name if model.owner_id in (None, user.pk) else model.name
 
 
 def generations(user: User) -> Iterator[bytes]:
     """Yield a line for each generation of the person, whoever owns the bot."""
     for rows in chunks_of(Generation.objects.filter(owner=user).select_related("model__owner")):
-        yield "".join(line_of(_generation(row)) for row in rows).encode()
+        yield "".join(line_of(_generation(row, user)) for row in rows).encode()
 
 
-def _generation(row: Generation) -> dict[str, Any]:
+def _generation(row: Generation, user: User) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "model": str(row.model_id),
         "model_sha256": row.model.sha256,
-        "bot": row.model.full_name,
+        "bot": _name(row.model, user),
         "sampling": row.sampling,
         "posts": row.posts,
         "likeness": row.likeness,
@@ -39,16 +44,16 @@ def kept(user: User) -> Iterator[bytes]:
     for rows in chunks_of(rows_of):
         # The file is the same in every language.
         with translation.override("en"):
-            lines = [line_of(_kept(row)) for row in rows]
+            lines = [line_of(_kept(row, user)) for row in rows]
         yield "".join(lines).encode()
 
 
-def _kept(row: KeptPost) -> dict[str, Any]:
+def _kept(row: KeptPost, user: User) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "model": str(row.model_id),
         "model_sha256": row.model.sha256,
-        "bot": row.model.full_name,
+        "bot": _name(row.model, user),
         "label": row.model.parody_label,
         "text": row.text,
         "edited": row.is_edited,
@@ -64,7 +69,7 @@ def games(user: User) -> Iterator[bytes]:
         lines = [
             {
                 "model": str(row.model_id),
-                "bot": row.model.full_name,
+                "bot": _name(row.model, user),
                 # A game that came from another ZIP has answers only.
                 "posts": len(row.items) or len(row.answers),
                 "answers": row.answers,
@@ -82,7 +87,7 @@ def reports(user: User) -> Iterator[bytes]:
         lines = [
             {
                 "model": str(row.model_id),
-                "bot": row.model.full_name,
+                "bot": _name(row.model, user),
                 "text": row.text,
                 "reason": row.reason,
                 "note": row.note,

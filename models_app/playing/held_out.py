@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -49,7 +49,11 @@ def posts_of(model: TrainedModel, *, for_owner: bool) -> list[RealPost]:
 
 
 def _held_out(model: TrainedModel) -> list[RealPost]:
-    """Return the posts that the training kept for validation, in a random order that is fixed for the model."""
+    """Return the posts that the training kept for validation, in a random order that is fixed for the model.
+
+    Where a post is in it depends on nothing but the model and the post. So when a post is taken out, others see one
+    more of the rest, not all of them in turn.
+    """
     if model.corpus is None:
         raise NoHeldOutPosts(_("The posts that this bot learned from are deleted, so there is nothing to guess."))
     if model.training.get("kind") == "instant":
@@ -72,8 +76,7 @@ def _held_out(model: TrainedModel) -> list[RealPost]:
     if len(keys) != len(texts):
         raise NoHeldOutPosts(_("The posts are changing right now. Try again in a moment."))
     found = [RealPost(keys[index], texts[index]) for index in held_out if texts[index] not in learned]
-    random.Random(str(model.pk)).shuffle(found)
-    return found
+    return sorted(found, key=lambda post: hashlib.blake2b(f"{model.pk} {post.key}".encode()).digest())
 
 
 def _known_to_no_parent(model: TrainedModel, posts: list[RealPost]) -> Iterator[RealPost]:

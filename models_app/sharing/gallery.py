@@ -22,7 +22,7 @@ from models_app.forms import GalleryForm, GenerateForm
 from models_app.in_browser.files import can_be_carried
 from models_app.models import TrainedModel
 from models_app.playing.services import ToldApart, may_play
-from models_app.sharing import finding, tags
+from models_app.sharing import finding, links, tags
 from models_app.sharing import rights as sharing
 from models_app.sharing.picture import Picture
 from models_app.sharing.previews import preview_of
@@ -132,7 +132,9 @@ def _found(request: HttpRequest, model_id: uuid.UUID | None, link: str) -> Train
     """Return the model, or None if the person must sign in first. Raises Http404 if they may not see it."""
     try:
         if model_id is None:
-            return sharing.shared_by_link(request.user, link)
+            model = sharing.shared_by_link(request.user, link)
+            links.remember(request, model, link)
+            return model
         return sharing.shared_for_user(request.user, model_id)
     except TrainedModel.DoesNotExist:
         # Before sign-in, an id must not reveal whether a model exists. A link works for anyone who has it.

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
+from models_app.guards import is_version
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.banned_words import HouseBanList
 from models_app.ml.sampling.mentions import masked
@@ -86,8 +87,8 @@ def rights_of(user: Any, model: TrainedModel, *, link: str = "") -> frozenset[Ri
     if is_known and model.owner_id == user.pk:
         return EVERYTHING
     if is_known and (model.is_base or _was_start_for(user, model)):
-        # A person's bot that serves as the base model stays guarded like any other.
-        return OF_BASE if model.owner_id else OF_BASE | {Right.LOOSEN}
+        # A person's bot that serves as the base model stays guarded like any other, also when its owner is gone.
+        return OF_BASE | {Right.LOOSEN} if is_version(model) else OF_BASE
     if not is_shared(model):
         return NOTHING
     if model.visibility == Visibility.UNLISTED:
@@ -210,7 +211,7 @@ def basis_of(model: TrainedModel) -> str:
     """Return the weakest basis of the posts that the model and its parents learned, or "" if one is unknown."""
     found: set[str] = set()
     step: TrainedModel | None = model
-    while step is not None and step.owner_id is not None:
+    while step is not None and not is_version(step):
         found.add(step.corpus.basis if step.corpus else "")
         # A name with a slash was a person's model, which is deleted.
         if step.parent is None and "/" in step.parent_name:

@@ -85,6 +85,18 @@ def test_others_see_a_fixed_few(bot: TrainedModel, monkeypatch: pytest.MonkeyPat
     assert len(few) == 6 and few == held_out.posts_of(bot, for_owner=False)
 
 
+def test_taking_a_post_out_shows_others_one_more_at_most(bot: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_out, "MAX_FOR_OTHERS", 6)
+    assert bot.corpus is not None
+    model_files.save_context(model_files.path_of(bot), learning.training_posts(bot.corpus)[:200])
+    bot.training = {"kind": "instant"}
+    before = {post.key for post in held_out.posts_of(bot, for_owner=False)}
+    gone = max(before)
+    bot.corpus.posts.filter(pk=gone).delete()
+    after = {post.key for post in held_out.posts_of(bot, for_owner=False)}
+    assert len(after) == 6 and before - after == {gone}
+
+
 def test_without_names_personal_data_and_banned_phrases(bot: TrainedModel) -> None:
     shown = held_out.posts_of(bot, for_owner=True)
     named, secret = (Post.objects.get(pk=post.key) for post in shown[:2])
@@ -151,6 +163,7 @@ def test_a_page_of_a_game_gives_nothing_away(bot: TrainedModel, alice: User) -> 
         client.post(path, {"game": str(game.pk), "number": number, "guess": "real"})
     game.refresh_from_db()
     assert game.answers == [True]
+    assert ">1 of 10 posts answered<" in client.get(path).content.decode()
     for nonsense in ({"game": "x"}, {"number": "x"}):
         body = {"game": str(game.pk), "number": "1", "guess": "bot", **nonsense}
         assert client.post(path, body).status_code == 404

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 import pytest
 from django.conf import LazySettings
 from django.test import Client
@@ -12,11 +15,13 @@ from botfactory.accounts.services import delete_account
 from models_app import model_files, registry, services
 from models_app.base_models import versions
 from models_app.models import BaseChange, Generation, TrainedModel
+from models_app.sharing import links
 from models_app.sharing import rights as sharing
 from models_app.sharing.rights import EVERYTHING, OF_BASE, Right
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.models_app.shared_bot import make_bot, place_of
+from tests.models_app.test_keeping import wrote
 from tests.rest.helpers import Program, require_error
 from tweets import deletion, opt_out
 from tweets.models import AuditEntry, Corpus
@@ -51,6 +56,33 @@ def test_the_owner_shares_renews_and_takes_back(alice: User, bob: User, bot: Tra
     owner.post(f"{path}/share", {"visibility": "public"})
     page = owner.post(f"{path}/share", {"renew": "yes"}, follow=True).content.decode()
     assert "This bot has no link to renew" in page and f"/gallery/{bot.pk}/" in page
+
+
+def test_an_old_link_leads_to_the_new_one_nowhere(alice: User, bob: User, bot: TrainedModel) -> None:
+    guest, link = signed_in(bob), sharing.share(bot, "unlisted").link
+    of_bob = wrote(bot, bob, "a post")
+    keep, why = f"/generations/{of_bob.pk}/keep", f"/generations/{of_bob.pk}/why?post=0"
+    # Bob has the post, but hasn't shown that he knows the link.
+    assert (guest.post(keep, {"post": "0"})["Location"], guest.get(why).status_code) == ("/kept/", 404)
+    guest.get(f"/shared/{link}/")
+    assert (guest.post(keep, {"post": "0"})["Location"], guest.get(why).status_code) == (f"/shared/{link}/", 200)
+    new = sharing.renew_link(bot).link
+    for path in (keep, f"/generations/{of_bob.pk}/report"):
+        assert guest.post(path, {"post": "0", "reason": "other"})["Location"] == "/kept/"
+    assert guest.get(why).status_code == 404
+    guest.get(f"/shared/{new}/")
+    assert guest.get(why).status_code == 200
+
+
+def test_a_person_s_session_remembers_few_links(alice: User, bob: User, bot: TrainedModel, monkeypatch: Any) -> None:
+    monkeypatch.setattr(links, "MAX_REMEMBERED", 2)
+    guest, link = signed_in(bob), sharing.share(bot, "unlisted").link
+    others = {str(uuid.uuid4()): "x" * 43 for _ in range(2)}
+    session = guest.session
+    session["links_of_bots"] = others
+    session.save()
+    guest.get(f"/shared/{link}/")
+    assert guest.session["links_of_bots"] == dict([list(others.items())[1], (str(bot.pk), link)])
 
 
 def test_a_program_shares_too(alice: User, bob: User, bot: TrainedModel) -> None:
@@ -252,3 +284,7 @@ def test_a_base_model_that_a_person_made_is_not_everybodys_to_let_write_unguarde
     require_error(Program(bob).post(f"/models/{bot.pk}/generate", unguarded), 422, "guard_kept", "copy_guard")
     assert Program(alice).post(f"/models/{bot.pk}/generate", unguarded).status_code == 200
     assert 'name="copy_guard"' not in signed_in(bob).get(f"/models/{bot.pk}/").content.decode()
+    delete_account(alice)
+    bot.refresh_from_db()
+    assert bot.owner is None and sharing.rights_of(bob, bot) == OF_BASE
+    require_error(Program(bob).post(f"/models/{bot.pk}/generate", unguarded), 422, "guard_kept", "copy_guard")

@@ -76,11 +76,12 @@ def test_when_sharing_ends_nobody_else_compares_with_the_learned_posts(
     bot: TrainedModel, corpus: Corpus, alice: User, bob: User
 ) -> None:
     Corpus.objects.filter(pk=corpus.pk).update(basis="own")
-    address = f"/generations/{wrote(bot, bob, 'a post').pk}/why"
+    address, guest = f"/generations/{wrote(bot, bob, 'a post').pk}/why", signed_in(bob)
     found = []
     for visibility in ("public", "unlisted", "private"):
-        sharing.share(TrainedModel.objects.get(pk=bot.pk), visibility)
-        found.append(signed_in(bob).get(address).status_code)
+        shared = sharing.share(TrainedModel.objects.get(pk=bot.pk), visibility)
+        guest.get(shared.get_shared_url() or "/")
+        found.append(guest.get(address).status_code)
     assert found == [200, 200, 404]
 
 

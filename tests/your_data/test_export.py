@@ -17,7 +17,7 @@ from botfactory import __version__
 from botfactory.accounts.models import User
 from botfactory.your_data import exporting
 from models_app import model_files
-from models_app.models import Generation, TrainedModel
+from models_app.models import Game, Generation, KeptPost, PostReport, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
@@ -106,6 +106,17 @@ def test_no_secret_and_nothing_of_others_is_in_it(secrets: list[str], alice: Use
     assert b"a program" in everything and b"hooks.example.org" in everything and len(packed) == 1
     hidden = [*secrets, settings.SECRET_KEY, str(theirs.pk), "Of bob.", theirs.posts.all()[0].text]
     assert [secret for secret in hidden if secret.encode() in everything] == []
+
+
+def test_a_guest_s_zip_does_not_say_whose_bot_wrote(bot: TrainedModel, bob: User) -> None:
+    written = Generation.objects.create(model=bot, owner=bob, posts=["Of bob."], seconds=1)
+    KeptPost.objects.create(owner=bob, model=bot, generation=written, number=0, text="Of bob.")
+    Game.objects.create(player=bob, model=bot, items=[], answers=[])
+    PostReport.objects.create(reporter=bob, model=bot, generation=written, number=0, text="Of bob.", reason="other")
+    files = exported(bob)
+    for name in ("generations", "kept", "games", "reports"):
+        assert [line["bot"] for line in lines(files[f"{name}.jsonl"])] == ["Bot"]
+    assert b"alice" not in b"".join(files.values())
 
 
 def test_a_bot_whose_files_are_damaged_is_left_out_and_the_manifest_says_so(alice: User, bot: TrainedModel) -> None:

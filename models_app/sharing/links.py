@@ -1,0 +1,33 @@
+"""The links by which a person opened others' bots, remembered in their session until they sign out.
+
+What is written below such a bot has addresses without the link. Who has only an old link must not get further there
+than at the link itself, so the rights follow the link that the person had.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import HttpRequest
+
+from models_app.models import TrainedModel
+
+_KEY: Final = "links_of_bots"
+#: More links than this are forgotten, the oldest first.
+MAX_REMEMBERED: Final = 100
+
+
+def remember(request: HttpRequest, model: TrainedModel, link: str) -> None:
+    """Remember that the person, if signed in, opened the model by this link."""
+    links = dict(request.session.get(_KEY, {})) if request.user.is_authenticated else None
+    if links is None or links.get(str(model.pk)) == link:
+        return
+    links.pop(str(model.pk), None)
+    links[str(model.pk)] = link
+    request.session[_KEY] = dict(list(links.items())[-MAX_REMEMBERED:])
+
+
+def link_to(request: HttpRequest, model: TrainedModel) -> str:
+    """Return the link by which the person last opened the model, or ""; it may no longer work."""
+    found: str = request.session.get(_KEY, {}).get(str(model.pk), "")
+    return found
