@@ -36,7 +36,7 @@ class ModelsAppConfig(AppConfig):
         )
         services.register_limits()
         register_farewell(registry.delete_models_of, count=registry.count_models_of)
-        register_maker(Maker(count=made_from.count, delete=made_from.delete))
+        register_maker(Maker(made_from.count, made_from.delete, made_from.end_sharing))
         components.register("base_model", model_checks.base_is_readable)
         components.register("writer", writing_checks.require_writer)
         metrics.register(writing_checks.collect)

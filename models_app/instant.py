@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import JobFailed
@@ -26,6 +27,7 @@ from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Tier, TrainedModel
 from tweets import idle, learning
+from tweets.errors import OptedOut
 from tweets.models import Corpus
 
 INSTANT_BOT: Final = "instant_bot"
@@ -80,20 +82,33 @@ def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
         "started_from": {"name": base.full_name, "sha256": base.sha256},
         "training": training,
     }
-    model = registry.register(
-        job=handle.job,
-        name=arguments["name"],
-        corpus=corpus,
-        parent=base,
-        parent_name=base.full_name,
-        trained=Checkpoint(network=weights.network, weights=weights.weights, meta=meta, sha256=""),
-        guard=guard,
-        meta=meta,
-        fenced=handle.fenced,
-        context=context,
-        values={"training": training, "posts": len(posts), "characters": sum(map(len, posts))},
-    )
+    try:
+        model = registry.register(
+            job=handle.job,
+            name=arguments["name"],
+            corpus=corpus,
+            parent=base,
+            parent_name=base.full_name,
+            trained=Checkpoint(network=weights.network, weights=weights.weights, meta=meta, sha256=""),
+            guard=guard,
+            meta=meta,
+            fenced=handle.fenced,
+            context=context,
+            values={"training": training, "posts": len(posts), "characters": sum(map(len, posts))},
+        )
+    except OptedOut as error:
+        raise JobFailed(error.code, error) from error
     return {"model": str(model.pk), "name": model.name}
+
+
+def needs(job: Job) -> dict[str, int]:
+    """Return how much of its owner's limits an instant bot uses."""
+    try:
+        base = versions.base_model(Tier.FLUENT)
+    except versions.NoBaseModel:
+        return {"models": 1}  # the job itself reports what's missing
+    # It has the same adapter as its base.
+    return {"models": 1, "stored_mb": max(1, limits.megabytes(base.stored_bytes))}
 
 
 def is_instant(model: TrainedModel) -> bool:
@@ -106,5 +121,6 @@ KIND: Final = JobKind(
     template="models_app/instant_job.html",
     subject="corpus",
     run=run_instant_bot,
+    needs=needs,
     to_take_less=_("Train a quick bot instead."),
 )

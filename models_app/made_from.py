@@ -1,37 +1,38 @@
-"""Counts and deletes the models that learned from corpora, and the models that started from those."""
+"""Counts and deletes the models that learned from corpora or accounts, and the models that started from those."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 
-from models_app import registry
+from models_app import ancestry, registry
 from models_app.models import Generation, TrainedModel
+from tweets.made_from import WhoseAccount
 
 
-def models_of(corpora: Sequence[uuid.UUID]) -> list[TrainedModel]:
-    """Return the models that learned from one of the corpora, and all their descendants, newest first."""
-    found: dict[uuid.UUID, TrainedModel] = {}
-    generation = list(TrainedModel.objects.filter(corpus__in=corpora))
-    while generation:
-        found.update((model.pk, model) for model in generation)
-        children = TrainedModel.objects.filter(parent__in=[model.pk for model in generation])
-        generation = [model for model in children if model.pk not in found]
-    return sorted(found.values(), key=lambda model: model.created_at, reverse=True)
+def models_of(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> list[TrainedModel]:
+    """Return the models that learned from the corpora or the account, and all their descendants, newest first."""
+    found = list(TrainedModel.objects.filter(corpus__in=corpora))
+    return ancestry.with_descendants([*found, *(ancestry.of_account(*account) if account else ())])
 
 
-def count(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
+def count(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> dict[str, int]:
     """Return the number of models and of generations that `delete` would delete."""
-    models = models_of(corpora)
+    models = models_of(corpora, account)
     return {"bots": len(models), "outputs": Generation.objects.filter(model__in=models).count()}
 
 
-def delete(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
+def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> dict[str, int]:
     """Delete the models with their files and everything that they wrote, even a current base model."""
-    counts = count(corpora)
-    for model in models_of(corpora):
+    counts = count(corpora, account)
+    for model in models_of(corpora, account):
         if model.is_base:
             TrainedModel.objects.filter(pk=model.pk).update(is_base=False)
             model.is_base = False
         registry.delete(model)
     return counts
+
+
+def end_sharing(corpora: Sequence[uuid.UUID]) -> None:
+    """Make the models private that learned from the corpora, which are about to be deleted."""
+    ancestry.end_sharing(models_of(corpora))

@@ -91,6 +91,11 @@ class TrainedModel(models.Model):
         verbose_name=gettext_lazy("corpus"),
     )
     corpus_name = models.CharField(max_length=80, blank=True, verbose_name=gettext_lazy("name of the corpus"))
+    # [network, handle] of each account whose posts it, or a model that it started from, learned (ancestry.py). An
+    # opt-out finds it by them when those are deleted.
+    learned_accounts = models.JSONField(
+        default=list, blank=True, editable=False, verbose_name=gettext_lazy("accounts whose posts it learned")
+    )
     job = models.OneToOneField(
         Job,
         on_delete=models.SET_NULL,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
 from botfactory.jobs.models import Job
-from models_app import model_files
+from models_app import ancestry, model_files
 from models_app.base_models.versions import require_may_go
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
@@ -44,7 +44,8 @@ def register(
 
     Stores weights as float16: half the space, and bits per character change only in the fifth digit. `fenced` opens
     the transaction for both (JobHandle.fenced); if it isn't committed, the files are removed again. `context`: the
-    posts in the context of an instant bot.
+    posts in the context of an instant bot. If the parent was deleted during the training, the model has none. Raises
+    OptedOut if an account that it has learned has opted out meanwhile.
     """
     owner = job.owner
     model_id = uuid.uuid5(job.pk, "model")
@@ -60,8 +61,9 @@ def register(
                 owner=owner,
                 wanted=name,
                 number=model_id,
-                parent=parent,
+                parent=_if_there(parent),
                 parent_name=parent_name,
+                learned_accounts=ancestry.accounts_to_learn(corpus, parent),
                 corpus=corpus,
                 corpus_name=corpus.name,
                 job=job,
@@ -72,6 +74,11 @@ def register(
                 stored_bytes=model_files.stored_bytes(path),
                 **values,
             )
+
+
+def _if_there(parent: TrainedModel | None) -> TrainedModel | None:
+    """Return the model to start from, or None if it has been deleted during the training."""
+    return TrainedModel.objects.select_for_update(no_key=True).filter(pk=parent.pk).first() if parent else None
 
 
 def create_with_free_name(*, owner: User, wanted: str, number: uuid.UUID, **values: Any) -> TrainedModel:
@@ -115,11 +122,14 @@ def _taken(name: str) -> NameTaken:
 def delete(model: TrainedModel) -> None:
     """Delete the row and, after the commit, the files, so that nobody finds a model without files.
 
+    Models that started from it stay, but are private from now on.
+
     Raises the same errors as require_may_go.
     """
     require_may_go(model)
     path = path_of(model)
     with transaction.atomic():
+        ancestry.end_sharing(ancestry.with_descendants(model.children.all()))
         model.delete()
         remove_when_committed(path)
 

@@ -48,6 +48,7 @@ from models_app.openings import openings_of
 from models_app.training_reporter import TrainingReporter, epoch_json
 from tweets import idle, learning
 from tweets.cleaning import personal
+from tweets.errors import OptedOut
 from tweets.models import Corpus
 
 SAMPLES_PER_EPOCH = 4
@@ -134,7 +135,10 @@ def run_fine_tune(handle: JobHandle) -> dict[str, Any]:
     except LearningError as error:
         raise JobFailed(error.code, error) from error
     handle.progress({**handle.job.progress, "phase": "saving", "fraction": 1.0, "seconds_left": 0})
-    model = _register(run, result)
+    try:
+        model = _register(run, result)
+    except OptedOut as error:
+        raise JobFailed(error.code, error) from error
     with _bot_exists(handle):
         handle.progress({**handle.job.progress, "phase": "reporting", "model": str(model.pk)})
         report_cards.keep(model, _report(run, result), None, handle.fenced)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import amounts, audit, idle, uploads
+from tweets import amounts, audit, idle, made_from, uploads
 from tweets.errors import CorpusGone
 from tweets.models import AuditEntry, Corpus
 
@@ -36,7 +36,7 @@ class Gone:
 
 
 def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
-    """Delete the corpus with its posts, files and jobs. Models that learned from it stay."""
+    """Delete the corpus with its posts, files and jobs. Models that learned from it stay, but become private."""
     files = _count_files(corpus)
     with transaction.atomic():
         of_it = Job.objects.filter(subject_id=corpus.pk)
@@ -46,6 +46,7 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
             idle.lock(corpus)
         # Jobs queued until then. From now on nothing can be queued.
         number_of_jobs += jobs.delete_jobs(of_it)
+        made_from.end_sharing([corpus.pk])
         posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
         gone = Gone(posts=posts, files=files, jobs=number_of_jobs)

@@ -9,14 +9,21 @@ from dataclasses import dataclass
 
 #: Plural noun ("bots") -> how many.
 Counts = Mapping[str, int]
+#: The network and the handle of an account.
+WhoseAccount = tuple[str, str]
+Made = Callable[[Sequence[uuid.UUID], WhoseAccount | None], Counts]
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Both functions get the ids of corpora and count what was made from them, directly or indirectly."""
+    """What to do with what was made, directly or indirectly, from corpora and from posts of an account.
 
-    count: Callable[[Sequence[uuid.UUID]], Counts]
-    delete: Callable[[Sequence[uuid.UUID]], Counts]
+    count and delete: return how much there is, or was; end_sharing: called before corpora are deleted.
+    """
+
+    count: Made
+    delete: Made
+    end_sharing: Callable[[Sequence[uuid.UUID]], None]
 
 
 _makers: list[Maker] = []
@@ -27,14 +34,20 @@ def register(maker: Maker) -> None:
     _makers.append(maker)
 
 
-def count(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
-    """Return how much was made from the corpora."""
-    return _together([maker.count(corpora) for maker in _makers])
+def count(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> dict[str, int]:
+    """Return how much was made from the corpora and from posts of the account, whose corpora may be gone."""
+    return _together([maker.count(corpora, account) for maker in _makers])
 
 
-def delete(corpora: Sequence[uuid.UUID]) -> dict[str, int]:
-    """Delete everything that was made from the corpora, rows and files, and return how much."""
-    return _together([maker.delete(corpora) for maker in reversed(_makers)])
+def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> dict[str, int]:
+    """Delete everything that `count` counts, rows and files, and return how much."""
+    return _together([maker.delete(corpora, account) for maker in reversed(_makers)])
+
+
+def end_sharing(corpora: Sequence[uuid.UUID]) -> None:
+    """End the sharing of what was made from the corpora, which are about to be deleted."""
+    for maker in _makers:
+        maker.end_sharing(corpora)
 
 
 def _together(counts: list[Counts]) -> dict[str, int]:

@@ -11,14 +11,14 @@ from pydantic import Field, ValidationError
 
 from botfactory.accounts.models import User
 from botfactory.chunks import batches
-from botfactory.translatable import Sentence, mark
+from botfactory.translatable import mark
 from botfactory.untrusted import Facts, InUtc, MadeAt
 from botfactory.words import on_one_line
 from tweets import audit, idle, services, whose
 from tweets.clean_corpus import clean
 from tweets.cleaning import CleaningRules
 from tweets.cleaning.rules import RulesError
-from tweets.errors import AccountNeeded, BadHandle, CorpusError, OptedOut
+from tweets.errors import AccountNeeded, BadHandle, CorpusError
 from tweets.models import BLEND, EXAMPLE, AuditEntry, Corpus
 from tweets.rows import insert
 from tweets.sources import base
@@ -111,7 +111,7 @@ def read(values: Mapping[str, Any]) -> CorpusFacts:
     if facts.source not in SOURCES and facts.source != BLEND:
         raise BadCorpus(mark("This Bot Factory doesn’t know where these posts come from."))
     for network, handle in [(facts.network or facts.source, facts.handle), *map(_account_of, facts.parts)]:
-        _require_not_opted_out(network, handle)
+        whose.require_none_opted_out(network, handle)
     if facts.basis == Corpus.Basis.PUBLIC.value and not facts.handle and facts.source != BLEND:
         raise AccountNeeded(mark("These are posts of a public figure, but the ZIP doesn’t name the account."))
     if is_network(facts.source):
@@ -201,14 +201,6 @@ def _begin(
 def give_up(numbers: Iterable[uuid.UUID]) -> None:
     """Mark those of the corpora whose restoring was interrupted as failed."""
     Corpus.objects.filter(pk__in=list(numbers), state=Corpus.State.IMPORTING).update(state=Corpus.State.FAILED)
-
-
-def _require_not_opted_out(network: str, handle: str) -> None:
-    """Raise OptedOut with a sentence that can be translated when it's shown, as a worker has no reader."""
-    try:
-        whose.require_not_opted_out(network, handle)
-    except OptedOut as error:
-        raise OptedOut(Sentence(mark("%(account)s has asked not to be made into a bot."), account=handle)) from error
 
 
 def _account_of(part: Part) -> tuple[str, str]:

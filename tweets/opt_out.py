@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
-from tweets import amounts, audit, deletion, made_from
+from tweets import amounts, audit, deletion, made_from, whose
 from tweets.models import BLEND, AuditEntry, Corpus, OptOut
 
 
@@ -33,15 +32,10 @@ def corpora_of(network: str, handle: str) -> QuerySet[Corpus]:
     blends = [
         number
         for number, parts in Corpus.objects.filter(source=BLEND).values_list("pk", "parts")
-        if any(_network_of(part) == network and part["handle"].lower() == handle.lower() for part in parts)
+        if (network, handle.lower()) in whose.accounts_in(parts)
     ]
     of_account = Q(Q(network=network) | Q(source=network), handle__iexact=handle)
     return Corpus.objects.filter(of_account | Q(pk__in=blends)).select_related("owner")
-
-
-def _network_of(part: dict[str, Any]) -> str:
-    # Parts from earlier versions came from their network, or nobody knows whose they are.
-    return str(part.get("network") or part["source"])
 
 
 def losses(network: str, handle: str) -> Losses:
@@ -49,7 +43,7 @@ def losses(network: str, handle: str) -> Losses:
     corpora = corpora_of(network, handle)
     numbers = list(corpora.values_list("pk", flat=True))
     posts = corpora.aggregate(posts=Sum("posts_found"))["posts"] or 0
-    return Losses(corpora=len(numbers), posts=posts, made=made_from.count(numbers))
+    return Losses(corpora=len(numbers), posts=posts, made=made_from.count(numbers, (network, handle)))
 
 
 def add(*, network: str, handle: str, note: str = "", by: User) -> Losses:
@@ -64,7 +58,7 @@ def enforce(entry: OptOut, *, by: User) -> Losses:
     numbers = [corpus.pk for corpus in corpora]
     # Jobs first: a running training must not leave a model behind.
     jobs.delete_jobs(Job.objects.filter(subject_id__in=numbers))
-    made = made_from.delete(numbers)
+    made = made_from.delete(numbers, (entry.network, entry.handle))
     posts = sum(deletion.delete_corpus(corpus, by=by).posts for corpus in corpora)
     gone = Losses(corpora=len(corpora), posts=posts, made=made)
     audit.record(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from django.utils.translation import gettext as _
 
+from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from tweets import uploads
 from tweets.errors import AccountNeeded, BadHandle, OptedOut
@@ -11,7 +15,7 @@ from tweets.models import Corpus, OptOut
 from tweets.offered import require_offered
 from tweets.sources.accounts import OF_BARE_NAMES, Account, account_of
 from tweets.sources.kinds import FileKind
-from tweets.sources.registry import kind_of
+from tweets.sources.registry import is_network, kind_of
 
 
 def account_to_bring(handle: str, *, network: str = OF_BARE_NAMES) -> Account:
@@ -49,6 +53,19 @@ def attribute(corpus: Corpus, typed: Account | None) -> None:
         )
 
 
+def accounts_of(corpus: Corpus) -> set[tuple[str, str]]:
+    """Return the network and the handle, in lower case, of each account whose posts the corpus is known to hold."""
+    networks = {corpus.network, corpus.source} - {""}
+    own = {(network, corpus.handle.lower()) for network in networks if is_network(network) and corpus.handle}
+    return own | accounts_in(corpus.parts)
+
+
+def accounts_in(parts: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Return the same of the parts of a blend."""
+    # Parts from earlier versions came from their network, or nobody knows whose they are.
+    return {(str(part.get("network") or part["source"]), part["handle"].lower()) for part in parts if part["handle"]}
+
+
 def require_not_opted_out(network: str, handle: str) -> None:
     """Return if posts of the account may be imported here; raise OptedOut if it asked not to be made into a bot."""
     entry = OptOut.objects.filter(network=network, handle=handle.lower()).first()
@@ -60,6 +77,14 @@ def require_not_opted_out(network: str, handle: str) -> None:
             )
             % {"account": entry.account}
         )
+
+
+def require_none_opted_out(network: str, handle: str) -> None:
+    """Do the same with a sentence that can be translated when it's shown, as a worker has no reader."""
+    try:
+        require_not_opted_out(network, handle)
+    except OptedOut as error:
+        raise OptedOut(Sentence(mark("%(account)s has asked not to be made into a bot."), account=handle)) from error
 
 
 def _named_in_file(corpus: Corpus) -> Account | None:

@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.untrusted import Facts, MadeAt
-from models_app import downloads, model_files, pretrained, registry
+from models_app import ancestry, downloads, model_files, pretrained, registry
 from models_app.base_models import archive as base_archive
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
@@ -26,6 +26,7 @@ from models_app.model_files import Fence
 from models_app.models import Tier, TrainedModel
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
+from tweets.errors import OptedOut
 from tweets.models import Corpus
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
@@ -42,7 +43,7 @@ class BadBot(Said):
 
 
 #: Why a bot can't be restored: all have a template. A full disk isn't among them: the job waits until there is room.
-REFUSALS: Final = (BadBot, base_archive.BadArchive, CheckpointError)
+REFUSALS: Final = (BadBot, OptedOut, base_archive.BadArchive, CheckpointError)
 
 
 class Epoch(Facts):
@@ -97,6 +98,10 @@ class Report(Facts):
     told_apart: ToldApart | None = None
 
 
+#: The network and the handle of an account.
+Learned = tuple[Annotated[str, StringConstraints(max_length=16)], Annotated[str, StringConstraints(max_length=320)]]
+
+
 class BotFacts(Facts):
     """What `describe` returns, as far as it counts for a new bot. Visibility doesn't: it's private."""
 
@@ -107,6 +112,7 @@ class BotFacts(Facts):
     parent: uuid.UUID | None
     parent_name: str = Field(max_length=170)
     parent_sha256: str = Field("", max_length=64)
+    learned_accounts: tuple[Learned, ...] = Field((), max_length=1000)
     posts: int = Field(ge=0, le=2_000_000_000)
     characters: int = Field(ge=0, le=2_000_000_000)
     training: dict[str, JsonValue] = Field(max_length=100)
@@ -130,6 +136,7 @@ def describe(model: TrainedModel) -> dict[str, Any]:
         "parent": str(model.parent_id) if model.parent_id else None,
         "parent_name": model.parent_name,
         "parent_sha256": model.parent.sha256 if model.parent else "",
+        "learned_accounts": model.learned_accounts,
         "tier": model.tier,
         "posts": model.posts,
         "characters": model.characters,
@@ -208,11 +215,13 @@ def restore(
             )
             raise BadBot(message, number=needed[:12])
         with model_files.in_place(staged, path, sha256, fenced, job):
+            parent = _parent(job.owner, facts, numbers)
             model = registry.create_with_free_name(
                 owner=job.owner,
                 wanted=facts.name,
                 number=number,
-                parent=_parent(job.owner, facts, numbers),
+                parent=parent,
+                learned_accounts=ancestry.accounts_to_learn(corpus, parent, facts.learned_accounts),
                 corpus=corpus,
                 directory=directory,
                 sha256=sha256,

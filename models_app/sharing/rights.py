@@ -9,20 +9,19 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
+from models_app import visibility as visibilities
 from models_app.guards import is_version
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.banned_words import HouseBanList
 from models_app.ml.sampling.mentions import masked
 from models_app.models import TrainedModel
-from tweets import audit
 from tweets.cleaning import personal
-from tweets.models import AuditEntry, Corpus
+from tweets.models import Corpus
 
 Visibility = TrainedModel.Visibility
 
@@ -163,26 +162,8 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
         raise SharingOff(_("The administrator turned the gallery off. You can still share the bot by link."))
     if visibility != Visibility.PRIVATE:
         require_basis(model)
-    if visibility != Visibility.UNLISTED:
-        model.link = None
-    elif not model.link:
-        model.link = _new_link()
-    before, model.visibility = model.visibility, visibility
-    if visibility != Visibility.PUBLIC:
-        model.is_demo = False
-    if visibility == Visibility.PRIVATE:
-        model.is_browser_open = False
-    with transaction.atomic():
-        model.save(update_fields=["visibility", "link", "is_demo", "is_browser_open"])
-        if visibility != before:
-            audit.record(
-                AuditEntry.Action.SHARE,
-                by=by or model.owner,
-                about=model.full_name,
-                subject_id=model.pk,
-                before=before,
-                after=visibility,
-            )
+    link = model.link or _new_link() if visibility == Visibility.UNLISTED else None
+    visibilities.change(model, visibility, link=link, by=by)
     return model
 
 

@@ -51,8 +51,8 @@ def test_the_owner_shares_renews_and_takes_back(alice: User, bob: User, bot: Tra
     bot.refresh_from_db()
     assert bot.link not in (first, second, None)
     for nonsense in ({"visibility": "everybody"}, {}):
-        page = owner.post(f"{path}/share", nonsense, follow=True).content.decode()
-        assert "Choose who can find the bot" in page
+        answer = owner.post(f"{path}/share", nonsense)
+        assert answer.status_code == 400 and "Choose who can find the bot" in answer.content.decode()
     owner.post(f"{path}/share", {"visibility": "public"})
     page = owner.post(f"{path}/share", {"renew": "yes"}, follow=True).content.decode()
     assert "This bot has no link to renew" in page and f"/gallery/{bot.pk}/" in page
@@ -227,9 +227,10 @@ def test_what_ends_sharing_ends_it_at_once(
     require_error(Program(bob).get(f"/gallery/{bot.pk}"), 404, "not_found")
     assert Program(bob).get("/gallery").json() == {"data": [], "has_more": False}
     assert not sharing.gallery_for_user(bob).exists()
-    # The owner is told. A deactivated person is sent to the sign-in page.
+    # The owner is told. A deactivated person is sent to the sign-in page. Without its posts, the bot is private for good.
     pages = {path: signed_in(alice).get(f"/{path}/{bot.pk}/") for path in ("models", "gallery")}
-    told = {"models": "Only you can find it now", "gallery": "It isn’t shared now"}
+    private = 'value="private" checked' if what == "no corpus" else "Only you can find it now"
+    told = {"models": private, "gallery": "It isn’t shared now"}
     found = {path for path, answer in pages.items() if told[path] in answer.content.decode()}
     assert found == (set() if what == "owner inactive" else set(told))
 

@@ -1,0 +1,112 @@
+"""Whose posts a bot has learned stays known when corpora and bots in between are deleted."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+
+from botfactory.accounts.models import User
+from models_app import ancestry, model_files, registry
+from models_app.models import TrainedModel
+from models_app.sharing import rights as sharing
+from tests.conftest import signed_in
+from tests.models_app.conftest import import_posts
+from tests.models_app.shared_bot import make_bot
+from tweets import deletion, errors, opt_out
+from tweets.models import AuditEntry, Corpus, OptOut
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+JANE = ("bluesky", "jane.bsky.social")
+
+
+@pytest.fixture
+def of_jane(corpus: Corpus) -> Corpus:
+    """Posts of a Bluesky account."""
+    Corpus.objects.filter(pk=corpus.pk).update(source="bluesky", handle="Jane.bsky.social", basis="public")
+    corpus.refresh_from_db()
+    return corpus
+
+
+@pytest.fixture
+def first(of_jane: Corpus, base: TrainedModel) -> TrainedModel:
+    """A bot of these posts."""
+    return make_bot(of_jane, base, name="First")
+
+
+@pytest.fixture
+def second(first: TrainedModel, alice: User, base: TrainedModel) -> TrainedModel:
+    """A shared bot of other posts, which started from it."""
+    other = import_posts(alice, seed=8)
+    Corpus.objects.filter(pk=other.pk).update(basis="own")
+    other.refresh_from_db()
+    made = make_bot(other, base, name="Second", parent=first)
+    return sharing.share(made, "public")
+
+
+def test_a_bot_knows_the_accounts_of_those_that_it_started_from(first: TrainedModel, second: TrainedModel) -> None:
+    assert first.learned_accounts == second.learned_accounts == [list(JANE)]
+    assert {model.pk for model in ancestry.of_account("bluesky", "JANE.bsky.social")} == {first.pk, second.pk}
+    assert ancestry.of_account("x", "jane.bsky.social") == []
+
+
+@pytest.mark.parametrize("gone", ["bot", "corpus"])
+def test_sharing_ends_for_descendants_and_an_opt_out_still_finds_them(
+    first: TrainedModel, second: TrainedModel, admin: User, bob: User, gone: str
+) -> None:
+    page = f"/gallery/{second.pk}/"
+    assert signed_in(bob).get(page).status_code == 200
+    if gone == "bot":
+        registry.delete(first)
+    else:
+        assert first.corpus is not None
+        deletion.delete_corpus(first.corpus, by=first.owner)
+    assert signed_in(bob).get(page).status_code == 404
+    second.refresh_from_db()
+    assert second.visibility == "private"
+    ended = AuditEntry.objects.filter(action="share", subject_id=second.pk).first()
+    assert ended is not None and (ended.details["before"], ended.details["after"]) == ("public", "private")
+    with pytest.raises(sharing.BasisUnknown):
+        sharing.share(second, "public")
+    path = model_files.path_of(second)
+    assert opt_out.losses(*JANE).made["bots"] == (1 if gone == "bot" else 2)
+    opt_out.add(network=JANE[0], handle=JANE[1], by=admin)
+    assert not TrainedModel.objects.filter(pk=second.pk).exists() and not path.exists()
+
+
+def test_an_upgrade_fills_in_what_is_known_and_ends_what_is_not(
+    first: TrainedModel, second: TrainedModel, base: TrainedModel
+) -> None:
+    TrainedModel.objects.update(learned_accounts=[])
+    assert second.corpus is not None
+    orphan = make_bot(second.corpus, base, name="Orphan")
+    TrainedModel.objects.filter(pk=orphan.pk).update(parent=None, parent_name="alice/gone", visibility="public")
+    import_module("models_app.migrations.0019_learned_accounts").forwards(apps, None)
+    found = {model.name: (model.learned_accounts, model.visibility) for model in TrainedModel.objects.all()}
+    assert found["First"] == ([list(JANE)], "private") and found["Second"] == ([list(JANE)], "public")
+    assert found["Orphan"] == ([], "private")
+
+
+def test_a_training_whose_starting_point_is_deleted_meanwhile_still_makes_a_bot(
+    first: TrainedModel, second: TrainedModel, base: TrainedModel
+) -> None:
+    assert second.corpus is not None
+    registry.delete(first)
+    made = make_bot(second.corpus, base, name="Third", parent=first)
+    assert (made.parent, made.parent_name, made.learned_accounts) == (None, "alice/First", [list(JANE)])
+
+
+def test_a_training_ends_without_a_bot_if_an_account_opts_out_meanwhile(
+    first: TrainedModel, second: TrainedModel, base: TrainedModel, admin: User
+) -> None:
+    assert second.corpus is not None
+    OptOut.objects.create(network=JANE[0], handle=JANE[1], by=admin)
+    with transaction.atomic(), pytest.raises(errors.OptedOut, match="asked not to be made into a bot"):
+        make_bot(second.corpus, base, name="Third", parent=first)
+    assert not TrainedModel.objects.filter(name="Third").exists()
+    folders = {path.name for path in (settings.CHECKPOINTS_DIR / "users" / str(first.owner_id)).iterdir()}
+    assert folders == {str(first.pk), str(second.pk)}
