@@ -25,6 +25,7 @@ from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
 from models_app.services import BadRequest, ModelError
+from models_app.sharing.rights import may_go_on_from
 from tweets import idle, learning
 from tweets.errors import CorpusError
 from tweets.models import Corpus
@@ -160,8 +161,20 @@ def fine_tune(
         )
 
 
+def cannot_go_on_from(start: TrainedModel) -> str:
+    return _("%(name)s is retired. Start from another model, or from the base model.") % {"name": start.name}
+
+
 def may_start(job: Job) -> None:
-    """Raise NotPossible unless there are enough posts and they're ready. JobKind calls this before a retry."""
+    """Raise NotPossible unless the posts and the model to start from are there for it. JobKind: before a retry."""
+    start = TrainedModel.objects.filter(pk=job.arguments["start"]).first()
+    if start is not None and not may_go_on_from(job.owner, start):
+        raise NotPossible(cannot_go_on_from(start))
+    require_posts(job)
+
+
+def require_posts(job: Job) -> None:
+    """Raise NotPossible unless there are enough posts and they're ready."""
     try:
         learning.require_enough(idle.lock_ready(Corpus(pk=job.arguments["corpus"])))
     except CorpusError as error:

@@ -27,6 +27,7 @@ from models_app.search import space as spaces
 from models_app.search.how import MAX_TRIALS, How, SearchError, require_trials
 from models_app.search.outlook import best_of
 from models_app.services import ModelError
+from models_app.sharing.rights import may_go_on_from
 from models_app.tier_recipes import TierRecipe
 from tweets import idle
 from tweets.models import Corpus
@@ -169,8 +170,7 @@ def use(search: Search, number: int | None, *, by: User, name: str = "", budget:
     can get another `budget`. Raises SearchNotPossible for a trial that isn't complete, and what the training raises.
     """
     trial = _complete(search, number)
-    if search.start_name and search.start is None:
-        raise SearchNotPossible(_("The model that the trials started from was deleted."))
+    _require_start(search, by)
     if search.kind == Search.Kind.BASE:
         network, values = bases.split(search.settings, trial.parameters)
         return base_services.train(
@@ -260,17 +260,28 @@ def needs(job: Job) -> dict[str, int]:
 
 def may_start(job: Job) -> None:
     """Raise NotPossible unless a job of a search can be tried again. JobKind calls this before a retry."""
-    search = Search.objects.select_related("corpus").filter(pk=job.arguments["search"]).first()
+    search = Search.objects.select_related("corpus", "start").filter(pk=job.arguments["search"]).first()
     if search is None:
         raise NotPossible(_("This search was deleted."))
     if not trials_left(search):
         raise NotPossible(_("All trials of this search have ended. Add more trials."))
+    if search.start is not None and not may_go_on_from(job.owner, search.start):
+        raise NotPossible(trainings.cannot_go_on_from(search.start))
     if search.kind == Search.Kind.BOT:
-        trainings.may_start(job)
+        trainings.require_posts(job)
+
+
+def _require_start(search: Search, by: User) -> None:
+    """Raise SearchNotPossible if the model that its trials start from was deleted, or nobody may go on from it."""
+    if search.start_name and search.start is None:
+        raise SearchNotPossible(_("The model that the trials started from was deleted."))
+    if search.start is not None and not may_go_on_from(by, search.start):
+        raise SearchNotPossible(trainings.cannot_go_on_from(search.start))
 
 
 def _run(search: Search, *, by: User, run_here: bool) -> None:
     """Queue as many jobs as can work at once, unless they're there. Those that were stopped continue."""
+    _require_start(search, by)
     lanes = [lane.job for lane in search.lanes.select_related("job").order_by("job__created_at")]
     missing = min(search.at_once, trials_left(search)) - sum(job.state in ACTIVE for job in lanes)
     for job in lanes:

@@ -101,6 +101,14 @@ def rights_of(user: Any, model: TrainedModel, *, link: str = "") -> frozenset[Ri
     return OF_GUESTS | {Right.CARRY} if model.is_browser_open else OF_GUESTS
 
 
+def may_go_on_from(user: Any, model: TrainedModel) -> bool:
+    """Return whether work that the person began from the model may go on: it isn't retired, nor somebody's own again.
+
+    An earlier version of the base model serves for that, though nobody begins from it any more.
+    """
+    return model.retired_at is None and (is_version(model) or Right.LEARN in rights_of(user, model))
+
+
 def _was_start_for(user: Any, model: TrainedModel) -> bool:
     """Return whether this is an earlier base model that one of the person's models started from."""
     return model.owner_id is None and TrainedModel.objects.filter(owner=user, parent=model).exists()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from botfactory.accounts import limits
@@ -17,7 +19,8 @@ from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import guards, trainings
-from models_app.models import Search, TrainedModel, Trial
+from models_app.base_models import versions
+from models_app.models import BaseChange, Search, TrainedModel, Trial
 from models_app.search import runner, study
 from models_app.search import services as searches
 from models_app.search.learning import Learned, learn_bot
@@ -28,6 +31,9 @@ from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
 from tests.models_app.searching import SPACE, finish, jobs_of, one_attempt, search_for
+from tests.models_app.shared_bot import make_bot
+from tests.product import save_small_base
+from tests.rest.helpers import Program, require_error
 from tweets import services as corpora
 from tweets.cleaning import CleaningRules
 from tweets.errors import CorpusBusy
@@ -194,6 +200,26 @@ def test_a_trial_that_kills_its_worker_each_time_fails_and_the_others_go_on(corp
     assert len(jobs_of(search)) == 1
 
 
+def test_a_trial_that_is_too_large_fails_and_the_others_go_on(
+    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*values: Any) -> Learned:
+        raise MemoryError
+
+    search = search_for(corpus, base, trials=2)
+    [job] = jobs_of(search)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "learn_bot", too_large)
+        for _ in range(3):
+            Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
+            one_attempt(job)
+    assert (job.state, job.error_code) == (State.FAILED, "out_of_memory")
+    trial = search.trials.get()
+    assert trial.state == Trial.State.FAILED and "ran out of memory 3 times" in trial.shown_why
+    finish(searches.resume(search, by=corpus.owner))
+    assert list(search.trials.values_list("state", flat=True)) == ["failed", "complete"]
+
+
 def test_stopped_and_resumed_a_trial_goes_on_where_it_was(corpus: Corpus, base: TrainedModel) -> None:
     search = search_for(corpus, base, trials=2, space={**SPACE, "epochs": {"choices": [3]}})
     [job] = jobs_of(search)
@@ -212,7 +238,13 @@ def test_stopped_and_resumed_a_trial_goes_on_where_it_was(corpus: Corpus, base: 
     assert (job.state, trial.state, list(trial.points)) == (State.CANCELLED, Trial.State.WAITING, ["1"])
     loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
     assert outlook_of(loaded).state == "stopped"
-    finish(searches.resume(search, by=corpus.owner))
+    Trial.objects.update(started_at=timezone.now() - timedelta(days=1))
+    one_attempt(jobs_of(searches.resume(search, by=corpus.owner))[0])
+    trial.refresh_from_db()
+    loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
+    left = outlook_of(loaded).seconds_left
+    assert left is not None and trial.seconds <= left < 3600, "the time for which it was stopped doesn't count"
+    finish(search)
     assert [job.pk] == [one.pk for one in jobs_of(search)]
     steps = [event.payload for event in job.events.filter(kind="step").order_by("sequence")]
     assert [step["step"] for step in steps if step["trial"] == 0] == [1, 2, 3]
@@ -317,3 +349,37 @@ def test_a_job_of_a_search_that_is_done_or_deleted_cannot_be_tried_again(corpus:
     Search.objects.all().delete()
     with pytest.raises(NotPossible, match="deleted"):
         jobs.retry(job)
+
+
+def test_nobody_goes_on_from_a_bot_that_is_somebody_s_own_again_or_retired(
+    corpus: Corpus, base: TrainedModel, bob: User
+) -> None:
+    """Alice's bot was the base model for a while, and Bob began a search and a training from it."""
+    bot = make_bot(corpus, base)
+    versions.make_base(bot, how=BaseChange.How.PROMOTED)
+    own = import_posts(bob, seed=8)
+    search = search_for(own, bot, trials=2)
+    job = trainings.fine_tune(owner=bob, corpus=own, start=bot, epochs=1, name="Bob")
+    Trial.objects.create(search=search, number=0, state="complete", parameters={"epochs": 1}, bits_per_character=2.0)
+    for each in [job, *jobs_of(search)]:
+        jobs.cancel(each)
+    versions.make_base(base, how=BaseChange.How.PROMOTED)
+    program = Program(bob)
+    require_error(program.post(f"/searches/{search.pk}/resume"), 409, "not_possible")
+    require_error(program.post(f"/searches/{search.pk}/trials", {"trials": 1}), 409, "not_possible")
+    require_error(program.post(f"/searches/{search.pk}/use", {"trial": 0}), 409, "not_possible")
+    for each in [job, *jobs_of(search)]:
+        require_error(program.post(f"/jobs/{each.pk}/retry"), 409, "not_possible")
+    search.refresh_from_db()
+    assert search.wanted == 2
+    # Everybody may go on from an earlier version of the base model, until it's retired.
+    earlier = search_for(own, base, trials=2)
+    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
+    assert versions.base_model() != base
+    for each in jobs_of(earlier):
+        jobs.cancel(each)
+    assert program.post(f"/searches/{earlier.pk}/resume").status_code == 200
+    for each in jobs_of(earlier):
+        jobs.cancel(each)
+    TrainedModel.objects.filter(pk=base.pk).update(retired_at=timezone.now())
+    require_error(program.post(f"/searches/{earlier.pk}/resume"), 409, "not_possible")
