@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from botfactory.accounts import security_log, two_factor
+from botfactory.accounts import limits, security_log, two_factor
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.security_log import Action
 
@@ -81,6 +82,7 @@ def scopes_of(token: ApiToken) -> frozenset[Scope]:
     return scopes_for(token.owner) & frozenset(token.scopes)
 
 
+@transaction.atomic
 def create_token(
     *,
     owner: User,
@@ -113,6 +115,7 @@ def create_token(
         raise TokenError(f"{two_factor.NEEDED} {_('Then create the token.')}", "scopes")
     if not set(chosen) <= set(within):
         raise TokenError(_("A token can’t create a token with more scopes than its own."), "scopes")
+    limits.lock(owner.pk)
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MAX_TOKENS:
         message = ngettext(
             "You can have at most %(most)s token. Revoke one that you no longer use.",

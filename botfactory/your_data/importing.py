@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -15,8 +15,9 @@ from django.db import transaction
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
-from botfactory.jobs.handle import STAGED, work_dir
+from botfactory.jobs.handle import STAGED, discard_work_dir, work_dir
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from botfactory.translatable import Sentence, mark
 from botfactory.your_data import form
 from botfactory.your_data.errors import ImportRefused
@@ -32,6 +33,8 @@ _BLOCK: Final = 1 << 20
 def submit(*, owner: User, file: IO[bytes], language: str = "", site: str = "", run_here: bool = False) -> Job:
     """Keep the ZIP and queue the job that imports it. Raises ImportRefused and LimitReached, and then keeps nothing.
 
+    The ZIPs of the person's earlier imports that failed or were cancelled are deleted.
+
     language, site: of the page that took the ZIP, for mails that the person wants.
     """
     place = Path(settings.JOBS_DIR)
@@ -43,10 +46,16 @@ def submit(*, owner: User, file: IO[bytes], language: str = "", site: str = "", 
         with Archive(staged / FILE) as archive:
             arguments = _contents(archive) | {"language": language, "site": site}
             title = Sentence(mark("Import the data of %(name)s"), name=archive.manifest.username or "?")
+        # Until it ends, the ZIP itself takes room, whatever else is in it.
+        arguments["bytes"] = max(arguments["bytes"], (staged / FILE).stat().st_size)
         with transaction.atomic():
             job = jobs.submit(owner=owner, kind=IMPORT_ACCOUNT, title=title, arguments=arguments, run_here=run_here)
             # Before the commit: after it, a worker can claim the job.
             shutil.move(staged, work_dir(job))
+            # Of imports that didn't succeed, only the newest keeps its ZIP to be tried again.
+            ended = Job.objects.filter(owner=owner, kind=IMPORT_ACCOUNT, state__in=(State.FAILED, State.CANCELLED))
+            for earlier in ended:
+                discard_work_dir(earlier)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return job
@@ -67,7 +76,7 @@ def number_in(job: Job, number: uuid.UUID) -> uuid.UUID:
     return uuid.uuid5(job.pk, str(number))
 
 
-def _contents(archive: Archive) -> dict[str, object]:
+def _contents(archive: Archive) -> dict[str, Any]:
     corpora, bots = archive.things(form.CORPORA), archive.things(form.BOTS)
     posts = [place_of(form.CORPORA, number, form.POSTS) for number in corpora]
     missing = next((name for name in posts if name not in archive), None)

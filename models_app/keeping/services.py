@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.listing import holding
 from botfactory.translation import grouped
@@ -68,6 +69,7 @@ def post_of(generation: Generation, number: int) -> str:
     return str(generation.posts[number])
 
 
+@transaction.atomic
 def keep(*, generation: Generation, number: int, text: str | None = None) -> KeptPost:
     """Keep a post of the generation for its owner: as written, or edited if `text` differs.
 
@@ -78,6 +80,7 @@ def keep(*, generation: Generation, number: int, text: str | None = None) -> Kep
     kept = KeptPost.objects.filter(owner=generation.owner, generation=generation, number=number, text=new)
     if (there := kept.first()) is not None:
         return there
+    limits.lock(generation.owner_id)
     if KeptPost.objects.filter(owner=generation.owner).count() >= MAX_KEPT:
         message = _("You have kept %(count)s posts, which is the limit. Remove some first.")
         raise TooManyKept(message % {"count": grouped(MAX_KEPT)})

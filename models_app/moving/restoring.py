@@ -24,6 +24,8 @@ CHUNK: Final = 200
 _LONGEST_POST: Final = 100_000
 #: The most games of a ZIP; more than anybody plays.
 MAX_GAMES: Final = 10_000
+#: What a person has generated is restored up to this many generations, with those that are there already.
+MAX_GENERATIONS: Final = 20_000
 #: The name space of their ids.
 _GAMES: Final = uuid.UUID("6d8f7f0a-3c0e-4a55-9f0d-2f8f5a0e1b7c")
 
@@ -88,7 +90,7 @@ class _Models:
 def generations(
     lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
 ) -> Restored:
-    """Restore generations under new ids. Repeated, it adds none twice."""
+    """Restore generations under new ids, as long as the person has fewer than MAX_GENERATIONS. Repeated, none twice."""
     models, done, left_out = _Models(owner, numbers), 0, 0
     for chunk in batches(lines, CHUNK):
         rows = []
@@ -112,8 +114,12 @@ def generations(
                 )
             )
         with fenced():
-            Generation.objects.bulk_create(rows, ignore_conflicts=True)
-        done += len(rows)
+            own = Generation.objects.filter(owner=owner)
+            already = own.filter(pk__in=[row.pk for row in rows]).count()
+            room = max(0, MAX_GENERATIONS - own.count() + already)
+            Generation.objects.bulk_create(rows[:room], ignore_conflicts=True)
+        done += len(rows[:room])
+        left_out += len(rows[room:])
     return Restored(done, left_out)
 
 

@@ -60,11 +60,11 @@ def test_sharing_ends_for_descendants_and_an_opt_out_still_finds_them(
 ) -> None:
     page = f"/gallery/{second.pk}/"
     assert signed_in(bob).get(page).status_code == 200
-    if gone == "bot":
-        registry.delete(first)
-    else:
-        assert first.corpus is not None
-        deletion.delete_corpus(first.corpus, by=first.owner)
+    delete = {
+        "bot": lambda: registry.delete(first),
+        "corpus": lambda: deletion.delete_corpus(Corpus.objects.get(trained_models=first), by=first.owner),
+    }
+    delete[gone]()
     assert signed_in(bob).get(page).status_code == 404
     second.refresh_from_db()
     assert second.visibility == "private"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED
+from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 from django.conf import settings
@@ -23,12 +23,14 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import Notifications, PersonalLimits, User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
+from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import exporting, importing
 from models_app import guards, loading, model_files, services
 from models_app.ml.config import SamplingConfig
 from models_app.models import Game, Generation, KeptPost, TrainedModel
+from models_app.moving import restoring
 from models_app.playing.services import ToldApart
 from models_app.sharing import tags
 from tests.conftest import signed_in
@@ -227,6 +229,35 @@ def test_storage_is_reserved_for_posts_bots_and_what_they_wrote(bob: User, files
     more = files | {"generations.jsonl": (line + b"\n") * (5_000_000 // len(line))}
     whole = importing.submit(owner=bob, file=zipped(more, method=ZIP_STORED)).reserved["stored_mb"]
     assert whole - importing.submit(owner=bob, file=zipped(files)).reserved["stored_mb"] in (4, 5, 6)
+    # What the manifest doesn't list takes room, too, as long as the ZIP is kept.
+    with ZipFile(padded := zipped(files), "a", ZIP_STORED) as archive:
+        archive.writestr("notes.txt", bytes(5_000_000))
+    padded.seek(0)
+    assert importing.submit(owner=bob, file=padded).reserved["stored_mb"] >= 5
+
+
+def test_only_the_newest_zip_is_kept_to_be_tried_again(bob: User, admin: User, files: Files) -> None:
+    first, other, running = (importing.submit(owner=owner, file=zipped(files)) for owner in (bob, admin, bob))
+    for job in (first, other):
+        jobs.cancel(job)
+    assert all((work_dir(job) / importing.FILE).is_file() for job in (first, other, running))
+    importing.submit(owner=bob, file=zipped(files))
+    assert [(work_dir(job) / importing.FILE).is_file() for job in (first, other, running)] == [False, True, True]
+    jobs.retry(first)
+    worker.run(first.pk)
+    first.refresh_from_db()
+    assert (first.state, first.error_code) == (State.FAILED, "upload_gone")
+
+
+def test_generations_are_restored_up_to_a_limit(bob: User, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "MAX_GENERATIONS", 3)
+    line = json.loads(files["generations.jsonl"].splitlines()[0])
+    more = [json.dumps(line | {"id": str(uuid.uuid4())}).encode() for _ in range(2)]
+    result = imported(bob, zipped(files | {"generations.jsonl": b"\n".join(more) + b"\n"})).result
+    assert (result["generations"], result["generations_left_out"]) == (2, 0)
+    result = imported(bob, zipped(files | {"generations.jsonl": b"\n".join(more) + b"\n"})).result
+    assert (result["generations"], result["generations_left_out"]) == (1, 1)
+    assert Generation.objects.filter(owner=bob).count() == 3
 
 
 def test_posts_of_an_account_that_opted_out_stay_out_with_the_bot_that_learned_them(bob: User, files: Files) -> None:
