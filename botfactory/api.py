@@ -36,7 +36,7 @@ from tweets import api as corpora
 from tweets import reading_api
 
 DESCRIPTION: Final = """\
-Everything that people can do on the pages, programs can do with this API.
+Programs can import posts, train, search, write, keep and share posts and bots with this API.
 
 Send an API token in the header `Authorization: Bearer TOKEN`. Create one under `/tokens/`. A session of the pages also
 works, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, and lists are

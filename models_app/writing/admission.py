@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from botfactory import doorbell
 from botfactory.ops import counters
 from botfactory.translation import grouped
 from models_app.ml.config import SamplingConfig
@@ -21,7 +22,7 @@ from models_app.ml.errors import BadSampling
 from models_app.writing.board import Board, Bounds
 from models_app.writing.requests import EXPECTED_LENGTH, MEASURING, Facts, Request
 
-#: The most characters per request: number of posts times maximum length.
+#: The most characters per request: number of posts, drafts for each, and maximum length multiplied.
 MAX_CHARACTERS: Final = 40_000
 #: The most requests that wait or are written: each costs the web process a thread.
 MAX_REQUESTS: Final = 200
@@ -81,8 +82,9 @@ class Writers:
         self._asked_at = -math.inf
 
     def known(self, board: Board) -> dict[str, Facts]:
-        """Return what each writer says of itself, by id. Raises RedisError."""
-        with self._lock:
+        """Return what each writer says of itself, by id. Raises RedisError, BrokerHangs."""
+        # The broker may have hung for whoever was here before.
+        with self._lock, doorbell.waiting():
             if time.monotonic() - self._asked_at > _FRESH:
                 self._known = board.writers()
                 self._asked_at = time.monotonic()
@@ -98,7 +100,7 @@ writers: Final = Writers()
 
 
 def admit(board: Board, request: Request) -> None:
-    """Put the request into the queue. Raises Busy, WriterMissing, RedisError."""
+    """Put the request into the queue. Raises Busy, WriterMissing, RedisError, BrokerHangs."""
     known = writers.known(board).values()
     rate = sum(facts["rate"] for facts in known)
     if not known or rate <= 0:

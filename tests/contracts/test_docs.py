@@ -1,4 +1,4 @@
-"""Links in the docs lead somewhere, and commands in the docs work."""
+"""Links in the docs lead somewhere, and the commands and tests that they name exist."""
 
 from __future__ import annotations
 
@@ -27,6 +27,35 @@ def test_each_link_leads_somewhere(page: Path) -> None:
 def test_each_command_exists(page: Path) -> None:
     commands = set(re.findall(r"manage\.py ([a-z_]+)", page.read_text(encoding="utf-8")))
     assert commands <= set(get_commands())
+
+
+def missing_tests(text: str) -> list[str]:
+    """Return the test files, and the tests as `file::name`, that the text names but that don't exist.
+
+    `::test_name` alone is a test of the file named before it. `test_NAME.py` is a placeholder.
+    """
+    missing, file = [], ""
+    for path, name in re.findall(r"(?<![\w/])(tests/[\w/]*\w\.py)|::(test_\w+)", text):
+        if path:
+            file = path
+            if not path.endswith("/test_NAME.py") and not (ROOT / path).is_file():
+                missing.append(path)
+        elif file not in missing:
+            code = (ROOT / file).read_text(encoding="utf-8") if file else ""
+            if not re.search(rf"^ *(?:async )?def {name}\(", code, re.MULTILINE):
+                missing.append(f"{file}::{name}")
+    return missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_test_exists(page: Path) -> None:
+    assert missing_tests(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_test_that_is_missing_is_found() -> None:
+    here = "tests/contracts/test_docs.py"
+    text = f"`{here}::test_each_test_exists`, `::test_gone`, `tests/test_none.py::test_it`, `{here}::test_lost`"
+    assert missing_tests(text) == [f"{here}::test_gone", "tests/test_none.py", f"{here}::test_lost"]
 
 
 def test_every_command_of_ours_is_documented() -> None:
