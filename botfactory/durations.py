@@ -1,10 +1,25 @@
-"""How long something takes, in words."""
+"""How long something takes, and how long ago something was, in words."""
 
 from __future__ import annotations
 
 import math
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
+
+#: Django's own texts lack "ago", and German has another case after it: its texts for timesince would be wrong here.
+_AGO: Final[dict[str, Any]] = {
+    "year": ngettext_lazy("%(num)d year ago", "%(num)d years ago", "num"),
+    "month": ngettext_lazy("%(num)d month ago", "%(num)d months ago", "num"),
+    "week": ngettext_lazy("%(num)d week ago", "%(num)d weeks ago", "num"),
+    "day": ngettext_lazy("%(num)d day ago", "%(num)d days ago", "num"),
+    "hour": ngettext_lazy("%(num)d hour ago", "%(num)d hours ago", "num"),
+    "minute": ngettext_lazy("%(num)d minute ago", "%(num)d minutes ago", "num"),
+}
 
 
 def lasting(seconds: float) -> str:
@@ -36,3 +51,11 @@ def about(seconds: float) -> str:
     step = 5 if seconds < 60 else 10 if seconds < 600 else 60
     # Half a step is rounded up, as the pages' scripts do.
     return lasting(max(step, math.floor(seconds / step + 0.5) * step))
+
+
+def ago(at: datetime) -> str:
+    """Return how long ago a time was, in its largest unit: "2 days ago", and "just now" within a minute."""
+    now = timezone.now()
+    if now - at < timedelta(minutes=1):
+        return _("just now")
+    return timesince(at, now, time_strings=_AGO, depth=1)

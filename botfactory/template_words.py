@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.template import Library
@@ -23,6 +23,12 @@ def counted(number: Any, nouns: str) -> str:
 def lasting(time: timedelta) -> str:
     """`{{ job.took|lasting }}`: "1 min 20 s"."""
     return durations.lasting(time.total_seconds())
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """`{{ job.created_at|ago }}`: "2 days ago"."""
+    return durations.ago(at)
 
 
 @register.simple_tag

@@ -98,7 +98,9 @@ class GenerateForm(forms.Form):
 
 
 class RenameForm(forms.Form):
-    name = forms.CharField(max_length=80, label=gettext_lazy("Name"))
+    """A new name; `registry.rename` says what is wrong with it."""
+
+    name = forms.CharField(required=False, label=gettext_lazy("Name"))
 
 
 class ShareForm(forms.Form):
@@ -125,14 +127,21 @@ class ShareForm(forms.Form):
         ),
     }
 
-    visibility = forms.ChoiceField()
-    tags = forms.CharField(max_length=400, required=False)
+    visibility = forms.ChoiceField(
+        label=gettext_lazy("Sharing"),
+        error_messages=dict.fromkeys(
+            ("required", "invalid_choice"),
+            gettext_lazy("Choose who can find the bot: only you, anyone with a link, or everybody."),
+        ),
+    )
+    tags = forms.CharField(max_length=400, required=False, label=gettext_lazy("Tags"))
     in_browser = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, model: TrainedModel, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["visibility"] = model.visibility
         self.initial["tags"] = ", ".join(tags.of(model))
+        self.initial["in_browser"] = model.is_browser_open
         field = self.fields["visibility"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(value, name) for value, (name, *_rest) in self.MEANINGS.items()]

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.words import on_one_line
-from models_app.models import TrainedModel
+from models_app.models import Tier, TrainedModel
 
 MAX_NAME = 80
 
@@ -48,3 +48,10 @@ def _first_free(wanted: str, taken: set[str]) -> str:
         end = f" {number}"
         name, number = wanted[: MAX_NAME - len(end)] + end, number + 1
     return name
+
+
+def shown(model: TrainedModel) -> str:
+    """Return what people call the model. A base model's own name is one of the server's directories."""
+    if model.is_base:
+        return _("The fluent base model") if model.tier == Tier.FLUENT else _("The base model")
+    return _("%(name)s (%(tier)s)") % {"name": model.name, "tier": model.get_tier_display()}

@@ -79,7 +79,17 @@ def model_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Show a bot: the form that makes it write, its report card, curve, numbers and sharing."""
-    model = model_or_404(request, model_id)
+    return _page_of(request, model_or_404(request, model_id))
+
+
+def _page_of(
+    request: HttpRequest,
+    model: TrainedModel,
+    *,
+    share_form: ShareForm | None = None,
+    rename_form: RenameForm | None = None,
+) -> HttpResponse:
+    """Return the page of a bot, with status 400 for a form that was refused."""
     person = cast(User, request.user)
     generation = model.generations.filter(owner=person).first()
     texts = services.card_posts_for_user(request.user, model)
@@ -87,7 +97,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "model": model,
         "is_own": model.owner_id == request.user.pk,
         "may_loosen": sharing.Right.LOOSEN in sharing.rights_of(request.user, model),
-        "share_form": ShareForm(model=model),
+        "share_form": share_form or ShareForm(model=model),
         "shared_at": request.build_absolute_uri(model.get_shared_url()) if model.get_shared_url() else "",
         "is_shared": sharing.is_shared(model),
         "is_being_assessed": not model.report and model.job is not None and model.job.state == State.RUNNING,
@@ -98,7 +108,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "copies": _copies(model, texts),
         "surprises": surprises.shown(model, texts),
         "lineage": lineage.lineage_of(request.user, model),
-        "rename_form": RenameForm(initial={"name": model.name}),
+        "rename_form": rename_form or RenameForm(initial={"name": model.name}),
         "generation": generation,
         "people": ToldApart.of(model),
         "has_game": could_have_game(model),
@@ -106,7 +116,7 @@ def model_page(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
         "downloads": downloads.formats_of(model),
         "can_be_carried": browser_files.can_be_carried(model),
     }
-    return render(request, "models_app/model.html", context)
+    return render(request, "models_app/model.html", context, status=400 if share_form or rename_form else 200)
 
 
 def guard_context(model: TrainedModel) -> dict[str, Any]:
@@ -229,16 +239,17 @@ def why(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
 def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Set who can find the model or, with `renew`, give it a new link."""
     model = model_or_404(request, model_id, to_change=True)
-    try:
-        if "renew" in request.POST:
+    back = f"{model.get_absolute_url()}#sharing"
+    if "renew" in request.POST:
+        try:
             sharing.renew_link(model)
             messages.success(request, _("The bot has a new link. The old one no longer works."))
-        else:
-            form = ShareForm(request.POST, model=model)
-            if not form.is_valid():
-                raise sharing.SharingError(
-                    _("Choose who can find the bot: only you, anyone with a link, or everybody.")
-                )
+        except sharing.SharingError as error:
+            messages.warning(request, translated(error))
+        return redirect(back)
+    form = ShareForm(request.POST, model=model)
+    if form.is_valid():
+        try:
             with transaction.atomic():
                 sharing.share(model, form.cleaned_data["visibility"])
                 if "tags" in request.POST:
@@ -246,20 +257,26 @@ def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
                     in_browser.set_open(model, form.takes_along, by=cast(User, request.user))
             first_posts.write_missing(model)
             messages.success(request, form.outcome(model.name))
-    except sharing.SharingError as error:
-        messages.warning(request, translated(error))
-    return redirect(f"{model.get_absolute_url()}#sharing")
+            return redirect(back)
+        except sharing.SharingError as error:
+            form.add_error(error.param, translated(error))
+    # The object has changed, but not its row.
+    return _page_of(request, model_or_404(request, model_id), share_form=form)
 
 
 @login_required
 @require_POST
 def rename_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     model = model_or_404(request, model_id, to_change=True)
-    try:
-        registry.rename(model, request.POST.get("name", ""))
-    except naming.NameTaken as error:
-        messages.warning(request, translated(error))
-    return redirect(model)
+    form = RenameForm(request.POST)
+    if form.is_valid():
+        try:
+            registry.rename(model, form.cleaned_data["name"])
+            return redirect(f"{model.get_absolute_url()}#rename")
+        except naming.NameTaken as error:
+            form.add_error("name", translated(error))
+    # The object has changed, but not its row.
+    return _page_of(request, model_or_404(request, model_id), rename_form=form)
 
 
 @login_required

@@ -66,8 +66,8 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/searches/{search}/resume": (405, 302),
     "/searches/{search}/delete": (405, 302),
     "/models/{model}/generate": (405, 400),
-    "/models/{model}/rename": (405, 302),
-    "/models/{model}/share": (405, 302),
+    "/models/{model}/rename": (405, 400),
+    "/models/{model}/share": (405, 400),
     # A private one, as others would see it. For shared ones, see tests/models_app/test_sharing.py.
     "/gallery/{model}/": (200, 405),
     "/gallery/{model}/preview.png": (200, 405),

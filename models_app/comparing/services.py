@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import User
-from models_app import services
+from models_app import naming, services
 from models_app.base_models.versions import NoBaseModel
 from models_app.ml.config import DEFAULT_TEMPERATURE, SamplingConfig
 from models_app.models import Generation, TrainedModel
@@ -23,7 +23,7 @@ MIN_COLUMNS: Final = 2
 MAX_COLUMNS: Final = 4
 #: The most posts in a column.
 MAX_POSTS: Final = 5
-#: The temperatures of "careful, usual, wild".
+#: The temperatures of "careful, natural, wild".
 THREE: Final = (0.5, DEFAULT_TEMPERATURE, 1.4)
 #: The length of the last part of a link; an id is shorter.
 _LINK_LENGTH: Final = 43
@@ -53,6 +53,10 @@ class Choice:
     key: str
     model: TrainedModel
     is_of_others: bool = False
+
+    @property
+    def name(self) -> str:
+        return naming.shown(self.model) if self.model.is_base else self.model.name
 
     @property
     def action(self) -> str:
@@ -120,7 +124,7 @@ def require_columns(columns: Sequence[Column]) -> None:
 
 
 def three_temperatures(choice: Choice) -> list[Column]:
-    """Return the columns "careful, usual, wild" of a bot."""
+    """Return the columns "careful, natural, wild" of a bot."""
     return [Column(choice, temperature) for temperature in THREE]
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from botfactory.accounts.models import User
 from botfactory.translation import translated
-from models_app import trainings
+from models_app import naming, trainings
 from models_app.base_models import services as bases
 from models_app.base_models.forms import TrainBaseForm
 from models_app.models import Search, TrainedModel
@@ -93,16 +93,14 @@ class SearchForm(HowForm):
         self._starts = {str(model.pk): model for model in starts}
         field = self.fields["start"]
         assert isinstance(field, forms.ChoiceField)
-        shown = _("%(name)s (%(tier)s)")
-        field.choices = [
-            (key, shown % {"name": model.name, "tier": model.get_tier_display()}) for key, model in self._starts.items()
-        ]
+        field.choices = [(key, naming.shown(model)) for key, model in self._starts.items()]
 
     def asked(self) -> dict[str, Any]:
         """Return the keyword arguments for `services.start_for_bot`, besides owner and corpus."""
         data = self.cleaned_data
         start = self._starts[data["start"]]
         return {"start": start, "minutes": data["minutes"], "space": data["space"], "how": self.how()}
+
 
 
 class BaseSearchForm(TrainBaseForm):

@@ -1,6 +1,6 @@
 """The pictures of a search, as coordinates that a template draws: the server needs no script for them.
 
-Coordinates are text, because a template would write numbers as the reader's language does.
+Coordinates are text, because a template would write numbers as the reader's language does, which labels do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from models_app.models import Search, Trial
@@ -143,7 +144,8 @@ def parallel(search: Search, trials: Sequence[Trial]) -> Parallel | None:
         kind = "best" if place == 0 else "good" if place < max(2, len(ranked) // 4) else "other"
         lines.append(Line(_path(points), _told(trial), kind))
     axes = [(f"{x:.1f}", name, *_ends(space[name])) for x, name in zip(places, space, strict=False)]
-    axes.append((f"{places[-1]:.1f}", _("bits per character"), f"{up.low:.3g}", f"{up.high:.3g}"))
+    ends = number_format(f"{up.low:.3g}"), number_format(f"{up.high:.3g}")
+    axes.append((f"{places[-1]:.1f}", _("bits per character"), *ends))
     label = _("The settings of each trial and its bits per character. The table has the same numbers.")
     return Parallel(lines[::-1], axes, label)
 
@@ -185,7 +187,7 @@ def _dot(trial: Trial, x: float, up: Scale, best: float) -> Mark:
 
 
 def _told(trial: Trial) -> str:
-    bits = "–" if trial.bits_per_character is None else f"{trial.bits_per_character:.4f}"
+    bits = "–" if trial.bits_per_character is None else number_format(trial.bits_per_character, 4)
     values = ", ".join(f"{name} {shown(value)}" for name, value in trial.parameters.items())
     return _("Trial %(number)s: %(bits)s (%(values)s)") % {"number": trial.number, "bits": bits, "values": values}
 
@@ -217,13 +219,13 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 def _below(scale: Scale, *, whole: bool = False) -> list[Mark]:
     y = f"{HEIGHT - BOTTOM + 16:.1f}"
-    return [Mark(f"{scale.at(value):.1f}", y, f"{value:g}") for value in _ticks(scale.low, scale.high, whole=whole)]
+    ticks = _ticks(scale.low, scale.high, whole=whole)
+    return [Mark(f"{scale.at(value):.1f}", y, number_format(f"{value:g}")) for value in ticks]
 
 
 def _beside(scale: Scale) -> list[Mark]:
-    return [
-        Mark(f"{LEFT - 8:.1f}", f"{scale.at(value):.1f}", f"{value:.4g}") for value in _ticks(scale.low, scale.high)
-    ]
+    x, ticks = f"{LEFT - 8:.1f}", _ticks(scale.low, scale.high)
+    return [Mark(x, f"{scale.at(value):.1f}", number_format(f"{value:.4g}")) for value in ticks]
 
 
 def _ticks(low: float, high: float, *, whole: bool = False) -> list[float]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from botfactory.spreadsheets import safe_throughout
@@ -103,10 +104,10 @@ def rows_of(search: Search, trials: Sequence[Trial]) -> list[Row]:
 
 
 def shown(value: float | int | str | None) -> str:
-    """Return a value of a setting as text."""
+    """Return a value of a setting as text, in the active language."""
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return number_format(f"{value:.4g}") if isinstance(value, float) else str(value)
 
 
 def as_csv(search: Search, trials: Sequence[Trial]) -> str:

@@ -5,10 +5,10 @@ import { fail, writeInto } from "./streams.js";
 import { said } from "./temperatures.js";
 import { gettext } from "./words.js";
 
-/** The temperatures of "careful, usual, wild", as in models_app/comparing/services.py. */
+/** The temperatures of "careful, natural, wild", as in models_app/comparing/services.py. */
 const THREE = [
   [0.5, gettext("Careful")],
-  [0.9, gettext("Usual")],
+  [0.9, gettext("Natural")],
   [1.4, gettext("Wild")],
 ];
 /** The most posts in a column. */

@@ -1,4 +1,4 @@
-"""How long a job took, in words, where jobs are listed."""
+"""How long a job took, and how long ago something was, in words, where jobs are listed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone, translation
 
 from botfactory.accounts.models import User
-from botfactory.durations import about, lasting
+from botfactory.durations import about, ago, lasting
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
@@ -50,6 +50,42 @@ def test_a_duration_has_the_units_that_matter(seconds: float, words: str) -> Non
 def test_an_estimate_is_rounded(seconds: float, words: str) -> None:
     with translation.override("en"):
         assert about(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("age", "english", "german"),
+    [
+        (timedelta(0), "just now", "gerade eben"),
+        (timedelta(seconds=-5), "just now", "gerade eben"),  # the clocks of two machines differ
+        (timedelta(seconds=59), "just now", "gerade eben"),
+        (timedelta(minutes=1), "1 minute ago", "vor 1 Minute"),
+        (timedelta(minutes=6), "6 minutes ago", "vor 6 Minuten"),
+        (timedelta(hours=1, minutes=50), "1 hour ago", "vor 1 Stunde"),
+        (timedelta(hours=23), "23 hours ago", "vor 23 Stunden"),
+        (timedelta(days=1), "1 day ago", "vor 1 Tag"),
+        (timedelta(days=2, hours=3), "2 days ago", "vor 2 Tagen"),
+        (timedelta(days=7), "1 week ago", "vor 1 Woche"),
+        (timedelta(days=20), "2 weeks ago", "vor 2 Wochen"),
+        (timedelta(days=45), "1 month ago", "vor 1 Monat"),
+        (timedelta(days=100), "3 months ago", "vor 3 Monaten"),
+        (timedelta(days=400), "1 year ago", "vor 1 Jahr"),
+        (timedelta(days=800), "2 years ago", "vor 2 Jahren"),
+    ],
+)
+def test_an_age_has_one_unit_in_the_case_of_its_language(age: timedelta, english: str, german: str) -> None:
+    at = timezone.now() - age
+    for language, words in (("en", english), ("de", german)):
+        with translation.override(language):
+            assert ago(at).replace("\xa0", " ") == words
+
+
+@pytest.mark.django_db
+def test_lists_say_how_old_a_job_is_in_the_language_of_the_page(admin: User) -> None:
+    job = Job.objects.create(title="Old", owner=admin, kind="import", queue="default", state=State.CANCELLED)
+    Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(days=2))
+    client = signed_in(admin)
+    for language, words in (("en", "2\xa0days\xa0ago"), ("de", "vor\xa02\xa0Tagen")):
+        assert f">{words}</time>" in client.get("/jobs/", headers={"accept-language": language}).content.decode()
 
 
 @pytest.mark.django_db

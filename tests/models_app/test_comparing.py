@@ -42,6 +42,13 @@ def test_three_temperatures_of_a_bot(bot: TrainedModel, alice: User) -> None:
     # Without JavaScript, the button of the bot's page leads to the page that compares.
     page = signed_in(alice).post("/compare/", {"three": str(bot.pk), **SHORT}).content.decode()
     assert [word in page for word in ("0.5 · careful", "0.9 · natural", "1.4 · wild")] == [True] * 3
+    assert "At most five posts each." in signed_in(alice).get(f"/models/{bot.pk}/").content.decode()
+    assert comparing.MAX_POSTS == 5
+    german = {"accept-language": "de"}
+    answer = signed_in(alice).post("/compare/", {"three": str(bot.pk), **SHORT}, headers=german)
+    in_german = answer.content.decode()
+    assert '<option value="0.9" selected>0,9 · natürlich</option>' in in_german
+    assert f'aria-label="{bot.name}, 1,4 · wild"' in in_german and '<p class="quiet">0,5 · vorsichtig</p>' in in_german
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])

@@ -114,7 +114,11 @@ def test_pictures_are_drawn_of_what_was_measured(search: Search) -> None:
     assert pictures.history(trials[:1]) is None and pictures.cost(search, trials[:1]) is None
     german = {"accept-language": "de"}
     page = signed_in(search.corpus.owner).get(f"/searches/{search.pk}/", headers=german)  # type: ignore[union-attr]
-    assert "2,1000" in page.content.decode(), "numbers of the table are written as in German"
+    shown = page.content.decode()
+    assert table_of(shown)[0][3:9] == ["2,1000", "1", "60,0", "16", "3", "0,004"]
+    assert "Versuch 1: 2,1000 (learning_rate 0,004, epochs 3, batch_size 16)" in shown
+    labels = re.findall(r"<text [^>]*>([^<]*\d[^<]*)</text>", shown)
+    assert "2,5" in labels and "0,02" in labels and not [label for label in labels if "." in label]
     coordinates = [
         place
         for circle in re.findall(r'<circle class="\w+" cx="(\S+)" cy="(\S+)" r="4">', page.content.decode())
@@ -140,6 +144,13 @@ def test_the_page_asks_again_only_while_it_runs(search: Search) -> None:
     assert refused.status_code == 400 and "at most 500 trials" in shown
     # The page of a refusal has another address, which can't be read again.
     assert f'hx-get="{path}"' in shown and f'href="{path}?sort=seconds"' in shown
+
+
+def test_each_region_that_scrolls_has_an_id_by_which_it_keeps_its_place(search: Search) -> None:
+    page = signed_in(search.corpus.owner).get(f"/searches/{search.pk}/").content.decode()  # type: ignore[union-attr]
+    regions = re.findall(r'<div class="scroll"[^>]*tabindex="0"[^>]*>', page.partition('id="use-title"')[0])
+    ids = [found[1] for region in regions if (found := re.search(r' id="([\w-]+)"', region))]
+    assert len(regions) == len(set(ids)) == 4
 
 
 def test_a_page_that_shows_all_trials_goes_on_to_do_so(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +197,22 @@ def test_the_page_of_the_posts_leads_to_a_search(corpus: Corpus, base: TrainedMo
     refused = client.post(start, form | {"trials": "500"})
     assert refused.status_code == 400 and "You can train for at most 1 minute a day" in refused.content.decode()
     assert Search.objects.count() == 1
+
+
+def test_a_base_model_goes_by_what_people_call_it(search: Search, corpus: Corpus, base: TrainedModel) -> None:
+    client = signed_in(corpus.owner)  # type: ignore[arg-type]
+    assert base.name == search.start_name == "base"
+    form = client.get(f"/corpora/{corpus.pk}/search").content.decode()
+    assert f'<option value="{base.pk}">The base model</option>' in form
+    for name, sentence in {
+        "base": "Each trial starts from the base model.",
+        "fluent": "Each trial starts from the fluent base model.",
+        "wide": "Each trial starts from the base model wide.",
+        "alice/mine": "Each trial starts from alice/mine.",
+        "": "Each trial starts from scratch.",
+    }.items():
+        Search.objects.filter(pk=search.pk).update(start_name=name)
+        assert sentence in client.get(f"/searches/{search.pk}/").content.decode()
 
 
 def test_strangers_the_administrator_and_nobody_see_no_search_of_a_person(

@@ -67,9 +67,15 @@ def test_the_owner_sets_tags_when_sharing(alice: User, bob: User, bot: TrainedMo
     owner.post(f"{path}/share", {"visibility": "public"})
     assert len(tags.of(bot)) == 3
     for wrong, sentence in (("a,b,c,d,e,f", "at most 5 tags"), ("x" * 25, "A tag can have 24 characters")):
-        page = owner.post(f"{path}/share", {"visibility": "private", "tags": wrong}, follow=True).content.decode()
+        answer = owner.post(f"{path}/share", {"visibility": "private", "tags": wrong})
         bot.refresh_from_db()
-        assert sentence in page and bot.visibility == "public" and len(tags.of(bot)) == 3
+        assert answer.status_code == 400 and bot.visibility == "public" and len(tags.of(bot)) == 3
+        # The page says so above the form, in which what was typed is kept.
+        part = answer.content.decode().split('id="sharing"')[1].split("</section>")[0]
+        said, form = part.split(f'<form method="post" action="{path}/share#sharing">')
+        assert "data-form-errors" in said and "<strong>Tags:</strong> " in said and sentence in said
+        assert f'value="{wrong}"' in form and 'aria-invalid="true"' in form
+        assert 'value="private" checked' in form and 'value="public" checked' not in form
     owner.post(f"{path}/share", {"visibility": "public", "tags": " "})
     assert tags.of(bot) == []
 

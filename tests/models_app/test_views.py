@@ -220,10 +220,17 @@ def test_a_bot_without_a_report_card_says_why(alice: User, model: TrainedModel) 
 
 def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> None:
     client = signed_in(alice)
-    client.post(f"/models/{model.pk}/rename", {"name": "Another name"})
+    answer = client.post(f"/models/{model.pk}/rename", {"name": "Another name"})
+    assert answer["Location"] == f"/models/{model.pk}/#rename"
     assert "Another name" in client.get(f"/models/{model.pk}/").content.decode()
-    answer = client.post(f"/models/{model.pk}/rename", {"name": "x" * 81}, follow=True)
-    assert "1 to 80 characters, but this one has 81" in answer.content.decode()
+    for wrong, sentence in (("x" * 81, "1 to 80 characters, but this one has 81"), (" ", "but this one has 0")):
+        answer = client.post(f"/models/{model.pk}/rename", {"name": wrong})
+        page = answer.content.decode()
+        assert answer.status_code == 400 and "<h1>Another name</h1>" in page
+        # The page says so above the form, in which what was typed is kept.
+        said, form = page.split('id="rename"')[1].split(f'action="/models/{model.pk}/rename#rename"')
+        assert "data-form-errors" in said and sentence in said
+        assert f'value="{wrong}" required autocomplete="off" aria-invalid="true"' in form
     client.post(f"/models/{model.pk}/delete")
     assert client.get(f"/models/{model.pk}/").status_code == 404
     assert not model_files.path_of(model).exists()

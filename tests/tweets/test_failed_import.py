@@ -89,7 +89,13 @@ def test_an_import_that_was_cancelled_is_not_told_as_failed(client: Client, alic
     jobs.cancel(services.import_text(owner=alice, text="one\ntwo", name="Stopped"))
     assert "The import was cancelled" in page(client, "/") and ">Stopped<" in page(client, "/")
     assert "Import cancelled" in page(client, "/corpora/")
-    assert "The import was cancelled" in page(client, f"/corpora/{Corpus.objects.get().pk}/")
+    corpus = Corpus.objects.get()
+    assert "The import was cancelled" in page(client, f"/corpora/{corpus.pk}/")
+    assert "replace Stopped, whose import didn’t finish" in page(client, f"/corpora/new?instead={corpus.pk}")
+    Corpus.objects.update(posts_found=2)
+    text = page(client, f"/corpora/{corpus.pk}/")
+    assert "2 posts had come in by then. To continue from there, open the import and choose “Try again”." in text
+    assert "Open the import" in text and ">Try again<" in page(client, Job.objects.get().get_absolute_url())
 
 
 def test_the_form_is_filled_in_with_what_was_said_before(client: Client, failed: Corpus) -> None:

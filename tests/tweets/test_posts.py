@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -164,6 +165,13 @@ def test_long_lists_come_in_pages(corpus: Corpus, page: Client) -> None:
     assert b"show=all&amp;page=2" in first.content
     last = page.get(f"/corpora/{corpus.pk}/posts?show=all&page=99")
     assert (last.context["page"].number, len(last.context["page"])) == (2, 15)
+
+
+def test_the_date_of_a_post_is_written_as_the_language_does(corpus: Corpus, page: Client) -> None:
+    corpus.posts.update(posted_at=datetime(2026, 3, 5, 12, tzinfo=UTC))
+    for language, date in (("en", "March 5, 2026"), ("de", "5. März 2026")):
+        shown = page.get(f"/corpora/{corpus.pk}/posts", headers={"accept-language": language}).content.decode()
+        assert f">{date}</time>" in shown
 
 
 def test_a_search_that_finds_nothing_says_so(corpus: Corpus, page: Client) -> None:
