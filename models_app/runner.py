@@ -227,6 +227,7 @@ def _report(run: Run, result: FineTuneResult) -> dict[str, Any]:
             held_out=run.validation,
             start_guard=run.start_guard,
             trained_bits=(result.bits_per_character, result.start_bits_per_character),
+            trained_on=result.measured_posts,
             measure=report_cards.measure_of(result.network),
             between=between,
         )

@@ -14,8 +14,9 @@ from django.utils.translation import ngettext
 
 from botfactory.translation import grouped
 from tweets.cleaning import Change, Cleaned, Overview
-from tweets.cleaning.language import COMMON_WORDS, NAMES
+from tweets.cleaning.language import NAMES
 from tweets.cleaning.personal import Kind
+from tweets.common_words import COMMON_WORDS
 
 VERSION = 1
 LENGTH_STEP = 20

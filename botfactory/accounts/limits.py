@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Aggregate, Count, Model, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
+from botfactory.accounts import locking
 from botfactory.accounts.meters import Readings
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.translation import grouped
@@ -242,23 +242,13 @@ def require_room(user: User, wanted: Mapping[str, int]) -> None:
     Call it inside the transaction that creates the thing. Until that ends, other requests of the same person wait
     here, so the second of two requests sees what the first has created. A limit with an amount of 0 isn't checked.
     """
-    lock(user.pk)
+    locking.lock(user.pk)
     limits = limits_of(user).as_dict()
     checked = {name: allowed for name in wanted if (allowed := limits[name]) is not None and wanted[name] > 0}
     used = _used(user, checked)
     for name, allowed in checked.items():
         if used[name] + wanted[name] > allowed:
             raise LimitReached(name, allowed=allowed, used=used[name], wanted=wanted[name])
-
-
-def lock(person: int) -> None:
-    """Make others who count for this person wait until the transaction ends.
-
-    SQLite needs no lock, because its transactions are IMMEDIATE and so run one after another. On Postgres, the lock
-    still allows new rows that point to the person.
-    """
-    assert connection.in_atomic_block, "lock() must be called inside a transaction"
-    list(User.objects.select_for_update(no_key=True).filter(pk=person).values_list("pk"))
 
 
 def megabytes(stored: int) -> int:

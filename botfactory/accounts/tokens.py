@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from botfactory.accounts import limits, security_log, two_factor
+from botfactory.accounts import locking, security_log, two_factor
 from botfactory.accounts.models import ApiToken, User
 from botfactory.accounts.security_log import Action
 
@@ -115,7 +115,7 @@ def create_token(
         raise TokenError(f"{two_factor.NEEDED} {_('Then create the token.')}", "scopes")
     if not set(chosen) <= set(within):
         raise TokenError(_("A token can’t create a token with more scopes than its own."), "scopes")
-    limits.lock(owner.pk)
+    locking.lock(owner.pk)
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MAX_TOKENS:
         message = ngettext(
             "You can have at most %(most)s token. Revoke one that you no longer use.",

@@ -18,14 +18,14 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from botfactory.accounts import limits
+from botfactory.accounts import limits, locking
 from botfactory.jobs import events, interruptions, services, turns, usage
 from botfactory.jobs.ending import end
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, Listener
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
-from botfactory.jobs.reaper import interrupt, is_abandoned
+from botfactory.jobs.reaper import interrupt, is_gone
 from botfactory.jobs.states import CLAIMABLE, HELD, State, sources_of
 from botfactory.outages import Cause, classify
 from botfactory.translatable import Sentence, counted_sentence, mark
@@ -49,12 +49,13 @@ def claim(job_id: uuid.UUID) -> Job | None:
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return None
-    if is_abandoned(job):
+    # Whether a silent worker is dead is for the reaper to say: it knows whether workers could write.
+    if is_gone(job):
         interrupt(job)
     now = timezone.now()
     with transaction.atomic():
         # Two workers that take jobs of one person at once must not both find room under the limit.
-        limits.lock(job.owner_id)
+        locking.lock(job.owner_id)
         if turns.is_at_limit(job.owner_id):
             return None
         claimed = Job.objects.filter(pk=job_id, state__in=CLAIMABLE, available_at__lte=now).update(
@@ -78,7 +79,7 @@ def claim_next(queue: str) -> Job | None:
     """Claim the job of the queue whose turn it is and return it; None if none can run now."""
     for job in Job.objects.filter(queue=queue, state__in=HELD):
         # A dead worker's message comes again at once. Its job has begun, so it continues first.
-        if is_abandoned(job):
+        if is_gone(job):
             interrupt(job)
     tried: set[uuid.UUID] = set()
     while ready := [job_id for job_id in turns.line_of(queue).ready if job_id not in tried]:

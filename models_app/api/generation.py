@@ -45,8 +45,8 @@ class GenerateIn(Input):
         ge=1,
         le=100,
         strict=True,
-        description=f"The number of posts. n times max_characters times best_of can be at most {MAX_CHARACTERS:,}. With "
-        "temperature 0 or top_k 1, every post is the same, so you get one.",
+        description="The number of posts. n times max_characters times best_of can be at most "
+        f"{MAX_CHARACTERS:,}. With temperature 0 or top_k 1, every post is the same, so you get one.",
     )
     temperature: float = Field(
         DEFAULT_TEMPERATURE,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from botfactory.accounts import limits
+from botfactory.accounts import locking
 from botfactory.accounts.models import User
 from models_app.keeping import services
 from models_app.keeping.rows import PostReport
@@ -54,7 +54,7 @@ def report(*, generation: Generation, number: int, reason: str, note: str = "") 
     there = PostReport.objects.filter(reporter=by, generation=generation, number=number)
     if (found := there.first()) is not None:
         return found
-    limits.lock(by.pk)
+    locking.lock(by.pk)
     if PostReport.objects.filter(reporter=by, created_at__gt=timezone.now() - _DAY).count() >= MAX_A_DAY:
         message = ngettext(
             "You can report at most %(count)s post within 24 hours. Try again tomorrow.",

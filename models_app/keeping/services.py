@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from botfactory.accounts import limits
+from botfactory.accounts import locking
 from botfactory.accounts.models import User
 from botfactory.listing import holding
 from botfactory.translation import grouped
@@ -80,7 +80,7 @@ def keep(*, generation: Generation, number: int, text: str | None = None) -> Kep
     kept = KeptPost.objects.filter(owner=generation.owner, generation=generation, number=number, text=new)
     if (there := kept.first()) is not None:
         return there
-    limits.lock(generation.owner_id)
+    locking.lock(generation.owner_id)
     if KeptPost.objects.filter(owner=generation.owner).count() >= MAX_KEPT:
         message = _("You have kept %(count)s posts, which is the limit. Remove some first.")
         raise TooManyKept(message % {"count": grouped(MAX_KEPT)})

@@ -7,9 +7,11 @@ import unicodedata
 from typing import Final
 
 LINK: Final = re.compile(r"(?:https?://|\bwww\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/\S*", re.IGNORECASE)
-# A handle, including its server (@name@example.org) or a second handle attached to it. Follows X's rules: after a
-# letter it's an email address, after one of !#$%&* it's a swear word, and inside a link it belongs to the link.
-MENTION: Final = re.compile(r"(?<![A-Za-z0-9_!#$%&*@＠/])[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:[@＠][\w.-]*\w)*")
+#: A handle, including its server (@name@example.org) or a second handle attached to it.
+HANDLE: Final = r"[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:[@＠][\w.-]*\w)*"
+# Follows X's rules: after a letter it's an email address, after one of !#$%&* it's a swear word, and inside a link it
+# belongs to the link.
+MENTION: Final = re.compile(rf"(?<![A-Za-z0-9_!#$%&*@＠/]){HANDLE}")
 # Needs at least one letter: #1 is a number.
 HASHTAG: Final = re.compile(r"(?<![\w&/])[#＃](?=\w*[^\W\d_])\w+")
 _APOSTROPHES: Final = "'’ʼ＇`´"

@@ -102,7 +102,6 @@ class SearchForm(HowForm):
         return {"start": start, "minutes": data["minutes"], "space": data["space"], "how": self.how()}
 
 
-
 class BaseSearchForm(TrainBaseForm):
     """A search for a base model: what a base training needs, and the space instead of its settings."""
 

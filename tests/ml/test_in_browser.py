@@ -56,6 +56,7 @@ TEXTS: Final = [
     "Straße, STRASSE and ẞ: ﬁne ﬂuﬀ, café CAFÉ İstanbul ısı ΣΊΣΥΦΟΣ",
     "don't d’ont dont ‘quotes’ naïve ½ ² Ⅷ 漢字かな ⓐⓑ",
     "see http://example.com/a?b=1 www.example.org/x t.co/abc @name@example.org #Tag＃タグ",
+    "w/@bob RT@bob: START@bob t.example/@bob https://a.example/RT@bob rt@ann w/RT@cy",
     "a@b.c mail me@example.com !@name x@y @Ünï_1 ＠wide @a @b@c.d.",
     "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
     "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
@@ -73,24 +74,26 @@ def run(tasks: Sequence[dict[str, Any]], file: Path | None = None, *, vectors: b
 
     vectors: whether products are by WebAssembly.
     """
-    asked = {
-        "scripts": str(ROOT / "static/js/in-browser"),
-        "file": file and str(file),
-        "vectors": vectors,
-        "tasks": tasks,
-    }
-    node = compute_driver_executable()[0]
-    program = [str(node), "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(ROOT / "tests/ml/in_browser.mjs")]
-    done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    answer: list[Any] = json.loads(done.stdout)
+    answer: list[Any] = in_node("in_browser.mjs", {"file": file and str(file), "vectors": vectors, "tasks": tasks})
     return answer
 
 
-def model(network: NetworkConfig) -> Checkpoint:
-    """A network as bots are stored, in float16, whose posts end."""
+def in_node(program: str, asked: dict[str, Any]) -> Any:
+    """Return what the program answers to this."""
+    asked = {"scripts": str(ROOT / "static/js/in-browser"), **asked}
+    node = str(compute_driver_executable()[0])
+    command = [node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(ROOT / "tests/ml" / program)]
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def model(network: NetworkConfig, **favoured: float) -> Checkpoint:
+    """A network as bots are stored, in float16, whose posts end. `favoured`: what these characters' logits get."""
     made = random_checkpoint(network, seed=3, scale=0.7)
     made.weights["output_bias"][vocabulary_of(network).end] += 4
+    for character, more in favoured.items():
+        made.weights["output_bias"][ord(character)] += more
     halves = {name: array.astype(np.float16).astype(np.float32) for name, array in made.weights.items()}
     return Checkpoint(network, halves, {}, "")
 
@@ -144,12 +147,16 @@ def test_many_tokens_are_drawn_as_on_the_server(tmp_path: Path) -> None:
     vocabulary = register(learned(["".join(rng.choices("abcdefgh ", k=60)) for _ in range(3000)], 1500))
     # Above MANY, the server takes shortcuts.
     assert vocabulary.size == 1500 > MANY
+    assert vocabulary.heal(vocabulary.encode("abc d"))[1]
     checkpoint = model(replace(TINY_TOKENS, vocabulary=vocabulary.name))
     changes: list[dict[str, Any]] = [
         {"top_p": 0.9, "prompt": "abc de"},
         {"top_k": 50, "top_p": 0.95, "seed": 3},
         {"temperature": 0.4},
         {"top_k": 200, "count": 12},
+        # Of the top k, most can't continue the prompt.
+        {"top_k": 200, "count": 12, "prompt": "abc d", "seed": 4},
+        {"top_k": 200, "top_p": 0.9, "prompt": "abc d", "seed": 5},
     ]
     asked = [ASKED | change for change in changes]
     found = run([{"what": "written", "sampling": each} for each in asked], packed(checkpoint, tmp_path))
@@ -258,10 +265,19 @@ def test_posts_with_personal_data_are_refused() -> None:
         "score 3-2 in 1998",
         "see http://x.io/1234567890123",
         "@a1234567890",
+        "Call for papers: 2019-03-01",
+        "call 2024-12-24 18:30",
+        "Mobile trends 2018-2019",
+        "3.1415926535",
     ]
     caught = [
         "mail me@example.com now",
         "name [at] example [dot] org",
+        "name@example.com-Name",
+        "_name@example.org_",
+        "name (@) example.com",
+        "name { at } example.com",
+        "name at gmx.de",
         "my password: hunter22",
         "sk-abcdefghijklmnopqrstuv",
         "GB82 WEST 1234 5698 7654 32",
@@ -269,15 +285,18 @@ def test_posts_with_personal_data_are_refused() -> None:
         "078-05-1120 is it",
         "at 185.199.108.153 there",
         "call 555-867-5309",
+        "call 2019-0301",
         "+49 30 901820",
         "key aB3dE5gH7jK9mN1pQ3sT5vX7z",
         "2a00:1450:4001:81b::200e",
     ]
     posts = [[post, ""] for post in [*clean, *caught]]
     posts += [["me@example.com and", "me@example.com"], ["me@example.com.au and", "me@example.com"]]
+    # Names with dots are addresses from their beginning on.
+    posts += [["me dot too at gmail dot com", "me dot too at gmail dot com"], ["me dot too at aol.com", "me dot too"]]
     found = run([{"what": "personal", "posts": posts}])[0]
     assert found == [personal.adds(post, prompt) for post, prompt in posts]
-    assert found == [*[False] * len(clean), *[True] * len(caught), False, True]
+    assert found == [*[False] * len(clean), *[True] * len(caught), False, True, False, True]
 
 
 def test_what_is_refused_on_the_way_is_the_same(tmp_path: Path) -> None:
@@ -292,6 +311,42 @@ def test_what_is_refused_on_the_way_is_the_same(tmp_path: Path) -> None:
     writing = Sampler(checkpoint).generate(config, guard=guard, house=HouseBanList(house), personal=personal.adds)
     assert (found["posts"], found["refused"]) == (writing.posts, refused(writing))
     assert found["refused"]["copies"] > 5 and found["refused"]["house"] > 0
+
+
+def test_a_copy_behind_a_long_prompt_is_refused_too(tmp_path: Path) -> None:
+    checkpoint = model(TINY_GLR, **{" ": 4})
+    file = packed(checkpoint, tmp_path)
+    prompt = " ".join(f"filler{number}" for number in range(20))
+    asked = ASKED | {"count": 30, "seed": 4, "prompt": f"{prompt} ", "max_characters": 280}
+    config = SamplingConfig.from_dict(asked)
+    posts = Sampler(checkpoint).generate(config).posts
+    learned = [added for post in posts if 6 <= len(words(added := post[len(config.prompt) :])) <= 15]
+    guard = CopyGuard.of(learned)
+    assert len(learned) > 5 and not any(guard.is_copy(post) for post in posts)
+    found = []
+    for name, data in (("guard", guard_file(guard)), ("filter", filter_file(guard))):
+        (tmp_path / name).write_bytes(data)
+        found += run([{"what": "written", "sampling": asked, "guard": str(tmp_path / name)}], file)
+    writing = Sampler(checkpoint).generate(config, guard=guard, personal=personal.adds)
+    assert (found[0]["posts"], found[0]["refused"]) == (writing.posts, refused(writing))
+    for each in found:
+        assert each["refused"]["copies"] >= len(learned)
+        assert not {f"{config.prompt}{added}" for added in learned} & set(each["posts"])
+
+
+@pytest.mark.parametrize("order", [["usual", "exact"], ["exact", "usual"]], ids=["usual first", "exact first"])
+def test_the_weights_that_were_chosen_last_write_whichever_come_first(order: list[str], tmp_path: Path) -> None:
+    usual, exact = model(TINY), model(TINY_GLR)
+    files = {name: tmp_path / name for name in ("usual", "exact", "guard")}
+    files["usual"].write_bytes(wire.pack(usual, is_exact=True))
+    files["exact"].write_bytes(wire.pack(exact, is_exact=True))
+    files["guard"].touch()
+    asked = {"files": {name: str(file) for name, file in files.items()}, "order": order, "seed": 1}
+    found = in_node("in_browser_page.mjs", asked)
+    # The button is free as soon as the chosen weights are there, and not before.
+    assert found["held"] == [True, order[0] == "usual", False]
+    assert found["written"] == Sampler(exact).generate(SamplingConfig.from_dict(ASKED)).posts
+    assert found["kept"] == ["http://here/exact/weights", "http://here/guard/guard"]
 
 
 def test_a_large_network_fits_into_eight_megabytes() -> None:

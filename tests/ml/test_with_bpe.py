@@ -131,6 +131,17 @@ def test_a_prompt_that_ends_in_mid_word_is_continued_as_the_word() -> None:
     assert all(post.startswith("I love") for post in posts)
 
 
+def test_log_likelihoods_are_those_after_the_prompt() -> None:
+    # No post is less likely because of " love", the only token here that continues the prompt.
+    sampler = Sampler(favouring(**{" love": -9, "END": 0, "x": 0}))
+    writing = sampler.generate(SamplingConfig(count=20, seed=1, prompt="I lo"), measure=True)
+    assert len(set(writing.posts)) > 3 and all(post.startswith("I love") for post in writing.posts)
+    for post, nats in zip(writing.posts, writing.nats, strict=True):
+        # Each x and the end mark has a probability of one half.
+        half = -math.log(2)
+        assert nats == pytest.approx((post.count("x") + 1) * half / (len(post) - len("I lo") + 1), rel=1e-3)
+
+
 def test_a_token_of_several_characters_that_passes_the_limit_leaves_the_post_unfinished() -> None:
     sampler = Sampler(favouring(**{" love": 0, "END": 0, "a": 0}))
     posts = sampler.generate(SamplingConfig(count=60, seed=1, temperature=1, max_characters=6)).posts

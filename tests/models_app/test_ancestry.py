@@ -60,11 +60,10 @@ def test_sharing_ends_for_descendants_and_an_opt_out_still_finds_them(
 ) -> None:
     page = f"/gallery/{second.pk}/"
     assert signed_in(bob).get(page).status_code == 200
-    delete = {
-        "bot": lambda: registry.delete(first),
-        "corpus": lambda: deletion.delete_corpus(Corpus.objects.get(trained_models=first), by=first.owner),
-    }
-    delete[gone]()
+    if gone == "bot":
+        registry.delete(first)
+    else:
+        deletion.delete_corpus(Corpus.objects.get(trained_models=first), by=first.owner)
     assert signed_in(bob).get(page).status_code == 404
     second.refresh_from_db()
     assert second.visibility == "private"

@@ -200,7 +200,7 @@ def test_the_page_of_the_posts_leads_to_a_search(corpus: Corpus, base: TrainedMo
 
 
 def test_a_base_model_goes_by_what_people_call_it(search: Search, corpus: Corpus, base: TrainedModel) -> None:
-    client = signed_in(corpus.owner)  # type: ignore[arg-type]
+    client = signed_in(corpus.owner)
     assert base.name == search.start_name == "base"
     form = client.get(f"/corpora/{corpus.pk}/search").content.decode()
     assert f'<option value="{base.pk}">The base model</option>' in form

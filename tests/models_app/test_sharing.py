@@ -227,7 +227,7 @@ def test_what_ends_sharing_ends_it_at_once(
     require_error(Program(bob).get(f"/gallery/{bot.pk}"), 404, "not_found")
     assert Program(bob).get("/gallery").json() == {"data": [], "has_more": False}
     assert not sharing.gallery_for_user(bob).exists()
-    # The owner is told. A deactivated person is sent to the sign-in page. Without its posts, the bot is private for good.
+    # The owner is told. A deactivated person is sent to the sign-in page. Without its posts, the bot is private.
     pages = {path: signed_in(alice).get(f"/{path}/{bot.pk}/") for path in ("models", "gallery")}
     private = 'value="private" checked' if what == "no corpus" else "Only you can find it now"
     told = {"models": private, "gallery": "It isn’t shared now"}

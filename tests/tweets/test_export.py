@@ -47,6 +47,18 @@ def test_the_file_can_be_brought_again(corpus: Corpus, bob: User) -> None:
     assert learning.training_posts(again) == learning.training_posts(corpus)
 
 
+def test_what_kind_of_post_each_is_comes_again_too(corpus: Corpus, bob: User) -> None:
+    flags = ("is_repost", "is_reply", "is_quote", "has_warning")
+    numbers = list(corpus.posts.order_by("pk").values_list("pk", flat=True)[10:13])
+    for number, flag in zip(numbers, ("is_repost", "is_quote", "has_warning"), strict=True):
+        corpus.posts.filter(pk=number).update(**{flag: True})
+    data = b"".join(export.pieces_of(corpus))
+    _, again = run(services.import_file(owner=bob, file=io.BytesIO(data), file_name="town.jsonl"))
+    assert [[line[flag] for flag in flags] for line in lines_of(again)] == [
+        [line[flag] for flag in flags] for line in lines_of(corpus)
+    ]
+
+
 def test_long_corpora_come_in_pieces(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = lines_of(corpus)
     monkeypatch.setattr(export, "CHUNK", 5)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tweets.cleaning.personal.emails import may_spell_one
 from tweets.cleaning.personal.keys import has_token, may_name_a_key
 from tweets.preparation.characters import DIGIT, KEYLIKE, LETTER, MARKED, WILD, WORD, Block, Places
 
@@ -86,17 +87,21 @@ _APP_WORDS: Final = (
     b"#nintendoswitch",
 )
 _ADDRESS: Final = re.compile(r"[\w.+-][@＠][\w-]+\.[^\W\d_]")
-#: What spelled-out email addresses contain (tweets.cleaning.personal.emails), and private keys.
-_PERSONAL_WORDS: Final = (
-    b"dot",
-    b" . ",
+#: What spelled-out email addresses contain (tweets.cleaning.personal.emails): a bracket, or one of the providers.
+_BRACKETS: Final = tuple(map(ord, "[({<"))
+_PROVIDERS: Final = (
     b"mail",
-    b"yahoo.",
-    b"outlook.",
-    b"icloud.",
-    b"[at]",
-    b"(at)",
-    b"private key",
+    b"yahoo",
+    b"outlook",
+    b"icloud",
+    b"aol",
+    b"live",
+    b"proton",
+    b"gmx",
+    b"web",
+    b"zoho",
+    b"yandex",
+    *map(str.encode, "ıİ"),  # each is an "i" where case doesn't count
 )
 
 
@@ -182,7 +187,7 @@ def may_be_personal(block: Block, texts: Sequence[str]) -> Flags:
     """Return which posts may contain personal data."""
     bits, codes = block.bits, block.codes
     found = np.zeros(len(block.starts), bool)
-    _add_words(found, block, _PERSONAL_WORDS)
+    _add_words(found, block, (b"private key",))
     # Tokens and long random strings.
     breaks = np.flatnonzero(bits & KEYLIKE == 0)
     tokens = np.zeros_like(found)
@@ -194,7 +199,12 @@ def may_be_personal(block: Block, texts: Sequence[str]) -> Flags:
     digits = np.flatnonzero(bits & DIGIT)
     if digits.size:
         found |= _with_numbers(block, texts, digits)
-    # Email addresses. Those that are spelled out have one of the words.
+    # Email addresses, first those that are spelled out.
+    spelled = np.zeros_like(found)
+    _add_words(spelled, block, _PROVIDERS)
+    spelled[block.posts_at(np.flatnonzero(np.isin(codes, _BRACKETS)))] = True
+    for place in np.flatnonzero(spelled & ~found).tolist():
+        found[place] = may_spell_one(texts[place])
     at = np.flatnonzero(codes == _AT if block.is_ascii else (codes == _AT) | (codes == _WIDE_AT))
     if at.size:
         before = bits[at - 1] & (WORD | KEYLIKE) > 0

@@ -18,10 +18,10 @@ def visible(text: str) -> str:
 
 def domain(name: str) -> str:
     """Return the domain in lower case and as DNS spells it, "" for what can't be one."""
-    name = name.rstrip(".").lower()
-    if name.isascii():
-        return name
-    try:
-        return idna.encode(name, uts46=True).decode("ascii")
-    except UnicodeError:
-        return ""
+    name = name.lower()
+    if not name.isascii():
+        try:
+            name = idna.encode(name, uts46=True).decode("ascii")
+        except UnicodeError:
+            return ""
+    return name.rstrip(".")

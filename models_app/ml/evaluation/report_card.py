@@ -188,6 +188,7 @@ def report_card(
     held_out: Sequence[str],
     start_guard: CopyGuard | None = None,
     trained_bits: tuple[float, float] | None = None,
+    trained_on: int | None = None,
     others: BaseSamples | None = None,
     measure: Measure = evaluated,
     between: Callable[[], None] = lambda: None,
@@ -196,7 +197,8 @@ def report_card(
     unless a bot is so slow that it writes fewer posts in BOT_SECONDS.
 
     `start_guard` knows the posts that `start` and its parents learned from. `trained_bits` are the bits per character
-    of `bot` and `start` on all of `held_out`, if the training has measured them already. `others` are the
+    of `bot` and `start` on `held_out`, if the training has measured them already; `trained_on` is the number of posts
+    that it measured, by default all. `others` are the
     `base_samples` of `base`, if available. `measure` measures bits per character. Calls `between` now and then; if it
     raises, the work ends. Raises TooFewPosts if no posts are held out.
     """
@@ -206,6 +208,7 @@ def report_card(
     bits: dict[int, float] = {}
     if trained_bits is not None and base is start and held_out:
         bits = {id(start): trained_bits[1], id(bot): trained_bits[0]}
+        measured = measured if trained_on is None else trained_on
     else:
         measured = len(held_out)
     for checkpoint in (bot, start, base):

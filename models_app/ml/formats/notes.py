@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from models_app.ml.config import BYTES, NetworkConfig
+from models_app.ml.config import BYTES, DEFAULT_TEMPERATURE, NetworkConfig, usual_top_p
 from models_app.ml.networks import hashed_ngrams
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.ml.vocabulary.utf8_bytes import END
@@ -229,8 +229,14 @@ _TOKENS: Final = (
     "Each post begins and ends with the token `<|endoftext|>`, or the end mark of another base model. There is no chat "
     "template: the bot continues a post, and obeys nothing."
 )
+#: How fluent bots write here. By default, llama.cpp and transformers have another temperature, a top k and the like.
+_TOP_P: Final = usual_top_p("llama")
+_OF_LLAMA_CPP: Final = (
+    f'--temp {DEFAULT_TEMPERATURE} --top-k 0 --min-p 0 --top-p {_TOP_P} --samplers "temperature;top_p"'
+)
+_OF_TRANSFORMERS: Final = f"do_sample=True, temperature={DEFAULT_TEMPERATURE}, top_k=0, top_p={_TOP_P}"
 _ADAPTER_CODE: Final = {
-    "peft": """```python
+    "peft": f"""```python
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -239,14 +245,16 @@ BASE, BOT = "folder of the base model", "folder of this file"
 tokenizer = AutoTokenizer.from_pretrained(BASE)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(BASE), BOT)
 end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-post = model.generate(torch.tensor([[end]]), do_sample=True, top_p=0.95, max_new_tokens=100, eos_token_id=end)
+post = model.generate(
+    torch.tensor([[end]]), {_OF_TRANSFORMERS}, max_new_tokens=100, eos_token_id=end
+)
 print(tokenizer.decode(post[0], skip_special_tokens=True))
 ```""",
-    "gguf-lora": """```sh
-llama-completion -m base.gguf --lora bot.lora.gguf -no-cnv --top-p 0.95 -p "<|endoftext|>"
+    "gguf-lora": f"""```sh
+llama-completion -m base.gguf --lora bot.lora.gguf -no-cnv {_OF_LLAMA_CPP} -p "<|endoftext|>"
 ```""",
-    "gguf": """```sh
-llama-completion -m bot.gguf -no-cnv --top-p 0.95 -p "I love"
+    "gguf": f"""```sh
+llama-completion -m bot.gguf -no-cnv {_OF_LLAMA_CPP} -p "I love"
 ```
 
 The file adds the first `<|endoftext|>` by itself.""",

@@ -32,15 +32,16 @@ def choose(
     draw = _drawn_in_two if logits.shape[1] > FEW else _drawn
     picks = None
     if 0 < top_k < logits.shape[1]:
-        # Sorted, because the order of a partition depends on the CPU, and the draw would depend on the order.
-        picks = np.sort(np.argpartition(logits, -top_k, axis=1)[:, -top_k:], axis=1)
-        logits = np.take_along_axis(logits, picks, axis=1)
+        # Barred, not left out, so that the groups follow the numbers of the symbols. If fewer than k symbols are
+        # possible, barred ones fill up the k, and which ones depends on the CPU.
+        rest = np.argpartition(logits, -top_k, axis=1)[:, :-top_k]
+        logits = logits.copy()
+        np.put_along_axis(logits, rest, -np.inf, axis=1)
     share: Any = top_p
     if top_p < 1:
         if logits.shape[1] > MANY:
-            likely, kept = _likeliest(logits, temperature, top_p)
-            picks = likely if picks is None else np.take_along_axis(picks, likely, axis=1)
-            logits, share = np.take_along_axis(logits, likely, axis=1), (top_p / kept)[:, None]
+            picks, kept = _likeliest(logits, temperature, top_p)
+            logits, share = np.take_along_axis(logits, picks, axis=1), (top_p / kept)[:, None]
         order = np.argsort(-logits, axis=1, kind="stable")
         picks = order if picks is None else np.take_along_axis(picks, order, axis=1)
         logits = np.take_along_axis(logits, order, axis=1)

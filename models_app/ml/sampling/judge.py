@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from models_app.ml.config import SamplingConfig
+from models_app.ml.words import words
 
 from . import links
 from .banned_words import BanList, HouseBanList
 from .copy_guard import CopyGuard
 from .mentions import masked
+
+#: What a bot adds to a prompt is compared by itself from this many words on. Shorter endings are often common phrases.
+MIN_ADDED: Final = 6
 
 #: Returns whether a post contains personal data beyond its prompt.
 HasPersonal = Callable[[str, str], bool]
@@ -51,11 +56,18 @@ class Judge:
         config = self.config
         if text.strip() == config.prompt.strip():
             return text, "empty"
-        if self._is_copy(text):
+        if any(self._is_copy(part) for part in self._parts(text)):
             return text, "copies"
         # Masked after the copy check, so that a mask can't hide a copy.
         post = masked(text, prompt=config.prompt) if config.mask_mentions else text
         return post, self._reason(post)
+
+    def _parts(self, text: str) -> Iterator[str]:
+        """Yield what must not be a copy: the text, and what the bot added, because a long prompt could hide a copy."""
+        yield text
+        added = text[len(self.config.prompt) :]
+        if self.config.prompt and len(words(added)) >= MIN_ADDED:
+            yield added
 
     def _is_copy(self, text: str) -> bool:
         if self.guard is not None and self.guard.is_copy(text):

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from re import Match
 from typing import Final
 
-from models_app.ml.words import MENTION
+from models_app.ml.words import HANDLE, LINK
 
 #: Mentions nobody. `@user` or `@name` is a real account, which would be notified of the post. The mask is never longer
 #: than the mention, so a post stays within its limit.
 MASK: Final = "@…"
+#: What X takes for a mention: also a handle after a slash or after RT. The group matches only for these.
+_MENTION: Final = re.compile(
+    r"(?:(?<![A-Za-z0-9_!#$%&*@＠/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.-][Rr][Tt])))" + HANDLE
+)
 
 
 def masked(text: str, *, prompt: str = "") -> str:
     """Return the text with each @mention replaced by `@…`, except in the prompt and for accounts it mentions."""
-    named = {mention.group().casefold() for mention in MENTION.finditer(prompt)}
+    named = {mention.group().casefold() for mention in _MENTION.finditer(prompt)}
+    links = [link.span() for link in LINK.finditer(text)]
 
     def mask(mention: Match[str]) -> str:
-        typed = prompt[mention.start() :]
+        at = mention.start()
+        typed = prompt[at:]
+        if mention.group(1) is not None and any(begin < at < end for begin, end in links):
+            return mention.group()
         if mention.group().casefold() in named or mention.end() <= len(prompt):
             return mention.group()
         # The prompt begins this handle and the model continued it.
         return f"{typed}…" if len(typed) > 1 else MASK
 
-    return MENTION.sub(mask, text)
+    return _MENTION.sub(mask, text)

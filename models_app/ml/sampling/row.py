@@ -16,8 +16,8 @@ from .prompt import Prompt
 
 @dataclass(slots=True)
 class Row:
-    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones; `nats`: its log-likelihood;
-    `number`: its place among all drafts of the request.
+    """A post in progress. `text` is in UTF-8; `characters` counts the complete ones; `nats`: its log-likelihood after
+    the prompt; `number`: its place among all drafts of the request.
     """
 
     text: bytearray

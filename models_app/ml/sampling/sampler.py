@@ -280,7 +280,10 @@ class Sampler:
             temperature = 0 if config.is_greedy else config.temperature
             symbols = choose(logits + barred, temperature, config.top_k, rng, top_p=config.top_p)
             if measure:
-                for row, nats in zip(running, log_likelihoods(logits, symbols), strict=True):
+                # A symbol that the prompt forces says nothing about the post.
+                held = np.array([[len(row.text) < len(prompt.whole)] for row in running])
+                possible = np.where(held, logits + barred, logits) if in_prompt else logits
+                for row, nats in zip(running, log_likelihoods(possible, symbols), strict=True):
                     row.nats += nats
             completed = tables.completed[automaton, symbols].tolist()
             automaton = tables.next_state[automaton, symbols]

@@ -69,7 +69,8 @@ class FineTuneResult:
 
     interpolation: position of the weights between the initial ones (0) and the best epoch's (1), above 0;
     bits_per_character: of these weights on the validation split, never above the best epoch's;
-    start_bits_per_character: the same for the initial weights; characters_per_second: training speed of this call;
+    start_bits_per_character: the same for the initial weights; measured_posts: the number of posts that both are
+    measured on, which can be a part of the split; characters_per_second: training speed of this call;
     cores_used: average number of CPU cores used, 0 if unknown.
     """
 
@@ -80,6 +81,7 @@ class FineTuneResult:
     interpolation: float
     bits_per_character: float
     start_bits_per_character: float
+    measured_posts: int
     stopped_early: bool
     characters_per_second: float
     cores_used: float

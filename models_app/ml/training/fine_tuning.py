@@ -66,13 +66,15 @@ class Stop(Exception):
 class FineTuning(ABC):
     """One fine-tune. `epochs`: how often it validates; `origin`: a fingerprint of all that determines the result.
 
-    The subclass sets `clock`, whose total is the work in symbols. `take_up` or `run` call `begin`, which takes seconds.
+    The subclass sets `clock`, whose total is the work in symbols, and `measured_posts`, the number of posts that the
+    first and the final weights are measured on. `take_up` or `run` call `begin`, which takes seconds.
     """
 
     #: Whether a stop is also obeyed while an epoch is validated, which loses that epoch if there are earlier ones.
     stops_while_validating: ClassVar[bool] = True
 
     clock: Clock
+    measured_posts: int
     characters_per_symbol: float
 
     def __init__(
@@ -215,6 +217,7 @@ class FineTuning(ABC):
             interpolation=interpolation,
             bits_per_character=bits,
             start_bits_per_character=self.start_bits,
+            measured_posts=self.measured_posts,
             stopped_early=stopped,
             characters_per_second=self.clock.speed(),
             # On a GPU, the CPU cores are almost idle.

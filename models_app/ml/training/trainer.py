@@ -94,6 +94,7 @@ class _FineTune(FineTuning):
         self._train = [self._vocabulary.encode(post) for post in train]
         self._validation = [self._vocabulary.encode(post) for post in validation]
         self._validation_characters = sum(len(post) + 1 for post in validation)
+        self.measured_posts = len(validation)
         end = np.array([self._vocabulary.end], self._vocabulary.dtype).tobytes()
         super().__init__(
             start=start,

@@ -1,6 +1,7 @@
 // The page on which a bot writes in this browser, without the server. The writing itself is in a worker (worker.js).
 
 import { byId, element, inputById, readJson, setBar, setText, show } from "../dom.js";
+import { decimal } from "../format.js";
 import { toast } from "../toasts.js";
 import { gettext, interpolate, ngettext } from "../words.js";
 import { canKeep, forget } from "./forget.js";
@@ -14,6 +15,9 @@ const place = byId("in-browser-posts");
 const exact = inputById("id_exact");
 const bar = /** @type {HTMLProgressElement} */ (byId("in-browser-progress"));
 
+/** The number of the newest load, and whether it's under way. */
+let loads = 0;
+let isLoading = false;
 let request = 0;
 /** @type {{asked: number, posts: number, request: number} | null} */
 let writing = null;
@@ -24,7 +28,8 @@ if (bot) start();
 
 async function start() {
   worker = new Worker(new URL("worker.js", location.href), { type: "module" });
-  worker.addEventListener("message", ({ data }) => answers[data.kind]?.(data));
+  // A load that a newer one has replaced has nothing to say.
+  worker.addEventListener("message", ({ data }) => (data.load ?? loads) === loads && answers[data.kind]?.(data));
   worker.addEventListener("error", () => fail(gettext("This browser can’t run the bot. Update it, or try another one.")));
   form.addEventListener("submit", submit);
   exact?.addEventListener("change", load);
@@ -36,11 +41,13 @@ async function start() {
 }
 
 function load() {
-  hold(true);
+  loads += 1;
+  isLoading = true;
+  hold();
   show(bar, true);
   setBar(bar, null);
   setText(status, gettext("Loading the bot…"));
-  worker.postMessage({ ...bot, kind: "load", weights: exact?.checked ? bot.exact : bot.weights });
+  worker.postMessage({ ...bot, kind: "load", load: loads, weights: exact?.checked ? bot.exact : bot.weights });
 }
 
 /** Let the service worker keep the page, so that it opens without the server. */
@@ -71,8 +78,9 @@ const answers = {
   ready({ usesVectors }) {
     form.dataset.vectors = String(usesVectors);
     show(bar, false);
-    setText(status, gettext("Ready. It writes in this browser."));
-    hold(false);
+    isLoading = false;
+    hold();
+    if (!writing) setText(status, gettext("Ready. It writes in this browser."));
   },
   post({ post, request: of }) {
     if (writing?.request !== of) return;
@@ -96,7 +104,7 @@ const answers = {
     end();
     const written = interpolate(ngettext("%(count)s post in %(seconds)s s.", "%(count)s posts in %(seconds)s s.", posts.length), {
       count: posts.length,
-      seconds: (ms / 1000).toFixed(1),
+      seconds: decimal(ms / 1000, 1),
     });
     const rejected = Object.values(refused).reduce((sum, count) => sum + count, 0);
     const more = interpolate(ngettext("%(count)s draft was rejected.", "%(count)s drafts were rejected.", rejected), { count: rejected });
@@ -104,7 +112,8 @@ const answers = {
     const others = posts.length < asked ? gettext("The others couldn’t be written: every draft was rejected.") : "";
     setText(status, [posts.length ? written : none, rejected ? more : "", posts.length ? others : ""].filter(Boolean).join(" "));
   },
-  failed({ message }) {
+  failed({ message, load: of }) {
+    if (of) isLoading = false;
     end();
     const isOffline = !navigator.onLine;
     fail(isOffline ? gettext("You’re offline, and this browser doesn’t have the bot yet.") : gettext("The bot can’t be loaded. Reload the page."));
@@ -135,7 +144,7 @@ function submit(submission) {
   writing = { asked: sampling.temperature === 0 || sampling.top_k === 1 ? 1 : count, posts: 0, request };
   place.replaceChildren(element("ul", { className: "posts timeline" }));
   setText(status, gettext("Writing…"));
-  hold(true);
+  hold();
   show(byId("in-browser-stop"), true);
   worker.postMessage({ kind: "write", request, sampling });
 }
@@ -149,7 +158,7 @@ function stop() {
 function end() {
   writing = null;
   hide(byId("in-browser-stop"));
-  hold(false);
+  hold();
 }
 
 /** Hide a button. If it had the focus, "Write" gets it. */
@@ -165,9 +174,9 @@ async function remove() {
   toast(gettext("Removed from this browser"));
 }
 
-/** The button keeps focus, which a disabled button would lose. */
-function hold(isHeld) {
-  if (isHeld) button.setAttribute("aria-disabled", "true");
+/** Hold the button while the bot loads or writes. It keeps focus, which a disabled button would lose. */
+function hold() {
+  if (isLoading || writing) button.setAttribute("aria-disabled", "true");
   else button.removeAttribute("aria-disabled");
 }
 

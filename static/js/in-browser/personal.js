@@ -36,14 +36,16 @@ const HEX = /^(?:0x)?[0-9a-fA-F]{32,}$/;
 
 const ENDING = `(?=(?<ending>[\\p{L}]{2,24}))\\k<ending>`;
 const EMAIL = new RegExp(
-  `(?<![${WORD}.+@＠\\-])(?=(?<name>[${WORD}.+\\-]+))\\k<name>[@＠](?:[${WORD}\\-]{1,63}\\.){1,8}${ENDING}(?![@＠${DIGIT}_\\-])`,
+  `(?<![${WORD}.+@＠\\-])(?=(?<name>[${WORD}.+\\-]+))\\k<name>[@＠](?:[${WORD}\\-]{1,63}\\.){1,8}${ENDING}(?![@＠${DIGIT}])`,
   "gu",
 );
 const PROVIDERS = "gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|live|proton(?:mail)?|gmx|web|mail|fastmail|zoho|yandex";
 const ENDINGS = "com|org|net|edu|gov|info|co|io|me|de|fr|uk|es|it|eu|ch|at|nl|ca|au|in|us";
-const DOT = `(?:[${SPACE}]?[[({<][${SPACE}]?(?:dot|\\.)[${SPACE}]?[\\])}>][${SPACE}]?|[${SPACE}](?:dot|\\.)[${SPACE}]|\\.)`;
+const SPELLED_DOT = `(?:[${SPACE}]?[[({<][${SPACE}]?(?:dot|\\.)[${SPACE}]?[\\])}>][${SPACE}]?|[${SPACE}]dot[${SPACE}])`;
+const DOT = `(?:${SPELLED_DOT}|[${SPACE}]\\.[${SPACE}]|\\.)`;
 const SPELLED = new RegExp(
-  `(?<![${WORD}.+\\-])(?=(?<before>[${WORD}.+\\-]{1,64}))\\k<before>(?:[${SPACE}]?[[({<][${SPACE}]?(?:at|@)[${SPACE}]?[\\])}>][${SPACE}]?(?:[${WORD}\\-]{1,63}${DOT}){1,4}` +
+  `(?<![${WORD}.+\\-])(?=(?<first>[${WORD}.+\\-]{1,64}))\\k<first>(?:${SPELLED_DOT}(?=(?<more>[${WORD}.+\\-]{1,64}))\\k<more>){0,4}` +
+    `(?:[${SPACE}]?[[({<][${SPACE}]?(?:at|@)[${SPACE}]?[\\])}>][${SPACE}]?(?:[${WORD}\\-]{1,63}${DOT}){1,4}` +
     `|[${SPACE}](?:at|@)[${SPACE}](?:${PROVIDERS})${DOT})(?:${ENDINGS})${EDGE}`,
   "giu",
 );
@@ -76,6 +78,9 @@ const CALLED = new RegExp(
     `[^${DIGIT}\\n+(]{0,16}(?<found>\\+?\\(?${DIGIT}(?:[ )\\-]{0,3}${DIGIT}){6,14})(?![\\-.]?[${WORD}])`,
   "giu",
 );
+/** A date, also with the hour after it; two years; a decimal. */
+const NO_PHONE =
+  /^(?:(?:19|20)\p{Nd}{2}(?:(?<between>[ -])\p{Nd}{2}\k<between>\p{Nd}{2}(?: \p{Nd}{2})?|[ -](?:19|20)\p{Nd}{2})|\p{Nd}\.\p{Nd}{5,})$/u;
 const MIN_DIGITS = 9;
 const MIN_DIFFERENT = 3;
 
@@ -132,6 +137,7 @@ function isAddress(text) {
 }
 
 function isPhone(text) {
+  if (NO_PHONE.test(text)) return false;
   const digits = text.replace(/\P{Nd}/gu, "");
   const isInternational = /^(?:\+|00)/.test(text.replace(/^\(+/, ""));
   return different(digits) >= MIN_DIFFERENT && (digits.length >= MIN_DIGITS || isInternational);
@@ -152,7 +158,7 @@ export function addsPersonal(post, prompt) {
   if (DIGITS.test(post)) {
     numbers.push(...spansOf(IBAN, post, isIban), ...spansOf(CARD, post, isCard), ...spansOf(SSN, post));
     numbers.push(...spansOf(PHONE, post, isPhone));
-    if (count(post, PHONE)) numbers.push(...spansOf(CALLED, post));
+    if (count(post, PHONE)) numbers.push(...spansOf(CALLED, post, (word) => !NO_PHONE.test(word)));
   }
   numbers.push(...spansOf(IPV4, post, isAddress), ...spansOf(IPV6, post));
   if (!numbers.some(isAdded)) return false;

@@ -5,7 +5,7 @@ import { BanList, HouseBanList } from "./bans.js";
 import { copyOf } from "./networks.js";
 import { addsPersonal } from "./personal.js";
 import { Random } from "./random.js";
-import { lengthOf, masked, stripped } from "./spelling.js";
+import { lengthOf, masked, stripped, wordsOf } from "./spelling.js";
 import { Automaton, BARRED, holdTo, promptOf } from "./vocabulary.js";
 
 /** Tries for each post, and the characters to spend on those that don't end. */
@@ -15,6 +15,8 @@ const WASTE = 280 * TRIES;
 const MAX_WASTE = 100 * WASTE;
 const HOPELESS = 5 * WASTE;
 const SIDE_BY_SIDE = 100;
+/** What a bot adds to a prompt is compared by itself from this many words on. */
+const MIN_ADDED = 6;
 /** With more symbols than FEW, a draw takes two steps: a group of symbols, then one of them. */
 const FEW = 256;
 const GROUP = 64;
@@ -159,7 +161,7 @@ export class Sampler {
     if (!row.isEnded) return;
     row.post = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(row.text));
     if (stripped(row.post) === stripped(prompt)) row.refused = "empty";
-    else if (this.guard?.isCopy(row.post)) row.refused = "copies";
+    else if (this.#isCopy(row.post, prompt)) row.refused = "copies";
     else {
       // Masked after the copy check, so that a mask can't hide a copy.
       row.post = masked(row.post, prompt);
@@ -167,6 +169,13 @@ export class Sampler {
       if (row.refused === null && this.house.finds(row.post) !== undefined) row.refused = "house";
       if (row.refused === null && addsPersonal(row.post, prompt)) row.refused = "personal";
     }
+  }
+
+  /** Return whether the post, or what the bot added, is a copy: a long prompt could hide one. */
+  #isCopy(post, prompt) {
+    if (!this.guard) return false;
+    const added = post.slice(prompt.length);
+    return this.guard.isCopy(post) || (prompt !== "" && wordsOf(added).length >= MIN_ADDED && this.guard.isCopy(added));
   }
 }
 
@@ -203,19 +212,26 @@ function likeliest(logits) {
   return best;
 }
 
-/** Return the symbols to draw from, in the server's order (models_app/ml/sampling/choosing.py). */
-function candidates(logits, { top_k, top_p }) {
-  let picks = Array.from(logits, (_, symbol) => symbol);
-  if (top_k > 0 && top_k < logits.length) {
-    const ranked = [...picks].sort((a, b) => logits[b] - logits[a] || b - a);
-    picks = ranked.slice(0, top_k).sort((a, b) => a - b);
-  }
-  return top_p < 1 ? picks.sort((a, b) => logits[b] - logits[a] || a - b) : picks;
+/** Return the logits with those beyond the k most likely barred. */
+function barredBeyond(logits, top_k) {
+  if (top_k <= 0 || top_k >= logits.length) return logits;
+  const ranked = Array.from(logits, (_, symbol) => symbol).sort((a, b) => logits[b] - logits[a] || b - a);
+  const kept = logits.slice();
+  for (const symbol of ranked.slice(top_k)) kept[symbol] = -Infinity;
+  return kept;
+}
+
+/** Return the symbols in the order in which the server draws from them (models_app/ml/sampling/choosing.py). */
+function ordered(logits, top_p) {
+  const symbols = Array.from(logits, (_, symbol) => symbol);
+  if (top_p >= 1) return symbols;
+  return symbols.filter((symbol) => logits[symbol] > -Infinity).sort((a, b) => logits[b] - logits[a] || a - b);
 }
 
 /** Draw a symbol with one random number from 0 to 1, or in two steps with two. */
-function choose(logits, sampling, number, second) {
-  const picks = candidates(logits, sampling);
+function choose(all, sampling, number, second) {
+  const logits = barredBeyond(all, sampling.top_k);
+  const picks = ordered(logits, sampling.top_p);
   const best = picks.reduce((most, symbol) => (logits[symbol] > logits[most] ? symbol : most));
   const temperature = Math.max(sampling.temperature, 2.2250738585072014e-308);
   const odds = Float64Array.from(picks, (symbol) => Math.exp(Math.fround(logits[symbol] - logits[best]) / temperature));

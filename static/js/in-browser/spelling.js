@@ -12,7 +12,11 @@ const LINK = new RegExp(
   `(?:https?://|${EDGE}www\\.)[^${SPACE}]+|${EDGE}[${WORD}\\-]+(?:\\.[${WORD}\\-]+)*\\.[a-z]{2,}/[^${SPACE}]*`,
   "giu",
 );
-const MENTION = new RegExp(`(?<![A-Za-z0-9_!#$%&*@＠/])[@＠][A-Za-z0-9_\\u00c0-\\u024f]+(?:[@＠][${WORD}.\\-]*[${WORD}])*`, "gu");
+const HANDLE = `[@＠][A-Za-z0-9_\\u00c0-\\u024f]+(?:[@＠][${WORD}.\\-]*[${WORD}])*`;
+const BEFORE = "(?<![A-Za-z0-9_!#$%&*@＠/])";
+const MENTION = new RegExp(`${BEFORE}${HANDLE}`, "gu");
+/** What X takes for a mention: also a handle after a slash or after RT. The group matches only for these. */
+const HIDDEN = new RegExp(`(?:${BEFORE}|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.\\-][Rr][Tt])))${HANDLE}`, "gu");
 const MASK = "@…";
 const APOSTROPHES = "'’ʼ＇`´";
 const CHEROKEE = /[\u13a0-\u13f5\u13f8-\u13fd\uab70-\uabbf]/;
@@ -91,8 +95,10 @@ export const signsOf = (text) => ownText(text).replaceAll(" ", "");
 
 /** Return the text with each @mention replaced by `@…`, except in the prompt and for accounts it mentions. */
 export function masked(text, prompt) {
-  const named = new Set([...prompt.matchAll(MENTION)].map(([mention]) => casefolded(mention)));
-  return text.replace(MENTION, (mention, at) => {
+  const named = new Set([...prompt.matchAll(HIDDEN)].map(([mention]) => casefolded(mention)));
+  const links = linksOf(text);
+  return text.replace(HIDDEN, (mention, others, at) => {
+    if (others !== undefined && links.some(([begin, end]) => begin < at && at < end)) return mention;
     if (named.has(casefolded(mention)) || at + mention.length <= prompt.length) return mention;
     const typed = prompt.slice(at);
     // The prompt begins this handle and the model continued it.

@@ -13,6 +13,8 @@ const SLICE = 40;
 /** @type {Sampler | null} */
 let sampler = null;
 let house = [];
+/** The newest load and the addresses of its files. What an older one brings is out of date. */
+let newest = { load: 0, addresses: [] };
 /** The request that is being written; a newer one ends it. */
 let current = 0;
 
@@ -24,17 +26,19 @@ const pause = () =>
     port2.postMessage(null);
   });
 
-async function load({ cache, weights, guard, house: phrases }) {
+async function load({ load: own, cache, weights, guard, house: phrases }) {
+  newest = { load: own, addresses: [weights, guard] };
   sampler = null;
   house = phrases;
   const [file, guarded] = await Promise.all([
-    kept(cache, weights, (loaded, total) => postMessage({ kind: "loading", loaded, total })),
+    kept(cache, weights, (loaded, total) => postMessage({ kind: "loading", load: own, loaded, total })),
     kept(cache, guard),
   ]);
-  await tidy(cache, [weights, guard]);
+  await tidy(cache, newest.addresses);
   const make = await vectorMatrices();
+  if (newest.load !== own) return;
   sampler = new Sampler(networkOf(unpack(file), make ?? undefined), { guard: guardOf(guarded), house });
-  postMessage({ kind: "ready", usesVectors: Boolean(make) });
+  postMessage({ kind: "ready", load: own, usesVectors: Boolean(make) });
 }
 
 async function write({ request, sampling }) {
@@ -65,5 +69,5 @@ const actions = {
 };
 
 addEventListener("message", ({ data }) => {
-  actions[data.kind](data).catch((error) => postMessage({ kind: "failed", message: String(error) }));
+  actions[data.kind](data).catch((error) => postMessage({ kind: "failed", load: data.load, message: String(error) }));
 });

@@ -75,6 +75,8 @@ def test_bits_that_the_training_has_measured_are_not_measured_again() -> None:
     found = card(bot, held_out=many, trained_bits=(1.25, 2.5))
     assert (found.bits_per_character, found.start_bits_per_character, found.base_bits_per_character) == (1.25, 2.5, 2.5)
     assert found.measured == len(many) > MAX_MEASURED
+    # A fluent bot's training measures only some of them.
+    assert card(bot, held_out=many, trained_bits=(1.25, 2.5), trained_on=7).measured == 7
     # The training doesn't know another base model, so all three are measured on the same posts.
     further = card(bot, held_out=many, trained_bits=(1.25, 2.5), start=favouring(**{"a": 1, "END": 1}))
     assert further.measured == MAX_MEASURED and 1.25 != further.bits_per_character < further.base_bits_per_character

@@ -17,8 +17,9 @@ import xllamacpp
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
+from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import CheckpointError
-from models_app.ml.formats import gguf_files, peft_adapter
+from models_app.ml.formats import gguf_files, notes, peft_adapter
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.decoder import LlamaDecoder
 from models_app.ml.networks.llama.gguf_file import read_gguf
@@ -111,6 +112,17 @@ def its_logprobs(server: xllamacpp.Server, symbols: list[int]) -> NDArray[np.flo
 
 def symbols_of(text: str) -> list[int]:
     return [CONFIG.end, *VOCABULARY.encode(text).tolist()]
+
+
+def test_the_commands_that_are_shown_write_as_the_bot_does_here() -> None:
+    usual = SamplingConfig().usual_for("llama")
+    assert (usual.temperature, usual.top_k, usual.top_p) == (0.9, 0, 0.95)
+    flags = '--temp 0.9 --top-k 0 --min-p 0 --top-p 0.95 --samplers "temperature;top_p"'
+    arguments = "do_sample=True, temperature=0.9, top_k=0, top_p=0.95"
+    docs = (Path(__file__).parents[3] / "docs/formats.md").read_text()
+    for shown in (notes.how_to_use_adapter("gguf", "base"), notes.how_to_use_adapter("gguf-lora", "base"), docs):
+        assert flags in shown and shown.count(flags) == shown.count("--top-p")
+    assert arguments in notes.how_to_use_adapter("peft", "base") and arguments in docs
 
 
 def test_llama_cpp_opens_the_adapter_with_the_base(

@@ -18,6 +18,11 @@ from models_app.ml.words import MENTION
         ("write to me@example.com, f@ck it", "write to me@example.com, f@ck it"),
         ("https://social.example/@ann", "https://social.example/@ann"),
         ("@ me, @… and 5@", "@ me, @… and 5@"),
+        ("dinner w/@bobsmith and/or/@ann", "dinner w/@… and/or/@…"),
+        ("RT@bobsmith: hi, rt@ann", "RT@…: hi, rt@…"),
+        ("RT:@bob (RT@ann) éRT@cy", "RT:@… (RT@…) éRT@…"),
+        ("START@bob x-rt@bob .RT@bob", "START@bob x-rt@bob .RT@bob"),
+        ("see t.example/@bob and http://a.example/RT@bob", "see t.example/@bob and http://a.example/RT@bob"),
     ],
 )
 def test_each_name_is_hidden_and_all_else_stays(text: str, expected: str) -> None:
@@ -32,15 +37,16 @@ def test_each_name_is_hidden_and_all_else_stays(text: str, expected: str) -> Non
         ("hi @", "hi @alice", "hi @…"),
         ("@al", "@al", "@al"),
         ("", "@al", "@…"),
+        ("w/@Al", "w/@Al, @al and RT@bob", "w/@Al, @al and RT@…"),
     ],
 )
 def test_whom_the_prompt_names_may_be_named(prompt: str, text: str, expected: str) -> None:
     assert masked(text, prompt=prompt) == expected
 
 
-@given(st.text("@＠ab_.-/ é…\n"))
+@given(st.text("@＠ab_.-/ é…\nRT"))
 def test_nobody_is_left_and_no_post_gets_longer(text: str) -> None:
     result = masked(text)
     assert len(result) <= len(text)
     assert MENTION.search(result) is None
-    assert result.count(MASK) - text.count(MASK) == len(MENTION.findall(text))
+    assert result.count(MASK) - text.count(MASK) >= len(MENTION.findall(text))

@@ -10,6 +10,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.judge import Judge
 from models_app.ml.sampling.sampler import Sampler
 from tests.ml.conftest import favouring
 
@@ -96,3 +97,29 @@ def test_a_copy_that_names_somebody_is_a_copy_all_the_same() -> None:
         SamplingConfig(count=2, seed=1, prompt="One, two, three, four! @"), guard=guard
     )
     assert writing.posts == [] and writing.refused.copies == 20
+
+
+FILLER = "these ten words are not of anybody and mean nothing"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "added", "reason"),
+    [
+        (f"{FILLER} ", "my old kettle sings before the water boils", "copies"),
+        # The prompt ends in the middle of a word, or of the learned post.
+        (f"{FILLER} m", "y old kettle sings before the water boils", "copies"),
+        (f"{FILLER} my o", "ld kettle sings before the water boils", "copies"),
+        (f"{FILLER} ", "my old kettle sings before anyone else gets up", None),
+        # Five words and fewer are often a common phrase.
+        (f"{FILLER} my old kettle ", "sings before the water boils", None),
+        (f"{FILLER}, and ", "that is all there is", None),
+        ("", "that is all there is", "copies"),
+    ],
+)
+def test_a_copy_behind_a_long_prompt_is_a_copy(prompt: str, added: str, reason: str | None) -> None:
+    guard = CopyGuard.of(["My old kettle sings before the water boils!", "That is all there is."])
+    config = SamplingConfig(prompt=prompt)
+    judge = Judge.of(config, guard=guard, house=None, personal=None, accept=None)
+    assert judge.judged(prompt + added)[1] == reason
+    others = Judge.of(config, guard=None, house=None, personal=None, accept=lambda text: not guard.is_copy(text))
+    assert others.judged(prompt + added)[1] == reason

@@ -96,6 +96,30 @@ def test_in_two_steps_symbols_are_drawn_in_proportion_too(top_p: float, top_k: i
     assert abs(chi_square - degrees) < 4 * np.sqrt(2 * degrees)
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_few_symbols_are_drawn_as_if_the_others_were_left_out(top_p: float) -> None:
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 3, (500, FEW)).astype(np.float32)
+    logits[:, rng.choice(FEW, 200, replace=False)] = -np.inf
+    for top_k in (5, 50, 100):
+        kept = np.sort(np.argpartition(logits, -top_k, axis=1)[:, -top_k:], axis=1)
+        few = choose(np.take_along_axis(logits, kept, axis=1), 0.9, 0, np.random.default_rng(1), top_p=top_p)
+        drawn = choose(logits, 0.9, top_k, np.random.default_rng(1), top_p=top_p)
+        np.testing.assert_array_equal(drawn, np.take_along_axis(kept, few[:, None], axis=1)[:, 0])
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_symbols_beyond_the_possible_ones_do_not_change_a_draw(top_p: float) -> None:
+    rng = np.random.default_rng(3)
+    logits = np.full((400, 8 * FEW), -np.inf, np.float32)
+    possible = np.sort(rng.choice(8 * FEW, 40, replace=False))
+    logits[:, possible] = rng.normal(size=40)
+    whole = choose(logits, 0.9, 0, np.random.default_rng(1), top_p=top_p)
+    # Which of the barred ones are among the 200 most likely is arbitrary.
+    np.testing.assert_array_equal(choose(logits, 0.9, 200, np.random.default_rng(1), top_p=top_p), whole)
+    assert set(whole) <= set(possible.tolist())
+
+
 def test_other_rounding_of_logits_rarely_changes_a_draw() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2.5, (5000, 4096)).astype(np.float32)

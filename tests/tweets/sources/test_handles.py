@@ -111,6 +111,12 @@ def test_a_name_alone_is_one_of_bluesky_where_bluesky_was_chosen() -> None:
         "https://server.example/web/@name",
         "https://elsewhere.example/@name@server.example",
         "https://elsewhere.example/@name%40server.example",
+        "@name@server.example:443",
+        "@name@server.example.:0443",
+        "@name@server.example。",
+        "https://server.example:443/@name",
+        "https://server.example.:443/users/name",
+        "https://elsewhere.example/@name@server.example:443",
     ],
 )
 def test_it_finds_the_mastodon_handle(typed: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import re
+import time
 import traceback
 import tracemalloc
 import zipfile
@@ -128,6 +129,27 @@ def test_long_posts_are_whole(tmp_path: Path) -> None:
     posts = read(saved(tmp_path, archives.pack(files)))
     assert [post.text for post in posts] == [whole, f"@someone {whole}", "not a long one"]
     assert [post.is_reply for post in posts] == [False, True, False]
+
+
+def test_a_long_post_may_have_a_link_that_is_another_one_in_its_note(tmp_path: Path) -> None:
+    whole = make_long_post(seed=4)
+    shown, full = (f"{whole[:40]} https://t.co/{name}{whole[40:]}" for name in ("abcdefghij", "klmnopqrst"))
+    files = {
+        "data/tweets.js": archives.ytd("tweets", 0, [archives.tweet(0, f"{shown[:270]}… https://t.co/uvwxyzabcd")]),
+        "data/note-tweet.js": archives.ytd("note_tweet", 0, [archives.note(0, full)]),
+    }
+    assert [post.text for post in read(saved(tmp_path, archives.pack(files)))] == [full]
+
+
+def test_a_post_of_spaces_takes_no_time(tmp_path: Path) -> None:
+    files = {
+        "data/tweets.js": archives.ytd("tweets", 0, [archives.tweet(0, "tea" + " " * 100_000 + "moss")]),
+        "data/note-tweet.js": archives.ytd("note_tweet", 0, [archives.note(0, "tea and coffee")]),
+    }
+    path = saved(tmp_path, archives.pack(files))
+    begun = time.process_time()
+    read(path)
+    assert time.process_time() - begun < 1
 
 
 def test_retweets_replies_threads_entities_and_dates(tmp_path: Path) -> None:
@@ -332,8 +354,8 @@ def test_the_real_long_posts_are_joined(tmp_path: Path) -> None:
     assert len(notes) == 41
     posts = {post.text for post in read(_zipped(folder, tmp_path))}
     long_ones = [note for note in notes if len(note) > 280]
-    # The file also contains those of deleted posts, which have nothing to join.
-    assert sum(any(post.endswith(note) for post in posts) for note in long_ones) >= len(long_ones) - 3
+    assert len(long_ones) == 30
+    assert [note for note in long_ones if not any(post.endswith(note) for post in posts)] == []
 
 
 @needs_data

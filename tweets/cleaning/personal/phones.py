@@ -17,6 +17,8 @@ _CALLED = re.compile(
     r"[^\d\n+(]{0,16}(\+?\(?\d(?:[ )-]{0,3}\d){6,14})(?![-.]?\w)",
     re.IGNORECASE,
 )
+#: A date, also with the hour after it; two years; a decimal.
+_NO_PHONE = re.compile(r"(?:19|20)\d\d(?:([ -])\d\d\1\d\d(?: \d\d)?|[ -](?:19|20)\d\d)|\d\.\d{5,}")
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
@@ -25,12 +27,15 @@ def phones(text: str) -> Iterator[tuple[int, int]]:
     if not candidates:
         return
     for found in _CALLED.finditer(text):
-        yield found.span(1)
+        if not _NO_PHONE.fullmatch(found[1]):
+            yield found.span(1)
     # Loaded late: it takes a tenth of a second, and most posts have no number of this length.
     from phonenumbers import Leniency, PhoneNumberMatcher
 
     for candidate in candidates:
         number = candidate.group()
+        if _NO_PHONE.fullmatch(number):
+            continue
         is_international = number.lstrip("(").startswith(("+", "00"))
         digits = [character for character in number if character.isdigit()]
         if len(set(digits)) < _MIN_DIFFERENT or (len(digits) < _MIN_DIGITS and not is_international):

@@ -26,6 +26,7 @@ from tweets.sources.base import (
     storable,
 )
 from tweets.sources.bluesky.settings import BlueskySettings
+from tweets.sources.bluesky.traits import has_warning, is_quote, is_to_somebody_else
 from tweets.sources.reading.links import whole_link
 from tweets.sources.reading.paging import MAX_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.reading.records import parse_date
@@ -34,7 +35,6 @@ from tweets.sources.web.json_api import JsonApi, Reply, count_in, text_in
 
 _LARGEST_PAGE = 100
 _HIDDEN = "!no-unauthenticated"
-_WARNINGS = frozenset({"!warn", "porn", "sexual", "nudity", "graphic-media", "gore"})  # labels that hide a post
 _TID = re.compile(r"[2-7a-z]{13}\Z")  # keys that sort by time
 
 
@@ -172,9 +172,9 @@ def _post(item: Any, did: str) -> Post | None:
         text=text,
         created_at=parse_date(record.get("createdAt")) or parse_date(view.get("indexedAt")),
         is_repost=is_repost,
-        is_reply=not is_repost and (text.startswith("@") or _is_to_somebody_else(item, record, did)),
-        is_quote=not is_repost and text_in(record.get("embed"), "$type").startswith("app.bsky.embed.record"),
-        has_warning=any(text_in(label, "val") in _WARNINGS for label in _list_in(view, "labels")),
+        is_reply=not is_repost and (text.startswith("@") or is_to_somebody_else(item, record, did)),
+        is_quote=not is_repost and is_quote(record),
+        has_warning=has_warning(view),
     )
 
 
@@ -189,20 +189,6 @@ def _is_held(post: Post, newer_than: str | None) -> bool:
         return False
     both = _TID.match(post.key) and _TID.match(newer_than)
     return post.key == newer_than or bool(both and post.key < newer_than)
-
-
-def _is_to_somebody_else(item: Mapping[str, Any], record: Mapping[str, Any], did: str) -> bool:
-    """Return True for a reply, but not for the next post of one's own thread."""
-    reply = record.get("reply")
-    if not isinstance(reply, Mapping):
-        return False
-    uri = text_in(reply.get("parent"), "uri")
-    if uri.startswith("at://"):
-        return uri.split("/")[2] != did
-    shown = item.get("reply")
-    parent = shown.get("parent") if isinstance(shown, Mapping) else None
-    author = parent.get("author") if isinstance(parent, Mapping) else None
-    return text_in(author, "did") != did
 
 
 def _with_whole_links(text: str, facets: list[Any]) -> str:

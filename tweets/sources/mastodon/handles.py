@@ -37,7 +37,7 @@ def parse(text: str) -> str:
         server = server or address.group(1)
     else:
         name, _, server = typed.removeprefix("@").partition("@")
-    server = domain(server)
+    server = _server(server)
     if not (_NAME.match(name) and _SERVER.match(server)) or len(name) + len(server) >= LONGEST:
         raise NoAccount(
             mark(
@@ -46,6 +46,13 @@ def parse(text: str) -> str:
             )
         )
     return f"{name}@{server}"
+
+
+def _server(typed: str) -> str:
+    """Return the domain, with its port unless that is the one of HTTPS, so that each server has one spelling."""
+    host, _, port = typed.partition(":")
+    host, port = domain(host), port.lstrip("0")
+    return host if port in ("", "443") else f"{host}:{port}"
 
 
 def server_of(handle: str) -> str:

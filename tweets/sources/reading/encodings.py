@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from botfactory.translatable import mark as marked
+from tweets.common_words import COMMON_WORDS, language_of_words, words_of
 from tweets.sources.base import BadFile
 from tweets.sources.reading.streams import CHUNK, open_bytes
 
@@ -21,7 +22,10 @@ _SAMPLE = 1 << 15  # bytes of lines with more than ASCII, to detect an older enc
 # Bytes that no text contains, in any encoding but UTF-16 and UTF-32.
 _BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b")
 _TURKISH = frozenset({"cp1254", "iso8859_9"})
-_SYMBOL_IN_A_WORD = re.compile(r"[^\W\d_][\xa1-\xbf\xd7\xf7\ufffd](?=[^\W\d_])|\b[\xa3\xaf\xbf][^\W\d_]")
+#: Languages of which cp1252 makes other letters, not symbols in words.
+_CENTRAL = frozenset({"cs", "hu", "pl", "ro"})
+#: Symbols in words, and control characters: ISO 8859-2 has them where the others have quotes and letters.
+_ODD = re.compile(r"[^\W\d_][\xa1-\xbf\xd7\xf7\ufffd](?=[^\W\d_])|\b[\xa3\xaf\xbf][^\W\d_]|[\x80-\x9f]")
 
 
 def find_encoding(path: Path, limit: int) -> str:
@@ -78,6 +82,10 @@ def _wide(head: bytes) -> str | None:
 
 
 def _older(sample: bytes) -> str:
+    # Most small words are the same in all of these encodings.
+    language = language_of_words(words_of(sample.decode("cp1252", "replace").lower()))
+    if language in _CENTRAL:
+        return _central(sample, language)
     from charset_normalizer import from_bytes  # late, because few files are that old
 
     found = from_bytes(sample).best()
@@ -89,5 +97,19 @@ def _older(sample: bytes) -> str:
     # A guess can't tell Latin alphabets apart. Follow it to another script, or if cp1252 gives no words.
     if not encoding.startswith("utf") and sum(letter > "\u02ff" for letter in letters) * 2 > len(letters):
         return encoding
-    odd = {name: len(_SYMBOL_IN_A_WORD.findall(sample.decode(name, "replace"))) for name in ("cp1252", "cp1250")}
-    return "cp1250" if odd["cp1250"] * 4 < odd["cp1252"] else "cp1252"
+    return "cp1250" if _odd(sample, "cp1250") * 4 < _odd(sample, "cp1252") else "cp1252"
+
+
+def _central(sample: bytes, language: str) -> str:
+    """Return the encoding that gives a text in this language the fewest odd signs, then the most of its words."""
+    known = frozenset(COMMON_WORDS[language].split())
+
+    def fit(encoding: str) -> tuple[int, int]:
+        words = words_of(sample.decode(encoding, "replace").lower())
+        return -_odd(sample, encoding), sum(word in known for word in words)
+
+    return max(("cp1250", "iso8859_2"), key=fit)
+
+
+def _odd(sample: bytes, encoding: str) -> int:
+    return len(_ODD.findall(sample.decode(encoding, "replace")))

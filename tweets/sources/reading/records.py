@@ -24,7 +24,9 @@ _REPLY_NAMES = (
     "in_reply_to_id",
     "is_reply",
 )
-_NOTHING = frozenset({"", "0", "0.0", "false", "no", "none", "null", "nan", "[]", "{}"})  # how CSV writers say "none"
+_QUOTE_NAMES = ("is_quote_status", "is_quote")
+#: How tables and databases say "none".
+_NOTHING = frozenset({"", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "[]", "{}"})
 _ENTITY = re.compile(r"&(amp|lt|gt|quot|apos|#0?39);")
 _CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "#039": "'"}
 _MAX_KEY = 64
@@ -104,12 +106,14 @@ class Traits:
 
 def traits_of(record: Mapping[str, Any], text: str, *, threads: bool = False) -> Traits:
     """Return what a record and the beginning of its text say about the kind of post. `threads`: see `post_of`."""
+    references = _reference_types(record)
     is_repost = text.startswith("RT @") or any(_says(record, name) for name in _REPOST_NAMES)
-    is_repost = is_repost or "retweeted" in _reference_types(record)
+    is_repost = is_repost or "retweeted" in references
+    is_quote = "quoted" in references or any(_says(record, name) for name in _QUOTE_NAMES)
     return Traits(
         is_repost,
         is_reply=not is_repost and (text.startswith("@") if threads else _is_reply(record, text)),
-        is_quote=not is_repost and ("quoted" in _reference_types(record) or _says(record, "is_quote_status")),
+        is_quote=not is_repost and is_quote,
         has_warning=_says(record, "has_warning"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tweets.sources.bluesky.traits import author_in, has_warning, is_quote, is_to_somebody_else
 from tweets.sources.reading.html_text import text_of_html
 from tweets.sources.reading.records import field_name, text_of
 
@@ -48,7 +49,9 @@ def _of_bluesky(item: Mapping[str, Any], view: Mapping[str, Any], record: Mappin
         "text": record.get("text"),
         "created_at": record.get("createdAt"),
         "is_repost": isinstance(item.get("reason"), Mapping) and "epost" in str(item["reason"].get("$type")),
-        "is_reply": isinstance(record.get("reply"), Mapping),
+        "is_reply": is_to_somebody_else(item, record, author_in(view["uri"])),
+        "is_quote": is_quote(record),
+        "has_warning": has_warning(view),
     }
 
 
@@ -61,9 +64,15 @@ def _of_outbox(activity: Mapping[str, Any], note: Any) -> Mapping[str, Any]:
         "text": text_of_html(str(note.get("content") or "")) if is_public else "",
         "created_at": note.get("published") or activity.get("published"),
         "is_repost": activity["type"] == "Announce",
-        "is_reply": bool(note.get("inReplyTo")),
+        "is_reply": _is_to_somebody_else(note.get("inReplyTo"), activity.get("actor") or note.get("attributedTo")),
         "has_warning": bool(str(note.get("summary") or "").strip()),
     }
+
+
+def _is_to_somebody_else(to: Any, actor: Any) -> bool:
+    """Return True for a reply, but not for the next post of one's own thread: its address is below the actor's."""
+    to, actor = (value.get("id") if isinstance(value, Mapping) else value for value in (to, actor))
+    return bool(to) and not (isinstance(actor, str) and str(to).startswith(actor.rstrip("/") + "/"))
 
 
 def _of_mastodon(status: Mapping[str, Any]) -> Mapping[str, Any]:

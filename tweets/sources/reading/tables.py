@@ -64,15 +64,15 @@ def rows(lines: Iterator[str], text_column: str = "") -> Iterator[tuple[int, Map
         if has_header:
             has_header = False
             continue
-        if len(row) <= column:
+        if len(row) <= column or any(cell.strip() for cell in row[layout.width :]):
             raise BadFile(
                 mark(
-                    "Line %(number)s has %(columns)s, but the text is in column %(column)s. Put posts that contain the "
+                    "Line %(number)s has %(columns)s, but the table has %(width)s. Put posts that contain the "
                     'delimiter or a line break in quotes ("…").'
                 ),
                 number=number,
                 columns=counted_sentence("%(count)s column", "%(count)s columns", len(row)),
-                column=column + 1,
+                width=layout.width,
             )
         yield number, dict(zip(names, row, strict=False)), row[column]
 

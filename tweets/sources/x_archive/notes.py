@@ -13,7 +13,9 @@ from tweets.sources.reading.records import parse_date
 _PREFIX = 200  # characters of the post that must match the note
 _SECONDS = 2  # a note has no id of its post, only a time; in a thread it differs by up to two seconds
 _MENTIONS = re.compile(r"\A(?:@\w+\s+)+")
+_LINK = re.compile(r"https?://t\.co/\w+")  # X gives the post and its note different ones
 _CUT = re.compile(r"(?:…|\s*https?://t\.co/\w+)+\s*\Z")
+_END = 300  # characters at the end of a post that `_CUT` searches; in a long run of spaces it would take minutes
 
 
 class Notes:
@@ -35,7 +37,7 @@ class Notes:
             return None
         mentions = _MENTIONS.match(post.text)
         lead = mentions.group() if mentions else ""
-        shown = _CUT.sub("", post.text[len(lead) :])
+        shown = _without_end(post.text[len(lead) :])
         start = _squeezed(shown)[:_PREFIX]
         if not start:
             return None
@@ -44,7 +46,7 @@ class Notes:
                 continue
             if _squeezed(note).startswith(start):
                 return lead + note
-            if _squeezed(note).startswith(_squeezed(_CUT.sub("", post.text))[:_PREFIX]):
+            if _squeezed(note).startswith(_squeezed(_without_end(post.text))[:_PREFIX]):
                 return note
         return None
 
@@ -54,5 +56,10 @@ class Notes:
             yield from self._by_second.get(int((moment + timedelta(seconds=drift)).timestamp()), ())
 
 
+def _without_end(text: str) -> str:
+    """Return the text without the sign and the link with which X cuts it off."""
+    return text[:-_END] + _CUT.sub("", text[-_END:])
+
+
 def _squeezed(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(_LINK.sub("", text).split())

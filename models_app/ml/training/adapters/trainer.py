@@ -116,8 +116,8 @@ class _FineTune(FineTuning):
         self._train = newest(train, config.most_characters)
         self._posts = [self._vocabulary.encode(post) for post in self._train]
         held_out = [self._vocabulary.encode(post) for post in validation]
-        self._sample, self._sample_characters = self._some_of(validation, held_out, VALIDATION_SYMBOLS)
-        self._held_out, self._characters = self._some_of(validation, held_out, HELD_OUT_SYMBOLS)
+        self._sample, self._sample_characters, _ = self._some_of(validation, held_out, VALIDATION_SYMBOLS)
+        self._held_out, self._characters, self.measured_posts = self._some_of(validation, held_out, HELD_OUT_SYMBOLS)
         self._steps_per_epoch = len(self._batches(1))
         self._steps = config.epochs * self._steps_per_epoch
         symbols = sum(post.size + 1 for post in self._posts)
@@ -198,12 +198,16 @@ class _FineTune(FineTuning):
 
     def _some_of(
         self, posts: Sequence[str], encoded: Sequence[NDArray[Any]], most: int
-    ) -> tuple[list[PackedBatch], int]:
-        """Return up to `most` symbols of these posts, at least one post, and their characters with end marks."""
+    ) -> tuple[list[PackedBatch], int, int]:
+        """Return some of the posts, with up to `most` symbols but at least one post.
+
+        The other two are their characters with end marks, and their number.
+        """
         order = np.random.default_rng(self._config.seed).permutation(len(posts)).tolist()
         sizes = np.cumsum([encoded[index].size + 1 for index in order])
         some = sorted(order[: max(1, int(np.searchsorted(sizes, most)))])
-        return self._packed([encoded[index] for index in some]), sum(len(posts[index]) + 1 for index in some)
+        characters = sum(len(posts[index]) + 1 for index in some)
+        return self._packed([encoded[index] for index in some]), characters, len(some)
 
     def _packed(self, posts: Sequence[NDArray[Any]], rng: np.random.Generator | None = None) -> list[PackedBatch]:
         config = self._config

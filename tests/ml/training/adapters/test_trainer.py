@@ -79,6 +79,13 @@ def test_it_learns_and_keeps_the_best_point(run: Run) -> None:
     assert points[-1].samples
 
 
+def test_it_says_how_many_posts_its_bits_are_of(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(CONFIG, points=1, epochs=1)
+    assert run(config=config).measured_posts == len(VALIDATION)
+    monkeypatch.setattr(trainer, "HELD_OUT_SYMBOLS", 1)
+    assert run(config=config, work_dir=tmp_path / "other").measured_posts == 1
+
+
 def test_before_it_learns_it_writes_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before: list[Sequence[str]] = []
     first = run(on_before=before.append, sample_count=3, config=replace(CONFIG, points=1))

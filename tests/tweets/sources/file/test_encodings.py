@@ -53,6 +53,61 @@ def test_older_encodings_are_told_by_their_words(tmp_path: Path, encoding: str, 
     assert texts(posts)[3000:] == written
 
 
+CENTRAL = {
+    "cs": [
+        "Dnes ráno kočka vylila čaj na můj počítač a já nevím, co dělat.",
+        "Když prší, zůstanu doma a čtu si knihu o žábách.",
+        "Není to špatné, ale může to být lepší.",
+        "Žádná husa nemluví příliš tiše, to je jisté.",
+    ],
+    "hu": [
+        "Ma reggel a macska ráöntötte a teát a gépemre, és nem tudom, mit tegyek.",
+        "Ha esik az eső, otthon maradok, mert van egy jó könyvem.",
+        "Ez nem rossz, de lehet jobb is.",
+        "Őszintén szólva fáradt vagyok, és a lúd sem alszik.",
+    ],
+    "pl": [
+        "Dziś rano kot wylał herbatę na mój laptop i nie wiem, co robić.",
+        "Kiedy pada, zostaję w domu i czytam książkę o żabach.",
+        "To nie jest złe, ale może być lepiej.",
+        "Źle się dzieje, żółw śpi, a gęś już nie.",
+    ],
+    "ro": [
+        "Azi dimineaţă pisica a vărsat ceaiul pe calculatorul meu şi nu ştiu ce să fac.",
+        "Când plouă, rămân acasă cu o carte despre broaşte.",
+        "Nu este rău, dar poate fi mai bine.",
+        "Ţara mea este frumoasă şi gâştele sunt bune.",
+    ],
+}
+WESTERN = {
+    "de": ["Die Katze hat heute den Tee über meinen Rechner geschüttet.", "Es ist nicht übel, aber die Gans schläft."],
+    "es": ["Esta mañana el gato volcó el té y no sé qué hacer.", "¿Qué pasa, señor? No está mal, pero llueve."],
+    "fr": ["Ce matin le chat a renversé le thé, ça arrive.", "L’œuf est où ? Je reste à la maison, très étonné."],
+    "it": ["Il gatto ha rovesciato il tè e non so più cosa fare.", "Non è male, perché la mia oca è qui."],
+    "pt": ["Esta manhã o gato derramou o chá e não sei o que fazer.", "Às vezes leio um livro sobre rãs, coração."],
+    "sv": ["I morse spillde katten te på min dator och jag vet inte varför.", "Det är inte dåligt, men gåsen är här."],
+}
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859-2"])
+@pytest.mark.parametrize("language", CENTRAL)
+def test_central_european_text_is_told_by_its_small_words(tmp_path: Path, language: str, encoding: str) -> None:
+    lines = CENTRAL[language]
+    assert texts(read(tmp_path, "a.txt", "\n".join(lines).encode(encoding))) == lines
+
+
+@pytest.mark.parametrize("language", CENTRAL)
+def test_quotes_of_windows_do_not_hide_central_european_text(tmp_path: Path, language: str) -> None:
+    lines = [f"„{line}” – …" for line in CENTRAL[language]]
+    assert texts(read(tmp_path, "a.txt", "\n".join(lines).encode("cp1250"))) == lines
+
+
+@pytest.mark.parametrize("language", WESTERN)
+def test_western_text_stays_western(tmp_path: Path, language: str) -> None:
+    lines = WESTERN[language]
+    assert texts(read(tmp_path, "a.txt", "\n".join(lines).encode("cp1252"))) == lines
+
+
 @pytest.mark.parametrize("word", ["Grüße", "café", "naïve", "Ça va?", "£5 a pint", "5° and ½"])
 def test_a_short_text_in_an_older_encoding_is_western(tmp_path: Path, word: str) -> None:
     assert texts(read(tmp_path, "a.txt", word.encode("cp1252"))) == [word]

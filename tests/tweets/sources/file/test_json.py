@@ -35,6 +35,17 @@ def test_json_lines_take_objects_and_strings(tmp_path: Path) -> None:
     assert texts(posts)[8:] == ["", ""]
 
 
+@pytest.mark.parametrize("no", [False, "false", "f", "F", "n", "N", "no", 0, "0", None, ""])
+@pytest.mark.parametrize("yes", [True, "true", "t", "Y", 1, "1"])
+def test_flags_are_read_as_tables_and_databases_write_them(tmp_path: Path, yes: object, no: object) -> None:
+    names = ("is_repost", "is_reply", "is_quote", "has_warning")
+    records = [{"text": "tea", **{each: yes if each == name else no for each in names}} for name in names]
+    posts = read(tmp_path, "a.jsonl", "\n".join(map(json.dumps, records)))
+    assert [[getattr(post, name) for name in names] for post in posts] == [
+        [each == name for each in names] for name in names
+    ]
+
+
 def test_the_broken_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="Line 3 isn’t valid JSON"):
         read(tmp_path, "a.jsonl", '{"text": "a"}\n\n{"text": "b\n')

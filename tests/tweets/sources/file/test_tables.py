@@ -107,3 +107,16 @@ def test_a_table_of_one_column_keeps_its_commas(tmp_path: Path) -> None:
 def test_a_short_row_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="Line 3 has 1 column"):
         read(tmp_path, "a.csv", "id,text\n1,fine\nbroken\n")
+
+
+@pytest.mark.parametrize("head", ["id,text\n", ""])
+def test_a_post_with_delimiters_is_named_and_not_cut(tmp_path: Path, head: str) -> None:
+    rows = [f"{number},the tea of day {number}" for number in range(30)]
+    rows[7] = "7,tea, moss and a goose"
+    number = 9 if head else 8
+    with pytest.raises(BadFile, match=rf"Line {number} has 3 columns, but the table has 2\. .* in quotes"):
+        read(tmp_path, "a.csv", head + "\n".join(rows))
+
+
+def test_empty_cells_at_the_end_of_a_row_are_fine(tmp_path: Path) -> None:
+    assert texts(read(tmp_path, "a.csv", 'id,text\n1,fine,,\n2,"tea, moss", \n')) == ["fine", "tea, moss"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.bluesky_server import BlueskyServer
 from tests.tweets.sources.helpers import DATA, needs_data, posts_of
 from tweets.sources import Post, SourceSettings, open_source
 from tweets.sources.base import BadFile
@@ -111,25 +112,50 @@ def test_recorded_feeds_of_bluesky_are_files_too(tmp_path: Path) -> None:
     for path in paths:
         body = json.loads(path.read_text(encoding="utf-8"))
         feed = body if isinstance(body, list) else body["feed"]
-        own = [each["post"]["record"] for each in feed if "Repost" not in str(each.get("reason"))]
+        own = [each["post"] for each in feed if "Repost" not in str(each.get("reason"))]
         for document in (feed, {"cursor": "1", "feed": feed}):
             posts = read(tmp_path, document)
             assert [post.text for post in posts] == [each["post"]["record"]["text"] for each in feed]
+            # The recordings have placeholders for the addresses, so nobody knows whose thread a reply belongs to.
             assert [post.is_reply for post in posts if not post.is_repost] == [
-                "reply" in record or record["text"].startswith("@") for record in own
+                "reply" in each["record"] or each["record"]["text"].startswith("@") for each in own
             ]
+            assert [post.is_quote for post in posts if not post.is_repost] == [
+                each.get("embed", {}).get("$type") == "app.bsky.embed.record#view" for each in own
+            ]
+
+
+def test_a_feed_of_bluesky_has_the_kinds_of_posts_that_the_network_gives(tmp_path: Path) -> None:
+    with BlueskyServer() as api:
+        feed = api.feed_of("chatty.bsky.social")
+    posts = read(tmp_path, {"feed": feed})
+    assert [index for index, post in enumerate(posts) if post.is_repost] == [1]
+    # The fourth goes on with a thread of the account.
+    assert [index for index, post in enumerate(posts) if post.is_reply] == [2, 7]
+    assert [index for index, post in enumerate(posts) if post.is_quote] == [4]
+    assert [index for index, post in enumerate(posts) if post.has_warning] == [8]
+
+
+@pytest.mark.parametrize("parent", [None, {}, {"uri": 5}, {"uri": "at://"}])
+def test_a_reply_of_bluesky_to_an_unknown_post_is_one(tmp_path: Path, parent: Any) -> None:
+    view = {"uri": "3k", "record": {"text": "so it is", "reply": {"parent": parent}}}
+    assert [post.is_reply for post in read(tmp_path, [{"post": view}])] == [True]
+
+
+ACTOR = "https://a.example/users/someone"
 
 
 def activity(number: int, content: str, to: str = PUBLIC, **note: Any) -> dict[str, Any]:
     """A post as it stands in the outbox.json of a Mastodon export."""
-    address = f"https://a.example/users/someone/statuses/{number}"
+    address = f"{ACTOR}/statuses/{number}"
     body = {"id": address, "type": "Note", "summary": None, "inReplyTo": None, "content": content, **note}
     return {
         "id": f"{address}/activity",
         "type": "Create",
+        "actor": ACTOR,
         "published": "2024-05-01T12:00:00Z",
         "to": [to],
-        "cc": ["https://a.example/users/someone/followers"],
+        "cc": [f"{ACTOR}/followers"],
         "object": body,
     }
 
@@ -145,7 +171,7 @@ def test_the_outbox_of_a_mastodon_export_comes_without_what_is_private(tmp_path:
             activity(2, "<p>an answer</p>", inReplyTo="https://b.example/1"),
             activity(3, "<p>the butler</p>", summary="a spoiler"),
             activity(4, "<p>a direct message</p>", to="https://b.example/users/friend"),
-            activity(5, "<p>not listed</p>", to="https://a.example/users/someone/followers") | {"cc": [PUBLIC]},
+            activity(5, "<p>not listed</p>", to=f"{ACTOR}/followers") | {"cc": [PUBLIC]},
             {**activity(6, ""), "type": "Announce", "object": "https://b.example/users/friend/statuses/9"},
         ],
     }
@@ -156,6 +182,21 @@ def test_the_outbox_of_a_mastodon_export_comes_without_what_is_private(tmp_path:
     assert [post.is_reply for post in posts].index(True) == 1 and [post.has_warning for post in posts].index(True) == 2
     assert posts[5].is_repost
     assert "direct message" not in str(posts)
+
+
+def test_in_an_outbox_the_next_post_of_a_thread_is_no_reply(tmp_path: Path) -> None:
+    without_actor = activity(4, "it names its author", inReplyTo=f"{ACTOR}/statuses/2", attributedTo=ACTOR)
+    del without_actor["actor"]
+    items = [
+        activity(1, "a thread begins"),
+        activity(2, "it goes on", inReplyTo=f"{ACTOR}/statuses/1"),
+        activity(3, "the actor is an object", inReplyTo=f"{ACTOR}/statuses/2") | {"actor": {"id": f"{ACTOR}/"}},
+        without_actor,
+        activity(5, "somebody with a longer name", inReplyTo=f"{ACTOR}2/statuses/1"),
+        activity(6, "nobody knows whose", inReplyTo="https://a.example/notes/1") | {"actor": None},
+    ]
+    posts = read(tmp_path, {"orderedItems": items}, "outbox.json")
+    assert [post.is_reply for post in posts] == [False, False, False, False, True, True]
 
 
 @pytest.mark.parametrize(
