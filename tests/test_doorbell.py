@@ -21,6 +21,9 @@ from botfactory.jobs import events, services, worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.services import RUN_NEXT
 from botfactory.webhooks import services as webhooks
+from models_app.writing import admission
+from models_app.writing.board import Board, client
+from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
 from tests.rest.helpers import Program
@@ -104,6 +107,20 @@ def test_each_call_gives_up_in_time(hanging: socket.socket, alice: User, call: s
     # The next one isn't tried.
     with pytest.raises(doorbell.BrokerHangs), doorbell.waiting():
         pass
+
+
+def test_of_several_who_ask_for_writers_at_once_only_the_first_waits(hanging: socket.socket, settings: Any) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"
+    board, writers = Board(client()), admission.Writers()
+
+    def ask() -> Exception:
+        with pytest.raises((RedisError, doorbell.BrokerHangs)) as caught, doorbell.waiting():
+            writers.known(board)
+        return caught.value
+
+    found = at_once(5, ask)
+    assert sorted(isinstance(error, doorbell.BrokerHangs) for error in found) == [False, True, True, True, True]
+    assert tries(hanging) == 1
 
 
 def test_pages_open_beside_a_broker_that_hangs(hanging: socket.socket, alice: User) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import platform
 import shutil
 import threading
+import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -33,13 +35,20 @@ RING_AGAIN_SECONDS = 30
 
 def is_abandoned(job: Job) -> bool:
     """Return whether nobody works on a held job: its heartbeat is old, or its process on this host is gone."""
+    return is_silent(job, timezone.now()) or is_gone(job)
+
+
+def is_silent(job: Job, now: datetime) -> bool:
+    """Return whether the heartbeat of a held job is old. Its worker may live, if it could write none."""
     if job.state not in HELD:
         return False
-    stale = timezone.now() - timedelta(seconds=settings.JOB_STALE_SECONDS)
-    if job.heartbeat_at is None or job.heartbeat_at < stale:
-        return True
+    return job.heartbeat_at is None or job.heartbeat_at < now - timedelta(seconds=settings.JOB_STALE_SECONDS)
+
+
+def is_gone(job: Job) -> bool:
+    """Return whether the process of a held job, which was on this host, is gone."""
     host, _, pid = job.worker.rpartition(":")
-    if host != platform.node() or not pid.isdigit():
+    if job.state not in HELD or host != platform.node() or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)
@@ -94,10 +103,15 @@ def hand_back() -> None:
             interrupt(job, is_loss=False)
 
 
-def reap() -> int:
-    """Put abandoned jobs back and call the head of each queue again; return how many were abandoned."""
+def reap(*, by_silence: bool = True) -> int:
+    """Put abandoned jobs back and call the head of each queue again; return how many heads were called.
+
+    Without `by_silence`, only those whose process is gone are abandoned.
+    """
+    # Before the query: if the database hangs, the workers can't write either.
+    now = timezone.now()
     for job in Job.objects.filter(state__in=HELD):
-        if is_abandoned(job):
+        if is_gone(job) or (by_silence and is_silent(job, now)):
             logger.warning("job %s: its worker %s is gone", job.pk, job.worker)
             interrupt(job)
     _clear_old_work()
@@ -114,13 +128,25 @@ def reap() -> int:
 
 
 def watch(end: threading.Event | None = None) -> None:
-    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round."""
+    """Reap every JOB_REAP_SECONDS until `end` is set, if it ever is. An error affects only its round.
+
+    Workers that could write no heartbeat aren't dead. When the database was away, the machine slept or its clock was
+    set, they have JOB_STALE_SECONDS to be heard again.
+    """
     end = end or threading.Event()
+    began, judges_at = timezone.now(), -math.inf
     while True:
+        before, began = began, timezone.now()
+        missed = (began - before).total_seconds() - settings.JOB_REAP_SECONDS
+        if missed > settings.JOB_STALE_SECONDS / 2:
+            logger.warning("nobody has looked after jobs for %.0f s, so silent workers get time to be heard", missed)
+            judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         try:
-            reap()
+            reap(by_silence=time.monotonic() >= judges_at)
         except Exception as error:
             logger.warning("jobs could not be looked after this time: %s", error)
+            if isinstance(error, OperationalError | InterfaceError):
+                judges_at = time.monotonic() + settings.JOB_STALE_SECONDS
         finally:
             connection.close()
         if end.wait(settings.JOB_REAP_SECONDS):

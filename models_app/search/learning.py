@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from botfactory.jobs.errors import ComeBackLater
+from botfactory.jobs.errors import ComeBackLater, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import stored
 from models_app import estimates, loading
 from models_app import runner as training_runner
 from models_app.base_models import runner as base_runner
+from models_app.base_models.services import BaseError
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.ml.training.events import EpochResult, Progress
@@ -171,15 +172,21 @@ def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> 
 
 
 def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> Learned:
-    """Train a base model with the trial's parameters. Raises TrialPruned, Cancelled and LearningError."""
+    """Train a base model with the trial's parameters. Raises TrialPruned, Cancelled and LearningError.
+
+    Raises JobFailed if the posts aren't there: that isn't because of these parameters.
+    """
     # Imported late: only the training process may load TensorFlow.
     from models_app.ml.training.pretrain import Budget, pretrain
     from models_app.ml.training.tokens import with_vocabulary
 
     told = search.settings
-    files, validation = base_runner.read_posts(
-        handle, search.corpus, told["files"], told["validation"], seed=search.seed
-    )
+    try:
+        files, validation = base_runner.read_posts(
+            handle, search.corpus, told["files"], told["validation"], seed=search.seed
+        )
+    except BaseError as error:
+        raise JobFailed(error.code, error) from error
     network, config = bases.trained(told, trial.parameters, seed=search.seed)
     budget = Budget(**told["budget"])
 

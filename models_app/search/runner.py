@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import timedelta
 from typing import Any, Final
 
 from django.utils import timezone
@@ -17,9 +18,11 @@ from pydantic import Field
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import JobHandle
+from botfactory.jobs.interruptions import REACTIONS
 from botfactory.jobs.kinds import Description, JobKind
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, State
+from botfactory.outages import Cause
 from botfactory.rest.schemas import Output
 from botfactory.translation import stored
 from models_app import trainings
@@ -36,6 +39,8 @@ from models_app.services import ModelError
 TOGETHER: Final = 60.0
 #: Why a job of a search is back in the queue.
 NEXT: Final = mark("The next trial begins in a moment.")
+#: What a job fails with because of the trial that it ran.
+_OF_ITS_TRIAL: Final = frozenset({"worker_lost", "time_limit", REACTIONS[Cause.MEMORY].code, "internal_error"})
 
 
 class SearchProgress(Output):
@@ -88,9 +93,12 @@ def _take(handle: JobHandle, search: Search) -> Trial | None:
         trial = next((one for one in waiting if one.job_id == handle.job.pk), waiting[0] if waiting else None)
         if trial is None:
             trial = study.ask(search)
-        elif trial.job_id != handle.job.pk:
-            # The work of another job isn't here, so it begins again.
-            trial.points = {}
+        else:
+            if trial.job_id != handle.job.pk:
+                # The work of another job isn't here, so it begins again.
+                trial.points, trial.seconds = {}, 0.0
+            # The time for which it was stopped doesn't count.
+            trial.started_at = timezone.now() - timedelta(seconds=trial.seconds)
         trial.state, trial.job, trial.finished_at = Trial.State.RUNNING, handle.job, None
         trial.save()
     return trial
@@ -162,7 +170,7 @@ def _result(search: Search) -> dict[str, Any]:
 def ended(job: Job) -> None:
     """Let go of the trial of a job that ended without success: it waits, or it's what the job failed of."""
     running = Trial.objects.filter(job=job, state=Trial.State.RUNNING)
-    if job.state == State.FAILED and job.error_code in ("worker_lost", "time_limit", "memory", "internal_error"):
+    if job.state == State.FAILED and job.error_code in _OF_ITS_TRIAL:
         words = job.words.get("error", {})
         running.update(state=Trial.State.FAILED, why=job.error_message, words=words, finished_at=timezone.now())
     else:

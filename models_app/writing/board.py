@@ -69,6 +69,13 @@ redis.call('RPUSH', KEYS[3], ARGV[1])
 return 1
 """
 
+#: Put back a request that a writer has taken, unless it has ended meanwhile.
+_PUT_BACK: Final = """
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then
+  redis.call('LPUSH', KEYS[2], ARGV[1])
+end
+"""
+
 
 def client(*, waits: bool = False) -> redis.Redis[str]:
     """Return a client of the broker's server; with `waits` one that may wait for news for a few seconds."""
@@ -186,6 +193,14 @@ class Board:
         source = self._key("handed", writer) if handed else self._queue
         text = cast("str | None", self.server.blmove(source, self._key("taken", writer), seconds, "LEFT", "RIGHT"))
         return None if text is None else Request.from_json(text)
+
+    def taken(self, writer: str) -> list[Request]:
+        """Return what the writer has taken, as the server knows it."""
+        return [Request.from_json(text) for text in self.server.lrange(self._key("taken", writer), 0, -1)]
+
+    def put_back(self, writer: str, request: Request) -> None:
+        """Return a request that the writer has taken to the front of the queue, if it hasn't ended meanwhile."""
+        cast(Any, self.server).eval(_PUT_BACK, 2, self._key("taken", writer), self._queue, request.to_json())
 
     def next_expected(self) -> str | None:
         """Return the bot that was expected last, and forget it."""

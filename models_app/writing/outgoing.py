@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
@@ -17,7 +18,7 @@ from models_app.writing.requests import Event, Request
 
 logger = logging.getLogger(__name__)
 
-#: Seconds to try again for, without a broker.
+#: Seconds to try again for at the end, without a broker.
 PATIENCE: Final = 5.0
 _PAUSE: Final = 0.5
 
@@ -29,6 +30,7 @@ class Outgoing:
         """`prefix`: of the board."""
         self._writer, self._prefix = writer, prefix
         self._items: SimpleQueue[tuple[Request, Event | None] | None] = SimpleQueue()
+        self._gives_up_at = math.inf
         self._thread = threading.Thread(target=self._send, name="outgoing", daemon=True)
 
     def start(self) -> None:
@@ -44,6 +46,7 @@ class Outgoing:
 
     def close(self) -> None:
         """Send what there is, for a few seconds at most."""
+        self._gives_up_at = time.monotonic() + PATIENCE
         self._items.put(None)
         self._thread.join(PATIENCE)
 
@@ -72,8 +75,10 @@ class Outgoing:
         return items
 
     def _sent(self, board: Board, told: dict[str, list[Event]], ended: list[Request]) -> None:
-        """Send the events, then remove the requests; without a broker try again for a while."""
-        deadline = time.monotonic() + PATIENCE
+        """Send the events, then remove the requests; without a broker try again until the end.
+
+        Meanwhile, the writer can take no more than it holds, so there's only so much to send.
+        """
         while told or ended:
             try:
                 if told:
@@ -84,6 +89,6 @@ class Outgoing:
                     ended.pop()
             except (RedisError, OSError) as error:
                 logger.warning("what was written can't be sent: %s", error)
-                if time.monotonic() > deadline:
+                if time.monotonic() > self._gives_up_at:
                     return
                 time.sleep(_PAUSE)

@@ -87,6 +87,7 @@ class Writer:
         self._measuring = ThreadPoolExecutor(1, "measuring")
         self._outgoing = Outgoing(self.id, prefix)
         self._held: dict[str, _Held] = {}
+        self._unheard: set[str] = set()
         self._ahead: Future[None] | None = None
         self._changed = threading.Condition()
         self._is_stopping = threading.Event()
@@ -314,12 +315,27 @@ class Writer:
                     self._board.beat(self.id, facts, [each.request for each in self._all()])
                     told = facts["requests"], facts["bots"]
                 if is_due:
+                    self._put_back_unheard()
                     for writer in self._board.bury():
                         logger.warning("writer %s is gone, and others take over what it had begun", writer)
                     beat_at = time.monotonic()
             except (RedisError, OSError) as error:
                 logger.warning("the broker doesn't answer the writer: %s", error)
             self._is_ended.wait(LOOK)
+
+    def _put_back_unheard(self) -> None:
+        """Put back what the server has given to this writer when it no longer waited for the answer. RedisError.
+
+        A request counts if it's found twice: before it's held, and when it ends, this writer doesn't hold it either.
+        """
+        taken = self._board.taken(self.id)
+        held = {each.request.id for each in self._all()}
+        unheard = [request for request in taken if request.id not in held]
+        lost = [request for request in unheard if request.id in self._unheard]
+        self._unheard = {request.id for request in unheard} - {request.id for request in lost}
+        for request in lost:
+            logger.warning("request %s never arrived here, so it waits again", request.id)
+            self._board.put_back(self.id, request)
 
 
 def _failed(request: Request, error: BaseException) -> Event:

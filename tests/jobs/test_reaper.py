@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -20,6 +23,7 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.jobs.kinds import count_to_three, kind
 from tests.jobs.test_services import submit
+from tests.outages import database_gone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +73,66 @@ def test_a_job_whose_process_is_gone_is_found_before_its_heartbeat_is_old(alice:
     reaper.reap()
     job.refresh_from_db()
     assert job.state == State.INTERRUPTED
+
+
+class Between:
+    """An event for `reaper.watch` that does one thing after each round, and ends the last."""
+
+    def __init__(self, *acts: Callable[[], object]) -> None:
+        self._acts = list(acts)
+
+    def wait(self, seconds: float) -> bool:
+        if self._acts:
+            self._acts.pop(0)()
+            return False
+        return True
+
+
+def test_workers_that_could_write_no_heartbeat_are_not_taken_for_dead(
+    alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.JOB_STALE_SECONDS = 0.5
+    silent, killed = submit(alice), submit(alice)
+    for job in (silent, killed):
+        assert worker.claim(job.pk) is not None
+    states: list[list[str]] = []
+
+    def sleep_for_an_hour() -> None:
+        woken = timezone.now() + timedelta(hours=1)
+        monkeypatch.setattr(timezone, "now", lambda: woken)
+        Job.objects.filter(pk=killed.pk).update(worker=f"{silent.worker.rpartition(':')[0]}:{2**22 + 1}")
+
+    def look() -> None:
+        states.append([Job.objects.get(pk=job.pk).state for job in (silent, killed)])
+        # The reaper calls idle workers, which don't judge by a heartbeat either.
+        assert worker.claim(silent.pk) is None
+
+    silent.refresh_from_db()
+    reaper.watch(Between(sleep_for_an_hour, look, lambda: time.sleep(0.6)))  # type: ignore[arg-type]
+    assert states == [[State.RUNNING, State.INTERRUPTED]]
+    assert "nobody has looked after jobs" in caplog.text
+    silent.refresh_from_db()
+    assert silent.state == State.INTERRUPTED, "it wasn't heard again"
+
+
+def test_workers_have_time_to_be_heard_after_the_database_was_away(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
+        connection.close()
+    job = submit(alice)
+    outage = ExitStack()
+
+    def be_gone() -> None:
+        lose(job)
+        connection.close()
+        outage.enter_context(database_gone())
+
+    reaper.watch(Between(be_gone, outage.close))  # type: ignore[arg-type]
+    job.refresh_from_db()
+    assert job.state == State.RUNNING
 
 
 def test_a_living_job_is_not_reaped(alice: User) -> None:

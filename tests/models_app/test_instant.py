@@ -64,6 +64,34 @@ def test_a_program_makes_one(alice: User, bob: User, fluent: TrainedModel) -> No
     require_error(Program(bob).post("/jobs/instant", {"corpus": str(corpus.pk)}), 422, "unknown_corpus", "corpus")
 
 
+@pytest.mark.parametrize(
+    ("limit", "most", "sentence"),
+    [
+        ("LIMIT_MODELS", 1, "You can have at most 1 bot here, and you have 1, including those in training."),
+        # One for the posts, one for the bot.
+        ("LIMIT_STORED_MB", 2, "You can store at most 2 MB here."),
+    ],
+)
+def test_it_counts_against_the_limits_of_its_owner_from_the_start(
+    limit: str, most: int, sentence: str, alice: User, fluent: TrainedModel, settings: Any
+) -> None:
+    corpus = import_posts(alice)
+    setattr(settings, limit, most)
+
+    def refused() -> None:
+        answer = Program(alice).post("/jobs/instant", {"corpus": str(corpus.pk)})
+        assert sentence in require_error(answer, 409, "limit_reached")
+        page = signed_in(alice).post(f"/corpora/{corpus.pk}/instant", follow=True).content.decode()
+        assert sentence in page
+
+    job = instant.make(owner=alice, corpus=corpus)
+    assert job.reserved == {"models": 1, "stored_mb": 1}
+    refused()
+    made(job)
+    refused()
+    assert Job.objects.filter(kind=instant.INSTANT_BOT).count() == 1
+
+
 def test_a_job_that_runs_again_makes_no_second_one(alice: User, fluent: TrainedModel) -> None:
     job = instant.make(owner=alice, corpus=import_posts(alice))
     bot = made(job)

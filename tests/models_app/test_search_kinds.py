@@ -86,6 +86,21 @@ def test_the_same_base_training_is_as_good_as_its_trial_and_reads_as_many_tokens
     assert vocabulary_of(loading.load(version).network).size == 512
 
 
+@pytest.mark.usefixtures("small_network")
+def test_a_search_whose_posts_are_away_for_a_moment_loses_no_trial(
+    admin: User, base: TrainedModel, server: Path
+) -> None:
+    search = base_search(admin)
+    [job] = jobs_of(search)
+    away = server.rename(server.parent / "away")
+    assert one_attempt(job).state == State.FAILED
+    assert (job.error_code, "There is no file deep/train.txt" in job.error_message) == ("base_error", True)
+    assert search.trials.get().state == Trial.State.WAITING
+    away.rename(server)
+    finish(searches.resume(search, by=admin))
+    assert [trial.state for trial in search.trials.all()] == ["complete", "complete"]
+
+
 @pytest.mark.parametrize(
     ("network", "values", "sentence"),
     [
