@@ -1,6 +1,7 @@
 // The API reference: sends requests by the person's session, and shows what the server answers.
 
 import { all, show } from "./dom.js";
+import { count } from "./format.js";
 import { gettext, interpolate } from "./words.js";
 
 /** More of an answer than this makes a page slow. */
@@ -57,7 +58,10 @@ function send(form) {
 /** @param {Response} response */
 async function body(response) {
   const type = response.headers.get("Content-Type") ?? "";
-  if (type.includes("zip")) return interpolate(gettext("A file of %(size)s bytes."), { size: (await response.blob()).size });
+  if (type.includes("zip")) {
+    const { size } = await response.blob();
+    return interpolate(gettext("A file of %(size)s bytes."), { size: count(size) });
+  }
   const text = await response.text();
   const shown = type.includes("/json") ? JSON.stringify(JSON.parse(text), null, 2) : text;
   return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;

@@ -4,6 +4,7 @@ import "./copy.js";
 import "./dialogs.js";
 import "./list-find.js";
 import "./menus.js";
+import "./parts.js";
 import "./tabs.js";
 import "./themes.js";
 import "./dials.js";
@@ -15,7 +16,6 @@ import "./drafts.js";
 import { all, setText, targetOf } from "./dom.js";
 import { duration } from "./format.js";
 import { SHOWN } from "./stages.js";
-import { gettext } from "./words.js";
 import { forgetOthers } from "./in-browser/forget.js";
 
 function decorate() {
@@ -27,9 +27,6 @@ function decorate() {
 decorate();
 document.addEventListener("htmx:afterSettle", decorate);
 document.addEventListener(SHOWN, decorate);
-
-document.addEventListener("htmx:sendError", () => note(gettext("Can’t reach the server. Try again.")));
-document.addEventListener("htmx:responseError", () => note(gettext("That didn’t work. Try again, or reload the page.")));
 
 // Pressing a button twice submits once: otherwise two trainings would be queued. Forms with their own scripts handle this themselves.
 document.addEventListener("submit", (submission) => {
@@ -49,10 +46,3 @@ forgetOthers(document.body.dataset.person);
 document.addEventListener("submit", (submission) => {
   if (targetOf(submission).matches("[data-signs-out]")) forgetOthers(undefined);
 });
-
-function note(text) {
-  const line = document.createElement("p");
-  line.className = "note error";
-  line.textContent = text;
-  document.getElementById("messages").replaceChildren(line);
-}

@@ -1,7 +1,7 @@
 // The page of an evaluation: a row for each measured model, best first.
 
 import { byId, element, setBar, setText, tableById } from "./dom.js";
-import { count, duration, hasEnded, posts, standing } from "./format.js";
+import { count, decimal, duration, hasEnded, posts, standing } from "./format.js";
 import { announce, stateSentence, followJob } from "./job-page.js";
 import { gettext, interpolate, ngettext } from "./words.js";
 
@@ -28,7 +28,7 @@ function render(job, isLive) {
           "tr",
           { className: place === 0 ? "best" : "" },
           element("th", { scope: "row" }, row.name),
-          element("td", { className: "num" }, row.bits_per_character.toFixed(4)),
+          element("td", { className: "num" }, decimal(row.bits_per_character, 4)),
           ...[count(row.posts), count(row.characters), duration(row.seconds)].map((text) => element("td", { className: "num" }, text)),
         ),
       ),

@@ -2,7 +2,7 @@
 
 import { LossChart } from "./chart.js";
 import { byId } from "./dom.js";
-import { amount, moment, shortest } from "./format.js";
+import { amount, decimal, moment, shortest } from "./format.js";
 import { LossTable } from "./loss-table.js";
 import { followTraining } from "./training-page.js";
 import { gettext, interpolate, ngettext } from "./words.js";
@@ -16,14 +16,14 @@ const table = new LossTable(
   (row) => [
     amount(row.minutes),
     amount(row.megabytes),
-    ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => value.toFixed(3)),
+    ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => decimal(value, 3)),
   ],
   (best) =>
     interpolate(
       inMinutes
         ? gettext("Training and validation loss by minutes. Lowest validation loss so far: %(loss)s after %(amount)s minutes.")
         : gettext("Training and validation loss by megabytes. Lowest validation loss so far: %(loss)s after %(amount)s megabytes."),
-      { loss: best.validation_loss.toFixed(3), amount: amount(best[unit]) },
+      { loss: decimal(best.validation_loss, 3), amount: amount(best[unit]) },
     ),
 );
 
@@ -78,7 +78,7 @@ followTraining({
   news: (newest) =>
     interpolate(
       inMinutes ? gettext("%(amount)s minutes: validation loss %(loss)s.") : gettext("%(amount)s megabytes: validation loss %(loss)s."),
-      { amount: amount(newest[unit]), loss: newest.validation_loss.toFixed(3) },
+      { amount: amount(newest[unit]), loss: decimal(newest.validation_loss, 3) },
     ),
   placeholder: "no-points",
   wayOn: "open-bases",

@@ -3,10 +3,8 @@
 
 import { element, targetOf } from "./dom.js";
 import { keptChanged } from "./kept-list.js";
-import { toast } from "./toasts.js";
-import { gettext } from "./words.js";
-
-const FAILED = gettext("That didn’t work. Try again, or reload the page.");
+import { failed, toast } from "./toasts.js";
+import { FAILED, SIGNED_OUT } from "./words.js";
 
 document.addEventListener("click", async (click) => {
   const link = /** @type {HTMLAnchorElement | null} */ (targetOf(click).closest("a[data-below]"));
@@ -24,10 +22,11 @@ document.addEventListener("click", async (click) => {
   place.setAttribute("role", "status");
   try {
     const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
-    if (!answer.ok) throw new Error(String(answer.status));
-    put(place, await answer.text());
+    if (answer.redirected) tell(place, SIGNED_OUT);
+    else if (answer.ok) put(place, await answer.text());
+    else tell(place, FAILED);
   } catch {
-    place.replaceChildren(element("p", { className: "quiet" }, FAILED));
+    tell(place, FAILED);
   }
 });
 
@@ -47,15 +46,19 @@ document.addEventListener("submit", async (submission) => {
     } else if (answer.status === 400) {
       put(place, await answer.text());
     } else {
-      toast(FAILED);
+      failed(answer.redirected ? SIGNED_OUT : FAILED);
     }
   } catch {
-    toast(FAILED);
+    failed(FAILED);
   }
 });
 
 function placeOf(node) {
   return /** @type {HTMLElement | null} */ (node.closest(".post")?.querySelector("[data-below-place]"));
+}
+
+function tell(place, sentence) {
+  place.replaceChildren(element("p", { className: "quiet" }, sentence));
 }
 
 function put(place, html) {

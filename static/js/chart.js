@@ -1,5 +1,7 @@
 // Training and validation loss by epoch, or by any continuous quantity, drawn with uPlot. Colours follow the page's variables.
 
+import { decimal } from "./format.js";
+
 // uPlot comes minified only as a classic script, which runs before this module.
 const { uPlot } = /** @type {Window & { uPlot?: any }} */ (window);
 
@@ -24,9 +26,12 @@ export function bestOf(epochs) {
 
 /** Return axis labels with one to three decimals: the fewest that show each value exactly. */
 export function lossLabels(splits) {
-  const isExact = (decimals) => splits.every((value) => Math.abs(value - value.toFixed(decimals)) < 1e-7);
+  const isExact = (decimals) => {
+    const scale = 10 ** decimals;
+    return splits.every((value) => Math.abs(value - Math.round(value * scale) / scale) < 1e-7);
+  };
   const decimals = [1, 2].find(isExact) ?? 3;
-  return splits.map((value) => value.toFixed(decimals));
+  return splits.map((value) => decimal(value, decimals));
 }
 
 export class LossChart {
@@ -146,7 +151,7 @@ export class LossChart {
           ...(this.isContinuous
             ? {}
             : { splits: () => Array.from({ length: Math.max(this.epochs, 1) }, (_, index) => index + 1) }),
-          values: (_, splits) => splits.map((value) => String(value)),
+          values: (_, splits) => splits.map((value) => decimal(value, 3, 0)),
         },
         { ...axis, size: 46, values: (_, splits) => lossLabels(splits) },
       ],
@@ -226,7 +231,7 @@ export class LossChart {
     ];
     for (const [index, { loss, name }] of lines.entries()) {
       ctx.fillStyle = colour(name);
-      ctx.fillText(loss.toFixed(3), x + (isLeft ? -8 : 8) * scale, plot.bbox.top + (12 + 16 * index) * scale);
+      ctx.fillText(decimal(loss, 3), x + (isLeft ? -8 : 8) * scale, plot.bbox.top + (12 + 16 * index) * scale);
     }
   }
 

@@ -16,11 +16,23 @@ document.addEventListener("submit", async (submission) => {
   const common = new FormData(form);
   const columns = chosen(form);
   for (const name of ["bot", "temperature"]) common.delete(name);
-  const seed = await sideBySide(byId("columns"), common, columns);
-  status.textContent = interpolate(gettext("Done. All columns have the seed %(seed)s."), { seed });
+  const place = byId("columns");
+  status.textContent = outcome(place, await sideBySide(place, common, columns));
   button.removeAttribute("aria-disabled");
   remember(form);
 });
+
+/** Return what became of the columns. Those without posts say themselves why. */
+function outcome(place, seed) {
+  const columns = [...place.querySelectorAll(".column")];
+  const written = columns.filter((column) => column.querySelector(".generation .post"));
+  if (written.length === 0) return "";
+  const sentence =
+    written.length === columns.length
+      ? gettext("Done. All columns have the seed %(seed)s.")
+      : gettext("Done. The columns with posts have the seed %(seed)s.");
+  return interpolate(sentence, { seed });
+}
 
 function chosen(form) {
   const bots = /** @type {HTMLSelectElement[]} */ ([...form.querySelectorAll("select[name=bot]")]);

@@ -1,7 +1,7 @@
 // Buttons that copy one post, all posts, or the entries of the list in data-copy-from.
 
 import { all, targetOf } from "./dom.js";
-import { toast } from "./toasts.js";
+import { failed, toast } from "./toasts.js";
 import { gettext } from "./words.js";
 
 async function copy(text) {
@@ -10,6 +10,7 @@ async function copy(text) {
     return true;
   } catch {
     // Over plain HTTP from another machine there is no clipboard API.
+    const before = /** @type {HTMLElement} */ (document.activeElement);
     const area = document.createElement("textarea");
     area.value = text;
     area.className = "visually-hidden";
@@ -17,6 +18,7 @@ async function copy(text) {
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    before.focus({ preventScroll: true });
     return done;
   }
 }
@@ -27,8 +29,10 @@ document.addEventListener("click", async (click) => {
   const texts = button.dataset.copyFrom ? entries(button.dataset.copyFrom) : posts(button);
   const word = button.querySelector("[data-word]") ?? button;
   button.dataset.before ??= word.textContent;
-  word.textContent = (await copy(texts.join("\n"))) ? gettext("Copied") : gettext("Not copied");
-  toast(word.textContent);
+  const isCopied = await copy(texts.join("\n"));
+  word.textContent = isCopied ? gettext("Copied") : gettext("Not copied");
+  if (isCopied) toast(word.textContent);
+  else failed(word.textContent);
   setTimeout(() => (word.textContent = button.dataset.before), 1500);
 });
 

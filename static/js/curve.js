@@ -3,14 +3,14 @@
 import { LossChart } from "./chart.js";
 import { Continued } from "./continued.js";
 import { byId } from "./dom.js";
-import { duration } from "./format.js";
+import { decimal, duration } from "./format.js";
 import { LossTable } from "./loss-table.js";
 import { sentencesOf } from "./units.js";
 import { gettext, interpolate } from "./words.js";
 
 const cellsOf = (row) => [
   String(row.epoch),
-  ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => value.toFixed(3)),
+  ...[row.train_loss, row.validation_loss, row.bits_per_character].map((value) => decimal(value, 3)),
   duration(row.seconds),
 ];
 
@@ -19,7 +19,7 @@ const labelOf = (unit) => (best) => {
     unit === "part"
       ? gettext("Training and validation loss by part. Lowest validation loss so far: %(loss)s after part %(epoch)s.")
       : gettext("Training and validation loss by epoch. Lowest validation loss so far: %(loss)s after epoch %(epoch)s.");
-  return interpolate(text, { epoch: best.epoch, loss: best.validation_loss.toFixed(3) });
+  return interpolate(text, { epoch: best.epoch, loss: decimal(best.validation_loss, 3) });
 };
 
 export class Curve {

@@ -1,7 +1,8 @@
 // The sliders of the form that makes a bot write: their values in words, and a length that drives a number field.
 
 import { all, byId, inputById } from "./dom.js";
-import { said, word } from "./temperatures.js";
+import { count } from "./format.js";
+import { said, spoken } from "./temperatures.js";
 import { interpolate, ngettext } from "./words.js";
 
 for (const output of all("[data-says=temperature]")) {
@@ -9,7 +10,7 @@ for (const output of all("[data-says=temperature]")) {
   const show = () => {
     const temperature = Number(slider.value);
     output.textContent = said(temperature);
-    slider.setAttribute("aria-valuetext", `${temperature}, ${word(temperature)}`);
+    slider.setAttribute("aria-valuetext", spoken(temperature));
   };
   slider.addEventListener("input", show);
   show();
@@ -21,7 +22,8 @@ for (const slider of /** @type {HTMLInputElement[]} */ (all("[data-drives]"))) {
   const output = byId(slider.id).parentElement.querySelector("output");
   const show = () => {
     const most = Number(field.value) || 0;
-    const text = interpolate(ngettext("up to %(most)s character", "up to %(most)s characters", most), { most });
+    const words = ngettext("up to %(most)s character", "up to %(most)s characters", most);
+    const text = interpolate(words, { most: count(most) });
     output.textContent = text;
     slider.setAttribute("aria-valuetext", text);
   };

@@ -7,11 +7,24 @@ const language = document.documentElement.lang || "en";
 
 export const count = (number) => Math.round(number).toLocaleString(language);
 
+/** Return a number with so many digits after the point, as people write it: "1.250", "1,250" in German. */
+export const decimal = (number, digits, least = digits) =>
+  number.toLocaleString(language, { minimumFractionDigits: least, maximumFractionDigits: digits });
+
+/** Return a fraction as a whole percentage that isn't reached too early: "42%", and with a space in German. */
+export const percent = (fraction) => (Math.floor(fraction * 100) / 100).toLocaleString(language, { style: "percent" });
+
 /** Return minutes, megabytes and the like with one decimal, or more where it would be 0: "12.0", "0.052". */
-export const amount = (number) => (number >= 1 || number === 0 ? number.toFixed(1) : number.toPrecision(2));
+export const amount = (number) =>
+  number >= 1 || number === 0
+    ? decimal(number, 1)
+    : number.toLocaleString(language, { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
 
 /** The same without zeros at the end, and whole from 100 on: "0.052", "2.5", "90", "1,200". */
-export const shortest = (number) => (number < 100 ? String(Number(amount(number))) : count(number));
+export function shortest(number) {
+  if (number >= 100) return count(number);
+  return number >= 1 ? decimal(number, 1, 0) : number.toLocaleString(language, { maximumSignificantDigits: 2 });
+}
 
 /** "1 post", "2,000 posts". */
 export const posts = (number) => interpolate(ngettext("%(count)s post", "%(count)s posts", number), { count: count(number) });

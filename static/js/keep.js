@@ -2,8 +2,8 @@
 
 import { setText, targetOf } from "./dom.js";
 import { keptChanged } from "./kept-list.js";
-import { toast } from "./toasts.js";
-import { gettext } from "./words.js";
+import { failed, toast } from "./toasts.js";
+import { FAILED, SIGNED_OUT, gettext } from "./words.js";
 
 document.addEventListener("submit", async (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
@@ -18,6 +18,7 @@ document.addEventListener("submit", async (submission) => {
       body: new FormData(form),
       headers: { Accept: "application/json" },
     });
+    if (answer.redirected) return failed(SIGNED_OUT);
     if (!answer.ok) throw new Error(String(answer.status));
     const { said, kept, action } = await answer.json();
     if (action) form.action = action;
@@ -27,7 +28,7 @@ document.addEventListener("submit", async (submission) => {
     toast(said);
     keptChanged();
   } catch {
-    toast(gettext("That didn’t work. Try again, or reload the page."));
+    failed(FAILED);
   } finally {
     button.removeAttribute("aria-disabled");
   }

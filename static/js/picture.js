@@ -1,7 +1,7 @@
 // A post as a picture: drawn in the browser with its face, its name and the label, to download or to share.
 
 import { element, targetOf } from "./dom.js";
-import { toast } from "./toasts.js";
+import { failed } from "./toasts.js";
 import { gettext, interpolate } from "./words.js";
 
 const WIDTH = 1080;
@@ -27,7 +27,7 @@ document.addEventListener("click", async (click) => {
     const canvas = draw(words, await faceOf(post));
     show(canvas, await fileOf(canvas, words.name), words);
   } catch {
-    toast(gettext("The picture couldn’t be drawn."));
+    failed(gettext("The picture couldn’t be drawn. Try again, or use another browser."));
   }
 });
 

@@ -1,13 +1,13 @@
 // The page of a new report card for an existing bot.
 
 import { byId, setBar, setText } from "./dom.js";
-import { standing } from "./format.js";
+import { decimal, standing } from "./format.js";
 import { stateSentence, followJob } from "./job-page.js";
 import { gettext, interpolate } from "./words.js";
 
 const whereSentence = (job) =>
   standing(job, {
-    succeeded: ({ result }) => interpolate(gettext("%(bits)s bits per character"), { bits: result.after.toFixed(3) }),
+    succeeded: ({ result }) => interpolate(gettext("%(bits)s bits per character"), { bits: decimal(result.after, 3) }),
     failed: gettext("The report card couldn’t be created"),
     running: () => gettext("Writing and checking a hundred posts"),
   });

@@ -3,7 +3,7 @@
 
 import { settleDrafts, startDrafts } from "./drafts.js";
 import { all, byId, element, targetOf } from "./dom.js";
-import { gettext } from "./words.js";
+import { FAILED, gettext } from "./words.js";
 
 /** Runs the listeners of a stage that is replaced, so that they let go of its elements. */
 export const LEAVING = "stage:leaving";
@@ -126,7 +126,7 @@ export async function take(form, address, html, isOk) {
     return showStage(html, address);
   }
   const wrong = page.querySelector("[data-form-errors]") ?? page.querySelector("main p");
-  say(form, ...(wrong ? [...wrong.childNodes] : [gettext("That didn’t work. Try again, or reload the page.")]));
+  say(form, ...(wrong ? [...wrong.childNodes] : [FAILED]));
 }
 
 function say(form, ...words) {

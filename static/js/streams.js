@@ -1,7 +1,7 @@
 // Posts that appear in a place as a bot writes them. At the end, the stored posts replace them.
 
 import { element } from "./dom.js";
-import { gettext } from "./words.js";
+import { FAILED, gettext } from "./words.js";
 
 /**
  * Let a bot write into the place.
@@ -20,7 +20,7 @@ export async function writeInto(place, { action, body, signal }) {
   const type = answer.headers.get("Content-Type") ?? "";
   if (type.startsWith("application/x-ndjson")) return follow(answer, place);
   if (type.startsWith("text/html")) return put(place, await answer.text());
-  fail(place, gettext("That didn’t work. Try again, or reload the page."));
+  fail(place, FAILED);
 }
 
 /** Show cards without text until the first post comes: as many, so that nothing below moves much. */

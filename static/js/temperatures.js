@@ -1,5 +1,6 @@
 // What temperatures mean, in words. models_app/comparing/services.py has the same.
 
+import { decimal } from "./format.js";
 import { gettext } from "./words.js";
 
 /** @type {[number, string][]} Up to each of these temperatures, the word that describes the posts. */
@@ -12,9 +13,13 @@ const WORDS = [
   [2, gettext("wild")],
 ];
 
-export function word(temperature) {
+function word(temperature) {
   const [, found] = WORDS.find(([most]) => temperature <= most) ?? WORDS.at(-1);
   return found;
 }
 
-export const said = (temperature) => `${temperature} · ${word(temperature)}`;
+const number = (temperature) => decimal(temperature, 2, 0);
+
+/** The same as screen readers and as people read it. */
+export const spoken = (temperature) => `${number(temperature)}, ${word(temperature)}`;
+export const said = (temperature) => `${number(temperature)} · ${word(temperature)}`;

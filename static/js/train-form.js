@@ -37,7 +37,8 @@ if (form && !form.querySelector("fieldset").disabled) {
         ? gettext("It reads all your posts.")
         : interpolate(gettext("It reads about the newest %(some)s of %(all)s posts."), { some: count(posts), all: count(course.posts) });
     setText(byId("minutes-value"), spoken);
-    minutes.setAttribute("aria-valuetext", `${spoken}. ${reads}`);
+    // What it reads is in the estimate, which screen readers read as it changes.
+    minutes.setAttribute("aria-valuetext", spoken);
     return { seconds, reads };
   };
 

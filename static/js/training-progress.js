@@ -2,7 +2,7 @@
 
 import { byId, setBar, setText, show } from "./dom.js";
 import { showIcon } from "./favicon.js";
-import { count, duration, hasEnded } from "./format.js";
+import { count, decimal, duration, hasEnded, percent } from "./format.js";
 
 /** Fills in templates/includes/training_progress.html. */
 export class TrainingProgress {
@@ -22,15 +22,15 @@ export class TrainingProgress {
     setText(byId("where"), where);
     setText(byId("phase"), phase);
     setBar(byId("bar"), job.state === "succeeded" ? 1 : isStarting && fraction === 0 ? null : fraction);
-    const percent = isRunning && !isStarting ? `${Math.floor(fraction * 100)}%` : "";
-    setText(byId("percent"), percent);
-    document.title = hasEnded(job.state) ? `${where}: ${this.#title}` : percent ? `${percent} ${this.#title}` : this.#title;
-    showIcon(job.state === "succeeded" ? 1 : percent ? fraction : null);
+    const done = isRunning && !isStarting ? percent(fraction) : "";
+    setText(byId("percent"), done);
+    document.title = hasEnded(job.state) ? `${where}: ${this.#title}` : done ? `${done} ${this.#title}` : this.#title;
+    showIcon(job.state === "succeeded" ? 1 : done ? fraction : null);
     show(byId("facts"), isRunning);
     this.#deadline = isTraining && left > 0 ? Date.now() + left * 1000 : null;
     this.#tick();
     setText(byId("speed"), isTraining && perSecond > 0 ? count(perSecond) : "–");
-    setText(byId("loss"), isTraining && Number.isFinite(loss) ? loss.toFixed(3) : "–");
+    setText(byId("loss"), isTraining && Number.isFinite(loss) ? decimal(loss, 3) : "–");
   }
 
   #tick() {

@@ -2,7 +2,7 @@
 
 import { Curve } from "./curve.js";
 import { byId, element, linkById, show } from "./dom.js";
-import { count, moment, waitingSentence } from "./format.js";
+import { count, decimal, moment, waitingSentence } from "./format.js";
 import { followTraining } from "./training-page.js";
 import { sentencesOf } from "./units.js";
 import { gettext, interpolate, ngettext } from "./words.js";
@@ -152,7 +152,7 @@ followTraining({
     interpolate(words.done, {
       epoch: newest.epoch,
       epochs: planned,
-      loss: newest.validation_loss.toFixed(2),
+      loss: decimal(newest.validation_loss, 2),
     }),
   placeholder: "no-epochs",
   wayOn: "open-bot",

@@ -2,7 +2,7 @@
 
 import { onlyPosts, ownerOf } from "./archive-posts.js";
 import { buttonById, byId, inputById, setText, show } from "./dom.js";
-import { count } from "./format.js";
+import { count, decimal } from "./format.js";
 import { take } from "./stages.js";
 import { gettext, interpolate, ngettext } from "./words.js";
 
@@ -14,7 +14,7 @@ const READABLE = file.accept.split(",");
 function size(bytes) {
   const megabytes = bytes / 1024 / 1024;
   if (megabytes < 1) return interpolate(gettext("%(size)s KB"), { size: count(Math.max(1, bytes / 1024)) });
-  return interpolate(gettext("%(size)s MB"), { size: megabytes < 10 ? megabytes.toFixed(1) : count(megabytes) });
+  return interpolate(gettext("%(size)s MB"), { size: megabytes < 10 ? decimal(megabytes, 1) : count(megabytes) });
 }
 
 /** What to send for each chosen file, computed once. */
@@ -86,8 +86,10 @@ function ended() {
   request = null;
   isBusy = false;
   if (!form.isConnected) return;
+  const button = buttonById("bring");
+  button.removeAttribute("aria-disabled");
+  if (byId("uploading").contains(document.activeElement)) button.focus();
   show(byId("uploading"), false);
-  buttonById("bring").disabled = false;
 }
 
 async function answered() {
@@ -97,18 +99,19 @@ async function answered() {
 }
 
 form.addEventListener("submit", async (submission) => {
+  if (isBusy) return submission.preventDefault();
   const data = new FormData(form);
   const chosen = file.files[0];
   if (data.get("way") !== "file" || !chosen) return;
   submission.preventDefault();
-  if (isBusy) return;
   isBusy = true;
   attempt += 1;
   const mine = attempt;
   show(byId("upload-error"), false);
   show(byId("uploading"), true);
   setText(byId("uploading-text"), gettext("Sending the file…"));
-  buttonById("bring").disabled = true;
+  // A disabled button would lose the focus.
+  buttonById("bring").setAttribute("aria-disabled", "true");
   const bar = /** @type {HTMLProgressElement} */ (byId("uploading-bar"));
   bar.value = 0;
   data.set("file", await sentOf(chosen), chosen.name);

@@ -15,3 +15,8 @@ export const ngettext = catalog?.ngettext ?? ((singular, plural, count) => (coun
  * @param {Record<string, string | number>} values
  */
 export const interpolate = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => String(values[name]));
+
+/** What several scripts say when an answer isn't what they asked for. */
+export const FAILED = gettext("That didn’t work. Try again, or reload the page.");
+/** The same after a redirect, which leads to the page to sign in. */
+export const SIGNED_OUT = gettext("You’ve been signed out. Reload the page.");

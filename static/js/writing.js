@@ -32,7 +32,8 @@ document.addEventListener("submit", (submission) => {
       // Errors are alerts, so screen readers announce them already.
       const heading = place.querySelector("h2");
       say(form, heading ? `${heading.textContent.trim()}.` : "");
-      byId("generation").parentElement.querySelector("[data-more-posts]")?.toggleAttribute("hidden", !heading);
+      const { parentElement: shown } = byId("generation");
+      shown.querySelector("[data-more-posts]")?.toggleAttribute("hidden", !shown.querySelector("#generation h2"));
     });
 });
 

@@ -44,6 +44,11 @@ def test_every_text_of_a_script_goes_through_gettext(script: Path) -> None:
     assert untranslated(script.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("script", sorted(Path("static/js").rglob("*.js")), ids=lambda script: script.name)
+def test_scripts_write_decimals_by_the_helpers_that_know_the_language(script: Path) -> None:
+    assert not re.search(r"\.(toFixed|toPrecision)\(", script.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize(
     "line",
     [

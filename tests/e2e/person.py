@@ -145,6 +145,15 @@ class Person:
         self.wait_for_bot()
         return self.page.url
 
+    def open_base(self) -> str:
+        """Open the page of the base model, which writes without a training, and return its address."""
+        self.open("/compare/")
+        base = self.page.locator(
+            "select[name=bot] option[data-action]", has_text=re.compile(r"\bbas(e|is)", re.IGNORECASE)
+        )
+        self.open(str(base.first.get_attribute("data-action")).removesuffix("generate"))
+        return self.page.url
+
     def wait_for_bot(self) -> None:
         """Wait until the training is done, which opens the page of the bot."""
         self.page.wait_for_url(MODEL, timeout=TRAINING)

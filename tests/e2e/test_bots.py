@@ -189,12 +189,12 @@ def test_temperatures_and_bots_are_compared_side_by_side(alice: Person, bot: str
     seeds = page.locator(".column [data-seed]").evaluate_all("found => found.map((seed) => seed.textContent)")
     assert len(set(seeds)) == 1 and len(seeds) == 3
     page.get_by_role("link", name="Compare").click()
-    page.get_by_label("Bot of column 2").select_option(label="base")
+    page.get_by_label("Bot of column 2").select_option(label="The base model")
     page.get_by_label("How many").fill("1")
     page.get_by_role("button", name="Compare").press("Enter")
     expect(page.locator(".column .post-acts")).to_have_count(2)
     expect(columns.first).to_contain_text("Shelf bot")
-    expect(columns.last).to_contain_text("base")
+    expect(columns.last).to_contain_text("The base model")
     alice.require_no_complaints()
 
 

@@ -36,20 +36,22 @@ ACCOUNT = [
     "/accounts/2fa/",
     "/accounts/logout/",
 ]
+#: The founder is the administrator, whose head has more links than that of others.
+STAFF = ["/status/", "/styleguide/", "/admin/", "/admin/jobs/job/"]
 STRANGERS = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_a_small_phone_without_complaints(alice: Person, shelf: Shelf, scheme: str) -> None:
-    with alice.other_device(viewport={"width": 360, "height": 740}, color_scheme=scheme) as phone:
-        for path in [*SIGNED_IN, *ACCOUNT, *shelf.pages]:
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (320, "dark")])
+def test_every_page_fits_a_small_phone_without_complaints(alice: Person, shelf: Shelf, width: int, scheme: str) -> None:
+    with alice.other_device(viewport={"width": width, "height": 740}, color_scheme=scheme) as phone:
+        for path in [*SIGNED_IN, *ACCOUNT, *STAFF, *shelf.pages]:
             phone.open(path)
             require_fit(phone)
         phone.require_no_complaints()
 
 
 def test_the_pages_of_strangers_fit_a_small_phone_without_complaints(browser: Browser, product: Product) -> None:
-    with Person(browser, product, "charlie", viewport={"width": 360, "height": 740}) as charlie:
+    with Person(browser, product, "charlie", viewport={"width": 320, "height": 740}) as charlie:
         for path in STRANGERS:
             charlie.open(path)
             require_fit(charlie)
@@ -62,6 +64,25 @@ def test_every_page_is_fine_on_a_wide_screen(alice: Person, shelf: Shelf) -> Non
             desk.open(path)
             require_fit(desk)
         desk.require_no_complaints()
+
+
+@pytest.mark.parametrize(("path", "way"), [("/corpora/new", "#way-file"), ("/account/import", "")])
+def test_a_file_field_has_room_for_its_button(alice: Person, path: str, way: str) -> None:
+    alice.open(path)
+    if way:
+        alice.page.locator(way).check()
+    field = alice.page.locator("main input[type=file]")
+    expect(field).to_have_css("border-top-style", "dashed")
+    room = "field => field.clientHeight - 2 * parseFloat(getComputedStyle(field).paddingTop)"
+    assert field.evaluate(room) >= 30
+
+
+def test_the_look_of_one_page_leaves_the_same_names_on_others_alone(alice: Person, shelf: Shelf) -> None:
+    alice.open("/styleguide/")
+    heights = alice.page.locator(".swatches .swatch").evaluate_all("all => all.map((one) => one.offsetHeight)")
+    assert min(heights) >= 48
+    alice.open(shelf.model)
+    expect(alice.page.locator("p.three")).to_have_css("display", "block")
 
 
 def test_markup_in_posts_is_text(alice: Person, shelf: Shelf) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.person import Person
 from tests.e2e.test_every_page import require_fit
+from tests.e2e.test_parts import BUSY, busy
 from tests.product import Product
 
 pytestmark = pytest.mark.once
@@ -70,6 +71,15 @@ def test_the_list_answers_while_somebody_types_or_chooses(dora: Person) -> None:
     expect(search).to_have_value("nothing like this")
     expect(page.locator("#found")).to_contain_text("Nothing matches.")
     dora.require_no_complaints()
+
+
+def test_a_list_stays_while_the_server_is_busy(dora: Person) -> None:
+    with dora.other_device() as desk:
+        desk.open("/jobs/")
+        desk.page.route("**/jobs/?*", busy)
+        desk.page.get_by_label("Title").press_sequentially("nothing")
+        expect(desk.page.locator("#messages .note")).to_have_text(BUSY)
+        expect(desk.page.locator("#found .rows > li").first).to_be_visible()
 
 
 def test_a_list_of_the_administration_has_menus_of_filters_and_actions_for_what_is_chosen(
