@@ -188,7 +188,7 @@ def _dot(trial: Trial, x: float, up: Scale, best: float) -> Mark:
 
 def _told(trial: Trial) -> str:
     bits = "–" if trial.bits_per_character is None else number_format(trial.bits_per_character, 4)
-    values = ", ".join(f"{name} {shown(value)}" for name, value in trial.parameters.items())
+    values = ", ".join(f"{name} {shown(value)}" for name, value in sorted(trial.parameters.items()))
     return _("Trial %(number)s: %(bits)s (%(values)s)") % {"number": trial.number, "bits": bits, "values": values}
 
 

@@ -116,7 +116,7 @@ def test_pictures_are_drawn_of_what_was_measured(search: Search) -> None:
     page = signed_in(search.corpus.owner).get(f"/searches/{search.pk}/", headers=german)  # type: ignore[union-attr]
     shown = page.content.decode()
     assert table_of(shown)[0][3:9] == ["2,1000", "1", "60,0", "16", "3", "0,004"]
-    assert "Versuch 1: 2,1000 (learning_rate 0,004, epochs 3, batch_size 16)" in shown
+    assert "Versuch 1: 2,1000 (batch_size 16, epochs 3, learning_rate 0,004)" in shown
     labels = re.findall(r"<text [^>]*>([^<]*\d[^<]*)</text>", shown)
     assert "2,5" in labels and "0,02" in labels and not [label for label in labels if "." in label]
     coordinates = [
