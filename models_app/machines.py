@@ -6,7 +6,6 @@ gets does depend on it; `cores_left` estimates that from the load.
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import time
@@ -27,6 +26,8 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import HELD
 from botfactory.ops.machine import memory
+from models_app import machine_load
+from models_app.machine_load import MINUTE, Load
 from models_app.ml.training.machine_speed import Measured
 from models_app.models import Tier, TrainedModel, TrainingMachine
 
@@ -39,8 +40,6 @@ TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 27_000.0, Tier.FLUENT:
 FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.05}
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
-#: The load is an exponentially weighted mean over about this many seconds.
-MINUTE: Final = 60.0
 #: The least that a training gets. The load also counts processes that wait for a disk.
 MIN_CORES: Final = 0.25
 FORGOTTEN: Final = timedelta(days=90)
@@ -83,13 +82,6 @@ def cores_left(*, wanted: float, cores: float, others: float, weight: float) -> 
     return max(MIN_CORES, min(wanted, max(cores - others, fair)))
 
 
-def load() -> float:
-    """Return the mean number of processes that wanted to run in the last minute, or 0 if that is unknown."""
-    with suppress(OSError, AttributeError):
-        return os.getloadavg()[0]
-    return 0.0
-
-
 def note(measured: Measured, *, characters_per_symbol: float = 1.0, of_tokens: bool = False) -> TrainingMachine:
     """Store what this process, which trains next, has measured on this machine.
 
@@ -97,7 +89,8 @@ def note(measured: Measured, *, characters_per_symbol: float = 1.0, of_tokens: b
     """
     host = platform.node()[:255]
     mine = min(measured.cores_used, time.process_time() / MINUTE)
-    others = max(0.0, load() - mine - _Trainings.on(host).load(measured.cores_used))
+    load = Load(machine_load.of_last_minute())
+    others = max(0.0, load.mean - mine - _Trainings.on(host).in_load(load, measured.cores_used))
     values = {
         "host": host,
         "cores": measured.cores,
@@ -176,7 +169,8 @@ def _cores_now(machine: TrainingMachine) -> float:
     recent = _Trainings.on(machine.host)
     others = machine.others
     if machine.machine == this_machine():
-        others = max(0.0, load() - recent.load(machine.cores_used))
+        load = machine_load.lately()
+        others = max(0.0, load.mean - recent.in_load(load, machine.cores_used))
     return cores_left(
         wanted=machine.cores_used,
         cores=machine.cores,
@@ -217,16 +211,14 @@ class _Trainings:
         ]
         return max(0, running.count(False) - 1) + running.count(True)
 
-    def load(self, cores_used: float) -> float:
-        """Return how much they add to the load of the last minute. They won't run when the next one does."""
+    def in_load(self, load: Load, cores_used: float) -> float:
+        """Return how much of the load they are. They won't run when the next one does."""
         queue = kind_of("fine_tune").queue
         return sum(
-            cores_used * (_left(self.now, ended) - _left(self.now, claimed))
+            cores_used * (self._share_until(load, ended) - self._share_until(load, claimed))
             for _, of, _, _, claimed, ended in self.jobs
             if of == queue and claimed is not None
         )
 
-
-def _left(now: datetime, then: datetime | None) -> float:
-    """Return the weight of everything before `then` in the mean over the last minute: 0 to 1."""
-    return 1.0 if then is None else math.exp(-max(0.0, (now - then).total_seconds()) / MINUTE)
+    def _share_until(self, load: Load, then: datetime | None) -> float:
+        return 1.0 if then is None else load.share_until((self.now - then).total_seconds())

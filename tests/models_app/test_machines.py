@@ -17,7 +17,7 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import estimates, machines, tiers
+from models_app import estimates, machine_load, machines, tiers
 from models_app.base_models import adding
 from models_app.machines import cores_left
 from models_app.ml.networks.llama.config import LlamaConfig
@@ -36,7 +36,8 @@ Load = Callable[[float], None]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Set the load average of this machine."""
+    """Set the load average of this machine, as if it had been like that for ever."""
+    machine_load.forget()
     monkeypatch.setattr(time, "process_time", lambda: 0.0)
 
     def of(number: float) -> None:
