@@ -94,7 +94,7 @@ def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(al
 
 def test_a_cancelled_training_ends_as_cancelled_and_a_waiting_one_knows_its_place(alice: Person) -> None:
     # So many posts that it outlasts what is done meanwhile.
-    corpus = alice.paste(make_posts(1500, seed=23), "Many")
+    corpus = alice.paste(make_posts(1000, seed=23), "Many")
     first = alice.train(corpus, epochs=10, name="Cancelled")
     alice.train(corpus, epochs=10, name="Waiting")
     expect(alice.page.locator("#where")).to_have_text(re.compile("Next in the queue|Number 2 in the queue"))

@@ -126,6 +126,7 @@ def test_a_bad_upload_fails_with_a_sentence(base: TrainedModel, admin: User, ali
         adding.upload(by=alice, name="x", uploaded=io.BytesIO(b""))
 
 
+@pytest.mark.once  # another training, which takes long
 def test_the_tutorials_model_becomes_a_base_that_writes_and_learns(
     base: TrainedModel, corpus: Corpus, tmp_path: Path
 ) -> None:
