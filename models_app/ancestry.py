@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from botfactory.accounts.models import User
 from models_app import visibility
 from models_app.models import TrainedModel
 from tweets import whose
@@ -46,9 +47,9 @@ def with_descendants(models: Iterable[TrainedModel]) -> list[TrainedModel]:
     return sorted(found.values(), key=lambda model: model.created_at, reverse=True)
 
 
-def end_sharing(models: Iterable[TrainedModel]) -> None:
-    """Make the models private: nobody can tell any more whose posts they have learned."""
+def end_sharing(models: Iterable[TrainedModel], *, by: User | None = None) -> None:
+    """Make the models private: nobody can tell any more whose posts they have learned. `by`: else their owners."""
     private = TrainedModel.Visibility.PRIVATE
     for model in models:
         if model.visibility != private:
-            visibility.change(model, private)
+            visibility.change(model, private, by=by)

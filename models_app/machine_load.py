@@ -1,7 +1,7 @@
 """How many processes want to run on this machine, as recently as its own figure allows.
 
-That figure is a mean over about a minute: what ended a minute ago still counts by 37 %, so the work of setting the
-product up made the first estimates several times too long. Two figures give the mean of what came between them.
+That figure is a mean over about a minute: what ended a minute ago still counts by 37 %, such as the work of setting the
+product up. Two figures give the mean of what came between them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 #: The figure is an exponentially weighted mean over about this many seconds.
@@ -36,8 +37,11 @@ class Load:
         return max(0.0, (math.exp(-max(0.0, seconds) / MINUTE) - edge) / (1 - edge))
 
 
-#: When this process, or the one that it's a fork of, has read the figure, and what it was.
-_readings: deque[tuple[float, float]] = deque(maxlen=100)
+#: At most one reading in so many seconds is remembered, so that many requests don't push out all that are old enough.
+PAUSE: Final = 1.0
+#: When this process, or the one that it's a fork of, has read the figure, and what it was; requests have threads.
+_readings: deque[tuple[float, float]] = deque(maxlen=2 * int(MIN_REACH / PAUSE))
+_lock = Lock()
 
 
 def of_last_minute() -> float:
@@ -48,10 +52,12 @@ def of_last_minute() -> float:
 
 
 def lately() -> Load:
-    """Return the mean since the last reading of this process that is MIN_REACH ago, else the system's figure."""
+    """Return the mean since the newest reading that is at least MIN_REACH old; the system's figure if there is none."""
     now, figure = time.monotonic(), of_last_minute()
-    earlier = [reading for reading in _readings if now - reading[0] >= MIN_REACH]
-    _readings.append((now, figure))
+    with _lock:
+        earlier = [reading for reading in _readings if now - reading[0] >= MIN_REACH]
+        if not _readings or now - _readings[-1][0] >= PAUSE:
+            _readings.append((now, figure))
     if not earlier:
         return Load(figure)
     at, before = earlier[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
+from botfactory.accounts.models import User
 from models_app import ancestry, registry
 from models_app.models import Generation, TrainedModel
 from tweets.made_from import WhoseAccount
@@ -33,6 +34,6 @@ def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) ->
     return counts
 
 
-def end_sharing(corpora: Sequence[uuid.UUID]) -> None:
+def end_sharing(corpora: Sequence[uuid.UUID], by: User | None) -> None:
     """Make the models private that learned from the corpora, which are about to be deleted."""
-    ancestry.end_sharing(models_of(corpora))
+    ancestry.end_sharing(models_of(corpora), by=by)

@@ -1,4 +1,4 @@
-"""Names of bots and of versions of the base model: valid ones, and free ones."""
+"""Names of bots and of versions of the base model: valid ones, free ones, and what people call them."""
 
 from __future__ import annotations
 

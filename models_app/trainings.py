@@ -162,7 +162,11 @@ def fine_tune(
 
 
 def cannot_go_on_from(start: TrainedModel) -> str:
-    return _("%(name)s is retired. Start from another model, or from the base model.") % {"name": start.name}
+    """Return what to say where `may_go_on_from` says no."""
+    message = _("Nobody but its owner can go on from %(name)s. Start from another model, or from the base model.")
+    if start.retired_at is not None:
+        message = _("%(name)s is retired. Start from another model, or from the base model.")
+    return message % {"name": start.name}
 
 
 def may_start(job: Job) -> None:

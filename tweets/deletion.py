@@ -46,7 +46,7 @@ def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
             idle.lock(corpus)
         # Jobs queued until then. From now on nothing can be queued.
         number_of_jobs += jobs.delete_jobs(of_it)
-        made_from.end_sharing([corpus.pk])
+        made_from.end_sharing([corpus.pk], by=by)
         posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
         gone = Gone(posts=posts, files=files, jobs=number_of_jobs)

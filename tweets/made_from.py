@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from botfactory.accounts.models import User
+
 #: Plural noun ("bots") -> how many.
 Counts = Mapping[str, int]
 #: The network and the handle of an account.
@@ -23,7 +25,7 @@ class Maker:
 
     count: Made
     delete: Made
-    end_sharing: Callable[[Sequence[uuid.UUID]], None]
+    end_sharing: Callable[[Sequence[uuid.UUID], User | None], None]
 
 
 _makers: list[Maker] = []
@@ -44,10 +46,10 @@ def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) ->
     return _together([maker.delete(corpora, account) for maker in reversed(_makers)])
 
 
-def end_sharing(corpora: Sequence[uuid.UUID]) -> None:
-    """End the sharing of what was made from the corpora, which are about to be deleted."""
+def end_sharing(corpora: Sequence[uuid.UUID], *, by: User | None) -> None:
+    """End the sharing of what was made from the corpora, which `by` is about to delete."""
     for maker in _makers:
-        maker.end_sharing(corpora)
+        maker.end_sharing(corpora, by)
 
 
 def _together(counts: list[Counts]) -> dict[str, int]:

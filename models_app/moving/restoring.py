@@ -90,7 +90,7 @@ class _Models:
 def generations(
     lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
 ) -> Restored:
-    """Restore generations under new ids, as long as the person has fewer than MAX_GENERATIONS. Repeated, none twice."""
+    """Restore generations under new ids, up to MAX_GENERATIONS of the person. Repeated, it adds none twice."""
     models, done, left_out = _Models(owner, numbers), 0, 0
     for chunk in batches(lines, CHUNK):
         rows = []

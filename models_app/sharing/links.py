@@ -1,7 +1,7 @@
 """The links by which a person opened others' bots, remembered in their session until they sign out.
 
-What is written below such a bot has addresses without the link. Who has only an old link must not get further there
-than at the link itself, so the rights follow the link that the person had.
+The pages for a post that such a bot wrote have addresses without the link. An old link must not lead further there
+than it does itself, so the rights on these pages follow the link that the person last used.
 """
 
 from __future__ import annotations

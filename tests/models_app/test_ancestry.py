@@ -54,6 +54,12 @@ def test_a_bot_knows_the_accounts_of_those_that_it_started_from(first: TrainedMo
     assert ancestry.of_account("x", "jane.bsky.social") == []
 
 
+def test_who_deletes_posts_ends_the_sharing(first: TrainedModel, second: TrainedModel, admin: User) -> None:
+    deletion.delete_corpus(Corpus.objects.get(trained_models=first), by=admin)
+    ended = AuditEntry.objects.get(action="share", subject_id=second.pk, details__after="private")
+    assert ended.who_name == "admin"
+
+
 @pytest.mark.parametrize("gone", ["bot", "corpus"])
 def test_sharing_ends_for_descendants_and_an_opt_out_still_finds_them(
     first: TrainedModel, second: TrainedModel, admin: User, bob: User, gone: str

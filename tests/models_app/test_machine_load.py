@@ -11,6 +11,7 @@ import pytest
 
 from models_app import machine_load
 from models_app.machine_load import MINUTE, Load
+from tests.at_once import at_once
 
 At = Callable[[float, float], Load]
 
@@ -42,6 +43,19 @@ def test_what_ended_before_the_last_reading_does_not_count(at: At, since: float)
     assert later.mean == pytest.approx(since, abs=1e-9) and later.reach == 30
     # Hours later, there's nothing to take away.
     assert at(9000, 2.0).mean == pytest.approx(2.0)
+
+
+def test_many_requests_do_not_push_out_what_is_old_enough(at: At) -> None:
+    at(1000, 8.0)
+    for number in range(2000):
+        at(1020 + number / 100, after(20 + number / 100, before=8, since=1))
+    assert at(1041, after(41, before=8, since=1)).mean == pytest.approx(1.0)
+
+
+def test_requests_at_once_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_load, "PAUSE", 0.0)
+    loads = at_once(8, lambda: [machine_load.lately() for _ in range(2000)])
+    assert all(load.mean >= 0 for each in loads for load in each)
 
 
 def test_the_share_of_what_ran_for_a_while() -> None:

@@ -367,7 +367,8 @@ def test_nobody_goes_on_from_a_bot_that_is_somebody_s_own_again_or_retired(
     program = Program(bob)
     require_error(program.post(f"/searches/{search.pk}/resume"), 409, "not_possible")
     require_error(program.post(f"/searches/{search.pk}/trials", {"trials": 1}), 409, "not_possible")
-    require_error(program.post(f"/searches/{search.pk}/use", {"trial": 0}), 409, "not_possible")
+    refused = require_error(program.post(f"/searches/{search.pk}/use", {"trial": 0}), 409, "not_possible")
+    assert "Nobody but its owner can go on from Crier." in refused
     for each in [job, *jobs_of(search)]:
         require_error(program.post(f"/jobs/{each.pk}/retry"), 409, "not_possible")
     search.refresh_from_db()

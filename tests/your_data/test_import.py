@@ -272,3 +272,16 @@ def test_posts_of_an_account_that_opted_out_stay_out_with_the_bot_that_learned_t
     assert (job.result["kept"], job.result["kept_left_out"], job.result["generations_left_out"]) == (0, 2, 1)
     page = signed_in(bob).get(f"/jobs/{job.pk}/").content.decode()
     assert "has asked not to be made into a bot" in page and "2 kept posts, because" in page
+
+
+def test_a_bot_remembers_whose_posts_it_learned_also_those_that_are_not_in_the_zip(bob: User, files: Files) -> None:
+    learned = zipped(changed(files, "bot.json", learned_accounts=[["bluesky", "Jane.bsky.social"]]))
+    imported(bob, learned)
+    assert TrainedModel.objects.get(owner=bob).learned_accounts == [["bluesky", "jane.bsky.social"]]
+    OptOut.objects.create(network="bluesky", handle="jane.bsky.social")
+    learned.seek(0)
+    job = imported(bob, learned)
+    assert [entry["why"] for entry in job.result["left_out"]] == [
+        "jane.bsky.social has asked not to be made into a bot."
+    ]
+    assert TrainedModel.objects.filter(owner=bob).count() == 1
