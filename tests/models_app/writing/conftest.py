@@ -15,6 +15,8 @@ from tests.models_app.conftest import bot as bot
 from tests.models_app.conftest import corpus as corpus
 from tests.product import wait_for
 
+from .desk import Desk
+
 
 @pytest.fixture
 def board() -> Iterator[Board]:
@@ -22,6 +24,11 @@ def board() -> Iterator[Board]:
     board = Board(client())
     yield board
     wait_for("the board to be empty", lambda: not board.pending(), 70)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
 
 
 @pytest.fixture
