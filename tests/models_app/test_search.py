@@ -371,8 +371,11 @@ def test_nobody_goes_on_from_a_bot_that_is_somebody_s_own_again_or_retired(
     assert "Nobody but its owner can go on from Crier." in refused
     for each in [job, *jobs_of(search)]:
         require_error(program.post(f"/jobs/{each.pk}/retry"), 409, "not_possible")
+    # Nor by jobs of its own, if those that were there are deleted.
+    jobs.delete_jobs(Job.objects.filter(lane__search=search))
+    require_error(program.post(f"/searches/{search.pk}/resume"), 409, "not_possible")
     search.refresh_from_db()
-    assert search.wanted == 2
+    assert search.wanted == 2 and jobs_of(search) == []
     # Everybody may go on from an earlier version of the base model, until it's retired.
     earlier = search_for(own, base, trials=2)
     save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
