@@ -142,6 +142,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "botfactory.edge.wrong_method.told_on_a_page",
     "botfactory.edge.head.head_as_get",
 ]
 
