@@ -13,7 +13,7 @@ from models_app.models import Game, Generation, KeptPost, PostReport, TrainedMod
 
 
 def _name(model: TrainedModel, user: User) -> str:
-    """Return the full name of the person's own bot, and the name alone of others' bots: guests don't learn the owner."""
+    """Return the full name of the person's own bot, and only the name of others': guests don't learn the owner."""
     return model.full_name if model.owner_id in (None, user.pk) else model.name
 
 
