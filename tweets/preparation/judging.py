@@ -15,7 +15,7 @@ from tweets.cleaning.auto_posts import is_of_an_app
 from tweets.cleaning.cleaner import says_something
 from tweets.cleaning.language import language_of
 from tweets.cleaning.personal import find
-from tweets.cleaning.rules import Duplicates, Form
+from tweets.cleaning.rules import Duplicates, Form, Links
 from tweets.cleaning.text import text_cleaner
 from tweets.preparation import screens
 from tweets.preparation.batch import QUOTE, REPLY, REPOST, WARNING, Batch
@@ -121,7 +121,8 @@ class Judge:
         rules = self._rules
         texts = list(raw)
         block = Block(raw)
-        change, hard = screens.may_change(block)
+        links = rules.links is not Links.KEEP
+        change, hard = screens.may_change(block, links=links)
         if rules.unicode is Form.NFKC and not block.joined.isascii():
             hard[:] = True
         light = np.flatnonzero(change & ~hard)
@@ -131,7 +132,7 @@ class Judge:
             for place, text in zip(light.tolist(), lighter, strict=True):
                 texts[place] = text
             # A text that may still change needs all steps.
-            rest += light[screens.may_change(Block(lighter))[0]].tolist()
+            rest += light[screens.may_change(Block(lighter), links=links)[0]].tolist()
         for place in rest:
             texts[place] = self._clean_text(raw[place])[0]
         closer = screens.may_lack_something(block)
@@ -141,7 +142,7 @@ class Judge:
         if light.size or rest:
             block = Block(texts)
         closer |= block.ends - block.starts < rules.minimum_characters
-        for place in np.flatnonzero(screens.may_say_nothing(block) & ~closer).tolist():
+        for place in np.flatnonzero(screens.may_say_nothing(block, texts) & ~closer).tolist():
             closer[place] = not says_something(texts[place])
         if rules.mask_personal:
             for place in np.flatnonzero(screens.may_be_personal(block, texts) & ~closer).tolist():

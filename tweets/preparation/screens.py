@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from tweets.cleaning.personal.emails import may_spell_one
 from tweets.cleaning.personal.keys import has_token, may_name_a_key
-from tweets.preparation.characters import DIGIT, KEYLIKE, LETTER, MARKED, WILD, WORD, Block, Places
+from tweets.cleaning.text import with_links_as
+from tweets.preparation.characters import DIGIT, KEYLIKE, LETTER, MARK, MARKED, WILD, WORD, Block, Places
 
 Flags = NDArray[np.bool_]  # (posts,)
 
@@ -105,8 +106,11 @@ _PROVIDERS: Final = (
 )
 
 
-def may_change(block: Block) -> tuple[Flags, Flags]:
-    """Return which posts `clean_text` may change, and which of them may need more than `light_cleaner`."""
+def may_change(block: Block, *, links: bool) -> tuple[Flags, Flags]:
+    """Return which posts `clean_text` may change, and which of them may need more than `light_cleaner`.
+
+    `links` is whether it changes links.
+    """
     codes = block.codes
     bits = block.any_bits()
     hard = bits & WILD > 0
@@ -121,12 +125,9 @@ def may_change(block: Block) -> tuple[Flags, Flags]:
     has_begin = np.zeros_like(hard)
     has_begin[block.posts_at(np.flatnonzero(codes == _AND))] = True
     easy |= has_begin & has_end
-    # A link has a slash after one of these: "://", "t.co/", ".com/".
-    slashes = np.flatnonzero(codes == _SLASH)
-    easy[block.posts_at(slashes[np.isin(codes[slashes - 1], _BEFORE_SLASH)])] = True
+    if links:
+        easy |= may_have_links(block)
     if not block.is_ascii:
-        cuts = np.flatnonzero(codes == _CUT)
-        easy[block.posts_at(cuts[np.isin(codes[cuts - 1], _BEFORE_CUT)])] = True
         hard[block.posts_at(np.flatnonzero(codes == _WIDE_AT))] = True
     easy[block.posts_at(np.flatnonzero((codes == _BREAKS[0]) | (codes == _BREAKS[1])))] = True
     at = np.flatnonzero(codes == _AT)
@@ -136,6 +137,19 @@ def may_change(block: Block) -> tuple[Flags, Flags]:
     vias = np.logical_and.reduce([np.isin(code, some) for code, some in zip(before, _VIA, strict=True)])
     hard[block.posts_at(at[quotes | vias])] = True
     return easy | hard, hard
+
+
+def may_have_links(block: Block) -> Flags:
+    """Return which posts may contain a link, or one that was cut off."""
+    codes = block.codes
+    found = np.zeros(len(block.starts), bool)
+    # A link has a slash after one of these: "://", "t.co/", ".com/".
+    slashes = np.flatnonzero(codes == _SLASH)
+    found[block.posts_at(slashes[np.isin(codes[slashes - 1], _BEFORE_SLASH)])] = True
+    if not block.is_ascii:
+        cuts = np.flatnonzero(codes == _CUT)
+        found[block.posts_at(cuts[np.isin(codes[cuts - 1], _BEFORE_CUT)])] = True
+    return found
 
 
 def may_lack_something(block: Block) -> Flags:
@@ -233,15 +247,23 @@ def _with_numbers(block: Block, texts: Sequence[str], digits: Places) -> Flags:
     return found
 
 
-def may_say_nothing(block: Block) -> Flags:
+def may_say_nothing(block: Block, texts: Sequence[str]) -> Flags:
     """Return which posts may consist of links, mentions, placeholders and signs only."""
+    found = _without_plain_words(block)
+    linked = np.flatnonzero(may_have_links(block))
+    if linked.size:
+        # No link contains the mark.
+        rest = with_links_as(" ", MARK.join([texts[place] for place in linked.tolist()]))
+        found[linked] = _without_plain_words(Block(rest.split(MARK)))
+    return found
+
+
+def _without_plain_words(block: Block) -> Flags:
+    """Return which posts have no word that begins with a letter after a space. No mention or placeholder does."""
     letters = np.flatnonzero(block.bits & LETTER)
-    # A letter at the beginning of a word belongs to none of these.
     before = block.codes[letters - 1]
     found = np.ones(len(block.starts), bool)
     found[block.posts_at(letters[(before == _SPACE) | (before == 0)])] = False
-    # In a link, it may.
-    found[block.posts_at(np.flatnonzero((block.codes == _SLASH) | (block.codes == _CUT)))] = True
     return found
 
 
