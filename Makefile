@@ -12,6 +12,11 @@ WITH_NODE := PATH="$$PATH:$(CURDIR)/.uv/node/bin"
 # Templates included in the middle of a line: they end without the newline that djade would add.
 INLINE := ago another basis corpus_origin place
 export PYTHONUNBUFFERED := 1
+# uv and npm keep what they download in the home directory, unless that isn't writable.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export UV_CACHE_DIR ?= $(CURDIR)/.uv/cache
+export npm_config_cache ?= $(CURDIR)/.uv/npm
+endif
 # Our own modules are kept compiled, too: each process compiles them otherwise, which takes half a second.
 export PYTHONDONTWRITEBYTECODE :=
 

@@ -2,7 +2,9 @@
 # The base models of the image are in the volume, unless the operator trains one there. Versions that were in use before stay
 # in bases/, with the bots that came from them.
 set -eu
-mkdir -p "$BOTFACTORY_HOME" "$CHECKPOINTS_DIR"
+mkdir -p "$CHECKPOINTS_DIR"
+# Only this account can open these: they contain people's posts.
+mkdir -p -m 700 "$BOTFACTORY_HOME" "$CHECKPOINTS_DIR/users"
 for shipped in /app/checkpoints/*/; do
   name=$(basename "$shipped")
   base=$CHECKPOINTS_DIR/$name

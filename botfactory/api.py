@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import Final
 
@@ -38,8 +39,8 @@ from tweets import reading_api
 DESCRIPTION: Final = """\
 Programs can import posts, train, search, write, keep and share posts and bots with this API.
 
-Send an API token in the header `Authorization: Bearer TOKEN`. Create one under `/tokens/`. A session of the pages also
-works, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, and lists are
+Send an API token in the header `Authorization: Bearer TOKEN`. Create one under `/tokens/`. A signed-in browser
+session also works, with its CSRF token. Errors are `{"error": {"code", "message", "param"}}`, and lists are
 `{"data": [...], "has_more": true}`. Dates are ISO 8601 in UTC. A POST with an `Idempotency-Key` takes effect only once.
 """
 
@@ -78,7 +79,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 
 @lru_cache(maxsize=8)
 def _reference(server: str) -> Reference:
-    return reference(api.get_openapi_schema(), server=server)
+    return reference(json.loads(api.described().body), server=server)
 
 
 @csrf_exempt

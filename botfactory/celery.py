@@ -51,6 +51,17 @@ app.conf.update(
             "schedule": 60,
             "options": {"queue": "webhooks", "expires": 180},
         },
+        # Hourly, because a machine may never be on for a whole day.
+        "forget sessions": {
+            "task": "botfactory.accounts.tasks.forget_sessions",
+            "schedule": 3600,
+            "options": {"queue": "webhooks", "expires": 3600},
+        },
+        "forget answers": {
+            "task": "botfactory.rest.tasks.forget_answers",
+            "schedule": 3600,
+            "options": {"queue": "webhooks", "expires": 3600},
+        },
     },
     beat_schedule_filename=str(settings.BOTFACTORY_HOME / "beat-schedule"),
 )

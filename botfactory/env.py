@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
 from collections.abc import Callable, Collection
 from dataclasses import Field, dataclass, field, fields
 from decimal import Decimal
@@ -12,12 +14,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 # The kernel refuses socket paths longer than 107 bytes.
 LONGEST_SOCKET_PATH = 100
+# As in Django's check of the Host header: a name with other characters would match no request.
+_HOST: Final = re.compile(r"\*|\.?[a-z0-9.-]+|\[[a-f0-9:.]+\]", re.IGNORECASE)
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -33,7 +38,7 @@ def env_bool(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false. Write {name}=true or {name}=false.")
 
 
-def env_int(name: str, default: int, *, minimum: int = 0) -> int:
+def env_int(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
     value = env_str(name)
     if not value:
         return default
@@ -43,6 +48,8 @@ def env_int(name: str, default: int, *, minimum: int = 0) -> int:
         raise ImproperlyConfigured(f"{name}={value!r} isn't a whole number.") from None
     if number < minimum:
         raise ImproperlyConfigured(f"{name}={number} is too small. The minimum is {minimum}.")
+    if maximum is not None and number > maximum:
+        raise ImproperlyConfigured(f"{name}={number} is too large. The maximum is {maximum}.")
     return number
 
 
@@ -75,6 +82,18 @@ def env_list(name: str, default: list[str]) -> list[str]:
     """Return the comma-separated values of `name`, without blanks."""
     value = env_str(name)
     return [part.strip() for part in value.split(",") if part.strip()] if value else default
+
+
+def env_hosts(name: str, default: list[str]) -> list[str]:
+    """Return comma-separated host names, such as bots.example.org, .example.org (with subdomains), [::1] or * (all)."""
+    hosts = env_list(name, default)
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ImproperlyConfigured(
+                f"{name}={host!r} isn't a host name. Write it without https://, port and path, such as "
+                "bots.example.org, .example.org for subdomains, or [::1]."
+            )
+    return hosts
 
 
 def env_decimal(name: str, default: str) -> Decimal:
@@ -194,6 +213,9 @@ def env_secret(name: str, default: str = "") -> str:
         return Path(file_name).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ImproperlyConfigured(f"Can't read {name}_FILE={file_name!r}: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        # Its message would contain the secret.
+        raise ImproperlyConfigured(f"{name}_FILE={file_name!r} isn't text in UTF-8. Save the file as UTF-8.") from None
 
 
 def stored_secret(path: Path) -> str:
@@ -243,20 +265,40 @@ def _field(name: str, each: Field[Any]) -> object:
     return env_server(name, default) if each.name.endswith("_url") else env_str(name, default)
 
 
+def database_of(name: str, url: str) -> dict[str, Any]:
+    """Return Django's description of the database at `url`. Raises ImproperlyConfigured if it isn't one."""
+    try:
+        return dict(dj_database_url.parse(url, conn_max_age=0, conn_health_checks=True))
+    except ValueError:
+        # The message leaves out the value, which may contain a password.
+        raise ImproperlyConfigured(
+            f"{name} is invalid. Write postgres://user:password@host:5432/name. In the password, write :, / and @ as "
+            "%3A, %2F and %40."
+        ) from None
+
+
 def celery_broker_url(redis_url: str) -> str:
     """Return `redis_url` as Celery writes it: sockets are `unix://` for redis-py and `redis+socket://` for kombu."""
-    parts = urlsplit(redis_url)
-    if parts.scheme == "unix":
-        return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
-    if parts.scheme in {"redis", "rediss"}:
-        return redis_url
+    try:
+        parts = urlsplit(redis_url)
+        if parts.scheme == "unix":
+            return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        if parts.scheme in {"redis", "rediss"} and parts.port != 0:
+            return redis_url
+    except ValueError:
+        pass
+    # The message leaves out the value, which may contain a password.
     raise ImproperlyConfigured(
-        f"REDIS_URL={redis_url!r} is invalid. Write redis://host:6379/0, rediss:// or unix:///path/to.sock."
-    )
+        "REDIS_URL is invalid. Write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to.sock."
+    ) from None
 
 
 def default_redis_url(home: Path) -> str:
-    """Return the socket of the Valkey that `manage.py run` starts. Every command of this installation finds it."""
+    """Return the socket of the Valkey that `manage.py run` starts. Every command of this installation finds it.
+
+    If the path in the home is too long for a socket, it's in a folder for temporary files. Raises ImproperlyConfigured
+    if another account could replace it there.
+    """
     socket = home / "valkey.sock"
     if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
         import hashlib
@@ -264,4 +306,22 @@ def default_redis_url(home: Path) -> str:
 
         digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
         socket = Path(tempfile.gettempdir()) / f"botfactory-{os.getuid()}-{digest}" / "valkey.sock"
+        _require_own(socket.parent)
     return f"unix://{socket}"
+
+
+def _require_own(folder: Path) -> None:
+    """Make the folder, or raise ImproperlyConfigured unless only this account can open it."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        reason = error.strerror
+    else:
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+            return
+        reason = "other accounts of this machine can change it"
+    raise ImproperlyConfigured(
+        f"Can't keep Valkey's socket in {folder}: {reason}. Delete that folder, or set BOTFACTORY_HOME to a folder "
+        "with a shorter path."
+    )

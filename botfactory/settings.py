@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from dotenv import load_dotenv
 
 from botfactory.env import (
     celery_broker_url,
+    database_of,
     default_redis_url,
     env_bool,
     env_choice,
     env_fields,
+    env_hosts,
     env_int,
     env_limit,
-    env_list,
     env_mail,
     env_networks,
     env_origins,
@@ -50,8 +50,10 @@ LOGS_DIR = BOTFACTORY_HOME / "logs"
 # Access
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env_secret("SECRET_KEY") or stored_secret(BOTFACTORY_HOME / "secret_key")
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env_hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env_bool("HTTPS", False)
+# The proxies whose X-Forwarded-For uvicorn believes. It also reads the variable itself.
+FORWARDED_ALLOW_IPS = env_networks("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS and env_bool("HTTPS_REDIRECT", True)
@@ -143,6 +145,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "botfactory.edge.wrong_method.told_on_a_page",
+    "botfactory.edge.after_sign_in.back_to_the_form",
     "botfactory.edge.head.head_as_get",
 ]
 
@@ -171,7 +174,7 @@ TEMPLATES = [
 # Database: SQLite for one machine, or Postgres if DATABASE_URL is set
 DATABASE_URL = env_secret("DATABASE_URL")
 if DATABASE_URL:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=0, conn_health_checks=True))}
+    DATABASES = {"default": database_of("DATABASE_URL", DATABASE_URL)}
 else:
     DATABASES = {
         "default": {
@@ -220,7 +223,9 @@ CACHES = {
 
 # Jobs
 JOB_HEARTBEAT_SECONDS = env_int("JOB_HEARTBEAT_SECONDS", 5, minimum=1)
-JOB_STALE_SECONDS = env_int("JOB_STALE_SECONDS", 30, minimum=3)
+# One late heartbeat isn't a death.
+min_stale = 3 * JOB_HEARTBEAT_SECONDS
+JOB_STALE_SECONDS = env_int("JOB_STALE_SECONDS", max(30, min_stale), minimum=min_stale)
 JOB_REAP_SECONDS = env_int("JOB_REAP_SECONDS", 10, minimum=1)
 JOB_MAX_ATTEMPTS = 3
 JOB_TIME_LIMIT_MINUTES = env_int("JOB_TIME_LIMIT_MINUTES", 24 * 60, minimum=1)
@@ -243,7 +248,10 @@ GENERATIONS_AT_ONCE = env_int("GENERATIONS_AT_ONCE", 2, minimum=1)
 GENERATION_WAIT_SECONDS = env_int("GENERATION_WAIT_SECONDS", 10, minimum=0)
 WRITER_MEMORY_MB = env_int("WRITER_MEMORY_MB", 500, minimum=50)
 # Trainings give way to pages and writers: 0 to 19, as for the command `nice`
-TRAINER_NICE = env_int("TRAINER_NICE", 10)
+TRAINER_NICE = env_int("TRAINER_NICE", 10, maximum=19)
+
+# The number format of matrix products. models_app.ml, which knows no Django, reads the variable itself.
+ML_PRODUCTS = env_choice("BOTFACTORY_ML_PRODUCTS", "auto", ("auto", "bfloat16", "float32"))
 
 # Webhooks: seconds before each further try, and days of failure after which they are switched off
 WEBHOOK_PAUSES = env_pauses("WEBHOOK_PAUSES", "5,300,1800,7200,18000,36000,50400,72000,86400")
@@ -287,8 +295,11 @@ ACCOUNT_FORMS = {
     "change_password": "botfactory.accounts.forms.NewPasswordForm",
     "login": "botfactory.accounts.forms.SignInForm",
     "reset_password_from_key": "botfactory.accounts.forms.PasswordFromLinkForm",
+    "user_token": "botfactory.accounts.forms.LinkForm",
 }
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
+# Changing email addresses asks for the password again, because mail to them can set a new one.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # Mail: without a server, addresses are optional, and the administrator creates password reset links
 MAIL_SERVER = env_mail("EMAIL_URL")
 if MAIL_SERVER:
@@ -310,6 +321,9 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_RATE_LIMITS = {
+    # A class shares one address, and opening a page counts, too.
+    "signup": "100/m/ip",
+    "login": "100/m/ip",
     # Wrong passwords and codes: per address, and per account and address (accounts.attempts)
     "login_failed": "10/m/ip,5/5m/key",
     # After this many for one account from everywhere, unknown addresses can only try one at a time.
@@ -356,7 +370,7 @@ CONTENT_SECURITY_POLICY = {
 
 # A line for each answered request, with its route instead of its address
 ACCESS_LOG = env_bool("ACCESS_LOG", False)
-LOG_LEVEL = env_str("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env_choice("LOG_LEVEL", "info", ("debug", "info", "warn", "warning", "error", "critical")).upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

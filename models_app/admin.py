@@ -65,7 +65,6 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         "make_private",
         "make_demo",
         "end_demo",
-        "delete_with_files",
     ]
 
     @admin.display(description=gettext_lazy("retired"), boolean=True, ordering="retired_at")
@@ -178,33 +177,27 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
         self.message_user(request, message % {"name": model}, messages.SUCCESS)
 
     @admin.action(
-        description=gettext_lazy("Let the selected bots no longer write on the front page"), permissions=["change"]
+        description=gettext_lazy("Stop the selected bots from writing on the front page"), permissions=["change"]
     )
     def end_demo(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
         for model in models:
             demo.dismiss(model, by=cast(User, request.user))
-        self.message_user(request, _("The selected bots don’t write on the front page."), messages.SUCCESS)
-
-    @admin.action(description=gettext_lazy("Delete the selected models with their files"), permissions=["delete"])
-    def delete_with_files(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> None:
-        count = 0
-        for model in models:
-            try:
-                registry.delete(model)
-                count += 1
-            except (versions.NoBaseModel, versions.KeptVersion) as error:
-                self.message_user(request, translated(error), messages.WARNING)
-        if count:
-            message = ngettext("%(count)s model deleted.", "%(count)s models deleted.", count)
-            self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)
+        self.message_user(request, _("The selected bots no longer write on the front page."), messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: TrainedModel | None = None) -> bool:
         if obj is not None and not versions.may_go(obj):
             return False
         return super().has_delete_permission(request, obj)
 
+    def refusal(self, request: HttpRequest, row: TrainedModel) -> str:
+        try:
+            versions.require_may_go(row)
+        except (versions.NoBaseModel, versions.KeptVersion) as error:
+            return f"{row}: {translated(error)}"
+        return super().refusal(request, row)
+
     def delete_model(self, request: HttpRequest, obj: TrainedModel) -> None:
-        registry.delete(obj)
+        registry.delete(obj, by=cast(User, request.user))
 
 
 @admin.register(Generation)
@@ -240,5 +233,5 @@ class PostReportAdmin(ReadOnlyAdmin[PostReport]):
     @admin.action(description=gettext_lazy("Mark the selected reports as done"), permissions=["change"])
     def close(self, request: HttpRequest, found: QuerySet[PostReport]) -> None:
         count = reports.close(found)
-        message = ngettext("%(count)s report is done now.", "%(count)s reports are done now.", count)
+        message = ngettext("%(count)s report marked as done.", "%(count)s reports marked as done.", count)
         self.message_user(request, message % {"count": grouped(count)}, messages.SUCCESS)

@@ -117,6 +117,12 @@ def checkpoints(report: Report) -> None:
             f"{folder} belongs to no model ({_size(folder)})",
             "if no training is saving it right now, delete the folder, or restore the database that knows it",
         )
+    for folder in pretrained.unused():
+        report.warning(
+            f"no model needs the pretrained model in {folder} ({_size(folder)})",
+            f"run `{REPAIR}`: it deletes the folder",
+            repair=partial(_remove, folder),
+        )
     for folder in _left_behind():
         report.warning(
             f"{folder} was left behind by a killed process ({_size(folder)})",
@@ -144,6 +150,10 @@ def _left_behind() -> Iterator[Path]:
             yield from sorted(root.glob(f"{place}.*.{kind}"))
     for pattern in ("users/*/*/.guard-*", "bases/*/.guard-*"):
         yield from sorted(root.glob(pattern))
+
+
+def _remove(folder: Path) -> str:
+    return f"{folder} was deleted" if pretrained.remove_unused(folder.name) else f"{folder} is needed again"
 
 
 def _size(folder: Path) -> str:

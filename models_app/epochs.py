@@ -101,6 +101,17 @@ def openings_before(job: Job) -> dict[str, str]:
     return {} if event is None else dict(event.payload["continued"])
 
 
+def forget_posts(job: Job | None) -> None:
+    """Remove the sample posts from the events of a training, and keep its figures."""
+    if job is None:
+        return
+    nothing: dict[str, Any] = {"samples": [], "continued": {}}
+    shown = job.events.filter(kind__in=(EPOCH, BEFORE, OPENINGS))
+    for event in shown:
+        event.payload |= {name: empty for name, empty in nothing.items() if name in event.payload}
+    JobEvent.objects.bulk_update(shown, ["payload"])
+
+
 def checkpoint(event: JobEvent) -> Checkpoint:
     payload = dict(event.payload)
     return Checkpoint(**payload, val_loss=payload["validation_loss"], finished_at=event.created_at)

@@ -40,8 +40,8 @@ class BannedField(forms.CharField):
         if len(banned) > MAX_BANNED:
             raise forms.ValidationError(
                 ngettext(
-                    "You can ban at most %(most)s words, but this is %(count)s.",
-                    "You can ban at most %(most)s words, but these are %(count)s.",
+                    "You can ban at most %(most)s words, but you entered %(count)s.",
+                    "You can ban at most %(most)s words, but you entered %(count)s.",
                     len(banned),
                 )
                 % {"most": MAX_BANNED, "count": grouped(len(banned))}

@@ -23,7 +23,8 @@ from models_app import guards, loading, naming, registry, trainings
 from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.errors import LearningError
-from models_app.ml.sampling.context import fitting
+from models_app.ml.networks.llama.store import LIBRARY
+from models_app.ml.sampling.context import fitting, within
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Tier, TrainedModel
 from tweets import idle, learning
@@ -69,8 +70,8 @@ def run_instant_bot(handle: JobHandle) -> dict[str, Any]:
     corpus = idle.wait_until_ready(Corpus(pk=arguments["corpus"]))
     try:
         base = versions.base_model(Tier.FLUENT)
-        posts, context = learning.training_posts(corpus), chosen(corpus)
-        weights = loading.load(base)
+        posts, weights = learning.training_posts(corpus), loading.load(base)
+        context = within(chosen(corpus), LIBRARY.get(base.network["pretrained"]).vocabulary)
         guard = CopyGuard.of(posts, beside=guards.guard_of(base))
     except (LearningError, versions.NoBaseModel) as error:
         raise JobFailed(error.code, error) from error

@@ -1,11 +1,15 @@
-"""Counts and deletes the models that learned from corpora or accounts, and the models that started from those."""
+"""Counts and deletes the models that learned from corpora or accounts, the models that started from those, and jobs."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 
+from django.db.models import Q, QuerySet
+
 from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
+from botfactory.jobs.models import Job
 from models_app import ancestry, registry
 from models_app.models import Generation, TrainedModel
 from tweets.made_from import WhoseAccount
@@ -23,15 +27,24 @@ def count(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> 
     return {"bots": len(models), "outputs": Generation.objects.filter(model__in=models).count()}
 
 
-def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> dict[str, int]:
-    """Delete the models with their files and everything that they wrote, even a current base model."""
+def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None, by: User | None = None) -> dict[str, int]:
+    """Delete the models with their files, their jobs and everything that they wrote, even a current base model."""
     counts = count(corpora, account)
+    # Jobs first: a running training must not leave a model behind.
+    jobs.delete_jobs(_jobs_of(models_of(corpora, account)))
     for model in models_of(corpora, account):
         if model.is_base:
             TrainedModel.objects.filter(pk=model.pk).update(is_base=False)
             model.is_base = False
-        registry.delete(model)
+        registry.delete(model, by=by)
     return counts
+
+
+def _jobs_of(models: Sequence[TrainedModel]) -> QuerySet[Job]:
+    """Return the jobs that made the models, and those that start from them: their events have posts of the models."""
+    numbers = [model.pk for model in models]
+    starts = Q(arguments__start__in=[str(number) for number in numbers]) | Q(lane__search__start__in=numbers)
+    return Job.objects.filter(starts | Q(trained_model__in=numbers))
 
 
 def end_sharing(corpora: Sequence[uuid.UUID], by: User | None) -> None:

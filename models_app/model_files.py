@@ -97,7 +97,10 @@ def staging(path: Path, job: Job | None) -> Iterator[Path]:
     """
     name = f".{path.name}.attempt-{job.attempt}" if job else f".{path.name}.new-{uuid.uuid4().hex}"
     folder = path.with_name(name)
-    folder.mkdir(parents=True, exist_ok=True)
+    # Only this account can open them: a bot's files can contain posts that it learned.
+    for each in (*reversed(path.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
     try:
         yield folder
     finally:

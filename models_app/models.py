@@ -203,7 +203,8 @@ class TrainedModel(models.Model):
         if not found:
             return ""
         sentence = _(
-            "A classifier told the bot’s posts from real ones %(times)s times in 100 (± %(error)s). 50 is guessing."
+            "A classifier correctly judged %(times)s out of 100 posts as real or by the bot (± %(error)s). 50 is "
+            "guessing."
         )
         return sentence % {"times": round(100 * found["share"]), "error": max(1, round(100 * found["error"]))}
 

@@ -17,6 +17,7 @@ class NameTaken(Exception):
 
 class BadName(NameTaken):
     code = "bad_name"
+    param = "name"
 
 
 def valid_name(name: str) -> str:

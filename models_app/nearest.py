@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models_app import guards
+from models_app.ml.sampling.copy_guard import CopyGuard, Nearest
 from models_app.models import Generation, TrainedModel
 from tweets import learning
 
@@ -39,13 +40,29 @@ def why(user: Any, generation: Generation, number: int) -> Why:
     found = guard.nearest(post)
     if found is None or found.share == 0:
         return Why(post)
-    of_parent = found.post >= model.posts
-    learned = _learned(model, found.post) if model.owner_id == user.pk and not of_parent else ""
-    return Why(post, round(100 * found.share), found.run, learned, of_parent)
+    is_learned = found.post < model.posts
+    learned = _learned(model, post, found) if model.owner_id == user.pk and is_learned else ""
+    return Why(
+        post, round(100 * found.share), found.run, learned, not is_learned and not _is_left_out(model, post, found)
+    )
 
 
-def _learned(model: TrainedModel, index: int) -> str:
-    """Return the post that the copy guard has at this place, or "" if the posts have changed since the training."""
+def _learned(model: TrainedModel, post: str, found: Nearest) -> str:
+    """Return the post that the copy guard has at this place, or "" if the posts have changed since the training.
+
+    Guards that earlier versions rebuilt have their posts in another order.
+    """
     posts = [] if model.corpus is None else learning.training_posts(model.corpus)
     is_as_learned = (len(posts), sum(map(len, posts))) == (model.posts, model.characters)
-    return posts[index] if is_as_learned else ""
+    return posts[found.post] if is_as_learned and _is_as_close(posts[found.post], post, found) else ""
+
+
+def _is_left_out(model: TrainedModel, post: str, found: Nearest) -> bool:
+    """Return whether this is an own post that the rules leave out: a guard that was rebuilt has these, too."""
+    posts = [] if model.corpus is None else learning.all_posts(model.corpus)
+    return found.post < len(posts) and _is_as_close(posts[found.post], post, found)
+
+
+def _is_as_close(learned: str, post: str, found: Nearest) -> bool:
+    close = CopyGuard.of([learned]).nearest(post)
+    return close is not None and (close.share, close.run) == (found.share, found.run)

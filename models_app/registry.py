@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
 from botfactory.jobs.models import Job
-from models_app import ancestry, model_files
+from botfactory.rest import idempotency
+from models_app import ancestry, epochs, model_files, pretrained
 from models_app.base_models.versions import require_may_go
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
@@ -61,7 +62,7 @@ def register(
                 owner=owner,
                 wanted=name,
                 number=model_id,
-                parent=_if_there(parent),
+                parent=if_there(parent),
                 parent_name=parent_name,
                 learned_accounts=ancestry.accounts_to_learn(corpus, parent),
                 corpus=corpus,
@@ -76,8 +77,8 @@ def register(
             )
 
 
-def _if_there(parent: TrainedModel | None) -> TrainedModel | None:
-    """Return the model to start from, or None if it has been deleted during the training."""
+def if_there(parent: TrainedModel | None) -> TrainedModel | None:
+    """Lock and return the model to start from, or return None if it has been deleted during the training."""
     return TrainedModel.objects.select_for_update(no_key=True).filter(pk=parent.pk).first() if parent else None
 
 
@@ -119,19 +120,25 @@ def _taken(name: str) -> NameTaken:
     return NameTaken(message % {"name": name})
 
 
-def delete(model: TrainedModel) -> None:
+def delete(model: TrainedModel, *, by: User | None = None) -> None:
     """Delete the row and, after the commit, the files, so that nobody finds a model without files.
 
-    Models that started from it stay, but are private from now on.
+    What it wrote goes too, also the samples that its training shows. Models that started from it stay, but are private
+    from now on. In the audit log, `by` did that, or else their owners. Frozen weights that no model needs any more are
+    removed, too.
 
     Raises the same errors as require_may_go.
     """
     require_may_go(model)
     path = path_of(model)
     with transaction.atomic():
-        ancestry.end_sharing(ancestry.with_descendants(model.children.all()))
+        ancestry.end_sharing(ancestry.with_descendants(model.children.all()), by=by)
+        epochs.forget_posts(model.job)
+        idempotency.forget(model.pk)
         model.delete()
         remove_when_committed(path)
+        if number := str(model.network.get("pretrained", "")):
+            transaction.on_commit(lambda: pretrained.remove_unused(number), robust=True)
 
 
 def delete_models_of(user: User) -> dict[str, int]:

@@ -341,6 +341,7 @@ KIND: Final = JobKind(
     details=trainings.details,
     describe=epochs.FINE_TUNE,
     meter=trainings.TRAINING_MINUTES,
+    done=_("The training has ended, and the bot can write."),
     keeps_the_best=KeepsTheBest(
         question=_("Cancel this training?"),
         loses=_(

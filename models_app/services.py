@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import User
+from botfactory.rest import idempotency
 from models_app import guards, loading, model_files, tiers
 from models_app.base_models import versions
 from models_app.house_bans import house_bans
@@ -40,7 +42,13 @@ class UnknownModel(ModelError):
 
 
 class BadRequest(ModelError):
+    """Something in the request doesn't fit; `param` is the name of the setting, if it is one."""
+
     code = "bad_request"
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class StillBase(ModelError):
@@ -220,6 +228,13 @@ def generation_for_user(user: Any, generation_id: uuid.UUID) -> Generation:
     return generations_for_user(user).get(pk=generation_id)
 
 
+def delete_generation(generation: Generation) -> None:
+    """Delete what a model wrote for a person. Posts of it that they kept stay."""
+    with transaction.atomic():
+        idempotency.forget(generation.pk)
+        generation.delete()
+
+
 def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> Generation:
     """Let `model` write posts in this process, and keep them with what was refused on the way.
 
@@ -233,16 +248,25 @@ def generate(*, model: TrainedModel, owner: User, sampling: SamplingConfig) -> G
 
 
 def keep(model: TrainedModel, owner: User, sampling: SamplingConfig, writing: Writing, seconds: float) -> Generation:
-    """Keep what `model` has written for `owner`."""
-    return Generation.objects.create(
-        model=model,
-        owner=owner,
-        sampling=sampling.as_dict(),
-        posts=writing.posts,
-        likeness=[round(like, 2) for like in writing.likeness],
-        refused=writing.refused.as_dict(),
-        seconds=seconds,
-    )
+    """Keep what `model` has written for `owner`. Raises UnknownModel."""
+    with transaction.atomic():
+        require_there(model)
+        return Generation.objects.create(
+            model=model,
+            owner=owner,
+            sampling=sampling.as_dict(),
+            posts=writing.posts,
+            likeness=[round(like, 2) for like in writing.likeness],
+            refused=writing.refused.as_dict(),
+            seconds=seconds,
+        )
+
+
+def require_there(model: TrainedModel) -> None:
+    """Keep the model from being deleted until the transaction ends. Raises UnknownModel if it has been."""
+    rows = TrainedModel.objects.select_for_update(no_key=True).filter(pk=model.pk)
+    if rows.values_list("pk").first() is None:
+        raise UnknownModel(_("This bot has just been deleted."))
 
 
 def require_possible(sampling: SamplingConfig) -> None:

@@ -22,6 +22,7 @@ from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
 from models_app import estimates, guards, naming, tier_recipes, tiers
 from models_app.ml.config import MAX_EPOCHS, MIN_EPOCHS, FineTuneConfig, default_epochs_for, traits_of
+from models_app.ml.errors import BadSetting
 from models_app.ml.training.adapters.config import AdapterConfig
 from models_app.models import Tier, TrainedModel
 from models_app.services import BadRequest, ModelError
@@ -59,22 +60,26 @@ Config = FineTuneConfig | AdapterConfig
 
 class BadEpochs(ModelError):
     code = "bad_epochs"
+    param = "epochs"
 
 
 class BadMinutes(ModelError):
     code = "bad_minutes"
+    param = "minutes"
 
 
 class TierNotOffered(ModelError):
     """Bots of this tier can't be trained here."""
 
     code = "tier_not_offered"
+    param = "tier"
 
 
 class StartUnguarded(ModelError):
     """The starting model has lost its copy guard, so the new bot could copy the posts that it learned."""
 
     code = guards.GuardLost.code
+    param = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ def fine_tune(
 
 def cannot_go_on_from(start: TrainedModel) -> str:
     """Return what to say where `may_go_on_from` says no."""
-    message = _("Nobody but its owner can go on from %(name)s. Start from another model, or from the base model.")
+    message = _("Only its owner can start from %(name)s. Start from another model, or from the base model.")
     if start.retired_at is not None:
         message = _("%(name)s is retired. Start from another model, or from the base model.")
     return message % {"name": start.name}
@@ -306,7 +311,7 @@ def training_config(
             message = _("A fluent training has no %(name)s. You can set: %(names)s.")
         else:
             message = _("There is no setting %(name)s. You can set: %(names)s.")
-        raise BadRequest(message % {"name": unknown[0], "names": ", ".join(names)})
+        raise BadRequest(message % {"name": unknown[0], "names": ", ".join(names)}, unknown[0])
     characters = max(1, characters)
     try:
         if is_adapter:
@@ -317,7 +322,8 @@ def training_config(
             characters=characters, epochs=epochs, seed=seed, kind=kind, tokens=tokens, **settings
         )
     except ValueError as error:
-        raise BadRequest(translated(error)) from error
+        name = error.values.get("name") if isinstance(error, BadSetting) else None
+        raise BadRequest(translated(error), name if name in SETTINGS else None) from error
 
 
 def config_from(chosen: Mapping[str, Any]) -> Config:

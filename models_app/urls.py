@@ -19,6 +19,7 @@ urlpatterns = [
     path("models/<uuid:model_id>/rename", views.rename_model, name="rename_model"),
     path("models/<uuid:model_id>/share", views.share_model, name="share_model"),
     path("models/<uuid:model_id>/delete", views.delete_model, name="delete_model"),
+    path("generations/<uuid:generation_id>/delete", views.delete_generation, name="delete_generation"),
     path("generations/<uuid:generation_id>/why", views.why, name="why"),
     path("generations/<uuid:generation_id>/keep", keeping.keep_post, name="keep_post"),
     path("generations/<uuid:generation_id>/report", keeping.report_post, name="report_post"),

@@ -39,6 +39,7 @@ from models_app.forms import BotsForm, GenerateForm, RenameForm, ShareForm
 from models_app.in_browser import files as browser_files
 from models_app.in_browser import services as in_browser
 from models_app.keeping import reports
+from models_app.keeping.views import page_for
 from models_app.ml.config import usual_top_p
 from models_app.ml.errors import LearningError
 from models_app.models import Generation, TrainedModel
@@ -232,6 +233,19 @@ def why(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
     except LearningError as error:
         context["trouble"] = translated(error)
     return render(request, "models_app/why.html", context)
+
+
+@login_required
+@require_POST
+def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> HttpResponse:
+    """Delete posts that a model, also somebody else's, wrote for the person."""
+    try:
+        generation = services.generation_for_user(request.user, generation_id)
+    except Generation.DoesNotExist:
+        raise Http404("There are no such posts.") from None
+    services.delete_generation(generation)
+    messages.success(request, _("The posts were deleted."))
+    return redirect(page_for(request, generation.model))
 
 
 @login_required

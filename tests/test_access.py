@@ -18,7 +18,7 @@ from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, User
 from botfactory.jobs.models import Job
 from botfactory.webhooks import services as webhooks
-from botfactory.webhooks.models import Webhook
+from botfactory.webhooks.models import Delivery, Webhook
 from models_app.keeping import reports
 from models_app.keeping import services as keeping
 from models_app.models import Generation, TrainedModel
@@ -39,6 +39,8 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/jobs/{job}/stop": (405, 302),
     "/jobs/{job}/retry": (405, 302),
     "/jobs/{job}/cancel": (405, 302),
+    # While it runs: tests/jobs/test_views.py.
+    "/jobs/{job}/delete": (405, 302),
     "/corpora/{corpus}/": (200, 400),
     "/corpora/{corpus}/clean": (200, 400),
     "/corpora/{corpus}/column": (405, 302),
@@ -53,6 +55,8 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/generations/{generation}/report": (404, 404),
     "/kept/{kept}/remove": (405, 302),
     "/reports/{report}/close": (405, 302),
+    # Last of those of a generation, because it's gone then.
+    "/generations/{generation}/delete": (405, 302),
     "/corpora/{corpus}/instant": (405, 302),
     "/corpora/{corpus}/search": (200, 400),
     # For those for base models, see tests/models_app/test_search_pages.py.
@@ -95,6 +99,7 @@ ROUTES: dict[str, tuple[int, int]] = {
     "/tokens/{token}/revoke": (405, 302),
     "/webhooks/{webhook}/": (200, 400),
     "/webhooks/{webhook}/test": (405, 302),
+    "/webhooks/{webhook}/messages/{delivery}/resend": (405, 302),
     "/webhooks/{webhook}/secret": (405, 302),
     "/webhooks/{webhook}/switch": (405, 302),
     "/webhooks/{webhook}/delete": (405, 302),
@@ -214,6 +219,9 @@ def ids(corpus: Corpus, model: TrainedModel, base: TrainedModel) -> dict[str, uu
         "model": model.pk,
         "token": token.pk,
         "webhook": webhook.pk,
+        "delivery": Delivery.objects.create(
+            webhook=webhook, event="job.failed", subject_id=model.job_id, state="failed"
+        ).pk,
         "generation": generation.pk,
         "kept": keeping.keep(generation=generation, number=0, text="Another post.").pk,
         "report": report.pk,

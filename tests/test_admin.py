@@ -6,8 +6,15 @@ import shutil
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from botfactory import desk as desk_of_lists
+from botfactory.accounts import services as accounts
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
@@ -32,8 +39,8 @@ def desk(admin: User) -> Client:
     return signed_in(admin)
 
 
-def act(desk: Client, page: str, action: str, *rows: Any) -> str:
-    data = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
+def act(desk: Client, page: str, action: str, *rows: Any, **more: str) -> str:
+    data = {"action": action, "_selected_action": [str(row.pk) for row in rows], **more}
     answer = desk.post(f"/admin/{page}/", data, follow=True)
     assert answer.status_code == 200
     return answer.content.decode()
@@ -77,13 +84,36 @@ def test_nobody_writes_the_states_by_hand(desk: Client, model: TrainedModel) -> 
 def test_a_corpus_is_deleted_with_its_files(desk: Client, corpus: Corpus) -> None:
     folder = uploads.folder_of(corpus)
     folder.mkdir(parents=True)
-    act(desk, "tweets/corpus", "delete_with_files", corpus)
+    page = act(desk, "tweets/corpus", "delete_selected", corpus)
+    assert f"Posts: {corpus.posts.count()}" in page and Corpus.objects.exists() and folder.exists()
+    act(desk, "tweets/corpus", "delete_selected", corpus, post="yes")
     assert not Corpus.objects.exists() and not folder.exists()
+
+
+def test_the_page_before_a_deletion_counts_posts_and_lists_none(desk: Client, corpus: Corpus) -> None:
+    posts = corpus.posts.count()
+    Corpus.objects.filter(pk=corpus.pk).update(name="Town")
+    with CaptureQueriesContext(connection) as asked:
+        page = desk.get(f"/admin/tweets/corpus/{corpus.pk}/delete/").content.decode()
+    assert f"Posts: {posts}" in page and "Files: 0" not in page and "Jobs: 1" in page
+    assert page.count("<li>Town</li>") == 1 and "Post object" not in page
+    assert len(asked) <= 12
+
+
+def test_many_rows_are_not_deleted_at_once(desk: Client, admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_of_lists, "MAX_DELETED_AT_ONCE", 1)
+    jobs = [Job.objects.create(owner=admin, kind="x", title="x", queue="x") for _ in range(2)]
+    assert "at most 1 rows" in act(desk, "jobs/job", "delete_selected", *jobs, post="yes")
+    assert Job.objects.count() == 2
+    act(desk, "jobs/job", "delete_selected", jobs[0], post="yes")
+    assert Job.objects.get() == jobs[1]
 
 
 def test_a_model_is_deleted_with_its_files(desk: Client, model: TrainedModel) -> None:
     path = model_files.path_of(model)
-    act(desk, "models_app/trainedmodel", "delete_with_files", model)
+    act(desk, "models_app/trainedmodel", "delete_selected", model)
+    assert TrainedModel.objects.filter(pk=model.pk).exists() and path.exists()
+    act(desk, "models_app/trainedmodel", "delete_selected", model, post="yes")
     assert not TrainedModel.objects.filter(pk=model.pk).exists() and not path.exists()
 
 
@@ -97,7 +127,8 @@ def test_the_base_model_is_chosen_and_never_lost(desk: Client, base: TrainedMode
     act(desk, "models_app/trainedmodel", "make_base", model)
     assert versions.base_model() == model
     assert "exactly one" in act(desk, "models_app/trainedmodel", "make_base", model, base)
-    act(desk, "models_app/trainedmodel", "delete_with_files", model, base)
+    page = act(desk, "models_app/trainedmodel", "delete_selected", model, base, post="yes")
+    assert "t delete the base model" in page
     assert TrainedModel.objects.filter(pk=base.pk).exists() and model_files.path_of(base).is_dir()
 
 
@@ -176,29 +207,32 @@ def test_who_is_deactivated_is_out_for_good_and_nothing_goes_on(
     assert "Deactivated. Ended" in desk.get(f"/admin/accounts/user/{alice.pk}/history/").content.decode()
 
 
+def uncheck(desk: Client, user: User, box: str) -> str:
+    """Untick a box of the person's page, and return the answer."""
+    form = desk.get(f"/admin/accounts/user/{user.pk}/change/").context["adminform"].form
+    data: dict[str, Any] = {
+        name: value for name, value in form.initial.items() if isinstance(value, str | bool) and value
+    }
+    data |= {"date_joined_0": "2026-11-25", "date_joined_1": "12:00:00"}
+    inlines = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0, "MIN_NUM_FORMS": 0, "MAX_NUM_FORMS": 1}
+    data |= {f"limits-{name}": value for name, value in inlines.items()}
+    del data[box]
+    answer = desk.post(f"/admin/accounts/user/{user.pk}/change/", data, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
 def test_the_box_of_an_account_does_the_same_and_spares_the_last_administrator(
     desk: Client, alice: User, admin: User
 ) -> None:
     client = signed_in(alice)
-
-    def uncheck(user: User) -> str:
-        form = desk.get(f"/admin/accounts/user/{user.pk}/change/").context["adminform"].form
-        data: dict[str, Any] = {
-            name: value for name, value in form.initial.items() if isinstance(value, str | bool) and value
-        }
-        data |= {"date_joined_0": "2026-11-25", "date_joined_1": "12:00:00"}
-        inlines = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0, "MIN_NUM_FORMS": 0, "MAX_NUM_FORMS": 1}
-        data |= {f"limits-{name}": value for name, value in inlines.items()}
-        del data["is_active"]
-        answer = desk.post(f"/admin/accounts/user/{user.pk}/change/", data, follow=True)
-        assert answer.status_code == 200
-        return answer.content.decode()
-
-    assert "Deactivated alice" in uncheck(alice)
+    assert "Deactivated alice" in uncheck(desk, alice, "is_active")
     act(desk, "accounts/user", "activate", alice)
     assert client.get("/models/").status_code == 302
-    assert "only administrator here" in uncheck(admin)
-    assert User.objects.get(pk=admin.pk).is_active
+    for box in ("is_active", "is_staff", "is_superuser"):
+        assert "only administrator here" in uncheck(desk, admin, box)
+        admin.refresh_from_db()
+        assert admin.is_active and admin.is_staff and admin.is_superuser
     assert "only administrator here" in act(desk, "accounts/user", "deactivate", admin)
     assert User.objects.get(pk=admin.pk).is_active
 
@@ -210,7 +244,8 @@ def test_what_goes_with_a_person_is_told_before(desk: Client, alice: User, admin
     assert User.objects.filter(pk=alice.pk).exists()
     many = act(desk, "accounts/user", "delete_selected", alice)
     assert f"Posts: {posts}" in many
-    assert "the only administrator here" in desk.get(f"/admin/accounts/user/{admin.pk}/delete/").content.decode()
+    kept = "no other administrator would be left"
+    assert kept in desk.get(f"/admin/accounts/user/{admin.pk}/delete/").content.decode()
     desk.post(f"/admin/accounts/user/{admin.pk}/delete/", {"post": "yes"})
     assert User.objects.filter(pk=admin.pk).exists()
 
@@ -222,3 +257,61 @@ def test_a_deleted_account_takes_its_files_along(desk: Client, alice: User, mode
     assert f"Deleted with alice: 1 bot, 1 corpus, {posts} posts and {jobs} jobs." in page
     assert not User.objects.filter(pk=alice.pk).exists()
     assert not TrainedModel.objects.filter(owner=alice.pk).exists() and not path.exists()
+
+
+def test_two_administrators_are_not_deleted_together(desk: Client, admin: User) -> None:
+    second = User.objects.create(username="second", is_staff=True, is_superuser=True)
+    page = act(desk, "accounts/user", "delete_selected", admin, second, post="yes")
+    assert page.count("no other administrator would be left") == 2
+    assert User.objects.filter(is_superuser=True).count() == 2
+    # The other one may be deleted at the same moment, after the page has looked.
+    accounts.delete_account(second)
+    with pytest.raises(accounts.LastAdministrator, match="only administrator here"):
+        accounts.delete_account(admin)
+    assert User.objects.get(pk=admin.pk).is_active
+
+
+@pytest.fixture
+def clerk(bob: User) -> Client:
+    """Somebody who may change people, addresses, sessions and second factors, but is no administrator."""
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    models = ("user", "emailaddress", "usersession", "authenticator")
+    names = [f"{act}_{model}" for act in ("view", "change", "delete") for model in models]
+    bob.user_permissions.set(Permission.objects.filter(codename__in=names))
+    return signed_in(bob)
+
+
+def test_who_may_change_people_cannot_become_an_administrator(
+    clerk: Client, alice: User, bob: User, admin: User
+) -> None:
+    new = {"password1": "another horse battery", "password2": "another horse battery", "usable_password": "true"}
+    path = "/admin/accounts/user"
+    assert clerk.post(f"{path}/{alice.pk}/password/", new).status_code == 302
+    assert clerk.post(f"{path}/{admin.pk}/password/", new).status_code == 403
+    assert clerk.post(f"{path}/{admin.pk}/delete/", {"post": "yes"}).status_code == 403
+    fields = {"username": "bob", "date_joined_0": "2026-11-25", "date_joined_1": "12:00:00", "is_active": "on"}
+    inline = {"limits-TOTAL_FORMS": 0, "limits-INITIAL_FORMS": 0}
+    roles = {"is_staff": "on", "is_superuser": "on"}
+    assert clerk.post(f"{path}/{bob.pk}/change/", {**fields, **inline, **roles}).status_code == 302
+    assert clerk.post(f"{path}/{admin.pk}/change/", {**fields, **inline}).status_code == 403
+    assert "Only administrators can do that" in act(clerk, "accounts/user", "deactivate", admin)
+    act(clerk, "accounts/user", "delete_selected", admin)
+    assert User.objects.filter(is_superuser=True, is_active=True).get() == admin
+    assert admin.check_password(PASSWORD) and User.objects.get(pk=alice.pk).check_password("another horse battery")
+
+
+def test_what_belongs_to_an_administrator_is_out_of_reach_for_others(clerk: Client, alice: User, admin: User) -> None:
+    kept, gone = [
+        [
+            Authenticator.objects.create(user=user, type="totp", data={}),
+            EmailAddress.objects.create(user=user, email=f"{user}@example.org", primary=True),
+        ]
+        for user in (admin, alice)
+    ]
+    pages = ("mfa/authenticator", "account/emailaddress")
+    for page, row, other in zip(pages, kept, gone, strict=True):
+        assert clerk.post(f"/admin/{page}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+        assert clerk.post(f"/admin/{page}/{other.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert Authenticator.objects.get() == kept[0] and EmailAddress.objects.get() == kept[1]
+    assert "Only administrators can do that" in act(clerk, "account/emailaddress", "confirm", kept[1])
+    assert not EmailAddress.objects.get().verified

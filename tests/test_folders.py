@@ -21,11 +21,12 @@ from botfactory.jobs import kinds
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
-from models_app import made_from, model_files
+from models_app import made_from, model_files, registry
 from models_app.base_models import services as bases
 from models_app.models import TrainedModel
 from tests.models_app.conftest import base as base
-from tests.models_app.conftest import untrained
+from tests.models_app.conftest import import_posts, untrained
+from tests.models_app.shared_bot import make_bot
 from tweets import deletion, opt_out, services, uploads
 from tweets.models import Corpus
 
@@ -86,6 +87,24 @@ def test_a_deletion_that_is_rolled_back_has_removed_no_file(what: str, brought: 
     assert files_of(brought) == before and Corpus.objects.filter(pk=brought.pk).exists()
     DELETIONS[what](brought)
     assert {path for path in before if path.exists()} < before
+
+
+def test_a_bot_that_is_finished_while_its_owners_account_is_deleted_leaves_no_file(
+    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finished(user: User) -> dict[str, int]:
+        if not made:
+            made.append(make_bot(corpus, base))
+        return {}
+
+    made: list[TrainedModel] = []
+    corpus = import_posts(alice)
+    place = [farewell for farewell, _ in accounts._farewells].index(registry.delete_models_of)
+    farewells = [*accounts._farewells[:place], (finished, finished), *accounts._farewells[place:]]
+    monkeypatch.setattr(accounts, "_farewells", farewells)
+    gone = accounts.delete_account(alice)
+    assert (len(made), gone["bot"]) == (1, 1)
+    assert not model_files.path_of(made[0]).exists() and not User.objects.filter(pk=alice.pk).exists()
 
 
 def test_the_upload_of_an_import_whose_end_is_rolled_back_is_still_there(brought: Corpus) -> None:

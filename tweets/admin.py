@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -38,24 +39,19 @@ class CorpusAdmin(ReadOnlyAdmin[Corpus]):
     search_fields = ["id", "name", "handle", "owner__username", "owner__email"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
-    actions = ["delete_with_files"]
 
     @admin.display(description=_("stored"), ordering="stored_bytes")
     def stored(self, corpus: Corpus) -> str:
         return filesizeformat(corpus.stored_bytes)
 
-    @admin.action(description=_("Delete the selected corpora with their posts, files and jobs"), permissions=["delete"])
-    def delete_with_files(self, request: HttpRequest, corpora: QuerySet[Corpus]) -> None:
-        for corpus in corpora:
-            gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
-            said = gettext("Deleted %(name)s: %(gone)s.") % {
-                "name": corpus.name,
-                "gone": gone,
-            }
-            self.message_user(request, said, messages.SUCCESS)
+    def losses(self, rows: Sequence[Corpus]) -> dict[str, int]:
+        gone = deletion.count(rows)
+        return {gettext("posts"): gone.posts, gettext("files"): gone.files, gettext("jobs"): gone.jobs}
 
     def delete_model(self, request: HttpRequest, obj: Corpus) -> None:
-        deletion.delete_corpus(obj, by=cast(User, request.user))
+        gone = deletion.delete_corpus(obj, by=cast(User, request.user))
+        said = gettext("Deleted %(name)s: %(gone)s.") % {"name": obj.name, "gone": gone}
+        self.message_user(request, said, messages.SUCCESS)
 
 
 @admin.register(AuditEntry)

@@ -149,7 +149,7 @@ def _bring_file(owner: User, request: HttpRequest) -> Job:
     asked = _checked(CorpusFileIn, request.POST.dict() | answers | dict.fromkeys(more))
     file = request.FILES.get("file")
     if file is None or file.file is None:
-        raise bad_value("file", "file is missing in the form. Send the file that contains the posts.", code="missing")
+        raise bad_value("file", "file is missing from the form. Send the file that contains the posts.", code="missing")
     with _about("file"):
         return services.import_file(
             owner=owner,
@@ -184,7 +184,7 @@ def _is_account(asked: CorpusIn) -> bool:
         raise bad_value("account", _("source and handle already name the account. Leave account out."))
     for name in ("source", "handle"):
         if getattr(asked, name) is None:
-            message = _("%(name)s is missing in the body. An account has a source and a handle.") % {"name": name}
+            message = _("%(name)s is missing from the body. An account has a source and a handle.") % {"name": name}
             raise bad_value(name, message, code="missing")
     return True
 

@@ -55,7 +55,7 @@ def blend(*, owner: User, weights: Mapping[uuid.UUID, int], name: str = "", run_
     wanted = {number: weight for number, weight in weights.items() if weight}
     if not 2 <= len(wanted) <= MAX_PARTS:
         raise BadBlend(
-            _("A blend has 2 to %(most)s parts. Enter a weight above 0 for as many corpora.") % {"most": MAX_PARTS}
+            _("A blend has 2 to %(most)s parts. Give 2 to %(most)s corpora a weight above 0.") % {"most": MAX_PARTS}
         )
     if any(not 0 < weight <= MAX_WEIGHT for weight in wanted.values()):
         raise BadBlend(_("A weight is a number from 0 to %(most)s.") % {"most": MAX_WEIGHT})

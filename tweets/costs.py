@@ -122,7 +122,7 @@ def of_account(account: Account, *, owner: User | None = None) -> Estimate:
 
 
 def of_newer(corpus: Corpus) -> Estimate:
-    """Return what the newer posts of a corpus of X cost at most. X says how many there are only when it sells them."""
+    """Return what the newer posts of a corpus of X cost at most. X tells how many there are only after the purchase."""
     services.require_newer(corpus)
     settings = offered.settings_for(corpus)
     left, monthly, is_personal = _budget(settings)

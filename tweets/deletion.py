@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
+from botfactory.rest import idempotency
 from tweets import amounts, audit, idle, made_from, uploads
 from tweets.errors import CorpusGone
-from tweets.models import AuditEntry, Corpus
+from tweets.models import AuditEntry, Corpus, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,38 @@ class Gone:
         return _("%(posts)s, %(files)s and %(jobs)s") % counts
 
 
+def jobs_of(corpora: Iterable[uuid.UUID]) -> QuerySet[Job]:
+    """Return the jobs on the corpora, and those that only learn from them: their folders may hold copies of the posts.
+
+    The latter name the corpus in their arguments. They don't keep anybody from changing it (idle.busy_jobs).
+    """
+    numbers = list(corpora)
+    return Job.objects.filter(Q(subject_id__in=numbers) | Q(arguments__corpus__in=[str(number) for number in numbers]))
+
+
+def count(corpora: Sequence[Corpus]) -> Gone:
+    """Return what delete_corpus would delete with these corpora."""
+    numbers = [corpus.pk for corpus in corpora]
+    return Gone(
+        posts=Post.objects.filter(corpus__in=numbers).count(),
+        files=sum(_count_files(corpus) for corpus in corpora),
+        jobs=jobs_of(numbers).count(),
+    )
+
+
 def delete_corpus(corpus: Corpus, *, by: User | None) -> Gone:
     """Delete the corpus with its posts, files and jobs. Models that learned from it stay, but become private."""
     files = _count_files(corpus)
     with transaction.atomic():
-        of_it = Job.objects.filter(subject_id=corpus.pk)
+        of_it = jobs_of([corpus.pk])
         # Lock jobs before the corpus, like a runner that writes posts.
-        number_of_jobs = jobs.delete_jobs(of_it)
+        number_of_jobs = jobs.delete_jobs(of_it, with_subject=True)
         with suppress(CorpusGone):
             idle.lock(corpus)
         # Jobs queued until then. From now on nothing can be queued.
-        number_of_jobs += jobs.delete_jobs(of_it)
+        number_of_jobs += jobs.delete_jobs(of_it, with_subject=True)
         made_from.end_sharing([corpus.pk], by=by)
+        idempotency.forget(corpus.pk)
         posts = corpus.posts.all()._raw_delete(corpus.posts.db)
         Corpus.objects.filter(pk=corpus.pk).delete()
         gone = Gone(posts=posts, files=files, jobs=number_of_jobs)

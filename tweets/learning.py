@@ -73,6 +73,9 @@ def _to_learn(corpus: Corpus, *order: str | OrderBy) -> Iterator[str]:
 
 
 def all_posts(corpus: Corpus) -> list[str]:
-    """Return every post, including those that the rules leave out: cleaned if possible, else as its source had it."""
-    rows = corpus.posts.order_by("pk").values_list("cleaned", "text")
-    return [cleaned or text for cleaned, text in rows]
+    """Return what `training_posts` returns, followed by the posts that the rules leave out.
+
+    Those are cleaned if possible, else as their source had them.
+    """
+    left_out = corpus.posts.exclude(dropped="").order_by("pk").values_list("cleaned", "text")
+    return [*training_posts(corpus), *(cleaned or text for cleaned, text in left_out)]

@@ -13,18 +13,18 @@ from botfactory.accounts.models import User
 Counts = Mapping[str, int]
 #: The network and the handle of an account.
 WhoseAccount = tuple[str, str]
-Made = Callable[[Sequence[uuid.UUID], WhoseAccount | None], Counts]
 
 
 @dataclass(frozen=True, slots=True)
 class Maker:
     """What to do with what was made, directly or indirectly, from corpora and from posts of an account.
 
-    count and delete: return how much there is, or was; end_sharing: called before corpora are deleted.
+    count and delete: return how much there is, or was; end_sharing: called before corpora are deleted. The last
+    argument of delete and end_sharing is the person who deletes.
     """
 
-    count: Made
-    delete: Made
+    count: Callable[[Sequence[uuid.UUID], WhoseAccount | None], Counts]
+    delete: Callable[[Sequence[uuid.UUID], WhoseAccount | None, User | None], Counts]
     end_sharing: Callable[[Sequence[uuid.UUID], User | None], None]
 
 
@@ -41,9 +41,9 @@ def count(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> 
     return _together([maker.count(corpora, account) for maker in _makers])
 
 
-def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None) -> dict[str, int]:
+def delete(corpora: Sequence[uuid.UUID], account: WhoseAccount | None = None, *, by: User | None) -> dict[str, int]:
     """Delete everything that `count` counts, rows and files, and return how much."""
-    return _together([maker.delete(corpora, account) for maker in reversed(_makers)])
+    return _together([maker.delete(corpora, account, by) for maker in reversed(_makers)])
 
 
 def end_sharing(corpora: Sequence[uuid.UUID], *, by: User | None) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
 from botfactory.accounts.models import User
 from botfactory.chunks import batches
+from botfactory.jobs import services as jobs
+from botfactory.jobs.models import Job
 from botfactory.translatable import mark
 from botfactory.untrusted import Facts, InUtc, MadeAt
 from botfactory.words import on_one_line
@@ -107,7 +110,7 @@ def read(values: Mapping[str, Any]) -> CorpusFacts:
         facts = CorpusFacts.model_validate(values)
         CleaningRules.from_dict(facts.rules)
     except (ValidationError, RulesError, TypeError) as error:
-        raise BadCorpus(mark("Its description isn’t one that this version can read.")) from error
+        raise BadCorpus(mark("This version can’t read its description.")) from error
     if facts.source not in SOURCES and facts.source != BLEND:
         raise BadCorpus(mark("This Bot Factory doesn’t know where these posts come from."))
     for network, handle in [(facts.network or facts.source, facts.handle), *map(_account_of, facts.parts)]:
@@ -131,9 +134,15 @@ def restore(
 ) -> Corpus:
     """Create the corpus `number` with these posts and clean them. Repeated, it continues what was interrupted.
 
-    `numbers` returns the new id of another corpus of the ZIP; `posts` reads the lines, each time from the start;
-    `check` is called now and then. Raises CorpusError, before anything is created if a line is invalid.
+    Once it has been restored, its owner may use it, so it's returned as it is. `numbers` returns the new id of another
+    corpus of the ZIP; `posts` reads the lines, each time from the start; `check` is called now and then. Raises
+    CorpusError, before anything is created if a line is invalid, and CorpusGone if its owner deletes it meanwhile.
     """
+    there = Corpus.objects.filter(pk=number, is_complete=True).first()
+    if there is not None and (there.is_ready or idle.busy_jobs(there).exists()):
+        with fenced():
+            services.forget_upload(there)
+        return there
     found = 0
     known = set(EXAMPLE_POSTS.read_text(encoding="utf-8").splitlines()) if facts.source == EXAMPLE else None
     for chunk in _chunks(posts()):
@@ -144,23 +153,30 @@ def restore(
     if not found:
         raise BadCorpus(mark("It contains no posts."))
     corpus = _begin(facts, owner=owner, number=number, numbers=numbers, fenced=fenced)
+    held = partial(_held, corpus, fenced)
     for chunk in _chunks(posts()):
         check()
-        with fenced():
-            idle.lock(corpus)
+        with held():
             insert(corpus, map(_post, chunk))
             removed = [post.id for post in chunk if post.is_removed]
             for start in range(0, len(removed), _KEYS):
                 corpus.posts.filter(key__in=removed[start : start + _KEYS]).update(is_removed=True)
-    with fenced():
-        idle.lock(corpus)
+    with held():
         corpus.posts_found, corpus.is_complete = corpus.posts.count(), True
         corpus.save(update_fields=["posts_found", "is_complete"])
-    for _share in clean(corpus, fenced=fenced):
+    for _share in clean(corpus, fenced=held):
         check()
-    with fenced():
+    with held():
         services.forget_upload(corpus)
     return corpus
+
+
+@contextmanager
+def _held(corpus: Corpus, fenced: Fence) -> Iterator[None]:
+    """Open the fence with the corpus locked. Raises CorpusGone."""
+    with fenced():
+        idle.lock(corpus)
+        yield
 
 
 def _begin(
@@ -200,7 +216,10 @@ def _begin(
 
 def give_up(numbers: Iterable[uuid.UUID]) -> None:
     """Mark those of the corpora whose restoring was interrupted as failed."""
-    Corpus.objects.filter(pk__in=list(numbers), state=Corpus.State.IMPORTING).update(state=Corpus.State.FAILED)
+    interrupted = Corpus.objects.filter(pk__in=list(numbers), state=Corpus.State.IMPORTING)
+    # Some may be complete, and their owner cleans them again.
+    busy = jobs.active_jobs(Job.objects.filter(subject_id__in=interrupted.values("pk"))).values("subject_id")
+    interrupted.exclude(pk__in=busy).update(state=Corpus.State.FAILED)
 
 
 def _account_of(part: Part) -> tuple[str, str]:
@@ -223,7 +242,7 @@ def _chunks(lines: Iterable[Mapping[str, Any]]) -> Iterator[list[PostFacts]]:
         try:
             yield [PostFacts.model_validate(line) for line in some]
         except ValidationError as error:
-            raise BadCorpus(mark("One of its posts isn’t as this version writes it.")) from error
+            raise BadCorpus(mark("One of its posts isn’t in the format that this version uses.")) from error
 
 
 def _post(facts: PostFacts) -> base.Post:

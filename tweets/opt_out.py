@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
-from botfactory.jobs.models import Job
 from tweets import amounts, audit, deletion, made_from, whose
 from tweets.models import BLEND, AuditEntry, Corpus, OptOut
 
@@ -57,8 +56,8 @@ def enforce(entry: OptOut, *, by: User) -> Losses:
     corpora = list(corpora_of(entry.network, entry.handle))
     numbers = [corpus.pk for corpus in corpora]
     # Jobs first: a running training must not leave a model behind.
-    jobs.delete_jobs(Job.objects.filter(subject_id__in=numbers))
-    made = made_from.delete(numbers, (entry.network, entry.handle))
+    jobs.delete_jobs(deletion.jobs_of(numbers), with_subject=True)
+    made = made_from.delete(numbers, (entry.network, entry.handle), by=by)
     posts = sum(deletion.delete_corpus(corpus, by=by).posts for corpus in corpora)
     gone = Losses(corpora=len(corpora), posts=posts, made=made)
     audit.record(

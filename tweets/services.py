@@ -264,6 +264,16 @@ def reclean(corpus: Corpus, rules: CleaningRules) -> Job:
         return submit_import(corpus)
 
 
+def give_up_import(corpus: Corpus) -> None:
+    """Mark a corpus that no job fills or cleans any more as failed, so that its owner can do something about it.
+
+    Raises CorpusBusy and CorpusGone like `idle.lock_unused`.
+    """
+    with transaction.atomic():
+        idle.lock_unused(corpus)
+        Corpus.objects.filter(pk=corpus.pk, state=Corpus.State.IMPORTING).update(state=Corpus.State.FAILED)
+
+
 def add_page(corpus: Corpus, page: base.Page) -> int:
     """Store the posts of a page with the place of the next page, in one transaction; return how many were new."""
     with transaction.atomic():

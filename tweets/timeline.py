@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
@@ -15,7 +15,7 @@ from tweets.models import AuditEntry, Corpus
 from tweets.sources import open_source
 from tweets.sources.accounts import Account, account_of
 from tweets.sources.base import BudgetSpent, NoPosts, RateLimited, SourceError
-from tweets.sources.registry import network_of
+from tweets.sources.registry import network_of, uploads
 from tweets.sources.x.settings import XSettings
 
 #: From a live account: two pages of X, which cost a dollar in 2026.
@@ -27,8 +27,9 @@ MAX_HELD = 3_200
 def newest_posts(*, user: User, handle: str) -> list[str]:
     """Return the texts of the account's own posts, newest first; none if it hasn't posted.
 
-    They come from the caller's newest corpus of the account. Without one, the account is read live, and posts from X
-    count towards X_MONTHLY_POSTS. Raises CorpusError or SourceError with a sentence.
+    They come from the caller's newest corpus that was read from the account or an archive of it. Without one, the
+    account is read live, and posts from X count towards X_MONTHLY_POSTS. Raises CorpusError or SourceError with a
+    sentence.
     """
     try:
         account = account_of(handle)
@@ -54,7 +55,10 @@ def newest_posts(*, user: User, handle: str) -> list[str]:
 
 
 def _corpus_of(user: User, account: Account) -> Corpus | None:
-    corpora = services.corpora_for_user(user).filter(source=account.network, handle__iexact=account.handle)
+    # A text or table beside which somebody typed the account may hold only a few of its posts, or others.
+    archives = [kind.name for kind in uploads() if kind.owner_of is not None]
+    is_of_account = Q(source=account.network) | Q(network=account.network, source__in=archives)
+    corpora = services.corpora_for_user(user).filter(is_of_account, handle__iexact=account.handle)
     return corpora.filter(state=Corpus.State.READY, posts_kept__gt=0).first()
 
 

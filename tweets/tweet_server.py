@@ -66,7 +66,7 @@ def _who_asks(request: HttpRequest) -> str:
             "A token in an address ends up in logs, so revoke this one. Send tokens in the header Authorization: "
             "Bearer TOKEN."
         )
-    if "Authorization" not in request.headers:
+    if tokens.bearer_of(request.headers.get("Authorization", "")) is None:
         return _("Send an API token in the header Authorization: Bearer TOKEN. You can make one under /tokens/.")
     return _(
         "This API token doesn’t work. It may have expired or been revoked. You can make another one under /tokens/."

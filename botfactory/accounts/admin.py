@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, TypeVar, cast
 
+from allauth.account import admin as account_admin
+from allauth.account.models import EmailAddress
 from allauth.mfa import admin as mfa_admin  # noqa: F401
 from allauth.mfa.models import Authenticator
 from allauth.usersessions import admin as sessions_admin  # noqa: F401
@@ -15,22 +17,33 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Count, DateTimeField, QuerySet
+from django.db.models import Count, DateTimeField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from botfactory.accounts import limits, passwords, rules, security_log, services, signup, tokens, two_factor
-from botfactory.accounts.forms import InvitationForm
+from botfactory.accounts import (
+    email_addresses,
+    limits,
+    passwords,
+    rules,
+    security_log,
+    services,
+    signup,
+    tokens,
+    two_factor,
+)
+from botfactory.accounts.forms import AddressForm, InvitationForm, PersonForm
 from botfactory.accounts.models import ApiToken, HouseRules, Invitation, PersonalLimits, SecurityEntry, User
 from botfactory.accounts.security_log import Action
 from botfactory.desk import ReadOnlyAdmin
 from botfactory.translation import grouped, translated
 
-#: Fields of a person that decide what they can do.
+#: Fields of a person that decide what they can do. Only administrators can change them.
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
+ONLY_FOR_ADMINISTRATORS: Final = gettext_lazy("%(person)s is an administrator. Only administrators can do that.")
 
 #: A date and a time, as browsers let people choose them.
 ONE_FIELD = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
@@ -81,6 +94,26 @@ def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+Row = TypeVar("Row", bound=Model)
+
+
+class AboutPeople(admin.ModelAdmin[Row]):
+    """People, or rows with a `user`. Those of administrators can be changed and deleted only by administrators.
+
+    Others with rights to this list could become administrators otherwise.
+    """
+
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return self._may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return self._may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+    def _may_touch(self, request: HttpRequest, row: Row | None) -> bool:
+        person: Any = row if isinstance(row, User) else getattr(row, "user", None)
+        return person is None or not person.is_superuser or _person(request).is_superuser
+
+
 # Screen readers can't read Django's widget of two lists; a plain list with several choices they can.
 admin.site.unregister(Group)
 
@@ -91,13 +124,19 @@ class PlainGroupAdmin(GroupAdmin):
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin[User]):
+class AccountAdmin(AboutPeople[User], UserAdmin[User]):
+    form = PersonForm
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_login", "jobs"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
     date_hierarchy = "date_joined"
     actions = ["deactivate", "activate", "make_reset_link"]
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """Return what can't be changed here. Addresses have a list of their own, because a person can have several."""
+        roles = [] if _person(request).is_superuser else sorted(ROLES)
+        return [*super().get_readonly_fields(request, obj), "email", *roles]
 
     @admin.action(
         description=gettext_lazy(
@@ -106,15 +145,23 @@ class AccountAdmin(UserAdmin[User]):
         permissions=["change"],
     )
     def deactivate(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        for user in people:
+        for user in self._within_reach(request, people):
             self._deactivate(request, user)
 
     @admin.action(description=gettext_lazy("Let the selected people sign in again"), permissions=["change"])
     def activate(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        for user in people:
+        for user in self._within_reach(request, people):
             services.activate(user, by=_person(request))
             self.log_change(request, user, _("Activated."))
             self.message_user(request, _("Activated %(person)s.") % {"person": user}, messages.SUCCESS)
+
+    def _within_reach(self, request: HttpRequest, people: QuerySet[User]) -> list[User]:
+        """Return the people whom the person may change, and name the others."""
+        chosen = [user for user in people if self.has_change_permission(request, user)]
+        for user in people:
+            if user not in chosen:
+                self.message_user(request, ONLY_FOR_ADMINISTRATORS % {"person": user}, messages.WARNING)
+        return chosen
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the person. The checkbox "active" does the same as the actions."""
@@ -161,9 +208,9 @@ class AccountAdmin(UserAdmin[User]):
             counts.update({str(services.PLURALS[noun]): number for noun, number in belongings.items() if number})
             things = services.counted(belongings)
             names.append(_("%(person)s, with %(things)s") % {"person": user, "things": things})
-        allowed = self.has_delete_permission(request)
-        last = _("%(person)s: the only administrator here")
-        kept = [last % {"person": user} for user in people if services.is_last_administrator(user)]
+        allowed = all(self.has_delete_permission(request, user) for user in people)
+        last = _("%(person)s: no other administrator would be left")
+        kept = [last % {"person": user} for user in people if services.is_last_administrator(user, without=people)]
         return names, {_("people"): len(people), **counts}, set() if allowed else {_("people")}, kept
 
     @admin.action(
@@ -197,7 +244,11 @@ class AccountAdmin(UserAdmin[User]):
             self._delete(request, user)
 
     def _delete(self, request: HttpRequest, user: User) -> None:
-        gone = services.counted(services.delete_account(user, by=_person(request)))
+        try:
+            gone = services.counted(services.delete_account(user, by=_person(request)))
+        except services.LastAdministrator as error:
+            self.message_user(request, translated(error), messages.WARNING)
+            return
         told = _("Deleted with %(person)s: %(things)s.") % {"person": user.username, "things": gone}
         self.message_user(request, told, messages.SUCCESS)
 
@@ -225,6 +276,11 @@ class ApiTokenAdmin(ReadOnlyAdmin[ApiToken]):
             tokens.revoke_token(token, by=_person(request))
             told = _("Revoked “%(token)s” of %(person)s.") % {"token": token, "person": token.owner}
             self.message_user(request, told, messages.SUCCESS)
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        # For the security log.
+        tokens.revoke_token(obj, by=_person(request))
+        obj.delete()
 
 
 @admin.register(HouseRules)
@@ -311,12 +367,48 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
             self.message_user(request, _("Revoked “%(invitation)s”.") % {"invitation": invitation}, messages.SUCCESS)
 
 
-# Importing allauth's modules registers their classes. Ours hide the session keys and the secrets of second factors.
-admin.site.unregister([Authenticator, UserSession])
+# Importing allauth's modules registers their classes. Ours hide the session keys and the secrets of second factors, and
+# keep the addresses of a person in line.
+admin.site.unregister([Authenticator, UserSession, EmailAddress])
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(AboutPeople[EmailAddress], account_admin.EmailAddressAdmin):  # type: ignore[misc]
+    form = AddressForm
+    list_select_related = ["user"]
+    actions = ["confirm"]
+
+    def get_fields(self, request: HttpRequest, obj: EmailAddress | None = None) -> Any:
+        return ["user", "email", "verified"] if obj is None else ["user", "email", "verified", "primary"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: EmailAddress | None = None) -> list[str]:
+        return [] if obj is None else ["user"]
+
+    @admin.action(description=gettext_lazy("Confirm the selected addresses"), permissions=["change"])
+    def confirm(self, request: HttpRequest, addresses: QuerySet[EmailAddress]) -> None:
+        for address in addresses:
+            if not self.has_change_permission(request, address):
+                self.message_user(request, ONLY_FOR_ADMINISTRATORS % {"person": address.user}, messages.WARNING)
+            elif address.set_verified():
+                told = _("Confirmed %(address)s.") % {"address": address}
+                self.message_user(request, told, messages.SUCCESS)
+            else:
+                told = _("%(address)s is confirmed for another account.") % {"address": address}
+                self.message_user(request, told, messages.WARNING)
+
+    def save_model(self, request: HttpRequest, obj: EmailAddress, form: Any, change: bool) -> None:
+        email_addresses.save(obj, by=_person(request))
+
+    def delete_model(self, request: HttpRequest, obj: EmailAddress) -> None:
+        email_addresses.delete(obj, by=_person(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> None:
+        for address in queryset:
+            email_addresses.delete(address, by=_person(request))
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
+class AuthenticatorAdmin(AboutPeople[Authenticator], ReadOnlyAdmin[Authenticator]):
     """Second factors. Deleting one turns two-factor off, for somebody who lost their device."""
 
     heading = gettext_lazy("two-factor sign-in")
@@ -331,7 +423,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
 
 
 @admin.register(UserSession)
-class UserSessionAdmin(ReadOnlyAdmin[UserSession]):
+class UserSessionAdmin(AboutPeople[UserSession], ReadOnlyAdmin[UserSession]):
     """Sessions of people. Deleting a row signs that browser out."""
 
     heading = gettext_lazy("sessions")

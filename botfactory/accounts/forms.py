@@ -3,16 +3,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordKeyForm
+from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordKeyForm, UserTokenForm
+from allauth.account.models import EmailAddress
 from django import forms
+from django.contrib.auth.forms import UserChangeForm
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from botfactory.accounts import email_addresses, passwords, services
 from botfactory.accounts.models import Invitation, User
 from botfactory.accounts.signup import MAX_USES
 from botfactory.accounts.tokens import DEFAULT_SCOPES, LONGEST_NAME
-from botfactory.translation import grouped
+from botfactory.translation import grouped, translated
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]
@@ -33,12 +36,24 @@ class NewPasswordForm(ChangePasswordForm):  # type: ignore[misc]
         _name_new_password(self)
 
 
+class LinkForm(UserTokenForm):  # type: ignore[misc]
+    """allauth's check of a reset link. It also accepts those of the administrator."""
+
+    token_generator = passwords.LinkKeys()
+
+
 class PasswordFromLinkForm(ResetPasswordKeyForm):  # type: ignore[misc]
     """The same for somebody who opened a reset link."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _name_new_password(self)
+
+    def save(self) -> None:
+        handed_over = passwords.is_handed_over(self.user, self.temp_key)
+        super().save()
+        if handed_over:
+            email_addresses.confirm_main(self.user)
 
 
 def _name_new_password(form: forms.Form) -> None:
@@ -59,8 +74,8 @@ class DeleteAccountForm(forms.Form):
 class NotificationsForm(forms.Form):
     """Which mails the person wants."""
 
-    training_succeeded = forms.BooleanField(required=False, label=gettext_lazy("Mail me when a training is done"))
-    training_failed = forms.BooleanField(required=False, label=gettext_lazy("Mail me when a training fails"))
+    training_succeeded = forms.BooleanField(required=False, label=gettext_lazy("Email me when a training is done"))
+    training_failed = forms.BooleanField(required=False, label=gettext_lazy("Email me when a training fails"))
 
 
 class TokenForm(forms.Form):
@@ -116,4 +131,32 @@ class InvitationForm(forms.ModelForm[Invitation]):
             self.add_error("uses", _("Choose between 1 and %(most)s people.") % {"most": grouped(MAX_USES)})
         if expires_at and expires_at <= timezone.now() and "expires_at" in self.changed_data:
             self.add_error("expires_at", _("Choose a time in the future, or leave it empty."))
+        return data
+
+
+class PersonForm(UserChangeForm[User]):
+    """Refuse to take the last administrator's rights away."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name in ("is_active", "is_staff", "is_superuser"):
+            if name in self.changed_data and not data.get(name):
+                try:
+                    services.require_other_administrator(self.instance)
+                except services.LastAdministrator as error:
+                    self.add_error(name, translated(error))
+        return data
+
+
+class AddressForm(forms.ModelForm[EmailAddress]):
+    """Check an address that an administrator enters. Nobody else may have confirmed it."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        person = data.get("user") or getattr(self.instance, "user", None)
+        same = EmailAddress.objects.filter(email=str(data.get("email", "")).lower()).exclude(pk=self.instance.pk)
+        if person is not None and same.filter(user=person).exists():
+            self.add_error("email", _("This person already has this address."))
+        elif data.get("verified") and same.filter(verified=True).exists():
+            self.add_error("email", _("Another account uses this email address."))
         return data

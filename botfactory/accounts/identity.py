@@ -23,10 +23,8 @@ def user_of_session(session_key: str | None) -> User | None:
 
 def user_of(authorization: str, session_key: str | None) -> User | None:
     """Return the person by token or else by session. A session doesn't make up for an invalid token."""
-    if not authorization:
-        return user_of_session(session_key)
-    token = tokens.token_of_header(authorization)
-    return None if token is None else token.owner
+    bearer = tokens.bearer_of(authorization)
+    return user_of_session(session_key) if bearer is None else tokens.user_of_token(bearer)
 
 
 class _SessionRequest:

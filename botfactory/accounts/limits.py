@@ -13,10 +13,11 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Aggregate, Count, Model, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from botfactory.accounts import locking
+from botfactory.accounts import locking, meters
 from botfactory.accounts.meters import Readings
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.translation import grouped
@@ -108,7 +109,7 @@ _ASK: Final = _("Your administrator can raise this limit.")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a person. None means no limit, and 0 means that nothing is allowed."""
+    """The limits of a person. Null means no limit, and 0 means that nothing is allowed."""
 
     queued_jobs: int | None
     running_jobs: int | None
@@ -158,14 +159,23 @@ class Gauge:
 
 
 class LimitReached(Exception):
-    """A sentence for the person. Programs get `code`, the name of the limit and its numbers."""
+    """A sentence for the person. Programs get `code` and in `param` the name of the limit."""
 
     code = "limit_reached"
 
     def __init__(self, limit: str, *, allowed: int, used: int, wanted: int) -> None:
         numbers = {"limit": grouped(allowed), "used": grouped(used), "wanted": grouped(wanted), "allowed": allowed}
         super().__init__(f"{SENTENCES[limit] % numbers} {_ASK}")
-        self.limit, self.allowed, self.used, self.wanted = limit, allowed, used, wanted
+        self.limit = self.param = limit
+        self.allowed, self.used, self.wanted = allowed, used, wanted
+
+    @property
+    def retry_after(self) -> int | None:
+        """Return the seconds until the limit's day (UTC) ends, if there is room again then; else None."""
+        if self.limit != "training_minutes_a_day" or self.wanted > self.allowed:
+            return None
+        now = timezone.now()
+        return math.ceil((meters.next_day(now) - now).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
+
 from django.db.models import F
 from django.utils import timezone
 
@@ -24,6 +26,11 @@ class Readings:
 
 def this_month() -> str:
     return f"{timezone.now():%Y-%m}"
+
+
+def next_day(now: datetime) -> datetime:
+    """Return when the day of `now` ends. Days are those of UTC."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time.min, UTC)
 
 
 def used(person: int, name: str, period: str) -> int:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
@@ -102,19 +103,52 @@ def belongings(user: User) -> dict[str, int]:
 
 
 def delete_account(user: User, *, by: User | None = None) -> dict[str, int]:
-    """Delete the person with all their rows and files. Return what was deleted, as numbers by noun."""
-    security_log.record(Action.DELETED, who=user, by=by)
+    """Delete the person with all their rows and files. Return what was deleted, as numbers by noun.
+
+    They are signed out everywhere first. If the deletion is interrupted, the account stays deactivated; delete it
+    again. Raises LastAdministrator.
+    """
+    with transaction.atomic():
+        require_other_administrator(user)
+        security_log.record(Action.DELETED, who=user, by=by)
+        _shut_out(user)
+    gone = Counter(_say_farewell(user))
+    with transaction.atomic():
+        # From now on, nobody can add a row of theirs.
+        list(User.objects.select_for_update().filter(pk=user.pk))
+        # What a job or a request made meanwhile.
+        gone.update(_say_farewell(user))
+        User.objects.filter(pk=user.pk).delete()
+    return dict(gone)
+
+
+def _say_farewell(user: User) -> dict[str, int]:
     gone = Counter[str]()
     # Apps that registered later build on those that registered earlier.
     for farewell, _count in reversed(_farewells):
         gone.update(farewell(user))
-    User.objects.filter(pk=user.pk).delete()
     return dict(gone)
 
 
-def is_last_administrator(user: User) -> bool:
-    others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
-    return user.is_superuser and not others.exists()
+def is_last_administrator(user: User, *, without: Collection[User] = ()) -> bool:
+    """Return whether no active administrator would be left without the person and the others in `without`."""
+    gone = {user.pk, *(other.pk for other in without)}
+    return user.is_superuser and not _administrators().exclude(pk__in=gone).exists()
+
+
+def require_other_administrator(user: User) -> None:
+    """Raise LastAdministrator unless somebody else is an administrator, too. That stays so until the transaction ends.
+
+    Of two administrators who remove each other at once, the second waits here, and then is the last one.
+    """
+    list(_administrators().select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    if is_last_administrator(user):
+        message = _("%(person)s is the only administrator here. Make somebody else an administrator first.")
+        raise LastAdministrator(message % {"person": user})
+
+
+def _administrators() -> QuerySet[User]:
+    return User.objects.filter(is_superuser=True, is_active=True)
 
 
 def deactivate(user: User, *, by: User | None = None) -> dict[str, int]:
@@ -122,19 +156,22 @@ def deactivate(user: User, *, by: User | None = None) -> dict[str, int]:
 
     Sessions and tokens end for good. What the person has made stays. Raises LastAdministrator.
     """
-    if is_last_administrator(user):
-        message = _("%(person)s is the only administrator here. Make somebody else an administrator first.")
-        raise LastAdministrator(message % {"person": user})
     ended = Counter[str]()
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(is_active=False)
-        tokens = ApiToken.objects.filter(owner=user, revoked_at=None).update(revoked_at=timezone.now())
-        ended.update({"session": _end_sessions(user), "token": tokens})
+        require_other_administrator(user)
+        ended.update(_shut_out(user))
         security_log.record(Action.DEACTIVATED, who=user, by=by, ended=dict(ended))
     user.refresh_from_db()
     for end in _suspensions:
         ended.update(end(user))
     return dict(ended)
+
+
+def _shut_out(user: User) -> dict[str, int]:
+    """Keep the person from signing in, and end their sessions and tokens. Return how many."""
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    tokens = ApiToken.objects.filter(owner=user, revoked_at=None).update(revoked_at=timezone.now())
+    return {"session": _end_sessions(user), "token": tokens}
 
 
 def activate(user: User, *, by: User | None = None) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 
 from botfactory.accounts.models import User
 
@@ -24,3 +27,9 @@ def end_others(user: User, *, keep: str | None, number: int | None = None) -> in
             session.end()
             ended += 1
     return ended
+
+
+def forget_ended() -> None:
+    """Delete the content of expired sessions, and the addresses and browsers of all ended ones."""
+    SessionStore.clear_expired()
+    UserSession.objects.exclude(Exists(Session.objects.filter(pk=OuterRef("session_key")))).delete()

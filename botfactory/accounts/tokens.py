@@ -7,7 +7,7 @@ import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
 from django.db import transaction
@@ -89,11 +89,12 @@ def create_token(
     name: str,
     expires_at: datetime | None = None,
     scopes: Collection[str] = DEFAULT_SCOPES,
-    within: Collection[Scope] = SCOPES,
+    by: ApiToken | None = None,
 ) -> NewToken:
     """Create a token. Raises TokenError for an invalid name, date or scope, and TooManyTokens above MAX_TOKENS.
 
-    `within` are the scopes of the session or token that asks. A token can't create one with more scopes than its own.
+    `by` is the token that asks, if one does. It can't create a token with more scopes or a longer life than its own;
+    without a date, the new token expires with it.
     """
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME:
@@ -105,6 +106,12 @@ def create_token(
         raise TokenError(message % {"most": LONGEST_NAME}, "name")
     if expires_at is not None and expires_at <= timezone.now():
         raise TokenError(_("A token must expire in the future. Choose a later time, or none."), "expires_at")
+    if expires_at is not None:
+        try:
+            expires_at = expires_at.astimezone(UTC)
+        except OverflowError:
+            message = _("This date is too far in the future. Choose an earlier one, or none.")
+            raise TokenError(message, "expires_at") from None
     chosen = [scope for scope in SCOPES if scope in scopes]
     if not chosen or len(chosen) < len(set(scopes)):
         message = _("Choose what the token can do: one or more of %(scopes)s.")
@@ -113,8 +120,13 @@ def create_token(
         raise TokenError(_("Only an administrator’s token can have the scope admin."), "scopes")
     if "admin" in chosen and two_factor.is_missing(owner):
         raise TokenError(f"{two_factor.NEEDED} {_('Then create the token.')}", "scopes")
-    if not set(chosen) <= set(within):
+    if by is not None and not scopes_of(by).issuperset(chosen):
         raise TokenError(_("A token can’t create a token with more scopes than its own."), "scopes")
+    if by is not None and by.expires_at is not None:
+        expires_at = expires_at or by.expires_at
+        if expires_at > by.expires_at:
+            message = _("A token can’t create a token that expires later than itself. Choose an earlier time, or none.")
+            raise TokenError(message, "expires_at")
     locking.lock(owner.pk)
     if usable(ApiToken.objects.filter(owner=owner)).count() >= MAX_TOKENS:
         message = ngettext(
@@ -161,10 +173,18 @@ def find_token(text: str) -> ApiToken | None:
     return token
 
 
+def bearer_of(authorization: str) -> str | None:
+    """Return the text in a header `Authorization: Bearer TEXT`, or None for another scheme or no header.
+
+    Another scheme isn't for us: a proxy in front may ask each browser for its own password (HTTP Basic).
+    """
+    scheme, _, text = authorization.strip().partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else None
+
+
 def token_of_header(authorization: str) -> ApiToken | None:
     """Return the token in a header `Authorization: Bearer TOKEN`, or None for anything else."""
-    scheme, _, text = authorization.strip().partition(" ")
-    return find_token(text.strip()) if scheme.lower() == "bearer" else None
+    return find_token(bearer_of(authorization) or "")
 
 
 def user_of_token(text: str) -> User | None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -8,7 +8,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext_lazy
 
 from botfactory.accounts.limits import LimitReached
 from botfactory.desk import ReadOnlyAdmin
@@ -64,7 +64,7 @@ class JobAdmin(ReadOnlyAdmin[Job]):
     search_fields = ["id", "title", "owner__username", "owner__email", "error_message", "worker"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
-    actions = ["cancel_jobs", "retry_jobs", "move_to_front", "delete_jobs"]
+    actions = ["cancel_jobs", "retry_jobs", "move_to_front"]
     inlines = [JobEventInline]
 
     @admin.display(description=_("place in the queue"))
@@ -106,12 +106,8 @@ class JobAdmin(ReadOnlyAdmin[Job]):
         # The last one to move comes first: the oldest.
         self._each(request, jobs.order_by("-created_at"), services.move_to_front, _MOVED)
 
-    @admin.action(description=_("Delete the selected jobs with their work files"), permissions=["delete"])
-    def delete_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        count = jobs.count()
-        services.delete_jobs(jobs)
-        done = ngettext("%(count)s job deleted.", "%(count)s jobs deleted.", count)
-        self.message_user(request, done % {"count": count}, messages.SUCCESS)
+    def losses(self, rows: Sequence[Job]) -> dict[str, int]:
+        return {str(JobEvent._meta.verbose_name_plural): JobEvent.objects.filter(job__in=rows).count()}
 
     def delete_model(self, request: HttpRequest, obj: Job) -> None:
         services.delete_jobs(Job.objects.filter(pk=obj.pk))

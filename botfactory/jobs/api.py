@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Union
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from pydantic import Field, create_model
 
+from botfactory.accounts.tokens import bearer_of
 from botfactory.jobs import services, stream, turns
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.kinds import descriptions, kind_of, names
@@ -149,7 +150,7 @@ class EventsQuery(Input):
         None, ge=0, le=LARGEST, description="The sequence number of the last event that you have."
     )
     limit: int = Field(
-        MAX, ge=1, le=MAX, description="The largest number of events; a stream has none and ends with the job."
+        MAX, ge=1, le=MAX, description="The largest number of events; a stream has no maximum and ends with the job."
     )
     stream: Literal["0", "1"] = Field(
         "0", description="1: server-sent events until the job has ended. A Last-Event-ID takes precedence over `after`."
@@ -278,6 +279,18 @@ def retry_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
     return _act(request, job_id, services.retry)
 
 
+@router.delete(
+    "/{uuid:job_id}", response={204: None}, summary="Delete a job", openapi_extra={"responses": {409: {}}}
+)
+def delete_job(request: HttpRequest, job_id: uuid.UUID) -> Status[None]:
+    """Delete a job that has ended, with its events and what it has kept for a retry. What it made stays.
+
+    409 if it hasn't ended: cancel it first.
+    """
+    services.delete_ended(job_or_404(request, job_id))
+    return Status(204, None)
+
+
 def _act(request: HttpRequest, job_id: uuid.UUID, act: Callable[[Job], Job]) -> JobOut:
     job = job_or_404(request, job_id)
     act(job)
@@ -305,10 +318,10 @@ def _stream(request: HttpRequest, job: Job, after: int) -> HttpResponse | Stream
             _("You have too many live connections open. Close one, or ask for the events without stream=1."),
             headers={"Retry-After": "60"},
         )
-    header = request.headers.get("Authorization", "")
-    session = None if header else request.session.session_key
+    bearer = bearer_of(request.headers.get("Authorization", ""))
+    session = request.session.session_key if bearer is None else None
     return StreamingHttpResponse(
-        stream.follow(job.pk, job.owner_id, Watcher(header, session), after, _event_data, _job_data),
+        stream.follow(job.pk, job.owner_id, Watcher(bearer, session), after, _event_data, _job_data),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from botfactory.jobs import events, mails, usage
 from botfactory.jobs.errors import FROM_OUTSIDE
 from botfactory.jobs.handle import discard_work_dir
-from botfactory.jobs.kinds import kind_of
+from botfactory.jobs.kinds import among
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.translation import stored
@@ -53,18 +54,21 @@ def end(
             usage.charge(job, worked_until)
         job.refresh_from_db()
         if state != State.SUCCEEDED:
-            _settle(job)
+            settle(job)
         told = {"message": job.error_message, "words": words} if job.error_message else {}
         events.record(job, "state", {"state": str(state)} | told)
         transaction.on_commit(lambda: _after_end(job, state))
     return True
 
 
-def _settle(job: Job) -> None:
+def settle(job: Job) -> None:
     """Bring the rows that an unsuccessful job was about in line (JobKind.ended)."""
-    ended = kind_of(job.kind).ended
-    if ended is None:
-        return
+    for kind in among([job.kind]):
+        if kind.ended is not None:
+            _settle(job, kind.ended)
+
+
+def _settle(job: Job, ended: Callable[[Job], None]) -> None:
     try:
         with transaction.atomic():
             ended(job)

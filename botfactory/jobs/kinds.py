@@ -101,6 +101,8 @@ class JobKind:
     # The words of the button that tries it again, and what that goes on from, as a sentence.
     again: Words = TRY_AGAIN
     kept: Words = ""
+    # What the mail to its owner says when it has succeeded, for a kind whose meter is that of trainings.
+    done: Words = ""
     # What its owner can change so that a job of this kind takes less time and memory, as a sentence.
     to_take_less: Words = ""
     # Loads the code that a job of this kind needs. Called once, in the process that forks the ones that run jobs, so

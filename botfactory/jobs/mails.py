@@ -92,10 +92,10 @@ def _mail(job: Job, to: Recipient) -> EmailMessage:
     with translation.override(to.language):
         title = on_one_line(job.shown_title)
         if job.state == State.SUCCEEDED:
-            subject, said = _("Done: %(title)s"), _("The training has ended, and the bot can write.")
+            subject, said = _("Done: %(title)s"), str(kind_of(job.kind).done)
         else:
             subject, said = _("Failed: %(title)s"), job.shown_error or _("The training has failed.")
         link = f"{to.site.rstrip('/')}{job.get_absolute_url()}" if to.site else ""
-        why = _("You get this mail because you asked for it on your account page. You can turn it off there.")
+        why = _("You get this email because you asked for it on your account page. You can turn it off there.")
         text = "\n\n".join(part for part in (title, said, link, why) if part)
         return EmailMessage(f"[Bot Factory] {subject % {'title': title}}", f"{text}\n", to=[to.email])

@@ -13,6 +13,7 @@ import time
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: A doorbell that nobody has answered for so long is rung again: the broker may have lost it.
 RING_AGAIN_SECONDS = 30
+#: After this time, a folder without a job doesn't get one any more.
+HANDED_OVER_WITHIN: Final = timedelta(hours=1)
 
 
 def is_abandoned(job: Job) -> bool:
@@ -162,13 +165,25 @@ def _clear_old_work() -> None:
         with contextlib.suppress(FileNotFoundError):
             if staged.stat().st_mtime < recent.timestamp():
                 shutil.rmtree(staged, ignore_errors=True)
-    known = [path.name for path in folder.iterdir() if is_uuid(path.name)] if folder.is_dir() else []
+    known = {path.name for path in folder.iterdir() if is_uuid(path.name)} if folder.is_dir() else set()
     if not known:
         return
-    needed = Job.objects.filter(pk__in=known).exclude(state=State.SUCCEEDED)
-    needed = needed.exclude(state__in=ENDED, finished_at__lt=recent)
-    for name in set(known) - {str(pk) for pk in needed.values_list("pk", flat=True)}:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    jobs = Job.objects.filter(pk__in=known)
+    needed = jobs.exclude(state=State.SUCCEEDED).exclude(state__in=ENDED, finished_at__lt=recent)
+    there, kept = ({str(pk) for pk in rows.values_list("pk", flat=True)} for rows in (jobs, needed))
+    for name in known - kept:
+        # An upload gets the name of its job before that is committed.
+        if name in there or _has_waited_for_its_job(folder / name):
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _has_waited_for_its_job(folder: Path) -> bool:
+    """Return whether a folder without a job is so old that it doesn't get one any more."""
+    with contextlib.suppress(FileNotFoundError):
+        status = folder.stat()
+        # A move keeps st_mtime and sets st_ctime.
+        return time.time() - max(status.st_mtime, status.st_ctime) >= HANDED_OVER_WITHIN.total_seconds()
+    return False
 
 
 def is_uuid(text: str) -> bool:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from botfactory import doorbell
 from botfactory.accounts.models import User
 from botfactory.jobs import events, usage
-from botfactory.jobs.ending import end
+from botfactory.jobs.ending import end, settle
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.handle import discard_work_dir
 from botfactory.jobs.kinds import kind_of
@@ -195,6 +195,7 @@ def retry(job: Job) -> Job:
             error_code="",
             error_message="",
             words={name: words for name, words in job.words.items() if name != "error"},
+            started_at=None,
             finished_at=None,
             available_at=timezone.now(),
             created_at=timezone.now(),
@@ -228,20 +229,31 @@ def move_to_front(job: Job) -> Job:
     return job
 
 
-def delete_jobs(jobs: QuerySet[Job]) -> int:
+def delete_jobs(jobs: QuerySet[Job], *, with_subject: bool = False) -> int:
     """Delete the jobs with their events and work folders; return how many. A worker that holds one notices and stops.
 
-    This charges what a running job has used, since its worker can't any more.
+    This charges what a running job has used, since its worker can't any more, and brings what an unfinished one was
+    about in line, unless that is about to be deleted, too (`with_subject`).
     """
     chosen = list(jobs.all())
     for job in chosen:
         with transaction.atomic():
-            held = Job.objects.select_for_update().filter(pk=job.pk, state__in=HELD).first()
-            if held is not None:
-                usage.charge(held, timezone.now())
+            unfinished = Job.objects.select_for_update().filter(pk=job.pk, state__in=ACTIVE).first()
+            if unfinished is not None and unfinished.state in HELD:
+                usage.charge(unfinished, timezone.now())
+            if unfinished is not None and not with_subject:
+                settle(unfinished)
             Job.objects.filter(pk=job.pk).delete()
             discard_work_dir(job)
     return len(chosen)
+
+
+def delete_ended(job: Job) -> None:
+    """Delete a job that has ended, with its events and work folder. What it made stays. Raises NotPossible."""
+    with transaction.atomic():
+        if Job.objects.select_for_update().filter(pk=job.pk, state__in=ACTIVE).first() is not None:
+            raise NotPossible(_("This job hasn’t ended. Cancel it, then you can delete it."))
+        delete_jobs(Job.objects.filter(pk=job.pk))
 
 
 def active_jobs(jobs: QuerySet[Job]) -> QuerySet[Job]:

@@ -11,5 +11,6 @@ urlpatterns = [
     path("", views.job_list, name="jobs"),
     path("<uuid:job_id>/", views.job_page, name="job"),
     path("<uuid:job_id>/events", views.job_events, name="job_events"),
+    path("<uuid:job_id>/delete", views.delete_job, name="delete_job"),
     re_path(rf"^(?P<job_id>{UUID})/(?P<action>cancel|stop|retry)$", views.job_action, name="job_action"),
 ]

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from botfactory.accounts.limits import LimitReached
@@ -82,3 +83,17 @@ def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResp
     if error:
         messages.warning(request, error["message"])
     return redirect("job", job_id=job.pk)
+
+
+@login_required
+@require_POST
+def delete_job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """Delete a job that has ended."""
+    job = job_or_404(request, job_id)
+    try:
+        services.delete_ended(job)
+    except NotPossible as refusal:
+        messages.warning(request, translated(refusal))
+        return redirect("job", job_id=job.pk)
+    messages.success(request, _("%(title)s was deleted.") % {"title": job.shown_title})
+    return redirect("jobs")

@@ -25,13 +25,13 @@ MAX_LINES: Final = 100
 _PORTS: Final = {"http": "80", "https": "443"}
 
 
-def shown_token(scope: Mapping[str, Any]) -> str:
-    """Return the Authorization header of a socket, made from its subprotocol if that holds the token; else ""."""
-    header = dict(scope["headers"]).get(b"authorization")
-    if header is not None:
-        return str(header.decode("latin-1"))
+def shown_token(scope: Mapping[str, Any]) -> str | None:
+    """Return the text of a socket's token, from its Authorization header or else its subprotocol; None without one."""
+    bearer = tokens.bearer_of(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
+    if bearer is not None:
+        return bearer
     offered = (text for text in scope.get("subprotocols", []) if text.startswith(_BEARER))
-    return next((f"Bearer {text.removeprefix(_BEARER)}" for text in offered), "")
+    return next((text.removeprefix(_BEARER) for text in offered), None)
 
 
 class OriginOrToken:
@@ -46,7 +46,7 @@ class OriginOrToken:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         headers = dict(scope["headers"])
         origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
-        by_token = shown_token(scope) and (not origin or may_call_the_api(origin))
+        by_token = shown_token(scope) is not None and (not origin or may_call_the_api(origin))
         is_open = by_token or is_own_page(origin, host)
         return await (self.inner if is_open else self.refuse)(scope, receive, send)
 
@@ -106,9 +106,9 @@ lines: Final = Lines()
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Watches with the header of a token or the key of a session. With a bad token, a session doesn't help."""
+    """Watches with the text of a token or the key of a session. With a bad token, a session doesn't help."""
 
-    authorization: str = field(default="", repr=False)
+    token: str | None = field(default=None, repr=False)
     session_key: str | None = field(default=None, repr=False)
 
     def job(self, job_id: uuid.UUID) -> Job:
@@ -116,8 +116,8 @@ class Watcher:
         return services.job_for_user(self._user(), job_id)
 
     def _user(self) -> Any:
-        if self.authorization:
-            token = tokens.token_of_header(self.authorization)
+        if self.token is not None:
+            token = tokens.find_token(self.token)
             user = None if token is None or "read" not in tokens.scopes_of(token) else token.owner
         else:
             user = user_of_session(self.session_key)

@@ -121,7 +121,12 @@ def run_claimed(job: Job, *, listener: Listener | None = None) -> Job:
     except ComeBackLater as pause:
         _put_back(handle, at=pause.at, said=pause.said, cause=pause.cause)
     except JobFailed as failure:
-        _end(handle, State.FAILED, code=failure.code, said=failure.said)
+        # What we were given may be fine, and the machine was at fault.
+        cause = classify(failure)
+        if cause in (Cause.DISK, Cause.FILES):
+            _interrupted(handle, cause, failure)
+        else:
+            _end(handle, State.FAILED, code=failure.code, said=failure.said)
     except LostClaim:
         logger.warning("job %s: attempt %s was overtaken and writes nothing more", job.pk, handle.attempt)
     except SoftTimeLimitExceeded:

@@ -133,7 +133,7 @@ class Client:
         usual = port in (None, 443) or (self._also_http and (port == 80 or port >= _FIRST_FREE_PORT))
         if not usual:
             text = (
-                mark("We can’t use port %(port)s of %(host)s. Use 443, 80, or one from %(first)s on.")
+                mark("We can’t use port %(port)s of %(host)s. Use 443, 80, or any port from %(first)s up.")
                 if self._also_http
                 else mark("We can’t use port %(port)s of %(host)s, only 443.")
             )

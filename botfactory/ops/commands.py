@@ -20,6 +20,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 from botfactory.accounts.models import User
 from botfactory.accounts.services import UnknownAccount, terminal_account
+from botfactory.ops.supervisor import is_locked
+
+#: In BOTFACTORY_HOME: locked while the product runs there (`supervisor.only_one`).
+RUN_LOCK = "run.lock"
 
 
 class ProductCommand(BaseCommand):
@@ -46,22 +50,33 @@ class ProductCommand(BaseCommand):
 
     def prepare(self) -> None:
         """Create this version's tables in SQLite, or raise CommandError if another database lacks them."""
+        self.make_home()
         try:
-            settings.BOTFACTORY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
             executor = MigrationExecutor(connection)
             behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except DatabaseError as error:
+            raise CommandError(f"Can't reach the database: {str(error).strip()}. Check DATABASE_URL.") from error
+        if not behind:
+            return
+        if not self.migrates and is_locked(settings.BOTFACTORY_HOME / RUN_LOCK):
+            raise CommandError(
+                "Bot Factory is running with the database of an earlier version. Stop it first. The next `make run` "
+                "updates the database."
+            )
+        if connection.vendor != "sqlite" and not self.migrates:
+            raise CommandError("The database is from an earlier version. Run `manage.py migrate` first.")
+        call_command("migrate", verbosity=0, interactive=False)
+
+    @staticmethod
+    def make_home() -> None:
+        """Create BOTFACTORY_HOME for this account alone. Raises CommandError."""
+        try:
+            settings.BOTFACTORY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise CommandError(
                 f"Can't create the folder {settings.BOTFACTORY_HOME} ({error.strerror}). Set BOTFACTORY_HOME to a "
                 "folder that you can write to."
             ) from error
-        except DatabaseError as error:
-            raise CommandError(f"Can't reach the database: {str(error).strip()}. Check DATABASE_URL.") from error
-        if not behind:
-            return
-        if connection.vendor != "sqlite" and not self.migrates:
-            raise CommandError("The database is from an earlier version. Run `manage.py migrate` first.")
-        call_command("migrate", verbosity=0, interactive=False)
 
     def write_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, ensure_ascii=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 
 import redis
@@ -28,13 +29,24 @@ def database() -> None:
 
 
 def broker() -> None:
-    client = redis.Redis.from_url(
+    with _client() as client:
+        client.ping()
+
+
+def broker_version() -> tuple[int, ...]:
+    """Return the version of Redis that the broker is, or is compatible with. Empty if it doesn't say."""
+    with _client() as client:
+        try:
+            found = re.match(r"(\d+)\.(\d+)", str(client.info("server").get("redis_version", "")))
+        except redis.ResponseError:  # A hosted server may not allow INFO.
+            found = None
+    return tuple(int(part) for part in found.groups()) if found else ()
+
+
+def _client() -> redis.Redis[bytes]:
+    return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry_on_timeout=False
     )
-    try:
-        client.ping()
-    finally:
-        client.close()
 
 
 def channel_layer() -> None:

@@ -18,6 +18,8 @@ from botfactory.ops.checks import Report, first_line
 
 #: An idle worker starts a ready job sooner than this.
 PATIENCE = timedelta(minutes=2)
+#: Writers use BLMOVE, and LPOP of several elements.
+MIN_REDIS_VERSION = (6, 2)
 
 
 def database(report: Report) -> None:
@@ -72,8 +74,15 @@ def broker(report: Report) -> None:
         components.broker()
     except Exception as error:
         report.problem(f"the broker doesn't answer: {first_line(error)}", _start_broker())
-    else:
-        report.ok("the broker answers")
+        return
+    report.ok("the broker answers")
+    version = components.broker_version()
+    if version and version < MIN_REDIS_VERSION:
+        names = [".".join(str(part) for part in each) for each in (version, MIN_REDIS_VERSION)]
+        report.problem(
+            f"the broker is Redis {names[0]}, so bots can't write",
+            f"use Redis {names[1]} or later, or Valkey, for REDIS_URL",
+        )
 
 
 def _start_broker() -> str:

@@ -77,9 +77,11 @@ def files(report: Report) -> None:
     if not home.is_dir() or not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         report.problem(f"{home} isn't readable and writable", "set BOTFACTORY_HOME to a folder of this account")
         return
+    bots = Path(settings.CHECKPOINTS_DIR) / "users"
     modes = [
         (home, 0o077, "other accounts of this machine can open it", "chmod 700"),
         (home / "secret_key", 0o077, "other accounts of this machine can forge sessions with it", "chmod 600"),
+        (bots, 0o077, "other accounts of this machine can read posts that bots learned", "chmod 700"),
         (Path(settings.BASE_DIR) / ".env", 0o077, "other accounts of this machine can read its secrets", "chmod 600"),
     ]
     for path, forbidden, why, command in modes:

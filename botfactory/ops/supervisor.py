@@ -171,7 +171,6 @@ class Supervisor:
 
 def only_one(path: Path) -> IO[str]:
     """Lock this installation while the returned file is open. Raises AlreadyRunning if another process has the lock."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,3 +183,15 @@ def only_one(path: Path) -> IO[str]:
     # The lock is this process's alone: without it, its forks must not keep others from starting.
     os.register_at_fork(after_in_child=file.close)
     return file
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether another process has the lock of `only_one`."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

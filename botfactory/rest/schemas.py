@@ -48,10 +48,15 @@ class Output(Schema):
     """The base of what callers get."""
 
 
+_PARAM: Final = (
+    "The invalid field of the body or query, if there is one. For `limit_reached`: the limit, as `GET /me` names it."
+)
+
+
 class ErrorDetail(Output):
     code: str = Field(description="For programs. It stays the same even if the message changes.")
     message: str = Field(description="For people: what is wrong and what to do.")
-    param: str | None = Field(description="The invalid field of the body or query, if there is one.")
+    param: str | None = Field(description=_PARAM)
 
 
 class Error(Output):

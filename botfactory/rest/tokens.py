@@ -38,7 +38,9 @@ class TokenIn(Input):
         min_length=1,
         description="What it may do: read, write (change things), admin (for administrators only).",
     )
-    expires_at: AwareDatetime | None = Field(None, description="When it stops working; null for never.")
+    expires_at: AwareDatetime | None = Field(
+        None, description="When it stops working. Null: never, or with the token that makes it."
+    )
 
     model_config = examples(
         {"name": "The script on my laptop", "scopes": ["read", "write"], "expires_at": "2027-02-23T12:00:00Z"},
@@ -85,7 +87,10 @@ def list_tokens(request: HttpRequest, query: Query[PageQuery]) -> PageDict:
 @router.post("", response={201: NewTokenOut}, summary="Make a token")
 @idempotency.secret
 def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
-    """Make a token. Only this answer contains its text. A token can't make one with more scopes than its own."""
+    """Make a token. Only this answer contains its text.
+
+    A token can't make one with more scopes or a later expiry than its own. Without `expires_at`, both expire together.
+    """
     access = access_of(request)
     require_confirmed(request)
     new = tokens.create_token(
@@ -93,7 +98,7 @@ def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
         name=body.name,
         scopes=body.scopes,
         expires_at=body.expires_at,
-        within=access.scopes,
+        by=access.token,
     )
     return Status(201, NewTokenOut(**told(new.token).model_dump(), token=new.text))
 

@@ -24,7 +24,7 @@ class WebhookAdmin(ReadOnlyAdmin[Webhook]):
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
     fields = ["owner", "url", "events", "active", "trouble", "failing_since", "created_at"]
-    actions = ["switch_off", "delete_webhooks"]
+    actions = ["switch_off"]
 
     @admin.action(description=_("Switch off the selected webhooks"), permissions=["change"])
     def switch_off(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
@@ -34,16 +34,10 @@ class WebhookAdmin(ReadOnlyAdmin[Webhook]):
         done = ngettext("%(count)s webhook switched off.", "%(count)s webhooks switched off.", count)
         self.message_user(request, done % {"count": count}, messages.SUCCESS)
 
-    @admin.action(description=_("Delete the selected webhooks"), permissions=["delete"])
-    def delete_webhooks(self, request: HttpRequest, chosen: QuerySet[Webhook]) -> None:
-        count = 0
-        for webhook in chosen:
-            # Its owner may have deleted it just now.
-            with contextlib.suppress(Webhook.DoesNotExist):
-                services.delete(webhook)
-                count += 1
-        done = ngettext("%(count)s webhook deleted.", "%(count)s webhooks deleted.", count)
-        self.message_user(request, done % {"count": count}, messages.SUCCESS)
+    def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
+        # Its owner may have deleted it just now.
+        with contextlib.suppress(Webhook.DoesNotExist):
+            services.delete(obj)
 
 
 @admin.register(Delivery)

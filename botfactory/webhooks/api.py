@@ -22,7 +22,7 @@ from botfactory.webhooks.event_types import EventType
 from botfactory.webhooks.models import Delivery, Webhook
 
 router = Router(tags=["webhooks"])
-register_errors({services.WebhookError: 422})
+register_errors({services.WebhookError: 422, services.NotPossible: 409})
 
 _ID: Final = "2b0c6a1e-93f4-4f0e-8a55-7d1f3c9b2e10"
 _MOMENT: Final = "2026-11-25T12:00:00.000Z"
@@ -203,6 +203,21 @@ def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[Pa
     """Its messages of the last 30 days, newest first."""
     with _found(request, webhook_id) as webhook:
         return page_of(webhook.deliveries.all(), query, lambda found: map(told_delivery, found))
+
+
+@router.post(
+    "/{uuid:webhook_id}/deliveries/{uuid:delivery_id}/resend", response=DeliveryOut, summary="Send a message again"
+)
+def resend_delivery(request: HttpRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> DeliveryOut:
+    """Queue a message that failed again. Its id and content stay the same, and it gets as many tries as a new one.
+
+    Answers 409 for any other message, and while the webhook is off.
+    """
+    with _found(request, webhook_id) as webhook:
+        try:
+            return told_delivery(services.resend(webhook, delivery_id))
+        except Delivery.DoesNotExist:
+            raise not_found("message") from None
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def send(delivery: Delivery) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, "")
     if 300 <= status < 400:
-        error = mark("The answer was %(status)s. Redirects aren’t followed: change the address to where it leads.")
+        error = mark("The answer was %(status)s. Redirects aren’t followed. Enter the address that it redirects to.")
     else:
         error = mark("The answer was %(status)s. A receiver must answer with a status from 200 to 299.")
     return Outcome(status, Sentence(error, status=status), not_before)

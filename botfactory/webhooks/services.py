@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from botfactory import doorbell, net
@@ -20,7 +21,7 @@ from botfactory.accounts.models import User
 from botfactory.translatable import mark
 from botfactory.translation import grouped, stored, translated
 from botfactory.webhooks import signing
-from botfactory.webhooks.event_types import EVENT_TYPES, EventType
+from botfactory.webhooks.event_types import EVENT_TYPES, TEST, EventType
 from botfactory.webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,12 @@ class WebhookError(Exception):
 
 class BadUrl(WebhookError):
     code = "bad_url"
+
+
+class NotPossible(WebhookError):
+    """The message can't be sent again now; the sentence says why."""
+
+    code = "not_possible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,28 @@ def renew_secret(webhook: Webhook) -> NewWebhook:
         secret = signing.give_secret(webhook)
         webhook.save(update_fields=["salt", "secret_check", "former_salts"])
     return NewWebhook(webhook, secret)
+
+
+def resend(webhook: Webhook, delivery_id: uuid.UUID) -> Delivery:
+    """Queue a failed message again, with the same id and content, and with as many tries as a new one.
+
+    NotPossible unless it has failed and the webhook is on. Delivery.DoesNotExist for a message that it doesn't have,
+    Webhook.DoesNotExist if the webhook has been deleted meanwhile.
+    """
+    with held(webhook):
+        webhook.refresh_from_db()
+        delivery = webhook.deliveries.get(pk=delivery_id)
+        if delivery.event == TEST:
+            raise NotPossible(_("A test isn’t sent again. Send a new one."))
+        if not webhook.active:
+            raise NotPossible(_("This webhook is off. Switch it on, then send the message again."))
+        fresh: dict[str, Any] = {"attempts": 0, "status": None, "error": "", "error_words": {}, "seconds": None}
+        failed = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.FAILED)
+        if not failed.update(state=Delivery.State.PENDING, due_at=timezone.now(), tried_at=None, **fresh):
+            raise NotPossible(_("Only a message that failed can be sent again."))
+        transaction.on_commit(ring)
+    delivery.refresh_from_db()
+    return delivery
 
 
 def delete(webhook: Webhook) -> None:

@@ -24,7 +24,7 @@ from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
 from botfactory.webhooks import delivery, services, signing
 from botfactory.webhooks.forms import IN_WORDS, WebhookForm
-from botfactory.webhooks.models import Webhook
+from botfactory.webhooks.models import Delivery, Webhook
 
 DELIVERIES_ON_A_PAGE: Final = 25
 #: In the session: the webhook whose secret has not been shown yet.
@@ -89,6 +89,23 @@ def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
     else:
         told = {"status": tried.status, "seconds": f"{tried.seconds:.1f}"}
         messages.success(request, _("The test arrived. The server answered %(status)s after %(seconds)s s.") % told)
+    return redirect("webhook", webhook_id=webhook_id)
+
+
+@login_required
+@require_POST
+@paced("POST")
+def resend(request: HttpRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> HttpResponse:
+    """Queue a message that failed again."""
+    with _found_or_404(request, webhook_id) as webhook:
+        try:
+            services.resend(webhook, delivery_id)
+        except Delivery.DoesNotExist:
+            raise Http404("There is no such message.") from None
+        except services.NotPossible as error:
+            messages.error(request, translated(error))
+        else:
+            messages.success(request, _("The message is being sent again."))
     return redirect("webhook", webhook_id=webhook_id)
 
 

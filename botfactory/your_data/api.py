@@ -24,7 +24,7 @@ _ZIP: Final = {
 
 @router.get("/export", summary="Download all your data", openapi_extra=_ZIP)
 def export_account(request: HttpRequest) -> Any:
-    """Your posts, bots, generations, kept posts and the facts of your account, as a ZIP without secrets.
+    """Your posts, bots, generations, kept posts, settings and account details, as a ZIP without secrets.
 
     Another Bot Factory can import it.
     """

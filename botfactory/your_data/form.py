@@ -48,7 +48,7 @@ class File(Facts):
 
 
 class LeftOut(Facts):
-    """Something that is missing in the ZIP, and why."""
+    """Something that is missing from the ZIP, and why."""
 
     name: str
     why: str

@@ -82,7 +82,7 @@ def _contents(archive: Archive) -> dict[str, Any]:
     missing = next((name for name in posts if name not in archive), None)
     if missing is not None:
         raise ImportRefused(
-            mark("%(file)s is missing in the ZIP. Download it again from the other Bot Factory."), file=missing
+            mark("%(file)s is missing from the ZIP. Download it again from the other Bot Factory."), file=missing
         )
     # Without its files, which the other Bot Factory couldn't read, a bot takes no room.
     models = [name for number in bots if (name := place_of(form.BOTS, number, form.MODEL)) in archive]

@@ -166,7 +166,7 @@ class Archive:
         for file in self.manifest.files:
             if file.name not in found:
                 raise ImportRefused(
-                    mark("%(file)s is missing in the ZIP. Download it again from the other Bot Factory."),
+                    mark("%(file)s is missing from the ZIP. Download it again from the other Bot Factory."),
                     file=file.name,
                 )
             if found[file.name].size != file.size:

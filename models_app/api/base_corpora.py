@@ -57,7 +57,7 @@ class PreparationIn(Input):
     shares: tuple[int, int, int] = Field(
         DEFAULT_SHARES, description="Percent of the authors for training, validation and test."
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Decides on the split and the order.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Determines the split and the order of the posts.")
 
 
 class PreparationOfFilesIn(PreparationIn):
@@ -139,7 +139,10 @@ def prepare_base_corpus(request: HttpRequest, body: PreparationOfFilesIn) -> Sta
 def prepare_uploaded_corpus(
     request: HttpRequest, file: File[UploadedFile], body: Form[PreparationOfUploadIn]
 ) -> Status[JobOut]:
-    """Queue a preparation of a file that is sent as multipart/form-data. Answers 409 as the other one does."""
+    """Queue a preparation of a file that is sent as multipart/form-data.
+
+    Answers 409 in the same cases as `POST /base-corpora`.
+    """
     job = preparations.prepare(
         by=person(request),
         name=body.name,

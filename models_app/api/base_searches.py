@@ -187,7 +187,7 @@ def resume_base_search(request: HttpRequest, search_id: uuid.UUID) -> BaseSearch
 
 @router.post("/{uuid:search_id}/trials", response=BaseSearchOut, summary="Add trials to a base search")
 def add_base_trials(request: HttpRequest, search_id: uuid.UUID, body: MoreTrialsIn) -> BaseSearchOut:
-    """Want more trials, and queue jobs for them. Answers 409 if there would be too many."""
+    """Add trials and queue jobs for them. Answers 409 if there would be too many."""
     searches.add_trials(_search_or_404(request, search_id), body.trials, by=person(request))
     return _told(_search_or_404(request, search_id))
 
@@ -201,7 +201,7 @@ def use_base_trial(request: HttpRequest, search_id: uuid.UUID, body: UseIn) -> S
 
 @router.delete("/{uuid:search_id}", response={204: None}, summary="Delete a base search")
 def delete_base_search(request: HttpRequest, search_id: uuid.UUID) -> Status[None]:
-    """Delete the search with its trials and jobs. Base models that were made of it stay."""
+    """Delete the search with its trials and jobs. Base models that were made from it stay."""
     searches.delete(_search_or_404(request, search_id))
     return Status(204, None)
 

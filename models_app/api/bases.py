@@ -23,7 +23,7 @@ class BaseOut(Output):
 
     tier: Tier
     is_offered: bool = Field(description="Whether models of this tier can be trained here.")
-    is_default: bool = Field(description="Whether a training takes it that names neither `tier` nor `model`.")
+    is_default: bool = Field(description="Whether a training that names neither `tier` nor `model` uses this tier.")
     why_not: str = Field(description='Why it isn\'t offered; "" where it is.')
     model: uuid.UUID | None = Field(description="The base model. Null where the tier has none, or isn't offered.")
     name: str

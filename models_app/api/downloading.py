@@ -62,7 +62,8 @@ def download_model(request: HttpRequest, model_id: uuid.UUID, query: Query[Downl
     """
     model = model_or_404(request, model_id, to_change=True)
     if query.format not in (formats := downloads.formats_of(model)):
-        message = _("This bot has no such format. Choose one of: %(names)s.") % {"names": ", ".join(formats)}
+        message = _("This bot isn’t available in that format. Choose one of: %(names)s.")
+        message %= {"names": ", ".join(formats)}
         raise NoSuchFormat(message) if query.format in downloads.FORMATS else bad_value("format", message)
     file = downloads.download(model, query.format)
     headers = {"ETag": f'"{file.sha256}"', "Cache-Control": "private, no-cache"}

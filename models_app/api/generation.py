@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from pydantic import Field
 
 from botfactory.accounts.models import User
@@ -199,8 +199,8 @@ class GenerateQuery(Input):
     )
     beginnings: Literal["0", "1"] = Field(
         "0",
-        description="1: the stream also has `beginnings`, several times a second: how the posts that are being written "
-        "begin, as far as no check objects, by the number of their draft. Those that are missing were rejected or have "
+        description="1: the stream also has `beginnings`, several times a second: the first words of each post that is "
+        "being written, by draft number, as long as no check rejects them. Missing numbers were rejected or have "
         "ended. Without a stream, or with `best_of`, there are none.",
     )
 
@@ -285,7 +285,18 @@ def list_generations(request: HttpRequest, query: Query[GenerationFilters]) -> P
 @router.get("/{uuid:generation_id}", response=GenerationOut, summary="Get a generation")
 def get_generation(request: HttpRequest, generation_id: uuid.UUID) -> GenerationOut:
     """Get posts that a model wrote for you."""
+    return told_generation(_generation_or_404(request, generation_id))
+
+
+@router.delete("/{uuid:generation_id}", response={204: None}, summary="Delete a generation")
+def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> Status[None]:
+    """Delete posts that a model wrote for you. Those that you kept stay in your kept posts."""
+    services.delete_generation(_generation_or_404(request, generation_id))
+    return Status(204, None)
+
+
+def _generation_or_404(request: HttpRequest, generation_id: uuid.UUID) -> Generation:
     try:
-        return told_generation(services.generation_for_user(person(request), generation_id))
+        return services.generation_for_user(person(request), generation_id)
     except Generation.DoesNotExist:
         raise not_found("generation") from None

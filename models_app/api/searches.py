@@ -226,7 +226,7 @@ def resume_search(request: HttpRequest, search_id: uuid.UUID) -> SearchOut:
 
 @router.post("/{uuid:search_id}/trials", response=SearchOut, summary="Add trials to a search")
 def add_trials(request: HttpRequest, search_id: uuid.UUID, body: MoreTrialsIn) -> SearchOut:
-    """Want more trials, and queue jobs for them. Answers 409 if there would be too many."""
+    """Add trials and queue jobs for them. Answers 409 if there would be too many."""
     searches.add_trials(_search_or_404(request, search_id), body.trials, by=person(request))
     return _told(_search_or_404(request, search_id))
 
@@ -244,7 +244,7 @@ def use_trial(request: HttpRequest, search_id: uuid.UUID, body: UseIn) -> Status
 
 @router.delete("/{uuid:search_id}", response={204: None}, summary="Delete a search")
 def delete_search(request: HttpRequest, search_id: uuid.UUID) -> Status[None]:
-    """Delete one of your searches with its trials and jobs. Models that were made of it stay."""
+    """Delete one of your searches with its trials and jobs. Models that were made from it stay."""
     searches.delete(_search_or_404(request, search_id))
     return Status(204, None)
 

@@ -91,7 +91,8 @@ def checked_name(name: str) -> str:
     name = name.strip()
     if len(name) > MAX_NAME or not _NAME.fullmatch(name):
         message = _(
-            "The name of a corpus has at most %(most)s letters without accents, digits, hyphens and underscores."
+            "The name of a corpus can have at most %(most)s characters: unaccented letters, digits, hyphens and "
+            "underscores."
         )
         raise BaseError(message % {"most": MAX_NAME})
     if folder_of(name).exists():

@@ -17,12 +17,12 @@ from tweets.cleaning.language import NAMES
 from tweets.preparation import Format
 
 _DUPLICATES = [
-    (str(Duplicates.NEAR), gettext_lazy("Drop repeated posts and nearly the same ones")),
+    (str(Duplicates.NEAR), gettext_lazy("Drop repeated and nearly identical posts")),
     (str(Duplicates.SAME), gettext_lazy("Drop repeated posts")),
     (str(Duplicates.KEEP), gettext_lazy("Keep all")),
 ]
 _FORMATS = [
-    ("", gettext_lazy("Detect it")),
+    ("", gettext_lazy("Detect automatically")),
     (str(Format.TABLE), gettext_lazy("Table")),
     (str(Format.LINES), gettext_lazy("A post on each line")),
     (str(Format.JSONL), "JSON Lines"),
@@ -39,7 +39,7 @@ class PrepareCorpusForm(forms.Form):
         max_length=files.MAX_NAME,
         initial="posts",
         label=gettext_lazy("Name"),
-        help_text=gettext_lazy("Letters without accents, digits, hyphens and underscores."),
+        help_text=gettext_lazy("Only unaccented letters, digits, hyphens and underscores."),
     )
     inputs = forms.MultipleChoiceField(
         required=False, label=gettext_lazy("Files on the server"), widget=forms.CheckboxSelectMultiple
@@ -49,13 +49,13 @@ class PrepareCorpusForm(forms.Form):
     column = forms.CharField(
         max_length=80,
         required=False,
-        label=gettext_lazy("Column of the text"),
+        label=gettext_lazy("Text column"),
         help_text=gettext_lazy("Its name, or its number in a table without a header. Leave blank to detect it."),
     )
     author_column = forms.CharField(
         max_length=80,
         required=False,
-        label=gettext_lazy("Column of the author"),
+        label=gettext_lazy("Author column"),
         help_text=gettext_lazy("All posts of an author go into the same part. Leave blank to detect it."),
     )
     encoding = forms.CharField(max_length=40, initial="utf-8", label=gettext_lazy("Encoding"))
@@ -82,7 +82,7 @@ class PrepareCorpusForm(forms.Form):
         min_value=0,
         max_value=2**31 - 1,
         label=gettext_lazy("Seed"),
-        help_text=gettext_lazy("It decides on the split and the order of the posts."),
+        help_text=gettext_lazy("It determines the split and the order of the posts."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

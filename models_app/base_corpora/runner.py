@@ -34,7 +34,15 @@ _SETTLED: Final = 3.0
 #: Inputs of fewer bytes are prepared before other processes have started.
 _SMALL: Final = 5_000_000
 #: What the command calls options of the form.
-_WORDS: Final = {"--format": "“Format”", "--encoding": "“Encoding”", "--column": "“Column of the text”"}
+_WORDS: Final = {
+    "--format": "“Format”",
+    "--encoding": "“Encoding”",
+    "--column": "“Text column”",
+    "--author-column": "“Author column”",
+    # The page lacks these two.
+    ", name its format with --format, or allow more with --bad-lines": " or name its format with “Format”",
+    ", or use --processes 1, and run it again": " and prepare the corpus again",
+}
 
 
 def run_prepare_corpus(handle: JobHandle) -> dict[str, Any]:
@@ -156,6 +164,7 @@ KIND: Final = JobKind(
     template="models_app/preparation_job.html",
     context=_page,
     run=run_prepare_corpus,
+    may_start=services.may_start,
     ended=_forget,
     to_take_less=_("Choose fewer files."),
 )

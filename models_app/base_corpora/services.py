@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
+from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import translated
@@ -122,10 +123,11 @@ def prepare(
         raise BaseError(_("Choose at most %(most)s files. Put more posts into each.") % {"most": MAX_INPUTS})
     for each in inputs:
         files.raw_file(each)
-    if jobs.active_jobs(preparations()).exists():
-        raise AnotherIsPrepared(_("Another corpus is being prepared. Wait until it’s done, or cancel it."))
+    _require_alone()
     shown = PurePath(file_name).name[:200] if uploaded is not None else ""
     with staged(uploaded, f"{UPLOADED}/{_plain(shown)}") as hand_over, transaction.atomic():
+        # An upload takes minutes, so another may have begun meanwhile.
+        _require_alone()
         job = jobs.submit(
             owner=by,
             kind=PREPARE_CORPUS,
@@ -134,6 +136,18 @@ def prepare(
         )
         hand_over(job)
     return job
+
+
+def may_start(job: Job) -> None:
+    """Raise NotPossible while another corpus is prepared. JobKind calls this before a retry."""
+    if jobs.active_jobs(preparations()).exclude(pk=job.pk).exists():
+        raise NotPossible(_("Another corpus is being prepared. Wait until it’s done, or cancel it."))
+
+
+def _require_alone() -> None:
+    """Raise AnotherIsPrepared while a corpus is prepared, which takes all cores and much of the disk."""
+    if jobs.active_jobs(preparations()).exists():
+        raise AnotherIsPrepared(_("Another corpus is being prepared. Wait until it’s done, or cancel it."))
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -128,23 +129,17 @@ def _keep(
     **values: Any,
 ) -> TrainedModel:
     """Store the model, and the pretrained one that it's an adapter of, and make it a version."""
+    name = bases.free_name(name)
     place = Path(site.CHECKPOINTS_DIR) / versions.VERSIONS_DIRECTORY
     place.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
-        if base is not None:
-            pretrained.add(base)
         saved = checkpoint.save(staged, network=network, weights=weights, meta=meta, half=True)
         same = TrainedModel.objects.filter(owner=None, sha256=saved.sha256, tier=Tier.QUICK).first()
         if base is None and same is not None:
             raise NotTheTutorials(mark("This model was already added as %(name)s."), name=same.name)
-        return versions.add_version(
-            staged,
-            name=bases.free_name(name),
-            origin=TrainedModel.Origin.UPLOADED,
-            number=number,
-            **values,
-        )
+        with nullcontext() if base is None else pretrained.kept(base):
+            return versions.add_version(staged, name=name, origin=TrainedModel.Origin.UPLOADED, number=number, **values)
     except OSError as error:
         message = mark("This server couldn’t store the model: %(reason)s. Free some disk space, then add it again.")
         raise PretrainedError(message, reason=error.strerror) from error

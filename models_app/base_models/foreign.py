@@ -93,7 +93,7 @@ def _beside(archive: zipfile.ZipFile, folder: PurePosixPath) -> Callable[[str], 
             with reading(NotTheTutorials), archive.open(str(folder / name)) as file:
                 data = file.read(left + 1)
         except KeyError as error:
-            raise NotTheTutorials(mark("The ZIP lacks the file %(name)s."), name=name[:100]) from error
+            raise NotTheTutorials(mark("The file %(name)s is missing from the ZIP."), name=name[:100]) from error
         left -= len(data)
         if left < 0:
             raise NotTheTutorials(mark("The file is too large. The limit is %(most)s MB."), most=MAX_MB)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
 from botfactory.jobs.handle import Control, JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
-from models_app import epochs, guards, loading, naming
+from models_app import ancestry, epochs, guards, loading, naming, registry
 from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.ml.checkpoint import Checkpoint
@@ -28,6 +28,7 @@ from models_app.ml.training import dataset
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tweets import idle, learning
+from tweets.errors import OptedOut
 from tweets.models import Corpus
 
 if TYPE_CHECKING:
@@ -72,11 +73,10 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
             origin=TrainedModel.Origin.TRAINED,
             number=number,
             fenced=handle.fenced,
+            origins=lambda: _origins(corpus, start),
             job=handle.job,
-            corpus=corpus,
             corpus_name=corpus.name if corpus else "",
             parent_name=arguments["start_name"],
-            parent=None if start is None else TrainedModel.objects.filter(pk=start.pk).first(),
             seconds=60 * float(trained.meta["minutes"]),
         )
     except Cancelled as cancelled:
@@ -85,7 +85,7 @@ def run_train_base(handle: JobHandle) -> dict[str, Any]:
         # The training has saved its state.
         why = AWAITED if handle.should_yield() else mark("The worker stopped.")
         raise ComeBackLater(timezone.now(), why) from cancelled
-    except (LearningError, bases.BaseError) as error:
+    except (LearningError, bases.BaseError, OptedOut) as error:
         raise JobFailed(error.code, error) from error
     return {"model": str(version.pk), "name": version.name}
 
@@ -112,6 +112,15 @@ def _start(arguments: dict[str, Any]) -> TrainedModel | None:
     if model is None:
         raise JobFailed("model_deleted", mark("The model to start from was deleted."))
     return model
+
+
+def _origins(corpus: Corpus | None, start: TrainedModel | None) -> dict[str, Any]:
+    """Return what a version learned from and whose posts these are. Raises OptedOut."""
+    return {
+        "corpus": Corpus.objects.filter(pk=corpus.pk).first() if corpus else None,
+        "parent": registry.if_there(start),
+        "learned_accounts": ancestry.accounts_to_learn(corpus, start),
+    }
 
 
 def read_posts(

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -31,6 +31,7 @@ from models_app.base_models import versions
 from models_app.base_models.staging import staged
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS, NetworkConfig, PretrainConfig, traits_of, vocabulary_to_learn
+from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.registry import Network, config_of, small_network
 from models_app.models import BaseChange, Tier, TrainedModel
 from tweets import learning
@@ -155,19 +156,31 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
     staged = Path(tempfile.mkdtemp(prefix=".upload.new-", dir=place))
     try:
         sha256 = base_archive.unpack(archive, staged, brings_vocabulary=True)
-        number = checkpoint.describe(staged)["network"].get("pretrained", "")
+        network = checkpoint.describe(staged)["network"]
+        number = network.get("pretrained", "")
         if number and not pretrained.can_be_had(number):
             message = mark(
                 "It belongs to the pretrained model %(number)s, which isn’t on this server. Add that first, with "
                 "`manage.py add_base`."
             )
             raise base_archive.BadArchive(message, number=number[:12])
+        if number and not _is_of(pretrained.own_network(number), network):
+            raise base_archive.BadArchive(
+                mark("Its %(file)s describes another network than the pretrained model that it names."),
+                file=checkpoint.CONFIG,
+            )
         known = TrainedModel.objects.filter(sha256=sha256, owner=None).first()
         if known is not None:
             raise base_archive.BadArchive(mark("This model was already uploaded as %(name)s."), name=known.name)
         return versions.add_version(staged, name=free_name(name), origin=TrainedModel.Origin.UPLOADED)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def _is_of(pretrained_network: LlamaConfig, network: dict[str, Any]) -> bool:
+    """Return whether this network is the pretrained one, whatever the rank and scale of its adapter."""
+    found = LlamaConfig.from_dict(network)
+    return found == replace(pretrained_network, rank=found.rank, scale=found.scale)
 
 
 def free_name(wanted: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,17 +165,29 @@ def add_version(
     origin: TrainedModel.Origin,
     number: uuid.UUID | None = None,
     fenced: Fence = transaction.atomic,
+    origins: Callable[[], Mapping[str, Any]] = dict,
     **values: Any,
 ) -> TrainedModel:
     """Make the checkpoint in `source` a version of the base model, with its own copy of the files.
 
-    Nobody starts from it yet. `fenced` as in `register`. Raises CheckpointError if it's incomplete.
+    Nobody starts from it yet. `fenced` as in `register`. `origins` is called in that transaction and returns what the
+    row says of other rows, which may be deleted until then. Raises CheckpointError if the checkpoint is incomplete, and
+    what `origins` raises.
     """
-    return _add_version(number or uuid.uuid4(), source, name=name, origin=origin, fenced=fenced, **values)
+    return _add_version(
+        number or uuid.uuid4(), source, name=name, origin=origin, fenced=fenced, origins=origins, **values
+    )
 
 
 def _add_version(
-    number: uuid.UUID, source: Path, *, name: str, origin: str, fenced: Fence = transaction.atomic, **values: Any
+    number: uuid.UUID,
+    source: Path,
+    *,
+    name: str,
+    origin: str,
+    fenced: Fence = transaction.atomic,
+    origins: Callable[[], Mapping[str, Any]] = dict,
+    **values: Any,
 ) -> TrainedModel:
     directory = f"{VERSIONS_DIRECTORY}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
@@ -195,6 +207,7 @@ def _add_version(
             **values,
         }
         with model_files.in_place(staged, path, copied.sha256, fenced, job):
+            known |= origins()
             shipped = TrainedModel.objects.filter(owner=None, origin=Origin.SHIPPED, tier=known["tier"])
             before = shipped.order_by("-created_at").first()
             version, made = TrainedModel.objects.get_or_create(pk=number, defaults={"name": name, **known})

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts import locking
 from botfactory.accounts.models import User
 from botfactory.listing import holding
+from botfactory.rest import idempotency
 from botfactory.translation import grouped
 from models_app import services
 from models_app.keeping.rows import KeptPost
@@ -101,7 +102,9 @@ def keep(*, generation: Generation, number: int, text: str | None = None) -> Kep
 
 def remove(kept: KeptPost) -> None:
     """Remove the post from what is kept. What the bot wrote stays."""
-    kept.delete()
+    with transaction.atomic():
+        idempotency.forget(kept.pk)
+        kept.delete()
 
 
 def models_with_kept(user: User) -> QuerySet[TrainedModel]:

@@ -20,13 +20,15 @@ from models_app.base_models import archive as base_archive
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
 from models_app.ml.evaluation.likeness import PersonLikeness
+from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
 from models_app.model_files import Fence
 from models_app.models import Tier, TrainedModel
 from models_app.sharing import tags
 from models_app.sharing.rows import LONGEST_TAG
-from tweets.errors import OptedOut
+from tweets import idle
+from tweets.errors import CorpusGone, OptedOut
 from tweets.models import Corpus
 from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 
@@ -57,6 +59,9 @@ class Epoch(Facts):
     seconds: float | None = None
     best: bool = False
     samples: tuple[str, ...] = Field((), max_length=100)
+    continued: dict[str, str] = Field({}, max_length=20)
+    #: Of the first epoch: what the starting model wrote after the same openings.
+    before: dict[str, str] = Field({}, max_length=20)
 
 
 class Shares(Facts):
@@ -70,6 +75,13 @@ class Copied(Facts):
     post: str | None
     share: float
     run: int
+
+
+class Surprise(Facts):
+    #: The key of the held-out post. Early versions wrote a number that means nothing here.
+    post: str | int | None
+    base: tuple[float, ...] = Field(max_length=1000)
+    bot: tuple[float, ...] = Field(max_length=1000)
 
 
 class ToldApart(Facts):
@@ -96,6 +108,11 @@ class Report(Facts):
     voice: Shares = Shares(bot=None, held_out=None, base=None)
     real_words: Shares = Shares(bot=None, held_out=None, base=None)
     told_apart: ToldApart | None = None
+    surprise: tuple[Surprise, ...] = Field((), max_length=100)
+
+
+#: The parts of a report card that refer to posts of the corpus.
+_OF_POSTS: Final = ("copies", "surprise")
 
 
 #: The network and the handle of an account.
@@ -120,6 +137,7 @@ class BotFacts(Facts):
     best_epoch: int | None = Field(ge=0, le=10_000)
     bits_per_character: float | None
     report: Report | None
+    samples: tuple[str, ...] = Field((), max_length=100)
     seconds: float | None
     characters_per_second: float | None
     tags: tuple[Annotated[str, StringConstraints(max_length=LONGEST_TAG)], ...] = Field((), max_length=tags.MAX_TAGS)
@@ -146,6 +164,7 @@ def describe(model: TrainedModel) -> dict[str, Any]:
         "best_epoch": model.best_epoch,
         "bits_per_character": model.bits_per_character,
         "report": _report(model) or None,
+        "samples": model.samples,
         "seconds": model.seconds,
         "characters_per_second": model.characters_per_second,
         "visibility": model.visibility,
@@ -155,14 +174,19 @@ def describe(model: TrainedModel) -> dict[str, Any]:
 
 
 def _report(model: TrainedModel) -> dict[str, Any]:
-    """Return the report card, in which a copied post has the key that it has in the corpus's file."""
-    copies = model.report.get("copies", [])
-    if not copies:
-        return dict(model.report)
-    numbers = [copied["post"] for copied in copies if copied.get("post") is not None]
-    posts = model.corpus.posts.filter(pk__in=numbers) if model.corpus else None
+    """Return the report card, in which posts have the keys that they have in the corpus's file."""
+    numbers = [each.get("post") for name in _OF_POSTS for each in model.report.get(name, [])]
+    posts = model.corpus.posts.filter(pk__in=[number for number in numbers if number]) if model.corpus else None
     keys = dict(posts.values_list("pk", "key")) if posts is not None else {}
-    return {**model.report, "copies": [{**copied, "post": keys.get(copied.get("post"))} for copied in copies]}
+    return _with_posts(model.report, keys)
+
+
+def _with_posts(report: Mapping[str, Any], known: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the report card with what `known` has for each post, or None."""
+    parts = {name: report[name] for name in _OF_POSTS if name in report}
+    return dict(report) | {
+        name: [{**each, "post": known.get(each.get("post"))} for each in part] for name, part in parts.items()
+    }
 
 
 def packed(model: TrainedModel) -> IO[bytes]:
@@ -181,9 +205,9 @@ def read(values: Mapping[str, Any]) -> BotFacts:
     try:
         facts = BotFacts.model_validate(values)
     except ValidationError as error:
-        raise BadBot(mark("Its description isn’t one that this version can read.")) from error
+        raise BadBot(mark("This version can’t read its description.")) from error
     if not isinstance(facts.training.get("seed", 0), int):
-        raise BadBot(mark("Its description isn’t one that this version can read."))
+        raise BadBot(mark("This version can’t read its description."))
     return facts
 
 
@@ -199,8 +223,8 @@ def restore(
 ) -> TrainedModel:
     """Create the bot `number` for the job's owner from its ZIP. Repeated for the same job, it's still one bot.
 
-    `numbers` returns the new id of another bot of the account's ZIP. Raises one of REFUSALS, or NotKept and
-    OSError if the disk doesn't take it, and keeps nothing.
+    `numbers` returns the new id of another bot of the account's ZIP. If the corpus was deleted meanwhile, the bot has
+    none. Raises one of REFUSALS, or NotKept and OSError if the disk doesn't take it, and keeps nothing.
     """
     directory = f"users/{job.owner_id}/{number}"
     path = Path(settings.CHECKPOINTS_DIR) / directory
@@ -214,21 +238,27 @@ def restore(
                 "to add that with `manage.py add_base`, then import the ZIP again."
             )
             raise BadBot(message, number=needed[:12])
+        if needed and not _has_known_network(network):
+            raise BadBot(
+                mark("Its %(file)s describes another network than the pretrained model that it names."),
+                file=checkpoint.CONFIG,
+            )
         with model_files.in_place(staged, path, sha256, fenced, job):
             parent = _parent(job.owner, facts, numbers)
+            there = _if_there(corpus)
             model = registry.create_with_free_name(
                 owner=job.owner,
                 wanted=facts.name,
                 number=number,
                 parent=parent,
                 learned_accounts=ancestry.accounts_to_learn(corpus, parent, facts.learned_accounts),
-                corpus=corpus,
+                corpus=there,
                 directory=directory,
                 sha256=sha256,
                 network=network,
                 tier=Tier.of(network),
                 stored_bytes=model_files.stored_bytes(path),
-                **_values(facts, corpus),
+                **_values(facts, there),
             )
             tags.set_tags(model, facts.tags)
             return model
@@ -238,10 +268,10 @@ def _values(facts: BotFacts, corpus: Corpus | None) -> dict[str, Any]:
     report: dict[str, Any] = {}
     if facts.report is not None:
         report = facts.report.model_dump(mode="json", exclude_unset=True)
-        keys = [copied.post for copied in facts.report.copies]
+        posts = (each.post for part in (facts.report.copies, facts.report.surprise) for each in part)
+        keys = [key for key in posts if isinstance(key, str)]
         known = dict(corpus.posts.filter(key__in=keys).values_list("key", "pk")) if corpus is not None else {}
-        for copied in report.get("copies", []):
-            copied["post"] = known.get(copied["post"])
+        report = _with_posts(report, known)
     return {
         "parent_name": facts.parent_name,
         "corpus_name": facts.corpus_name,
@@ -252,18 +282,40 @@ def _values(facts: BotFacts, corpus: Corpus | None) -> dict[str, Any]:
         "best_epoch": facts.best_epoch,
         "bits_per_character": facts.bits_per_character,
         "report": report,
+        "samples": list(facts.samples),
         "seconds": facts.seconds,
-        "characters_per_second": facts.characters_per_second,
+        # It's the speed of the machine that it comes from, and estimates are about this one.
+        "characters_per_second": None,
         "created_at": facts.created_at,
     }
+
+
+def _has_known_network(network: dict[str, Any]) -> bool:
+    """Return whether a fluent bot's network is that of its pretrained model, or of a base model here.
+
+    A writer holds each different one by itself, so nobody may bring others.
+    """
+    found = LlamaConfig.from_dict(network)
+    bases = TrainedModel.objects.filter(owner=None, network__pretrained=found.pretrained)
+    of_bases = [LlamaConfig.from_dict(values) for values in bases.values_list("network", flat=True)]
+    return found in (pretrained.own_network(found.pretrained), *of_bases)
+
+
+def _if_there(corpus: Corpus | None) -> Corpus | None:
+    """Lock and return the posts that it learned from, or return None if they have been deleted meanwhile."""
+    try:
+        return None if corpus is None else idle.lock(corpus)
+    except CorpusGone:
+        return None
 
 
 def _parent(owner: User, facts: BotFacts, numbers: Callable[[uuid.UUID], uuid.UUID]) -> TrainedModel | None:
     """Return the bot that it started from, if that was restored too, or the same base model; else None."""
     if facts.parent is None:
         return None
-    own = TrainedModel.objects.filter(pk=numbers(facts.parent), owner=owner).first()
-    return own or TrainedModel.objects.filter(owner=None, sha256=facts.parent_sha256).first()
+    models = TrainedModel.objects.select_for_update(no_key=True)
+    own = models.filter(pk=numbers(facts.parent), owner=owner).first()
+    return own or models.filter(owner=None, sha256=facts.parent_sha256).first()
 
 
 def _unpack(file: Path, staged: Path) -> str:

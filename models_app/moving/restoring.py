@@ -20,6 +20,9 @@ from models_app.model_files import Fence
 from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.playing.services import POSTS
 
+#: Returns the new id of a thing of the ZIP.
+Numbers = Callable[[uuid.UUID], uuid.UUID]
+
 CHUNK: Final = 200
 _LONGEST_POST: Final = 100_000
 #: The most games of a ZIP; more than anybody plays.
@@ -71,12 +74,24 @@ class GameFacts(Facts):
 
 
 class _Models:
-    """Finds the models of rows: bots that were restored, and base models that are here too."""
+    """Finds the models of rows: bots that were restored, and base models that are here too.
 
-    def __init__(self, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID]) -> None:
-        own = TrainedModel.objects.filter(owner=owner).values_list("pk", flat=True)
-        self._own, self._numbers = set(own), numbers
-        self._bases = dict(TrainedModel.objects.filter(owner=None).values_list("sha256", "pk"))
+    They stay until the transaction ends in which this is made: their owner may be deleting them.
+    """
+
+    def __init__(
+        self,
+        owner: User,
+        numbers: Numbers,
+        lines: Iterable[GenerationFacts | KeptFacts | GameFacts | None],
+    ) -> None:
+        self._numbers = numbers
+        found = [line for line in lines if line is not None]
+        wanted = {numbers(line.model) for line in found}
+        bases = {line.model_sha256 for line in found if not isinstance(line, GameFacts)}
+        models = TrainedModel.objects.select_for_update(no_key=True).order_by("pk")
+        self._own = set(models.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
+        self._bases = dict(models.filter(owner=None, sha256__in=bases).values_list("sha256", "pk"))
 
     def of(self, facts: GenerationFacts | KeptFacts) -> uuid.UUID | None:
         return self.own(facts.model) or self._bases.get(facts.model_sha256)
@@ -87,20 +102,14 @@ class _Models:
         return number if number in self._own else None
 
 
-def generations(
-    lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
-) -> Restored:
+def generations(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, fenced: Fence) -> Restored:
     """Restore generations under new ids, up to MAX_GENERATIONS of the person. Repeated, it adds none twice."""
-    models, done, left_out = _Models(owner, numbers), 0, 0
+    done, left_out = 0, 0
     for chunk in batches(lines, CHUNK):
-        rows = []
-        for line in chunk:
-            facts = _generation(line)
-            model = models.of(facts) if facts is not None else None
-            if facts is None or model is None:
-                left_out += 1
-                continue
-            rows.append(
+        found = [_generation(line) for line in chunk]
+        with fenced():
+            models = _Models(owner, numbers, found)
+            rows = [
                 Generation(
                     pk=numbers(facts.id),
                     model_id=model,
@@ -112,44 +121,42 @@ def generations(
                     seconds=facts.seconds,
                     created_at=facts.created_at,
                 )
-            )
-        with fenced():
+                for facts in found
+                if facts is not None and (model := models.of(facts)) is not None
+            ]
             own = Generation.objects.filter(owner=owner)
             already = own.filter(pk__in=[row.pk for row in rows]).count()
-            room = max(0, MAX_GENERATIONS - own.count() + already)
-            Generation.objects.bulk_create(rows[:room], ignore_conflicts=True)
-        done += len(rows[:room])
-        left_out += len(rows[room:])
+            rows = rows[: max(0, MAX_GENERATIONS - own.count() + already)]
+            Generation.objects.bulk_create(rows, ignore_conflicts=True)
+        done += len(rows)
+        left_out += len(chunk) - len(rows)
     return Restored(done, left_out)
 
 
-def kept(
-    lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
-) -> Restored:
+def kept(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, fenced: Fence) -> Restored:
     """Restore kept posts under new ids, as many as the person may keep. Repeated, it adds none twice."""
-    models, done, left_out = _Models(owner, numbers), 0, 0
+    done, left_out = 0, 0
     for chunk in batches(lines, CHUNK):
-        found = [(facts, models.of(facts)) for facts in map(_kept, chunk) if facts is not None]
-        wanted = [numbers(facts.generation) for facts, _ in found if facts.generation is not None]
-        there = set(Generation.objects.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
-        rows = []
-        for facts, model in found:
-            if model is None:
-                continue
-            generation = numbers(facts.generation) if facts.generation is not None else None
-            rows.append(
+        found = [_kept(line) for line in chunk]
+        wanted = [numbers(facts.generation) for facts in found if facts is not None and facts.generation is not None]
+        with fenced():
+            models = _Models(owner, numbers, found)
+            generations = Generation.objects.select_for_update(no_key=True).order_by("pk")
+            there = set(generations.filter(owner=owner, pk__in=wanted).values_list("pk", flat=True))
+            rows = [
                 KeptPost(
                     pk=numbers(facts.id),
                     model_id=model,
                     owner=owner,
-                    generation_id=generation if generation in there else None,
+                    generation_id=_among(there, facts.generation, numbers),
                     number=facts.post,
                     text=facts.text,
                     is_edited=facts.edited,
                     created_at=facts.created_at,
                 )
-            )
-        with fenced():
+                for facts in found
+                if facts is not None and (model := models.of(facts)) is not None
+            ]
             own = KeptPost.objects.filter(owner=owner)
             already = own.filter(pk__in=[row.pk for row in rows]).count()
             rows = rows[: max(0, MAX_KEPT - own.count() + already)]
@@ -159,29 +166,40 @@ def kept(
     return Restored(done, left_out)
 
 
-def games(
-    lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID], fenced: Fence
-) -> Restored:
+def games(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, fenced: Fence) -> Restored:
     """Restore the results of finished games with the person's own bots. Repeated, it adds none twice.
 
     Games with others' bots are left out, and so are those beyond MAX_GAMES and what no finished game looks like.
     """
-    models, read = _Models(owner, numbers), 0
-    rows: list[Game] = []
-    for read, line in enumerate(lines, start=1):
-        facts = _game(line)
-        model = models.own(facts.model) if facts is not None else None
-        if facts is None or model is None or len(rows) == MAX_GAMES:
-            continue
-        # A game has no id of its own in the ZIP: its line tells it from others.
-        number = numbers(uuid.uuid5(_GAMES, str(read)))
-        answers, right = list(facts.answers), facts.right
-        rows.append(
-            Game(pk=number, model_id=model, player=owner, answers=answers, right=right, created_at=facts.created_at)
-        )
-    with fenced():
-        Game.objects.bulk_create(rows, batch_size=CHUNK, ignore_conflicts=True)
-    return Restored(len(rows), read - len(rows))
+    done = read = 0
+    for chunk in batches(lines, CHUNK):
+        found = [_game(line) for line in chunk]
+        with fenced():
+            models = _Models(owner, numbers, found)
+            rows = [
+                Game(
+                    # A game has no id of its own in the ZIP: its line tells it from others.
+                    pk=numbers(uuid.uuid5(_GAMES, str(line))),
+                    model_id=model,
+                    player=owner,
+                    answers=list(facts.answers),
+                    right=facts.right,
+                    created_at=facts.created_at,
+                )
+                for line, facts in enumerate(found, start=read + 1)
+                if facts is not None and (model := models.own(facts.model)) is not None
+            ]
+            rows = rows[: MAX_GAMES - done]
+            Game.objects.bulk_create(rows, ignore_conflicts=True)
+        done += len(rows)
+        read += len(chunk)
+    return Restored(done, read - done)
+
+
+def _among(there: set[uuid.UUID], number: uuid.UUID | None, numbers: Numbers) -> uuid.UUID | None:
+    """Return the new id of the generation if it's there."""
+    new = None if number is None else numbers(number)
+    return new if new in there else None
 
 
 def _game(line: Mapping[str, Any]) -> GameFacts | None:

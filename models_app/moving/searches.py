@@ -121,12 +121,12 @@ def restore(
     """
     done = left_out = 0
     for line in lines:
-        row = _row(line, owner, numbers) if done < MAX_SEARCHES else None
-        if row is None:
-            left_out += 1
-            continue
-        search, trials = row
         with fenced():
+            row = _row(line, owner, numbers) if done < MAX_SEARCHES else None
+            if row is None:
+                left_out += 1
+                continue
+            search, trials = row
             if not Search.objects.filter(pk=search.pk).exists():
                 search.save(force_insert=True)
                 Trial.objects.bulk_create(trials)
@@ -146,7 +146,8 @@ def _row(
             at_once=facts.at_once,
             seed=facts.seed,
         )
-        corpus = Corpus.objects.filter(owner=owner, pk=numbers(facts.corpus), state=Corpus.State.READY).first()
+        corpora = Corpus.objects.select_for_update(no_key=True).filter(owner=owner, state=Corpus.State.READY)
+        corpus = corpora.filter(pk=numbers(facts.corpus)).first()
         start = _start(facts, owner, numbers)
         if corpus is None or start is None:
             return None
@@ -172,8 +173,9 @@ def _row(
 
 
 def _start(facts: SearchFacts, owner: User, numbers: Callable[[uuid.UUID], uuid.UUID]) -> TrainedModel | None:
-    own = TrainedModel.objects.filter(owner=owner, pk=numbers(facts.start)).first()
-    return own or TrainedModel.objects.filter(owner=None, sha256=facts.start_sha256, retired_at=None).first()
+    models = TrainedModel.objects.select_for_update(no_key=True)
+    own = models.filter(owner=owner, pk=numbers(facts.start)).first()
+    return own or models.filter(owner=None, sha256=facts.start_sha256, retired_at=None).first()
 
 
 def _trials(facts: SearchFacts, search: Search, space: spaces.Space) -> list[Trial]:

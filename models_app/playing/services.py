@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from botfactory.accounts.models import User
 from botfactory.translation import grouped
+from models_app import services
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.mentions import masked
 from models_app.models import Game, TrainedModel
@@ -80,10 +81,10 @@ class ToldApart:
     def sentence(self) -> str:
         """Return the figure as a sentence."""
         text = ngettext(
-            "People told the bot’s posts from real ones %(times)s times in 100 (± %(error)s), in %(games)s game. 50 is "
-            "guessing.",
-            "People told the bot’s posts from real ones %(times)s times in 100 (± %(error)s), in %(games)s games. 50 "
-            "is guessing.",
+            "People correctly judged %(times)s out of 100 posts as real or by the bot (± %(error)s), in %(games)s "
+            "game. 50 is guessing.",
+            "People correctly judged %(times)s out of 100 posts as real or by the bot (± %(error)s), in %(games)s "
+            "games. 50 is guessing.",
             self.games,
         )
         error = max(1, round(100 * self.error))
@@ -144,7 +145,9 @@ def begin(*, player: User, model: TrainedModel, proceed: Callable[[], None] | No
     chosen = chance.sample(_unseen(player, model, real), OF_EACH)
     items: list[dict[str, Any]] = [*({"real": post.key} for post in chosen), *({"bot": text} for text in written)]
     chance.shuffle(items)
-    return Game.objects.create(model=model, player=player, items=items)
+    with transaction.atomic():
+        services.require_there(model)
+        return Game.objects.create(model=model, player=player, items=items)
 
 
 def _unseen(player: User, model: TrainedModel, real: list[held_out.RealPost]) -> list[held_out.RealPost]:

@@ -111,7 +111,9 @@ class BaseSearchForm(TrainBaseForm):
     at_once = HowForm.base_fields["at_once"]
     space = SpaceField(
         label=gettext_lazy("What the trials vary"),
-        help_text=gettext_lazy("As TOML or JSON. It begins with what the tutorial varied that Bot Factory comes from."),
+        help_text=gettext_lazy(
+            "As TOML or JSON. The field starts with the settings that the 2018 tutorial behind Bot Factory varied."
+        ),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -97,7 +97,7 @@ def history(trials: Sequence[Trial]) -> Plot | None:
 def cost(search: Search, trials: Sequence[Trial]) -> Plot | None:
     """Return the losses by what they cost: seconds of training or, for base models, the size of the network.
 
-    The line joins the trials that no other beats in both.
+    The line connects the trials that no other trial beats in both.
     """
     is_base = search.kind == Search.Kind.BASE
     complete = [trial for trial in trials if trial.state == Trial.State.COMPLETE and _bits(trial) is not None]

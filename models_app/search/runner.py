@@ -21,7 +21,7 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.interruptions import REACTIONS
 from botfactory.jobs.kinds import Description, JobKind
 from botfactory.jobs.models import Job
-from botfactory.jobs.states import ACTIVE, State
+from botfactory.jobs.states import State
 from botfactory.outages import Cause
 from botfactory.rest.schemas import Output
 from botfactory.translation import stored
@@ -65,11 +65,14 @@ def run_search(handle: JobHandle) -> dict[str, Any]:
     while (trial := _take(handle, search)) is not None:
         _run(handle, search, trial)
         with handle.fenced():
-            # A trial has ended, so what befell the workers of earlier ones is over.
-            Job.objects.filter(pk=handle.job.pk).update(interruptions=0)
             is_more = services.trials_left(services.locked(search)) > 0
+            # A trial has ended, so what befell the workers of earlier ones is over, and fewer minutes are needed.
+            reserved = services.needs(handle.job) if search.kind == Search.Kind.BOT else {}
+            Job.objects.filter(pk=handle.job.pk).update(interruptions=0, reserved=reserved)
         handle.check()
-        if is_more and (time.monotonic() - begun > TOGETHER or handle.should_yield()):
+        is_long = time.monotonic() - begun > TOGETHER or handle.should_yield()
+        # At a terminal, no worker is to take it.
+        if is_more and is_long and not handle.job.at_terminal:
             raise ComeBackLater(timezone.now(), NEXT)
     return _result(search)
 
@@ -84,9 +87,7 @@ def _take(handle: JobHandle, search: Search) -> Trial | None:
         mine = search.trials.filter(job=handle.job, state=Trial.State.RUNNING).first()
         if mine is not None:
             return mine
-        # Their jobs have been deleted.
-        orphans = search.trials.filter(state=Trial.State.RUNNING).exclude(job__state__in=ACTIVE)
-        orphans.update(state=Trial.State.WAITING)
+        services.free_orphans(search)
         if not services.trials_left(search):
             return None
         waiting = list(search.trials.filter(state=Trial.State.WAITING).order_by("number"))
@@ -114,7 +115,8 @@ def _run(handle: JobHandle, search: Search, trial: Trial) -> None:
     except TrialPruned:
         _finish(handle, search, trial, Trial.State.PRUNED)
     except Cancelled as cancelled:
-        if handle.control() == "cancel":
+        # At a terminal, it was Ctrl-C.
+        if handle.control() == "cancel" or handle.job.at_terminal:
             raise JobCancelled from cancelled
         # A base training has saved its state.
         why = base_runner.AWAITED if handle.should_yield() else mark("The worker stopped.")
@@ -195,6 +197,7 @@ def _kind(name: str, label: Any, **values: Any) -> JobKind:
         details=details,
         again=_("Continue"),
         to_take_less=_("Choose smaller networks, fewer epochs or fewer posts."),
+        done=_("The search has ended. Its page shows the best trial and makes a bot from it."),
         kept=_("The trials so far are kept. “Continue” starts from there."),
         **values,
     )

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from botfactory.accounts import limits
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
@@ -143,6 +144,7 @@ def resume(search: Search, *, by: User, run_here: bool = False) -> Search:
         search = locked(search)
         if active_jobs(search).exists():
             raise SearchNotPossible(_("This search is running."))
+        free_orphans(search)
         if not trials_left(search):
             raise SearchNotPossible(_("All trials of this search have ended. Add more trials."))
         _run(search, by=by, run_here=run_here)
@@ -159,6 +161,7 @@ def add_trials(search: Search, count: int, *, by: User, run_here: bool = False) 
             raise SearchNotPossible(message % {"most": MAX_TRIALS, "wanted": search.wanted})
         search.wanted += count
         search.save(update_fields=["wanted"])
+        free_orphans(search)
         _run(search, by=by, run_here=run_here)
     return search
 
@@ -201,7 +204,7 @@ def make_recipe(search: Search, number: int | None, *, by: User) -> TierRecipe:
     Raises SearchError for others than administrators, and SearchNotPossible as `use`.
     """
     if not base_services.may_choose(by) or search.kind != Search.Kind.BOT:
-        raise SearchError(_("Only an administrator can change the recipe, by a search for a bot."))
+        raise SearchError(_("Only an administrator can change the recipe, and only from a search for a bot."))
     trial = _complete(search, number)
     tier = Tier.of({"kind": search.settings["kind"]})
     values = dict(trial.parameters)
@@ -228,7 +231,7 @@ def _complete(search: Search, number: int | None) -> Trial:
 
 
 def delete(search: Search) -> None:
-    """Delete the search with its trials and jobs. Bots that were made of it stay."""
+    """Delete the search with its trials and jobs. Bots that were made from it stay."""
     with transaction.atomic():
         jobs.delete_jobs(Job.objects.filter(lane__search=search))
         search.delete()
@@ -244,6 +247,12 @@ def active_jobs(search: Search) -> QuerySet[Job]:
     return jobs.active_jobs(Job.objects.filter(lane__search=search))
 
 
+def free_orphans(search: Search) -> None:
+    """Let others take the trials whose jobs have been deleted or have ended. Call it with the search locked."""
+    orphans = search.trials.filter(state=Trial.State.RUNNING).exclude(job__state__in=ACTIVE)
+    orphans.update(state=Trial.State.WAITING)
+
+
 def trials_left(search: Search) -> int:
     """Return how many trials have yet to begin or to begin again."""
     return max(0, search.wanted - search.trials.filter(state__in=COUNTED).count())
@@ -254,7 +263,8 @@ def needs(job: Job) -> dict[str, int]:
     search = Search.objects.select_related("corpus").filter(pk=job.arguments["search"]).first()
     if search is None or search.corpus is None:
         return {}
-    seconds = trials_left(search) * bots.seconds_of_a_trial(search) / search.at_once
+    left = trials_left(search)
+    seconds = left * bots.seconds_of_a_trial(search) / max(1, min(search.at_once, left))
     return {trainings.TRAINING_MINUTES: max(1, round(seconds / 60))}
 
 
@@ -263,6 +273,7 @@ def may_start(job: Job) -> None:
     search = Search.objects.select_related("corpus", "start").filter(pk=job.arguments["search"]).first()
     if search is None:
         raise NotPossible(_("This search was deleted."))
+    free_orphans(locked(search))
     if not trials_left(search):
         raise NotPossible(_("All trials of this search have ended. Add more trials."))
     if search.start is not None and not may_go_on_from(job.owner, search.start):
@@ -279,11 +290,22 @@ def _require_start(search: Search, by: User) -> None:
         raise SearchNotPossible(trainings.cannot_go_on_from(search.start))
 
 
+def _reserve_more(job: Job) -> None:
+    """Reserve what a job that works already needs for trials that were added. LimitReached if that's too much."""
+    wanted = needs(job)
+    limits.require_room(job.owner, {name: max(0, most - job.reserved.get(name, 0)) for name, most in wanted.items()})
+    Job.objects.filter(pk=job.pk).update(reserved=wanted)
+
+
 def _run(search: Search, *, by: User, run_here: bool) -> None:
     """Queue as many jobs as can work at once, unless they're there. Those that were stopped continue."""
     _require_start(search, by)
     lanes = [lane.job for lane in search.lanes.select_related("job").order_by("job__created_at")]
     missing = min(search.at_once, trials_left(search)) - sum(job.state in ACTIVE for job in lanes)
+    if search.kind == Search.Kind.BOT:
+        for job in lanes:
+            if job.state in ACTIVE:
+                _reserve_more(job)
     for job in lanes:
         if missing > 0 and not run_here and job.state in (State.CANCELLED, State.FAILED) and job.owner_id == by.pk:
             jobs.retry(job)

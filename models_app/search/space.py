@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -205,12 +206,16 @@ def _range(name: str, values: Mapping[str, Any], kind: type) -> Range:
         raise _bad(name, _("low must be above 0 on a log scale"))
     if step is not None:
         # So that the last value is one that can be drawn.
-        high = low + math.floor((high - low) / step + 1e-9) * step
+        try:
+            high = low + math.floor((high - low) / step + 1e-9) * step
+        except OverflowError:
+            raise _bad(name, _("step is too small for this range")) from None
     return Range(low, high, kind is int, is_log, float(step) if step is not None and kind is float else step)
 
 
 def _require_number(name: str, value: Any, kind: type) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # A whole number of JSON can be larger than any float. This also refuses infinity and NaN.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise _bad(name, _("%(value)s isn’t a number") % {"value": repr(value)})
     if kind is int and not isinstance(value, int):
         raise _bad(name, _("%(value)s isn’t a whole number") % {"value": repr(value)})

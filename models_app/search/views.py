@@ -82,7 +82,7 @@ def change_search(request: HttpRequest, search_id: uuid.UUID, action: str) -> Ht
     search, user = search_or_404(request, search_id, to_change=True), cast(User, request.user)
     if action == "delete":
         searches.delete(search)
-        messages.success(request, _("The search is deleted. Bots that were made of it stay."))
+        messages.success(request, _("The search is deleted. Bots that were made from it stay."))
         return redirect("base_search") if search.owner_id is None else redirect("start_search", search.corpus_id)
     try:
         if action == "stop":

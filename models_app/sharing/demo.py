@@ -1,7 +1,7 @@
-"""The demo bot: one bot of the gallery that writes on the front page while visitors look. The administrator chooses it.
+"""The demo bot: one bot of the gallery that writes on the front page while visitors watch.
 
-It writes only while no writer has anything else to do, so it delays nobody, and at most one post every few seconds for
-all visitors together. In between, they see posts that it wrote before.
+The administrator chooses it. It writes only while no writer has anything else to do, so it delays nobody, and at most
+one post every few seconds for all visitors together. In between, they see posts that it wrote before.
 """
 
 from __future__ import annotations

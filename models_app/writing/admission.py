@@ -19,6 +19,7 @@ from botfactory.ops import counters
 from botfactory.translation import grouped
 from models_app.ml.config import SamplingConfig
 from models_app.ml.errors import BadSampling
+from models_app.models import Tier
 from models_app.writing.board import Board, Bounds
 from models_app.writing.requests import EXPECTED_LENGTH, MEASURING, Facts, Request
 
@@ -26,6 +27,8 @@ from models_app.writing.requests import EXPECTED_LENGTH, MEASURING, Facts, Reque
 MAX_CHARACTERS: Final = 40_000
 #: The most requests that wait or are written: each costs the web process a thread.
 MAX_REQUESTS: Final = 200
+#: What a character costs in each tier.
+COSTS: Final[dict[str, int]] = {Tier.QUICK: 1, Tier.FLUENT: 10}
 #: How long an answer to "who writes?" is used again, in seconds.
 _FRESH: Final = 0.5
 _SOONEST, _LATEST = 1, 60
@@ -64,6 +67,15 @@ class WritingInterrupted(NotNow):
 
     def __init__(self) -> None:
         super().__init__(_("The writer stopped several times while writing this. Ask for fewer or shorter posts."))
+
+
+class TookTooLong(NotNow):
+    """A writer hasn't finished in the longest time that a request may take."""
+
+    code = "took_too_long"
+
+    def __init__(self) -> None:
+        super().__init__(_("This took longer than ten minutes. Ask for fewer or shorter posts."))
 
 
 class TooMuch(BadSampling):
@@ -117,14 +129,15 @@ def admit(board: Board, request: Request) -> None:
         raise Busy(max(_SOONEST, min(_LATEST, math.ceil(ahead / rate))))
 
 
-def weight_of(sampling: SamplingConfig) -> int:
-    """Return what the request is expected to cost: about the characters to be written."""
-    return len(sampling.prompt) + sampling.drafts_to_write * min(sampling.max_characters, EXPECTED_LENGTH)
+def weight_of(sampling: SamplingConfig, tier: str) -> int:
+    """Return what the request is expected to cost a model of this tier: about its characters, times COSTS."""
+    characters = len(sampling.prompt) + sampling.drafts_to_write * min(sampling.max_characters, EXPECTED_LENGTH)
+    return COSTS[tier] * characters
 
 
-def weight_to_measure(posts: list[str], models: int) -> int:
-    """Return what it's expected to cost to measure this number of models by the posts."""
-    return math.ceil(MEASURING * models * sum(map(len, posts)))
+def weight_to_measure(posts: list[str], models: int, tier: str) -> int:
+    """Return what it's expected to cost to measure this number of models of a tier by the posts."""
+    return math.ceil(COSTS[tier] * MEASURING * models * sum(map(len, posts)))
 
 
 def require_size(sampling: SamplingConfig) -> None:

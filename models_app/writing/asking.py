@@ -34,7 +34,7 @@ from models_app.ml.networks.llama.pretrained import PretrainedError
 from models_app.ml.sampling.outcome import Refused, Writing
 from models_app.models import Generation, TrainedModel
 from models_app.writing import admission
-from models_app.writing.admission import WriterMissing, WritingInterrupted
+from models_app.writing.admission import TookTooLong, WriterMissing, WritingInterrupted
 from models_app.writing.answers import Inbox, listener
 from models_app.writing.board import LEASE, LONGEST, Board, client
 from models_app.writing.requests import Event, Request, bot_of
@@ -116,7 +116,7 @@ class PendingRequest:
         raise _error_of(event["code"], recalled(event["message"], event.get("words", {})))
 
     def check(self) -> None:
-        """Return if there is still hope of an answer. Raises WriterMissing."""
+        """Return if there is still hope of an answer. Raises WriterMissing, TookTooLong."""
         now = time.monotonic()
         if now - self._checked_at < _CHECK:
             return
@@ -134,9 +134,12 @@ class PendingRequest:
             logger.warning("the broker doesn't answer who waits for posts: %s", error)
             is_alone = True
         self._alone_since = (self._alone_since or now) if is_alone else None
-        if (self._alone_since and now - self._alone_since > GIVE_UP) or now - self._begun > LONGEST:
+        if self._alone_since and now - self._alone_since > GIVE_UP:
             self.cancel()
             raise WriterMissing
+        if now - self._begun > LONGEST:
+            self.cancel()
+            raise TookTooLong
 
     def _close(self) -> bool:
         """Return whether it was open: several threads may close it."""
@@ -185,7 +188,8 @@ def ask(owner: User, model: TrainedModel, sampling: SamplingConfig, *, beginning
     require_askable(owner, model, sampling)
     if sampling.copy_guard and guards.state_of(model) is guards.State.LOST:
         raise guards.GuardLost(model)
-    return _ask(model, owner, admission.weight_of(sampling), sampling=sampling.as_dict(), beginnings=beginnings)
+    weight = admission.weight_of(sampling, model.tier)
+    return _ask(model, owner, weight, sampling=sampling.as_dict(), beginnings=beginnings)
 
 
 def is_free() -> bool:
@@ -249,7 +253,7 @@ def evaluate(
     *, model: TrainedModel, owner: User, posts: list[str], proceed: Callable[[], None] | None = None
 ) -> services.Evaluated:
     """Let a writer measure how well `model` predicts the posts (services.evaluate)."""
-    weight = admission.weight_to_measure(posts, models=2)
+    weight = admission.weight_to_measure(posts, models=2, tier=model.tier)
     result = _waited(_ask(model, owner, weight, posts=posts), proceed)
     return services.Evaluated.from_dict(result, base=services.base_of(model))
 

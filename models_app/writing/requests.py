@@ -22,8 +22,8 @@ class Request:
     """A request to write, or to measure posts where `posts` is given.
 
     model, sha256: the row and its weights; person: who asks; answers: the web process that waits; weight: the expected
-    cost, about the characters to be written; sampling: SamplingConfig as a dictionary; beginnings: whether to tell how
-    posts begin while they are being written.
+    cost, about the characters to be written by a quick bot; sampling: SamplingConfig as a dictionary; beginnings:
+    whether to tell how posts begin while they are being written.
     """
 
     id: str

@@ -33,7 +33,7 @@ from tweets.cleaning import personal
 
 logger = logging.getLogger(__name__)
 
-#: Requests in a writer for each of its threads; others stay in the queue, where any writer can take them.
+#: Requests to write in a writer for each of its threads; others stay in the queue, where any writer can take them.
 HELD_BY_THREAD: Final = 4
 LOADERS: Final = 2
 #: A request joins those of its bot at another writer, unless that one has more than this. It may be done with one of
@@ -60,12 +60,15 @@ class _Held:
         self.begun = time.perf_counter()
         self.posts = 0
         self.work: Work | None = None
+        self.measuring: Future[None] | None = None
         self.is_stopped = False
 
     def stop(self) -> None:
         self.is_stopped = True
         if self.work is not None:
             self.work.stop()
+        if self.measuring is not None:
+            self.measuring.cancel()
 
     def require_wanted(self) -> None:
         if self.is_stopped:
@@ -107,9 +110,10 @@ class Writer:
         receiving.join()
         with self._changed:
             self._changed.wait_for(lambda: not self._held, GRACE)
+        # Before the rest is cancelled: that goes back to the queue.
+        self._is_ended.set()
         self._loaders.shutdown(wait=False, cancel_futures=True)
         self._measuring.shutdown(wait=False, cancel_futures=True)
-        self._is_ended.set()
         for held in self._all():
             held.stop()
         self._engine.close()
@@ -141,10 +145,9 @@ class Writer:
     def _take(self, *, handed: bool = False) -> None:
         """Take what is in the queue, or what other writers have left to this one, until it's stopped."""
         board = Board(client(waits=True), self._prefix)
-        most = HELD_BY_THREAD * self._threads
         while not self._is_stopping.is_set():
             with self._changed:
-                if not self._changed.wait_for(lambda: len(self._held) < most, _WAIT):
+                if not self._changed.wait_for(self._has_room, _WAIT):
                     continue
             try:
                 request = board.take(self.id, _WAIT, handed=handed)
@@ -162,6 +165,11 @@ class Writer:
             with self._changed:
                 self._held[request.id] = held
             self._loaders.submit(self._prepare, held)
+
+    def _has_room(self) -> bool:
+        """Return whether it can take more. What is to be measured doesn't count: it waits for a thread of its own."""
+        writing = sum(held.request.posts is None for held in self._held.values())
+        return writing < HELD_BY_THREAD * self._threads
 
     def _is_left(self, board: Board, request: Request) -> bool:
         """Leave the request to another writer that has the bot in memory, if this one hasn't and that one has time.
@@ -198,7 +206,10 @@ class Writer:
             if request.posts is None:
                 self._begin(held)
             else:
-                self._measuring.submit(self._measure, held, request.posts)
+                held.measuring = self._measuring.submit(self._measure, held, request.posts)
+                held.measuring.add_done_callback(lambda done: self._end(held, Stopped()) if done.cancelled() else None)
+                if held.is_stopped:
+                    held.measuring.cancel()
         except BaseException as error:
             self._end(held, error)
         finally:

@@ -58,7 +58,7 @@ function send(form) {
 /** @param {Response} response */
 async function body(response) {
   const type = response.headers.get("Content-Type") ?? "";
-  if (type.includes("zip")) {
+  if (type !== "" && !type.startsWith("text/") && !type.includes("json")) {
     const { size } = await response.blob();
     return interpolate(gettext("A file of %(size)s bytes."), { size: count(size) });
   }

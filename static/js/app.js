@@ -18,6 +18,9 @@ import { duration } from "./format.js";
 import { SHOWN } from "./stages.js";
 import { forgetOthers } from "./in-browser/forget.js";
 
+/** Milliseconds after which a form may be sent again: the browser doesn't say that somebody stopped it. */
+const SENDING_MS = 10_000;
+
 function decorate() {
   for (const node of all("[data-duration]")) setText(node, duration(Number(node.dataset.duration)));
   for (const node of all("time[datetime]")) {
@@ -33,9 +36,17 @@ document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
   const isOurs = form.method === "post" && !form.matches("[hx-post], [data-job-action], [data-theme-switch], [data-keep], [data-below-form], [data-compare], #new-corpus");
   if (!isOurs || submission.defaultPrevented) return;
-  if (form.dataset.sent) submission.preventDefault();
+  if (form.dataset.sent) return submission.preventDefault();
   form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, SENDING_MS);
 });
+// What is changed is meant to be sent. Stages know themselves when they are sent.
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => {
+    const form = targetOf(event).closest?.("form[data-sent]:not([data-stage])");
+    if (form) delete (/** @type {HTMLFormElement} */ (form).dataset.sent);
+  });
+}
 // A page restored from the back/forward cache may submit again.
 window.addEventListener("pageshow", () => {
   for (const form of all("form[data-sent]")) delete form.dataset.sent;

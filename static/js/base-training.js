@@ -49,8 +49,8 @@ function atWork(job) {
 
 function phaseSentence(job) {
   if (job.state === "cancelled" || job.state === "failed") {
-    if (new Date(job.kept_until) <= new Date()) return gettext("The saved state is gone. Continuing starts from the beginning.");
-    return interpolate(gettext("The last saved state is kept until %(time)s. Continuing resumes from there."), {
+    if (new Date(job.kept_until) <= new Date()) return gettext("The saved state is gone. “Continue” starts from the beginning.");
+    return interpolate(gettext("The last saved state is kept until %(time)s. “Continue” resumes from there."), {
       time: moment(job.kept_until),
     });
   }

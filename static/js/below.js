@@ -6,6 +6,9 @@ import { keptChanged } from "./kept-list.js";
 import { failed, toast } from "./toasts.js";
 import { FAILED, SIGNED_OUT } from "./words.js";
 
+/** The newest request for each place. What answers an earlier one comes too late. */
+const newest = new WeakMap();
+
 document.addEventListener("click", async (click) => {
   const link = /** @type {HTMLAnchorElement | null} */ (targetOf(click).closest("a[data-below]"));
   if (!link || click.ctrlKey || click.metaKey || click.shiftKey) return;
@@ -16,19 +19,29 @@ document.addEventListener("click", async (click) => {
     other.setAttribute("aria-expanded", String(opens && other === link));
   }
   place.hidden = !opens;
+  newest.delete(place);
   if (!opens) return;
   place.dataset.shows = link.href;
   place.replaceChildren();
   place.setAttribute("role", "status");
-  try {
-    const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
-    if (answer.redirected) tell(place, SIGNED_OUT);
-    else if (answer.ok) put(place, await answer.text());
-    else tell(place, FAILED);
-  } catch {
-    tell(place, FAILED);
-  }
+  const request = ask(link.href);
+  newest.set(place, request);
+  const { html, trouble } = await request;
+  if (newest.get(place) !== request) return;
+  if (trouble) tell(place, trouble);
+  else put(place, html);
 });
+
+/** Return the part at this address, or what's wrong. */
+async function ask(address) {
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+    if (answer.redirected) return { trouble: SIGNED_OUT };
+    return answer.ok ? { html: await answer.text() } : { trouble: FAILED };
+  } catch {
+    return { trouble: FAILED };
+  }
+}
 
 document.addEventListener("submit", async (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));

@@ -7,6 +7,8 @@ const PREFIX = "draft:";
 const SAVING_MS = 300;
 /** A draft that was sent is kept for a while, for those who go back. */
 const SENT_MS = 60 * 60 * 1000;
+/** Under this name, a tab remembers the draft that it sends, until its next page. */
+const SENDING = "sending-draft";
 const UNKEPT = ["hidden", "file", "password", "submit", "button", "reset"];
 
 const { person } = document.body.dataset;
@@ -18,6 +20,7 @@ const waiting = new Map();
 
 /** Fill the forms of the page with their drafts. */
 export function startDrafts() {
+  if (isFirstPage) takeBack();
   if (!person) return;
   sweep();
   for (const form of all("form[data-draft]")) restore(/** @type {HTMLFormElement} */ (form));
@@ -30,6 +33,14 @@ export function settleDrafts(form) {
   save(form);
   const draft = read(keyOf(form));
   if (draft) write(keyOf(form), { ...draft, sent: Date.now() });
+}
+
+/** If the form led to a page without a person, their session had ended, and what they typed is still unsent. */
+function takeBack() {
+  const key = sessionStorage.getItem(SENDING);
+  sessionStorage.removeItem(SENDING);
+  const draft = key && !person && read(key);
+  if (draft) write(key, { values: draft.values });
 }
 
 const keyOf = (form) => `${PREFIX}${person}:${form.dataset.draft}`;
@@ -123,7 +134,10 @@ window.addEventListener("pagehide", () => {
 document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
   if (form.matches("[data-signs-out]")) forgetAll();
-  else if (!submission.defaultPrevented && form.matches("[data-draft]:not([data-stage])")) settleDrafts(form);
+  else if (!submission.defaultPrevented && form.matches("[data-draft]:not([data-stage])")) {
+    settleDrafts(form);
+    if (person) sessionStorage.setItem(SENDING, keyOf(form));
+  }
 });
 // After the modules of the page, whose listeners hear what is restored.
 document.addEventListener("DOMContentLoaded", startDrafts);

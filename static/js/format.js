@@ -88,7 +88,7 @@ export function waitingSentence(job) {
   if (job.state === "interrupted") return gettext("The worker stopped. The job continues in a few seconds.");
   if (job.state !== "queued") return "";
   if (isPaused(job)) return pauseSentence(job.progress);
-  if (job.waits_for === "own_jobs") return gettext("You’re running as many jobs as you can. This one starts when one of them ends.");
+  if (job.waits_for === "own_jobs") return gettext("You’re already running as many jobs as you’re allowed to. This one starts when one of them ends.");
   if (job.queue_position > 1) {
     const ahead = job.queue_position - 1;
     const sentence = ngettext(

@@ -4,6 +4,7 @@ import { all, byId, dialogById, readJson, setText, show, targetOf } from "./dom.
 import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
 import { LEAVING } from "./stages.js";
+import { failed } from "./toasts.js";
 import { gettext } from "./words.js";
 
 /** Follow the page's job: call `render(job, isLive)` after each change and `onEvent(event)` once per event. */
@@ -81,7 +82,7 @@ export function followJob({ render, onEvent, sentence }) {
       });
       const { error, job: newer } = await answer.json();
       socket.takeJob(newer);
-      if (error && !hasEnded(newer.state)) announce(error.message);
+      if (error) failed(error.message);
     } catch {
       form.submit();
     } finally {

@@ -7,6 +7,8 @@ const DEAD_LINE_MS = 60_000;
 const POLL_MS = 3_000;
 const LONGEST_PAUSE_MS = 15_000;
 const OPENING_MS = 8_000;
+/** A poll that takes longer is given up. */
+const LONGEST_POLL_MS = 10_000;
 /** The server’s code for: you have too many sockets open. Another tab needs to close first. */
 const TOO_MANY = 4429;
 const CROWDED_PAUSE_MS = 60_000;
@@ -24,18 +26,20 @@ export class JobSocket {
     this.line = "up";
     this.failures = 0;
     this.closed = false;
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#wake();
-    });
-    window.addEventListener("online", () => this.#wake());
-    window.addEventListener("pageshow", (event) => event.persisted && this.#wake());
-    window.addEventListener("pagehide", () => this.#drop());
+    this.isPolling = false;
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#wake(), { signal });
+    window.addEventListener("online", () => this.#wake(), { signal });
+    window.addEventListener("pageshow", (event) => event.persisted && this.#wake(), { signal });
+    window.addEventListener("pagehide", () => this.#drop(), { signal });
     this.#connect();
   }
 
   /** Stop listening. */
   close() {
     this.closed = true;
+    this.listening.abort();
     this.#drop();
     clearTimeout(this.retry);
     clearInterval(this.polling);
@@ -107,10 +111,13 @@ export class JobSocket {
   }
 
   async #poll() {
+    if (this.isPolling) return;
+    this.isPolling = true;
     try {
       const answer = await fetch(`/jobs/${this.job.id}/events?after=${this.last}`, {
         headers: { Accept: "application/json" },
         cache: "no-store",
+        signal: AbortSignal.timeout(LONGEST_POLL_MS),
       });
       const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
       if (answer.status === 404 || answer.status === 403 || (answer.ok && !isJson)) {
@@ -121,7 +128,9 @@ export class JobSocket {
         this.#take(await answer.json());
       }
     } catch {
-      // No network: the next poll or the browser's "online" event tries again.
+      // No network, or a server that hangs: the next poll or the browser's "online" event tries again.
+    } finally {
+      this.isPolling = false;
     }
   }
 

@@ -1,6 +1,6 @@
 // The button that keeps a post or removes it again. Without JavaScript, its form leads back to the page.
 
-import { setText, targetOf } from "./dom.js";
+import { all, setText, targetOf } from "./dom.js";
 import { keptChanged } from "./kept-list.js";
 import { failed, toast } from "./toasts.js";
 import { FAILED, SIGNED_OUT, gettext } from "./words.js";
@@ -19,12 +19,11 @@ document.addEventListener("submit", async (submission) => {
       headers: { Accept: "application/json" },
     });
     if (answer.redirected) return failed(SIGNED_OUT);
-    if (!answer.ok) throw new Error(String(answer.status));
-    const { said, kept, action } = await answer.json();
-    if (action) form.action = action;
-    button.setAttribute("aria-pressed", String(kept));
-    button.setAttribute("aria-label", kept ? button.dataset.on : button.dataset.off);
-    setText(button.querySelector("[data-word]"), kept ? gettext("Kept") : gettext("Keep"));
+    // Somebody who has this page open twice has removed it there.
+    const isGone = answer.status === 404 && button.getAttribute("aria-pressed") === "true";
+    if (!answer.ok && !isGone) throw new Error(String(answer.status));
+    const { said, kept, action } = isGone ? { said: gettext("No longer kept."), kept: false, action: "" } : await answer.json();
+    showKept(form, kept, action);
     toast(said);
     keptChanged();
   } catch {
@@ -33,3 +32,19 @@ document.addEventListener("submit", async (submission) => {
     button.removeAttribute("aria-disabled");
   }
 });
+
+// What is removed in the tab "Kept" may be among the posts, too.
+document.addEventListener("htmx:afterSwap", (swap) => {
+  const { verb, path } = /** @type {CustomEvent} */ (swap).detail.requestConfig;
+  if (targetOf(swap).id !== "kept-list" || verb !== "post") return;
+  for (const form of all("form[data-keep]")) if (form.getAttribute("action") === path) showKept(form, false, "");
+});
+
+/** Show whether the post is kept. `action` removes it or keeps it; "" stands for the address that keeps it. */
+function showKept(form, kept, action) {
+  const button = form.querySelector("button");
+  form.setAttribute("action", action || form.dataset.keep);
+  button.setAttribute("aria-pressed", String(kept));
+  button.setAttribute("aria-label", kept ? button.dataset.on : button.dataset.off);
+  setText(button.querySelector("[data-word]"), kept ? gettext("Kept") : gettext("Keep"));
+}

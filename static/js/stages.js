@@ -121,9 +121,15 @@ document.addEventListener("submit", async (submission) => {
 export async function take(form, address, html, isOk) {
   const page = new DOMParser().parseFromString(html, "text/html");
   if (isOk) {
-    // After the end of a session, the answer is the page to sign in, and what was typed is still unsent.
-    if (page.querySelector("main .stages")) settleDrafts(form);
-    return showStage(html, address);
+    if (page.querySelector("main .stages")) {
+      settleDrafts(form);
+      return showStage(html, address);
+    }
+    // A refusal comes with the page that the form is on. Opened again, that page would no longer say it.
+    const refusals = [...page.querySelectorAll("#messages .note:is(.error, .warning)")];
+    if (refusals.length) return say(form, ...refusals.map((note) => element("p", {}, ...note.childNodes)));
+    // After the end of a session, this is the page to sign in, and what was typed is still unsent.
+    return open(address);
   }
   const wrong = page.querySelector("[data-form-errors]") ?? page.querySelector("main p");
   say(form, ...(wrong ? [...wrong.childNodes] : [FAILED]));

@@ -1,7 +1,7 @@
 // Posts that appear in a place as a bot writes them. At the end, the stored posts replace them.
 
 import { element } from "./dom.js";
-import { FAILED, gettext } from "./words.js";
+import { FAILED, SIGNED_OUT, gettext } from "./words.js";
 
 /**
  * Let a bot write into the place.
@@ -16,11 +16,18 @@ export async function writeInto(place, { action, body, signal }) {
     headers: { Accept: "application/x-ndjson", "HX-Request": "true" },
     signal,
   });
-  if (answer.redirected) return location.assign(answer.url);
+  if (answer.redirected) return fail(place, SIGNED_OUT);
   const type = answer.headers.get("Content-Type") ?? "";
   if (type.startsWith("application/x-ndjson")) return follow(answer, place);
-  if (type.startsWith("text/html")) return put(place, await answer.text());
+  if (type.startsWith("text/html")) return putPart(place, await answer.text());
   fail(place, FAILED);
+}
+
+/** Show a part of a page. A whole page, such as the one for a bot that is gone, never takes the place of posts. */
+function putPart(place, html) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  if (!page.querySelector("main")) return put(place, html);
+  fail(place, page.querySelector("[data-form-errors]")?.textContent.trim() || FAILED);
 }
 
 /** Show cards without text until the first post comes: as many, so that nothing below moves much. */

@@ -6,16 +6,17 @@ import { gettext } from "./words.js";
 export class TellMe {
   #button = buttonById("tell-me");
   #isAsked = false;
+  #isPossible = "Notification" in globalThis;
 
   constructor() {
     // Browsers offer notifications only to pages that they consider secure.
-    if (!this.#button || !("Notification" in globalThis) || Notification.permission === "denied") return;
+    if (!this.#button || !this.#isPossible || Notification.permission === "denied") return;
     this.#button.addEventListener("click", () => this.#ask());
   }
 
   /** Offer it while there is something to wait for. */
   offer(isUnderWay) {
-    const isPossible = "Notification" in globalThis && Notification.permission !== "denied";
+    const isPossible = this.#isPossible && Notification.permission !== "denied";
     show(this.#button, isUnderWay && isPossible && !this.#isAsked);
     if (!isUnderWay) show(byId("told"), false);
   }
@@ -32,15 +33,26 @@ export class TellMe {
   }
 
   async #ask() {
-    const isGranted = (await Notification.requestPermission()) === "granted";
-    this.#isAsked = isGranted;
+    this.#isPossible = canNotify();
+    this.#isAsked = this.#isPossible && (await Notification.requestPermission()) === "granted";
     show(this.#button, false);
     show(byId("told"), true);
-    setText(
-      byId("told"),
-      isGranted
-        ? gettext("You’ll get a notification. Keep this page open in a tab.")
-        : gettext("Your browser blocks notifications from this page. Its settings can allow them."),
-    );
+    setText(byId("told"), this.#outcome());
+  }
+
+  #outcome() {
+    if (this.#isAsked) return gettext("You’ll get a notification. Keep this page open in a tab.");
+    if (this.#isPossible) return gettext("Your browser blocks notifications from this page. Its settings can allow them.");
+    return gettext("Your browser can’t show notifications from a page.");
+  }
+}
+
+/** Return whether a page can notify by itself. In Chrome for Android, only a service worker can; without permission, nothing is shown. */
+function canNotify() {
+  try {
+    new Notification(document.title, { silent: true }).close();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -137,3 +137,7 @@ form.addEventListener("submit", async (submission) => {
 
 byId("uploading-cancel").addEventListener("click", () => (request ? request.abort() : ended()));
 window.addEventListener("pageshow", (event) => event.persisted && ended());
+// A click on a link would drop the upload.
+window.addEventListener("beforeunload", (leaving) => {
+  if (isBusy && form.isConnected && request?.readyState !== XMLHttpRequest.DONE) leaving.preventDefault();
+});

@@ -130,7 +130,7 @@ def test_two_factor_sign_in_is_set_up_asked_for_and_helped_out_by_recovery_codes
 
 
 def test_addresses_are_added_put_first_and_removed(alice: User) -> None:
-    client = sign_in("alice")
+    client = confirmed(sign_in("alice"))
     for address in ("one@example.org", "two@example.org"):
         client.post("/accounts/email/", {"email": address, "action_add": ""})
     page = client.get("/accounts/email/").content.decode()

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
-import pytest
-from django.test import Client
+from datetime import timedelta
 
-from botfactory.accounts import services
+import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from botfactory.accounts import services, tasks, tokens
 from botfactory.accounts.models import User
+from botfactory.celery import app
 from tests.conftest import PASSWORD, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +85,44 @@ def test_the_only_administrator_stays_until_there_is_another(admin: User, bob: U
 def test_deleting_an_account_is_for_those_who_are_signed_in(charlie: Client) -> None:
     for answer in (charlie.get("/account/delete"), charlie.post("/account/delete", {"password": PASSWORD})):
         assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+
+
+def test_a_deleted_account_leaves_no_session_and_no_token_that_works(alice: User, admin: User) -> None:
+    phone, desk = signed_in(alice), signed_in(admin)
+    token = tokens.create_token(owner=alice, name="script").text
+    looked: list[tuple[int, bool]] = []
+
+    def look(user: User) -> dict[str, int]:
+        looked.append((phone.get("/models/").status_code, tokens.find_token(token) is None))
+        return {}
+
+    services.register_farewell(look, count=look)
+    try:
+        services.delete_account(alice)
+    finally:
+        services._farewells.pop()
+    assert looked == [(302, True), (302, True)], "it still worked while the deletion was going on"
+    assert [session.get_decoded()["_auth_user_id"] for session in Session.objects.all()] == [str(admin.pk)]
+    assert desk.get("/models/").status_code == 200
+
+
+def test_ended_sessions_are_forgotten_with_their_addresses(alice: User) -> None:
+    living, ended, expired = Client(), Client(), Client()
+    for client in (living, ended, expired):
+        client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+        assert client.get("/models/").status_code == 200
+    keys = [client.session.session_key for client in (living, ended, expired)]
+    Session.objects.filter(pk=keys[1]).delete()
+    Session.objects.filter(pk=keys[2]).update(expire_date=timezone.now() - timedelta(minutes=1))
+    tasks.forget_sessions()
+    assert list(Session.objects.values_list("pk", flat=True)) == [keys[0]]
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == [keys[0]]
+
+
+@pytest.mark.parametrize("name", [entry["task"] for entry in app.conf.beat_schedule.values()])
+def test_what_is_done_every_hour_or_minute_is_a_task(name: str) -> None:
+    app.loader.import_default_modules()
+    assert name in app.tasks
 
 
 def test_a_deletion_is_counted_in_words() -> None:

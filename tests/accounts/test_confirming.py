@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.cache import cache
 from django.test import Client
 
@@ -70,6 +71,25 @@ def test_a_new_secret_for_a_webhook_asks_for_the_password(alice: User) -> None:
     assert client.post(f"/api/v1{path}").json()["error"]["code"] == "not_confirmed"
     answer = client.post(CONFIRM, {"password": PASSWORD, "next": path}, follow=True)
     assert answer.redirect_chain[-1][0] == f"/webhooks/{made.webhook.pk}/" and "whsec_" in answer.content.decode()
+
+
+def test_changing_addresses_asks_for_the_password_and_then_changes_them(alice: User) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True)
+    EmailAddress.objects.create(user=alice, email="other@example.org")
+    client, path = signed_in(alice), "/accounts/email/"
+    other = {"email": "other@example.org"}
+    asks = (
+        {"action_add": "", "email": "thief@example.org"},
+        {"action_remove": "", **other},
+        {"action_primary": "", **other},
+    )
+    for asked in asks:
+        assert client.post(path, asked).headers["Location"].startswith(CONFIRM)
+    left = dict(EmailAddress.objects.values_list("email", "primary"))
+    assert left == {"alice@example.org": True, "other@example.org": False}
+    page = client.post(CONFIRM, {"password": PASSWORD, "next": path}, follow=True)
+    assert page.redirect_chain[-1][0] == path
+    assert EmailAddress.objects.get(primary=True).email == "other@example.org"
 
 
 def test_two_factor_is_switched_off_and_its_codes_are_shown_only_once_it_is_confirmed(alice: User) -> None:

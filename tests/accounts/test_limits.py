@@ -120,6 +120,18 @@ def test_the_refusal_is_a_sentence_with_a_code(alice: User, settings: Any) -> No
         assert words in str(error)
 
 
+def test_a_limit_of_a_day_says_when_there_is_room_again() -> None:
+    def retry_after(limit: str, wanted: int) -> int | None:
+        return LimitReached(limit, allowed=10, used=8, wanted=wanted).retry_after
+
+    seconds = retry_after("training_minutes_a_day", 5)
+    assert seconds is not None and 0 < seconds <= 86_400
+    midnight = timezone.now() + timedelta(seconds=seconds)
+    assert midnight.hour == midnight.minute == 0
+    # Too long for any day, and not a matter of time.
+    assert retry_after("training_minutes_a_day", 11) is None and retry_after("corpora", 5) is None
+
+
 @pytest.mark.parametrize("limit", limits.SENTENCES)
 def test_each_limit_has_a_sentence_with_its_numbers(limit: str) -> None:
     said = str(LimitReached(limit, allowed=7001, used=7000, wanted=12))

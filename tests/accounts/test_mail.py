@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.apps import apps
 from django.conf import LazySettings
 from django.core import mail
 from django.core.cache import cache
@@ -16,9 +18,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from botfactory.accounts.models import User
+from botfactory.accounts import passwords
+from botfactory.accounts.models import SecurityEntry, User
 from botfactory.env import MailServer, env_mail
-from tests.conftest import PASSWORD, signed_in
+from tests.conftest import PASSWORD, confirmed, signed_in
 from tests.fakes import smtp_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,6 +185,82 @@ def test_the_terminal_makes_a_link_and_its_address_counts_as_confirmed(alice: Us
         call_command("reset_link", "nobody")
 
 
+def test_a_link_confirms_the_main_address_when_it_is_used_and_no_other(alice: User, bob: User, with_mail: None) -> None:
+    main = EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True)
+    other = EmailAddress.objects.create(user=alice, email="boss@example.org")
+    EmailAddress.objects.create(user=bob, email="taken@example.org", primary=True, verified=True)
+    taken = EmailAddress.objects.create(user=alice, email="taken@example.org")
+    link = passwords.reset_path(alice)
+    assert not EmailAddress.objects.filter(user=alice, verified=True).exists()
+    assert "Your new password is set" in _set_password(Client(), link)
+    assert EmailAddress.objects.get(user=alice, verified=True) == main
+    # A link by mail confirms nothing by itself.
+    EmailAddress.objects.filter(user=alice).update(verified=False)
+    Client().post("/accounts/password/reset/", {"email": "boss@example.org"})
+    assert "Your new password is set" in _set_password(Client(), link_in(str(mail.outbox[-1].body)))
+    assert not EmailAddress.objects.filter(user=alice, verified=True).exists()
+    # An address that somebody else has confirmed stays theirs.
+    EmailAddress.objects.filter(pk__in=[main.pk, other.pk]).delete()
+    EmailAddress.objects.filter(pk=taken.pk).update(primary=True)
+    alice.refresh_from_db()
+    assert "Your new password is set" in _set_password(Client(), passwords.reset_path(alice))
+    assert EmailAddress.objects.get(email="taken@example.org", verified=True).user == bob
+
+
+def test_an_address_corrected_by_an_administrator_is_the_only_one_that_counts(admin: User, with_mail: None) -> None:
+    sign_up(Client(), "anna", "anna@gmial.example")
+    anna = User.objects.get(username="anna")
+    page = f"/admin/account/emailaddress/{EmailAddress.objects.get(user=anna).pk}/change/"
+    assert signed_in(admin).post(page, {"email": "Anna@gmail.example", "primary": "on"}).status_code == 302
+    anna.refresh_from_db()
+    assert anna.email == "anna@gmail.example"
+    logged = SecurityEntry.objects.get(action="address_changed")
+    assert (logged.who_name, logged.by_name) == ("anna", "admin")
+    mail.outbox.clear()
+    Client().post("/accounts/password/reset/", {"email": "anna@gmial.example"})
+    assert [message.subject for message in mail.outbox] == ["[Bot Factory] No account with this address"]
+    assert EmailAddress.objects.get(user=anna).email == "anna@gmail.example"
+
+
+def test_an_administrator_chooses_the_main_address_and_deletes_others(alice: User, bob: User, admin: User) -> None:
+    first = EmailAddress.objects.create(user=alice, email="one@example.org", primary=True)
+    EmailAddress.objects.create(user=bob, email="bob@example.org", primary=True, verified=True)
+    desk, path = signed_in(admin), "/admin/account/emailaddress/"
+    for email, refused in (
+        ("two@example.org", ""),
+        ("Two@example.org", "already has this address"),
+        ("bob@example.org", "Another account uses"),
+    ):
+        answer = desk.post(f"{path}add/", {"user": alice.pk, "email": email, "verified": "on"})
+        assert answer.status_code == (200 if refused else 302) and refused in answer.content.decode()
+    second = EmailAddress.objects.get(email="two@example.org")
+    assert not second.primary
+    desk.post(f"{path}{second.pk}/change/", {"email": second.email, "verified": "on", "primary": "on"})
+    assert list(EmailAddress.objects.filter(user=alice, primary=True)) == [second]
+    alice.refresh_from_db()
+    assert alice.email == "two@example.org"
+    chosen = {"action": "delete_selected", "_selected_action": [second.pk], "post": "yes"}
+    desk.post(path, chosen)
+    alice.refresh_from_db()
+    assert alice.email == "one@example.org" and EmailAddress.objects.get(user=alice).primary
+    desk.post(f"{path}{first.pk}/delete/", {"post": "yes"})
+    alice.refresh_from_db()
+    assert alice.email == ""
+    # Their own page shows the address, but doesn't change it.
+    assert 'name="email"' not in desk.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+
+
+def test_an_upgrade_forgets_addresses_that_were_corrected(alice: User, bob: User, admin: User) -> None:
+    EmailAddress.objects.create(user=alice, email="other@example.org", verified=True)
+    EmailAddress.objects.create(user=alice, email="right@example.org", primary=True)
+    EmailAddress.objects.create(user=bob, email="bob@example.org", primary=True)
+    for user, email in ((alice, "wrong@example.org"), (bob, "Bob@example.org"), (admin, "no-row@example.org")):
+        User.objects.filter(pk=user.pk).update(email=email)
+    import_module("botfactory.accounts.migrations.0015_copies_of_addresses").forwards(apps, None)
+    found = dict(User.objects.values_list("username", "email"))
+    assert found == {"alice": "right@example.org", "bob": "Bob@example.org", "admin": "no-row@example.org"}
+
+
 def test_mail_goes_by_the_server_and_what_it_does_not_take_is_told(
     admin: User, with_mail: None, settings: LazySettings
 ) -> None:
@@ -203,7 +282,8 @@ def test_mail_goes_by_the_server_and_what_it_does_not_take_is_told(
 
 
 def test_an_address_that_is_added_without_mail_is_not_said_to_have_got_one(alice: User) -> None:
-    page = signed_in(alice).post("/accounts/email/", {"action_add": "", "email": "alice@example.org"}, follow=True)
+    client = confirmed(signed_in(alice))
+    page = client.post("/accounts/email/", {"action_add": "", "email": "alice@example.org"}, follow=True)
     assert "Added alice@example.org." in page.content.decode()
     assert EmailAddress.objects.filter(user=alice, email="alice@example.org").exists()
 

@@ -54,6 +54,14 @@ def test_the_first_person_signs_up_whatever_the_mode_and_is_the_administrator(
     assert ('href="/accounts/signup/"' in Client().get("/").content.decode()) is (mode == "open")
 
 
+def test_a_class_can_sign_up_and_sign_in_from_one_address_within_a_minute() -> None:
+    names = [f"pupil-{number}" for number in range(40)]
+    assert {sign_up(name).status_code for name in names} == {302}
+    for name in names:
+        fields = {"login": name, "password": PASSWORD}
+        assert Client().post("/accounts/login/", fields).status_code == 302, name
+
+
 @pytest.mark.parametrize(
     ("mode", "title", "sentence"),
     [

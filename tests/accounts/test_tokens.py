@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -159,8 +159,31 @@ def test_a_token_needs_scopes_that_there_are(alice: User, scopes: list[str]) -> 
 
 
 def test_a_token_makes_none_that_may_more(alice: User) -> None:
+    writer = tokens.create_token(owner=alice, name="writer", scopes=["write"]).token
     with pytest.raises(tokens.TokenError, match="more scopes than its own"):
-        tokens.create_token(owner=alice, name="x", scopes=["read", "write"], within=["write"])
+        tokens.create_token(owner=alice, name="x", scopes=["read", "write"], by=writer)
+
+
+def test_a_token_makes_none_that_lives_longer(alice: User) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    short = tokens.create_token(owner=alice, name="short", expires_at=tomorrow).token
+    assert tokens.create_token(owner=alice, name="as long", by=short).token.expires_at == tomorrow
+    earlier = tomorrow - timedelta(hours=1)
+    assert tokens.create_token(owner=alice, name="shorter", expires_at=earlier, by=short).token.expires_at == earlier
+    with pytest.raises(tokens.TokenError, match="expires later than itself") as refusal:
+        tokens.create_token(owner=alice, name="longer", expires_at=tomorrow + timedelta(seconds=1), by=short)
+    assert refusal.value.param == "expires_at"
+    lasting = tokens.create_token(owner=alice, name="lasting").token
+    assert tokens.create_token(owner=alice, name="for ever", by=lasting).token.expires_at is None
+
+
+def test_a_date_that_no_clock_can_show_is_refused(alice: User) -> None:
+    last = datetime.fromisoformat("9999-12-31T23:59:59-12:00")
+    with pytest.raises(tokens.TokenError, match="too far in the future") as refusal:
+        tokens.create_token(owner=alice, name="x", expires_at=last)
+    assert refusal.value.param == "expires_at"
+    with pytest.raises(tokens.TokenError, match="must expire in the future"):
+        tokens.create_token(owner=alice, name="x", expires_at=datetime.fromisoformat("0001-01-01T00:00:00+12:00"))
 
 
 def test_the_owner_revokes_and_it_is_gone_from_the_page(alice: User) -> None:

@@ -64,6 +64,14 @@ def test_what_an_operator_sets_in_env_reaches_each_container() -> None:
         assert not missing, f"{name} doesn't get {missing}"
 
 
+def test_the_pages_believe_the_proxies_of_the_setting() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    example = re.search(r"^FORWARDED_ALLOW_IPS=(.+)$", text, re.MULTILINE)
+    assert example
+    # uvicorn reads the variable itself, and would believe nobody if it were empty.
+    assert COMPOSE["services"]["web"]["environment"]["FORWARDED_ALLOW_IPS"] == f"${{FORWARDED_ALLOW_IPS:-{example[1]}}}"
+
+
 def test_workers_listen_to_the_queues_that_jobs_are_put_in() -> None:
     from botfactory.jobs.kinds import kind_of
     from botfactory.webhooks.services import QUEUE

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import Shelf
 from tests.e2e.person import CORPUS, Person, epochs_shown
 from tests.fakes.posts import make_posts
 from tests.product import Product
@@ -31,7 +32,7 @@ def written(person: Person) -> list[str]:
 def test_its_page_says_what_it_was_made_of(alice: Person, bot: str) -> None:
     alice.open(bot)
     main = alice.page.get_by_role("main")
-    expect(main).to_contain_text(re.compile(r"Learned 400 posts of\s+Shelf,\s+[\d,]+ characters"))
+    expect(main).to_contain_text(re.compile(r"Learned from 400 posts of\s+Shelf,\s+[\d,]+ characters"))
     expect(main).to_contain_text("starting from the base model")
     alice.page.get_by_role("tab", name="Training").click()
     assert epochs_shown(alice.page) == ["1", "2"]
@@ -180,6 +181,35 @@ def test_a_post_is_kept_edited_and_drawn_as_a_picture(alice: Person, bot: str) -
     alice.require_no_complaints()
 
 
+def test_a_post_that_is_removed_elsewhere_can_be_kept_again(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.get_by_label("How many").fill("1")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.locator("#generation .post")).to_have_count(1)
+    keep = page.get_by_role("button", name="Keep post 1", exact=True)
+    kept = page.get_by_role("button", name="Kept: post 1", exact=True)
+    keep.press("Enter")
+    expect(kept).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("tab", name="Kept").click()
+    page.get_by_role("button", name="Remove post 1", exact=True).press("Enter")
+    page.get_by_role("tab", name="Posts").click()
+    keep.press("Enter")
+    expect(kept).to_have_attribute("aria-pressed", "true")
+    with alice.other_device() as desk:
+        desk.open(bot)
+        desk.page.get_by_role("tab", name="Kept").click()
+        with desk.page.expect_response(lambda answer: answer.request.method == "POST"):
+            desk.page.get_by_role("button", name="Remove post 1", exact=True).press("Enter")
+    kept.press("Enter")
+    expect(page.locator(".toast")).to_have_text("No longer kept.")
+    keep.press("Enter")
+    expect(kept).to_have_attribute("aria-pressed", "true")
+    kept.press("Enter")
+    expect(keep).to_have_attribute("aria-pressed", "false")
+    alice.require_no_complaints()
+
+
 def test_temperatures_and_bots_are_compared_side_by_side(alice: Person, bot: str) -> None:
     alice.open(bot)
     page, columns = alice.page, alice.page.locator(".column")
@@ -284,9 +314,15 @@ def test_writing_works_without_javascript(alice: Person, bot: str) -> None:
         expect(plain.page.locator("#generation .post")).to_have_count(3)
 
 
-def test_it_is_renamed_and_trained_further_and_deleted(alice: Person, bot: str, product: Product) -> None:
-    alice.open(bot)
+def test_it_is_renamed_and_trained_further_and_deleted(
+    alice: Person, bot: str, corpus: str, shelf: Shelf, product: Product
+) -> None:
     page = alice.page
+    # The page of the posts remembers another start, which doesn't count for "Train further".
+    alice.open(corpus)
+    page.get_by_label("Or continue from one of your bots").check()
+    page.get_by_label("Your bot", exact=True).select_option(shelf.model.rstrip("/").rsplit("/", 1)[1])
+    alice.open(bot)
     page.get_by_role("tab", name="Download and settings").click()
     page.get_by_label("Name", exact=True).fill("Shelf bot the elder")
     page.get_by_role("button", name="Rename").click()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
+from tests.fakes.hanging_line import HangingLine
 from tests.product import Product, wait_for
 
 pytestmark = pytest.mark.once
@@ -26,6 +27,10 @@ def write(page: Page) -> list[str]:
     page.get_by_label("Seed").fill(str(SEED))
     page.get_by_role("button", name="Write").click()
     expect(page.locator("#in-browser-status")).to_contain_text("posts in")
+    return shown(page)
+
+
+def shown(page: Page) -> list[str]:
     return page.locator("#in-browser-posts .post-body > p").all_text_contents()
 
 
@@ -113,3 +118,58 @@ def test_a_bot_writes_on_a_phone_with_the_network_cut(
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
         wait_for("the bot to go", lambda: kept(page) == [0, 0])
+
+
+def test_a_page_says_that_it_keeps_the_bot_once_it_does(founder: Person, shelf: Shelf) -> None:
+    held: list[Route] = []
+    with founder.other_device() as phone:
+        page, told = phone.page, phone.page.locator("#in-browser-kept")
+        page.route("**/weights?*", lambda route: held.append(route))
+        phone.open(f"{shelf.model}browser/")
+        of_worker = "async () => Boolean(await caches.match(new URL('worker.js', location.href)))"
+        wait_for("the page to be kept", lambda: page.evaluate(of_worker) and held)
+        page.wait_for_timeout(1000)
+        expect(told).to_contain_text("Your browser downloads it only once.")
+        held[0].continue_()
+        expect(told).to_contain_text("This browser keeps the bot.")
+
+
+def test_a_bot_writes_while_the_server_hangs(browser: Browser, product: Product, founder: Person, shelf: Shelf) -> None:
+    with HangingLine(product.port) as line, founder.other_device() as phone:
+        place = f"{shelf.model}browser/".replace(f":{product.port}/", f":{line.port}/")
+        phone.open(place)
+        expect(phone.page.locator("#in-browser-kept")).to_contain_text("This browser keeps the bot.")
+        posts = write(phone.page)
+        line.hangs.set()
+        phone.open(place)
+        expect(phone.page.locator("#in-browser-status")).to_have_text("Ready. It writes in this browser.")
+        phone.page.get_by_text("More settings").click()
+        phone.page.get_by_label("Seed").fill(str(SEED))
+        phone.page.get_by_role("button", name="Write").click()
+        expect(phone.page.locator("#in-browser-status")).to_contain_text("posts in")
+        assert shown(phone.page) == posts
+
+
+def with_a_missing_file(route: Route) -> None:
+    """Answer with the page of a bot that is large enough for two files, the exact one of which is gone."""
+    answer = route.fetch()
+    page = answer.text().replace('"exact": null', '"exact": "weights?version=gone"')
+    box = '<label><input type="checkbox" id="id_exact"> Exactly as on the server</label></form>'
+    route.fulfill(response=answer, body=page.replace("</form>", box, 1))
+
+
+def test_a_file_that_cannot_be_loaded_leaves_the_bot_and_its_posts(founder: Person, shelf: Shelf) -> None:
+    with founder.other_device() as phone:
+        page = phone.page
+        page.route("**/browser/", with_a_missing_file)
+        phone.open(f"{shelf.model}browser/")
+        posts = write(page)
+        exact = page.get_by_label("Exactly as on the server")
+        exact.click()
+        expect(page.locator(".toast.error")).to_contain_text("The bot writes with the other one.")
+        expect(exact).not_to_be_checked()
+        assert shown(page) == posts
+        page.get_by_label("Seed").fill("12")
+        page.get_by_role("button", name="Write").click()
+        expect(page.locator("#in-browser-posts .post")).to_have_count(10)
+        assert shown(page) != posts

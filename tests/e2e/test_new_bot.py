@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from django.conf import settings
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.conftest import PASSWORD
+from tests.e2e.conftest import Shelf
 from tests.e2e.person import CORPUS, JOB, MODEL, SECONDS, TRAINING, Person
 from tests.product import Product
 
@@ -90,6 +92,34 @@ def test_what_was_typed_is_there_again_until_it_is_sent_or_the_person_signs_out(
         expect(page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()
         assert page.evaluate("Object.keys(localStorage)") == []
         emil.require_no_complaints()
+
+
+def test_rules_that_were_sent_after_the_end_of_the_session_are_there_again(alice: Person, shelf: Shelf) -> None:
+    with alice.other_device() as desk:
+        page = desk.page
+        desk.open(f"{shelf.corpus}clean")
+        page.get_by_label("Banned words").fill("sourdough")
+        desk.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+        page.get_by_role("button", name="Clean all posts again").click()
+        page.get_by_label("Username").fill(desk.name)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{shelf.corpus}clean")
+        expect(page.get_by_label("Banned words")).to_have_value("sourdough")
+        desk.require_no_complaints()
+
+
+def test_an_instant_bot_that_is_refused_says_why_beside_other_bots(alice: Person, shelf: Shelf) -> None:
+    alice.open(shelf.corpus)
+    page = alice.page
+    page.get_by_label("Name of the bot").fill("Refused")
+    # Only products with a fluent base offer it. The server refuses it here.
+    page.locator("#train-form").evaluate("form => { form.action += 'instant' }")
+    page.get_by_role("button", name="Make the bot").click()
+    expect(page.locator("[data-form-errors]")).to_be_visible()
+    assert page.url == shelf.corpus
+    expect(page.get_by_label("Name of the bot")).to_have_value("Refused")
+    page.get_by_label("Name of the bot").fill("")
 
 
 def test_a_switch_shows_what_it_would_do_and_then_does_it(alice: Person) -> None:

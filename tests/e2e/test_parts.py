@@ -14,6 +14,7 @@ from tests.e2e.person import Person
 
 pytestmark = pytest.mark.once
 
+GONE = "That didn’t work. Try again, or reload the page."
 BUSY = "The database doesn’t answer right now. Try again in a few seconds."
 SIGNED_OUT = "You’ve been signed out. Reload the page."
 
@@ -135,3 +136,19 @@ def test_after_the_end_of_the_session_no_page_opens_below_a_post_and_nothing_is_
     error.get_by_role("button", name="Close").press("Enter")
     expect(error).to_have_count(0)
     expect(page.get_by_role("button", name="Keep post 1", exact=True)).to_be_focused()
+
+
+def test_no_page_takes_the_place_of_posts_when_the_session_or_the_bot_is_gone(desk: Person) -> None:
+    page = desk.page
+    address = desk.open_base()
+    form, alert = page.locator("#write-form"), page.locator("#generation").get_by_role("alert")
+    page.get_by_label("Begins with").fill("The words ")
+    form.evaluate("form => { form.action = form.action.replace(/[0-9a-f]{8}-/, '00000000-') }")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(alert).to_have_text(GONE)
+    expect(page.get_by_role("main")).to_have_count(1)
+    desk.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(alert).to_have_text(SIGNED_OUT)
+    assert page.url == address
+    expect(page.get_by_label("Begins with")).to_have_value("The words ")

@@ -21,9 +21,9 @@ def test_a_browser_gets_a_page(alice: User, bot: TrainedModel) -> None:
     client = signed_in(alice)
     answer = client.get(f"/models/{bot.pk}/share", headers=BROWSER)
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
-    assert "Go back to the page with the form" in answer.content.decode() and "alice" in answer.content.decode()
+    assert "Go back to the form" in answer.content.decode() and "alice" in answer.content.decode()
     german = client.get(f"/models/{bot.pk}/share", headers=BROWSER | {"accept-language": "de"})
-    assert "Geh zurück zur Seite mit dem Formular" in german.content.decode()
+    assert "Geh zurück zum Formular" in german.content.decode()
 
 
 def test_others_get_what_they_got_before(alice: User, bot: TrainedModel) -> None:

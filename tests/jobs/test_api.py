@@ -101,7 +101,7 @@ def test_what_failed_says_why_and_can_be_tried_again_once(alice: User) -> None:
     require_error(program.post(f"/jobs/{job.pk}/stop"), 409, "not_possible")
     require_error(program.post(f"/jobs/{job.pk}/cancel"), 409, "not_possible")
     PersonalLimits.objects.create(user=alice, queued_jobs=0)
-    require_error(program.post(f"/jobs/{job.pk}/retry"), 409, "limit_reached")
+    require_error(program.post(f"/jobs/{job.pk}/retry"), 409, "limit_reached", "queued_jobs")
     PersonalLimits.objects.all().delete()
     again = program.post(f"/jobs/{job.pk}/retry", Idempotency_Key="one")
     assert again.status_code == 200 and again.json()["state"] == "queued"
@@ -268,10 +268,22 @@ async def test_who_has_no_access_any_more_watches_no_longer(alice: User, monkeyp
     assert b"event:" not in b"".join(rest)
 
 
-async def test_a_session_streams_as_well(alice: User) -> None:
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic YTpi"}])
+async def test_a_session_streams_as_well(alice: User, headers: dict[str, str]) -> None:
     job = await sync_to_async(submit)(alice)
     await sync_to_async(worker.run)(job.pk)
     client = AsyncClient()
     client.cookies = (await sync_to_async(signed_in)(alice)).cookies
-    found = await read(await client.get(f"{V1}/jobs/{job.pk}/events?stream=1"))
+    found = await read(await client.get(f"{V1}/jobs/{job.pk}/events?stream=1", headers=headers))
     assert [event["id"] for event in found if "id" in event] == [str(number) for number in range(1, 7)]
+
+
+def test_an_ended_job_is_deleted_and_no_other(alice: User, bob: User) -> None:
+    job, program = submit(alice), Program(alice)
+    require_error(Program(bob).ask("DELETE", f"/jobs/{job.pk}"), 404, "not_found")
+    require_error(program.ask("DELETE", f"/jobs/{job.pk}"), 409, "not_possible")
+    services.cancel(job)
+    require_error(Program(bob).ask("DELETE", f"/jobs/{job.pk}"), 404, "not_found")
+    assert program.ask("DELETE", f"/jobs/{job.pk}").status_code == 204
+    require_error(program.ask("DELETE", f"/jobs/{job.pk}"), 404, "not_found")
+    assert not Job.objects.exists()

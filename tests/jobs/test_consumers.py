@@ -161,6 +161,22 @@ async def test_a_program_watches_by_token_in_the_header(alice: User, bob: User) 
     assert not (await line.connect())[0]
 
 
+async def test_a_password_of_a_proxy_leaves_the_session_and_the_token_of_a_page(alice: User) -> None:
+    job = await sync_to_async(submit)(alice)
+    text = (await sync_to_async(tokens.create_token)(owner=alice, name="page")).text
+    by_session = socket(await sync_to_async(signed_in)(alice), job.pk)
+    by_token = bearer(text, job.pk, origin="http://localhost", protocols=["botfactory", f"bearer.{text}"])
+    for line in (by_session, by_token):
+        line.scope["headers"].append((b"authorization", b"Basic YTpi"))
+        assert (await line.connect())[0]
+        await line.disconnect()
+    # It is no token, so it doesn't open a socket to a page of another site.
+    elsewhere = socket(await sync_to_async(signed_in)(alice), job.pk)
+    elsewhere.scope["headers"] = [(b"origin", b"https://a.example"), *elsewhere.scope["headers"][1:]]
+    elsewhere.scope["headers"].append((b"authorization", b"Basic YTpi"))
+    assert not (await elsewhere.connect())[0]
+
+
 async def test_a_page_shows_its_token_as_a_subprotocol(alice: User, settings: Any) -> None:
     job = await sync_to_async(submit)(alice)
     text = (await sync_to_async(tokens.create_token)(owner=alice, name="page")).text

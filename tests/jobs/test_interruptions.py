@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from botfactory.accounts.models import User
 from botfactory.jobs import interruptions, reaper, worker
+from botfactory.jobs.errors import JobFailed
 from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -117,6 +118,20 @@ def because(error: BaseException, of: BaseException, *, hidden: bool = False) ->
             raise error  # noqa: B904
 
     return raised(act)
+
+
+@pytest.mark.parametrize(("number", "cause"), [(errno.ENOSPC, Cause.DISK), (errno.ESTALE, Cause.FILES)])
+def test_a_failure_that_the_machine_brought_about_delays_the_job(alice: User, number: int, cause: Cause) -> None:
+    def run(handle: JobHandle) -> dict[str, Any]:
+        try:
+            raise OSError(number, os.strerror(number))
+        except OSError as error:
+            raise JobFailed("checkpoint_damaged", "The model can’t be read.") from error
+
+    job = submit(alice, run)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.progress["cause"]) == (State.QUEUED, cause)
 
 
 def test_what_passes_is_told_from_what_is_a_mistake(tmp_path: Path) -> None:

@@ -53,9 +53,16 @@ def sent() -> list[tuple[str, str]]:
     return found
 
 
+def test_a_search_promises_no_bot(alice: User) -> None:
+    choose(alice, training_succeeded="on")
+    ended(alice, State.SUCCEEDED, kind="search")
+    ((_, text),) = sent()
+    assert "The search has ended" in text and "can write" not in text
+
+
 def test_people_who_have_chosen_nothing_get_no_mail(alice: User) -> None:
     page = signed_in(alice).get("/account/").content.decode()
-    assert "Mail me when a training is done" in page and "alice@example.org" in page
+    assert "Email me when a training is done" in page and "alice@example.org" in page
     for state in (State.SUCCEEDED, State.FAILED):
         assert ended(alice, state).mail_due_at is None
     assert sent() == []
@@ -71,7 +78,7 @@ def test_one_mail_is_sent_about_a_training_that_is_done_or_fails(alice: User, bo
         (
             "[Bot Factory] Done: Train My bot",
             f"Train My bot\n\nThe training has ended, and the bot can write.\n\nhttp://testserver/jobs/{job.pk}/\n\n"
-            "You get this mail because you asked for it on your account page. You can turn it off there.\n",
+            "You get this email because you asked for it on your account page. You can turn it off there.\n",
         )
     ]
     ended(alice, State.FAILED)
@@ -130,7 +137,7 @@ def test_no_mail_goes_to_an_address_that_is_not_confirmed(alice: User) -> None:
     EmailAddress.objects.update(verified=False)
     assert sent() == [] and not Job.objects.exclude(mail_due_at=None).exists()
     page = signed_in(alice).get("/account/").content.decode()
-    assert "add and confirm an email address" in page and "Mail me" not in page
+    assert "add and confirm an email address" in page and "Email me" not in page
 
 
 def test_without_a_mail_server_the_page_says_so_and_nothing_is_due(alice: User, settings: LazySettings) -> None:

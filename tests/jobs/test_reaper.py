@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
@@ -175,6 +177,24 @@ def test_a_folder_whose_job_was_never_submitted_is_deleted_after_a_day(settings:
     os.utime(old, (long_ago, long_ago))
     reaper.reap()
     assert list(tmp_path.iterdir()) == [new]
+
+
+def test_an_upload_that_is_being_handed_to_its_job_stays(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOBS_DIR = tmp_path
+    uploaded = tmp_path / ".account-mine"
+    uploaded.mkdir()
+    long_ago = time.time() - 25 * 3600
+    os.utime(uploaded, (long_ago, long_ago))
+    # Until the commit, the reaper doesn't know the job.
+    unknown = work_dir(Job(pk=uuid.uuid4()))
+    shutil.move(uploaded, unknown)
+    reaper.reap()
+    assert unknown.exists()
+    monkeypatch.setattr(reaper, "HANDED_OVER_WITHIN", timedelta())
+    reaper.reap()
+    assert not unknown.exists()
 
 
 def test_a_lost_job_that_was_being_cancelled_is_cancelled(alice: User) -> None:

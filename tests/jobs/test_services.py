@@ -29,6 +29,11 @@ def submit(owner: User, run: Any = count_to_three, **values: Any) -> Job:
     return services.submit(owner=owner, kind="test", title="A test", arguments={}, **values)
 
 
+def _of_rows(settled: list[str]) -> str:
+    """Return a kind of jobs whose rows are brought in line by noting the state of the job."""
+    return kind("of rows", lambda handle: {}, ended=lambda job: settled.append(job.state)).name
+
+
 def states(job: Job) -> list[str]:
     return [event.payload["state"] for event in job.events.filter(kind="state")]
 
@@ -162,10 +167,13 @@ def test_a_failed_job_keeps_its_work_and_a_retry_goes_on_from_it(alice: User) ->
 
     job = submit(alice, run)
     worker.run(job.pk)
+    Job.objects.filter(pk=job.pk).update(started_at=timezone.now() - timedelta(days=1))
     services.retry(Job.objects.get(pk=job.pk))
     worker.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.result, job.error_code) == (State.SUCCEEDED, {"went on": True}, "")
+    # What it took is counted from the retry, as its age is.
+    assert job.started_at is not None and job.started_at >= job.created_at
     assert not work_dir(job).exists()
 
 
@@ -244,6 +252,25 @@ def test_a_job_that_is_deleted_while_it_runs_ends_quietly(alice: User) -> None:
 
     worker.run(submit(alice, run).pk)
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(("with_subject", "told"), [(False, ["queued", "running"]), (True, [])])
+def test_what_unfinished_jobs_were_about_is_brought_in_line_when_they_are_deleted(
+    alice: User, with_subject: bool, told: list[str]
+) -> None:
+    settled: list[str] = []
+    name = _of_rows(settled)
+    done, running, _ = (services.submit(owner=alice, kind=name, title="It", arguments={}) for _ in range(3))
+    worker.run(done.pk)
+    worker.claim(running.pk)
+    services.delete_jobs(Job.objects.all(), with_subject=with_subject)
+    assert sorted(settled) == told and not Job.objects.exists()
+
+
+def test_a_job_of_a_kind_that_no_longer_exists_can_be_deleted(alice: User) -> None:
+    job = submit(alice)
+    Job.objects.filter(pk=job.pk).update(kind="of a removed app")
+    assert services.delete_jobs(Job.objects.all()) == 1
 
 
 def test_deleting_a_job_takes_its_folder_along(alice: User) -> None:

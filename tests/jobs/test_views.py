@@ -9,7 +9,8 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from botfactory.jobs import services, worker
-from botfactory.jobs.models import KEEP_WORK_HOURS, Job
+from botfactory.jobs.handle import work_dir
+from botfactory.jobs.models import KEEP_WORK_HOURS, Job, JobEvent
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind
@@ -131,3 +132,18 @@ def test_what_only_looks_like_an_id_is_not_found(alice: User) -> None:
     client = signed_in(alice)
     for text in ("-" * 36, "0" * 36):
         assert client.post(f"/jobs/{text}/cancel").status_code == 404
+
+
+def test_an_ended_job_is_deleted_with_its_events_and_its_folder(alice: User, job: Job) -> None:
+    client = signed_in(alice)
+    page = f"/jobs/{job.pk}/"
+    folder = work_dir(job)
+    folder.mkdir(parents=True)
+    assert "Delete this job" not in client.get(page).content.decode()
+    answer = client.post(f"{page}delete", follow=True)
+    assert answer.redirect_chain == [(page, 302)] and "This job hasn’t ended." in answer.content.decode()
+    services.cancel(job)
+    assert "Delete this job" in client.get(page).content.decode() and folder.exists()
+    answer = client.post(f"{page}delete", follow=True)
+    assert answer.redirect_chain == [("/jobs/", 302)] and "A test was deleted." in answer.content.decode()
+    assert not Job.objects.exists() and not JobEvent.objects.exists() and not folder.exists()

@@ -57,6 +57,7 @@ TEXTS: Final = [
     "don't d’ont dont ‘quotes’ naïve ½ ² Ⅷ 漢字かな ⓐⓑ",
     "see http://example.com/a?b=1 www.example.org/x t.co/abc @name@example.org #Tag＃タグ",
     "w/@bob RT@bob: START@bob t.example/@bob https://a.example/RT@bob rt@ann w/RT@cy",
+    "@alice.smith.com @al-ice.bsky.social, @na.me@ser-ver.example @bob.Then we @ann. then @cy- @a.co2 @Ünï.bsky.social",
     "a@b.c mail me@example.com !@name x@y @Ünï_1 ＠wide @a @b@c.d.",
     "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
     "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
@@ -199,6 +200,7 @@ def test_seeds_give_the_numbers_of_numpy() -> None:
 
 def test_words_mentions_and_bans_are_the_same() -> None:
     prompted = [[text, ""] for text in TEXTS] + [["@na me @name", "@na"], ["to @Bob: @bob @bo", "to @Bob"], ["@x", "@"]]
+    prompted += [["to @a.dev @a.bsky.social @A.dev @a", "to @a.dev "], ["@a.bsky.social", "@a.bs"]]
     found = run(
         [
             {"what": "words", "texts": TEXTS},
@@ -286,6 +288,9 @@ def test_posts_with_personal_data_are_refused() -> None:
         "at 185.199.108.153 there",
         "call 555-867-5309",
         "call 2019-0301",
+        "call 555\u2011867\u20115309",
+        "078\u201005\u20101120 is it",
+        "4111\u22121111\u22121111\u22121111\u2014mine",
         "+49 30 901820",
         "key aB3dE5gH7jK9mN1pQ3sT5vX7z",
         "2a00:1450:4001:81b::200e",

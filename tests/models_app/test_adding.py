@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,11 @@ from django.core.management import CommandError, call_command
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
+from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
-from models_app import loading, model_files, pretrained, services
+from botfactory.jobs.states import State
+from botfactory.ops.checks import Finding, Report
+from models_app import checks, loading, model_files, pretrained, registry, services
 from models_app.base_models import adding, versions
 from models_app.base_models import services as bases
 from models_app.base_models.archive import BadArchive
@@ -28,6 +34,7 @@ from tests.conftest import signed_in
 from tests.ml.importing.keras_models import keras_model, layers_model, old_h5
 from tests.models_app import tiny_llama
 from tests.models_app.conftest import train
+from tests.models_app.shared_bot import make_bot
 from tests.models_app.test_base_archive import zipped
 from tweets import learning
 from tweets.models import Corpus
@@ -80,10 +87,21 @@ def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, t
     text.write_text("hello")
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(30))
+    # The library adds empty views for ever here.
+    endless = tmp_path / "endless.gguf"
+    key = struct.pack("<Q1sI", 1, b"x", 9)
+    endless.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + key + struct.pack("<IQ", 0, 2**50))
+    twice = tmp_path / "twice.gguf"
+    twice.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + 2 * (struct.pack("<Q1sI", 1, b"x", 4) + bytes(4)))
     cases = [
         (tmp_path / "nowhere", "no file or directory"),
         (text, "notes.txt isn’t a GGUF file"),
         (broken, "isn’t a readable GGUF file"),
+        (endless, "isn’t a readable GGUF file"),
+        (twice, "isn’t a readable GGUF file"),
+        (tiny_llama.gguf_file(tmp_path / "headless.gguf", heads=0), "can’t be used"),
+        (tiny_llama.gguf_file(tmp_path / "heads.gguf", heads=[4, 4]), "can’t be used"),
+        (tiny_llama.gguf_file(tmp_path / "double.gguf", dtype=np.float64), "can’t be used"),
         (tiny_llama.gguf_file(tmp_path / "qwen.gguf", architecture="qwen2"), "Choose a Llama model"),
         (tiny_llama.hugging_face(tmp_path / "bert", model_type="bert"), "Choose a Llama model"),
         (tiny_llama.hugging_face(tmp_path / "wide", hidden_size=32), "Files of two"),
@@ -92,6 +110,61 @@ def test_what_is_no_such_model_is_told_and_nothing_is_kept(base: TrainedModel, t
         with pytest.raises(CommandError, match=sentence):
             add_base(str(path))
     assert folders() == [] and TrainedModel.objects.count() == 1
+
+
+def test_a_bad_name_keeps_no_weights(base: TrainedModel, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="slash"):
+        add_base(str(tiny_llama.gguf_file(tmp_path / "tiny.gguf")), "--name", "a/b")
+    assert folders() == []
+
+
+def test_a_model_that_cannot_be_stored_keeps_no_weights(base: TrainedModel, tmp_path: Path) -> None:
+    @contextmanager
+    def lost() -> Iterator[None]:
+        raise LostClaim("another worker holds the job")
+        yield
+
+    with pytest.raises(LostClaim):
+        adding.add(tiny_llama.gguf_file(tmp_path / "tiny.gguf"), fenced=lost)
+    assert folders() == []
+
+
+def test_with_the_last_model_that_needs_them_its_frozen_weights_go(
+    base: TrainedModel, corpus: Corpus, admin: User, tmp_path: Path
+) -> None:
+    path = tiny_llama.gguf_file(tmp_path / "tiny.gguf")
+    first = adding.add(path, name="First")
+    bases.promote(first, by=admin)
+    bot = make_bot(corpus, first, name="Bot")
+    number = first.network["pretrained"]
+    TrainedModel.objects.filter(pk=bot.pk).update(parent=None)
+    TrainedModel.objects.filter(pk=first.pk).update(is_base=False)
+    first.refresh_from_db()
+    registry.delete(first)
+    assert folders() == [number] and pretrained.unused() == []
+    bot.refresh_from_db()
+    registry.delete(bot)
+    # Its training hasn't ended, so it may still make a bot.
+    assert folders() == [number]
+    Job.objects.update(state=State.CANCELLED)
+    assert [finding.advice for finding in examined() if "no model needs" in finding.what] != []
+    assert "Repaired" in next(finding.repaired().what for finding in examined() if "no model needs" in finding.what)
+    assert folders() == []
+    second = adding.add(path, name="Second")
+    registry.delete(second)
+    assert folders() == []
+
+
+def test_weights_that_come_with_the_product_stay(base: TrainedModel, fluent: TrainedModel) -> None:
+    TrainedModel.objects.filter(pk=fluent.pk).delete()
+    assert folders() == [fluent.network["pretrained"]]
+    assert not pretrained.remove_unused(fluent.network["pretrained"]) and pretrained.unused() == []
+
+
+def examined() -> list[Finding]:
+    findings: list[Finding] = []
+    checks.checkpoints(Report("checkpoints", findings))
+    return findings
 
 
 def upload(user: User, path: Path, name: str = "") -> Any:
@@ -183,7 +256,7 @@ def test_an_administrator_uploads_a_model_of_the_tutorial(
 def test_a_bad_model_of_the_tutorial_fails_with_a_sentence(base: TrainedModel, admin: User, tmp_path: Path) -> None:
     list_of = {"characters.json": json.dumps(["a", "b"]).encode()}
     for name, files, sentence in (
-        ("few.zip", list_of, "98 symbols, and its characters are 2"),
+        ("few.zip", list_of, "98 symbols, but its list has 2 characters"),
         ("list.zip", {"characters.json": b"{}"}, "must be a list"),
         ("two.zip", {"more.h5": b""}, "one model"),
         ("shard.zip", {"group1-shard1of2.bin": b""}, "shorter"),
@@ -214,6 +287,10 @@ def test_a_zip_of_a_fluent_model_needs_its_pretrained_model_here(fluent: Trained
     files = {name: (folder / name).read_bytes() for name in ("config.json", "weights.safetensors")}
     with pytest.raises(BadArchive, match="already uploaded as fluent"):
         bases.upload(zipped(files), name="again")
+    about = json.loads(files["config.json"])
+    other = about | {"network": about["network"] | {"norm_epsilon": 1e-4}}
+    with pytest.raises(BadArchive, match="describes another network"):
+        bases.upload(zipped(files | {"config.json": json.dumps(other).encode()}), name="again")
     missing = pretrained.root() / fluent.network["pretrained"]
     missing.rename(tmp_path / "away")
     with pytest.raises(BadArchive, match=r"isn’t on this server\. Add that first"):

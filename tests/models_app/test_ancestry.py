@@ -10,7 +10,11 @@ from django.conf import settings
 from django.db import transaction
 
 from botfactory.accounts.models import User
-from models_app import ancestry, model_files, registry
+from botfactory.jobs import events
+from botfactory.jobs.ending import end
+from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
+from models_app import ancestry, model_files, registry, trainings
 from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
@@ -60,6 +64,12 @@ def test_who_deletes_posts_ends_the_sharing(first: TrainedModel, second: Trained
     assert ended.who_name == "admin"
 
 
+def test_who_deletes_a_bot_ends_the_sharing(first: TrainedModel, second: TrainedModel, admin: User) -> None:
+    signed_in(admin).post(f"/admin/models_app/trainedmodel/{first.pk}/delete/", {"post": "yes"})
+    ended = AuditEntry.objects.get(action="share", subject_id=second.pk, details__after="private")
+    assert ended.who_name == "admin" and not TrainedModel.objects.filter(pk=first.pk).exists()
+
+
 @pytest.mark.parametrize("gone", ["bot", "corpus"])
 def test_sharing_ends_for_descendants_and_an_opt_out_still_finds_them(
     first: TrainedModel, second: TrainedModel, admin: User, bob: User, gone: str
@@ -94,6 +104,55 @@ def test_an_upgrade_fills_in_what_is_known_and_ends_what_is_not(
     found = {model.name: (model.learned_accounts, model.visibility) for model in TrainedModel.objects.all()}
     assert found["First"] == ([list(JANE)], "private") and found["Second"] == ([list(JANE)], "public")
     assert found["Orphan"] == ([], "private")
+
+
+def test_an_upgrade_fills_in_the_accounts_of_versions_and_of_bots_that_started_from_them(
+    of_jane: Corpus, second: TrainedModel, base: TrainedModel
+) -> None:
+    version = base
+    TrainedModel.objects.filter(pk=version.pk).update(corpus=of_jane)
+    assert second.corpus is not None
+    bot = make_bot(second.corpus, version, name="Of the version")
+    import_module("models_app.migrations.0020_accounts_of_versions").forwards(apps, None)
+    found = {model.pk: model.learned_accounts for model in TrainedModel.objects.all()}
+    assert found[version.pk] == found[bot.pk] == found[second.pk] == [list(JANE)]
+    TrainedModel.objects.filter(pk=version.pk).update(corpus=None)
+    import_module("models_app.migrations.0020_accounts_of_versions").forwards(apps, None)
+    assert found == {model.pk: model.learned_accounts for model in TrainedModel.objects.all()}
+
+
+def show_samples(job: Job) -> None:
+    """Record what a training shows of its bot."""
+    events.record(job, "openings", {"continued": {"today": "today is over"}})
+    events.record(job, "before", {"samples": ["a post of its start"]})
+    epoch = {"epoch": 1, "bits_per_character": 2.5, "samples": ["a post"], "continued": {"a": "ab"}}
+    events.record(job, "epoch", epoch)
+
+
+def test_a_deleted_bot_leaves_none_of_its_posts_with_its_training(second: TrainedModel) -> None:
+    job = second.job
+    assert job is not None
+    show_samples(job)
+    registry.delete(second)
+    shown = {event.kind: event.payload for event in job.events.exclude(kind="state")}
+    assert shown == {
+        "openings": {"continued": {}},
+        "before": {"samples": []},
+        "epoch": {"epoch": 1, "bits_per_character": 2.5, "samples": [], "continued": {}},
+    }
+
+
+def test_an_opt_out_deletes_trainings_of_descendants_also_those_that_have_made_no_bot(
+    first: TrainedModel, second: TrainedModel, admin: User, alice: User
+) -> None:
+    assert second.corpus is not None and second.job is not None
+    waits = trainings.fine_tune(owner=alice, corpus=second.corpus, start=second, name="Fourth")
+    failed = trainings.fine_tune(owner=alice, corpus=second.corpus, start=second, name="Fifth", run_here=True)
+    end(Job.objects.filter(pk=failed.pk), State.FAILED)
+    show_samples(failed)
+    opt_out.add(network=JANE[0], handle=JANE[1], by=admin)
+    assert not Job.objects.filter(pk__in=[second.job.pk, waits.pk, failed.pk]).exists()
+    assert Job.objects.filter(subject_id=second.corpus.pk, kind="import").exists()
 
 
 def test_a_training_whose_starting_point_is_deleted_meanwhile_still_makes_a_bot(

@@ -9,6 +9,7 @@ import pytest
 
 from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs.models import Job
+from botfactory.rest.models import KeptAnswer
 from models_app import estimates, model_files, services, trainings
 from models_app.base_models import versions
 from models_app.ml.config import MAX_TOP_K, FineTuneConfig
@@ -105,7 +106,7 @@ def test_what_is_in_the_way_of_a_training_is_told(alice: User, base: TrainedMode
     require_error(program.post("/jobs", asked(corpus)), 422, "corpus_too_small", "corpus")
     Corpus.objects.filter(pk=corpus.pk).update(characters=corpus.characters)
     PersonalLimits.objects.create(user=alice, trained_models=0)
-    assert "0 bots" in require_error(program.post("/jobs", asked(corpus)), 409, "limit_reached")
+    assert "0 bots" in require_error(program.post("/jobs", asked(corpus)), 409, "limit_reached", "models")
     assert queued() == 0
 
 
@@ -215,6 +216,30 @@ def test_posts_asked_for_wrongly_are_not_written(
 ) -> None:
     require_error(Program(alice).post(f"/models/{base.pk}/generate", wrong), 422, code, param)
     assert not Generation.objects.exists()
+
+
+def test_an_answer_that_is_kept_for_a_key_goes_with_what_it_is_about(
+    alice: User, base: TrainedModel, model: TrainedModel
+) -> None:
+    program = Program(alice)
+    asked = {"n": 1, "max_characters": 30, "copy_guard": False}
+
+    def write(key: str) -> Any:
+        return program.post(f"/models/{model.pk}/generate", asked, Idempotency_Key=key)
+
+    def keep() -> Any:
+        return program.post("/kept", {"generation": second, "post": 0}, Idempotency_Key="kept")
+
+    first, second = write("first").json()["id"], write("second").json()["id"]
+    kept = keep().json()["id"]
+    assert write("first").json()["id"] == first and keep().json()["id"] == kept
+    program.ask("DELETE", f"/generations/{first}")
+    program.ask("DELETE", f"/kept/{kept}")
+    require_error(write("first"), 409, "answer_not_kept", "Idempotency-Key")
+    require_error(keep(), 409, "answer_not_kept", "Idempotency-Key")
+    assert write("second").json()["id"] == second
+    program.ask("DELETE", f"/models/{model.pk}")
+    assert KeptAnswer.objects.count() == 3 and not KeptAnswer.objects.exclude(body="").exists()
 
 
 def test_a_model_tells_of_itself_is_renamed_and_deleted(alice: User, base: TrainedModel, model: TrainedModel) -> None:

@@ -13,6 +13,7 @@ from django.test import Client
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
+from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app.base_corpora import files, services
@@ -111,6 +112,7 @@ def test_only_regular_files_below_the_folder_can_be_prepared(name: str, admin: U
         ({"inputs": []}, "Choose what to prepare"),
         ({"options": services.Options(shares=(50, 10, 10))}, "add up to 100"),
         ({"options": services.Options(languages=("xx",))}, "detect the language"),
+        ({"options": services.Options(languages=("en",) * 21)}, "Choose at most 20 languages, not 21"),
         ({"options": services.Options(encoding="nothing")}, "no encoding"),
     ],
 )
@@ -129,12 +131,31 @@ def test_a_name_is_used_once_and_one_corpus_is_prepared_at_a_time(admin: User, r
         ask(admin)
 
 
+def test_a_preparation_is_not_tried_again_while_another_one_runs(admin: User, raw: Path) -> None:
+    first = ask(admin)
+    jobs.cancel(first)
+    second = ask(admin, name="other")
+    first.refresh_from_db()
+    with pytest.raises(NotPossible, match="Another corpus is being prepared"):
+        jobs.retry(first)
+    jobs.cancel(second)
+    assert jobs.retry(first).state == State.QUEUED
+
+
 def test_what_cannot_be_read_fails_with_the_name_and_leaves_nothing(admin: User, raw: Path, settings: Any) -> None:
     (raw / "broken.json").write_text("{")
     job = done(ask(admin, inputs=["broken.json"]))
     assert (job.state, job.error_code) == (State.FAILED, "preparation")
     assert "broken.json" in job.shown_error and str(raw) not in job.shown_error
     assert left(settings) == []
+
+
+def test_errors_name_the_fields_of_the_page_instead_of_options(admin: User, raw: Path) -> None:
+    (raw / "bad.jsonl").write_text("no JSON\n" * 10_001)
+    job = done(ask(admin, inputs=["bad.jsonl"], options=services.Options(format="jsonl")))
+    assert job.shown_error.endswith("Correct the input or name its format with “Format”.")
+    job = done(ask(admin, inputs=["deep/posts.tsv"], options=services.Options(author_column="who")))
+    assert job.shown_error.endswith("Correct “Author column”.")
 
 
 def test_a_cancel_leaves_nothing(admin: User, raw: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

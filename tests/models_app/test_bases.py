@@ -159,6 +159,7 @@ def test_rolling_back_is_promoting_the_one_before(base: TrainedModel, admin: Use
     assert bases.roll_back(by=admin) == base == versions.base_model()
     assert bases.roll_back(by=admin) == newer == versions.base_model()
     assert history()[2:] == [("rolled_back", "base", "admin"), ("rolled_back", "base 2", "admin")]
+    User.objects.create(username="second", is_staff=True, is_superuser=True)
     accounts.delete_account(admin)
     assert history()[2:] == [("rolled_back", "base", "admin"), ("rolled_back", "base 2", "admin")]
 

@@ -111,7 +111,8 @@ def test_drafts_count_for_how_much_can_be_asked_for(alice: User, base: TrainedMo
     assert "at most 47 posts of this length, or for posts of at most 266 characters" in require_error(
         answer, 422, "too_much_at_once", "n"
     )
-    assert admission.weight_of(SamplingConfig(count=10, best_of=3)) == 3 * admission.weight_of(SamplingConfig(count=10))
+    ten = SamplingConfig(count=10)
+    assert admission.weight_of(SamplingConfig(count=10, best_of=3), "quick") == 3 * admission.weight_of(ten, "quick")
     for wrong in (0, 6, "3", None, 2.5):
         require_error(program.post(f"/models/{base.pk}/generate", {"best_of": wrong}), 422, "bad_value", "best_of")
 

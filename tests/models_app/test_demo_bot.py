@@ -47,7 +47,7 @@ def ask(client: Client) -> Any:
 
 def test_it_writes_for_visitors_one_post_at_a_time(demo_bot: TrainedModel, charlie: Client) -> None:
     page = charlie.get("/").content.decode()
-    assert "writes here while you look" in page and "js/demo" in page
+    assert "writes here while you watch" in page and "js/demo" in page
     assert "a sample of the best epoch by @…" in page and SECRET not in page
     told = ask(charlie).json()
     assert told["post"] and told["earlier"] == [told["post"], "a sample of the best epoch by @…"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -12,6 +14,7 @@ from models_app.models import Game, Generation, TrainedModel
 from models_app.playing import held_out
 from models_app.playing import services as playing
 from models_app.sharing import rights as sharing
+from models_app.writing import asking
 from tests.conftest import signed_in
 from tests.models_app.conftest import untrained
 from tests.rest.helpers import Program
@@ -138,7 +141,7 @@ def test_a_game_from_the_first_post_to_the_figure(bot: TrainedModel, alice: User
     assert "5 of 10" in page and page.count("you were wrong") == 5
     figure = playing.ToldApart.of(bot)
     assert figure is not None and (figure.share, figure.games, figure.people) == (0.75, 2, 1)
-    sentence = "75 times in 100 (± 10), in 2 games"
+    sentence = "75 out of 100 posts as real or by the bot (± 10), in 2 games"
     assert sentence in client.get(f"/models/{bot.pk}/").content.decode()
     assert Program(alice).get(f"/models/{bot.pk}").json()["told_apart_by_people"]["share"] == 0.75
     # The second game had other real posts than the first.
@@ -185,7 +188,7 @@ def test_others_play_only_if_the_owner_allows_it(
     assert shared in guest.get(page).content.decode() and charlie.get(shared).status_code == 302
     result = played(guest, shared)
     assert f"http://testserver{shared}" in result
-    assert "100 times in 100" in guest.get(shared).content.decode()
+    assert "100 out of 100 posts" in guest.get(shared).content.decode()
     # Nobody sees somebody else's game.
     game = Game.objects.get()
     assert "The ten posts" not in owner.get(f"/models/{bot.pk}/game?game={game.pk}").content.decode()
@@ -211,4 +214,21 @@ def test_a_deleted_post_is_gone_from_games_too_and_games_go_with_the_bot(bot: Tr
     Post.objects.filter(pk=key).delete()
     assert [post.text for post in playing.shown(game)].count("") == 1
     registry.delete(bot)
+    assert not Game.objects.exists()
+
+
+def test_a_bot_that_is_deleted_while_it_writes_has_no_game(
+    bot: TrainedModel, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = asking.write
+
+    def written(**asked: Any) -> list[str]:
+        posts = write(**asked)
+        registry.delete(bot)
+        return posts
+
+    monkeypatch.setattr(asking, "write", written)
+    number = bot.pk
+    page = signed_in(alice).post(f"/models/{number}/game")
+    assert page.status_code == 400 and "This bot has just been deleted." in page.content.decode()
     assert not Game.objects.exists()

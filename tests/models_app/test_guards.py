@@ -103,6 +103,9 @@ def test_nothing_is_trained_from_a_bot_whose_guard_is_lost(bot: TrainedModel, co
     corpus.delete()
     with pytest.raises(trainings.StartUnguarded, match="Start from another bot"):
         trainings.plan(owner=alice, corpus=other, start=again(bot), epochs=1)
+    asked = {"kind": "fine_tune", "corpus": str(other.pk), "model": str(bot.pk)}
+    told = signed_in(alice).post("/api/v1/jobs/estimate", asked, content_type="application/json")
+    assert (told.json()["error"]["code"], told.json()["error"]["param"]) == ("copy_guard_lost", "model")
     from botfactory.jobs import worker
 
     job = worker.run_claimed(queued)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zipfile import ZipFile, is_zipfile
@@ -12,6 +14,7 @@ import pytest
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
+from botfactory.your_data import exporting
 from models_app import downloads, instant, loading, model_files, registry, services, trainings
 from models_app.ml.config import SamplingConfig
 from models_app.ml.sampling.context import CHARACTERS
@@ -19,6 +22,8 @@ from models_app.models import Tier, TrainedModel
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
 from tests.rest.helpers import Program, require_error
+from tests.your_data.test_export import files_of
+from tests.your_data.zips import imported, named, zipped
 from tweets import learning
 from tweets.models import Corpus
 
@@ -80,7 +85,7 @@ def test_it_counts_against_the_limits_of_its_owner_from_the_start(
 
     def refused() -> None:
         answer = Program(alice).post("/jobs/instant", {"corpus": str(corpus.pk)})
-        assert sentence in require_error(answer, 409, "limit_reached")
+        assert sentence in require_error(answer, 409, "limit_reached", limit.removeprefix("LIMIT_").lower())
         page = signed_in(alice).post(f"/corpora/{corpus.pk}/instant", follow=True).content.decode()
         assert sentence in page
 
@@ -186,3 +191,44 @@ def test_damaged_context_is_an_error_that_says_so(alice: User, fluent: TrainedMo
     with pytest.raises(Exception, match="Restore the model from a backup"):
         loading.open_sampler(bot)
     assert Tier(bot.tier) == Tier.FLUENT and isinstance(bot.corpus, Corpus)
+
+
+@pytest.fixture
+def zipped_bot(alice: User, fluent: TrainedModel) -> Callable[..., io.BytesIO]:
+    """The ZIP of alice with an instant bot, in whose network the given values are changed."""
+    corpus = import_posts(alice)
+    made(Job.objects.get(pk=Program(alice).post("/jobs/instant", {"corpus": str(corpus.pk)}).json()["id"]))
+    files = files_of(b"".join(exporting.pieces_of(alice)))
+    place = named(files, "bot.zip")
+    inside = files_of(files[place])
+    config = json.loads(inside["config.json"])
+
+    def packed(**changed: float) -> io.BytesIO:
+        other = config | {"network": config["network"] | changed}
+        out = io.BytesIO()
+        with ZipFile(out, "w") as archive:
+            for name, data in (inside | {"config.json": json.dumps(other).encode()}).items():
+                archive.writestr(name, data)
+        return zipped(files | {place: out.getvalue()})
+
+    return packed
+
+
+@pytest.mark.parametrize("changed", [{"scale": 2.5}, {"norm_epsilon": 1e-4}, {"symbols": 5000}])
+def test_an_imported_one_must_have_a_network_that_is_here(
+    bob: User, zipped_bot: Callable[..., io.BytesIO], changed: dict[str, float]
+) -> None:
+    # A writer would hold a decoder of hundreds of megabytes for each other one.
+    job = imported(bob, zipped_bot(**changed))
+    assert job.state == "succeeded" and not TrainedModel.objects.filter(owner=bob).exists()
+    assert "describes another network" in str(job.result["left_out"])
+
+
+def test_an_imported_one_may_have_the_network_of_any_base_model_here(
+    bob: User, fluent: TrainedModel, zipped_bot: Callable[..., io.BytesIO]
+) -> None:
+    other = fluent.network | {"scale": 1.0}
+    TrainedModel.objects.create(name="other", network=other, tier=fluent.tier, directory="bases/other", sha256="0" * 64)
+    for scale in (2.0, 1.0):
+        imported(bob, zipped_bot(scale=scale))
+    assert [bot.network["scale"] for bot in TrainedModel.objects.filter(owner=bob).order_by("created_at")] == [2.0, 1.0]

@@ -169,3 +169,21 @@ def test_they_go_with_the_bot_and_with_the_person(bot: TrainedModel, bob: User, 
     else:
         delete_account(bob)
     assert not KeptPost.objects.exists()
+
+
+def test_a_person_deletes_what_somebody_elses_bot_wrote_for_them_but_not_what_they_kept(
+    bot: TrainedModel, alice: User, bob: User
+) -> None:
+    sharing.share(bot, "public")
+    first, second = wrote(bot, bob, "for bob"), wrote(bot, bob, "also for bob")
+    services.keep(generation=first, number=0)
+    require_error(Program(alice).ask("DELETE", f"/generations/{first.pk}"), 404, "not_found")
+    assert signed_in(alice).post(f"/generations/{second.pk}/delete").status_code == 404
+    assert Program(bob).ask("DELETE", f"/generations/{first.pk}").status_code == 204
+    client = signed_in(bob)
+    shown = client.get(f"/gallery/{bot.pk}/").content.decode()
+    assert "also for bob" in shown and f"/generations/{second.pk}/delete" in shown
+    answer = client.post(f"/generations/{second.pk}/delete", follow=True)
+    assert answer.redirect_chain == [(f"/gallery/{bot.pk}/", 302)]
+    assert "The posts were deleted." in answer.content.decode() and "also for bob" not in answer.content.decode()
+    assert not Generation.objects.exists() and KeptPost.objects.get().text == "for bob"

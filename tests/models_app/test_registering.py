@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,16 @@ def register(job: Job, corpus: Corpus, base: TrainedModel, fenced: Any) -> Train
         values={},
         fenced=fenced,
     )
+
+
+def test_other_accounts_of_the_machine_cannot_open_the_folder_of_bots(tmp_path: Path) -> None:
+    # Wherever the first bot is made: at the terminal, before the product has ever run.
+    path = tmp_path / "checkpoints" / "users" / "1" / "bot"
+    with model_files.staging(path, None) as staged:
+        model_files.save_context(staged, ["a post of theirs"])
+        staged.rename(path)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in path.parents[:2]] == [0o700, 0o700]
+    assert model_files.context_of(path) == ["a post of theirs"]
 
 
 def files_of(owner: User) -> list[Path]:

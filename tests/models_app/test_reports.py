@@ -48,7 +48,7 @@ def test_the_administrator_closes_reports(of_bob: Generation, admin: User) -> No
     body = {"action": "close", "_selected_action": [str(report.pk)]}
     page = signed_in(admin).post("/admin/models_app/postreport/", body, follow=True).content.decode()
     report.refresh_from_db()
-    assert report.closed_at is not None and "1 report is done now." in page
+    assert report.closed_at is not None and "1 report marked as done." in page
 
 
 def test_nobody_reports_their_own_bot_or_what_was_written_for_others(

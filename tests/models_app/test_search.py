@@ -21,7 +21,7 @@ from botfactory.jobs.states import State
 from models_app import guards, trainings
 from models_app.base_models import versions
 from models_app.models import BaseChange, Search, TrainedModel, Trial
-from models_app.search import runner, study
+from models_app.search import bots, runner, study
 from models_app.search import services as searches
 from models_app.search.learning import Learned, learn_bot
 from models_app.search.outlook import best_of, outlook_of, with_trials
@@ -321,12 +321,44 @@ def test_its_minutes_count_against_the_limit(
     with pytest.raises(limits.LimitReached) as caught:
         search_for(corpus, base, trials=500)
     assert caught.value.limit == "training_minutes_a_day" and not Search.objects.exists()
-    search = search_for(corpus, base, trials=1)
+    search = search_for(corpus, base, trials=1, at_once=8)
     [job] = jobs_of(search)
     assert job.reserved["training_minutes_a_day"] >= 1
+    with pytest.raises(limits.LimitReached):
+        searches.add_trials(search, 499, by=alice)
+    search.refresh_from_db()
+    assert search.wanted == 1
     one_attempt(job)
     used = limits.usage_of(alice).training_minutes_a_day
     assert used == 1, "the time of the trial, in whole minutes"
+
+
+def test_it_reserves_what_it_still_needs(
+    corpus: Corpus, base: TrainedModel, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots, "seconds_of_a_trial", lambda search: 120.0)
+    search = search_for(corpus, base, trials=3)
+    [job] = jobs_of(search)
+    reserved = [job.reserved["training_minutes_a_day"]]
+    one_attempt(job)
+    job.refresh_from_db()
+    reserved.append(job.reserved["training_minutes_a_day"])
+    searches.add_trials(search, 2, by=alice)
+    job.refresh_from_db()
+    assert [*reserved, job.reserved["training_minutes_a_day"]] == [6, 4, 8]
+
+
+def test_a_search_whose_job_was_deleted_during_its_last_trial_goes_on(
+    corpus: Corpus, base: TrainedModel, alice: User
+) -> None:
+    search = search_for(corpus, base, trials=1)
+    [job] = jobs_of(search)
+    search.trials.create(number=0, state=Trial.State.RUNNING, job=job, parameters={})
+    # As it was in earlier versions: jobs.delete_jobs now lets others take the trial.
+    Job.objects.filter(pk=job.pk).delete()
+    assert searches.trials_left(search) == 0
+    searches.resume(search, by=alice)
+    assert searches.trials_left(search) == 1 and len(jobs_of(search)) == 1
 
 
 def test_its_posts_stay_as_they_are_while_it_runs_and_go_with_it(corpus: Corpus, base: TrainedModel) -> None:
@@ -368,7 +400,7 @@ def test_nobody_goes_on_from_a_bot_that_is_somebody_s_own_again_or_retired(
     require_error(program.post(f"/searches/{search.pk}/resume"), 409, "not_possible")
     require_error(program.post(f"/searches/{search.pk}/trials", {"trials": 1}), 409, "not_possible")
     refused = require_error(program.post(f"/searches/{search.pk}/use", {"trial": 0}), 409, "not_possible")
-    assert "Nobody but its owner can go on from Crier." in refused
+    assert "Only its owner can start from Crier." in refused
     for each in [job, *jobs_of(search)]:
         require_error(program.post(f"/jobs/{each.pk}/retry"), 409, "not_possible")
     # Nor by jobs of its own, if those that were there are deleted.

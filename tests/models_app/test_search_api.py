@@ -15,6 +15,7 @@ from botfactory.accounts.models import PersonalLimits, User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from models_app.models import Search, TrainedModel, Trial
+from models_app.search import runner
 from models_app.search import services as searches
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
@@ -71,7 +72,15 @@ def test_wrong_requests_name_the_mistake(corpus: Corpus, base: TrainedModel, ali
     cases: list[tuple[dict[str, Any], str, str | None, str]] = [
         ({"space": {"units": {"choices": [8]}}}, "bad_space", "space", "There is no setting units"),
         ({"space": {"epochs": {"low": 0, "high": 2}}}, "bad_space", "space", "Choose 1 to 10 epochs, not 0"),
-        ({"minutes": 3}, "bad_minutes", None, "Only a fluent training"),
+        ({"space": {"epochs": {"low": 1, "high": 10**400}}}, "bad_space", "space", "isn’t a number"),
+        ({"space": {"learning_rate": {"choices": [10**400]}}}, "bad_space", "space", "isn’t a number"),
+        (
+            {"space": {"learning_rate": {"low": 0.0001, "high": 0.01, "step": 1e-320}}},
+            "bad_space",
+            "space",
+            "step is too small",
+        ),
+        ({"minutes": 3}, "bad_minutes", "minutes", "Only a fluent training"),
         ({"sampler": "grid"}, "bad_value", "sampler", "sampler must be one of"),
     ]
     for changed, code, param, sentence in cases:
@@ -91,13 +100,18 @@ def said(*words: object) -> str:
     return out.getvalue()
 
 
-def test_the_terminal_searches_here_and_uses_the_best(corpus: Corpus, base: TrainedModel, tmp_path: Path) -> None:
+def test_the_terminal_searches_here_and_uses_the_best(
+    corpus: Corpus, base: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A worker's job would come back after each trial. Here, a worker could take it then.
+    monkeypatch.setattr(runner, "TOGETHER", 0.0)
     space = tmp_path / "space.toml"
     space.write_text("[learning_rate]\nlow = 0.0005\nhigh = 0.01\nlog = true\n[epochs]\nchoices = [1]\n")
     owner = ("--owner", "alice")
     told = said(*owner, "start", corpus.pk, "--tier", "quick", "--space", space, "--trials", 2, "--here", "--seed", 7)
     search = Search.objects.get()
     assert f"Posts ({search.pk}): 2 of 2 trials, done" in told
+    assert Job.objects.get(kind="search").attempt == 1
     # The best first.
     lines = told.splitlines()[1:]
     losses = [float(line.split()[2]) for line in lines]

@@ -261,7 +261,7 @@ def test_administrators_search_for_base_models(
         search=search, number=0, state="complete", bits_per_character=3.0, weights=500, parameters={"units": 4}
     )
     page = f"/searches/{search.pk}/"
-    assert "Make a base model of a trial" in desk.get(page).content.decode()
+    assert "Make a base model from a trial" in desk.get(page).content.decode()
     # One who may look, but not train.
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     bob.user_permissions.set(Permission.objects.filter(codename="view_trainedmodel"))

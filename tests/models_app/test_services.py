@@ -20,9 +20,10 @@ from models_app.base_models import versions
 from models_app.ml.config import FineTuneConfig, SamplingConfig
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.sampling.outcome import Writing
 from models_app.ml.training.events import Progress
 from models_app.model_files import FINGERPRINTS
-from models_app.models import BaseChange, Tier, TrainedModel
+from models_app.models import BaseChange, Generation, Tier, TrainedModel
 from models_app.training_form import Course
 from models_app.training_reporter import TRAIL_STEPS, Trail
 from tests.conftest import signed_in
@@ -38,6 +39,22 @@ def learn(model: TrainedModel, posts: Sequence[str]) -> None:
     """Make the model count as trained on exactly these posts."""
     CopyGuard.of(posts).save(model_files.path_of(model) / FINGERPRINTS)
     loading._guard.cache_clear()
+
+
+def test_what_a_bot_wrote_while_it_was_deleted_is_refused_with_a_sentence(
+    alice: User, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = services.write
+
+    def written(one: TrainedModel, sampling: SamplingConfig) -> tuple[Writing, float]:
+        found = write(one, sampling)
+        registry.delete(TrainedModel.objects.get(pk=one.pk))
+        return found
+
+    monkeypatch.setattr(services, "write", written)
+    with pytest.raises(services.UnknownModel, match="This bot has just been deleted"):
+        services.generate(model=model, owner=alice, sampling=SamplingConfig(count=1, max_characters=20))
+    assert not Generation.objects.exists()
 
 
 def test_a_training_ends_with_a_registered_model(corpus: Corpus, base: TrainedModel) -> None:

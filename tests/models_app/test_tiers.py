@@ -151,8 +151,8 @@ def test_a_machine_of_2_gb_says_why_on_page_and_api_and_offers_the_quick_tier(
     api = client.post("/api/v1/jobs/estimate", body, content_type="application/json")
     assert api.json()["tier"] == "quick" and api.json()["model"] == str(base.pk)
     refused = client.post("/api/v1/jobs", body | {"model": str(bot.pk)}, content_type="application/json")
-    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "tier_not_offered")
-    assert refused.json()["error"]["message"] == SENTENCE
+    assert refused.status_code == 422
+    assert refused.json()["error"] == {"code": "tier_not_offered", "message": SENTENCE, "param": "tier"}
     told = client.get("/api/v1/models/bases").json()["data"]
     assert [(row["tier"], row["is_offered"], row["is_default"], row["why_not"]) for row in told] == [
         ("quick", True, True, ""),
@@ -247,7 +247,15 @@ def test_a_program_can_give_a_fluent_training_minutes(corpus: Corpus, fluent: Tr
     assert asked(minutes=10)["seconds"] == pytest.approx(600, rel=0.06)
     assert asked(minutes="auto") == asked() == asked(minutes=trainings.DEFAULT_MINUTES)
     assert asked(epochs=1)["hyperparameters"]["most_characters"] == 0
-    assert asked(epochs=1, minutes=10)["error"]["code"] == "bad_minutes"
+    wrongs: tuple[tuple[dict[str, Any], str, str], ...] = (
+        ({"epochs": 1, "minutes": 10}, "bad_minutes", "minutes"),
+        ({"epochs": 4}, "bad_epochs", "epochs"),
+        ({"dropout": 0.1}, "bad_request", "dropout"),
+        ({"batch_size": 4096}, "bad_request", "batch_size"),
+    )
+    for wrong, code, param in wrongs:
+        error = asked(**wrong)["error"]
+        assert (error["code"], error["param"]) == (code, param)
     assert asked(tier="quick", minutes=10) == asked(tier="quick")
     assert asked(minutes=0)["error"]["param"] == "minutes"
     assert asked(tier="quick")["hyperparameters"]["most_characters"] is None

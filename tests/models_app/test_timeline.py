@@ -12,14 +12,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from botfactory.accounts.models import User
+from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from models_app import bot_list, nearest, showing
+from models_app import bot_list, guards, loading, model_files, nearest, showing
+from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.models import Generation, TrainedModel
 from models_app.sharing import rights as sharing
 from models_app.writing import asking
 from tests.conftest import signed_in
+from tests.fakes.posts import make_posts
 from tests.models_app.conftest import untrained
 from tweets import learning
+from tweets import services as corpora
 from tweets.models import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +59,32 @@ def test_changed_posts_are_not_mistaken_for_the_learned_ones(bot: TrainedModel, 
     found = nearest.why(alice, written, 0)
     assert found.percent == 100 and found.learned == ""
     assert "have changed since" in signed_in(alice).get(f"/generations/{written.pk}/why?post=0").content.decode()
+
+
+def test_a_guard_that_was_rebuilt_names_the_same_post(alice: User, base: TrainedModel) -> None:
+    posts = make_posts(300, seed=1)
+    job = corpora.import_text(owner=alice, text="\n".join([posts[0]] * 6 + posts[1:] + ["zy"]), name="P", run_here=True)
+    worker.run_claimed(job)
+    corpus = Corpus.objects.get(pk=job.arguments["corpus"])
+    bot, learned = untrained(corpus, base), learning.training_posts(corpus)
+    assert bot.posts == len(learned) < corpus.posts.count()
+    written = wrote(bot, alice, *(" ".join([*post.split()[:5], "zzyzx"]) for post in learned[::20]), "zy")
+
+    def whys() -> list[nearest.Why]:
+        loading.forget()
+        guards.forget()
+        return [nearest.why(alice, written, number) for number in range(len(written.posts))]
+
+    *before, unknown = whys()
+    assert all(why.learned for why in before) and unknown == nearest.Why("zy")
+    file = model_files.path_of(bot) / model_files.FINGERPRINTS
+    file.unlink()
+    # Nothing that the bot started from has learned what the rules leave out.
+    assert whys() == [*before, nearest.Why("zy", 100, 1)]
+    # Earlier versions rebuilt guards in the order of all posts.
+    CopyGuard.of([post.cleaned or post.text for post in corpus.posts.order_by("pk")]).save(file)
+    shown = [(now.learned, then.learned) for now, then in zip(whys(), before, strict=False)]
+    assert [now for now, then in shown if now not in ("", then)] == []
 
 
 def test_the_page_shows_the_learned_post_to_the_owner_alone(

@@ -66,6 +66,8 @@ def test_a_cancelled_training_that_is_tried_again_goes_on_from_the_epochs_that_a
     assert told(job) == [("epoch", 1), ("epoch", 2), ("epoch", 3)]
     assert [event.payload for event in job.events.filter(kind="epoch")][:2] == first
     assert shown(job) == [1, 2, 3]
+    model = TrainedModel.objects.get(job=job)
+    assert model.seconds >= sum(entry["seconds"] for entry in model.history) > 0
 
 
 def test_a_training_whose_kept_epochs_are_gone_shows_the_new_ones_in_their_place(cancelled: Job) -> None:

@@ -15,6 +15,7 @@ from models_app import pretrained
 from models_app.ml import checkpoint
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.pretrained import Pretrained
+from models_app.ml.networks.llama.store import take_in
 from models_app.ml.networks.llama.weights import first_adapter
 
 END = "<|endoftext|>"
@@ -101,8 +102,10 @@ def hugging_face(folder: Path, *, seed: int = 0, **changes: Any) -> Path:
     return folder
 
 
-def gguf_file(path: Path, *, seed: int = 0, architecture: str = "llama") -> Path:
-    """Write the same model as llama.cpp has it."""
+def gguf_file(
+    path: Path, *, seed: int = 0, architecture: str = "llama", heads: int | list[int] = HEADS, dtype: Any = np.float32
+) -> Path:
+    """Write the same model as llama.cpp has it, or one with another number of heads or another type of embeddings."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("Tiny Llama")
@@ -110,7 +113,7 @@ def gguf_file(path: Path, *, seed: int = 0, architecture: str = "llama") -> Path
     writer.add_block_count(LAYERS)
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(HIDDEN)
-    writer.add_head_count(HEADS)
+    writer.add_head_count(heads)
     writer.add_head_count_kv(KV_HEADS)
     writer.add_rope_dimension_count(HEAD)
     writer.add_rope_freq_base(100.0)
@@ -137,7 +140,7 @@ def gguf_file(path: Path, *, seed: int = 0, architecture: str = "llama") -> Path
             writer.add_tensor(f"blk.{number}.{names[rest]}.weight", array)
         else:
             known = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
-            writer.add_tensor(known[name], array)
+            writer.add_tensor(known[name], array.astype(dtype))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -154,7 +157,7 @@ def save_fluent_base(checkpoints: Path, found: Pretrained) -> None:
 def ship_fluent(checkpoints: Path, publishers: Path) -> None:
     """Ship a fluent base model, with the pretrained model that it belongs to taken in already."""
     found = read_directory(hugging_face(publishers))
-    pretrained.add(found)
+    take_in(found, pretrained.root())
     save_fluent_base(checkpoints, found)
 
 

@@ -14,9 +14,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from botfactory.accounts.models import User
+from botfactory.jobs import services as jobs
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
-from botfactory.ops import checks, workers
+from botfactory.ops import checks, service_checks, workers
 from botfactory.ops.checks import Report
 from models_app import model_files
 from models_app.base_models import versions
@@ -117,6 +118,12 @@ def test_a_broker_that_is_gone_is_one_cause_and_said_so(examine: Examine, settin
     assert "first fix the broker" in told(examine("workers"), "problem")
 
 
+def test_a_broker_that_is_too_old_for_writers_is_a_problem(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not told(examine("broker"), "warning", "problem")
+    monkeypatch.setattr(service_checks, "MIN_REDIS_VERSION", (99, 0))
+    assert "use Redis 99.0 or later" in told(examine("broker"), "problem")
+
+
 def test_a_job_that_nobody_works_on_is_told(alice: User, examine: Examine) -> None:
     job = submit(alice)
     worker.claim(job.pk)
@@ -193,6 +200,23 @@ def test_posts_that_were_never_cleaned_are_cleaned_by_a_job(
     worker.run(Job.objects.latest("created_at").pk)
     corpus.refresh_from_db()
     assert (corpus.posts_kept, corpus.is_ready) == (kept, True)
+    assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
+
+
+def test_a_corpus_that_waits_for_no_job_is_given_back_to_its_owner(
+    alice: User, bob: User, capsys: pytest.CaptureFixture[str], only: Callable[..., None]
+) -> None:
+    only("corpora")
+    corpus, restored = pasted(alice, make_posts(40)), pasted(bob, make_posts(40))
+    Corpus.objects.update(state=Corpus.State.IMPORTING)
+    # Bob imports the ZIP of an account, with a job that is about no single corpus.
+    jobs.submit(owner=bob, kind="import_account", title="ZIP", arguments={"corpora": [], "bots": [], "bytes": 0})
+    text = found(doctor(capsys)[1], "corpora", "warning")
+    assert "Town of alice" in text and "waits for an import that doesn't exist" in text and "bob" not in text
+    assert "its import counts as failed" in found(doctor(capsys, "--repair")[1], "corpora", "repaired")
+    corpus.refresh_from_db()
+    restored.refresh_from_db()
+    assert (corpus.state, restored.state) == (Corpus.State.FAILED, Corpus.State.IMPORTING)
     assert {finding["level"] for finding in doctor(capsys)[1]} == {"ok"}
 
 

@@ -101,18 +101,21 @@ def test_behind_a_proxy_with_https_nothing_is_left_to_warn_of(examine: Examine, 
 
 
 def test_files_that_others_can_read_are_told(examine: Examine, settings: Any, tmp_path: Path) -> None:
-    settings.BOTFACTORY_HOME, settings.BASE_DIR = tmp_path, tmp_path
+    settings.BOTFACTORY_HOME = settings.BASE_DIR = settings.CHECKPOINTS_DIR = tmp_path
+    (tmp_path / "users").mkdir(0o700)
     (tmp_path / "secret_key").touch(0o600)
     (tmp_path / ".env").touch(0o600)
     tmp_path.chmod(0o700)
     assert not told(examine("files"), "warning", "problem")
     (tmp_path / "secret_key").chmod(0o640)
     (tmp_path / ".env").chmod(0o644)
+    (tmp_path / "users").chmod(0o755)
     tmp_path.chmod(0o755)
     findings = examine("files")
     assert f"chmod 600 {tmp_path / 'secret_key'}" in told(findings, "problem")
     warnings = told(findings, "warning")
     assert f"chmod 700 {tmp_path}" in warnings and f"chmod 600 {tmp_path / '.env'}" in warnings
+    assert f"chmod 700 {tmp_path / 'users'}" in warnings
     tmp_path.chmod(0o777)
     assert f"chmod 700 {tmp_path}" in told(examine("files"), "problem")
 

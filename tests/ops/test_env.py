@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import stat
+import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +14,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from botfactory import env
+from models_app.ml.networks.processor import wanted_products
+from tests.ops.test_secure_settings import read
 from tweets.sources.registry import networks
 
 
@@ -31,6 +36,44 @@ def test_a_wrong_number_names_the_variable(monkeypatch: pytest.MonkeyPatch, valu
     monkeypatch.setenv("MAX_UPLOAD_MB", value)
     with pytest.raises(ImproperlyConfigured, match="MAX_UPLOAD_MB"):
         env.env_int("MAX_UPLOAD_MB", 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "https://bots.example.org"),
+        ("ALLOWED_HOSTS", "localhost,bots.example.org:8443"),
+        ("ALLOWED_HOSTS", "*.example.org"),
+        ("ALLOWED_HOSTS", "::1"),
+        ("BOTFACTORY_ML_PRODUCTS", "float16"),
+        ("DATABASE_URL", "postgre://bots:secret@db.lan/bots"),
+        ("DATABASE_URL", "postgres://bots:secret@db.lan:port/bots"),
+        ("FORWARDED_ALLOW_IPS", "proxy.lan"),
+        ("JOB_STALE_SECONDS", "14"),
+        ("LOG_LEVEL", "verbose"),
+        ("REDIS_URL", "amqp://:secret@redis.lan"),
+        ("REDIS_URL", "redis://:secret@redis.lan:port/0"),
+        ("TRAINER_NICE", "50"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_with_the_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name) as caught:
+        read(monkeypatch, **{name: value})
+    assert "secret" not in str(caught.value)
+
+
+def test_right_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = "Bots.example.org,.example.net,[2001:db8::1],10.0.0.7,*"
+    found = read(monkeypatch, ALLOWED_HOSTS=hosts, LOG_LEVEL="Warning", TRAINER_NICE="19", JOB_HEARTBEAT_SECONDS="60")
+    assert found["ALLOWED_HOSTS"] == hosts.split(",")
+    assert (found["LOG_LEVEL"], found["TRAINER_NICE"]) == ("WARNING", 19)
+    # A worker may miss two heartbeats.
+    assert found["JOB_STALE_SECONDS"] == 180
+
+
+@pytest.mark.parametrize("value", ["auto", "bfloat16", "Float32"])
+def test_products_are_read_by_the_learning_core_too(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert read(monkeypatch, BOTFACTORY_ML_PRODUCTS=value)["ML_PRODUCTS"] == wanted_products() == value.lower()
 
 
 @pytest.mark.parametrize("value", ["many", "-0.01", "NaN", "Infinity", "1,5"])
@@ -115,6 +158,11 @@ def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "missing"))
     with pytest.raises(ImproperlyConfigured, match="TOKEN_FILE"):
         env.env_secret("TOKEN")
+    (tmp_path / "token").write_bytes("pässword".encode("latin-1"))
+    monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(ImproperlyConfigured, match=r"TOKEN_FILE=.* UTF-8") as caught:
+        env.env_secret("TOKEN")
+    assert "ssword" not in str(caught.value)
 
 
 def test_first_starts_at_once_agree_on_one_secret_that_others_cannot_read(tmp_path: Path) -> None:
@@ -152,7 +200,53 @@ def test_celery_gets_a_socket_in_its_own_spelling() -> None:
         env.celery_broker_url("amqp://host")
 
 
-def test_a_deep_home_still_gets_a_socket_that_the_kernel_takes(tmp_path: Path) -> None:
-    url = env.default_redis_url(tmp_path / ("deep" * 40))
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The machine's folder for temporary files. Its path is short."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+DEEP_HOME = Path("/home") / ("deep" * 40)
+
+
+def test_a_deep_home_still_gets_a_socket_that_the_kernel_takes(temporary: Path) -> None:
+    url = env.default_redis_url(DEEP_HOME)
     assert len(url) < 120
-    assert url == env.default_redis_url(tmp_path / ("deep" * 40))
+    assert url == env.default_redis_url(DEEP_HOME)
+    (folder,) = temporary.iterdir()
+    assert url == f"unix://{folder}/valkey.sock" and stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def of_another_account(folder: Path) -> None:
+    folder.mkdir(0o700)
+    os.chown(folder, 65534, 65534)
+
+
+def a_link(folder: Path) -> None:
+    (folder.parent / "elsewhere").mkdir(0o700)
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+def open_to_others(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        open_to_others,
+        a_link,
+        pytest.param(of_another_account, marks=pytest.mark.skipif(os.getuid() != 0, reason="Only root can give away.")),
+    ],
+)
+def test_a_folder_that_another_account_may_have_made_gets_no_socket(
+    temporary: Path, make: Callable[[Path], None]
+) -> None:
+    folder = temporary / Path(env.default_redis_url(DEEP_HOME)).parent.name
+    folder.rmdir()
+    make(folder)
+    with pytest.raises(ImproperlyConfigured, match="BOTFACTORY_HOME"):
+        env.default_redis_url(DEEP_HOME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from django.core.checks import run_checks
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.views.debug import technical_500_response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import botfactory.env
 from botfactory import debug_page
+from botfactory.asgi import application
 from botfactory.env import MailServer
+from botfactory.ops.management.commands import run
 
 ADDRESS = "bots.example.org"
 
@@ -61,6 +65,19 @@ def test_sending_on_and_remembering_are_settings_and_need_https(monkeypatch: pyt
     assert (without["SECURE_SSL_REDIRECT"], without["SECURE_HSTS_SECONDS"]) == (False, 0)
     chosen = read(monkeypatch, HTTPS="true", HTTPS_REDIRECT="false", HSTS_SECONDS="60")
     assert (chosen["SECURE_SSL_REDIRECT"], chosen["SECURE_HSTS_SECONDS"]) == (False, 60)
+
+
+def test_the_web_process_believes_the_proxies_of_the_setting(settings: LazySettings) -> None:
+    def believed() -> ProxyHeadersMiddleware:
+        (web,) = [process for process in run.Command()._processes("127.0.0.1", 8000, 1) if process.name == "web"]
+        hosts = web.command[web.command.index("--forwarded-allow-ips") + 1]
+        return ProxyHeadersMiddleware(application, trusted_hosts=hosts)
+
+    assert "127.0.0.1" in believed().trusted_hosts and "172.18.0.1" not in believed().trusted_hosts
+    settings.FORWARDED_ALLOW_IPS = [ip_network("172.16.0.0/12")]
+    assert "172.18.0.1" in believed().trusted_hosts and "127.0.0.1" not in believed().trusted_hosts
+    settings.FORWARDED_ALLOW_IPS = []
+    assert "127.0.0.1" not in believed().trusted_hosts
 
 
 def test_the_error_page_of_debug_shows_no_secret(settings: LazySettings) -> None:

@@ -28,6 +28,7 @@ from botfactory.accounts.models import ApiToken
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.webhooks import services as webhooks
+from botfactory.webhooks.models import Delivery, Webhook
 from models_app import model_files
 from models_app import services as models
 from models_app.base_corpora.services import PREPARE_CORPUS
@@ -44,7 +45,16 @@ from tweets.models import Corpus
 
 #: Of four made-up ids or cursors, this many belong to something that exists.
 THERE = 3
-DELETING = {"remove_kept", "delete_corpus", "delete_model", "delete_search", "delete_webhook", "revoke_token"}
+DELETING = {
+    "remove_kept",
+    "delete_corpus",
+    "delete_generation",
+    "delete_job",
+    "delete_model",
+    "delete_search",
+    "delete_webhook",
+    "revoke_token",
+}
 
 
 class World:
@@ -66,6 +76,7 @@ class World:
             "webhook_id": self._webhook(),
             "search_id": self._search(),
         }
+        self.ids["delivery_id"] = self._failed_message()
         self._job = submit(owner)
         self._asking = self._import_that_asks()
         #: What the other requests need. Lists contain it, so generated requests also try to delete it.
@@ -76,6 +87,8 @@ class World:
             "retry_job": lambda: self._job_that_is(State.FAILED),
             "name_column": self._asks_again,
             "delete_corpus": self._corpus,
+            "delete_generation": self._generation,
+            "delete_job": self._ended_job,
             "delete_model": self._model,
             "revoke_token": self._token,
             "delete_webhook": self._webhook,
@@ -85,6 +98,8 @@ class World:
         }
 
     def thing(self, operation: str, name: str) -> uuid.UUID:
+        if operation == "resend_delivery":
+            self._failed_message()
         return self.special[operation]() if operation in self.special else self.ids[name]
 
     def _token(self) -> uuid.UUID:
@@ -94,6 +109,14 @@ class World:
 
     def _webhook(self) -> uuid.UUID:
         return webhooks.create(owner=self.owner, url=self.receiver, events=["job.failed"]).webhook.pk
+
+    def _failed_message(self) -> uuid.UUID:
+        """Return a message of the webhook that has failed and can be sent again, the same each time."""
+        number, webhook = uuid.UUID(int=1), self.ids["webhook_id"]
+        Webhook.objects.filter(pk=webhook).update(active=True)
+        told = {"webhook_id": webhook, "event": "job.failed", "subject_id": webhook, "state": "failed", "due_at": None}
+        Delivery.objects.update_or_create(pk=number, defaults=told)
+        return number
 
     def _search(self) -> uuid.UUID:
         """Return a search with a trial to use."""
@@ -117,6 +140,17 @@ class World:
     def _kept(self) -> uuid.UUID:
         written = Generation.objects.get(pk=self.ids["generation_id"])
         return keeping.keep(generation=written, number=0, text=f"edited {uuid.uuid4()}").pk
+
+    def _generation(self) -> uuid.UUID:
+        row = Generation.objects.get(pk=self.ids["generation_id"])
+        row.pk = uuid.uuid4()
+        row.save(force_insert=True)
+        return row.pk
+
+    def _ended_job(self) -> uuid.UUID:
+        job = submit(self.owner)
+        Job.objects.filter(pk=job.pk).update(state=State.CANCELLED)
+        return job.pk
 
     def _corpus(self) -> uuid.UUID:
         job = corpora.import_text(owner=self.owner, text="one\ntwo")

@@ -18,6 +18,7 @@ from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, PersonalLimits, User
 from botfactory.api import api
 from botfactory.webhooks import services as webhooks
+from botfactory.webhooks.models import Delivery
 from models_app import services
 from models_app.keeping import services as keeping
 from models_app.ml.config import SamplingConfig
@@ -46,6 +47,8 @@ def things(alice: User, model: TrainedModel, base: TrainedModel) -> dict[str, uu
     shared = TrainedModel.objects.create(
         owner=alice, name="Shared", corpus=model.corpus, visibility="unlisted", link=LINK
     )
+    webhook = webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook
+    message = Delivery.objects.create(webhook=webhook, event="job.failed", subject_id=webhook.pk, state="failed")
     return {
         "job_id": submit(alice).pk,
         "token_id": Program(alice).token.pk,
@@ -54,7 +57,8 @@ def things(alice: User, model: TrainedModel, base: TrainedModel) -> dict[str, uu
         "generation_id": written.pk,
         "kept_id": keeping.keep(generation=written, number=0).pk,
         "search_id": search_for(model.corpus, base).pk,
-        "webhook_id": webhooks.create(owner=alice, url="https://example.com/", events=["job.failed"]).webhook.pk,
+        "webhook_id": webhook.pk,
+        "delivery_id": message.pk,
         "link": str(shared.link),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import ApiToken, PersonalLimits, User
-from botfactory.rest import rate_limit
+from botfactory.rest import rate_limit, tasks
 from botfactory.rest import request_id as request_ids
 from botfactory.rest.models import KeptAnswer
 from tests.conftest import PASSWORD, signed_in
@@ -65,7 +65,25 @@ def test_who_is_inactive_is_out_by_token_and_by_session(alice: User) -> None:
 
 
 def test_a_wrong_token_is_not_made_good_by_a_session(alice: User) -> None:
-    require_error(signed_in(alice).get(f"{V1}/me", headers={"Authorization": "Bearer x"}), 401, "bad_token")
+    for wrong in ("Bearer x", "bearer", "Bearer "):
+        require_error(signed_in(alice).get(f"{V1}/me", headers={"Authorization": wrong}), 401, "bad_token")
+
+
+def test_a_token_that_expires_makes_none_that_stays(alice: User) -> None:
+    short = Program(alice)
+    ends = timezone.now() + timedelta(hours=1)
+    ApiToken.objects.filter(pk=short.token.pk).update(expires_at=ends)
+    assert datetime.fromisoformat(short.post("/tokens", NEW).json()["expires_at"]) - ends < timedelta(seconds=1)
+    require_error(
+        short.post("/tokens", {**NEW, "expires_at": "2999-01-01T00:00:00Z"}), 422, "token_error", "expires_at"
+    )
+
+
+@pytest.mark.parametrize("header", ["Basic YTpi", "Digest username=a"])
+def test_a_password_of_a_proxy_is_no_token_and_leaves_the_session(alice: User, header: str) -> None:
+    shown = {"Authorization": header}
+    assert signed_in(alice).get(f"{V1}/me", headers=shown).json()["access"]["by"] == "session"
+    require_error(Client().get(f"{V1}/me", headers=shown), 401, "not_authenticated")
 
 
 def test_each_scope_is_for_its_own(alice: User, admin: User) -> None:
@@ -153,12 +171,20 @@ def test_a_body_that_is_too_large_is_413(alice: User, settings: Any) -> None:
         ("POST", "/tokens", {"name": "x", "scopes": ["read", "all"]}, "bad_value", "scopes.1"),
         ("POST", "/tokens", {"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "token_error", "expires_at"),
         ("POST", "/tokens", {"name": "x", "expires_at": "2040-01-01T00:00:00"}, "bad_value", "expires_at"),
+        ("POST", "/tokens", {"name": "x", "expires_at": "9999-12-31T23:59:59-12:00"}, "token_error", "expires_at"),
     ],
 )
 def test_what_is_wrong_is_named(alice: User, method: str, path: str, body: Any, code: str, param: str) -> None:
     program = Program(alice)
     require_error(program.ask(method, path, body), 422, code, param)
     assert ApiToken.objects.count() == 1
+
+
+def test_an_operation_without_a_body_takes_no_fields(alice: User) -> None:
+    program = Program(alice)
+    path = f"/tokens/{Program(alice).token.pk}"
+    require_error(program.ask("DELETE", path, {"dry_run": True}), 422, "unknown_field", "dry_run")
+    assert program.ask("DELETE", path, {}).status_code == 204
 
 
 def test_an_id_of_the_caller_is_kept_if_it_is_sane(alice: User, caplog: pytest.LogCaptureFixture) -> None:
@@ -321,6 +347,15 @@ def test_each_request_counts_once(alice: User, headers: dict[str, str]) -> None:
     minutes = [int(timezone.now().timestamp() // 60) + later for later in (0, 1)]
     assert program.post("/tokens", NEW, **headers).status_code == 201
     assert sum(cache.get(f"requests:{alice.pk}:{minute}", 0) for minute in minutes) == 1
+
+
+def test_expired_answers_are_removed_even_if_nobody_asks_again(alice: User) -> None:
+    program = Program(alice)
+    for key in ("old", "new"):
+        program.post("/tokens", NEW, Idempotency_Key=key)
+    KeptAnswer.objects.filter(key="old").update(created_at=timezone.now() - timedelta(hours=24))
+    tasks.forget_answers()
+    assert [kept.key for kept in KeptAnswer.objects.all()] == ["new"]
 
 
 def test_expired_answers_are_removed(alice: User) -> None:

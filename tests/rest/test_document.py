@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from django.test import Client
+
 from botfactory.api import api
+from botfactory.rest import interface
+from botfactory.rest.openapi import Document
 from tests.rest.helpers import V1
 
 NAMES = {
@@ -30,11 +37,13 @@ NAMES = {
     "GET /gallery/{model_id}": "get_public_model",
     "POST /gallery/{model_id}/generate": "generate_by_public_model",
     "GET /generations": "list_generations",
+    "DELETE /generations/{generation_id}": "delete_generation",
     "GET /generations/{generation_id}": "get_generation",
     "GET /jobs": "list_jobs",
     "POST /jobs": "create_job",
     "POST /jobs/estimate": "estimate_job",
     "POST /jobs/instant": "create_instant_bot",
+    "DELETE /jobs/{job_id}": "delete_job",
     "GET /jobs/{job_id}": "get_job",
     "POST /jobs/{job_id}/cancel": "cancel_job",
     "GET /jobs/{job_id}/checkpoints": "job_checkpoints",
@@ -76,6 +85,7 @@ NAMES = {
     "GET /webhooks/{webhook_id}": "get_webhook",
     "PATCH /webhooks/{webhook_id}": "change_webhook",
     "GET /webhooks/{webhook_id}/deliveries": "list_deliveries",
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/resend": "resend_delivery",
     "POST /webhooks/{webhook_id}/secret": "renew_webhook_secret",
     "POST /webhooks/{webhook_id}/test": "test_webhook",
 }
@@ -118,3 +128,31 @@ def test_a_form_says_that_it_takes_no_other_fields() -> None:
     }
     assert f"{V1}/base-corpora/upload" in forms
     assert {path for path, schema in forms.items() if schema.get("additionalProperties") is not False} == set()
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the root paths of the documents that are built from now on, as in a process that has just begun."""
+    built: list[str] = []
+
+    class Counted(Document):
+        def __init__(self, *given: Any) -> None:
+            built.append(given[1])
+            super().__init__(*given)
+
+    interface._described.cache_clear()
+    monkeypatch.setattr(interface, "Document", Counted)
+    return built
+
+
+@pytest.mark.django_db
+def test_the_document_is_built_once_in_english_and_not_sent_to_who_has_it(client: Client, counted: list[str]) -> None:
+    first = client.get(f"{V1}/openapi.json", headers={"Accept-Language": "de"})
+    assert first.status_code == 200 and first.json()["openapi"].startswith("3.1")
+    assert "You aren’t allowed to do this." in str(first.json()["components"]["responses"]["E403"])
+    again = client.get(f"{V1}/openapi.json", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"{V1}/openapi.json").content == first.content
+    assert client.get("/api/docs").status_code == 200
+    assert counted == [f"{V1}/"]
+    assert client.post(f"{V1}/openapi.json").status_code == 405

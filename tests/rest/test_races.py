@@ -30,7 +30,7 @@ def test_fifty_programs_at_once_at_a_limit_of_five_queue_five_jobs(alice: User) 
     assert statuses(answers) == {202: 5, 409: AT_ONCE - 5}
     for answer in answers:
         if answer.status_code == 409:
-            require_error(answer, 409, "limit_reached")
+            require_error(answer, 409, "limit_reached", "queued_jobs")
     assert Corpus.objects.count() == Job.objects.count() == 5
 
 

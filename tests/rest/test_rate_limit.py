@@ -31,6 +31,7 @@ WORK = [
     "/webhooks/",
     "/webhooks/{webhook}/",
     "/webhooks/{webhook}/test",
+    "/webhooks/{webhook}/messages/{webhook}/resend",
 ]
 
 

@@ -246,9 +246,16 @@ def test_a_key_brings_posts_once(alice: User) -> None:
     require_error(answer, 422, "idempotency_key_reused", "Idempotency-Key")
 
 
+def test_an_answer_that_is_kept_for_a_key_goes_with_the_corpus(alice: User) -> None:
+    program = Program(alice)
+    made = program.post("/corpora", TEXT, Idempotency_Key="one").json()
+    assert program.ask("DELETE", f"/corpora/{made['corpus']['id']}").status_code == 200
+    require_error(program.post("/corpora", TEXT, Idempotency_Key="one"), 409, "answer_not_kept", "Idempotency-Key")
+
+
 def test_a_limit_is_told(alice: User) -> None:
     PersonalLimits.objects.create(user=alice, corpora=0)
-    require_error(Program(alice).post("/corpora", TEXT), 409, "limit_reached")
+    require_error(Program(alice).post("/corpora", TEXT), 409, "limit_reached", "corpora")
     assert not Corpus.objects.exists()
 
 

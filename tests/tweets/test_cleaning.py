@@ -78,6 +78,7 @@ def test_it_tells_what_was_done_to_a_text() -> None:
         (" \n ", Drop.TOO_SHORT),
         ("https://t.co/abcdefghij", Drop.NOT_TEXT),
         ("@someone @else https://t.co/abcdefghij", Drop.NOT_TEXT),
+        ("@alice.bsky.social @al-ice.example.com, @na.me@social.example", Drop.NOT_TEXT),
         ("1/1/2011 ... !!", Drop.NOT_TEXT),
         ("caf\ufffd \ufffd\ufffd\ufffd l\ufffd", Drop.NOT_TEXT),
         ("one lost \ufffd character in a long sentence", None),

@@ -85,10 +85,10 @@ def test_a_deletion_tells_what_went(corpus: Corpus, alice: User) -> None:
 
 
 def test_the_administration_tells_it_too(corpus: Corpus, admin: User) -> None:
-    data = {"action": "delete_with_files", "_selected_action": [str(corpus.pk)]}
+    data = {"action": "delete_selected", "_selected_action": [str(corpus.pk)], "post": "yes"}
     page = signed_in(admin).post("/admin/tweets/corpus/", data, follow=True)
     told = [str(message) for message in page.context["messages"]]
-    assert told == ["Deleted Town: 42 posts, 0 files and 1 job."]
+    assert told == ["Deleted Town: 42 posts, 0 files and 1 job.", "Successfully deleted 1 corpus."]
 
 
 def test_the_log_tells_who_did_what_and_outlives_it(corpus: Corpus, alice: User, admin: User) -> None:

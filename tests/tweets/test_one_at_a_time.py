@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from botfactory.accounts.models import User
-from botfactory.jobs import ending
+from botfactory.jobs import ending, worker
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from tests.accounts.test_limits import all_at_once
+from tests.conftest import signed_in
 from tests.fakes.posts import make_posts
 from tests.tweets.helpers import pasted, run
 from tweets import blend, deletion, idle, services
@@ -45,6 +46,21 @@ def rounds(corpus: Corpus) -> Iterator[Corpus]:
         jobs.delete_jobs(Job.objects.filter(subject_id=corpus.pk))
         Corpus.objects.filter(pk=corpus.pk).update(state=Corpus.State.READY)
         yield Corpus.objects.get(pk=corpus.pk)
+
+
+def test_a_corpus_whose_cleaning_is_deleted_can_be_cleaned_again(alice: User, admin: User, corpus: Corpus) -> None:
+    job = services.reclean(corpus, CleaningRules())
+    Job.objects.exclude(pk=job.pk).delete()
+    desk, client = signed_in(admin), signed_in(alice)
+    desk.post("/admin/jobs/job/", {"action": "delete_selected", "_selected_action": [str(job.pk)], "post": "yes"})
+    corpus.refresh_from_db()
+    assert (corpus.state, Job.objects.count()) == (Corpus.State.FAILED, 0)
+    page = client.get(f"/corpora/{corpus.pk}/").content.decode()
+    assert f'href="/corpora/{corpus.pk}/clean"' in page and "Try again" not in page
+    assert client.get(f"/corpora/{corpus.pk}/clean").status_code == 200
+    worker.run(services.reclean(corpus, CleaningRules()).pk)
+    corpus.refresh_from_db()
+    assert corpus.is_ready
 
 
 def in_turn(*acts: Callable[[], Any]) -> list[Any]:

@@ -55,6 +55,16 @@ MADE_UP_KEY = "q7Xw" + "2LmP9" * 5 + "zRt4Kc8"
         ("card 5500-0000-0000-0004 ok", "card [card] ok"),
         ("378282246310005", "[card]"),
         ("SSN 123-45-6789", "SSN [ssn]"),
+        ("SSN 123\u201145\u20116789, 123\u201345\u20136789", "SSN [ssn], [ssn]"),
+        ("Call 555\u20110142 or 202\u2010224\u20105141", "Call [phone] or [phone]"),
+        ("4111\u22121111\u22121111\u22121111", "[card]"),
+        ("DE89\u20113704\u20110044\u20110532\u20110130\u201100", "[iban]"),
+        ("GB82\u2011WEST\u20111234\u20115698\u20117654\u201132", "[iban]"),
+        ("1\u20144111 1111 1111 1111\u20145", "1\u2014[card]\u20145"),
+        (
+            "mine\u20144111\u22121111\u22121111\u22121111\u2014and 123-45-6789\u2014that",
+            "mine\u2014[card]\u2014and [ssn]\u2014that",
+        ),
         ("from 84.23.119.5 and 2001:db8:85a3::8a2e:370:7334", "from [ip] and 2001:db8:85a3::8a2e:370:7334"),
         ("2a00:1450:4001:81b::200e", "[ip]"),
         ("key sk-" + MADE_UP_KEY, "key [key]"),
@@ -101,7 +111,9 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(["joe", "@", "example.org", " ", ".", "-", "+49 ", "call ", "5550142", "4111", "1", "dot", ":"])
+        st.sampled_from(
+            ["joe", "@", "example.org", " ", ".", "-", "+49 ", "call ", "5550142", "4111", "1", "dot", ":", "\u2011"]
+        )
         | st.text(max_size=4),
         max_size=16,
     ).map("".join)
@@ -114,7 +126,23 @@ def test_masking_again_changes_nothing_and_nothing_is_left(text: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["a", "a.", "1", "1 ", "1-", "a@", "@", "password:", "12:", "AB12", "at ", "a dot ", "(at)a", "BEGIN PRIVATE KEY"],
+    [
+        "a",
+        "a.",
+        "1",
+        "1 ",
+        "1-",
+        "1\u2011",
+        "a@",
+        "@",
+        "password:",
+        "12:",
+        "AB12",
+        "at ",
+        "a dot ",
+        "(at)a",
+        "BEGIN PRIVATE KEY",
+    ],
 )
 def test_a_hostile_post_takes_no_time(part: str) -> None:
     begun = time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from tests.fakes.mastodon_server import MastodonServer
 from tests.fakes.server import Answer, Replay
 from tests.fakes.x_api_server import XApiServer
 from tests.tweets.helpers import run
+from tests.tweets.test_whose import ARCHIVE, POSTS
 from tests.tweets.tutorial import TutorialClient, require_error
 from tweets import opt_out, posts, services, tweet_server
 from tweets.budget import XMonth
@@ -106,6 +108,20 @@ def test_a_corpus_of_ones_own_is_read_and_nothing_bought(
     assert (bought(), len(x_api.requests)) == (bought_then, asked_then)
     posts.take_out(corpus, posts.find(corpus, words="the very newest"))
     assert client.tweets("@Chatty") == found[1:]
+
+
+def test_an_imported_archive_of_the_account_is_read_and_nothing_bought(client: TutorialClient, alice: User) -> None:
+    # This server has no token of X, so it could buy nothing.
+    corpus = run(services.import_file(owner=alice, file=io.BytesIO(ARCHIVE), file_name="twitter.zip"))[1]
+    found = client.tweets("@Someone")
+    assert len(found) == corpus.posts_kept and set(found) <= set(POSTS)
+
+
+def test_a_text_that_is_said_to_be_the_accounts_is_not_read(client: TutorialClient, alice: User) -> None:
+    text = "\n".join(POSTS)
+    corpus = run(services.import_text(owner=alice, text=text, account="@someone", basis="public"))[1]
+    assert (corpus.network, corpus.handle) == ("x", "someone")
+    require_error(client.get("@someone"), 503, "X_BEARER_TOKEN")
 
 
 def test_somebody_elses_corpus_is_not_read(client: TutorialClient, x_api: XApiServer, bob: User) -> None:

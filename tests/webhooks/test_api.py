@@ -96,6 +96,25 @@ def test_a_delivery_tells_what_it_was_about_and_when_it_is_tried_again(alice: Us
     assert program.get(path).json()["failing_since"].endswith("Z")
 
 
+def test_a_message_that_failed_is_sent_again(alice: User, bob: User, receiver: Receiver) -> None:
+    program = Program(alice)
+    path = f"/webhooks/{program.post('/webhooks', {'url': receiver.url}).json()['id']}"
+    jobs.cancel(submit(alice))
+    program.ask("PATCH", path, {"active": False})
+    test = program.post(f"{path}/test").json()
+    (failed,) = (one for one in program.get(f"{path}/deliveries").json()["data"] if one["state"] == "failed")
+    again = f"{path}/deliveries/{failed['id']}/resend"
+    assert "Switch it on" in require_error(program.post(again), 409, "not_possible")
+    program.ask("PATCH", path, {"active": True})
+    require_error(Program(bob).post(again), 404, "not_found")
+    require_error(program.post(f"{path}/deliveries/{uuid.uuid4()}/resend"), 404, "not_found")
+    require_error(program.post(f"{path}/deliveries/{test['id']}/resend"), 409, "not_possible")
+    queued = program.post(again).json()
+    assert (queued["id"], queued["state"], queued["attempts"], queued["error"]) == (failed["id"], "pending", 0, None)
+    assert delivery.deliver_next() and receiver.requests[-1].headers["webhook-id"] == failed["id"]
+    require_error(program.post(again), 409, "not_possible")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
@@ -137,7 +156,7 @@ def test_there_are_so_many_and_no_more(alice: User, bob: User, settings: Any) ->
     settings.LIMIT_WEBHOOKS = 1
     program = Program(alice)
     assert program.post("/webhooks", NEW).status_code == 201
-    assert "1 webhook here" in require_error(program.post("/webhooks", NEW), 409, "limit_reached")
+    assert "1 webhook here" in require_error(program.post("/webhooks", NEW), 409, "limit_reached", "webhooks")
     assert program.get("/me").json()["usage"]["webhooks"] == program.get("/me").json()["limits"]["webhooks"] == 1
     assert Program(bob).post("/webhooks", NEW).status_code == 201
     PersonalLimits.objects.create(user=alice, webhooks=2)
@@ -172,6 +191,6 @@ def test_the_administrator_sees_them_and_switches_them_off(alice: User, admin: U
     desk.post("/admin/webhooks/webhook/", {**chosen, "action": "switch_off"})
     webhook.refresh_from_db()
     assert not webhook.active and "administrator" in webhook.trouble and not delivery.deliver_next()
-    desk.post("/admin/webhooks/webhook/", {**chosen, "action": "delete_webhooks"})
+    desk.post("/admin/webhooks/webhook/", {**chosen, "action": "delete_selected", "post": "yes"})
     assert not Webhook.objects.exists()
     assert desk.get(f"/admin/webhooks/webhook/{uuid.uuid4()}/change/").status_code == 302

@@ -143,6 +143,27 @@ def test_what_fails_and_what_waits_is_told(alice: User, settings: Any) -> None:
     assert "Failing" in signed_in(alice).get("/webhooks/").content.decode()
 
 
+def test_a_message_that_failed_has_a_button_that_sends_it_again(alice: User, settings: Any) -> None:
+    settings.WEBHOOK_PAUSES = []
+    client = signed_in(alice)
+    with Receiver(500, 204) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        webhook = make(alice, server.url)
+        jobs.cancel(submit(alice))
+        delivery.deliver_next()
+        path = f"/webhooks/{webhook.pk}/"
+        again = f"{path}messages/{Delivery.objects.get().pk}/resend"
+        assert f'action="{again}"' in client.get(path).content.decode()
+        services.change(webhook, active=False)
+        assert "Send again" not in client.get(path).content.decode()
+        assert "This webhook is off." in client.post(again, follow=True).content.decode()
+        services.change(webhook, active=True)
+        page = client.post(again, follow=True).content.decode()
+        assert "The message is being sent again." in page and "Send again" not in page
+        assert delivery.deliver_next() and len(server.requests) == 2
+    assert client.post(f"{path}messages/{uuid.uuid4()}/resend").status_code == 404
+
+
 def test_one_that_is_deleted_while_something_is_done_with_it_is_not_there(
     alice: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

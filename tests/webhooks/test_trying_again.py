@@ -145,6 +145,47 @@ def test_what_has_failed_for_days_is_switched_off_and_its_owner_switches_it_on_a
         assert (webhook.active, webhook.trouble, webhook.failing_since) == (True, "", None)
 
 
+def test_a_message_that_was_given_up_is_sent_again_as_it_was_and_tried_as_often_as_a_new_one(
+    alice: User, settings: Any
+) -> None:
+    settings.WEBHOOK_PAUSES = [5]
+    with Receiver(500, 500, 500, 204) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        webhook = make(alice, server.url).webhook
+        jobs.cancel(submit(alice))
+        row = Delivery.objects.get()
+
+        def try_twice() -> str:
+            deliver_all()
+            later(seconds=5)
+            deliver_all()
+            row.refresh_from_db()
+            return row.state
+
+        with pytest.raises(services.NotPossible, match="Only a message that failed"):
+            services.resend(webhook, row.pk)
+        assert try_twice() == "failed"
+        fresh = services.resend(webhook, row.pk)
+        assert (fresh.pk, fresh.state, fresh.attempts, fresh.error) == (row.pk, "pending", 0, "")
+        assert try_twice() == "delivered" and row.attempts == 2
+        with pytest.raises(services.NotPossible, match="Only a message that failed"):
+            services.resend(webhook, row.pk)
+    assert len(server.requests) == 4
+    assert len({(request.headers["webhook-id"], request.body) for request in server.requests}) == 1
+
+
+def test_what_a_switched_off_webhook_dropped_is_sent_again_once_it_is_on(alice: User, receiver: Receiver) -> None:
+    webhook = make(alice, receiver.url).webhook
+    jobs.cancel(submit(alice))
+    services.change(webhook, active=False)
+    row = Delivery.objects.get()
+    with pytest.raises(services.NotPossible, match="Switch it on"):
+        services.resend(webhook, row.pk)
+    services.change(webhook, active=True)
+    services.resend(webhook, row.pk)
+    assert deliver_all() == 1 and len(receiver.requests) == 1
+
+
 def test_who_answers_410_is_told_nothing_more(alice: User, settings: Any) -> None:
     with Receiver(410) as server:
         settings.WEBHOOK_PRIVATE_SERVERS = [server.url]

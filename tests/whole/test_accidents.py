@@ -10,6 +10,7 @@ import os
 import random
 import re
 import signal
+import stat
 import sys
 import time
 import zipfile
@@ -239,7 +240,12 @@ def test_after_ctrl_c_nothing_runs_and_the_next_start_goes_on(product: Product, 
     in_the_middle_of_epoch(alice, job, 2)
     product.stop(signal.SIGINT)
     assert wait_for("every process to end", lambda: not product.processes(""), 20)
+    bots = product.checkpoints / "users"
+    # As earlier versions made it.
+    bots.chmod(0o755)
     product.start()
+    # Other accounts of the machine can't read posts in it.
+    assert stat.S_IMODE(bots.stat().st_mode) == 0o700
     # The supervisor has just handed the job back, which must leave no thread behind.
     require_forks(product)
     trained(alice, job)
@@ -281,9 +287,19 @@ def test_a_training_of_the_base_model_gives_way_to_a_bot_and_goes_on(
 
 @pytest.mark.once
 def test_a_second_start_from_the_same_home_is_refused(product: Product) -> None:
-    result = product.manage("run", "--port", "0", check=False)
-    assert result.returncode != 0
-    assert "is already running" in result.stderr and product.url.rpartition(":")[2] in result.stderr
+    # As if this were a newer version than the one that runs.
+    product.manage("migrate", "webhooks", "0003", "--fake")
+    try:
+        started = product.manage("run", "--port", "0", check=False)
+        other = product.manage("invite", check=False)
+        tables = product.manage("showmigrations", "webhooks").stdout
+    finally:
+        product.manage("migrate", "webhooks", "--fake")
+    assert started.returncode != 0
+    assert "is already running" in started.stderr and product.url.rpartition(":")[2] in started.stderr
+    # Neither has changed the tables under the running product.
+    assert other.returncode != 0 and "Stop it first" in other.stderr
+    assert "[ ] 0004_words" in tables
 
 
 def test_what_is_learned_is_on_disk_and_the_work_is_cleared_away(product: Product, alice: Person, corpus: str) -> None:

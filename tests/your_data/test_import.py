@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -27,16 +28,21 @@ from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import exporting, importing
-from models_app import guards, loading, model_files, services
+from models_app import guards, loading, model_files, registry, services
 from models_app.ml.config import SamplingConfig
 from models_app.models import Game, Generation, KeptPost, TrainedModel
-from models_app.moving import restoring
+from models_app.moving import bots, restoring
 from models_app.playing.services import ToldApart
 from models_app.sharing import tags
 from tests.conftest import signed_in
+from tests.models_app.conftest import few_posts_on_report_cards, train
 from tests.your_data.test_export import files_of, lines
 from tests.your_data.zips import Files, changed, imported, nothing_is_here, zipped
 from tests.your_data.zips import files as files
+from tweets import deletion, idle, moving
+from tweets import services as corpora
+from tweets.clean_corpus import clean
+from tweets.cleaning import CleaningRules
 from tweets.models import Corpus, OptOut
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +54,7 @@ def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: T
     columns = ("key", "text", "posted_at", "is_removed", "cleaned", "dropped")
     posts = list(corpus.posts.order_by("pk").values_list(*columns))
     tags.set_tags(bot, ["Coffee", "dad jokes"])
+    TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=5_000.0)
     Game.objects.filter(right=None).delete()
     file = io.BytesIO(b"".join(exporting.pieces_of(alice)))
     accounts.delete_account(alice)
@@ -66,6 +73,7 @@ def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: T
     assert (model.name, model.corpus, model.parent, model.sha256) == ("Bot", again, bot.parent, bot.sha256)
     assert tags.of(model) == ["coffee", "dad-jokes"]
     assert model.visibility == "private" and model.stored_bytes == bot.stored_bytes
+    assert model.characters_per_second is None  # estimates are about this machine
     assert guards.state_of(model) is guards.State.KEPT
     kept_guard = loading.load_guard(model)
     assert kept_guard is not None and kept_guard.is_copy(again.posts.filter(dropped="")[0].cleaned)
@@ -78,6 +86,34 @@ def test_everything_comes_back_in_another_account(alice: User, bob: User, bot: T
     page = signed_in(bob).get(f"/jobs/{job.pk}/").content.decode()
     assert f"/corpora/{again.pk}/" in page and f"/models/{model.pk}/" in page and "Left out" not in page
     assert signed_in(bob).get(f"/models/{model.pk}/").status_code == 200
+
+
+def test_every_figure_and_every_sample_of_a_training_comes_back(
+    alice: User, bob: User, corpus: Corpus, base: TrainedModel, quick_trainings: None
+) -> None:
+    with few_posts_on_report_cards():
+        assert train(corpus, base, epochs=2).state == State.SUCCEEDED
+    bot = TrainedModel.objects.get(owner=alice)
+    learned, *_ = corpus.posts.filter(dropped="")
+    bot.report["copies"] = [{"post": learned.pk, "share": 0.9, "run": 5}]
+    bot.samples = ["Written for the gallery."]
+    bot.save()
+    assert bot.report["surprise"] and all(epoch["continued"] for epoch in bot.history) and bot.history[0]["before"]
+    told = {copied["post"] for part in ("copies", "surprise") for copied in bot.report[part]}
+    keys = dict(corpus.posts.filter(pk__in=told).values_list("pk", "key"))
+    assert len(keys) == len(told) >= 2
+    file = io.BytesIO(b"".join(exporting.pieces_of(alice)))
+    accounts.delete_account(alice)
+    job = imported(bob, file)
+    assert job.result["left_out"] == []
+    model = TrainedModel.objects.get(owner=bob)
+    posts = dict(Corpus.objects.get(owner=bob).posts.values_list("key", "pk"))
+    for part in ("copies", "surprise"):
+        for post in bot.report[part]:
+            post["post"] = posts[keys[post["post"]]]
+    values = ("report", "history", "samples", "training", "best_epoch", "bits_per_character", "posts", "characters")
+    assert {name: getattr(model, name) for name in values} == {name: getattr(bot, name) for name in values}
+    assert "surprise" in signed_in(bob).get(f"/models/{model.pk}/").content.decode()
 
 
 def test_results_of_games_and_the_wish_for_mails_come_back(alice: User, bob: User, bot: TrainedModel) -> None:
@@ -99,7 +135,7 @@ def test_results_of_games_and_the_wish_for_mails_come_back(alice: User, bob: Use
     assert (chosen.training_succeeded, chosen.training_failed) == (False, True)
     client = signed_in(bob)
     page = client.get(f"/jobs/{job.pk}/").content.decode()
-    assert "The results of 2 games" in page and "Which mails you want" in page and "2 games, because they" in page
+    assert "The results of 2 games" in page and "Which emails you want" in page and "2 games, because they" in page
     assert client.get(f"/models/{model.pk}/game").status_code == 200
     assert client.get(f"/models/{model.pk}/game?game={played[0].pk}").status_code == 200
     # They leave with the next ZIP, too.
@@ -185,6 +221,83 @@ def test_a_corpus_whose_restoring_was_interrupted_is_marked_as_failed(bob: User,
     worker.run(job.pk)
     half.refresh_from_db()
     assert half.is_ready and half.posts_found == 300
+
+
+def test_what_was_restored_is_its_owners_while_the_import_is_tried_again(
+    bob: User, base: TrainedModel, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any, **__: Any) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    job = importing.submit(owner=bob, file=zipped(files))
+    with monkeypatch.context() as full:
+        full.setattr(bots, "restore", no_room)
+        worker.run(job.pk)
+    corpus = Corpus.objects.get(owner=bob)
+    assert corpus.is_ready and not TrainedModel.objects.filter(owner=bob).exists()
+    # Its owner cleans the posts again, with other rules.
+    cleaning = corpora.reclean(corpus, CleaningRules(mask_personal=False))
+    for _ in range(2):
+        Job.objects.filter(pk=job.pk).update(state=State.QUEUED, available_at=timezone.now())
+        with monkeypatch.context() as full:
+            full.setattr(bots, "restore", no_room)
+            worker.run(job.pk)
+        corpus.refresh_from_db()
+        assert not corpus.is_ready and idle.busy_jobs(corpus).exists()
+    jobs.cancel(job)
+    corpus.refresh_from_db()
+    assert corpus.state == Corpus.State.IMPORTING
+    worker.run(cleaning.pk)
+    jobs.retry(job)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    corpus.refresh_from_db()
+    assert job.state == State.SUCCEEDED and corpus.is_ready and not corpus.cleaning_rules.mask_personal
+    assert TrainedModel.objects.get(owner=bob).corpus == corpus
+
+
+def test_posts_that_their_owner_deletes_while_they_are_restored_are_left_out(
+    bob: User, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clean_the_deleted(corpus: Corpus, fenced: Any) -> Iterator[float]:
+        deletion.delete_corpus(corpus, by=bob)
+        yield from clean(corpus, fenced=fenced)
+
+    monkeypatch.setattr(moving, "clean", clean_the_deleted)
+    job = imported(bob, zipped(files))
+    assert job.state == State.SUCCEEDED, job.error_message
+    why = {entry["name"]: entry["why"] for entry in job.result["left_out"]}
+    assert why == {"Posts": "These posts have been deleted.", "Bot": "The posts that it learned from were left out."}
+
+
+def test_a_bot_whose_posts_its_owner_deletes_meanwhile_comes_back_without_them(bob: User, files: Files) -> None:
+    def delete_before_bots(kind: str, told: dict[str, Any]) -> None:
+        for corpus in Corpus.objects.filter(owner=bob, state=Corpus.State.READY):
+            deletion.delete_corpus(corpus, by=bob)
+
+    job = importing.submit(owner=bob, file=zipped(files), run_here=True)
+    worker.run_claimed(job, listener=delete_before_bots)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED and job.result["left_out"] == []
+    model = TrainedModel.objects.get(owner=bob)
+    assert (model.corpus, model.corpus_name) == (None, "Posts")
+
+
+@pytest.mark.parametrize(("name", "of"), [("generations", "_generation"), ("kept", "_kept"), ("games", "_game")])
+def test_what_a_bot_wrote_that_its_owner_deletes_meanwhile_is_left_out(
+    bob: User, files: Files, monkeypatch: pytest.MonkeyPatch, name: str, of: str
+) -> None:
+    def read_and_delete(line: Any) -> Any:
+        for model in TrainedModel.objects.filter(owner=bob):
+            registry.delete(model)
+        return read(line)
+
+    read = getattr(restoring, of)
+    monkeypatch.setattr(restoring, of, read_and_delete)
+    job = imported(bob, zipped(files))
+    assert job.state == State.SUCCEEDED, job.error_message
+    assert job.result[f"{name}_left_out"] == len(files[f"{name}.jsonl"].splitlines())
+    assert not Generation.objects.filter(owner=bob).exists()
 
 
 def test_a_full_disk_delays_the_import_and_leaves_no_bot_out(

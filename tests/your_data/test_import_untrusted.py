@@ -60,7 +60,7 @@ def of_another_product(files: Files) -> io.BytesIO:
     ("make", "said"),
     [
         (version_2, "has version 2 of the format, but this Bot Factory reads version 1"),
-        (without_posts, "posts.jsonl is missing in the ZIP"),
+        (without_posts, "posts.jsonl is missing from the ZIP"),
         (larger_than_it_says, "posts.jsonl has changed since the ZIP was made"),
         (bomb, "unpacks to far more than its size"),
         (outside, "doesn’t contain the data of a Bot Factory account"),
@@ -124,15 +124,15 @@ def test_a_file_with_almost_the_name_of_a_description_is_not_one(name: str, bob:
         ("corpus.json", {"source": "elsewhere"}, "doesn’t know where these posts come from"),
         ("corpus.json", {"source": "bluesky", "handle": ""}, "doesn’t name an account of the network"),
         ("corpus.json", {"basis": "public"}, "doesn’t name the account"),
-        ("corpus.json", {"rules": {"links": "nonsense"}}, "isn’t one that this version can read"),
-        ("corpus.json", {"name": ""}, "isn’t one that this version can read"),
-        ("bot.json", {"history": [{"epoch": "<b>"}]}, "isn’t one that this version can read"),
-        ("bot.json", {"report": {"bits_per_character": "low"}}, "isn’t one that this version can read"),
-        ("bot.json", {"training": {"seed": "x"}}, "isn’t one that this version can read"),
+        ("corpus.json", {"rules": {"links": "nonsense"}}, "This version can’t read its description"),
+        ("corpus.json", {"name": ""}, "This version can’t read its description"),
+        ("bot.json", {"history": [{"epoch": "<b>"}]}, "This version can’t read its description"),
+        ("bot.json", {"report": {"bits_per_character": "low"}}, "This version can’t read its description"),
+        ("bot.json", {"training": {"seed": "x"}}, "This version can’t read its description"),
         # Outside of what Python, and then what the date of a file in a ZIP can express.
-        ("bot.json", {"created_at": "0001-01-01T00:00:00+14:00"}, "isn’t one that this version can read"),
-        ("bot.json", {"created_at": "1979-12-31T00:00:00+00:00"}, "isn’t one that this version can read"),
-        ("corpus.json", {"created_at": "9999-12-31T23:59:59-14:00"}, "isn’t one that this version can read"),
+        ("bot.json", {"created_at": "0001-01-01T00:00:00+14:00"}, "This version can’t read its description"),
+        ("bot.json", {"created_at": "1979-12-31T00:00:00+00:00"}, "This version can’t read its description"),
+        ("corpus.json", {"created_at": "9999-12-31T23:59:59-14:00"}, "This version can’t read its description"),
     ],
 )
 def test_descriptions_are_not_trusted(end: str, values: dict[str, Any], said: str, bob: User, files: Files) -> None:

@@ -18,7 +18,10 @@ from tweets.sources.base import Post
 
 _LETTER = re.compile(r"[^\W\d_]")
 _EMOJI = re.compile("[\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff]")
-_MENTION = re.compile(r"[@＠]\w+(?:@[\w.-]+)?")
+# With dots, it's a domain, as on Bluesky. Its end is in lower case: after "@bob.", a sentence may begin.
+_MENTION = re.compile(
+    r"[@＠](?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}(?![\w-])|[\w.-]*\w(?=@\w)|\w+)(?:@[\w.-]+)?"
+)
 
 
 @dataclass(frozen=True, slots=True)

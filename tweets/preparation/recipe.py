@@ -64,8 +64,10 @@ class Recipe:
                 "train on, for example 80/10/10."
             )
         unknown = [code for code in self.languages if code not in NAMES]
-        if unknown or len(self.languages) > MAX_LANGUAGES:
+        if unknown:
             raise PreparationError(f"We can't detect the language {unknown[0]!r}. Choose from: {', '.join(NAMES)}.")
+        if len(self.languages) > MAX_LANGUAGES:
+            raise PreparationError(f"Choose at most {MAX_LANGUAGES} languages, not {len(self.languages)}.")
         if not 0 <= self.seed < 1 << 64:
             raise PreparationError("The seed must be a whole number from 0 to 2**64 - 1.")
         try:

@@ -34,7 +34,8 @@ class Command(OwnerCommand):
         if model.owner_id is None:
             raise CommandError(f"{model.full_name} is a base model. Name a bot.")
         if options["format"] not in (formats := downloads.formats_of(model, by_web=False)):
-            raise CommandError(f"{model.full_name} has no such format. Choose one of: {', '.join(formats)}.")
+            message = f"{model.full_name} isn't available in that format. Choose one of: {', '.join(formats)}."
+            raise CommandError(message)
         file = downloads.download(model, options["format"])
         path = options["out"] or Path(file.name)
         try:

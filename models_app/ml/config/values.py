@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import MISSING, asdict, fields
 from typing import Any, Self
 
@@ -23,7 +22,7 @@ def whole(name: str, value: object, low: int, high: int) -> None:
 
 def number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
     """Raise BadSetting unless value is a finite number in [low, high], or in (low, high] with above=True."""
-    fine = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    fine = not isinstance(value, bool) and isinstance(value, (int, float))
     if not fine or not low <= value <= high or (above and value == low):  # type: ignore[operator]
         message = (
             mark("%(name)s must be a number above %(low)s and at most %(high)s, not %(value)s.")

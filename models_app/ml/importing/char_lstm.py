@@ -103,7 +103,7 @@ def layers_of(topology: Any) -> Layers:
         raise NotTheTutorials(mark("The model must read forwards and end with a softmax."))
     symbols, units = _size(dense, "units"), _size(lstm, "units")
     if embedding and _size(embedding, "input_dim") != symbols:
-        raise NotTheTutorials(mark("The model reads other symbols than it writes."))
+        raise NotTheTutorials(mark("The model doesn’t read the same symbols as it writes."))
     made = Layers(
         names={kind: str(config.get("name", "")) for kind, config in found.items()},
         symbols=symbols,
@@ -169,8 +169,8 @@ def _places(layers: Layers, symbols: Sequence[str]) -> dict[int, int]:
     if len(symbols) != layers.symbols:
         raise NotTheTutorials(
             mark(
-                "This model has %(found)s symbols, and its characters are %(count)s. Put the model into a ZIP with "
-                "characters.json, the list of its characters in their order."
+                "This model has %(found)s symbols, but its list has %(count)s characters. Put the model into a ZIP "
+                "with characters.json, the list of its characters in their order."
             ),
             found=layers.symbols,
             count=len(symbols),

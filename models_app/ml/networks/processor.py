@@ -14,7 +14,7 @@ def wanted_products(choice: str | None = None) -> str:
 
     `choice` overrides the environment variable BOTFACTORY_ML_PRODUCTS. Raises LearningError for any other value.
     """
-    wanted = choice or os.environ.get(PRODUCTS_VARIABLE) or "auto"
+    wanted = (choice or os.environ.get(PRODUCTS_VARIABLE, "")).strip().lower() or "auto"
     if wanted not in ("auto", "bfloat16", "float32"):
         raise LearningError(
             mark("%(name)s must be %(choices)s, not %(value)s."),

@@ -11,9 +11,14 @@ from models_app.ml.words import HANDLE, LINK
 #: Mentions nobody. `@user` or `@name` is a real account, which would be notified of the post. The mask is never longer
 #: than the mention, so a post stays within its limit.
 MASK: Final = "@…"
+#: A handle with dots or hyphens: a domain, as on Bluesky, or a name in front of its server. The end of a domain is in
+#: lower case, so the sentence after "@bob.Then" stays.
+_DOMAIN: Final = r"[@＠](?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}(?![\w-])"
+_AT_SERVER: Final = r"[@＠][A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:[@＠][\w.-]*\w)+"
 #: What X takes for a mention: also a handle after a slash or after RT. The group matches only for these.
 _MENTION: Final = re.compile(
-    r"(?:(?<![A-Za-z0-9_!#$%&*@＠/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.-][Rr][Tt])))" + HANDLE
+    r"(?:(?<![A-Za-z0-9_!#$%&*@＠/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.-][Rr][Tt])))"
+    rf"(?:{_AT_SERVER}|{_DOMAIN}|{HANDLE})"
 )
 
 

@@ -168,7 +168,9 @@ class FineTuning(ABC):
         openings: Openings | None = None,
     ) -> FineTuneResult:
         """Train the epochs that are left and return the result."""
-        begun, stopped = time.monotonic(), False
+        # Of earlier attempts, the time of what they have kept counts.
+        earlier = sum(entry.seconds for entry in self.history) + self.seconds
+        begun, stopped = time.monotonic() - earlier, False
         if not self._begun:
             self.begin()
         prompts = () if openings is None else openings.texts

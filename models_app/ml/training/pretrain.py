@@ -221,7 +221,8 @@ class _Pretraining:
                     mark("Training stopped after %(minutes)s minutes. Run it again with resume to continue."),
                     minutes=f"{minutes:.1f}",
                 )
-            if asked == "stop":
+            # A stop needs something learned to keep, so it takes effect after the first step at the earliest.
+            if asked == "stop" and run.steps:
                 break
             begun = time.monotonic()
             rate = self._rate()

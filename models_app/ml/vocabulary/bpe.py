@@ -224,7 +224,8 @@ def _refuse(why: str, **values: object) -> NoReturn:
     """Raise CheckpointError. `why`: a template of the reason, marked for translation."""
     raise CheckpointError(
         mark(
-            "This tokenizer can’t be used: %(why)s. Choose a model with a byte-level BPE, such as SmolLM2 or Llama 3."
+            "This tokenizer can’t be used: %(why)s. Choose a model with a byte-level BPE, such as SmolLM2, or the "
+            "Hugging Face directory of a Llama 3."
         ),
         why=Said(why, **values),
     )

@@ -2,7 +2,7 @@
 
 import { byId, element, inputById, readJson, setBar, setText, show } from "../dom.js";
 import { decimal } from "../format.js";
-import { toast } from "../toasts.js";
+import { failed, toast } from "../toasts.js";
 import { gettext, interpolate, ngettext } from "../words.js";
 import { canKeep, forget } from "./forget.js";
 import { isKept } from "./store.js";
@@ -18,6 +18,10 @@ const bar = /** @type {HTMLProgressElement} */ (byId("in-browser-progress"));
 /** The number of the newest load, and whether it's under way. */
 let loads = 0;
 let isLoading = false;
+/** The weights that are loading, and the ones that the bot writes with. */
+let wanted = "";
+let current = "";
+let isPageKept = false;
 let request = 0;
 /** @type {{asked: number, posts: number, request: number} | null} */
 let writing = null;
@@ -47,7 +51,8 @@ function load() {
   show(bar, true);
   setBar(bar, null);
   setText(status, gettext("Loading the bot…"));
-  worker.postMessage({ ...bot, kind: "load", load: loads, weights: exact?.checked ? bot.exact : bot.weights });
+  wanted = exact?.checked ? bot.exact : bot.weights;
+  worker.postMessage({ ...bot, kind: "load", load: loads, weights: wanted });
 }
 
 /** Let the service worker keep the page, so that it opens without the server. */
@@ -55,7 +60,10 @@ async function keepPage() {
   const { serviceWorker } = navigator;
   if (!serviceWorker || !canKeep()) return setText(byId("in-browser-kept"), gettext("Your browser can’t keep the bot at this address. It needs HTTPS."));
   try {
-    serviceWorker.addEventListener("message", ({ data }) => data.isKept && tellKept());
+    serviceWorker.addEventListener("message", ({ data }) => {
+      isPageKept = data.isKept;
+      tellKept();
+    });
     // Without the server, the one that runs already stays.
     await serviceWorker.register("service.js", { scope: "./" }).catch(() => {});
     const { active } = await serviceWorker.ready;
@@ -66,9 +74,17 @@ async function keepPage() {
   }
 }
 
-function tellKept() {
+/** Once the page and the bot are here, say whether they stay. */
+async function tellKept() {
+  if (!isPageKept || isLoading) return;
   byId("in-browser-forget").hidden = false;
-  setText(byId("in-browser-kept"), gettext("This browser keeps the bot. The page opens without the server, too."));
+  const files = await Promise.all([current, bot.guard].map((address) => isKept(bot.cache, address)));
+  setText(
+    byId("in-browser-kept"),
+    files.every(Boolean)
+      ? gettext("This browser keeps the bot. The page opens without the server, too.")
+      : gettext("This browser has no room for the bot, so it downloads the bot again each time."),
+  );
 }
 
 const answers = {
@@ -77,10 +93,9 @@ const answers = {
   },
   ready({ usesVectors }) {
     form.dataset.vectors = String(usesVectors);
-    show(bar, false);
-    isLoading = false;
-    hold();
-    if (!writing) setText(status, gettext("Ready. It writes in this browser."));
+    current = wanted;
+    settle();
+    tellKept();
   },
   post({ post, request: of }) {
     if (writing?.request !== of) return;
@@ -113,6 +128,7 @@ const answers = {
     setText(status, [posts.length ? written : none, rejected ? more : "", posts.length ? others : ""].filter(Boolean).join(" "));
   },
   failed({ message, load: of }) {
+    if (of && keepOther()) return;
     if (of) isLoading = false;
     end();
     const isOffline = !navigator.onLine;
@@ -121,6 +137,23 @@ const answers = {
     console.info(message);
   },
 };
+
+function settle() {
+  show(bar, false);
+  isLoading = false;
+  hold();
+  if (!writing) setText(status, gettext("Ready. It writes in this browser."));
+}
+
+/** If the bot can write with the other weights, choose these again. Returns whether it can. */
+function keepOther() {
+  if (!exact || wanted === (current || bot.weights)) return false;
+  failed(gettext("This file can’t be loaded right now. The bot writes with the other one."));
+  exact.checked = current === bot.exact;
+  if (current) settle();
+  else load();
+  return true;
+}
 
 /** @param {SubmitEvent} submission */
 function submit(submission) {
@@ -170,6 +203,7 @@ function hide(gone) {
 async function remove() {
   await forget(bot.cache);
   hide(byId("in-browser-forget"));
+  isPageKept = false;
   setText(byId("in-browser-kept"), "");
   toast(gettext("Removed from this browser"));
 }

@@ -51,6 +51,8 @@ const SPELLED = new RegExp(
 );
 
 const DIGITS = new RegExp(`${DIGIT}(?:\\P{Nd}{0,3}${DIGIT}){6}`, "u");
+/** Hyphens and dashes that word processors and phones set between the parts of a number. */
+const HYPHENS = /(?<=\p{Nd})[\u2010-\u2015\u2212](?=\p{Nd})/gu;
 /** The links and names in which digits are no numbers. */
 const NAMES = [
   new RegExp(
@@ -59,7 +61,7 @@ const NAMES = [
   ),
   new RegExp(`[@＠#＃][${WORD}]+(?:@[${WORD}.\\-]+)?`, "gu"),
 ];
-const IBAN = /(?<![A-Za-z0-9])[A-Za-z]{2}\p{Nd}{2}(?:[ -]?[A-Za-z0-9]){11,30}/gu;
+const IBAN = /(?<![A-Za-z0-9])[A-Za-z]{2}\p{Nd}{2}(?:[ \u2010-\u2015\u2212-]?[A-Za-z0-9]){11,30}/gu;
 const CARD = new RegExp(`(?<![${WORD}.,$€£#@\\-])${DIGIT}(?:[ \\-]?${DIGIT}){12,18}(?![${WORD}\\-]|[.,]${DIGIT})`, "gu");
 const BRANDS =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35\d{14})$/;
@@ -156,9 +158,12 @@ export function addsPersonal(post, prompt) {
   if (everywhere.some(isAdded)) return true;
   const numbers = spansOf(LONG, post, isRandom);
   if (DIGITS.test(post)) {
-    numbers.push(...spansOf(IBAN, post, isIban), ...spansOf(CARD, post, isCard), ...spansOf(SSN, post));
-    numbers.push(...spansOf(PHONE, post, isPhone));
-    if (count(post, PHONE)) numbers.push(...spansOf(CALLED, post, (word) => !NO_PHONE.test(word)));
+    // Also as it is: a dash between two numbers is a part of neither.
+    for (const text of new Set([post.replace(HYPHENS, "-"), post])) {
+      numbers.push(...spansOf(IBAN, text, isIban), ...spansOf(CARD, text, isCard), ...spansOf(SSN, text));
+      numbers.push(...spansOf(PHONE, text, isPhone));
+      if (count(text, PHONE)) numbers.push(...spansOf(CALLED, text, (word) => !NO_PHONE.test(word)));
+    }
   }
   numbers.push(...spansOf(IPV4, post, isAddress), ...spansOf(IPV6, post));
   if (!numbers.some(isAdded)) return false;

@@ -4,7 +4,7 @@
 const { cacheName } = /** @type {any} */ (self);
 const worker = /** @type {any} */ (self);
 const HASHED = /\.[0-9a-f]{12}\.\w+$/;
-/** Milliseconds to wait for the server before the page comes from the cache. */
+/** Milliseconds to wait for the server before the page, or a part of it, comes from the cache. */
 const PATIENCE = 4000;
 /** Answers that say that the person may no longer have the bot. */
 const GONE = [401, 403, 404, 410];
@@ -36,7 +36,11 @@ async function openPage(event) {
   const known = await keptAs(page);
   const asked = fetch(event.request).then(noted);
   event.waitUntil(asked.catch(() => null));
-  if (!known) return asked;
+  return known ? inTime(asked, known) : asked;
+}
+
+/** Return the server's answer, or what is known if the server fails or takes too long. */
+async function inTime(asked, known) {
   const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
   const answer = await Promise.race([asked.catch(() => null), late]);
   return answer && answer.status < 500 ? answer : known;
@@ -54,12 +58,7 @@ async function noted(answer) {
 async function asset(request, pathname) {
   const known = await keptAs(request.url);
   if (known && HASHED.test(pathname)) return known;
-  try {
-    return await fetch(request);
-  } catch (error) {
-    if (known) return known;
-    throw error;
-  }
+  return known ? inTime(fetch(request), known) : fetch(request);
 }
 
 /** Keep these parts of the page, and no others. Returns whether all are here. */

@@ -47,7 +47,7 @@ export async function tidy(name, addresses) {
   await Promise.all((await cache.keys()).filter(isOld).map((request) => cache.delete(request)));
 }
 
-/** Return whether the file is kept. */
+/** Return whether the file is kept. Opening the cache would make it again after it was deleted. */
 export async function isKept(name, address) {
-  return canKeep() && Boolean(await (await caches.open(name)).match(address));
+  return canKeep() && Boolean(await caches.match(address, { cacheName: name }));
 }

@@ -28,8 +28,6 @@ const pause = () =>
 
 async function load({ load: own, cache, weights, guard, house: phrases }) {
   newest = { load: own, addresses: [weights, guard] };
-  sampler = null;
-  house = phrases;
   const [file, guarded] = await Promise.all([
     kept(cache, weights, (loaded, total) => postMessage({ kind: "loading", load: own, loaded, total })),
     kept(cache, guard),
@@ -37,6 +35,7 @@ async function load({ load: own, cache, weights, guard, house: phrases }) {
   await tidy(cache, newest.addresses);
   const make = await vectorMatrices();
   if (newest.load !== own) return;
+  house = phrases;
   sampler = new Sampler(networkOf(unpack(file), make ?? undefined), { guard: guardOf(guarded), house });
   postMessage({ kind: "ready", load: own, usesVectors: Boolean(make) });
 }

@@ -14,12 +14,13 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.decoder import LlamaDecoder
 from models_app.ml.networks.llama.weights import adapter_shapes
 from models_app.ml.networks.registry import kind_of
+from models_app.ml.sampling.context import MAX_SYMBOLS, fitting, state_after, within
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import vocabulary_of
 from tests.ml.training.adapters.test_trainer import start as start
 
-CONTEXT = [f"the dog number {number} sleeps 🐕" for number in range(30)]
+CONTEXT = [f"the dog number {number} sleeps 🐕" for number in range(12)]
 CONFIG = SamplingConfig(count=3, seed=5, max_characters=40, temperature=0.7)
 
 
@@ -116,3 +117,35 @@ def test_no_more_texts_are_side_by_side_than_the_network_takes(
     started.clear()
     evaluate(llama, CONTEXT)
     assert max(started) == 3
+
+
+ENGLISH = [f"Just had the best coffee of my life, number {number}, and nobody believes me." for number in range(60)]
+JAPANESE = [f"今日は朝から雨だったけど、{number}回目のコーヒーを飲んだら元気が出た。楽しみ!" for number in range(60)]
+EMOJI = ["😂🔥👩🏽‍🚀🇳🇱❤️🙏🎉" * 8] * 20
+
+
+def symbols_of(llama: Checkpoint, posts: list[str]) -> int:
+    return sum(len(vocabulary_of(llama.network).encode(post)) + 1 for post in posts)
+
+
+@pytest.mark.parametrize("posts", [JAPANESE, EMOJI, ["x"] * 1600], ids=["Japanese", "emoji", "one letter each"])
+def test_a_context_has_no_more_symbols_than_allowed_in_any_script(llama: Checkpoint, posts: list[str]) -> None:
+    vocabulary = vocabulary_of(llama.network)
+    kept = within(fitting(reversed(posts)), vocabulary)
+    assert kept == posts[-len(kept) :]
+    assert symbols_of(llama, kept) <= MAX_SYMBOLS < symbols_of(llama, posts[-len(kept) - 1 :])
+    assert within(kept, vocabulary) == kept
+
+
+def test_one_post_that_is_too_long_for_a_context_is_cut(llama: Checkpoint) -> None:
+    posts = ["before", "雨" * 1600]
+    kept = within(posts, vocabulary_of(llama.network))
+    assert len(kept) == 1 and posts[1].startswith(kept[0])
+    assert MAX_SYMBOLS - 10 < symbols_of(llama, kept) <= MAX_SYMBOLS
+
+
+def test_a_context_of_an_earlier_version_is_cut_when_it_is_read(llama: Checkpoint) -> None:
+    stepper, vocabulary = kind_of(llama.network).stepper(llama.network, llama.weights), vocabulary_of(llama.network)
+    posts = fitting(reversed(JAPANESE))
+    cut, whole = state_after(within(posts, vocabulary), stepper, vocabulary), state_after(posts, stepper, vocabulary)
+    assert cut is not None and whole is not None and whole.nbytes == cut.nbytes

@@ -21,6 +21,9 @@ from models_app.ml.words import MENTION
         ("dinner w/@bobsmith and/or/@ann", "dinner w/@… and/or/@…"),
         ("RT@bobsmith: hi, rt@ann", "RT@…: hi, rt@…"),
         ("RT:@bob (RT@ann) éRT@cy", "RT:@… (RT@…) éRT@…"),
+        ("hi @alice.smith.com, @al-ice.bsky.social.", "hi @…, @…."),
+        ("@na.me@social.example @na-me@ser-ver.example!", "@… @…!"),
+        ("Nice day @bob.Then we @ann. then @cy-", "Nice day @….Then we @…. then @…-"),
         ("START@bob x-rt@bob .RT@bob", "START@bob x-rt@bob .RT@bob"),
         ("see t.example/@bob and http://a.example/RT@bob", "see t.example/@bob and http://a.example/RT@bob"),
     ],
@@ -37,6 +40,12 @@ def test_each_name_is_hidden_and_all_else_stays(text: str, expected: str) -> Non
         ("hi @", "hi @alice", "hi @…"),
         ("@al", "@al", "@al"),
         ("", "@al", "@…"),
+        (
+            "to @alice.bsky.social ",
+            "to @alice.bsky.social @Alice.bsky.social @alice.dev",
+            "to @alice.bsky.social @Alice.bsky.social @…",
+        ),
+        ("hi @alice.bs", "hi @alice.bsky.social", "hi @alice.bs…"),
         ("w/@Al", "w/@Al, @al and RT@bob", "w/@Al, @al and RT@…"),
     ],
 )

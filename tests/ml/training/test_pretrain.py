@@ -239,6 +239,11 @@ def test_a_stop_keeps_the_best_so_far(files: dict[str, Any]) -> None:
     assert load(files["directory"]).sha256 == result.sha256
 
 
+def test_a_stop_that_comes_before_anything_is_learned_waits_for_the_first_step(files: dict[str, Any]) -> None:
+    result = train(files, control=lambda: "stop")
+    assert 0 < result.meta["bytes_seen"] <= CONFIG.batch_size * CONFIG.sequence_length
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_state_first(files: dict[str, Any], number: signal.Signals) -> None:
     asked = iter(range(10**9))

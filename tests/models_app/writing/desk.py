@@ -46,6 +46,19 @@ class Desk:
         assert self.board.admit(request, FREE)[0]
         return request
 
+    def measure(self, model: TrainedModel, *posts: str) -> Request:
+        request = Request(
+            id=uuid.uuid4().hex,
+            model=str(model.pk),
+            sha256=model.sha256,
+            person="2",
+            answers="desk",
+            weight=100,
+            posts=list(posts),
+        )
+        assert self.board.admit(request, FREE)[0]
+        return request
+
     def events(self, *requests: Request, seconds: float = 60) -> list[Event]:
         """Return all messages until each of these has ended."""
         waiting, found = {request.id for request in requests}, []

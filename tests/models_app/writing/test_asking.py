@@ -125,6 +125,37 @@ def test_there_are_only_so_many_requests_and_as_many_as_run_at_once_always_get_i
     assert not quiet.admit(request(6, 1, "somebody"), Bounds(weight=0, slots=4, requests=3))[0]
 
 
+def test_a_fluent_bot_counts_for_as_much_as_it_takes(
+    alice: User, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights: list[int] = []
+
+    def admit(board: Board, request: Request) -> None:
+        weights.append(request.weight)
+        raise admission.Busy(1)
+
+    monkeypatch.setattr(admission, "admit", admit)
+    for tier in ("quick", "fluent"):
+        base.tier = tier
+        with pytest.raises(admission.Busy):
+            asking.ask(alice, base, SamplingConfig(count=3, copy_guard=False))
+        with pytest.raises(admission.Busy):
+            asking.evaluate(model=base, owner=alice, posts=["hello there"])
+    assert weights[2:] == [10 * weight for weight in weights[:2]] and min(weights) > 0
+
+
+def test_who_has_waited_too_long_is_told_so(
+    alice: User, base: TrainedModel, quiet: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Facts(host="here", pid=1, threads=1, rate=1000.0, requests=1, models=1, bots=[], megabytes=1.0)
+    monkeypatch.setattr(admission.Writers, "known", lambda self, board: {"w": told})
+    monkeypatch.setattr(asking, "_board", lambda url: quiet)
+    monkeypatch.setattr(asking, "LONGEST", 1)
+    answer = Program(alice).post(f"/models/{base.pk}/generate", BODY)
+    assert "This took longer than ten minutes." in require_error(answer, 503, "took_too_long")
+    assert quiet.pending() == 0
+
+
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def draw(*values: Any, **more: Any) -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -73,6 +76,45 @@ def test_one_that_is_stopped_finishes_what_is_short_and_hands_back_the_rest(
     monkeypatch.undo()
     with desk.writer():
         assert len(posts_in(desk.events(request), request)) == 2
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """What measuring waits for until it's set."""
+    goes_on, evaluate = threading.Event(), services.evaluate
+
+    def slowly(*values: Any, **more: Any) -> services.Evaluated:
+        assert goes_on.wait(60)
+        return evaluate(*values, **more)
+
+    monkeypatch.setattr(services, "evaluate", slowly)
+    yield goes_on
+    goes_on.set()
+
+
+def test_posts_to_measure_hold_up_nobody_who_writes(base: TrainedModel, desk: Desk, held_up: threading.Event) -> None:
+    with desk.writer():
+        measured = [desk.measure(base, "hello there") for _ in range(writers.HELD_BY_THREAD + 1)]
+        written = desk.ask(base, seed=1)
+        assert len(posts_in(desk.events(written), written)) == 1
+        held_up.set()
+        assert {event["kind"] for event in desk.events(*measured)} == {"done"}
+    assert desk.board.pending() == 0
+
+
+def test_one_that_is_stopped_hands_back_what_it_has_not_measured(
+    base: TrainedModel, desk: Desk, held_up: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "GRACE", 0.1)
+    with desk.writer() as writer:
+        begun, waiting, unwanted = (desk.measure(base, "hello there") for _ in range(3))
+        wait_for("it to take them", lambda: writer.facts()["requests"] == 3)
+        desk.board.cancel(unwanted)
+        wait_for("it to drop one", lambda: writer.facts()["requests"] == 2)
+    assert desk.board.pending() == 2
+    held_up.set()
+    with desk.writer():
+        assert {event["kind"] for event in desk.events(begun, waiting)} == {"done"}
 
 
 def test_it_stops_for_a_web_process_that_is_gone(base: TrainedModel, desk: Desk, endless: list[int]) -> None:

@@ -13,6 +13,8 @@ from tweets.cleaning.text import LINK
 
 #: The fewest digits in a row, with separators, of what `_OF_DIGITS` find.
 _DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
+#: Hyphens and dashes that word processors and phones set between the parts of a number.
+_HYPHENS = re.compile(r"(?<=\d)[\u2010-\u2015\u2212](?=\d)")
 #: Digits in these are no numbers.
 _NAMES = re.compile(r"[@＠#＃]\w+(?:@[\w.-]+)?")
 
@@ -41,7 +43,7 @@ def find(text: str) -> list[Found]:
     found: list[Found] = []
     for kind, finder in _EVERYWHERE:
         found += [each for each in _spans(kind, finder(text)) if not _touches(each, found)]
-    others = [each for kind, finder in _likely(text) for each in _spans(kind, finder(text))]
+    others = [each for kind, finder, written in _likely(text) for each in _spans(kind, finder(written))]
     if others:
         names = [match.span() for pattern in (LINK, _NAMES) for match in pattern.finditer(text)]
         for each in others:
@@ -50,13 +52,15 @@ def find(text: str) -> list[Found]:
     return sorted(found)
 
 
-def _likely(text: str) -> Iterator[tuple[Kind, _Finder]]:
-    """Yield what may find something: for most posts nothing."""
-    yield Kind.KEY, keys.long_strings
+def _likely(text: str) -> Iterator[tuple[Kind, _Finder, str]]:
+    """Yield what may find something, and the text to give to it: for most posts nothing."""
+    yield Kind.KEY, keys.long_strings, text
     if _DIGITS.search(text):
-        yield from _OF_DIGITS
+        # Also as it is: a dash between two numbers is a part of neither.
+        for written in dict.fromkeys((_HYPHENS.sub("-", text), text)):
+            yield from ((kind, finder, written) for kind, finder in _OF_DIGITS)
     elif text.count(":") > 1 or text.count(".") > 2:
-        yield Kind.IP, numbers.ip_addresses
+        yield Kind.IP, numbers.ip_addresses, text
 
 
 def _spans(kind: Kind, spans: Iterator[tuple[int, int]]) -> list[Found]:

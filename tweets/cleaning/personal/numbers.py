@@ -18,7 +18,7 @@ _LENGTHS: Final = {
         "SI19SK24SM27ST25SV28TL23TN24TR26UA29VA22VG24XK20",
     )
 }
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ \u2010-\u2015\u2212-]?[A-Za-z0-9]){11,30}")
 _CARD = re.compile(r"(?<![\w.,$€£#@-])\d(?:[ -]?\d){12,18}(?![\w-]|[.,]\d)")
 _BRANDS = re.compile(
     r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"

@@ -46,7 +46,7 @@ class Command(ProductCommand):
             metavar="A/B/C",
             help="percent of the authors for training, validation and test (default: 80/10/10)",
         )
-        parser.add_argument("--seed", type=int, default=0, help="decides on the split and the order (default: 0)")
+        parser.add_argument("--seed", type=int, default=0, help="determines the split and the order (default: 0)")
         parser.add_argument("--pack", type=Packing, choices=list(Packing), default=Packing.GZ, help="default: gz")
         parser.add_argument("--format", type=Format, choices=list(Format), help="of all inputs (default: detected)")
         parser.add_argument("--column", default="", metavar="NAME", help="column or field of the text, or its number")

@@ -164,7 +164,7 @@ class _Document:
                 error = malformed
             except RecursionError:
                 raise BadFile(
-                    mark("The JSON is nested deeper than any list of posts. Upload an array of strings or objects.")
+                    mark("The JSON is nested too deeply to be a list of posts. Upload an array of strings or objects.")
                 ) from None
             size = (end or len(self._text)) - self._at
             if size > _LARGEST_ITEM:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import socket
@@ -18,7 +19,7 @@ from django.db import connections
 from botfactory import doorbell
 from botfactory.jobs import kinds, reaper
 from botfactory.ops import valkey
-from botfactory.ops.commands import ProductCommand
+from botfactory.ops.commands import RUN_LOCK, ProductCommand
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
 
 START_SECONDS = 60
@@ -37,22 +38,32 @@ class Command(ProductCommand):
         parser.add_argument("--importers", type=int, default=2, help="number of imports at the same time (default: 2)")
 
     def prepare(self) -> None:
+        """Lock this installation first: an older version that runs here needs the database as it is."""
+        self.make_home()
+        try:
+            self.lock = only_one(settings.BOTFACTORY_HOME / RUN_LOCK)
+        except AlreadyRunning as other:
+            where = str(other) or "it's still starting"
+            raise CommandError(f"Bot Factory is already running from {settings.BOTFACTORY_HOME}: {where}") from None
+        except OSError as error:
+            raise CommandError(f"Can't write to {settings.BOTFACTORY_HOME} ({error.strerror}).") from error
         super().prepare()
         for name in ("UPLOADS_DIR", "JOBS_DIR", "LOGS_DIR", "CHECKPOINTS_DIR"):
             Path(getattr(settings, name)).mkdir(parents=True, exist_ok=True)
+        # Posts of people are in their bots' folders. Earlier versions left this one open to other accounts.
+        bots = Path(settings.CHECKPOINTS_DIR) / "users"
+        bots.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # The folder is another account's. The doctor says who can open it.
+            bots.chmod(0o700)
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
         self._check_assets()
-        try:
-            lock = only_one(settings.BOTFACTORY_HOME / "run.lock")
-        except AlreadyRunning as other:
-            raise CommandError(f"Bot Factory is already running from {settings.BOTFACTORY_HOME}: {other}") from None
-        with lock:
+        with self.lock:
             self._check_port(host, port)
             url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0', '::1'} else host}:{port}/"
-            lock.write(url)
-            lock.flush()
+            self.lock.write(url)
+            self.lock.flush()
             # Jobs that a killed run left behind continue at once.
             reaper.hand_back()
             self._get_ready_to_fork()
@@ -98,6 +109,7 @@ class Command(ProductCommand):
             command = valkey.server_command(valkey.socket_of(settings.REDIS_URL))
             processes.append(Process("valkey", command, logs / "valkey.log", stops_last=True))
         web = ["uvicorn", "botfactory.asgi:application", "--host", host, "--port", str(port)]
+        web += ["--forwarded-allow-ips", ",".join(str(network) for network in settings.FORWARDED_ALLOW_IPS) or "none"]
         web += ["--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3", "--log-level", "warning"]
         # A page sends only a few bytes through its socket.
         web += ["--ws-max-size", "65536"]

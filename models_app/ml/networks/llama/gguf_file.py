@@ -20,17 +20,14 @@ from .weights import rotary_angles
 
 def read_gguf(path: Path) -> Pretrained:
     """Return the model in the file. Raises PretrainedError if it isn't a complete Llama with a byte-level BPE."""
-    # Imported late: only who adds or first uses a base needs it.
-    from gguf import GGUFReader
-
     what = path.name
     try:
-        reader = GGUFReader(path)
-    except (ValueError, OSError, IndexError) as error:
+        reader = _reader(path)
+        facts = {name: field.contents() for name, field in reader.fields.items()}
+    except (ValueError, OSError, LookupError, TypeError, ArithmeticError) as error:
         raise PretrainedError(
             mark("%(model)s isn’t a readable GGUF file (%(reason)s). Download it again."), model=what, reason=error
         ) from error
-    facts = {name: field.contents() for name, field in reader.fields.items()}
     architecture = facts.get("general.architecture")
     if architecture != "llama":
         raise PretrainedError(
@@ -51,11 +48,25 @@ def read_gguf(path: Path) -> Pretrained:
         raise PretrainedError(
             mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
         ) from error
-    except (ValueError, CheckpointError) as error:
+    except (ValueError, TypeError, ArithmeticError, NotImplementedError, CheckpointError) as error:
         raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
     return checked(
         Pretrained(config, weights, vocabulary, str(facts.get("general.name", path.stem)), _licence(facts)), what
     )
+
+
+def _reader(path: Path) -> Any:
+    """Return gguf's reader of this file. It raises ValueError where the library would read past the end for ever."""
+    # Imported late: only who adds or first uses a base needs it.
+    from gguf import GGUFReader
+
+    class Reader(GGUFReader):
+        def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> NDArray[Any]:
+            if offset + np.dtype(dtype).itemsize * int(count) > len(self.data):
+                raise ValueError("it ends too early")
+            return super()._get(offset, dtype, count, override_order)
+
+    return Reader(path)
 
 
 def _config(path: Path, facts: dict[str, Any], vocabulary: BpeVocabulary, *, tied: bool) -> LlamaConfig:
