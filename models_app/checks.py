@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from botfactory.ops.checks import REPAIR, Report
 from botfactory.ops.machine import size_of
 from botfactory.words import counted
-from models_app import guards, integrity, model_files, pretrained, tiers
+from models_app import frozen_weights, guards, integrity, model_files, pretrained, tiers
 from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError
@@ -117,7 +117,7 @@ def checkpoints(report: Report) -> None:
             f"{folder} belongs to no model ({_size(folder)})",
             "if no training is saving it right now, delete the folder, or restore the database that knows it",
         )
-    for folder in pretrained.unused():
+    for folder in frozen_weights.unused():
         report.warning(
             f"no model needs the pretrained model in {folder} ({_size(folder)})",
             f"run `{REPAIR}`: it deletes the folder",
@@ -153,7 +153,7 @@ def _left_behind() -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> str:
-    return f"{folder} was deleted" if pretrained.remove_unused(folder.name) else f"{folder} is needed again"
+    return f"{folder} was deleted" if frozen_weights.remove_unused(folder.name) else f"{folder} is needed again"
 
 
 def _size(folder: Path) -> str:

@@ -9,25 +9,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Q
 
-from botfactory.jobs.models import Job
-from botfactory.jobs.states import ACTIVE
-from models_app.base_models import versions
-from models_app.ml import checkpoint
-from models_app.ml.errors import CheckpointError, mark
+from models_app.ml.errors import mark
 from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.pretrained import Pretrained, PretrainedError
 from models_app.ml.networks.llama.store import CONFIG, LIBRARY, take_in
-from models_app.models import Tier, TrainedModel
 
 #: Under CHECKPOINTS_DIR: a folder for each model, named by the sha256 of its publisher's file.
 FOLDER: Final = "pretrained"
@@ -53,7 +46,7 @@ def require(network: Mapping[str, Any]) -> None:
     number = network.get("pretrained", "")
     if not number or is_here(number):
         return
-    with _alone():
+    with alone():
         # Another process may have done it meanwhile.
         if not is_here(number):
             take_in(_packaged(number), root())
@@ -73,8 +66,11 @@ def name_of(number: str) -> str:
 
 def can_be_had(number: str) -> bool:
     """Return whether the model is here, or in the installed package, whose file is then hashed."""
-    if is_here(number):
-        return True
+    return is_here(number) or is_packaged(number)
+
+
+def is_packaged(number: str) -> bool:
+    """Return whether the model is the one in the installed package, whose file is then hashed."""
     path = packaged_file()
     return path is not None and _sha256(path) == number
 
@@ -88,54 +84,9 @@ def own_network(number: str) -> LlamaConfig:
     return LlamaConfig.from_dict(json.loads((root() / number / CONFIG).read_text(encoding="utf-8"))["network"])
 
 
-@contextmanager
-def kept(pretrained: Pretrained) -> Iterator[None]:
-    """Keep a model that was read from its publisher's files, and run the block that makes the row that needs it.
-
-    If there's no such row then, nothing is kept.
-    """
-    with _alone():
-        take_in(pretrained, root())
-        try:
-            yield
-        finally:
-            _remove_unused(pretrained.config.pretrained)
-
-
-def remove_unused(number: str) -> bool:
-    """Remove the frozen weights unless somebody needs them. Return whether they were removed."""
-    if not _is_unused(number):
-        return False
-    with _alone():
-        return _remove_unused(number)
-
-
-def unused() -> list[Path]:
-    """Return the folders of frozen weights that nobody needs."""
-    folders = (path for path in sorted(root().glob("*")) if path.is_dir() and not path.name.startswith("."))
-    return [path for path in folders if _is_unused(path.name)]
-
-
-def _remove_unused(number: str) -> bool:
-    if not _is_unused(number):
-        return False
-    shutil.rmtree(root() / number, ignore_errors=True)
-    return not is_here(number)
-
-
-def _is_unused(number: str) -> bool:
-    """Return whether no row belongs to the pretrained model, and none will, and it doesn't come with the product."""
-    if not number or not is_here(number) or TrainedModel.objects.filter(network__pretrained=number).exists():
-        return False
-    # A training can make a bot of a base model that was deleted meanwhile. Its job doesn't say of which.
-    trains = Q(arguments__chosen__kind="adapter") | Q(arguments__network__pretrained=number)
-    if Job.objects.filter(trains, state__in=ACTIVE).exists():
-        return False
-    with suppress(CheckpointError, KeyError):
-        if checkpoint.describe(versions.shipped_directory(Tier.FLUENT))["network"]["pretrained"] == number:
-            return False
-    path = packaged_file()
-    return path is None or _sha256(path) != number
+def folders() -> list[Path]:
+    """Return the folders of the models that are here."""
+    return [path for path in sorted(root().glob("*")) if path.is_dir() and not path.name.startswith(".")]
 
 
 def packaged_network() -> LlamaConfig:
@@ -186,7 +137,7 @@ def _packaged(number: str) -> Pretrained:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Run the block in one process of this machine at a time: reading a model takes seconds and much memory."""
     root().mkdir(parents=True, exist_ok=True)
     with (root() / _LOCK).open("a") as lock:

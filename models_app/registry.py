@@ -16,7 +16,7 @@ from botfactory.accounts.models import User
 from botfactory.folders import remove_when_committed
 from botfactory.jobs.models import Job
 from botfactory.rest import idempotency
-from models_app import ancestry, epochs, model_files, pretrained
+from models_app import ancestry, epochs, frozen_weights, model_files
 from models_app.base_models.versions import require_may_go
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
@@ -138,7 +138,7 @@ def delete(model: TrainedModel, *, by: User | None = None) -> None:
         model.delete()
         remove_when_committed(path)
         if number := str(model.network.get("pretrained", "")):
-            transaction.on_commit(lambda: pretrained.remove_unused(number), robust=True)
+            transaction.on_commit(lambda: frozen_weights.remove_unused(number), robust=True)
 
 
 def delete_models_of(user: User) -> dict[str, int]:

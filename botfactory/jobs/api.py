@@ -279,9 +279,7 @@ def retry_job(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
     return _act(request, job_id, services.retry)
 
 
-@router.delete(
-    "/{uuid:job_id}", response={204: None}, summary="Delete a job", openapi_extra={"responses": {409: {}}}
-)
+@router.delete("/{uuid:job_id}", response={204: None}, summary="Delete a job", openapi_extra={"responses": {409: {}}})
 def delete_job(request: HttpRequest, job_id: uuid.UUID) -> Status[None]:
     """Delete a job that has ended, with its events and what it has kept for a retry. What it made stays.
 

@@ -24,7 +24,7 @@ from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind
 from botfactory.jobs.models import Job
 from botfactory.translatable import Sentence, mark
-from models_app import pretrained, tiers
+from models_app import frozen_weights, tiers
 from models_app.base_models import foreign, versions
 from models_app.base_models import services as bases
 from models_app.base_models.staging import staged
@@ -138,7 +138,7 @@ def _keep(
         same = TrainedModel.objects.filter(owner=None, sha256=saved.sha256, tier=Tier.QUICK).first()
         if base is None and same is not None:
             raise NotTheTutorials(mark("This model was already added as %(name)s."), name=same.name)
-        with nullcontext() if base is None else pretrained.kept(base):
+        with nullcontext() if base is None else frozen_weights.kept(base):
             return versions.add_version(staged, name=name, origin=TrainedModel.Origin.UPLOADED, number=number, **values)
     except OSError as error:
         message = mark("This server couldn’t store the model: %(reason)s. Free some disk space, then add it again.")

@@ -73,6 +73,7 @@ Object.assign(globalThis, {
     worker.listeners.message({ data });
   },
   caches: {
+    match: async (url) => kept.get(url),
     open: async () => ({
       match: async (url) => kept.get(url),
       put: async (url, answer) => {

@@ -23,7 +23,7 @@ from botfactory.jobs.errors import LostClaim
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.ops.checks import Finding, Report
-from models_app import checks, loading, model_files, pretrained, registry, services
+from models_app import checks, frozen_weights, loading, model_files, pretrained, registry, services
 from models_app.base_models import adding, versions
 from models_app.base_models import services as bases
 from models_app.base_models.archive import BadArchive
@@ -141,7 +141,7 @@ def test_with_the_last_model_that_needs_them_its_frozen_weights_go(
     TrainedModel.objects.filter(pk=first.pk).update(is_base=False)
     first.refresh_from_db()
     registry.delete(first)
-    assert folders() == [number] and pretrained.unused() == []
+    assert folders() == [number] and frozen_weights.unused() == []
     bot.refresh_from_db()
     registry.delete(bot)
     # Its training hasn't ended, so it may still make a bot.
@@ -158,7 +158,7 @@ def test_with_the_last_model_that_needs_them_its_frozen_weights_go(
 def test_weights_that_come_with_the_product_stay(base: TrainedModel, fluent: TrainedModel) -> None:
     TrainedModel.objects.filter(pk=fluent.pk).delete()
     assert folders() == [fluent.network["pretrained"]]
-    assert not pretrained.remove_unused(fluent.network["pretrained"]) and pretrained.unused() == []
+    assert not frozen_weights.remove_unused(fluent.network["pretrained"]) and frozen_weights.unused() == []
 
 
 def examined() -> list[Finding]:
