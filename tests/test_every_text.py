@@ -54,7 +54,7 @@ ADMINISTRATION = [
 NAMES = re.compile(
     r"(· )?\[?Bot Factory\]?|https?://\S+|/\S+|[0-9a-f]{12,64}|@[\w.@]+|\.[\w.]+(, \.[\w.]+)*|sha256|"
     r"glr|lstm|Muon|Adam|utf8-bytes|glr \d x \d+|base|default|train|A token|(· )?read, write( ·)?|"
-    r"(Korpuso|Roboto)( · Bot Factory)?|English|Deutsch|Esperanto|Marks"
+    r"(Korpuso|Roboto)( · Bot Factory)?|job\.failed|English|Deutsch|Esperanto|Marks"
 )
 OURS = ("botfactory", "tweets", "models_app")
 LETTERS = re.compile(r"[^\W\d_]{2,}")

@@ -207,7 +207,7 @@ def configured(change: Callable[[Any], None]) -> Callable[[Any], None]:
         (configured(lambda layers: layers[1]["config"].update(units=2**16)), "too large"),
         (configured(lambda layers: layers[1]["config"].update(units="many")), "whole number"),
         (configured(lambda layers: layers[1]["config"].update(recurrent_activation="relu")), "relu"),
-        (configured(lambda layers: layers[0]["config"].update(input_dim=97)), "other symbols"),
+        (configured(lambda layers: layers[0]["config"].update(input_dim=97)), "doesn’t read the same symbols"),
         (configured(lambda layers: layers[1].update(class_name="Lambda")), "Lambda"),
     ],
 )
