@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from botfactory.accounts.models import User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
+from models_app import trainings
 from models_app.base_models import services as bases
+from models_app.base_models import versions
 from models_app.ml import config as ml_config
 from models_app.ml.config import NetworkConfig
 from models_app.models import TrainedModel
 from tests.fakes.posts import make_posts
+from tests.models_app.conftest import import_posts
 
 QUICK = {"batch_size": 8, "warmup_steps": 2, "sequence_length": 16}
 
@@ -57,3 +62,13 @@ def done(job: Job) -> Job:
     worker.run(job.pk)
     job.refresh_from_db()
     return job
+
+
+def training_of(person: User) -> Job:
+    """Queue a training of a bot."""
+    return trainings.fine_tune(owner=person, corpus=import_posts(person), start=versions.base_model())
+
+
+def need_worker(waiting: Job) -> None:
+    """Make somebody's training ready for so long that no worker can be free."""
+    Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() - timedelta(minutes=1))

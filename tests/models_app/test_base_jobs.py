@@ -1,8 +1,7 @@
-"""Jobs train and evaluate base models: only for administrators; interrupted, resumed, stopped."""
+"""Jobs train base models: only for administrators; interrupted, resumed, stopped."""
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import time
@@ -22,30 +21,22 @@ from botfactory.jobs import turns, worker
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
-from models_app import guards, loading, model_files, registry, trainings
+from models_app import guards, loading
 from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.ml.config import PretrainConfig
-from models_app.ml.evaluation import evaluation
-from models_app.ml.training import dataset
 from models_app.ml.vocabulary import learning as vocabulary_learning
 from models_app.ml.vocabulary import vocabulary_of
 from models_app.models import Tier, TrainedModel
-from tests.fakes.posts import make_posts
 from tests.jobs.folders import kept_dir
-from tests.models_app.base_jobs import QUICK, ask, done
+from tests.models_app.base_jobs import QUICK, ask, done, need_worker, training_of
 from tests.models_app.base_jobs import server as server
 from tests.models_app.base_jobs import small_network as small_network
 from tests.models_app.conftest import import_posts
-from tests.models_app.shared_bot import make_bot
-from tests.product import save_small_base
-from tweets import deletion, learning, opt_out
+from tweets import learning
 from tweets.errors import CorpusError
-from tweets.models import Corpus, OptOut
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("small_network")]
-
-JANE = ("bluesky", "jane.bsky.social")
 
 
 def test_a_training_ends_with_a_version_to_promote(admin: User, server: Path, base: TrainedModel) -> None:
@@ -89,90 +80,6 @@ def test_a_training_goes_on_from_a_base_and_learns_a_corpus(admin: User, server:
     corpus.delete()
     guard = guards.guard_of(TrainedModel.objects.get(pk=model.pk))
     assert guard is not None and guard.is_copy(posts[0])
-
-
-def of_jane(owner: User) -> Corpus:
-    """Return posts of a Bluesky account."""
-    corpus = import_posts(owner, count=300)
-    Corpus.objects.filter(pk=corpus.pk).update(source="bluesky", network="bluesky", handle=JANE[1], basis="public")
-    corpus.refresh_from_db()
-    return corpus
-
-
-def during(job: Job, happen: Callable[[], Any]) -> None:
-    """Run the training, and let something happen at its first validation."""
-    claimed = worker.claim(job.pk)
-    assert claimed is not None
-    happened: list[bool] = []
-
-    def listen(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "validation" and not happened:
-            happened.append(True)
-            happen()
-
-    worker.run_claimed(claimed, listener=listen)
-    assert happened
-
-
-def test_an_opt_out_finds_a_version_that_learned_the_account_though_the_corpus_is_gone(
-    admin: User, alice: User, server: Path, base: TrainedModel
-) -> None:
-    corpus = of_jane(admin)
-    job = done(ask(admin, files=[], validation="", corpus=corpus, start=base))
-    version = TrainedModel.objects.get(pk=job.result["model"])
-    assert version.learned_accounts == [list(JANE)]
-    deletion.delete_corpus(corpus, by=admin)
-    child = make_bot(import_posts(alice), version)
-    assert child.learned_accounts == [list(JANE)]
-    assert opt_out.losses(*JANE).made["bots"] == 2
-    opt_out.add(network=JANE[0], handle=JANE[1], by=admin)
-    assert list(TrainedModel.objects.all()) == [base]
-    assert not model_files.path_of(version).exists() and not model_files.path_of(child).exists()
-
-
-def test_a_training_makes_no_version_of_an_account_that_opts_out_meanwhile(
-    admin: User, server: Path, base: TrainedModel
-) -> None:
-    job = ask(admin, files=[], validation="", corpus=of_jane(admin), start=base)
-    # The entry is there, and its deletion has been interrupted.
-    during(job, lambda: OptOut.objects.create(network=JANE[0], handle=JANE[1], by=admin))
-    job.refresh_from_db()
-    assert (job.state, job.error_code) == (State.FAILED, "opted_out")
-    assert list(TrainedModel.objects.all()) == [base]
-    assert [path.name for path in (Path(settings.CHECKPOINTS_DIR) / "bases").iterdir()] == [str(base.pk)]
-
-
-@pytest.mark.parametrize("how", ["deletion", "opt-out"])
-def test_with_its_posts_a_training_is_deleted_and_its_copies_of_them(
-    admin: User, server: Path, base: TrainedModel, how: str
-) -> None:
-    corpus = of_jane(admin)
-    job = ask(admin, files=[], validation="", corpus=corpus, start=base)
-    left: list[list[Path]] = []
-
-    def gone() -> None:
-        left.append(list(work_dir(job).rglob("learned.txt")))
-        if how == "deletion":
-            deletion.delete_corpus(corpus, by=admin)
-        else:
-            opt_out.add(network=JANE[0], handle=JANE[1], by=admin)
-        left.append(list(work_dir(job).rglob("learned.txt")))
-
-    during(job, gone)
-    assert len(left[0]) == 1 and left[1] == [] and not list(work_dir(job).rglob("learned.txt"))
-    assert not Job.objects.filter(pk=job.pk).exists() and list(TrainedModel.objects.all()) == [base]
-
-
-def test_a_training_whose_start_is_deleted_meanwhile_still_makes_a_version(
-    admin: User, server: Path, base: TrainedModel
-) -> None:
-    first = TrainedModel.objects.get(pk=done(ask(admin)).result["model"])
-    job = ask(admin, name="second", start=first)
-    during(job, lambda: registry.delete(first))
-    job.refresh_from_db()
-    assert job.state == State.SUCCEEDED, job.error_message
-    second = TrainedModel.objects.get(pk=job.result["model"])
-    assert (second.parent, second.parent_name) == (None, "next")
 
 
 def test_what_cannot_be_trained_is_told(admin: User, alice: User, server: Path, base: TrainedModel) -> None:
@@ -251,23 +158,13 @@ def test_stopped_early_it_keeps_the_best(admin: User, server: Path) -> None:
     assert TrainedModel.objects.get(pk=job.result["model"]).training["bytes_seen"] < 50e6
 
 
-def training_of(person: User) -> Job:
-    """Queue a training of a bot."""
-    return trainings.fine_tune(owner=person, corpus=import_posts(person), start=versions.base_model())
-
-
 def _end_worker(waiting: Job) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _need_worker(waiting: Job) -> None:
-    """Make somebody's training ready for so long that no worker can be free."""
-    Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() - timedelta(minutes=1))
-
-
 @pytest.mark.parametrize(
     ("happens", "told"),
-    [(_end_worker, "The worker stopped."), (_need_worker, "Paused while people’s bots are trained.")],
+    [(_end_worker, "The worker stopped."), (need_worker, "Paused while people’s bots are trained.")],
 )
 def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     happens: Callable[[Job], None], told: str, admin: User, alice: User, server: Path
@@ -298,87 +195,6 @@ def test_who_is_no_administrator_any_more_trains_nothing(admin: User, server: Pa
     trained, measured = ask(admin), bases.evaluate(by=admin, models=list(bases.all_versions()), file="valid.txt")
     User.objects.filter(pk=admin.pk).update(is_superuser=False)
     assert [done(job).error_code for job in (trained, measured)] == ["not_allowed", "not_allowed"]
-
-
-def test_models_are_measured_side_by_side(admin: User, server: Path, base: TrainedModel) -> None:
-    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    newer = versions.base_model()
-    job = bases.evaluate(by=admin, models=[base, newer], file="valid.txt")
-    assert done(job).state == State.SUCCEEDED, job.error_message
-    posts = list(dataset.stream_posts([server / "valid.txt"]))
-    expected = {
-        str(model.pk): round(evaluation.evaluate(loading.load(model), posts).bits_per_character, 5)
-        for model in (base, newer)
-    }
-    rows = job.result["models"]
-    assert {row["model"]: row["bits_per_character"] for row in rows} == expected
-    assert rows == sorted(rows, key=lambda row: row["bits_per_character"])
-    assert rows[0]["posts"] == 60 and job.result["file"] == "valid.txt"
-    assert [event.payload for event in job.events.filter(kind="measured")] == sorted(
-        rows, key=lambda row: [str(base.pk), str(newer.pk)].index(row["model"])
-    )
-
-
-def test_an_uploaded_file_is_measured_on_and_then_gone(admin: User, server: Path, base: TrainedModel) -> None:
-    uploaded = io.BytesIO("\n".join(make_posts(20, seed=3)).encode())
-    job = bases.evaluate(by=admin, models=[base], uploaded=uploaded, file_name="C:\\mine.txt")
-    assert done(job).state == State.SUCCEEDED, job.error_message
-    assert job.result["models"][0]["posts"] == 20 and not work_dir(job).exists()
-
-
-def test_what_was_measured_is_not_measured_again(admin: User, server: Path, base: TrainedModel) -> None:
-    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    newer = versions.base_model()
-    job = bases.evaluate(by=admin, models=[base, newer], file="valid.txt")
-    model_files.path_of(newer).rename(model_files.path_of(newer).with_name("aside"))
-    assert done(job).state == State.FAILED and job.error_code == "checkpoint_damaged"
-    model_files.path_of(newer).with_name("aside").rename(model_files.path_of(newer))
-    model_files.path_of(base).rename(model_files.path_of(base).with_name("aside"))
-    jobs.retry(job)
-    assert done(job).state == State.SUCCEEDED and len(job.result["models"]) == 2
-    assert job.events.filter(kind="measured").count() == 2
-
-
-def test_between_two_models_an_evaluation_gives_way(
-    admin: User, alice: User, server: Path, base: TrainedModel, settings: Any
-) -> None:
-    save_small_base(Path(settings.CHECKPOINTS_DIR), units=40)
-    job = bases.evaluate(by=admin, models=[base, versions.base_model()], file="valid.txt")
-    claimed = worker.claim(job.pk)
-    assert claimed is not None
-    waiting = training_of(alice)
-    _need_worker(waiting)
-
-    def look(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "measured":
-            time.sleep(2)  # it looks twice a second
-
-    worker.run_claimed(claimed, listener=look)
-    job.refresh_from_db()
-    assert job.state == State.QUEUED and job.events.filter(kind="measured").count() == 1
-    assert turns.line_of("train").ready == [waiting.pk, job.pk]
-    jobs.cancel(waiting)
-    assert done(job).state == State.SUCCEEDED and len(job.result["models"]) == 2
-
-
-def test_what_cannot_be_measured_is_told(admin: User, alice: User, server: Path, base: TrainedModel) -> None:
-    cases: list[tuple[dict[str, Any], str]] = [
-        ({"by": alice}, "Only an administrator"),
-        ({"models": []}, "Choose 1 to"),
-        ({"file": ""}, "posts to compare on"),
-        ({"uploaded": io.BytesIO(b"x"), "file_name": "a.txt"}, "posts to compare on"),
-        ({"file": "../secret.txt"}, "no file"),
-        ({"file": "", "uploaded": io.BytesIO(b"x"), "file_name": "a.zip"}, "t a file of posts"),
-    ]
-    for changed, sentence in cases:
-        asked: dict[str, Any] = {"by": admin, "models": [base], "file": "valid.txt"}
-        with pytest.raises(bases.BaseError, match=sentence):
-            bases.evaluate(**(asked | changed))
-    assert not Job.objects.filter(kind=bases.EVALUATE_BASES).exists()
-    empty = bases.evaluate(by=admin, models=[base], uploaded=io.BytesIO(b"\n"), file_name="a.txt")
-    assert done(empty).error_code == "too_few_posts"
-    binary = bases.evaluate(by=admin, models=[base], uploaded=io.BytesIO(b"\xff\xfe"), file_name="a.txt")
-    assert "not UTF-8" in done(binary).error_message
 
 
 def test_a_fluent_base_is_trained_further(admin: User, server: Path, fluent: TrainedModel) -> None:

@@ -1,9 +1,8 @@
-"""Searches: their trials learn, end early, give way, survive killed workers; the best becomes a bot or a base model."""
+"""Searches: their trials learn and end early; the best becomes a bot or a base model."""
 
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from django.utils import timezone
 
 from botfactory.accounts import limits
 from botfactory.accounts.models import PersonalLimits, User
-from botfactory.jobs import reaper, worker
 from botfactory.jobs import services as jobs
+from botfactory.jobs import worker
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -24,7 +23,7 @@ from models_app.models import BaseChange, Search, TrainedModel, Trial
 from models_app.search import bots, runner, study
 from models_app.search import services as searches
 from models_app.search.learning import Learned, learn_bot
-from models_app.search.outlook import best_of, outlook_of, with_trials
+from models_app.search.outlook import best_of
 from models_app.search.services import SearchNotPossible
 from tests.jobs.folders import kept_dir
 from tests.models_app.base_jobs import server as server
@@ -145,160 +144,6 @@ def test_a_worse_trial_ends_early(corpus: Corpus, base: TrainedModel, monkeypatc
         searches.use(search, 1, by=corpus.owner)
 
 
-def killed_after_first_epoch(job: Job) -> None:
-    """Run an attempt that ends after its first epoch without a trace, as if its process had been killed."""
-    claimed = worker.claim(job.pk)
-    assert claimed is not None
-
-    class Killed(BaseException):
-        pass
-
-    def kill(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "step":
-            raise Killed
-
-    with pytest.raises(Killed):
-        worker.run_claimed(claimed, listener=kill)
-    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
-
-
-def test_a_killed_worker_loses_the_running_epoch_at_most(corpus: Corpus, base: TrainedModel) -> None:
-    space = {"learning_rate": SPACE["learning_rate"], "epochs": {"choices": [3]}}
-    whole = finish(search_for(corpus, base, trials=1, space=space)).trials.get()
-    search = search_for(corpus, base, trials=1, space=space)
-    [job] = jobs_of(search)
-    killed_after_first_epoch(job)
-    trial = search.trials.get()
-    assert trial.state == Trial.State.RUNNING and list(trial.points) == ["1"]
-    reaper.reap()
-    job.refresh_from_db()
-    assert (job.state, job.interruptions) == (State.INTERRUPTED, 1)
-    finish(search)
-    trial.refresh_from_db()
-    assert trial.state == Trial.State.COMPLETE and search.trials.count() == 1
-    assert (trial.points, trial.bits_per_character) == (whole.points, whole.bits_per_character)
-    steps = [event.payload["step"] for event in job.events.filter(kind="step").order_by("sequence")]
-    assert steps == [1, 2, 3], "no epoch was learned twice"
-    job.refresh_from_db()
-    assert job.interruptions == 0, "the next trial's worker may be lost as often"
-
-
-def test_a_trial_that_kills_its_worker_each_time_fails_and_the_others_go_on(corpus: Corpus, base: TrainedModel) -> None:
-    search = search_for(corpus, base, trials=2, space={**SPACE, "epochs": {"choices": [3]}})
-    [job] = jobs_of(search)
-    for _ in range(3):
-        killed_after_first_epoch(job)
-        # The first epoch is saved, so another kill needs it to be news again.
-        Trial.objects.update(points={})
-        reaper.reap()
-    job.refresh_from_db()
-    assert (job.state, job.error_code) == (State.FAILED, "worker_lost")
-    trial = search.trials.get()
-    assert trial.state == Trial.State.FAILED and "The worker stopped 3 times" in trial.shown_why
-    finish(searches.resume(search, by=corpus.owner))
-    assert list(search.trials.values_list("state", flat=True)) == ["failed", "complete"]
-    assert len(jobs_of(search)) == 1
-
-
-def test_a_trial_that_is_too_large_fails_and_the_others_go_on(
-    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def too_large(*values: Any) -> Learned:
-        raise MemoryError
-
-    search = search_for(corpus, base, trials=2)
-    [job] = jobs_of(search)
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "learn_bot", too_large)
-        for _ in range(3):
-            Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
-            one_attempt(job)
-    assert (job.state, job.error_code) == (State.FAILED, "out_of_memory")
-    trial = search.trials.get()
-    assert trial.state == Trial.State.FAILED and "ran out of memory 3 times" in trial.shown_why
-    finish(searches.resume(search, by=corpus.owner))
-    assert list(search.trials.values_list("state", flat=True)) == ["failed", "complete"]
-
-
-def test_stopped_and_resumed_a_trial_goes_on_where_it_was(corpus: Corpus, base: TrainedModel) -> None:
-    search = search_for(corpus, base, trials=2, space={**SPACE, "epochs": {"choices": [3]}})
-    [job] = jobs_of(search)
-    claimed = worker.claim(job.pk)
-    assert claimed is not None
-
-    def stop(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "step" and payload["step"] == 1:
-            assert searches.stop(search) == 1
-            # The flag is read twice a second.
-            time.sleep(1.2)
-
-    worker.run_claimed(claimed, listener=stop)
-    job.refresh_from_db()
-    trial = search.trials.get()
-    assert (job.state, trial.state, list(trial.points)) == (State.CANCELLED, Trial.State.WAITING, ["1"])
-    loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
-    assert outlook_of(loaded).state == "stopped"
-    Trial.objects.update(started_at=timezone.now() - timedelta(days=1))
-    one_attempt(jobs_of(searches.resume(search, by=corpus.owner))[0])
-    trial.refresh_from_db()
-    loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
-    left = outlook_of(loaded).seconds_left
-    assert left is not None and trial.seconds <= left < 3600, "the time for which it was stopped doesn't count"
-    finish(search)
-    assert [job.pk] == [one.pk for one in jobs_of(search)]
-    steps = [event.payload for event in job.events.filter(kind="step").order_by("sequence")]
-    assert [step["step"] for step in steps if step["trial"] == 0] == [1, 2, 3]
-    loaded = with_trials(Search.objects.filter(pk=search.pk)).get()
-    assert outlook_of(loaded).state == "done"
-    with pytest.raises(SearchNotPossible, match="Add more trials"):
-        searches.resume(search, by=corpus.owner)
-    searches.add_trials(search, 1, by=corpus.owner)
-    with pytest.raises(SearchNotPossible, match="is running"):
-        searches.resume(search, by=corpus.owner)
-    assert finish(search).trials.count() == 3
-
-
-def test_trials_run_at_once_share_one_search_and_one_whose_job_is_deleted_begins_again(
-    corpus: Corpus, base: TrainedModel
-) -> None:
-    search = search_for(corpus, base, trials=5, at_once=2, pruner="none", space={**SPACE, "epochs": {"choices": [2]}})
-    first, second = jobs_of(search)
-    killed_after_first_epoch(first)
-    one_attempt(second)
-    assert list(search.trials.values_list("number", "job", "state")) == [
-        (0, first.pk, "running"),
-        (1, second.pk, "complete"),
-    ]
-    jobs.delete_jobs(Job.objects.filter(pk=first.pk))
-    finish(search)
-    assert list(search.trials.values_list("number", "job", "state")) == [
-        (number, second.pk, "complete") for number in range(5)
-    ]
-
-
-def test_somebody_who_waits_goes_first_after_the_epoch(corpus: Corpus, base: TrainedModel, bob: User) -> None:
-    search = search_for(corpus, base, trials=1, space={**SPACE, "epochs": {"choices": [3]}})
-    [job] = jobs_of(search)
-    waiting = trainings.fine_tune(owner=bob, corpus=import_posts(bob), start=base)
-    Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() + timedelta(hours=1))
-    claimed = worker.claim(job.pk)
-    assert claimed is not None
-
-    def come(kind: str, payload: dict[str, Any]) -> None:
-        if kind == "step":
-            Job.objects.filter(pk=waiting.pk).update(available_at=timezone.now() - timedelta(minutes=1))
-            time.sleep(1.2)
-
-    worker.run_claimed(claimed, listener=come)
-    job.refresh_from_db()
-    trial = search.trials.get()
-    assert (job.state, trial.state) == (State.QUEUED, Trial.State.RUNNING) and 1 <= len(trial.points) < 3
-    assert job.progress["message"] == "Paused while people’s bots are trained."
-    Job.objects.filter(pk=waiting.pk).update(state=State.CANCELLED)
-    finish(search)
-    assert len(search.trials.get().points) == 3
-
-
 def test_settings_that_do_not_work_fail_their_trial_only(corpus: Corpus, base: TrainedModel) -> None:
     search = search_for(corpus, base, trials=1)
     trial = study.ask(search)
@@ -346,19 +191,6 @@ def test_it_reserves_what_it_still_needs(
     searches.add_trials(search, 2, by=alice)
     job.refresh_from_db()
     assert [*reserved, job.reserved["training_minutes_a_day"]] == [6, 4, 8]
-
-
-def test_a_search_whose_job_was_deleted_during_its_last_trial_goes_on(
-    corpus: Corpus, base: TrainedModel, alice: User
-) -> None:
-    search = search_for(corpus, base, trials=1)
-    [job] = jobs_of(search)
-    search.trials.create(number=0, state=Trial.State.RUNNING, job=job, parameters={})
-    # As it was in earlier versions: jobs.delete_jobs now lets others take the trial.
-    Job.objects.filter(pk=job.pk).delete()
-    assert searches.trials_left(search) == 0
-    searches.resume(search, by=alice)
-    assert searches.trials_left(search) == 1 and len(jobs_of(search)) == 1
 
 
 def test_its_posts_stay_as_they_are_while_it_runs_and_go_with_it(corpus: Corpus, base: TrainedModel) -> None:
