@@ -205,7 +205,7 @@ CHANNEL_LAYERS = {
 }
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
 CACHES = {
-    # Also counts wrong passwords. It survives a restart, and falls back to this process without the broker.
+    # Also counts wrong passwords. It survives a restart of the web process, and falls back to it without the broker.
     "default": {
         "BACKEND": "botfactory.shared_cache.SharedCache",
         "LOCATION": REDIS_URL,

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -34,27 +35,20 @@ class Desk:
 
     def ask(self, model: TrainedModel, **values: object) -> Request:
         sampling = services.seeded(SamplingConfig(**values))  # type: ignore[arg-type]
-        request = Request(
-            id=uuid.uuid4().hex,
-            model=str(model.pk),
-            sha256=model.sha256,
-            person="1",
-            answers="desk",
-            weight=100,
-            sampling=sampling.as_dict(),
-        )
-        assert self.board.admit(request, FREE)[0]
-        return request
+        return self._admitted(model, "1", sampling=sampling.as_dict())
 
     def measure(self, model: TrainedModel, *posts: str) -> Request:
+        return self._admitted(model, "2", posts=list(posts))
+
+    def _admitted(self, model: TrainedModel, person: str, **what: Any) -> Request:
         request = Request(
             id=uuid.uuid4().hex,
             model=str(model.pk),
             sha256=model.sha256,
-            person="2",
+            person=person,
             answers="desk",
             weight=100,
-            posts=list(posts),
+            **what,
         )
         assert self.board.admit(request, FREE)[0]
         return request

@@ -48,6 +48,7 @@ def read_gguf(path: Path) -> Pretrained:
         raise PretrainedError(
             mark("%(model)s lacks %(reason)s. Download it again, or choose a complete model."), model=what, reason=error
         ) from error
+    # The library raises NotImplementedError for tensors of a type that it can't convert, such as float64.
     except (ValueError, TypeError, ArithmeticError, NotImplementedError, CheckpointError) as error:
         raise PretrainedError(mark("%(model)s can’t be used: %(reason)s"), model=what, reason=error) from error
     return checked(
