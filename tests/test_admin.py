@@ -54,6 +54,15 @@ def test_lists_are_searched_and_rows_opened(page: str, desk: Client, model: Trai
     assert desk.get(f"/admin/{page}/{row.pk}/change/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("accounts/user", "Users"), ("auth/group", "Groups"), ("mfa/authenticator", "Two-factor sign-in")],
+)
+def test_lists_have_a_name(page: str, name: str, desk: Client) -> None:
+    shown = desk.get(f"/admin/{page}/").content.decode()
+    assert f"<h1>{name}</h1>" in shown and f"&rsaquo; {name}</div>" in shown
+
+
 def test_filters_narrow_the_jobs(desk: Client, model: TrainedModel) -> None:
     assert "Train Bot" in desk.get("/admin/jobs/job/?state__exact=succeeded&kind=fine_tune").content.decode()
     assert "Train Bot" not in desk.get("/admin/jobs/job/?state__exact=failed").content.decode()
@@ -276,7 +285,7 @@ def clerk(bob: User) -> Client:
     """Somebody who may change people, addresses, sessions and second factors, but is no administrator."""
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     models = ("user", "emailaddress", "usersession", "authenticator")
-    names = [f"{act}_{model}" for act in ("view", "change", "delete") for model in models]
+    names = [f"{act}_{model}" for act in ("view", "add", "change", "delete") for model in models]
     bob.user_permissions.set(Permission.objects.filter(codename__in=names))
     return signed_in(bob)
 
@@ -315,3 +324,8 @@ def test_what_belongs_to_an_administrator_is_out_of_reach_for_others(clerk: Clie
     assert Authenticator.objects.get() == kept[0] and EmailAddress.objects.get() == kept[1]
     assert "Only administrators can do that" in act(clerk, "account/emailaddress", "confirm", kept[1])
     assert not EmailAddress.objects.get().verified
+    # Mail to an address can set a new password.
+    for user, status in ((admin, 200), (alice, 302)):
+        added = {"user": user.pk, "email": f"clerk-{user}@example.org", "verified": "on"}
+        assert clerk.post("/admin/account/emailaddress/add/", added).status_code == status
+    assert EmailAddress.objects.filter(user=admin).get() == kept[1]

@@ -166,7 +166,7 @@ def upload(archive: IO[bytes], *, name: str) -> TrainedModel:
             raise base_archive.BadArchive(message, number=number[:12])
         if number and not _is_of(pretrained.own_network(number), network):
             raise base_archive.BadArchive(
-                mark("Its %(file)s describes another network than the pretrained model that it names."),
+                mark("Its %(file)s describes a different network from that of the pretrained model that it names."),
                 file=checkpoint.CONFIG,
             )
         known = TrainedModel.objects.filter(sha256=sha256, owner=None).first()

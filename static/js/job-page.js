@@ -27,6 +27,9 @@ export function followJob({ render, onEvent, sentence }) {
     const focused = forms.find((form) => form.contains(document.activeElement));
     for (const form of forms) show(form, isPossible(form.dataset.jobAction, job));
     if (focused?.hidden) focusNear(focused);
+    const deletes = byId("delete-job");
+    show(deletes, hasEnded(job.state));
+    if (deletes.hidden) deletes.querySelector("dialog").close();
     const failure = byId("failure");
     show(failure, job.state === "failed");
     setText(failure, job.state === "failed" ? (job.error?.message ?? gettext("Something went wrong.")) : "");

@@ -124,7 +124,10 @@ def test_a_form_that_somebody_stopped_can_be_sent_again(alice: Person, shelf: Sh
 
 def test_an_action_that_is_refused_says_why(alice: Person, shelf: Shelf) -> None:
     job = alice.train(shelf.corpus, epochs=10, name="Refused")
+    delete = alice.page.get_by_role("button", name="Delete this job")
+    expect(delete).to_be_hidden()
     alice.cancel()
+    expect(delete).to_be_visible()
     with alice.other_device() as desk:
         page = desk.page
         # It doesn't hear that the job waits again.
@@ -133,6 +136,7 @@ def test_an_action_that_is_refused_says_why(alice: Person, shelf: Shelf) -> None
         desk.open(job)
         alice.page.get_by_role("button", name="Try again").click()
         expect(alice.page.get_by_role("button", name="Cancel", exact=True)).to_be_visible()
+        expect(delete).to_be_hidden()
         page.get_by_role("button", name="Try again").press("Enter")
         expect(page.locator(".toast.error")).to_contain_text("Only a failed or cancelled job can be tried again.")
     alice.cancel()

@@ -14,6 +14,7 @@ from botfactory.jobs.models import KEEP_WORK_HOURS, Job, JobEvent
 from botfactory.jobs.states import State
 from tests.conftest import signed_in
 from tests.jobs.kinds import KEEPS_THE_BEST, count_to_three, kind
+from tests.rest.helpers import Program
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,11 +140,28 @@ def test_an_ended_job_is_deleted_with_its_events_and_its_folder(alice: User, job
     page = f"/jobs/{job.pk}/"
     folder = work_dir(job)
     folder.mkdir(parents=True)
-    assert "Delete this job" not in client.get(page).content.decode()
+    assert 'id="delete-job" hidden>' in client.get(page).content.decode()
     answer = client.post(f"{page}delete", follow=True)
     assert answer.redirect_chain == [(page, 302)] and "This job hasn’t ended." in answer.content.decode()
     services.cancel(job)
-    assert "Delete this job" in client.get(page).content.decode() and folder.exists()
+    assert 'id="delete-job">' in client.get(page).content.decode() and folder.exists()
     answer = client.post(f"{page}delete", follow=True)
     assert answer.redirect_chain == [("/jobs/", 302)] and "A test was deleted." in answer.content.decode()
     assert not Job.objects.exists() and not JobEvent.objects.exists() and not folder.exists()
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_a_job_that_is_deleted_meanwhile_is_not_found(
+    alice: User, job: Job, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    find = services.job_for_user
+
+    def find_and_delete(user: Any, job_id: uuid.UUID) -> Job:
+        found = find(user, job_id)
+        Job.objects.filter(pk=job_id).delete()
+        return found
+
+    monkeypatch.setattr(services, "job_for_user", find_and_delete)
+    assert signed_in(alice).post(f"/jobs/{job.pk}/{action}").status_code == 404
+    again = services.submit(owner=alice, kind="test", title="A test", arguments={})
+    assert Program(alice).post(f"/jobs/{again.pk}/{action}").status_code == 404

@@ -289,7 +289,7 @@ def test_a_zip_of_a_fluent_model_needs_its_pretrained_model_here(fluent: Trained
         bases.upload(zipped(files), name="again")
     about = json.loads(files["config.json"])
     other = about | {"network": about["network"] | {"norm_epsilon": 1e-4}}
-    with pytest.raises(BadArchive, match="describes another network"):
+    with pytest.raises(BadArchive, match="describes a different network"):
         bases.upload(zipped(files | {"config.json": json.dumps(other).encode()}), name="again")
     missing = pretrained.root() / fluent.network["pretrained"]
     missing.rename(tmp_path / "away")

@@ -221,7 +221,7 @@ def test_an_imported_one_must_have_a_network_that_is_here(
     # A writer would hold a decoder of hundreds of megabytes for each other one.
     job = imported(bob, zipped_bot(**changed))
     assert job.state == "succeeded" and not TrainedModel.objects.filter(owner=bob).exists()
-    assert "describes another network" in str(job.result["left_out"])
+    assert "describes a different network" in str(job.result["left_out"])
 
 
 def test_an_imported_one_may_have_the_network_of_any_base_model_here(
