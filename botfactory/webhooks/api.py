@@ -209,7 +209,7 @@ def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[Pa
     "/{uuid:webhook_id}/deliveries/{uuid:delivery_id}/resend", response=DeliveryOut, summary="Send a message again"
 )
 def resend_delivery(request: HttpRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> DeliveryOut:
-    """Queue a message that failed again. Its id and content stay the same, and it gets as many tries as a new one.
+    """Queue a failed message again. Its id and content stay the same, and it gets as many tries as a new one.
 
     Answers 409 for any other message, and while the webhook is off.
     """

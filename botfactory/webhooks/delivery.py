@@ -118,7 +118,9 @@ def attempt(delivery: Delivery) -> Delivery:
     else:
         pause = timedelta(seconds=settings.WEBHOOK_PAUSES[delivery.attempts - 1])
         changed |= {"state": Delivery.State.PENDING, "due_at": _next_try(pause, outcome.not_before)}
-    mine = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.SENDING, attempts=delivery.attempts)
+    # The time, too: a message that is sent again counts its tries anew.
+    claimed = {"state": Delivery.State.SENDING, "attempts": delivery.attempts, "tried_at": delivery.tried_at}
+    mine = Delivery.objects.filter(pk=delivery.pk, **claimed)
     if mine.update(**changed):
         for name, value in changed.items():
             setattr(delivery, name, value)

@@ -66,7 +66,7 @@ class Delivery(models.Model):
     # The id of the job it is about.
     subject_id = models.UUIDField(verbose_name=_("subject"))
     state = models.CharField(max_length=16, choices=State, default=State.PENDING, verbose_name=_("state"))
-    # Counts the tries. A sender with an older number has lost the delivery and must not write to it.
+    # Counts the tries. A sender with another number or time has lost the delivery and must not write to it.
     attempts = models.PositiveIntegerField(default=0, verbose_name=_("attempts"))
     # When to try next. While it is being sent: when to presume the sender dead.
     due_at = models.DateTimeField(null=True, blank=True, default=timezone.now, verbose_name=_("due at"))

@@ -96,7 +96,7 @@ def test(request: HttpRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @paced("POST")
 def resend(request: HttpRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> HttpResponse:
-    """Queue a message that failed again."""
+    """Queue a failed message again."""
     with _found_or_404(request, webhook_id) as webhook:
         try:
             services.resend(webhook, delivery_id)

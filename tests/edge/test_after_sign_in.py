@@ -10,7 +10,7 @@ from django.test import Client
 
 from botfactory.accounts.models import User
 from models_app.models import TrainedModel
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, signed_in
 from tests.models_app.conftest import base as base
 from tests.models_app.conftest import bot as bot
 from tests.models_app.conftest import corpus as corpus
@@ -41,3 +41,12 @@ def test_other_pages_are_not_led_to_and_links_lead_where_they_did(bot: TrainedMo
         assert next_of(client.post(address, headers={"referer": referer})) == address
     page = f"/models/{bot.pk}/"
     assert next_of(client.get(page, headers={"referer": "http://testserver/models/"})) == page
+
+
+def test_those_who_are_signed_in_go_on_to_where_the_form_leads(alice: User) -> None:
+    came_from = {"referer": "http://testserver/models/"}
+    client = signed_in(alice)
+    asked = {"action_add": "", "email": "alice@example.org"}
+    assert next_of(client.post("/accounts/email/", asked, headers=came_from)) == "/accounts/email/"
+    answer = client.post("/accounts/logout/", headers=came_from)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")

@@ -28,6 +28,7 @@ def test_a_browser_gets_a_page(alice: User, bot: TrainedModel) -> None:
 
 def test_others_get_what_they_got_before(alice: User, bot: TrainedModel) -> None:
     client = signed_in(alice)
-    assert client.get(f"/models/{bot.pk}/share", headers={"accept": "application/json"}).content == b""
-    assert client.post(f"/models/{bot.pk}/", headers=BROWSER).content == b""
+    by_script = client.get(f"/models/{bot.pk}/share", headers={"accept": "application/json"})
+    with_form = client.post(f"/models/{bot.pk}/", headers=BROWSER)
+    assert [(answer.status_code, answer.content) for answer in (by_script, with_form)] == [(405, b"")] * 2
     require_error(Program(alice).ask("PUT", f"/models/{bot.pk}"), 405, "method_not_allowed")

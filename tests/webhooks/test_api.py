@@ -108,7 +108,11 @@ def test_a_message_that_failed_is_sent_again(alice: User, bob: User, receiver: R
     program.ask("PATCH", path, {"active": True})
     require_error(Program(bob).post(again), 404, "not_found")
     require_error(program.post(f"{path}/deliveries/{uuid.uuid4()}/resend"), 404, "not_found")
-    require_error(program.post(f"{path}/deliveries/{test['id']}/resend"), 409, "not_possible")
+    stranger = Program(bob)
+    of_bob = stranger.post("/webhooks", {"url": receiver.url}).json()["id"]
+    require_error(stranger.post(f"/webhooks/{of_bob}/deliveries/{failed['id']}/resend"), 404, "not_found")
+    refusal = require_error(program.post(f"{path}/deliveries/{test['id']}/resend"), 409, "not_possible")
+    assert "A test isn’t sent again" in refusal
     queued = program.post(again).json()
     assert (queued["id"], queued["state"], queued["attempts"], queued["error"]) == (failed["id"], "pending", 0, None)
     assert delivery.deliver_next() and receiver.requests[-1].headers["webhook-id"] == failed["id"]

@@ -174,16 +174,39 @@ def test_a_message_that_was_given_up_is_sent_again_as_it_was_and_tried_as_often_
     assert len({(request.headers["webhook-id"], request.body) for request in server.requests}) == 1
 
 
-def test_what_a_switched_off_webhook_dropped_is_sent_again_once_it_is_on(alice: User, receiver: Receiver) -> None:
+def test_a_sender_from_before_a_message_was_sent_again_writes_nothing(alice: User, settings: Any) -> None:
+    settings.WEBHOOK_PAUSES = []
+    with Receiver(500, 204) as server:
+        settings.WEBHOOK_PRIVATE_SERVERS = [server.url]
+        webhook = make(alice, server.url).webhook
+        jobs.cancel(submit(alice))
+        hung = delivery.claim_next()
+        assert hung is not None
+        later(seconds=delivery.LEASE.total_seconds())
+        assert deliver_all() == 1
+        services.resend(webhook, hung.pk)
+        again = delivery.claim_next()
+        assert again is not None and (again.pk, again.attempts) == (hung.pk, hung.attempts)
+        delivery.attempt(hung)
+        again.refresh_from_db()
+        assert (again.state, again.status) == ("sending", None)
+
+
+def test_what_a_switched_off_webhook_dropped_is_sent_again_once_it_is_on(
+    alice: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     webhook = make(alice, receiver.url).webhook
     jobs.cancel(submit(alice))
-    services.change(webhook, active=False)
+    # In another tab.
+    services.change(Webhook.objects.get(), active=False)
     row = Delivery.objects.get()
     with pytest.raises(services.NotPossible, match="Switch it on"):
         services.resend(webhook, row.pk)
     services.change(webhook, active=True)
+    rung: list[bool] = []
+    monkeypatch.setattr(services, "ring", lambda: rung.append(True))
     services.resend(webhook, row.pk)
-    assert deliver_all() == 1 and len(receiver.requests) == 1
+    assert rung == [True] and deliver_all() == 1 and len(receiver.requests) == 1
 
 
 def test_who_answers_410_is_told_nothing_more(alice: User, settings: Any) -> None:

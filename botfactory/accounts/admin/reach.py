@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final, TypeVar, cast
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
+from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
@@ -22,7 +23,7 @@ def person_of(request: HttpRequest) -> User:
 
 
 class AboutPeople(admin.ModelAdmin[Row]):
-    """People, or rows with a `user`. Those of administrators can be changed and deleted only by administrators.
+    """People, or rows with a `user`. Only administrators can add, change and delete those of administrators.
 
     Others with rights to this list could become administrators otherwise.
     """
@@ -32,6 +33,14 @@ class AboutPeople(admin.ModelAdmin[Row]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return self._may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer no administrators as the person of a new row, except to administrators."""
+        if db_field.name == "user" and not person_of(request).is_superuser:
+            options["queryset"] = User.objects.filter(is_superuser=False)
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
     def _may_touch(self, request: HttpRequest, row: Row | None) -> bool:
         person: Any = row if isinstance(row, User) else getattr(row, "user", None)
