@@ -290,7 +290,7 @@ def celery_broker_url(redis_url: str) -> str:
     # The message leaves out the value, which may contain a password.
     raise ImproperlyConfigured(
         "REDIS_URL is invalid. Write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to.sock."
-    ) from None
+    )
 
 
 def default_redis_url(home: Path) -> str:

@@ -1,4 +1,4 @@
-"""Counts and deletes the models that learned from corpora or accounts, the models that started from those, and jobs."""
+"""Counts and deletes the models that learned from corpora or accounts, and their descendants, with their jobs."""
 
 from __future__ import annotations
 

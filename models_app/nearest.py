@@ -42,9 +42,8 @@ def why(user: Any, generation: Generation, number: int) -> Why:
         return Why(post)
     is_learned = found.post < model.posts
     learned = _learned(model, post, found) if model.owner_id == user.pk and is_learned else ""
-    return Why(
-        post, round(100 * found.share), found.run, learned, not is_learned and not _is_left_out(model, post, found)
-    )
+    of_parent = not is_learned and not _is_left_out(model, post, found)
+    return Why(post, round(100 * found.share), found.run, learned, of_parent)
 
 
 def _learned(model: TrainedModel, post: str, found: Nearest) -> str:
@@ -58,7 +57,7 @@ def _learned(model: TrainedModel, post: str, found: Nearest) -> str:
 
 
 def _is_left_out(model: TrainedModel, post: str, found: Nearest) -> bool:
-    """Return whether this is an own post that the rules leave out: a guard that was rebuilt has these, too."""
+    """Return whether the closest post is one that the corpus has and its rules leave out. Rebuilt guards have these."""
     posts = [] if model.corpus is None else learning.all_posts(model.corpus)
     return found.post < len(posts) and _is_as_close(posts[found.post], post, found)
 

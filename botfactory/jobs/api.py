@@ -1,9 +1,10 @@
-"""`/jobs`: list, watch, cancel, stop and retry jobs. Each app has the operation that submits its kind of job."""
+"""`/jobs`: list, watch, cancel, stop, retry and delete jobs. Each app has the operation that submits its own jobs."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, Union
@@ -291,9 +292,10 @@ def delete_job(request: HttpRequest, job_id: uuid.UUID) -> Status[None]:
 
 def _act(request: HttpRequest, job_id: uuid.UUID, act: Callable[[Job], Job]) -> JobOut:
     job = job_or_404(request, job_id)
-    act(job)
-    job.refresh_from_db()
-    return told_one(job)
+    # If its owner deletes it meanwhile, the answer is 404.
+    with suppress(Job.DoesNotExist):
+        act(job)
+    return told_one(job_or_404(request, job_id))
 
 
 def job_or_404(request: HttpRequest, job_id: uuid.UUID) -> Job:

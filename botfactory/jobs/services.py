@@ -238,11 +238,12 @@ def delete_jobs(jobs: QuerySet[Job], *, with_subject: bool = False) -> int:
     chosen = list(jobs.all())
     for job in chosen:
         with transaction.atomic():
-            unfinished = Job.objects.select_for_update().filter(pk=job.pk, state__in=ACTIVE).first()
-            if unfinished is not None and unfinished.state in HELD:
-                usage.charge(unfinished, timezone.now())
-            if unfinished is not None and not with_subject:
-                settle(unfinished)
+            # Locked even if it has ended: a retry must not queue it again meanwhile.
+            held = Job.objects.select_for_update().filter(pk=job.pk).first()
+            if held is not None and held.state in HELD:
+                usage.charge(held, timezone.now())
+            if held is not None and not held.is_ended and not with_subject:
+                settle(held)
             Job.objects.filter(pk=job.pk).delete()
             discard_work_dir(job)
     return len(chosen)
@@ -251,7 +252,8 @@ def delete_jobs(jobs: QuerySet[Job], *, with_subject: bool = False) -> int:
 def delete_ended(job: Job) -> None:
     """Delete a job that has ended, with its events and work folder. What it made stays. Raises NotPossible."""
     with transaction.atomic():
-        if Job.objects.select_for_update().filter(pk=job.pk, state__in=ACTIVE).first() is not None:
+        held = Job.objects.select_for_update().filter(pk=job.pk).first()
+        if held is not None and not held.is_ended:
             raise NotPossible(_("This job hasn’t ended. Cancel it, then you can delete it."))
         delete_jobs(Job.objects.filter(pk=job.pk))
 

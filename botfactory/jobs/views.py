@@ -77,8 +77,10 @@ def job_action(request: HttpRequest, job_id: uuid.UUID, action: str) -> HttpResp
         act(job)
     except (NotPossible, LimitReached) as refusal:
         error = {"code": refusal.code, "message": translated(refusal)}
+    except Job.DoesNotExist:
+        raise Http404("The job has been deleted meanwhile.") from None
     if by_script:
-        job.refresh_from_db()
+        job = job_or_404(request, job_id)
         return JsonResponse({"error": error, "job": events.job_json(job)}, status=409 if error else 200)
     if error:
         messages.warning(request, error["message"])

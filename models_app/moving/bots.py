@@ -240,12 +240,13 @@ def restore(
             raise BadBot(message, number=needed[:12])
         if needed and not _has_known_network(network):
             raise BadBot(
-                mark("Its %(file)s describes another network than the pretrained model that it names."),
+                mark("Its %(file)s describes a different network from that of the pretrained model that it names."),
                 file=checkpoint.CONFIG,
             )
         with model_files.in_place(staged, path, sha256, fenced, job):
-            parent = _parent(job.owner, facts, numbers)
+            # Lock posts before models, like a deletion.
             there = _if_there(corpus)
+            parent = _parent(job.owner, facts, numbers)
             model = registry.create_with_free_name(
                 owner=job.owner,
                 wanted=facts.name,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from django.db.models import Model, QuerySet
 from pydantic import Field, JsonValue, ValidationError
 
 from botfactory.accounts.models import User
@@ -19,6 +20,8 @@ from models_app.ml.sampling.outcome import Refused
 from models_app.model_files import Fence
 from models_app.models import Game, Generation, KeptPost, TrainedModel
 from models_app.playing.services import POSTS
+
+Row = TypeVar("Row", bound=Model)
 
 #: Returns the new id of a thing of the ZIP.
 Numbers = Callable[[uuid.UUID], uuid.UUID]
@@ -124,12 +127,9 @@ def generations(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Num
                 for facts in found
                 if facts is not None and (model := models.of(facts)) is not None
             ]
-            own = Generation.objects.filter(owner=owner)
-            already = own.filter(pk__in=[row.pk for row in rows]).count()
-            rows = rows[: max(0, MAX_GENERATIONS - own.count() + already)]
-            Generation.objects.bulk_create(rows, ignore_conflicts=True)
-        done += len(rows)
-        left_out += len(chunk) - len(rows)
+            created = _create(rows, Generation.objects.filter(owner=owner), MAX_GENERATIONS)
+        done += created
+        left_out += len(chunk) - created
     return Restored(done, left_out)
 
 
@@ -157,12 +157,9 @@ def kept(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, f
                 for facts in found
                 if facts is not None and (model := models.of(facts)) is not None
             ]
-            own = KeptPost.objects.filter(owner=owner)
-            already = own.filter(pk__in=[row.pk for row in rows]).count()
-            rows = rows[: max(0, MAX_KEPT - own.count() + already)]
-            KeptPost.objects.bulk_create(rows, ignore_conflicts=True)
-        done += len(rows)
-        left_out += len(chunk) - len(rows)
+            created = _create(rows, KeptPost.objects.filter(owner=owner), MAX_KEPT)
+        done += created
+        left_out += len(chunk) - created
     return Restored(done, left_out)
 
 
@@ -194,6 +191,14 @@ def games(lines: Iterable[Mapping[str, Any]], *, owner: User, numbers: Numbers, 
         done += len(rows)
         read += len(chunk)
     return Restored(done, read - done)
+
+
+def _create(rows: Sequence[Row], own: QuerySet[Row], most: int) -> int:
+    """Create the first of these rows, up to `most` rows of the person. Return how many of them are there now."""
+    already = own.filter(pk__in=[row.pk for row in rows]).count()
+    rows = rows[: max(0, most - own.count() + already)]
+    own.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
 
 
 def _among(there: set[uuid.UUID], number: uuid.UUID | None, numbers: Numbers) -> uuid.UUID | None:

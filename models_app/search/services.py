@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from botfactory.accounts import limits
+from botfactory.accounts import limits, locking
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
@@ -155,6 +155,7 @@ def add_trials(search: Search, count: int, *, by: User, run_here: bool = False) 
     """Want this many trials more, and queue jobs for them. SearchNotPossible if it would have too many."""
     require_trials(count)
     with transaction.atomic():
+        _lock_jobs(search)
         search = locked(search)
         if search.wanted + count > MAX_TRIALS:
             message = _("A search can have at most %(most)s trials, and this one has %(wanted)s.")
@@ -258,13 +259,21 @@ def trials_left(search: Search) -> int:
     return max(0, search.wanted - search.trials.filter(state__in=COUNTED).count())
 
 
+def trials_ahead(search: Search) -> int:
+    """Return how many trials have yet to end, those that run included."""
+    return trials_left(search) + search.trials.filter(state=Trial.State.RUNNING).count()
+
+
 def needs(job: Job) -> dict[str, int]:
-    """Return how many minutes of its owner's limit a job of a search for a bot reserves: those of its trials."""
+    """Return how many minutes of its owner's limit a job of a search for a bot reserves: those of its trials.
+
+    A trial that runs counts as a whole.
+    """
     search = Search.objects.select_related("corpus").filter(pk=job.arguments["search"]).first()
     if search is None or search.corpus is None:
         return {}
-    left = trials_left(search)
-    seconds = left * bots.seconds_of_a_trial(search) / max(1, min(search.at_once, left))
+    ahead = trials_ahead(search)
+    seconds = ahead * bots.seconds_of_a_trial(search) / max(1, min(search.at_once, ahead))
     return {trainings.TRAINING_MINUTES: max(1, round(seconds / 60))}
 
 
@@ -290,6 +299,17 @@ def _require_start(search: Search, by: User) -> None:
         raise SearchNotPossible(trainings.cannot_go_on_from(search.start))
 
 
+def _lock_jobs(search: Search) -> None:
+    """Lock the active jobs of a search for a bot until the transaction ends. Call it before `locked`.
+
+    A claim locks the person before the job, and a runner locks its job before the search.
+    """
+    working = active_jobs(search)
+    if search.owner_id is not None and working.exists():
+        locking.lock(search.owner_id)
+        list(working.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
+
+
 def _reserve_more(job: Job) -> None:
     """Reserve what a job that works already needs for trials that were added. LimitReached if that's too much."""
     wanted = needs(job)
@@ -301,7 +321,7 @@ def _run(search: Search, *, by: User, run_here: bool) -> None:
     """Queue as many jobs as can work at once, unless they're there. Those that were stopped continue."""
     _require_start(search, by)
     lanes = [lane.job for lane in search.lanes.select_related("job").order_by("job__created_at")]
-    missing = min(search.at_once, trials_left(search)) - sum(job.state in ACTIVE for job in lanes)
+    missing = min(search.at_once, trials_ahead(search)) - sum(job.state in ACTIVE for job in lanes)
     if search.kind == Search.Kind.BOT:
         for job in lanes:
             if job.state in ACTIVE:

@@ -134,6 +134,17 @@ def test_a_failure_that_the_machine_brought_about_delays_the_job(alice: User, nu
     assert (job.state, job.progress["cause"]) == (State.QUEUED, cause)
 
 
+@pytest.mark.parametrize("reason", [MemoryError(), FileNotFoundError(errno.ENOENT, "No such file"), ValueError("torn")])
+def test_a_failure_with_another_reason_ends_the_job_as_its_kind_says(alice: User, reason: Exception) -> None:
+    def run(handle: JobHandle) -> dict[str, Any]:
+        raise JobFailed("checkpoint_damaged", "The model can’t be read.") from reason
+
+    job = submit(alice, run)
+    worker.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.FAILED, "checkpoint_damaged")
+
+
 def test_what_passes_is_told_from_what_is_a_mistake(tmp_path: Path) -> None:
     full = raised(fill_the_disk)
     assert classify(full) == Cause.DISK

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.db import connections
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from botfactory.accounts.models import User
@@ -271,6 +274,29 @@ def test_a_job_of_a_kind_that_no_longer_exists_can_be_deleted(alice: User) -> No
     job = submit(alice)
     Job.objects.filter(pk=job.pk).update(kind="of a removed app")
     assert services.delete_jobs(Job.objects.all()) == 1
+
+
+def test_a_job_is_deleted_or_tried_again_but_not_both(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = services.cancel(submit(alice))
+    delete = services.delete_jobs
+    with ThreadPoolExecutor(1) as pool:
+        retries: list[Future[Job]] = []
+
+        def retry() -> Job:
+            try:
+                return services.retry(job)
+            finally:
+                connections.close_all()
+
+        def delete_slowly(jobs: QuerySet[Job]) -> int:
+            retries.append(pool.submit(retry))
+            wait(retries, timeout=0.3)
+            return delete(jobs)
+
+        monkeypatch.setattr(services, "delete_jobs", delete_slowly)
+        services.delete_ended(Job.objects.get(pk=job.pk))
+    (retried,) = retries
+    assert isinstance(retried.exception(), Job.DoesNotExist) and not Job.objects.exists()
 
 
 def test_deleting_a_job_takes_its_folder_along(alice: User) -> None:

@@ -19,6 +19,7 @@ from models_app.models import TrainedModel
 from models_app.sharing import rights as sharing
 from tests.conftest import signed_in
 from tests.models_app.conftest import import_posts
+from tests.models_app.searching import jobs_of, search_for
 from tests.models_app.shared_bot import make_bot
 from tweets import deletion, errors, opt_out
 from tweets.models import AuditEntry, Corpus, OptOut
@@ -142,7 +143,7 @@ def test_a_deleted_bot_leaves_none_of_its_posts_with_its_training(second: Traine
     }
 
 
-def test_an_opt_out_deletes_trainings_of_descendants_also_those_that_have_made_no_bot(
+def test_an_opt_out_deletes_trainings_and_searches_of_descendants_also_those_that_have_made_no_bot(
     first: TrainedModel, second: TrainedModel, admin: User, alice: User
 ) -> None:
     assert second.corpus is not None and second.job is not None
@@ -150,8 +151,9 @@ def test_an_opt_out_deletes_trainings_of_descendants_also_those_that_have_made_n
     failed = trainings.fine_tune(owner=alice, corpus=second.corpus, start=second, name="Fifth", run_here=True)
     end(Job.objects.filter(pk=failed.pk), State.FAILED)
     show_samples(failed)
+    [trial] = jobs_of(search_for(second.corpus, second, trials=1))
     opt_out.add(network=JANE[0], handle=JANE[1], by=admin)
-    assert not Job.objects.filter(pk__in=[second.job.pk, waits.pk, failed.pk]).exists()
+    assert not Job.objects.filter(pk__in=[second.job.pk, waits.pk, failed.pk, trial.pk]).exists()
     assert Job.objects.filter(subject_id=second.corpus.pk, kind="import").exists()
 
 

@@ -223,11 +223,16 @@ def test_minutes_are_reserved_for_added_trials_and_for_the_one_that_runs(
     assert job.reserved["training_minutes_a_day"] == 8
 
 
-def test_an_added_trial_has_a_job_of_its_own_beside_one_that_runs(corpus: Corpus, base: TrainedModel) -> None:
+def test_an_added_trial_has_a_job_of_its_own_beside_one_that_runs(
+    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots, "seconds_of_a_trial", lambda search: 120.0)
     search = search_for(corpus, base, trials=1, at_once=2, space={**SPACE, "epochs": {"choices": [2]}})
-    killed_after_first_epoch(jobs_of(search)[0])
+    [job] = jobs_of(search)
+    assert job.reserved["training_minutes_a_day"] == 2
+    killed_after_first_epoch(job)
     searches.add_trials(search, 1, by=corpus.owner)
-    assert len(jobs_of(search)) == 2
+    assert [job.reserved["training_minutes_a_day"] for job in jobs_of(search)] == [2, 2]
 
 
 def test_trials_are_added_while_one_ends(corpus: Corpus, base: TrainedModel) -> None:

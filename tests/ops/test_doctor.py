@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.utils import timezone
@@ -122,6 +123,13 @@ def test_a_broker_that_is_too_old_for_writers_is_a_problem(examine: Examine, mon
     assert not told(examine("broker"), "warning", "problem")
     monkeypatch.setattr(service_checks, "MIN_REDIS_VERSION", (99, 0))
     assert "use Redis 99.0 or later" in told(examine("broker"), "problem")
+
+    def refuse(*_: Any) -> None:
+        raise redis.ResponseError("NOPERM")
+
+    # A hosted server that doesn't say its version isn't taken for an old one.
+    monkeypatch.setattr(redis.Redis, "info", refuse)
+    assert not told(examine("broker"), "warning", "problem")
 
 
 def test_a_job_that_nobody_works_on_is_told(alice: User, examine: Examine) -> None:
