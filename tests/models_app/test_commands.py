@@ -23,6 +23,7 @@ from models_app.management.commands import train_base
 from models_app.ml import checkpoint
 from models_app.ml.config import NETWORKS
 from models_app.ml.evaluation import evaluation
+from models_app.ml.networks.registry import small_network
 from models_app.ml.vocabulary import registry
 from models_app.models import TrainedModel
 from tests.conftest import signed_in
@@ -248,7 +249,8 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
     small = '{"kind": "glr", "embedding": 4, "units": 8, "layers": 2}'
     words = ["train_base", "--corpus", file, "--valid", file, "--megabytes", "0.02", "--set", "batch_size=8"]
     assert "base-small" in output(*words, "--network", small, "--name", "base-small")
-    trained = checkpoint.load(Path(settings.CHECKPOINTS_DIR) / "base-small")
+    trained_in = Path(settings.CHECKPOINTS_DIR) / "base-small"
+    trained = checkpoint.load(trained_in)
     assert trained.network.kind == "glr" and trained.meta["config"]["batch_size"] == 8
     assert versions.base_model().sha256 == base.sha256
     for wrong, sentence in [
@@ -259,6 +261,12 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
         (["--set", "learning_rate=fast"], "must be a number"),
         (["--network", "transformer"], "neither"),
         (["--start", "nowhere"], "no readable model"),
+        (["--layers", "3"], "Give it, too"),
+        (["--start", trained_in, "--layers", "1"], "It has 2"),
     ]:
         with pytest.raises(CommandError, match=sentence):
             output(*words, *wrong)
+    assert "base-deep" in output(*words, "--start", trained_in, "--layers", 3, "--name", "base-deep")
+    deep = checkpoint.load(Path(settings.CHECKPOINTS_DIR) / "base-deep")
+    assert small_network(deep.network).layers == 3
+    assert deep.meta["started_from"]["sha256"] == trained.sha256

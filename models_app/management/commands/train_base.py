@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import NETWORKS, PretrainConfig, traits_of, vocabulary_to_learn
 from models_app.ml.errors import LearningError
 from models_app.ml.networks.registry import Network, config_of, small_network
+from models_app.ml.networks.reshaping import reshaped
 from models_app.models import Tier
 
 if TYPE_CHECKING:
@@ -67,6 +70,10 @@ class Command(ProductCommand):
         parser.add_argument(
             "--start", type=Path, metavar="DIRECTORY", help="start from the weights of this model, with a new schedule"
         )
+        parser.add_argument("--layers", type=int, help="give the model of --start more layers (glr only)")
+        parser.add_argument(
+            "--context-width", type=int, help="give the model of --start narrower tables of contexts (glr only)"
+        )
         parser.add_argument(
             "--name",
             default=None,
@@ -78,7 +85,10 @@ class Command(ProductCommand):
         from models_app.ml.training.pretrain import Budget, pretrain
         from models_app.ml.training.tokens import with_vocabulary
 
-        start, network = self._begin(options["start"], options["network"])
+        shape = {name: options[name] for name in ("layers", "context_width") if options[name] is not None}
+        if shape and options["start"] is None:
+            raise CommandError("--layers and --context-width change the model of --start. Give it, too.")
+        start, network = self._begin(options["start"], options["network"], shape)
         if options["vocabulary"] is not None and start is not None:
             raise CommandError("A model keeps its vocabulary, so --start and --vocabulary can't go together.")
         name = options["name"] or versions.SHIPPED[Tier.of(network.as_dict())]
@@ -143,13 +153,21 @@ class Command(ProductCommand):
             f"Saved the base model in {directory}: {bits:.4f} bits per character on {options['valid'].name}."
         )
 
-    def _begin(self, directory: Path | None, network: str) -> tuple[Checkpoint | None, Network]:
-        """Return the model to start from, if any, and the network to train."""
+    def _begin(
+        self, directory: Path | None, network: str, shape: Mapping[str, int]
+    ) -> tuple[Checkpoint | None, Network]:
+        """Return the model to start from, if any, in this shape, and the network to train."""
         if directory is None:
             return None, _network(network)
         pretrained.require(checkpoint.describe(directory)["network"])
         start = checkpoint.load(directory)
-        return start, start.network
+        if not shape:
+            return start, start.network
+        try:
+            grown, weights = reshaped(start.network, start.weights, **shape)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        return replace(start, network=grown, weights=weights), grown
 
 
 def _network(text: str) -> Network:

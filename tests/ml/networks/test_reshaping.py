@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models_app.ml.config import NETWORKS, NetworkConfig
+from models_app.ml.errors import BadSetting
+from models_app.ml.networks.gated_linear_rnn import Stepper, weight_shapes
+from models_app.ml.networks.reshaping import reshaped
+from models_app.ml.training.dataset import Batch
+from models_app.ml.training.learner import Learner
+from models_app.ml.vocabulary.utf8_bytes import END
+from tests.ml.conftest import random_checkpoint
+
+NETWORK = NetworkConfig(kind="glr", embedding=5, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=6)
+STEPS = np.array([[END, 72, 105, 32], [END, 79, 104, 33]])
+
+
+def logits(network: NetworkConfig, weights: Any) -> Any:
+    """The logits (4, 2, size) after each of these symbols."""
+    stepper = Stepper(network, weights)
+    state, written = stepper.start(2), []
+    for symbols in STEPS.T:
+        step, state = stepper.step(symbols, state)
+        written.append(step)
+    return np.stack(written)
+
+
+def test_a_new_layer_changes_nothing_and_learns() -> None:
+    weights = random_checkpoint(NETWORK).weights
+    shape, deeper = reshaped(NETWORK, weights, layers=4)
+    assert shape == replace(NETWORK, layers=4)
+    assert {name: array.shape for name, array in deeper.items()} == weight_shapes(shape)
+    np.testing.assert_allclose(logits(shape, deeper), logits(NETWORK, weights), atol=1e-5)
+    learner = Learner(shape, deeper, beta_2=0.99, clip_norm=1, optimizer="muon")
+    learner.reset(2)
+    learner.train(Batch(STEPS[:, :3], STEPS[:, 1:], np.ones((2, 3), np.float32)), learning_rate=0.01)
+    assert np.abs(learner.weights()["layer_3_projection"]).min() > 0
+
+
+def test_a_narrower_table_is_exact_if_it_can_be() -> None:
+    weights = dict(random_checkpoint(NETWORK).weights)
+    rng = np.random.default_rng(3)
+    # Six columns that three could hold.
+    for place in range(2):
+        three = rng.normal(0, 0.5, (NETWORK.context_rows, 3)) @ rng.normal(0, 0.5, (3, 6))
+        weights[f"context_{place}_embedding"] = three.astype(np.float32)
+    shape, narrower = reshaped(NETWORK, weights, context_width=3)
+    assert shape == replace(NETWORK, context_width=3)
+    assert {name: array.shape for name, array in narrower.items()} == weight_shapes(shape)
+    np.testing.assert_allclose(logits(shape, narrower), logits(NETWORK, weights), atol=1e-4)
+    for place in range(2):
+        name = f"context_{place}_embedding"
+        assert narrower[name].std() == pytest.approx(weights[name].std(), rel=1e-4)
+
+
+def test_a_narrower_table_drops_what_matters_least() -> None:
+    weights = random_checkpoint(NETWORK).weights
+    _, narrower = reshaped(NETWORK, weights, context_width=4)
+    kernel, width = weights["input_kernel"], NETWORK.context_width
+    for place in range(2):
+        name = f"context_{place}_embedding"
+        before = weights[name] @ kernel[5 + place * width : 5 + (place + 1) * width]
+        after = narrower[name] @ narrower["input_kernel"][5 + place * 4 : 5 + (place + 1) * 4]
+        dropped = np.linalg.svd(before, compute_uv=False)[4:]
+        assert np.linalg.norm(before - after) == pytest.approx(np.linalg.norm(dropped), rel=1e-4)
+    np.testing.assert_array_equal(narrower["embedding"], weights["embedding"])
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "sentence"),
+    [
+        (NETWORK, {"layers": 1}, "It has 2"),
+        (NETWORK, {"context_width": 7}, "width is 6"),
+        (NETWORK, {"layers": 33}, "32"),
+        (NETWORK, {"context_width": 0}, "context_width"),
+        (NETWORKS["lstm"], {"layers": 2}, "kind glr"),
+    ],
+)
+def test_other_shapes_are_refused(network: NetworkConfig, shape: dict[str, int], sentence: str) -> None:
+    with pytest.raises(BadSetting, match=sentence):
+        reshaped(network, random_checkpoint(network).weights, **shape)
+
+
+def test_without_a_shape_it_stays_as_it_is() -> None:
+    weights = random_checkpoint(NETWORK).weights
+    shape, same = reshaped(NETWORK, weights)
+    assert shape == NETWORK
+    for name, array in weights.items():
+        np.testing.assert_array_equal(same[name], array)
