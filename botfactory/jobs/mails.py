@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Final
 
 from django.core.mail import EmailMessage
@@ -12,9 +11,8 @@ from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from botfactory import doorbell
+from botfactory import doorbell, due_mails
 from botfactory.accounts import notifications
-from botfactory.accounts.notifications import Recipient
 from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -27,9 +25,6 @@ SEND: Final = "botfactory.jobs.tasks.send_mails"
 QUEUE: Final = "webhooks"
 #: The limit whose minutes trainings use up.
 _TRAININGS: Final = "training_minutes_a_day"
-#: A mail that couldn't be sent is tried again after this pause, for at most a day.
-_PAUSE: Final = timedelta(minutes=10)
-_GIVEN_UP_AFTER: Final = timedelta(days=1)
 
 
 def note(job: Job, state: State) -> None:
@@ -54,41 +49,21 @@ def ring() -> None:
 
 def look() -> None:
     """Call a worker if a mail is due, since an earlier call may be lost."""
-    if _due().exists():
+    if due_mails.due(Job.objects.all()).exists():
         ring()
 
 
 def send_due() -> None:
-    """Send the mails that are due. Each is claimed first, so two workers don't send the same."""
-    for job in _due().select_related("owner"):
-        later = timezone.now() + _PAUSE
-        if Job.objects.filter(pk=job.pk, mail_due_at=job.mail_due_at).update(mail_due_at=later) and _send(job):
-            Job.objects.filter(pk=job.pk, mail_due_at=later).update(mail_due_at=None)
+    """Send the mails that are due."""
+    rows: QuerySet[Job] = Job.objects.select_related("owner")
+    due_mails.send(rows, _mail, lambda job: job.finished_at)
 
 
-def _due() -> QuerySet[Job]:
-    return Job.objects.filter(mail_due_at__lte=timezone.now())
-
-
-def _send(job: Job) -> bool:
-    """Send the mail; return whether nothing is left to do for it."""
+def _mail(job: Job) -> EmailMessage | None:
     to = notifications.recipient(job.owner)
     if to is None or job.state not in (State.SUCCEEDED, State.FAILED):
         # The address isn't confirmed any more, or the job was tried again.
-        return True
-    try:
-        _mail(job, to).send()
-    except Exception as error:
-        # Whatever it is: the next mail may go out, and this one must not be tried forever.
-        is_over = job.finished_at is None or timezone.now() - job.finished_at > _GIVEN_UP_AFTER
-        logger.warning(
-            "job %s: the mail about its end can't be sent (%s)%s", job.pk, error, "" if is_over else "; later"
-        )
-        return is_over
-    return True
-
-
-def _mail(job: Job, to: Recipient) -> EmailMessage:
+        return None
     with translation.override(to.language):
         title = on_one_line(job.shown_title)
         if job.state == State.SUCCEEDED:

@@ -27,6 +27,9 @@ class Webhook(models.Model):
     trouble_words = models.JSONField(
         default=dict, blank=True, editable=False, verbose_name=_("translation of the reason")
     )
+    # When that was, and when the owner's mail about it is due (botfactory.due_mails).
+    switched_off_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("switched off at"))
+    mail_due_at = models.DateTimeField(null=True, blank=True, editable=False, verbose_name=_("mail due at"))
     salt = models.CharField(max_length=64, editable=False, verbose_name=_("salt"))
     # Earlier salts, newest first, as [salt, seconds since 1970]. Until then messages are signed with it too, because
     # the receiver may not have the new secret yet.
@@ -44,6 +47,11 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    def get_absolute_url(self) -> str:
+        from django.urls import reverse
+
+        return reverse("webhook", args=[self.pk])
 
     @property
     def shown_trouble(self) -> str:

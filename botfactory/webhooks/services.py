@@ -110,7 +110,8 @@ def change(
             Webhook.objects.filter(pk=webhook.pk).update(**changed)
         if active is True:
             # A fresh start: earlier failures don't count.
-            Webhook.objects.filter(pk=webhook.pk).update(active=True, trouble="", trouble_words={}, failing_since=None)
+            fresh = {"trouble": "", "trouble_words": {}, "failing_since": None}
+            Webhook.objects.filter(pk=webhook.pk).update(active=True, switched_off_at=None, mail_due_at=None, **fresh)
         elif active is False:
             switch_off(webhook)
         webhook.refresh_from_db()
@@ -169,10 +170,12 @@ def held(webhook: Webhook) -> Iterator[None]:
 def switch_off(webhook: Webhook, trouble: str = "") -> None:
     """Switch the webhook off and drop its pending messages. Only its owner can switch it on again.
 
-    `trouble`: why, if the owner didn't do it, marked for translation.
+    `trouble`: why, if the owner didn't do it, marked for translation. The owner then gets a mail.
     """
     with transaction.atomic():
-        why = {"trouble": str(trouble), "trouble_words": stored(trouble)}
+        why: dict[str, Any] = {"trouble": str(trouble), "trouble_words": stored(trouble)}
+        if trouble:
+            why |= {"switched_off_at": timezone.now(), "mail_due_at": timezone.now()}
         Webhook.objects.filter(pk=webhook.pk, active=True).update(active=False, **why)
         waiting = Delivery.objects.filter(webhook=webhook, state=Delivery.State.PENDING)
         why_not = mark("The webhook was switched off.")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from botfactory.webhooks import delivery
+from botfactory.webhooks import delivery, mails
 
 
 @shared_task(name="botfactory.webhooks.tasks.deliver")
@@ -13,3 +13,4 @@ def deliver() -> None:
 @shared_task(name="botfactory.webhooks.tasks.look")
 def look() -> None:
     delivery.look()
+    mails.send_due()
