@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
+from django.core.management.base import CommandError
 from django.db import connection, transaction
 
 from botfactory.accounts import services as accounts
@@ -21,6 +22,7 @@ from botfactory.jobs import kinds
 from botfactory.jobs import services as jobs
 from botfactory.jobs.handle import work_dir
 from botfactory.jobs.models import Job
+from botfactory.ops.management.commands import run
 from models_app import made_from, model_files, registry
 from models_app.base_models import services as bases
 from models_app.models import TrainedModel
@@ -152,3 +154,12 @@ def test_what_a_killed_deletion_has_left_is_swept_when_the_next_worker_starts(br
         os.utime(folder, (long_ago, long_ago))
     kinds.prepare(["default"])
     assert not old.exists() and new.exists() and uploads.file_of(brought) is not None
+
+
+def test_a_folder_that_cannot_be_created_is_named_at_the_start(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings.BOTFACTORY_HOME, settings.CHECKPOINTS_DIR = tmp_path, tmp_path / "file" / "bots"
+    command = run.Command()
+    with pytest.raises(CommandError, match=r"Can't create the folder .*/file/bots"):
+        command.prepare()
+    command.lock.close()

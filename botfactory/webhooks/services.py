@@ -110,7 +110,7 @@ def change(
             Webhook.objects.filter(pk=webhook.pk).update(**changed)
         if active is True:
             # A fresh start: earlier failures don't count.
-            fresh = {"trouble": "", "trouble_words": {}, "failing_since": None}
+            fresh: dict[str, Any] = {"trouble": "", "trouble_words": {}, "failing_since": None}
             Webhook.objects.filter(pk=webhook.pk).update(active=True, switched_off_at=None, mail_due_at=None, **fresh)
         elif active is False:
             switch_off(webhook)

@@ -48,12 +48,15 @@ class Command(ProductCommand):
         except OSError as error:
             raise CommandError(f"Can't write to {settings.BOTFACTORY_HOME} ({error.strerror}).") from error
         super().prepare()
-        for name in ("UPLOADS_DIR", "JOBS_DIR", "LOGS_DIR", "CHECKPOINTS_DIR"):
-            Path(getattr(settings, name)).mkdir(parents=True, exist_ok=True)
-        # Posts of people are in their bots' folders. Earlier versions left this one open to other accounts.
-        bots = Path(settings.CHECKPOINTS_DIR) / "users"
-        bots.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(PermissionError):  # The folder is another account's. The doctor says who can open it.
+        try:
+            for name in ("UPLOADS_DIR", "JOBS_DIR", "LOGS_DIR", "CHECKPOINTS_DIR"):
+                Path(getattr(settings, name)).mkdir(parents=True, exist_ok=True)
+            # Posts of people are in their bots' folders. Earlier versions left this one open to other accounts.
+            bots = Path(settings.CHECKPOINTS_DIR) / "users"
+            bots.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"Can't create the folder {error.filename} ({error.strerror}).") from error
+        with contextlib.suppress(OSError):  # The folder is another account's. The doctor says who can open it.
             bots.chmod(0o700)
 
     def handle(self, *args: Any, **options: Any) -> None:
