@@ -32,12 +32,12 @@ from models_app.ml.training.machine_speed import Measured
 from models_app.models import Tier, TrainedModel, TrainingMachine
 
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
-#: with a base of bytes (docs/benchmarks.md), and 1.5 to 1.8 times as many with one of tokens. Fluent: about 400 symbols
-#: of 4 characters, if the processor multiplies bfloat16.
-TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 27_000.0, Tier.FLUENT: 1_600.0}
-#: Only quick trainings are measured beforehand. While one reads a character, a fluent training reads this share of one
-#: (docs/fluent.md), by whether the quick base reads tokens, which takes less computing than bytes.
-FLUENT_SHARE: Final[Mapping[bool, float]] = {False: 0.09, True: 0.05}
+#: with a base of bytes (docs/benchmarks.md), and 1.5 to 1.8 times as many with one of tokens and two layers; with three
+#: layers, 0.77 times that. Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
+TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 21_000.0, Tier.FLUENT: 1_600.0}
+#: Only quick trainings are measured beforehand. A fluent one takes as long for a character as a quick one for so many
+#: products by weights: 25.9 million were measured with a base of bytes, 25.5 with one of tokens (docs/fluent.md).
+FLUENT_PRODUCTS: Final = 25.7e6
 #: The number of recent trainings to judge the speed by.
 LAST: Final = 5
 #: The least that a training gets. The load also counts processes that wait for a disk.
@@ -82,10 +82,12 @@ def cores_left(*, wanted: float, cores: float, others: float, weight: float) -> 
     return max(MIN_CORES, min(wanted, max(cores - others, fair)))
 
 
-def note(measured: Measured, *, characters_per_symbol: float = 1.0, of_tokens: bool = False) -> TrainingMachine:
+def note(
+    measured: Measured, *, characters_per_symbol: float = 1.0, products_per_symbol: float = 0.0
+) -> TrainingMachine:
     """Store what this process, which trains next, has measured on this machine.
 
-    of_tokens: whether the base model that it has measured reads tokens instead of bytes.
+    products_per_symbol: of the base model that it has measured (`registry.products_per_symbol`), 0 if unknown.
     """
     host = platform.node()[:255]
     mine = min(measured.cores_used, time.process_time() / MINUTE)
@@ -98,7 +100,7 @@ def note(measured: Measured, *, characters_per_symbol: float = 1.0, of_tokens: b
         "cores_had": measured.cores_had,
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
         "speed": measured.symbols_per_core_second * characters_per_symbol,
-        "of_tokens": of_tokens,
+        "products": products_per_symbol / characters_per_symbol,
         "others": others,
         "memory": memory(),
         "measured_at": timezone.now(),
@@ -162,7 +164,11 @@ def _pace(
 
 def _of_core(machine: TrainingMachine, tier: Tier) -> float:
     """Return the characters per second of each core that a training gets."""
-    return machine.speed if tier == Tier.QUICK else machine.speed * FLUENT_SHARE[machine.of_tokens]
+    if tier == Tier.QUICK:
+        return machine.speed
+    # An earlier version didn't store the products.
+    share = machine.products / FLUENT_PRODUCTS or TYPICAL_SPEED[Tier.FLUENT] / TYPICAL_SPEED[Tier.QUICK]
+    return machine.speed * share
 
 
 def _cores_now(machine: TrainingMachine) -> float:

@@ -253,9 +253,9 @@ class TrainingMachine(models.Model):
     cores_had = models.FloatField()
     others = models.FloatField()
     nice = models.SmallIntegerField()
-    # Characters per second and core while training the quick base model, and whether that reads tokens.
+    # Characters per second and core while training the quick base model, and the products of that for each of them.
     speed = models.FloatField()
-    of_tokens = models.BooleanField(default=False)
+    products = models.FloatField(default=0)
     # In bytes, within the container's limit; None where nobody knows.
     memory = models.PositiveBigIntegerField(null=True)
     measured_at = models.DateTimeField()

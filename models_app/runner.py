@@ -36,7 +36,7 @@ from models_app.ml.config import traits_of
 from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import report_card as cards
 from models_app.ml.evaluation.likeness import PersonLikeness
-from models_app.ml.networks.registry import Network
+from models_app.ml.networks.registry import Network, products_per_symbol, small_network
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import dataset
@@ -99,8 +99,11 @@ def prepare() -> None:
         if settings.TRAINER_BUILDS_AHEAD:
             measured = prebuilt.prepare(checkpoint)
             if measured is not None:
-                characters = characters_per_symbol(checkpoint.meta)
-                machines.note(measured, characters_per_symbol=characters, of_tokens=base.reads_tokens)
+                machines.note(
+                    measured,
+                    characters_per_symbol=characters_per_symbol(checkpoint.meta),
+                    products_per_symbol=products_per_symbol(small_network(checkpoint.network)),
+                )
         with suppress(prebuilt.Begun):
             report_cards.base_samples_of(base, checkpoint, prebuilt.give_way)
     if Tier.FLUENT in tiers.offered():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,13 +14,13 @@ from models_app.ml.errors import LearningError
 from models_app.ml.networks.lstm_network import LstmNetwork
 from models_app.ml.networks.mixed_matmul import has_fast_bfloat16, product_type
 from models_app.ml.networks.processor import PRODUCTS_VARIABLE
-from models_app.ml.networks.registry import kind_of
+from models_app.ml.networks.registry import kind_of, products_per_symbol
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
-from models_app.ml.vocabulary import UTF8_BYTES
+from models_app.ml.vocabulary import UTF8_BYTES, vocabulary_of
 from models_app.ml.vocabulary.utf8_bytes import END
 
-from .conftest import TINY, TINY_HARD, random_checkpoint
+from .conftest import TINY, TINY_HARD, TINY_TOKENS, random_checkpoint
 
 ROWS, STEPS = 3, 9
 
@@ -242,3 +243,15 @@ def test_first_weights_fit_the_network_and_depend_on_the_seed() -> None:
     assert all(array.dtype == np.float32 for array in weights.values())
     np.testing.assert_allclose(weights["recurrent"] @ weights["recurrent"].T, np.eye(TINY.units), atol=1e-5)
     assert (weights["kernel"] != kind.first_weights(TINY, 2)["kernel"]).any()
+
+
+def test_products_are_those_with_weights_that_are_not_looked_up() -> None:
+    bare = NetworkConfig(kind="glr", embedding=4, units=8, layers=2)
+    assert products_per_symbol(bare) == 4 * 8 + 2 * (8 * 24 + 8 * 8) + 8 * 256
+    contexts = replace(bare, contexts=(2, 3), context_rows=64, context_width=3)
+    assert products_per_symbol(contexts) == products_per_symbol(bare) + 2 * 3 * 8
+    tied = replace(TINY_TOKENS, contexts=(), context_rows=0, context_width=0)
+    size, embedding, units = vocabulary_of(tied).size, tied.embedding, tied.units
+    layers = tied.layers * 4 * units * units
+    assert products_per_symbol(tied) == embedding * units + layers + units * embedding + embedding * size
+    assert products_per_symbol(NetworkConfig(embedding=4, units=8)) == 4 * 32 + 8 * 32 + 8 * 256

@@ -8,6 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -89,20 +90,30 @@ def test_before_the_first_training_the_estimate_is_what_was_measured(load: Load)
 def test_the_first_fluent_training_reads_what_the_measured_machine_reads_in_its_time(load: Load) -> None:
     assert machines.pace(Tier.FLUENT).speed == machines.TYPICAL_SPEED[Tier.FLUENT]
     # Without fast products in bfloat16.
-    machines.note(Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=2.0, cores=2))
+    slow = Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=2.0, cores=2)
+    machines.note(slow, products_per_symbol=0.09 * machines.FLUENT_PRODUCTS)
     assert machines.pace(Tier.FLUENT).speed == pytest.approx(360)
     read = estimates.characters_within(5, 1_000_000)
     assert estimates.MIN_READ < read < 300 * 360
     assert estimates.estimate(1_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(300, rel=0.02)
 
 
-def test_a_quick_base_of_tokens_says_less_of_fluent_trainings_as_it_computes_less_for_a_character(load: Load) -> None:
-    machines.note(ALONE)
+def test_what_a_quick_base_says_of_fluent_trainings_does_not_depend_on_its_size(load: Load) -> None:
+    machines.note(ALONE, products_per_symbol=3e6)
     of_bytes = machines.pace(Tier.FLUENT).speed
-    machines.note(ALONE, characters_per_symbol=2.7, of_tokens=True)
-    share = machines.FLUENT_SHARE[True] / machines.FLUENT_SHARE[False]
-    assert share < 1
-    assert machines.pace(Tier.FLUENT).speed == pytest.approx(2.7 * of_bytes * share)
+    # A token of 2.7 characters takes as many products, in the same time.
+    machines.note(ALONE, characters_per_symbol=2.7, products_per_symbol=3e6)
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(of_bytes)
+    # A network of half the size does twice as many steps.
+    twice = replace(ALONE, symbols_per_core_second=2 * ALONE.symbols_per_core_second)
+    machines.note(twice, characters_per_symbol=2.7, products_per_symbol=1.5e6)
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(of_bytes)
+
+
+def test_a_machine_that_an_earlier_version_measured_is_as_fast_at_fluent_trainings_as_a_typical_one(load: Load) -> None:
+    machines.note(ALONE)
+    typical = machines.TYPICAL_SPEED[Tier.FLUENT] / machines.TYPICAL_SPEED[Tier.QUICK]
+    assert machines.pace(Tier.FLUENT).speed == pytest.approx(machines.pace(Tier.QUICK).speed * typical)
 
 
 def _expected(model: TrainedModel) -> float:
@@ -115,9 +126,10 @@ def test_what_is_expected_of_another_base_is_what_was_measured_scaled_by_its_siz
     smaller = tiers.PARAMETERS / LlamaConfig.from_dict(fluent.network).parameters
     typical = machines.TYPICAL_SPEED[Tier.FLUENT] * smaller
     assert _expected(fluent) == pytest.approx(typical)
-    machines.note(Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=1.0, cores=2))
+    measured = Measured(symbols_per_core_second=2_000, cores_used=2.0, cores_had=1.0, cores=2)
+    machines.note(measured, products_per_symbol=0.09 * machines.FLUENT_PRODUCTS)
     load(2)
-    assert _expected(fluent) == pytest.approx(2_000 * 2 * machines.FLUENT_SHARE[False] * smaller)
+    assert _expected(fluent) == pytest.approx(2_000 * 2 * 0.09 * smaller)
 
 
 def test_a_machine_that_has_other_work_now_takes_longer(load: Load) -> None:

@@ -6,6 +6,7 @@ The Keras model is given by module and attribute and imported only when needed, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -109,6 +110,13 @@ def config_of(values: Mapping[str, Any]) -> Network:
         return NetworkConfig.from_dict(values)
     kind = KINDS.get(str(values.get("kind", "lstm")))
     return (NetworkConfig if kind is None else kind.config).from_dict(dict(values))
+
+
+def products_per_symbol(config: NetworkConfig) -> int:
+    """Return how many weights a symbol is multiplied by. Embeddings are looked up, so only a tied one counts."""
+    shapes = kind_of(config).weight_shapes(config)
+    kernels = [shape for name, shape in shapes.items() if len(shape) > 1 and not name.endswith("embedding")]
+    return sum(map(math.prod, kernels)) + (math.prod(shapes["embedding"]) if config.tied else 0)
 
 
 def kind_of(config: Network) -> Kind:
