@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: The pretrained model that comes with the product; its adapter is trained.
 SMOLLM2 = "smollm2"
+#: What can change in the model that a training starts from.
+SHAPE = ("layers", "context_width", "rank")
 
 
 class Command(ProductCommand):
@@ -71,6 +73,7 @@ class Command(ProductCommand):
             "--start", type=Path, metavar="DIRECTORY", help="start from the weights of this model, with a new schedule"
         )
         parser.add_argument("--layers", type=int, help="give the model of --start more layers (glr only)")
+        parser.add_argument("--rank", type=int, help="give the adapter of --start a higher rank (smollm2 only)")
         parser.add_argument(
             "--context-width", type=int, help="give the model of --start narrower tables of contexts (glr only)"
         )
@@ -85,9 +88,9 @@ class Command(ProductCommand):
         from models_app.ml.training.pretrain import Budget, pretrain
         from models_app.ml.training.tokens import with_vocabulary
 
-        shape = {name: options[name] for name in ("layers", "context_width") if options[name] is not None}
+        shape = {name: options[name] for name in SHAPE if options[name] is not None}
         if shape and options["start"] is None:
-            raise CommandError("--layers and --context-width change the model of --start. Give it, too.")
+            raise CommandError("--layers, --context-width and --rank change the model of --start. Give it, too.")
         start, network = self._begin(options["start"], options["network"], shape)
         if options["vocabulary"] is not None and start is not None:
             raise CommandError("A model keeps its vocabulary, so --start and --vocabulary can't go together.")

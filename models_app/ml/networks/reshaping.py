@@ -1,8 +1,9 @@
-"""A trained "glr" network with more layers or narrower contexts, so that its training can go on in another shape.
+"""A trained network in another shape, so that its training can go on: what is new has no effect at first.
 
-A new layer begins without any effect: its projection is zero. A narrower table of contexts is the best approximation of
-the old one, as the first layer reads it: the truncated singular value decomposition of table @ kernel (Eckart and Young
-1936, doi:10.1007/BF02288367).
+A "glr" network gets more layers, whose projections begin at zero, or narrower contexts. A narrower table is the best
+approximation of the old one, as the first layer reads it: the truncated singular value decomposition of table @ kernel
+(Eckart and Young 1936, doi:10.1007/BF02288367). An adapter of a pretrained model gets a higher rank; the new rows of
+its second matrices begin at zero, as all rows of a new adapter do (Hu et al. 2021, arXiv:2106.09685).
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from numpy.typing import NDArray
 from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import BadSetting, mark
 
-from .gated_linear_rnn import Floats, first_weights, weight_shapes
+from .gated_linear_rnn import first_weights, weight_shapes
+from .llama.config import LlamaConfig
+from .llama.weights import first_adapter
 from .registry import Network
+
+Arrays = dict[str, NDArray[np.float32]]
 
 
 def reshaped(
@@ -27,17 +32,40 @@ def reshaped(
     *,
     layers: int | None = None,
     context_width: int | None = None,
+    rank: int | None = None,
     seed: int = 0,
-) -> tuple[NetworkConfig, dict[str, Floats]]:
+) -> tuple[Network, Arrays]:
     """Return the network in this shape and its weights as float32; None keeps what it has.
 
-    With more layers, it computes the same as before. Raises BadSetting unless its kind is "glr", for fewer layers, and
-    for wider contexts.
+    With more layers or a higher rank, it computes the same as before. Raises BadSetting for fewer layers, wider
+    contexts or a lower rank, and for what a network of its kind doesn't have.
     """
-    if not isinstance(network, NetworkConfig) or network.kind != "glr":
+    exact = {name: np.asarray(array, np.float32) for name, array in weights.items()}
+    if isinstance(network, LlamaConfig):
+        if layers is not None or context_width is not None:
+            raise BadSetting(mark("Only a network of kind glr can get more layers or narrower contexts."))
+        return _of_rank(network, exact, network.rank if rank is None else rank, seed)
+    if rank is not None:
+        raise BadSetting(mark("Only the adapter of a pretrained model has a rank."))
+    if network.kind != "glr":
         raise BadSetting(mark("Only a network of kind glr can get more layers or narrower contexts."))
     layers = network.layers if layers is None else layers
-    width = network.context_width if context_width is None else context_width
+    return _of_glr(network, exact, layers, network.context_width if context_width is None else context_width, seed)
+
+
+def _of_rank(network: LlamaConfig, weights: Arrays, rank: int, seed: int) -> tuple[LlamaConfig, Arrays]:
+    if rank < network.rank:
+        raise BadSetting(mark("The rank of an adapter can only get higher. This one’s is %(rank)s."), rank=network.rank)
+    shape = replace(network, rank=rank)
+    grown = first_adapter(shape, seed)
+    for name, array in weights.items():
+        grown[name][: array.shape[0], : array.shape[1]] = array
+    return shape, grown
+
+
+def _of_glr(
+    network: NetworkConfig, weights: Arrays, layers: int, width: int, seed: int
+) -> tuple[NetworkConfig, Arrays]:
     if layers < network.layers:
         raise BadSetting(
             mark("A trained network keeps its layers. It has %(count)s and can only get more."), count=network.layers
@@ -48,16 +76,15 @@ def reshaped(
             width=network.context_width,
         )
     shape = replace(network, layers=layers, context_width=width)
-    exact = {name: np.asarray(array, np.float32) for name, array in weights.items()}
     if width < network.context_width:
-        exact = _with_narrower_contexts(network, exact, width)
+        weights = _with_narrower_contexts(network, weights, width)
     first = first_weights(shape, seed)
     for layer in range(network.layers, layers):
         first[f"layer_{layer}_projection"][:] = 0
-    return shape, {name: exact.get(name, first[name]) for name in weight_shapes(shape)}
+    return shape, {name: weights.get(name, first[name]) for name in weight_shapes(shape)}
 
 
-def _with_narrower_contexts(network: NetworkConfig, weights: dict[str, Floats], width: int) -> dict[str, Floats]:
+def _with_narrower_contexts(network: NetworkConfig, weights: Arrays, width: int) -> Arrays:
     """Return the weights with tables of this width and the input kernel that reads them."""
     kernel, begin = weights["input_kernel"], network.embedding
     narrower, kernels = dict(weights), [kernel[:begin]]

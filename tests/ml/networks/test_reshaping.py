@@ -9,11 +9,16 @@ import pytest
 from models_app.ml.config import NETWORKS, NetworkConfig
 from models_app.ml.errors import BadSetting
 from models_app.ml.networks.gated_linear_rnn import Stepper, weight_shapes
+from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.networks.llama.weights import adapter_shapes
+from models_app.ml.networks.registry import Network, kind_of
 from models_app.ml.networks.reshaping import reshaped
 from models_app.ml.training.dataset import Batch
 from models_app.ml.training.learner import Learner
 from models_app.ml.vocabulary.utf8_bytes import END
 from tests.ml.conftest import random_checkpoint
+from tests.ml.networks.llama.conftest import TINY as ADAPTED
+from tests.ml.networks.llama.conftest import made_adapter
 
 NETWORK = NetworkConfig(kind="glr", embedding=5, units=8, layers=2, contexts=(2, 0), context_rows=64, context_width=6)
 STEPS = np.array([[END, 72, 105, 32], [END, 79, 104, 33]])
@@ -32,7 +37,7 @@ def logits(network: NetworkConfig, weights: Any) -> Any:
 def test_a_new_layer_changes_nothing_and_learns() -> None:
     weights = random_checkpoint(NETWORK).weights
     shape, deeper = reshaped(NETWORK, weights, layers=4)
-    assert shape == replace(NETWORK, layers=4)
+    assert isinstance(shape, NetworkConfig) and shape == replace(NETWORK, layers=4)
     assert {name: array.shape for name, array in deeper.items()} == weight_shapes(shape)
     np.testing.assert_allclose(logits(shape, deeper), logits(NETWORK, weights), atol=1e-5)
     learner = Learner(shape, deeper, beta_2=0.99, clip_norm=1, optimizer="muon")
@@ -49,7 +54,7 @@ def test_a_narrower_table_is_exact_if_it_can_be() -> None:
         three = rng.normal(0, 0.5, (NETWORK.context_rows, 3)) @ rng.normal(0, 0.5, (3, 6))
         weights[f"context_{place}_embedding"] = three.astype(np.float32)
     shape, narrower = reshaped(NETWORK, weights, context_width=3)
-    assert shape == replace(NETWORK, context_width=3)
+    assert isinstance(shape, NetworkConfig) and shape == replace(NETWORK, context_width=3)
     assert {name: array.shape for name, array in narrower.items()} == weight_shapes(shape)
     np.testing.assert_allclose(logits(shape, narrower), logits(NETWORK, weights), atol=1e-4)
     for place in range(2):
@@ -70,9 +75,25 @@ def test_a_narrower_table_drops_what_matters_least() -> None:
     np.testing.assert_array_equal(narrower["embedding"], weights["embedding"])
 
 
+def test_an_adapter_of_a_higher_rank_changes_nothing_and_has_room_to_learn() -> None:
+    weights = made_adapter(ADAPTED)
+    shape, grown = reshaped(ADAPTED, weights, rank=5)
+    assert isinstance(shape, LlamaConfig) and shape == replace(ADAPTED, rank=5)
+    assert {name: array.shape for name, array in grown.items()} == adapter_shapes(shape)
+    for name in (name.removesuffix(".a") for name in weights if name.endswith(".a")):
+        change = weights[f"{name}.a"] @ weights[f"{name}.b"]
+        np.testing.assert_allclose(grown[f"{name}.a"] @ grown[f"{name}.b"], change, atol=1e-5)
+        # A new row of B gets a gradient because its column of A isn't zero.
+        assert np.abs(grown[f"{name}.a"][:, 3:]).min() > 0 and not grown[f"{name}.b"][3:].any()
+
+
 @pytest.mark.parametrize(
     ("network", "shape", "sentence"),
     [
+        (ADAPTED, {"rank": 2}, "one’s is 3"),
+        (ADAPTED, {"rank": 257}, "rank"),
+        (ADAPTED, {"layers": 3}, "kind glr"),
+        (NETWORK, {"rank": 4}, "pretrained"),
         (NETWORK, {"layers": 1}, "It has 2"),
         (NETWORK, {"context_width": 7}, "width is 6"),
         (NETWORK, {"layers": 33}, "32"),
@@ -80,9 +101,9 @@ def test_a_narrower_table_drops_what_matters_least() -> None:
         (NETWORKS["lstm"], {"layers": 2}, "kind glr"),
     ],
 )
-def test_other_shapes_are_refused(network: NetworkConfig, shape: dict[str, int], sentence: str) -> None:
+def test_other_shapes_are_refused(network: Network, shape: dict[str, int], sentence: str) -> None:
     with pytest.raises(BadSetting, match=sentence):
-        reshaped(network, random_checkpoint(network).weights, **shape)
+        reshaped(network, kind_of(network).first_weights(network, 0), **shape)
 
 
 def test_without_a_shape_it_stays_as_it_is() -> None:
