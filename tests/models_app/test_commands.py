@@ -262,7 +262,7 @@ def test_train_base_takes_another_network_recipe_and_place(file: Path, base: Tra
         (["--network", "transformer"], "neither"),
         (["--start", "nowhere"], "no readable model"),
         (["--layers", "3"], "Give it, too"),
-        (["--start", trained_in, "--layers", "1"], "It has 2"),
+        (["--start", str(trained_in), "--layers", "1"], "It has 2"),
     ]:
         with pytest.raises(CommandError, match=sentence):
             output(*words, *wrong)

@@ -23,7 +23,7 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation import report_card
 from models_app.ml.evaluation.report_card import Copied, ReportCard
-from models_app.ml.networks.registry import small_network
+from models_app.ml.networks.registry import products_per_symbol, small_network
 from models_app.ml.training import dataset, prebuilt
 from models_app.ml.training.learner import Learner
 from models_app.models import TrainedModel, TrainingMachine
@@ -116,12 +116,11 @@ def test_a_process_that_waits_for_trainings_writes_it_beforehand(
 
     monkeypatch.setattr(prebuilt, "prepare", preparing)
     monkeypatch.setattr(runner, "characters_per_symbol", lambda meta: 2.7 if meta == weights.meta else 0)
-    monkeypatch.setattr(TrainedModel, "reads_tokens", True)
     runner.prepare()
     # In characters, whatever the base model's symbols are.
     machine = TrainingMachine.objects.get()
     assert machine.speed == pytest.approx(2.7 * measured[0].symbols_per_core_second)
-    assert machine.of_tokens
+    assert machine.products == pytest.approx(products_per_symbol(small_network(weights.network)) / 2.7)
     first = path.read_bytes()
     monkeypatch.setattr(report_card, "base_samples", None)
     runner.prepare()

@@ -215,6 +215,7 @@ def test_the_estimate_follows_the_tier_and_its_last_trainings(corpus: Corpus, fl
     assert estimates.estimate(250_000, Tier.FLUENT).epoch == pytest.approx(225_000 / 3_200)
     assert estimates.estimate(250_000).epoch < 20
     machine_with(None)
+    TrainingMachine.objects.update(products=0.09 * machines.FLUENT_PRODUCTS)
     TrainedModel.objects.filter(pk=bot.pk).update(characters_per_second=None)
     assert machines.pace(Tier.FLUENT).speed == pytest.approx(900 * 1.6)
 
