@@ -210,6 +210,28 @@ def test_a_post_that_is_removed_elsewhere_can_be_kept_again(alice: Person, bot: 
     alice.require_no_complaints()
 
 
+def test_a_button_works_at_the_moment_when_its_part_of_the_page_comes(alice: Person, bot: str) -> None:
+    alice.open(bot)
+    page = alice.page
+    page.get_by_label("How many").fill("1")
+    page.get_by_role("button", name="Write", exact=True).click()
+    page.get_by_role("button", name="Keep post 1", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="Kept: post 1", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.evaluate(
+        """() => new MutationObserver((changes, watch) => {
+            const remove = document.querySelector("#kept-list button[aria-label='Remove post 1']");
+            if (!remove) return;
+            watch.disconnect();
+            remove.click();
+        }).observe(document.body, {childList: true, subtree: true})"""
+    )
+    page.get_by_role("tab", name="Kept").click()
+    expect(page.get_by_text("Nothing kept yet")).to_be_visible()
+    # It was removed in place. A form that htmx doesn't know yet would have led to another page.
+    expect(page.get_by_role("tab", name="Posts")).to_be_visible()
+    alice.require_no_complaints()
+
+
 def test_temperatures_and_bots_are_compared_side_by_side(alice: Person, bot: str) -> None:
     alice.open(bot)
     page, columns = alice.page, alice.page.locator(".column")
