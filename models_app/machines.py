@@ -166,9 +166,10 @@ def _of_core(machine: TrainingMachine, tier: Tier) -> float:
     """Return the characters per second of each core that a training gets."""
     if tier == Tier.QUICK:
         return machine.speed
-    # An earlier version didn't store the products.
-    share = machine.products / FLUENT_PRODUCTS or TYPICAL_SPEED[Tier.FLUENT] / TYPICAL_SPEED[Tier.QUICK]
-    return machine.speed * share
+    if not machine.products:
+        # An earlier version measured it.
+        return machine.speed * TYPICAL_SPEED[Tier.FLUENT] / TYPICAL_SPEED[Tier.QUICK]
+    return machine.speed * machine.products / FLUENT_PRODUCTS
 
 
 def _cores_now(machine: TrainingMachine) -> float:

@@ -1,6 +1,8 @@
-"""Mails about webhooks that somebody else than their owner, or what their servers answered, has switched off."""
+"""Mails about webhooks that were switched off by the administrator, or because their servers no longer answer."""
 
 from __future__ import annotations
+
+from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
 from django.db.models import QuerySet
@@ -10,7 +12,6 @@ from django.utils.translation import gettext as _
 from botfactory import due_mails
 from botfactory.accounts import notifications
 from botfactory.webhooks.models import Webhook
-from botfactory.words import on_one_line
 
 
 def send_due() -> None:
@@ -25,8 +26,10 @@ def _mail(webhook: Webhook) -> EmailMessage | None:
         return None
     with translation.override(to.language):
         subject = _("A webhook was switched off")
+        # Only the server: the rest of an address is often a secret, and mails pass through other people's machines.
+        server = urlsplit(webhook.url).hostname or ""
         link = f"{to.site.rstrip('/')}{webhook.get_absolute_url()}" if to.site else ""
         next_step = _("It gets no more messages until you switch it on again: Your account, Webhooks.")
-        parts = (on_one_line(webhook.url), webhook.shown_trouble, next_step, link)
+        parts = (server, webhook.shown_trouble, next_step, link)
         text = "\n\n".join(part for part in parts if part)
         return EmailMessage(f"[Bot Factory] {subject}", f"{text}\n", to=[to.email])

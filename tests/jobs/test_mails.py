@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import LazySettings
-from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from botfactory.accounts.models import Notifications, User
-from botfactory.env import MailServer
 from botfactory.jobs import mails
 from botfactory.jobs.ending import end
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import stored
+from tests import mailbox
 from tests.conftest import signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,8 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def with_mail(settings: LazySettings, alice: User) -> None:
-    settings.MAIL_SERVER = MailServer("127.0.0.1", 25, "", "")
-    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True, verified=True)
+    mailbox.give_address(alice, settings)
 
 
 def choose(owner: User, *, language: str = "en", **chosen: str) -> Any:
@@ -48,9 +46,7 @@ def ended(owner: User, state: State, *, kind: str = "fine_tune") -> Job:
 
 def sent() -> list[tuple[str, str]]:
     mails.send_due()
-    found = [(str(message.subject), str(message.body)) for message in mail.outbox]
-    mail.outbox.clear()
-    return found
+    return mailbox.emptied()
 
 
 def test_a_search_promises_no_bot(alice: User) -> None:
@@ -128,6 +124,13 @@ def test_a_mail_that_can_never_be_sent_holds_up_no_other_and_is_given_up_after_a
     assert len(sent()) == 1
     assert [job.pk for job in Job.objects.exclude(mail_due_at=None)] == [jobs[0].pk]
     Job.objects.filter(pk=jobs[0].pk).update(mail_due_at=timezone.now(), finished_at=timezone.now() - timedelta(days=2))
+    assert sent() == [] and not Job.objects.exclude(mail_due_at=None).exists()
+
+
+def test_no_mail_is_sent_about_a_training_that_is_tried_again(alice: User) -> None:
+    choose(alice, training_failed="on")
+    job = ended(alice, State.FAILED)
+    Job.objects.filter(pk=job.pk).update(state=State.QUEUED)
     assert sent() == [] and not Job.objects.exclude(mail_due_at=None).exists()
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import LazySettings
-from django.core import mail
+from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from botfactory.accounts import notifications
 from botfactory.accounts.models import User
-from botfactory.env import MailServer
 from botfactory.jobs import services as jobs
-from botfactory.webhooks import mails, services
+from botfactory.webhooks import mails, services, tasks
 from botfactory.webhooks.models import Webhook
+from tests import mailbox
 from tests.conftest import signed_in
 from tests.jobs.test_api import submit
 from tests.webhooks.helpers import deliver_all, make
@@ -27,8 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def with_mail(settings: LazySettings, alice: User) -> None:
-    settings.MAIL_SERVER = MailServer("127.0.0.1", 25, "", "")
-    EmailAddress.objects.create(user=alice, email="alice@example.org", primary=True, verified=True)
+    mailbox.give_address(alice, settings)
 
 
 @pytest.fixture
@@ -45,21 +44,25 @@ def webhook(alice: User, settings: Any) -> Webhook:
 
 
 def sent() -> list[tuple[str, str]]:
-    mails.send_due()
-    found = [(str(message.subject), str(message.body)) for message in mail.outbox]
-    mail.outbox.clear()
-    return found
+    tasks.look()
+    return mailbox.emptied()
 
 
 def test_the_owner_gets_one_mail_that_says_why(webhook: Webhook) -> None:
     assert sent() == [
         (
             "[Bot Factory] A webhook was switched off",
-            f"{webhook.url}\n\nThe address answered 410 (gone).\n\n"
+            "127.0.0.1\n\nThe address answered 410 (gone).\n\n"
             "It gets no more messages until you switch it on again: Your account, Webhooks.\n",
         )
     ]
     assert sent() == []
+
+
+def test_an_address_that_may_be_a_secret_is_not_in_the_mail(webhook: Webhook) -> None:
+    Webhook.objects.update(url="https://hooks.example.org:8443/services/s3cret?token=s3cret")
+    ((_, text),) = sent()
+    assert text.startswith("hooks.example.org\n\n") and "s3cret" not in text
 
 
 def test_it_is_in_the_language_that_its_owner_chose_and_links_to_the_page(webhook: Webhook, alice: User) -> None:
@@ -86,6 +89,22 @@ def test_the_administrator_tells_the_owner(alice: User, admin: User, receiver: R
     # It's off already.
     signed_in(admin).post("/admin/webhooks/webhook/", chosen)
     assert sent() == []
+
+
+def test_two_workers_at_once_send_each_mail_once(
+    webhook: Webhook, alice: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.switch_off(make(alice, receiver.url).webhook, "Switched off by the administrator.")
+    mail_of, other = mails._mail, iter([tasks.look])
+
+    def slowly(row: Webhook) -> EmailMessage | None:
+        # While the first mail is being written, another worker looks.
+        for look in other:
+            look()
+        return mail_of(row)
+
+    monkeypatch.setattr(mails, "_mail", slowly)
+    assert len(sent()) == 2 and not Webhook.objects.exclude(mail_due_at=None).exists()
 
 
 def test_no_mail_goes_to_an_address_that_is_not_confirmed(webhook: Webhook) -> None:

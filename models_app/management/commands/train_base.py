@@ -73,10 +73,10 @@ class Command(ProductCommand):
             "--start", type=Path, metavar="DIRECTORY", help="start from the weights of this model, with a new schedule"
         )
         parser.add_argument("--layers", type=int, help="give the model of --start more layers (glr only)")
-        parser.add_argument("--rank", type=int, help="give the adapter of --start a higher rank (smollm2 only)")
         parser.add_argument(
             "--context-width", type=int, help="give the model of --start narrower tables of contexts (glr only)"
         )
+        parser.add_argument("--rank", type=int, help="give the adapter of --start a higher rank (smollm2 only)")
         parser.add_argument(
             "--name",
             default=None,

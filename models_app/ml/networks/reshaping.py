@@ -40,15 +40,15 @@ def reshaped(
     With more layers or a higher rank, it computes the same as before. Raises BadSetting for fewer layers, wider
     contexts or a lower rank, and for what a network of its kind doesn't have.
     """
+    if network.kind != "glr" and (layers, context_width) != (None, None):
+        raise BadSetting(mark("Only a network of kind glr can get more layers or narrower contexts."))
+    if network.kind != "llama" and rank is not None:
+        raise BadSetting(mark("Only the adapter of a pretrained model has a rank."))
     exact = {name: np.asarray(array, np.float32) for name, array in weights.items()}
     if isinstance(network, LlamaConfig):
-        if layers is not None or context_width is not None:
-            raise BadSetting(mark("Only a network of kind glr can get more layers or narrower contexts."))
         return _of_rank(network, exact, network.rank if rank is None else rank, seed)
-    if rank is not None:
-        raise BadSetting(mark("Only the adapter of a pretrained model has a rank."))
     if network.kind != "glr":
-        raise BadSetting(mark("Only a network of kind glr can get more layers or narrower contexts."))
+        return network, exact
     layers = network.layers if layers is None else layers
     return _of_glr(network, exact, layers, network.context_width if context_width is None else context_width, seed)
 
