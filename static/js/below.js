@@ -1,10 +1,11 @@
 // Links whose answer opens below their post ("Why?", "Edit", "Report"), and the forms that come this way. Without
 // JavaScript, each link leads to a page.
 
+import { troubleOf } from "./answers.js";
 import { element, targetOf } from "./dom.js";
 import { keptChanged } from "./kept-list.js";
 import { failed, toast } from "./toasts.js";
-import { FAILED, SIGNED_OUT } from "./words.js";
+import { FAILED } from "./words.js";
 
 /** The newest request for each place. What answers an earlier one comes too late. */
 const newest = new WeakMap();
@@ -36,8 +37,8 @@ document.addEventListener("click", async (click) => {
 async function ask(address) {
   try {
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
-    if (answer.redirected) return { trouble: SIGNED_OUT };
-    return answer.ok ? { html: await answer.text() } : { trouble: FAILED };
+    const isPart = answer.ok && !answer.redirected;
+    return isPart ? { html: await answer.text() } : { trouble: await troubleOf(answer) };
   } catch {
     return { trouble: FAILED };
   }
@@ -59,7 +60,7 @@ document.addEventListener("submit", async (submission) => {
     } else if (answer.status === 400) {
       put(place, await answer.text());
     } else {
-      failed(answer.redirected ? SIGNED_OUT : FAILED);
+      failed(await troubleOf(answer));
     }
   } catch {
     failed(FAILED);

@@ -1,5 +1,5 @@
 // Forms with `data-draft` keep what a person typed until they send it: through a reload, on another day, after a lost
-// connection. Each person has their own drafts in this browser. Signing out deletes them.
+// connection. Each person has their own drafts in this browser. Signing out deletes them, and so does deleting the account.
 
 import { all, targetOf } from "./dom.js";
 
@@ -9,6 +9,8 @@ const SAVING_MS = 300;
 const SENT_MS = 60 * 60 * 1000;
 /** Under this name, a tab remembers the draft that it sends, until its next page. */
 const SENDING = "sending-draft";
+/** Under this name, a tab remembers that a person asked to delete their account. */
+const ENDING = "ending-account";
 const UNKEPT = ["hidden", "file", "password", "submit", "button", "reset"];
 
 const { person } = document.body.dataset;
@@ -35,8 +37,14 @@ export function settleDrafts(form) {
   if (draft) write(keyOf(form), { ...draft, sent: Date.now() });
 }
 
-/** If the form led to a page without a person, their session had ended, and what they typed is still unsent. */
+/**
+ * If the form led to a page without a person, their session had ended, and what they typed is still unsent. If they had asked
+ * to delete their account, it's gone, and their drafts go, too.
+ */
 function takeBack() {
+  const isEnding = sessionStorage.getItem(ENDING);
+  sessionStorage.removeItem(ENDING);
+  if (isEnding && !person) forgetAll();
   const key = sessionStorage.getItem(SENDING);
   sessionStorage.removeItem(SENDING);
   const draft = key && !person && read(key);
@@ -134,6 +142,7 @@ window.addEventListener("pagehide", () => {
 document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
   if (form.matches("[data-signs-out]")) forgetAll();
+  else if (form.matches("[data-ends-account]")) sessionStorage.setItem(ENDING, "yes");
   else if (!submission.defaultPrevented && form.matches("[data-draft]:not([data-stage])")) {
     settleDrafts(form);
     if (person) sessionStorage.setItem(SENDING, keyOf(form));

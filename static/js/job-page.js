@@ -1,5 +1,6 @@
 // What all job pages share: state, buttons, announcements, connection status.
 
+import { troubleOf } from "./answers.js";
 import { all, byId, dialogById, readJson, setText, show, targetOf } from "./dom.js";
 import { hasEnded, stateWord } from "./format.js";
 import { JobSocket } from "./job-socket.js";
@@ -45,6 +46,7 @@ export function followJob({ render, onEvent, sentence }) {
       const note = byId("line");
       if (line === "gone") setText(note, gettext("This job was deleted, or you’ve been signed out. Reload the page."));
       show(note, line !== "up");
+      if (line !== "up") announce(note.textContent.trim());
     },
     onUpdate: () => {
       update(true);
@@ -78,21 +80,27 @@ export function followJob({ render, onEvent, sentence }) {
     // A disabled button loses the focus.
     button.setAttribute("aria-disabled", "true");
     try {
-      const answer = await fetch(form.action, {
-        method: "POST",
-        body: new FormData(form),
-        headers: { Accept: "application/json" },
-      });
-      const { error, job: newer } = await answer.json();
-      socket.takeJob(newer);
-      if (error) failed(error.message);
-    } catch {
-      form.submit();
+      await act(form, (newer) => socket.takeJob(newer));
     } finally {
       button.removeAttribute("aria-disabled");
     }
   };
   document.addEventListener("submit", onSubmit, { signal: following.signal });
+}
+
+/** Ask for what the button of a form says, and take the job as it is then. */
+async function act(form, take) {
+  const request = { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } };
+  try {
+    const answer = await fetch(form.action, request);
+    const isAnswer = answer.headers.get("Content-Type")?.startsWith("application/json");
+    if (answer.redirected || !isAnswer) return failed(await troubleOf(answer));
+    const { error, job } = await answer.json();
+    take(job);
+    if (error) failed(error.message);
+  } catch {
+    failed(gettext("Can’t reach the server. Try again."));
+  }
 }
 
 /** Return whether a cancel would throw away progress. The form names the dialog that asks. */

@@ -1,9 +1,10 @@
 // The button that keeps a post or removes it again. Without JavaScript, its form leads back to the page.
 
+import { troubleOf } from "./answers.js";
 import { all, setText, targetOf } from "./dom.js";
 import { keptChanged } from "./kept-list.js";
 import { failed, toast } from "./toasts.js";
-import { FAILED, SIGNED_OUT, gettext } from "./words.js";
+import { FAILED, gettext } from "./words.js";
 
 document.addEventListener("submit", async (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
@@ -18,10 +19,9 @@ document.addEventListener("submit", async (submission) => {
       body: new FormData(form),
       headers: { Accept: "application/json" },
     });
-    if (answer.redirected) return failed(SIGNED_OUT);
     // Somebody who has this page open twice has removed it there.
     const isGone = answer.status === 404 && button.getAttribute("aria-pressed") === "true";
-    if (!answer.ok && !isGone) throw new Error(String(answer.status));
+    if (answer.redirected || (!answer.ok && !isGone)) return failed(await troubleOf(answer));
     const { said, kept, action } = isGone ? { said: gettext("No longer kept."), kept: false, action: "" } : await answer.json();
     showKept(form, kept, action);
     toast(said);

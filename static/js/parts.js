@@ -1,7 +1,9 @@
 // The parts of a page that htmx brings. If an answer lacks the part, because the database is busy or the session has
 // ended, the page keeps what it shows, says why, and asks again as usual.
 
+import { sentenceOf } from "./answers.js";
 import { all, byId, element, setText } from "./dom.js";
+import { failed } from "./toasts.js";
 import { FAILED, SIGNED_OUT, gettext } from "./words.js";
 
 /** What is said about the last answer without a part, and the address that gave it. */
@@ -26,8 +28,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     return;
   }
   detail.shouldSwap = false;
-  const why = page.querySelector("[data-form-errors]")?.textContent.trim();
-  say(isOfSignIn(detail) ? SIGNED_OUT : why || FAILED, event);
+  say(isOfSignIn(detail) ? SIGNED_OUT : sentenceOf(page), event);
 });
 
 document.addEventListener("htmx:afterSwap", () => {
@@ -55,8 +56,12 @@ function addressOf(event) {
   return event.detail?.pathInfo?.requestPath ?? "";
 }
 
-/** Say it once, however often the page asks again. */
+/**
+ * Say it once, however often the page asks again. What somebody did themselves is answered where they see it, wherever they
+ * have scrolled to.
+ */
 function say(text, event) {
+  if (event.detail?.requestConfig?.verb === "post") return failed(text);
   troubled = addressOf(event);
   setText(note, text);
   if (!note.isConnected) byId("messages").replaceChildren(note);

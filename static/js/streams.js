@@ -1,5 +1,6 @@
 // Posts that appear in a place as a bot writes them. At the end, the stored posts replace them.
 
+import { sentenceOf } from "./answers.js";
 import { element } from "./dom.js";
 import { FAILED, SIGNED_OUT, gettext } from "./words.js";
 
@@ -27,7 +28,7 @@ export async function writeInto(place, { action, body, signal }) {
 function putPart(place, html) {
   const page = new DOMParser().parseFromString(html, "text/html");
   if (!page.querySelector("main")) return put(place, html);
-  fail(place, page.querySelector("[data-form-errors]")?.textContent.trim() || FAILED);
+  fail(place, sentenceOf(page));
 }
 
 /** Show cards without text until the first post comes: as many, so that nothing below moves much. */
@@ -46,29 +47,44 @@ function bar(className) {
 
 /** Show the posts as they begin and end. The last line is HTML that replaces them all. */
 async function follow(answer, place) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   const list = element("ul", { className: "posts timeline" });
   const begun = new Begun(list);
+  try {
+    for await (const { post, beginnings, generation, error } of linesOf(answer.body)) {
+      if (generation) return put(place, generation.html);
+      if (error) return breakOff(place, list, error.html);
+      if (beginnings) begun.show(beginnings);
+      else begun.end(post);
+      if (!list.isConnected && list.children.length > 0) place.replaceChildren(list);
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  const why = gettext("The connection was lost before all posts were written. Try again.");
+  breakOff(place, list, alertOf(why).outerHTML);
+}
+
+/** Yield what each line of the body says. */
+async function* linesOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  let isComplete = false;
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) break;
+    if (done) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
-    for (const line of lines.filter(Boolean)) {
-      const { post, beginnings, generation, error } = JSON.parse(line);
-      if (generation ?? error) {
-        put(place, (generation ?? error).html);
-        isComplete = true;
-      } else {
-        if (beginnings) begun.show(beginnings);
-        else begun.end(post);
-        if (!list.isConnected && list.children.length > 0) place.replaceChildren(list);
-      }
-    }
+    for (const line of lines) if (line) yield JSON.parse(line);
   }
-  if (!isComplete) fail(place, gettext("The connection was lost before all posts were written. Try again."));
+}
+
+/** Say why no more posts come. Those that are whole stay, because they aren't stored anywhere else. */
+function breakOff(place, list, html) {
+  for (const begun of list.querySelectorAll(".begun")) begun.remove();
+  if (!list.children.length) return put(place, html);
+  const note = element("div");
+  put(note, html);
+  note.append(element("p", { className: "quiet" }, gettext("The posts above aren’t saved. Copy those that you like.")));
+  place.replaceChildren(list, note);
 }
 
 /** The cards of posts that are being written. Each stays in its place when its post ends. */
@@ -131,5 +147,9 @@ function put(place, html) {
 }
 
 export function fail(place, sentence) {
-  place.replaceChildren(element("div", { className: "note error", role: "alert" }, element("p", {}, sentence)));
+  place.replaceChildren(alertOf(sentence));
+}
+
+function alertOf(sentence) {
+  return element("div", { className: "note error", role: "alert" }, element("p", {}, sentence));
 }

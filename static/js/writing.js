@@ -71,7 +71,7 @@ for (const form of all("form[data-opening]")) {
       if (!(error instanceof TypeError) && error.name !== "AbortError") throw error;
     })
     .finally(() => {
-      const isWritten = place.querySelector(".post");
+      const isWritten = place.querySelector(".posts:not(.waiting) .post");
       if (!isWritten && !opening.signal.aborted) place.innerHTML = empty;
       if (isWritten) form.closest(".split").querySelector("[data-more-posts]")?.removeAttribute("hidden");
     });

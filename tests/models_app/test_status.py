@@ -60,6 +60,16 @@ def test_many_jobs_of_ones_own_are_bounded(alice: User, base: TrainedModel) -> N
     assert main.count("data-live-job") == MOST and '<a href="/jobs/?state=active">' in main
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_how_far_a_job_is_can_be_read_by_browsers_in_each_language(
+    language: str, alice: User, base: TrainedModel
+) -> None:
+    make_jobs(alice, 1, state=State.RUNNING, progress={"fraction": 0.35})
+    client = signed_in(alice)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+    assert '<progress max="1" value="0.35"' in main_of(client, PAGE)
+
+
 def test_it_names_the_base_models_and_why_fluent_bots_are_not_offered(alice: User, base: TrainedModel) -> None:
     main = main_of(signed_in(alice), PAGE)
     assert f"<strong>{base.name}</strong>" in main and "There’s no fluent base model on this server." in main

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils.html import escape
 
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
+from botfactory.jobs.states import State
 from models_app import loading, model_files, trainings
 from models_app.base_models import versions
 from models_app.ml.config import DEFAULT_TEMPERATURE, MAX_TOP_K
@@ -234,6 +236,15 @@ def test_a_model_is_renamed_and_deleted(alice: User, model: TrainedModel) -> Non
     client.post(f"/models/{model.pk}/delete")
     assert client.get(f"/models/{model.pk}/").status_code == 404
     assert not model_files.path_of(model).exists()
+
+
+def test_a_report_card_that_is_being_made_is_asked_for_at_the_models_own_page(alice: User, model: TrainedModel) -> None:
+    TrainedModel.objects.filter(pk=model.pk).update(report={})
+    Job.objects.filter(trained_model=model).update(state=State.RUNNING)
+    client = signed_in(alice)
+    page = client.post(f"/models/{model.pk}/rename", {"name": " "}).content.decode()
+    [asked] = re.findall(r'data-report hx-get="([^"]+)"', page)
+    assert client.get(asked).status_code == 200 and asked == model.get_absolute_url()
 
 
 def test_posts_are_shown_and_never_run(alice: User, base: TrainedModel) -> None:
