@@ -20,6 +20,7 @@ from botfactory.jobs.models import Job
 from botfactory.rest import idempotency
 from botfactory.rest.access import person
 from botfactory.rest.errors import SENTENCES, ApiError, bad_value, not_found, register_errors, status_of
+from botfactory.rest.interface import require_once
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Page
 from botfactory.translation import translated
@@ -84,7 +85,7 @@ def create_corpus(request: HttpRequest) -> Status[NewCorpusOut]:
     else:
         body = _json_of(request)
         if isinstance(body, dict) and body.get("source") == EXAMPLE:
-            job = demo.import_demo(owner=owner, name=_checked(ExampleIn, body).name)
+            job = demo.import_demo(owner=owner, name=_example(body).name)
         else:
             asked = _checked(CorpusIn, body)
             job = _bring_account(owner, asked) if _is_account(asked) else _bring_text(owner, asked)
@@ -111,7 +112,11 @@ def name_column(request: HttpRequest, corpus_id: uuid.UUID, body: ColumnIn) -> S
 
 @router.delete("/{uuid:corpus_id}", response=GoneOut, summary="Delete a corpus")
 def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> GoneOut:
-    """Delete the corpus with its posts, files and jobs, and return how many. Models that learned from it stay."""
+    """Delete the corpus with its posts, files and jobs, and return how many.
+
+    Models that learned from it, and models that started from those, stay. They become private, so their links stop
+    working.
+    """
     gone = deletion.delete_corpus(corpus_or_404(request, corpus_id), by=person(request))
     return GoneOut(posts=gone.posts, files=gone.files, jobs=gone.jobs)
 
@@ -141,7 +146,19 @@ def _bring_account(owner: User, asked: CorpusIn) -> Job:
         )
 
 
+def _example(body: dict[str, Any]) -> ExampleIn:
+    """Return the body of a request for the example. Raises ApiError for a field that only other posts need."""
+    for name in body:
+        if name in CorpusIn.model_fields and name not in ExampleIn.model_fields:
+            raise bad_value(name, _("The example needs no %(name)s. Leave it out.") % {"name": name})
+    return _checked(ExampleIn, body)
+
+
 def _bring_file(owner: User, request: HttpRequest) -> Job:
+    for sent in (request.POST, request.FILES):
+        require_once(sent)
+    if "file" in request.POST:
+        raise bad_value("file", _("file must be a file, not text. With curl, write -F file=@posts.csv."))
     more = sorted(set(request.FILES) - {"file"})
     # A form knows text only.
     known = {"true": True, "false": False}

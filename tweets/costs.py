@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -151,6 +152,11 @@ def confirmed_cursor(value: str, *, owner: User, account: Account) -> str | None
     except (signing.BadSignature, ValueError):
         return None
     return str(cursor) if (who, asked) == (str(owner.pk), f"@{account.handle}".lower()) else None
+
+
+def digest_of(confirmation: str) -> str:
+    """Return what identifies the result of `signed` in the arguments of the import that was confirmed with it."""
+    return hashlib.sha256(confirmation.encode()).hexdigest()
 
 
 def remember(estimate: Estimate, owner: User) -> None:

@@ -49,6 +49,9 @@ class Corpus(models.Model):
     handle = models.CharField(max_length=320, blank=True, verbose_name=_("handle"))
     # The network of that handle. Blank without one.
     network = models.CharField(max_length=16, blank=True, verbose_name=_("network"))
+    # The id of the account on its network, because a handle can pass to another account. Set with the first page. Blank
+    # for files, and for corpora of earlier versions until newer posts are imported.
+    account_id = models.TextField(blank=True, editable=False, verbose_name=_("account ID"))
     file_name = models.CharField(max_length=200, blank=True, verbose_name=_("file name"))
     # For a blend: the corpora that its posts come from (id, name, source, handle), with weight and number of posts.
     parts = models.JSONField(default=list, blank=True, editable=False, verbose_name=_("parts of a blend"))

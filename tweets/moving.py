@@ -32,6 +32,8 @@ from tweets.sources.registry import SOURCES, is_network
 CHUNK: Final = 2_000
 _KEYS: Final = 500
 _MAX_PARTS: Final = 20
+#: Characters of the longest DID, by the AT Protocol. Ids of other networks are shorter.
+_MAX_ID: Final = 2_048
 
 Fence = Callable[[], AbstractContextManager[None]]
 
@@ -51,6 +53,7 @@ def describe(corpus: Corpus) -> dict[str, Any]:
         "basis": corpus.basis,
         "network": corpus.network,
         "handle": corpus.handle,
+        "account_id": corpus.account_id,
         "file_name": corpus.file_name,
         "state": corpus.state,
         "is_complete": corpus.is_complete,
@@ -85,6 +88,7 @@ class CorpusFacts(Facts):
     basis: Literal["", "own", "permission", "public"]
     network: str = Field("", max_length=16)
     handle: str = Field("", max_length=320)
+    account_id: str = Field("", max_length=_MAX_ID)
     file_name: str = Field("", max_length=200)
     parts: tuple[Part, ...] = Field((), max_length=_MAX_PARTS)
     rules: dict[str, Any]
@@ -198,6 +202,7 @@ def _begin(
         "basis": facts.basis,
         "network": facts.network,
         "handle": on_one_line(facts.handle),
+        "account_id": facts.account_id,
         "file_name": on_one_line(facts.file_name),
         "parts": parts,
         "rules": CleaningRules.from_dict(facts.rules).as_dict(),

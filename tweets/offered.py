@@ -75,6 +75,7 @@ def settings_for(corpus: Corpus, *, at_terminal: bool = False) -> SourceSettings
         budget=budget,
         private_servers=private_servers,
         newer_than=newest_key(corpus),
+        account_id=corpus.account_id,
         # Other people's words are bought only if the bot learns them.
         include_reposts=not kind.is_paid or corpus.keep_reposts,
         page_size=NETWORK_PAGE,

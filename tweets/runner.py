@@ -124,12 +124,13 @@ def _read(handle: JobHandle, corpus: Corpus) -> None:
     path = uploads.file_of(corpus)
     if path is None and not corpus.comes_from_network:
         raise JobFailed("upload_gone", Sentence(mark("The uploaded file no longer exists. Upload it again.")))
-    # First the newer posts that an earlier job left, then those posted since.
-    goes_on = corpus.is_complete and corpus.cursor and not handle.job.events.filter(kind="page").exists()
     handle.progress({"phase": "reading", "total": corpus.posts_found})
+    if handle.job.arguments.get("newer") and not handle.job.events.filter(kind="caught_up").exists():
+        # The newer posts that an earlier job left. From then on, the cursor is this job's own, for those posted since.
+        if corpus.cursor:
+            _read_pages(handle, corpus, path)
+        handle.record("caught_up", {"total": corpus.posts_found})
     _read_pages(handle, corpus, path)
-    if goes_on:
-        _read_pages(handle, corpus, path)
     handle.record("read", {"total": corpus.posts_found})
 
 

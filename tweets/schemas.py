@@ -6,13 +6,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticKnownError
+from pydantic import Field
 
 from botfactory.jobs.api import JobOut, queued
-from botfactory.rest.schemas import VISIBLE, Input, Output, Text, examples
+from botfactory.rest.schemas import VISIBLE, Input, Output, Text, examples, one_of
 from tweets.models import BLEND
-from tweets.sources.registry import SOURCES, is_network, networks, uploads
+from tweets.sources.registry import SOURCES, networks, uploads
 from tweets.ways import LONGEST_TYPED
 
 #: The document is in English, whatever the language of the first request.
@@ -38,19 +37,7 @@ _EXAMPLE: Final = {
 }
 
 
-def _network(name: str) -> str:
-    """Return the name of a network; else fail like a Literal of all networks."""
-    if not is_network(name):
-        names = [repr(known) for known in networks()]
-        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(names[:-1])} or {names[-1]}"})
-    return name
-
-
-def _name_networks(schema: dict[str, Any]) -> None:
-    schema["enum"] = list(networks())
-
-
-NetworkName = Annotated[str, AfterValidator(_network), Field(json_schema_extra=_name_networks)]
+NetworkName = Annotated[str, *one_of(networks)]
 
 
 class About(Input):

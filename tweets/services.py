@@ -12,7 +12,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Length, Lower
 from django.utils.translation import gettext as _
 
-from botfactory.accounts import limits, meters
+from botfactory.accounts import limits, locking, meters
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs.models import Job
@@ -149,19 +149,22 @@ def import_handle(
     basis: str = Corpus.Basis.OWN,
     name: str = "",
     cursor: str = "",
+    confirmation: str = "",
     instead: Corpus | None = None,
     run_here: bool = False,
     **rules: bool,
 ) -> Job:
     """Create a corpus for the newest posts of an account and queue its import. A bare `@name` is one of `network`.
 
-    With the `cursor` of a lookup, the account isn't looked up (and paid for) again.
+    With the `cursor` of a lookup, the account isn't looked up (and paid for) again. A `confirmation` (see
+    `costs.digest_of`) is good for one import: if the owner has a job with it, that job is returned, and nothing is
+    created.
     """
     account = whose.account_to_bring(handle, network=network)
     corpus = Corpus(owner=owner, basis=basis, source=account.network, cursor=cursor, **rules)
     corpus.handle, corpus.network = account.handle, account.network
     corpus.name = corpus_name(name, corpus.account)
-    return submit_new(corpus, instead=instead, run_here=run_here)
+    return submit_new(corpus, instead=instead, run_here=run_here, confirmation=confirmation)
 
 
 def bring_newer(corpus: Corpus) -> Job:
@@ -185,13 +188,28 @@ def require_newer(corpus: Corpus) -> None:
     idle.require_idle(corpus)
 
 
-def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool = False, column: str = "") -> Job:
-    """Save the new corpus and queue its import. Raises LimitReached if its owner has no room for it."""
+def submit_new(
+    corpus: Corpus,
+    *,
+    instead: Corpus | None = None,
+    run_here: bool = False,
+    column: str = "",
+    confirmation: str = "",
+) -> Job:
+    """Save the new corpus and queue its import. Raises LimitReached if its owner has no room for it.
+
+    If the owner has a job with this `confirmation`, return that one instead, whatever has become of it.
+    """
     corpus.stored_bytes = uploads.size_of(corpus)
     try:
         with transaction.atomic():
             if instead is not None:
                 deletion.delete_failed(instead, by=corpus.owner)
+            if confirmation:
+                locking.lock(corpus.owner.pk)
+                confirmed = jobs.jobs_for_user(corpus.owner).filter(kind=IMPORT, arguments__confirmation=confirmation)
+                if (earlier := confirmed.first()) is not None:
+                    return earlier
             if not run_here:
                 room = {"corpora": 1, "stored_mb": max(1, limits.megabytes(corpus.stored_bytes))}
                 limits.require_room(corpus.owner, room | _bought(corpus))
@@ -199,7 +217,7 @@ def submit_new(corpus: Corpus, *, instead: Corpus | None = None, run_here: bool 
             audit.record_corpus(
                 AuditEntry.Action.IMPORT, corpus, by=corpus.owner, source=corpus.source, basis=corpus.basis
             )
-            return submit_import(corpus, run_here=run_here, column=column)
+            return submit_import(corpus, run_here=run_here, column=column, confirmation=confirmation)
     except BaseException:
         uploads.remove(corpus)
         raise
@@ -210,14 +228,16 @@ def _bought(corpus: Corpus) -> dict[str, int]:
     return {X_POSTS: SMALLEST_PAGE} if offered.is_paid(corpus.source) else {}
 
 
-def submit_import(corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "") -> Job:
+def submit_import(
+    corpus: Corpus, *, run_here: bool = False, newer: bool = False, column: str = "", confirmation: str = ""
+) -> Job:
     """Queue the job that fills or cleans the corpus."""
-    more: dict[str, Any] = {"newer": True} if newer else {"column": column} if column else {}
+    more: dict[str, Any] = {"newer": newer, "column": column, "confirmation": confirmation}
     return jobs.submit(
         owner=corpus.owner,
         kind=IMPORT,
         title=_title(corpus, newer=newer),
-        arguments={"corpus": str(corpus.pk), **more},
+        arguments={"corpus": str(corpus.pk), **{name: value for name, value in more.items() if value}},
         subject_id=corpus.pk,
         run_here=run_here,
     )
@@ -279,10 +299,14 @@ def add_page(corpus: Corpus, page: base.Page) -> int:
     with transaction.atomic():
         new = insert(corpus, page.posts)
         corpus.cursor = page.cursor or ""
+        corpus.account_id = corpus.account_id or page.account
         # Once complete, it stays complete: newer posts are added.
         corpus.is_complete = corpus.is_complete or page.cursor is None
         Corpus.objects.filter(pk=corpus.pk).update(
-            posts_found=F("posts_found") + new, cursor=corpus.cursor, is_complete=corpus.is_complete
+            posts_found=F("posts_found") + new,
+            cursor=corpus.cursor,
+            account_id=corpus.account_id,
+            is_complete=corpus.is_complete,
         )
         corpus.refresh_from_db(fields=["posts_found"])
     return new

@@ -99,7 +99,7 @@ def _number(text: Any) -> uuid.UUID | None:
 def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
     """Redirect to the import's page; if the posts cost money, first show how much and ask."""
     data, owner = form.cleaned_data, cast(User, request.user)
-    cursor = ""
+    cursor = confirmation = ""
     # The address of a profile names its network, whichever was chosen.
     account = whose.account_to_bring(data[data["way"]], network=data["way"]) if is_network(data["way"]) else None
     if account is not None and network_of(account.network).is_paid:
@@ -113,11 +113,11 @@ def _ask_or_submit(request: HttpRequest, form: NewCorpusForm) -> HttpResponse:
                 "confirmed": costs.signed(estimate, owner),
             }
             return render(request, "tweets/confirm.html", context)
-        cursor = confirmed
-    return redirect("job", job_id=_submit(request, form, cursor).pk)
+        cursor, confirmation = confirmed, costs.digest_of(data["confirmed"])
+    return redirect("job", job_id=_submit(request, form, cursor=cursor, confirmation=confirmation).pk)
 
 
-def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
+def _submit(request: HttpRequest, form: NewCorpusForm, *, cursor: str, confirmation: str) -> Job:
     data = form.cleaned_data
     owner = cast(User, request.user)
     name, basis = data["name"], data["basis"]
@@ -133,7 +133,14 @@ def _submit(request: HttpRequest, form: NewCorpusForm, cursor: str) -> Job:
     if is_network(data["way"]):
         way = data["way"]
         return services.import_handle(
-            owner=owner, handle=data[way], network=way, basis=basis, name=name, cursor=cursor, **rules
+            owner=owner,
+            handle=data[way],
+            network=way,
+            basis=basis,
+            name=name,
+            cursor=cursor,
+            confirmation=confirmation,
+            **rules,
         )
     if not data["file"]:
         raise errors.NothingGiven(_("Choose a file first."))

@@ -118,12 +118,13 @@ def _chatty() -> list[dict[str, Any]]:
 
 
 class BlueskyServer(FakeServer):
-    """The server; `publish` adds posts to an account."""
+    """The server; `publish` adds posts to an account, `hand_over` gives its handle to another one."""
 
     def __init__(self, port: int = 0, *, limited_seconds: int = 900) -> None:
         super().__init__(port)
         self.limited_seconds = limited_seconds
-        self._handles = {f"{name}.bsky.social" for name in NAMES} | {"essays.example.com"}
+        handles = [*(f"{name}.bsky.social" for name in NAMES), "essays.example.com"]
+        self._dids = {handle: did_of(handle) for handle in handles}
         self._feeds: dict[str, list[dict[str, Any]]] = {"chatty.bsky.social": _chatty()}
 
     def feed_of(self, handle: str) -> list[dict[str, Any]]:
@@ -142,9 +143,18 @@ class BlueskyServer(FakeServer):
                 newest = datetime.fromisoformat(feed[0]["post"]["record"]["createdAt"])
                 feed.insert(0, item(handle, text, newest + timedelta(minutes=3)))
 
+    def hand_over(self, handle: str, texts: list[str]) -> None:
+        """Give the handle to another account, which has posted these texts. The last text is the newest."""
+        other = f"other-{handle}"
+        newest = datetime.fromisoformat(self.feed_of(handle)[0]["post"]["record"]["createdAt"])
+        with self._lock:
+            self._dids[handle] = did_of(other)
+            items = [item(other, text, newest + number * _STEP) for number, text in enumerate(texts, 1)]
+            self._feeds[handle] = items[::-1]
+
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
         actor = query.get("actor", "")
-        handle = next((name for name in self._handles if actor in (name, did_of(name))), None)
+        handle = next((name for name, did in self._dids.items() if actor in (name, did)), None)
         if handle is None:
             return _refused("InvalidRequest", "Profile not found")
         name = handle.split(".")[0]
@@ -167,7 +177,7 @@ class BlueskyServer(FakeServer):
         return Answer(
             200,
             {
-                "did": did_of(handle),
+                "did": self._dids[handle],
                 "handle": handle,
                 "displayName": handle.split(".")[0].title(),
                 "postsCount": len(self.feed_of(handle)),

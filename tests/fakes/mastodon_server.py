@@ -103,7 +103,7 @@ def _chatty(account: str) -> list[dict[str, Any]]:
 
 
 class MastodonServer(FakeServer):
-    """The server; `publish` adds posts to an account."""
+    """The server; `publish` adds posts to an account, `hand_over` gives its handle to another one."""
 
     def __init__(self, port: int = 0, *, limited_seconds: int = 300) -> None:
         super().__init__(port)
@@ -130,6 +130,14 @@ class MastodonServer(FakeServer):
         with self._lock:
             for text in texts:
                 found.insert(0, status(self._ids[name], len(found) + 1, paragraph(text)))
+
+    def hand_over(self, name: str, texts: list[str]) -> None:
+        """Give the handle to another account, which has posted these texts. The last text is the newest."""
+        first = len(self.statuses_of(name)) + 1
+        with self._lock:
+            self._ids[name] += "0"
+            found = [status(self._ids[name], number, paragraph(text)) for number, text in enumerate(texts, first)]
+            self._statuses[name] = found[::-1]
 
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
         if path == "/api/v1/accounts/lookup":

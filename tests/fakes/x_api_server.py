@@ -64,7 +64,7 @@ def _chatty(own_id: str) -> list[dict[str, Any]]:
 
 
 class XApiServer(FakeServer):
-    """The server; `publish` adds posts to an account."""
+    """The server; `publish` adds posts to an account, `hand_over` gives its handle to another one."""
 
     def __init__(self, port: int = 0, *, limited_seconds: int = 900, token: str = TOKEN) -> None:
         super().__init__(port)
@@ -106,6 +106,13 @@ class XApiServer(FakeServer):
                     "created_at": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
                 }
                 posts.insert(0, post)
+
+    def hand_over(self, name: str, texts: list[str]) -> None:
+        """Give the handle to another account, which has posted these texts. The last text is the newest."""
+        self.publish(name, texts)
+        with self._lock:
+            self._ids[name] += "0"
+            del self._posts[name][len(texts) :]
 
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
         if headers.get("authorization") != f"Bearer {self.token}":
@@ -163,25 +170,26 @@ class XApiServer(FakeServer):
             return _suspended("id", self._ids[name])
         if name == "capped":
             return Answer(429, {"title": "UsageCapExceeded", "type": _PROBLEM + "usage-capped", "period": "Monthly"})
-        token = query.get("pagination_token", "")
-        start = int(token.removeprefix("next")) if token else 0
+        reachable = self.posts_of(name)[:REACHABLE]
+        if since := query.get("since_id"):
+            reachable = [post for post in reachable if int(post["id"]) > int(since)]
+        if "retweets" in query.get("exclude", ""):
+            reachable = [post for post in reachable if not post["text"].startswith("RT @")]
+        # A token names a post, so posts that are published between two pages don't shift the second one.
+        token = query.get("pagination_token", "").removeprefix("next")
+        start = [post["id"] for post in reachable].index(token) if token else 0
         if name == "limited" and start >= 200 and self.once("limited"):
             reset = int(time.time()) + self.limited_seconds
             body = {"title": "Too Many Requests", "type": "about:blank", "status": 429, "detail": "Too Many Requests"}
             return Answer(429, body, {"x-rate-limit-limit": "900", "x-rate-limit-reset": str(reset)})
         if name == "flaky" and self.once(f"flaky {start}"):
             return Answer(503, "<html>Over capacity</html>")
-        reachable = self.posts_of(name)[:REACHABLE]
-        if since := query.get("since_id"):
-            reachable = [post for post in reachable if int(post["id"]) > int(since)]
-        if "retweets" in query.get("exclude", ""):
-            reachable = [post for post in reachable if not post["text"].startswith("RT @")]
         data = reachable[start : start + size]
         if not data:
             return Answer(200, {"meta": {"result_count": 0}})
         meta = {"result_count": len(data), "newest_id": data[0]["id"], "oldest_id": data[-1]["id"]}
         if start + size < len(reachable):
-            meta["next_token"] = f"next{start + size}"
+            meta["next_token"] = f"next{reachable[start + size]['id']}"
         return Answer(200, {"data": data, "meta": meta}, cut=name == "cut" and start >= 200 and self.once("cut"))
 
 

@@ -158,7 +158,6 @@ def test_a_file_is_brought_as_a_form(alice: User) -> None:
     ("fields", "text", "code", "param"),
     [
         ({"basis": "own"}, "", "missing", "file"),
-        ({"basis": "own", "file": "not a file"}, "", "unknown_field", "file"),
         ({}, "a post", "missing", "basis"),
         ({"basis": "mine"}, "a post", "bad_value", "basis"),
         ({"basis": "own", "text": "x"}, "a post", "unknown_field", "text"),
@@ -167,10 +166,25 @@ def test_a_file_is_brought_as_a_form(alice: User) -> None:
         ({"basis": "own", "column": "c" * 81}, "a post", "bad_value", "column"),
         ({"basis": "own", "other": io.BytesIO(b"a file")}, "a post", "unknown_field", "other"),
         ({"basis": "own"}, "  \n ", "nothing_given", "file"),
+        ({"basis": ["public", "own"]}, "a post", "repeated_field", "basis"),
+        ({"basis": "own", "keep_replies": ["true", "true"]}, "a post", "repeated_field", "keep_replies"),
     ],
 )
 def test_what_is_wrong_in_a_form_is_named(alice: User, fields: Any, text: str, code: str, param: str) -> None:
     require_error(send_file(Program(alice), fields, text), 422, code, param)
+    assert not Corpus.objects.exists()
+
+
+def test_of_two_files_none_is_lost(alice: User) -> None:
+    fields = {"basis": "own", "file": [io.BytesIO(b"a post"), io.BytesIO(b"another post")]}
+    require_error(send_file(Program(alice), fields), 422, "repeated_field", "file")
+    assert not Corpus.objects.exists()
+
+
+def test_a_name_instead_of_a_file_is_told_how_to_send_one(alice: User) -> None:
+    for text in ("", "a post"):
+        body = {"basis": "own", "file": ["posts.csv", io.BytesIO(b"a post")] if text else "posts.csv"}
+        assert "file=@posts.csv" in require_error(send_file(Program(alice), body), 422, "bad_value", "file")
     assert not Corpus.objects.exists()
 
 
@@ -195,6 +209,8 @@ def test_what_is_wrong_in_a_form_is_named(alice: User, fields: Any, text: str, c
         ({"source": "myspace", "handle": "tom", "basis": "own"}, "bad_value", "source"),
         ({"source": "mastodon", "handle": "no server", "basis": "own"}, "bad_handle", "handle"),
         ({"source": "x", "handle": "name", "basis": "own", "confirm_cost": "yes"}, "bad_value", "confirm_cost"),
+        ({"source": "demo", "basis": "own"}, "bad_value", "basis"),
+        ({"source": "demo", "colour": "red"}, "unknown_field", "colour"),
         ([], "missing", None),
     ],
 )

@@ -15,6 +15,7 @@ from django.test import Client
 from botfactory.accounts.models import User
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
+from tests.at_once import at_once
 from tests.conftest import signed_in
 from tests.fakes.x_api_server import XApiServer
 from tests.tweets.helpers import pasted, run
@@ -67,7 +68,27 @@ def test_the_yes_imports_as_it_was_asked_without_another_look_up(client: Client,
     assert job.state == State.SUCCEEDED, job.error_message
     assert (corpus.name, corpus.basis, corpus.handle, corpus.posts_found) == ("Chats", "permission", "chatty", 19)
     assert corpus.keep_replies and not corpus.keep_reposts
-    assert look_ups(x_api) == 1
+    assert look_ups(x_api) == 1 and corpus.account_id, "the look-up before the yes has found it"
+
+
+def test_one_yes_buys_once_however_often_it_is_sent(client: Client, x_api: XApiServer, settings: Any) -> None:
+    fields = fields_of(asked(client, "chatty"))
+    settings.LIMIT_CORPORA = 1
+    first = client.post("/corpora/new", fields)
+    job, corpus = run(Job.objects.get())
+    assert first["Location"] == f"/jobs/{job.pk}/" and corpus.posts_found == 19
+    # The browser heard no answer to the first, so the person presses the button again.
+    again = client.post("/corpora/new", fields)
+    assert (again.status_code, again.headers.get("Location")) == (302, first["Location"])
+    assert Corpus.objects.get() == corpus and Job.objects.get() == job
+    assert len(x_api.pages_sold()) == 1
+
+
+def test_one_yes_that_is_sent_twice_at_once_buys_once(client: Client, x_api: XApiServer) -> None:
+    fields = fields_of(asked(client, "chatty"))
+    answers = at_once(2, lambda: client.post("/corpora/new", fields))
+    assert [answer["Location"] for answer in answers] == [f"/jobs/{Job.objects.get().pk}/"] * 2
+    assert Corpus.objects.count() == 1
 
 
 def test_the_operators_budget_and_prices_are_in_the_estimate(client: Client, x_api: XApiServer, settings: Any) -> None:

@@ -76,6 +76,22 @@ def test_what_failed_can_be_deleted_where_the_failure_is_told(client: Client, fa
     assert f'action="/corpora/{failed.pk}/delete"' in page(client, PAGES[name](failed))
 
 
+def test_an_import_that_failed_offers_to_delete_what_it_brought(client: Client, failed: Corpus) -> None:
+    assert '<div id="give-up">' in page(client, PAGES["import"](failed))
+
+
+@pytest.mark.parametrize("begin", [services.bring_newer, lambda corpus: services.reclean(corpus, CleaningRules())])
+def test_a_job_about_posts_that_were_here_before_does_not_offer_to_delete_them(
+    client: Client, alice: User, begin: Callable[[Corpus], Job]
+) -> None:
+    corpus = pasted(alice, make_posts(20))
+    Corpus.objects.update(source="bluesky", network="bluesky", handle="crier.bsky.social")
+    job = jobs.cancel(begin(Corpus.objects.get(pk=corpus.pk)))
+    assert job.state == State.CANCELLED
+    text = page(client, job.get_absolute_url())
+    assert "give-up" not in text and f"/corpora/{corpus.pk}/delete" not in text
+
+
 def test_a_file_that_only_lacks_the_name_of_its_column_is_asked_for_that_first(client: Client) -> None:
     send(client, b'{"no": "posts"}', "posts.json")
     job, corpus = run(Job.objects.get())

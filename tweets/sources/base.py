@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol, TypeVar
 
-from botfactory.translatable import Sentence
+from botfactory.translatable import Sentence, mark
 from tweets.sources.budget import Budget
 
 
@@ -37,13 +37,15 @@ class Post:
 class Page:
     """Some posts in the source's order (possibly none), and where the next page starts.
 
-    `note` is a sentence for the person about the whole account, or "".
+    - `note`: a sentence for the person about the whole account, or ""
+    - `account`: the id that its network gives the account, whatever its handle; "" if the source has none
     """
 
     posts: tuple[Post, ...]
     cursor: str | None
     total: int | None = None
     note: str = ""
+    account: str = ""
 
 
 Own = TypeVar("Own")
@@ -54,13 +56,15 @@ class SourceSettings:
     """How posts are read.
 
     Networks leave out posts whose `include_...` is False. With `newer_than`, the key of a post, they read only posts
-    after that one. `own` has the settings that only one source reads, such as XSettings.
+    after that one. With `account_id`, they first check with `require_account` that the handle still belongs to the
+    account. `own` has the settings that only one source reads, such as XSettings.
     """
 
     own: object = None
     budget: Budget | None = None  # of a source that costs money; None: as many posts as `max_posts` says
     private_servers: tuple[str, ...] = ()  # "http://social.lan:3000": reached although they are in a private network
     newer_than: str | None = None
+    account_id: str = ""
     include_replies: bool = True
     include_reposts: bool = True
     include_quotes: bool = True
@@ -81,6 +85,20 @@ class SourceSettings:
     def of(self, kind: type[Own]) -> Own:
         """Return the settings of one source: those that were given, or its defaults."""
         return self.own if isinstance(self.own, kind) else kind()
+
+    def require_account(self, found: str, *, shown: str) -> None:
+        """Return if a handle belongs to `account_id`, or if that is unknown. Raises OtherAccount.
+
+        `found` is the id of the account that has the handle now, and `shown` the handle as people write it.
+        """
+        if self.account_id not in ("", found):
+            raise OtherAccount(
+                mark(
+                    "%(account)s now belongs to another account, so no newer posts were imported. Your posts are kept. "
+                    "You can import the other account as new posts."
+                ),
+                account=shown,
+            )
 
     def wants(self, post: Post) -> bool:
         """Return False for a post that one of the `include_...` leaves out."""
@@ -139,6 +157,12 @@ class SourceError(Exception):
 
 class UnknownHandle(SourceError):
     code = "unknown_handle"
+
+
+class OtherAccount(SourceError):
+    """Since the posts were imported, the handle has passed to another account."""
+
+    code = "other_account"
 
 
 class SuspendedHandle(SourceError):

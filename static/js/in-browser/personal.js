@@ -28,7 +28,7 @@ const SHAPES = [
 const SHAPED = new RegExp(`(?<![A-Za-z0-9_\\-])(?:${SHAPES.join("|")})`, "gu");
 const BLOCK = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END)[\s\S])*(?:-----END [A-Z ]{0,30}KEY-----)?/gu;
 const NAMED = new RegExp(
-  `${EDGE}(?:pass(?:word|code|phrase|wd)?|pwd|pin|api[ _\\-]?key|secret|token)[${SPACE}]?[:=][${SPACE}]{0,2}["'“”‘’]?(?<found>[^${SPACE}"'“”‘’,;]{4,64})`,
+  `${EDGE}(?:pass(?:word|wort|code|phrase|wd)?|kennwort|pwd|pin|api[ _\\-]?key|secret|token)[${SPACE}]?[:=][${SPACE}]{0,2}["'“”‘’]?(?<found>[^${SPACE}"'“”‘’,;]{4,64})`,
   "giu",
 );
 const LONG = new RegExp(`(?<![${WORD}+\\/=#@＠.\\-])(?=(?<long>[A-Za-z0-9_+\\/\\-]{24,}))\\k<long>={0,2}(?![${WORD}+\\/=@＠.\\-]*[${WORD}@＠])`, "gu");

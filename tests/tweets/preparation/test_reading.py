@@ -119,15 +119,16 @@ def test_json_lines_of_networks_have_authors_and_kinds(tmp_path: Path) -> None:
         {"text": "of its API", "author_id": "8"},
         {"content": "<p>of Mastodon</p>", "spoiler_text": "", "account": {"id": "9", "acct": "bob"}},
         {"uri": "at://x/1", "author": {"did": "did:plc:1"}, "record": {"text": "of Bluesky"}},
+        {"text": "to one reader", "visibility": "specified", "replyId": None, "user": {"id": "9s"}},
         "a string",
         {"image": "none"},
         [1],
     ]
     path = written(tmp_path / "posts.jsonl", "".join(json.dumps(record) + "\n\n" for record in records))
     posts, bad = read(path)
-    assert [author for author, _ in posts] == ["7", "8", "9", "did:plc:1", ""]
-    assert [text for _, text in posts] == ["of X", "of its API", "of Mastodon", "of Bluesky", "a string"]
-    assert [line["line"] for line in bad] == [11, 13]
+    assert [author for author, _ in posts] == ["7", "8", "9", "did:plc:1", "9s", ""]
+    assert [text for _, text in posts] == ["of X", "of its API", "of Mastodon", "of Bluesky", "", "a string"]
+    assert [line["line"] for line in bad] == [13, 15]
 
 
 def test_a_json_document_and_what_is_wrong_with_it(tmp_path: Path) -> None:

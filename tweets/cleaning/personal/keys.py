@@ -34,11 +34,11 @@ _BLOCK = re.compile(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END)[\s\S])*+(?:-----END [A-Z ]{0,30}KEY-----)?"
 )
 _NAMED = re.compile(
-    r"\b(?:pass(?:word|code|phrase|wd)?|pwd|pin|api[ _-]?key|secret|token)\s?[:=]\s{0,2}"
+    r"\b(?:pass(?:word|wort|code|phrase|wd)?|kennwort|pwd|pin|api[ _-]?key|secret|token)\s?[:=]\s{0,2}"
     r"[\"'“”‘’]?([^\s\"'“”‘’,;]{4,64})",
     re.IGNORECASE,
 )
-_NAMES: Final = ("pass", "pwd", "pin", "key", "secret", "token")
+_NAMES: Final = ("pass", "kennwort", "pwd", "pin", "key", "secret", "token")
 _LONG = re.compile(r"(?<![\w+/=#@＠.-])[A-Za-z0-9_+/-]{24,}+={0,2}(?![\w+/=@＠.-]*[\w@＠])")
 _RUN = re.compile(r"[A-Za-z]+|\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{32,}")

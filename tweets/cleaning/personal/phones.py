@@ -17,6 +17,8 @@ _CALLED = re.compile(
     r"[^\d\n+(]{0,16}(\+?\(?\d(?:[ )-]{0,3}\d){6,14})(?![-.]?\w)",
     re.IGNORECASE,
 )
+#: How numbers with an area code, and those of mobile phones, begin in most countries. Dates and times don't.
+_AREA_CODE = re.compile(r"\(?0\d\d")
 #: A date, also with the hour after it; two years; a decimal.
 _NO_PHONE = re.compile(r"(?:19|20)\d\d(?:([ -])\d\d\1\d\d(?: \d\d)?|[ -](?:19|20)\d\d)|\d\.\d{5,}")
 
@@ -40,13 +42,14 @@ def phones(text: str) -> Iterator[tuple[int, int]]:
         digits = [character for character in number if character.isdigit()]
         if len(set(digits)) < _MIN_DIFFERENT or (len(digits) < _MIN_DIGITS and not is_international):
             continue
-        # "16.0.7920.1000" is a version, "3 4 5 6 7 8 9 10" a count: groups must be those of the country.
-        leniency = Leniency.VALID if is_international else Leniency.EXACT_GROUPING
-        for region in REGIONS:
-            matches = [
-                (candidate.start() + match.start, candidate.start() + match.end)
-                for match in PhoneNumberMatcher(number, region, leniency=leniency)
-            ]
-            if matches:
-                yield from matches
-                break
+        # "16.0.7920.1000" is a version, "3 4 5 6 7 8 9 10" a count, "03.04.2021 15:30" a time. Without a code in front,
+        # the groups of digits must be those of the country.
+        has_code = is_international or _AREA_CODE.match(number) is not None
+        leniency = Leniency.VALID if has_code else Leniency.EXACT_GROUPING
+        by_region = (
+            [(match.start, match.end) for match in PhoneNumberMatcher(number, region, leniency=leniency)]
+            for region in REGIONS
+        )
+        # For another country, a part of the number can be valid by itself.
+        longest = max(by_region, key=lambda spans: sum(end - start for start, end in spans))
+        yield from ((candidate.start() + start, candidate.start() + end) for start, end in longest)

@@ -15,7 +15,7 @@ from tweets.preparation.reading.packed import Packed
 from tweets.preparation.reading.tables import AUTHOR_NAMES
 from tweets.sources.base import BadFile, storable
 from tweets.sources.reading import json_stream
-from tweets.sources.reading.records import field_name, text_of, traits_of
+from tweets.sources.reading.records import field_name, is_public, text_of, traits_of
 from tweets.sources.reading.shapes import NOT_POSTS, fields_of
 
 _BATCH: Final = 20_000
@@ -48,7 +48,7 @@ class Objects:
             self._bad.add(number, f"no text in {field}", json.dumps(value))
             return
         traits = traits_of(fields, text)
-        self._texts.append(storable(text))
+        self._texts.append(storable(text) if is_public(fields) else "")
         self._authors.append(storable(self._author_of(value, fields)))
         self._flags.append(
             REPOST * traits.is_repost | REPLY * traits.is_reply | QUOTE * traits.is_quote | WARNING * traits.has_warning

@@ -72,7 +72,7 @@ class BlueskySource:
             position: _Position | None = position_of(_Position, cursor)
         else:
             position = self._look_up()
-            yield Page((), cursor_of(position), position.total)
+            yield Page((), cursor_of(position), position.total, account=position.did)
         while position is not None:
             page, position = self._page_at(position)
             yield page
@@ -82,6 +82,7 @@ class BlueskySource:
         did = text_in(reply.data, "did")
         if reply.status != 200 or not did:
             raise self._refusal(reply)
+        self._settings.require_account(did, shown=self._shown)
         if any(text_in(label, "val") == _HIDDEN and not label.get("neg") for label in _list_in(reply.data, "labels")):
             raise ProtectedHandle(
                 mark(
@@ -125,7 +126,8 @@ class BlueskySource:
         if is_last and following.count == 0 and position.newer_than is None:
             raise NoPosts(mark("%(account)s hasn’t posted anything. Try another account."), account=self._shown)
         posts = tuple(post for post in found if self._settings.wants(post))
-        return Page(posts, None if is_last else cursor_of(following), position.total), None if is_last else following
+        cursor = None if is_last else cursor_of(following)
+        return Page(posts, cursor, position.total, account=position.did), None if is_last else following
 
     def _refusal(self, reply: Reply) -> SourceError:
         """Return the error that an unexpected answer means."""

@@ -64,7 +64,7 @@ class MastodonSource:
             position: _Position | None = position_of(_Position, cursor)
         else:
             position, note = self._look_up()
-            yield Page((), cursor_of(position), position.total, note=note)
+            yield Page((), cursor_of(position), position.total, note=note, account=position.account)
         while position is not None:
             page, position = self._page_at(position)
             yield page
@@ -74,6 +74,7 @@ class MastodonSource:
         account = _id_of(reply.data)
         if reply.status != 200 or account is None:
             raise self._refusal(reply)
+        self._settings.require_account(account, shown=f"@{self._handle}")
         if reply.data.get("suspended") is True:
             raise self._suspended()
         newer_than = self._settings.newer_than
@@ -115,7 +116,8 @@ class MastodonSource:
             )
         found = [_post(status, position.account) for status in statuses if text_in(status, "visibility") in _PUBLIC]
         posts = tuple(post for post in found if self._settings.wants(post))
-        return Page(posts, cursor_of(following) if following else None, position.total), following
+        cursor = cursor_of(following) if following else None
+        return Page(posts, cursor, position.total, account=position.account), following
 
     def _refusal(self, reply: Reply) -> SourceError:
         """Return the error that an unexpected answer means."""

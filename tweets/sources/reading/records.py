@@ -25,6 +25,8 @@ _REPLY_NAMES = (
     "is_reply",
 )
 _QUOTE_NAMES = ("is_quote_status", "is_quote")
+#: What Mastodon and Misskey call posts that not everybody may read.
+_NOT_PUBLIC = frozenset({"private", "followers", "specified", "direct"})
 #: How tables and databases say "none".
 _NOTHING = frozenset({"", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "[]", "{}"})
 _ENTITY = re.compile(r"&(amp|lt|gt|quot|apos|#0?39);")
@@ -74,9 +76,10 @@ def post_of(
     """Return the post of a record. `place` is its key if the record has no usable id, or one that is already in `seen`.
 
     With `threads` an answer that does not begin with @ is the next post of the person's own thread, not a reply: so X
-    writes it in archives, where half of some people's best posts are in threads.
+    writes it in archives, where half of some people's best posts are in threads. A post that isn't public gets an empty
+    text.
     """
-    text = storable(unescaped(text))
+    text = storable(unescaped(text)) if is_public(record) else ""
     key = id_of(record)
     if key is None or (seen is not None and key in seen):
         key = place
@@ -116,6 +119,11 @@ def traits_of(record: Mapping[str, Any], text: str, *, threads: bool = False) ->
         is_quote=not is_repost and is_quote,
         has_warning=_says(record, "has_warning"),
     )
+
+
+def is_public(record: Mapping[str, Any]) -> bool:
+    """Return whether everybody may read the post. A record that doesn't say so counts as public."""
+    return str(record.get("visibility")).strip().lower() not in _NOT_PUBLIC
 
 
 def id_of(record: Mapping[str, Any]) -> str | None:

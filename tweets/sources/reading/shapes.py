@@ -11,6 +11,7 @@ from tweets.sources.reading.records import field_name, text_of
 
 _PUBLIC = "activitystreams#Public"
 _OF_MASTODON = ("reblog", "spoiler_text")
+_OF_MISSKEY = ("visibility", "replyId")
 # Other lists beside the posts, or in a post.
 NOT_POSTS = frozenset({"errors", "edit_history_tweet_ids", "referenced_tweets", "media_attachments", "media"}) | {
     "hashtags",
@@ -26,7 +27,8 @@ def fields_of(record: Any) -> Mapping[str, Any] | None:
     """Return the fields by their names in `records`, or None if the record isn't an object.
 
     It knows plain objects, `{"tweet": {…}}` of X's archives, `{"data": {…}}` of its API, a post of Mastodon's API or an
-    activity of its export (outbox.json), and an item of a Bluesky feed. Posts that aren't public get an empty text.
+    activity of its export (outbox.json), a note of Misskey's, and an item of a Bluesky feed. Posts of Mastodon that
+    aren't public get an empty text; `records.is_public` tells the others.
     """
     if not isinstance(record, Mapping):
         return None
@@ -40,6 +42,8 @@ def fields_of(record: Any) -> Mapping[str, Any] | None:
         return _of_outbox(record, record["object"])
     if any(name in record for name in _OF_MASTODON) and isinstance(record.get("content"), str):
         return _of_mastodon(record)
+    if all(name in record for name in _OF_MISSKEY):
+        return _of_misskey(record)
     return {field_name(str(name)): value for name, value in record.items()}
 
 
@@ -89,6 +93,24 @@ def _of_mastodon(status: Mapping[str, Any]) -> Mapping[str, Any]:
         "is_repost": isinstance(boosted, Mapping),
         "is_reply": bool(status.get("in_reply_to_id")) and (own is None or str(to) != str(own)),
         "has_warning": bool(str(status.get("spoiler_text") or "").strip()),
+    }
+
+
+def _of_misskey(note: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a note of Misskey, or of Sharkey and its other forks.
+
+    An export doesn't say whose note was answered, so the next note of one's own thread is a reply, too.
+    """
+    text, shared = note.get("text"), bool(note.get("renoteId"))
+    return {
+        "id": note.get("id"),
+        "text": text,
+        "created_at": note.get("createdAt"),
+        "visibility": note["visibility"],
+        "is_repost": shared and not text,
+        "is_quote": shared,
+        "is_reply": bool(note["replyId"]),
+        "has_warning": bool(str(note.get("cw") or "").strip()),
     }
 
 

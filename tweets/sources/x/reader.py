@@ -31,6 +31,7 @@ from tweets.sources.base import (
     SourceUnavailable,
     SuspendedHandle,
     UnknownHandle,
+    storable,
 )
 from tweets.sources.reading.paging import MAX_EMPTY_PAGES, cursor_of, position_of
 from tweets.sources.reading.records import id_of, post_of, text_of
@@ -121,7 +122,7 @@ class XApiSource:
             position: _Position | None = position_of(_Position, cursor)
         else:
             position, _ = self._look_up()
-            yield Page((), cursor_of(position), position.total)
+            yield Page((), cursor_of(position), position.total, account=position.user)
         while position is not None:
             page, position = self._page_at(position)
             yield page
@@ -144,12 +145,14 @@ class XApiSource:
         user = answer.get("data")
         if not isinstance(user, dict) or not user.get("id"):
             raise self._problem(answer)
+        number = storable(str(user["id"]))
+        self._settings.require_account(number, shown=f"@{self._handle}")
         if user.get("protected"):
             raise self._protected()
         posts = count_in(user.get("public_metrics"), "tweet_count")
         newer_than = self._settings.newer_than
         known = None if posts is None or newer_than else min(posts, self._settings.max_posts)
-        return _Position(user=str(user["id"]), total=known, newer_than=newer_than), posts
+        return _Position(user=number, total=known, newer_than=newer_than), posts
 
     def _page_at(self, position: _Position) -> tuple[Page, _Position | None]:
         left = self._settings.max_posts - position.count
@@ -184,7 +187,8 @@ class XApiSource:
             raise NoPosts(mark("@%(account)s hasn’t posted anything. Try another account."), account=self._handle)
         found = [_post(record, position.user) for record in bought if _is_post(record)]
         posts = tuple(post for post in found if self._settings.wants(post))
-        return Page(posts, cursor_of(following) if following else None, position.total), following
+        cursor = cursor_of(following) if following else None
+        return Page(posts, cursor, position.total, account=position.user), following
 
     def _ask(self, call: Callable[[], Any], *, posts: int = 0) -> dict[str, Any]:
         """Return the answer to one request. Short failures are retried, others raised as what they mean.

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.tweets.sources.file.helpers import read, texts
+from tweets.sources import SourceSettings
 from tweets.sources.base import BadFile
 
 
@@ -44,6 +45,16 @@ def test_flags_are_read_as_tables_and_databases_write_them(tmp_path: Path, yes: 
     assert [[getattr(post, name) for name in names] for post in posts] == [
         [each == name for each in names] for name in names
     ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_what_is_not_public_comes_without_its_text_in_any_column(tmp_path: Path, name: str) -> None:
+    words = {"direct": "between us", " Private": "of mine", "PUBLIC": "for all of you", "unlisted": "quietly", "": "so"}
+    records = [{"remark": remark, "visibility": visibility} for visibility, remark in words.items()]
+    table = "\n".join(["remark,visibility", *(",".join(each.values()) for each in records)])
+    content = table if name == "a.csv" else json.dumps([*records, {"remark": "without", "visibility": None}])
+    posts = read(tmp_path, name, content, SourceSettings(text_column="remark"))
+    assert texts(posts)[:5] == ["", "", "for all of you", "quietly", "so"]
 
 
 def test_the_broken_line_is_named(tmp_path: Path) -> None:

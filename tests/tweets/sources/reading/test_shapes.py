@@ -199,6 +199,40 @@ def test_in_an_outbox_the_next_post_of_a_thread_is_no_reply(tmp_path: Path) -> N
     assert [post.is_reply for post in posts] == [False, False, False, False, True, True]
 
 
+def note(number: int, text: str | None, visibility: str = "public", **more: Any) -> dict[str, Any]:
+    """A note as Misskey exports it."""
+    nothing: dict[str, Any] = {
+        "fileIds": [],
+        "replyId": None,
+        "renoteId": None,
+        "poll": None,
+        "cw": None,
+        "visibleUserIds": [],
+    }
+    at = f"2024-05-01T12:00:0{number}.000Z"
+    return {"id": f"9s{number}", "text": text, "createdAt": at, **nothing, "visibility": visibility, **more}
+
+
+def test_the_notes_of_misskey_come_without_what_is_private(tmp_path: Path) -> None:
+    notes = [
+        note(1, "Moss and stone"),
+        note(2, "at home", "home"),
+        note(3, "to followers", "followers"),
+        note(4, "a direct message", "specified", visibleUserIds=["9a"]),
+        note(5, "an answer", replyId="9b"),
+        note(6, "the butler", cw="a spoiler"),
+        note(7, "look at that", renoteId="9c"),
+        note(8, None, renoteId="9d"),
+    ]
+    posts = read(tmp_path, notes, "notes.json")
+    assert [post.key for post in posts] == [each["id"] for each in notes]
+    public = ["Moss and stone", "at home", "", "", "an answer", "the butler", "look at that", ""]
+    assert [post.text for post in posts] == public
+    assert posts[0].created_at == datetime(2024, 5, 1, 12, 0, 1, tzinfo=UTC)
+    for name, number in (("is_reply", 5), ("has_warning", 6), ("is_quote", 7), ("is_repost", 8)):
+        assert [getattr(post, name) for post in posts] == [each == number for each in range(1, 9)], name
+
+
 @pytest.mark.parametrize(
     "document",
     [
