@@ -82,7 +82,7 @@ def context_of(path: Path) -> list[str]:
         return [str(post) for post in json.loads((path / CONTEXT).read_bytes())]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             mark("%(file)s can’t be read. Restore the model from a backup."), file=path / CONTEXT
         ) from error

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.utils import translation
 
 from botfactory.words import counted
+from models_app.ml.config import traits_of
 from models_app.models import Tier, TrainedModel
 
 CARD: Final = "README.md"
@@ -56,7 +57,8 @@ def _kind(model: TrainedModel) -> str:
             "An adapter (LoRA) of Bot Factory for a pretrained Llama, which isn't in this file: the one whose "
             f"publisher's file has the sha256 {model.network.get('pretrained')}."
         )
-    return "A character model of Bot Factory."
+    reads = "tokens (frequent runs of bytes)" if traits_of(model.network)["tokens"] else "bytes"
+    return f"A small network of Bot Factory that reads {reads}."
 
 
 def _report(model: TrainedModel) -> str:

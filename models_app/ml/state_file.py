@@ -46,7 +46,7 @@ def load_state(path: Path) -> tuple[Arrays, dict[str, Any]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
         facts = json.loads(header["facts"])
         intact = header["digest"] == _digest(arrays)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise StateError(f"{path} can't be read: {error}") from error
     if not intact or not isinstance(facts, dict):
         raise StateError(f"{path} is damaged.")

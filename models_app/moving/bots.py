@@ -21,6 +21,7 @@ from models_app.ml import checkpoint
 from models_app.ml.errors import CheckpointError, Said, mark
 from models_app.ml.evaluation.likeness import PersonLikeness
 from models_app.ml.networks.llama.config import LlamaConfig
+from models_app.ml.sampling.context import CHARACTERS
 from models_app.ml.sampling.copy_guard import CopyGuard
 from models_app.ml.state_file import StateError
 from models_app.model_files import Fence
@@ -35,6 +36,8 @@ from tweets.sources.reading.zip_files import BadZip, Member, ZipFolder
 #: The largest ZIP of a bot, in bytes, and the most files in it.
 LARGEST: Final = base_archive.LARGEST_MB * 1_000_000
 _MAX_FILES: Final = 20
+#: The largest context in bytes: each character takes at most 12 as an escape, each post 4 more, and the brackets 2.
+_MAX_CONTEXT_BYTES: Final = 16 * CHARACTERS + 2
 _BLOCK: Final = 1 << 16
 
 
@@ -328,6 +331,8 @@ def _unpack(file: Path, staged: Path) -> str:
             # Its files are stored as they are, so nothing can unpack to more than there is.
             if any(member.size != member.packed_size for member in members.values()):
                 raise BadBot(damaged)
+            if model_files.CONTEXT in members and members[model_files.CONTEXT].size > _MAX_CONTEXT_BYTES:
+                raise BadBot(damaged)
             for name in model_files.COMPANIONS:
                 # A vocabulary that others have made isn't read: it's that of a base model here, or there is none.
                 if name in members and name != checkpoint.TOKENIZER:
@@ -342,9 +347,13 @@ def _unpack(file: Path, staged: Path) -> str:
             CopyGuard.load(staged / model_files.FINGERPRINTS)
         if (staged / model_files.LIKENESS).exists():
             PersonLikeness.load(staged / model_files.LIKENESS)
-        model_files.context_of(staged)
+        context = "".join(model_files.context_of(staged))
+        # Each vocabulary takes UTF-8, and JSON can contain other text.
+        context.encode()
     except (CheckpointError, StateError, KeyError, ValueError, IndexError, TypeError) as error:
         raise BadBot(damaged) from error
+    if len(context) > CHARACTERS:
+        raise BadBot(damaged)
     return sha256
 
 

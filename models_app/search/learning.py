@@ -129,12 +129,12 @@ def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> 
     posts = learning.training_posts(corpus)
     train, validation = dataset.split(posts, validation_share=estimates.VALIDATION_SHARE, seed=search.seed)
     finished: list[EpochResult] = []
-    last = config.points if isinstance(config, AdapterConfig) else config.epochs
+    parts = config.points if isinstance(config, AdapterConfig) else config.epochs
 
     def on_epoch(epoch: EpochResult) -> None:
         finished.append(epoch)
         seconds = sum(one.seconds for one in finished)
-        steps.done(epoch.epoch, epoch.bits_per_character, seconds, is_last=epoch.epoch >= last)
+        steps.done(epoch.epoch, epoch.bits_per_character, seconds, is_last=epoch.epoch >= parts)
 
     def on_start(kept: Sequence[EpochResult]) -> None:
         # A killed worker may have saved an epoch without reporting it.
@@ -142,6 +142,9 @@ def learn_bot(handle: JobHandle, search: Search, trial: Trial, steps: Steps) -> 
             on_epoch(epoch)
 
     def on_progress(progress: Progress) -> None:
+        nonlocal parts
+        # A training of few steps has fewer.
+        parts = progress.epochs
         steps.within(progress.fraction, progress.seconds_left)
 
     # Imported late: only the training process may load TensorFlow.

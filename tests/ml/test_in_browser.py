@@ -59,6 +59,8 @@ TEXTS: Final = [
     "w/@bob RT@bob: START@bob t.example/@bob https://a.example/RT@bob rt@ann w/RT@cy",
     "@alice.smith.com @al-ice.bsky.social, @na.me@ser-ver.example @bob.Then we @ann. then @cy- @a.co2 @Ünï.bsky.social",
     "a@b.c mail me@example.com !@name x@y @Ünï_1 ＠wide @a @b@c.d.",
+    "*@a@b.example* **@b** #@c $@d %@e @f&@g @h@@i @@j.example ＠＠k !@#$%&*@! https://a.example/?b&@c",
+    "我想去海边 เราไปทะเลกันวันนี้ ดื่มน้ำเย็น คิดถึง ຂ້ອຍຮັກເຈົ້າ ငါမင်းကိုချစ်တယ် ខ្ញុំស្រលាញ់អ្នក ซื้อartที่นี่",
     "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
     "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
     "🙂 🚀",
@@ -68,6 +70,8 @@ TEXTS: Final = [
     "",
 ]
 PHRASES: Final = ["art", "Kill Yourself", "naive", "漢字", "don't", "straße"]
+#: In scripts that don't separate words by spaces.
+UNSPACED: Final = ["海", "ทะเล", "น้ำ", "ค", "ຮັກ", "ချစ်", "ស្រលាញ់", "ည"]
 
 
 def run(tasks: Sequence[dict[str, Any]], file: Path | None = None, *, vectors: bool = True) -> list[Any]:
@@ -206,6 +210,7 @@ def test_words_mentions_and_bans_are_the_same() -> None:
             {"what": "words", "texts": TEXTS},
             {"what": "masked", "posts": prompted},
             {"what": "banned", "phrases": PHRASES, "texts": TEXTS},
+            *({"what": "banned", "phrases": [phrase], "texts": TEXTS} for phrase in UNSPACED),
         ]
     )
     assert found[0] == [words(text) for text in TEXTS]
@@ -213,6 +218,8 @@ def test_words_mentions_and_bans_are_the_same() -> None:
     lists = (BanList(PHRASES), HouseBanList(PHRASES))
     assert found[2] == [[each.finds(text) for each in lists] for text in TEXTS]
     assert {str(house) for _, house in found[2]} >= {"kill yourself", "art", "None"}
+    for phrase, each in zip(UNSPACED, found[3:], strict=True):
+        assert each == [[list_of([phrase]).finds(text) for list_of in (BanList, HouseBanList)] for text in TEXTS]
 
 
 def variants(posts: list[str], count: int) -> list[str]:
@@ -281,6 +288,10 @@ def test_posts_with_personal_data_are_refused() -> None:
         "name { at } example.com",
         "name at gmx.de",
         "my password: hunter22",
+        "das Passwort: geheim123",
+        "Kennwort=geheim123",
+        "0170 123 45 67",
+        "0711 / 12 34 56 7",
         "sk-abcdefghijklmnopqrstuv",
         "GB82 WEST 1234 5698 7654 32",
         "4111 1111 1111 1111",

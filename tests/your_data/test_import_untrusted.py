@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
+import numpy as np
 import pytest
 from django.conf import settings
 
@@ -18,6 +20,10 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from botfactory.your_data import importing
 from botfactory.your_data.errors import ImportRefused
+from models_app import model_files
+from models_app.ml.sampling.context import CHARACTERS
+from models_app.ml.sampling.copy_guard import CopyGuard
+from models_app.ml.state_file import load_state, save_state
 from models_app.models import KeptPost, TrainedModel
 from tests.your_data.test_export import files_of, lines
 from tests.your_data.zips import Files, changed, imported, named, nothing_is_here, zipped
@@ -154,8 +160,35 @@ def broken_guard(inner: Files) -> Files:
     return inner | {"posts.fingerprints": b"nothing"}
 
 
+def forged_guard(**arrays: Any) -> Callable[[Files], Files]:
+    """Return a change that brings an intact file, but with other arrays than a copy guard has."""
+
+    def change(inner: Files) -> Files:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "guard"
+            CopyGuard.of(["the red fox said hello"]).save(path)
+            own, facts = load_state(path)
+            save_state(path, own | arrays, facts)
+            return inner | {"posts.fingerprints": path.read_bytes()}
+
+    return change
+
+
+def with_context(data: bytes) -> Callable[[Files], Files]:
+    return lambda inner: inner | {"context.json": data}
+
+
 def two_folders(inner: Files) -> Files:
     return inner | {"../config.json": inner["config.json"]}
+
+
+def with_files_of_bot(files: Files, change: Callable[[Files], Files], method: int = ZIP_STORED) -> Files:
+    """Return the files of the account, with those of the bot changed."""
+    name, out = named(files, "bot.zip"), io.BytesIO()
+    with ZipFile(out, "w", method) as archive:
+        for inner, data in change(files_of(files[name])).items():
+            archive.writestr(inner, data)
+    return files | {name: out.getvalue()}
 
 
 @pytest.mark.parametrize(
@@ -164,20 +197,32 @@ def two_folders(inner: Files) -> Files:
         (without_weights, ZIP_STORED),
         (other_weights, ZIP_STORED),
         (broken_guard, ZIP_STORED),
+        (forged_guard(ends=np.array([30_000_000])), ZIP_STORED),
+        (forged_guard(ends=np.array([3, 2, 5])), ZIP_STORED),
+        (forged_guard(text=np.full(5, 9, np.uint32)), ZIP_STORED),
+        (with_context(json.dumps(["x" * CHARACTERS, "y"]).encode()), ZIP_STORED),
+        (with_context(b"[" + b" " * 16 * CHARACTERS + b' "short"]'), ZIP_STORED),
+        (with_context(b'["\\ud800"]'), ZIP_STORED),
+        (with_context(b"[" * 9999), ZIP_STORED),
         (two_folders, ZIP_STORED),
         (dict, ZIP_DEFLATED),
     ],
 )
 def test_files_of_a_bot_are_not_trusted(change: Callable[[Files], Files], method: int, bob: User, files: Files) -> None:
-    name, out = named(files, "bot.zip"), io.BytesIO()
-    with ZipFile(out, "w", method) as archive:
-        for inner, data in change(files_of(files[name])).items():
-            archive.writestr(inner, data)
-    job = imported(bob, zipped(files | {name: out.getvalue()}))
+    job = imported(bob, zipped(with_files_of_bot(files, change, method)))
     assert job.state == State.SUCCEEDED and [entry["name"] for entry in job.result["left_out"]] == ["Bot"]
     assert not TrainedModel.objects.filter(owner=bob).exists() and Corpus.objects.filter(owner=bob).exists()
     folder = Path(settings.CHECKPOINTS_DIR) / "users" / str(bob.pk)
     assert not folder.exists() or list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("posts", [["x" * CHARACTERS], ["\U0001f600"] * CHARACTERS], ids=["one post", "many posts"])
+def test_the_largest_context_is_taken(posts: list[str], bob: User, files: Files) -> None:
+    data = json.dumps(posts).encode()
+    job = imported(bob, zipped(with_files_of_bot(files, with_context(data))))
+    assert job.result["left_out"] == []
+    bot = TrainedModel.objects.get(owner=bob)
+    assert model_files.context_of(model_files.path_of(bot)) == posts
 
 
 def test_rows_that_no_page_could_show_are_left_out(bob: User, files: Files) -> None:

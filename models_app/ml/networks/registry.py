@@ -37,6 +37,10 @@ class Stepper(Protocol):
     @property
     def rows_at_once(self) -> int: ...
 
+    def rows_of(self, characters: int) -> int:
+        """Return how many texts of up to so many characters to step side by side at most."""
+        ...
+
     @property
     def nbytes(self) -> int:
         """The bytes of the weights that belong to this one alone."""

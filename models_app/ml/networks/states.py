@@ -55,6 +55,10 @@ class Recurrent(ABC):
         """The bytes of its weights."""
         return _bytes_of(vars(self).values())
 
+    def rows_of(self, characters: int) -> int:
+        """Return how many texts of up to so many characters to step side by side at most: a state has one size."""
+        return self.rows_at_once
+
     @abstractmethod
     def start(self, rows: int) -> Arrays:
         """Return the state of this many texts before their start mark."""

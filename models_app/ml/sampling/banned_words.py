@@ -11,6 +11,8 @@ from typing import Final
 
 from models_app.ml.words import folded, in_word, without_space
 
+#: Characters of Thai and Lao, of Burmese and of Khmer: words have several, but no spaces separate them.
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 #: Characters used in place of a letter.
 _LETTERS: Final = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 _LOOKALIKE: Final = re.compile(r"[013457]|(?<=\w)[@$](?=\w)")
@@ -24,7 +26,10 @@ _MAX_STRETCHED: Final = 120
 
 
 class BanList:
-    """Words and phrases, matched as whole words in any case: `art` matches "Art!" and "#art", but not "party"."""
+    """Words and phrases, matched as whole words in any case: `art` matches "Art!" and "#art", but not "party".
+
+    In scripts that don't separate words by spaces, they match anywhere.
+    """
 
     def __init__(self, banned: Iterable[str]) -> None:
         self._phrases = [phrase for phrase in map(_plain, banned) if phrase]
@@ -53,6 +58,9 @@ def _parted(left: str, right: str) -> bool:
     """Return whether a word can end between these characters. Either can be empty, at the edge of the text."""
     if not left or not right or without_space(left) or without_space(right):
         return True
+    if _UNSPACED.match(left) or _UNSPACED.match(right):
+        # A combining mark, such as a vowel sign, belongs to the letter before it.
+        return unicodedata.category(right)[0] != "M"
     return not (_joins(left) and _joins(right))
 
 

@@ -36,6 +36,7 @@ LONGEST_RUN: Final = 15
 LARGEST_SHARE: Final = (7, 10)
 MIN_WORDS: Final = 4
 _GRAM: Final = LONGEST_RUN + 1
+_KEY_BYTES: Final = 16
 _NO_WORD: Final = -1
 
 
@@ -91,7 +92,7 @@ class CopyGuard:
     @classmethod
     def of(cls, posts: Iterable[str], *, beside: CopyGuard | None = None) -> CopyGuard:
         """Return a guard of the posts, followed by the posts of `beside` that aren't among them."""
-        key = beside._key if beside else secrets.token_bytes(16)
+        key = beside._key if beside else secrets.token_bytes(_KEY_BYTES)
         numbers: dict[str, int] = {}
         text: list[int] = []
         ends: list[int] = []
@@ -281,14 +282,12 @@ class CopyGuard:
     def load(cls, path: Path) -> Self:
         """Return the guard in the file.
 
-        Raises FileNotFoundError without a file, and CheckpointError for a damaged one.
+        Raises FileNotFoundError without a file, and CheckpointError for a damaged one, or one that isn't a guard's.
         """
         try:
             arrays, facts = load_state(path)
         except StateError as error:
-            raise CheckpointError(
-                mark("The copy guard %(file)s is damaged. Restore the model from a backup."), file=path
-            ) from error
+            raise _damaged(path) from error
         if facts.get("format") != FORMAT:
             raise CheckpointError(
                 mark("%(file)s has format %(found)s, but this version reads %(known)s. Update Bot Factory."),
@@ -296,6 +295,8 @@ class CopyGuard:
                 found=repr(facts.get("format")),
                 known=FORMAT,
             )
+        if not _are_of_a_guard(arrays):
+            raise _damaged(path) from StateError(f"The arrays in {path} don't make a guard.")
         return cls(arrays["key"].tobytes(), arrays["vocabulary"], arrays["text"], arrays["ends"], arrays["wordless"])
 
 
@@ -310,6 +311,30 @@ class _Query:
     words: list[int]
     places: Mapping[int, Sequence[int]]
     signs: int
+
+
+def _are_of_a_guard(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Return whether `CopyGuard` can take these arrays. A file that somebody imports can contain any."""
+    dtypes = {"key": np.uint8, "vocabulary": np.uint64, "text": np.uint32, "ends": np.int64, "wordless": np.uint64}
+    found = [arrays[name] for name, dtype in dtypes.items() if name in arrays and arrays[name].dtype == dtype]
+    if len(found) < len(dtypes) or any(array.ndim != 1 for array in found):
+        return False
+    key, vocabulary, text, ends, wordless = found
+    edges = np.append(0, ends)
+    begins = edges[:-1]  # (P,)
+    return bool(
+        len(key) == _KEY_BYTES
+        and (vocabulary[:-1] < vocabulary[1:]).all()
+        and (text < len(vocabulary)).all()
+        # Not np.diff, which overflows for some numbers.
+        and (begins <= ends).all()
+        and edges[-1] == len(text)
+        and np.count_nonzero(begins == ends) == len(wordless)
+    )
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(mark("The copy guard %(file)s is damaged. Restore the model from a backup."), file=path)
 
 
 def _more_than_share(count: int) -> int:

@@ -15,9 +15,10 @@ MASK: Final = "@…"
 #: lower case, so the sentence after "@bob.Then" stays.
 _DOMAIN: Final = r"[@＠](?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}(?![\w-])"
 _AT_SERVER: Final = r"[@＠][A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?(?:[@＠][\w.-]*\w)+"
-#: What X takes for a mention: also a handle after a slash or after RT. The group matches only for these.
+#: What X or Mastodon takes for a mention. On X, that includes a handle after a slash or after RT. The group matches
+#: only for these. On Mastodon, it includes a handle after one of !#$%&*@, unlike `words.MENTION`.
 _MENTION: Final = re.compile(
-    r"(?:(?<![A-Za-z0-9_!#$%&*@＠/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.-][Rr][Tt])))"
+    r"(?:(?<![A-Za-z0-9_/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.-][Rr][Tt])))"
     rf"(?:{_AT_SERVER}|{_DOMAIN}|{HANDLE})"
 )
 

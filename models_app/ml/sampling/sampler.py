@@ -220,7 +220,7 @@ class Sampler:
             # With a low limit, posts are cheap to draw and fewer of them end.
             unfinished = max(MIN_TRIES, WASTE // config.max_characters)
             missing = [Counter[str]() for _ in range(config.drafts_to_write)]
-            side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_at_once)
+            side_by_side = min(SIDE_BY_SIDE, self._stepper.rows_of(config.max_characters))
             is_late = False
             while missing and not is_late and (waste := refused["unfinished"] * config.max_characters) < MAX_WASTE:
                 if not drafts and waste >= HOPELESS:

@@ -125,8 +125,8 @@ class Learner:
         self._model.set_named_weights({name: arrays[f"weights.{name}"] for name in names})
         for index, slot in enumerate(self._optimizer.variables):
             slot.assign(arrays[f"optimizer.{index:03d}"])
-        parts = sorted(name for name in arrays if name.startswith("state."))
-        self._state = tuple(tf.constant(arrays[name]) for name in parts)
+        count = sum(name.startswith("state.") for name in arrays)
+        self._state = tuple(tf.constant(arrays[f"state.{index}"]) for index in range(count))
 
     def _train_step(
         self,

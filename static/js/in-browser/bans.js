@@ -2,6 +2,9 @@
 
 import { folded, inWord, LETTER, withoutSpace } from "./spelling.js";
 
+/** Characters of Thai and Lao, of Burmese and of Khmer: words have several, but no spaces separate them. */
+const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/;
+const MARK = /\p{M}/u;
 /** Characters used in place of a letter. */
 const LETTERS = { 0: "o", 1: "i", 3: "e", 4: "a", 5: "s", 7: "t", "@": "a", $: "s" };
 const LOOKALIKE = new RegExp(`[013457]|(?<=[${LETTER}_])[@$](?=[${LETTER}_])`, "gu");
@@ -31,6 +34,8 @@ const joins = (character) => character === "_" || inWord(character);
 /** Return whether a word can end between these characters. Either can be missing, at the edge of the text. */
 function parted(left, right) {
   if (!left || !right || withoutSpace(left) || withoutSpace(right)) return true;
+  // A combining mark, such as a vowel sign, belongs to the letter before it.
+  if (UNSPACED.test(left) || UNSPACED.test(right)) return !MARK.test(right);
   return !(joins(left) && joins(right));
 }
 

@@ -16,11 +16,13 @@ const HANDLE = `[@＠][A-Za-z0-9_\\u00c0-\\u024f]+(?:[@＠][${WORD}.\\-]*[${WORD
 /** With dots or hyphens: a domain, as on Bluesky, or a name in front of its server. */
 const DOMAIN = `[@＠](?:[A-Za-z0-9](?:[A-Za-z0-9\\-]*[A-Za-z0-9])?\\.)+[a-z]{2,}(?![${WORD}\\-])`;
 const AT_SERVER = `[@＠][A-Za-z0-9_](?:[A-Za-z0-9_.\\-]*[A-Za-z0-9_])?(?:[@＠][${WORD}.\\-]*[${WORD}])+`;
-const BEFORE = "(?<![A-Za-z0-9_!#$%&*@＠/])";
-const MENTION = new RegExp(`${BEFORE}${HANDLE}`, "gu");
-/** What X takes for a mention: also a handle after a slash or after RT. The group matches only for these. */
+const MENTION = new RegExp(`(?<![A-Za-z0-9_!#$%&*@＠/])${HANDLE}`, "gu");
+/**
+ * What X or Mastodon takes for a mention. On X, that includes a handle after a slash or after RT. The group matches
+ * only for these. On Mastodon, it includes a handle after one of !#$%&*@, unlike MENTION.
+ */
 const HIDDEN = new RegExp(
-  `(?:${BEFORE}|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.\\-][Rr][Tt])))(?:${AT_SERVER}|${DOMAIN}|${HANDLE})`,
+  `(?:(?<![A-Za-z0-9_/])|((?<=/)|(?<=[Rr][Tt])(?<![A-Za-z0-9_+~.\\-][Rr][Tt])))(?:${AT_SERVER}|${DOMAIN}|${HANDLE})`,
   "gu",
 );
 const MASK = "@…";

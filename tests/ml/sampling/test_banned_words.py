@@ -30,11 +30,33 @@ def test_a_banned_word_is_found_in_any_case_and_beside_any_sign(banned: str, tex
 @pytest.mark.parametrize(
     ("banned", "text"),
     [
+        ("海", "我想去海边"),
+        ("ทะเล", "เราไปทะเลกันวันนี้"),
+        ("น้ำ", "ดื่มน้ำเย็น"),
+        ("ຮັກ", "ຂ້ອຍຮັກເຈົ້າ"),
+        ("ချစ်", "ငါမင်းကိုချစ်တယ်"),
+        ("ស្រលាញ់", "ខ្ញុំស្រលាញ់អ្នក"),
+        ("spam", "ซื้อspamที่นี่"),
+    ],
+    ids=["Chinese", "Thai", "Thai that NFKC changes", "Lao", "Burmese", "Khmer", "Latin in Thai"],
+)
+@pytest.mark.parametrize("list_of", [BanList, HouseBanList])
+def test_a_banned_word_is_found_where_no_spaces_separate_words(
+    list_of: type[BanList | HouseBanList], banned: str, text: str
+) -> None:
+    assert list_of([banned]).finds(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("banned", "text"),
+    [
         ("art", "party artist smart art_s art1 1art"),
         ("fine art", "fine, art"),
         ("do", "undone dog"),
         ("cafe", "café"),
         ("е", "e"),  # a Cyrillic one is another letter
+        ("ค", "คิด"),  # its vowel sign belongs to the letter
+        ("ကျ", "ကျော်"),
     ],
 )
 def test_a_part_of_a_longer_word_is_no_banned_word(banned: str, text: str) -> None:

@@ -117,6 +117,12 @@ def test_no_more_texts_are_side_by_side_than_the_network_takes(
     started.clear()
     evaluate(llama, CONTEXT)
     assert max(started) == 3
+    # Their caches would take too much memory.
+    monkeypatch.setattr(LlamaDecoder, "rows_at_once", 8)
+    for limit, most in ((500, 8), (1000, 4), (4000, 1)):
+        started.clear()
+        Sampler(llama).generate(SamplingConfig(count=8, seed=5, max_characters=limit, temperature=0.7))
+        assert max(started) == most
 
 
 ENGLISH = [f"Just had the best coffee of my life, number {number}, and nobody believes me." for number in range(60)]

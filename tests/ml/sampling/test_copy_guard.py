@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from safetensors.numpy import save as save_tensors
 
 from models_app.ml.errors import CheckpointError
 from models_app.ml.sampling.copy_guard import CopyGuard, Nearest
-from models_app.ml.state_file import save_state
+from models_app.ml.state_file import StateError, _digest, load_state, save_state
 from tests.ml.sampling.test_overlap import in_order_by_table, longest_run_by_trying
 
 
@@ -140,6 +142,79 @@ def test_a_saved_guard_finds_the_same_and_holds_no_text(tmp_path: Path) -> None:
     for text in [*posts, numbered(10, 25), "the extraordinary fox", "something else again here"]:
         assert loaded.is_copy(text) == guard.is_copy(text)
         assert loaded.nearest(text) == guard.nearest(text)
+
+
+OTHER = CopyGuard.of(["a b c", "🎈", "🎈"])
+
+
+@pytest.mark.parametrize("beside", [None, CopyGuard.of([]), CopyGuard.of(["🎉"]), OTHER])
+@pytest.mark.parametrize("posts", [[], [""], ["🎉", "🎉"], ["a"], ["", "a b", "", "a b"]])
+def test_a_guard_of_whatever_posts_can_be_loaded(posts: list[str], beside: CopyGuard | None, tmp_path: Path) -> None:
+    guard = CopyGuard.of(posts, beside=beside)
+    guard.save(tmp_path / "posts")
+    loaded = CopyGuard.load(tmp_path / "posts")
+    assert len(loaded) == len(guard)
+    for text in ("🎉", "🎈", "a", "a b", "a b c"):
+        assert loaded.is_copy(text) == guard.is_copy(text)
+
+
+MOST = np.iinfo(np.int64).max
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"ends": np.array([5, 30_000_000])},
+        {"ends": np.array([5, 4])},
+        {"ends": np.array([5, 4, 6])},
+        {"ends": np.array([-1, 6])},
+        {"ends": np.array([], np.int64)},
+        # The differences of these overflow to a post's possible lengths.
+        {"ends": np.array([MOST, -MOST - 1, -1, 6])},
+        {"ends": np.array([5, 6], np.int32)},
+        {"ends": np.array([5.0, 6.0])},
+        {"ends": np.array([[5, 6]])},
+        {"ends": np.array(6)},
+        {"text": np.array([0, 1, 2, 3, 4, 6], np.uint32)},
+        {"text": np.array([0, 1, 2, 3, 4, -1], np.int32)},
+        {"text": np.array([0, 1, 2, 3, 4], np.uint32)},
+        {"vocabulary": np.arange(6, dtype=np.uint64)[::-1]},
+        {"vocabulary": np.zeros(6, np.uint64)},
+        {"vocabulary": np.arange(6)},
+        {"wordless": np.zeros(1, np.uint64)},
+        {"key": np.zeros(65, np.uint8)},
+        {"key": np.zeros(16, np.int8)},
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_damage(arrays: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "posts"
+    CopyGuard.of(["the red fox said hello", "good"]).save(path)
+    own, facts = load_state(path)
+    assert own["ends"].tolist() == [5, 6] and len(own["vocabulary"]) == 6
+    save_state(path, own | arrays, facts)
+    with pytest.raises(CheckpointError, match="Restore the model from a backup") as caught:
+        CopyGuard.load(path)
+    # So the doctor offers to rebuild it.
+    assert isinstance(caught.value.__cause__, StateError)
+
+
+@pytest.mark.parametrize("facts", ["[" * 9999, "[]", "{"])
+def test_facts_that_are_no_object_are_damage(facts: str, tmp_path: Path) -> None:
+    arrays = {"key": np.zeros(16, np.uint8)}
+    (tmp_path / "posts").write_bytes(save_tensors(arrays, metadata={"facts": facts, "digest": _digest(arrays)}))
+    with pytest.raises(CheckpointError, match="Restore the model from a backup"):
+        CopyGuard.load(tmp_path / "posts")
+
+
+@pytest.mark.parametrize("name", ["key", "vocabulary", "text", "ends", "wordless"])
+def test_a_missing_array_is_damage(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "posts"
+    CopyGuard.of(["the red fox said hello"]).save(path)
+    arrays, facts = load_state(path)
+    del arrays[name]
+    save_state(path, arrays, facts)
+    with pytest.raises(CheckpointError, match="Restore the model from a backup"):
+        CopyGuard.load(path)
 
 
 def test_fingerprints_of_two_bots_cannot_be_compared() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,3 +90,12 @@ def test_dropout_hides_other_outputs_of_each_row() -> None:
     first, second = states(ours)[:2]
     np.testing.assert_allclose(first, np.repeat(first[:1], rows, axis=0), atol=1e-6)  # it reads what nothing hides
     assert len({row.tobytes() for row in second.round(4)}) == rows
+
+
+def test_a_network_of_many_layers_goes_on_from_its_snapshot() -> None:
+    network = replace(TINY_GLR, layers=11, units=4)
+    ours, other = learner(network), learner(network)
+    ours.train(batch(5), learning_rate=0.01)
+    other.restore(ours.snapshot())
+    loss, _ = ours.train(batch(6), learning_rate=0.01)
+    assert other.train(batch(6), learning_rate=0.01)[0] == pytest.approx(loss, rel=1e-6)

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 S = TypeVar("S")
 
+#: The characters of the longest texts of which as many as possible are stepped side by side. The memory of a text grows
+#: with it, so of longer ones there are fewer.
+MAX_LENGTH_OF_ALL: Final = 500
+
 
 class Decoder(Protocol[S]):
     """Steps texts of any bot with the same architecture and frozen weights. S: the state of a batch of texts.
@@ -49,6 +53,10 @@ class LlamaStepper(Generic[S]):
     @property
     def rows_at_once(self) -> int:
         return self.decoder.rows_at_once
+
+    def rows_of(self, characters: int) -> int:
+        """Return how many texts of up to so many characters to step side by side at most."""
+        return max(1, min(self.rows_at_once, self.rows_at_once * MAX_LENGTH_OF_ALL // characters))
 
     @property
     def nbytes(self) -> int:

@@ -60,9 +60,9 @@ def fine_tune(
     """Return the adapter trained on `train`, with the best weights on `validation`.
 
     The arguments are those of `training.trainer.fine_tune`; each `EpochResult` is a point of the training, counted from
-    1 to `config.points`. Before anything is learned, `on_before` gets posts of `start` with some of `train` in its
-    context, unless the job resumes. It gets them before the graphs are built, so a person soon has something to read.
-    Raises the same errors.
+    1 to `config.points`, or to the number of steps if that's smaller. Before anything is learned, `on_before` gets
+    posts of `start` with some of `train` in its context, unless the job resumes. It gets them before the graphs are
+    built, so a person soon has something to read. Raises the same errors.
     """
     prebuilt.stand_back()
     require_posts(train, validation)
@@ -120,9 +120,11 @@ class _FineTune(FineTuning):
         self._held_out, self._characters, self.measured_posts = self._some_of(validation, held_out, HELD_OUT_SYMBOLS)
         self._steps_per_epoch = len(self._batches(1))
         self._steps = config.epochs * self._steps_per_epoch
+        # A point without a step of its own would only measure the same weights again.
+        self.epochs = min(config.points, self._steps)
         symbols = sum(post.size + 1 for post in self._posts)
         self.characters_per_symbol = sum(len(post) + 1 for post in self._train) / symbols
-        validated = sum(float(batch.weights.sum()) for batch in self._sample) * config.points
+        validated = sum(float(batch.weights.sum()) for batch in self._sample) * self.epochs
         validated += 2 * sum(float(batch.weights.sum()) for batch in self._held_out)
         self.clock = Clock(total=config.epochs * symbols + VALIDATION_COST * validated)
         self._step = 0
@@ -227,7 +229,7 @@ class _FineTune(FineTuning):
 
     def _end_of(self, point: int) -> int:
         """Return the number of steps at which this point (from 1) is reached."""
-        return -(-self._steps * point // self._config.points)
+        return -(-self._steps * point // self.epochs)
 
     def _bits(
         self, batches: Sequence[PackedBatch], characters: int, between: Callable[[], None]

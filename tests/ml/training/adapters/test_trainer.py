@@ -22,6 +22,7 @@ from models_app.ml.training.adapters.packing import packed_batches
 from models_app.ml.training.adapters.prebuilt import learner_for
 from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
 from models_app.ml.vocabulary.bpe import BpeVocabulary
+from models_app.training_reporter import Trail
 from tests.ml.networks.llama.conftest import TINY, made_frozen
 from tests.ml.networks.llama.files import made_config, made_tokenizer, taken_into, write_directory
 
@@ -126,6 +127,23 @@ def test_what_is_reported_grows_to_the_end(run: Run) -> None:
     assert fractions[-1] > 0.9
     assert {each.epochs for each in progress} == {4}
     assert all(0 <= each.step <= each.steps for each in progress)
+
+
+def test_with_fewer_steps_than_points_each_step_is_a_point(run: Run) -> None:
+    progress: list[Progress] = []
+    points: list[EpochResult] = []
+    trail = Trail()
+
+    def on_progress(one: Progress) -> None:
+        progress.append(one)
+        trail.add(one)
+
+    few = replace(CONFIG, epochs=2, batch_size=32)
+    result = run(config=few, on_progress=on_progress, on_epoch=points.append)
+    assert [point.epoch for point in points] == [1, 2]
+    assert {one.epochs for one in progress} == {2} and {one.steps for one in progress} == {1}
+    assert trail.of(2)[-1] == [2.0, round(points[-1].train_loss, 4)]
+    assert result.bits_per_character <= result.start_bits_per_character
 
 
 @pytest.mark.parametrize("killed_after", [2, 7, 11])
