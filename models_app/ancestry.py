@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 
 from botfactory.accounts.models import User
 from models_app import visibility
@@ -52,4 +53,6 @@ def end_sharing(models: Iterable[TrainedModel], *, by: User | None = None) -> No
     private = TrainedModel.Visibility.PRIVATE
     for model in models:
         if model.visibility != private:
-            visibility.change(model, private, by=by)
+            # One may be deleted meanwhile.
+            with suppress(TrainedModel.DoesNotExist):
+                visibility.change(model, private, by=by)

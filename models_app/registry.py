@@ -18,6 +18,7 @@ from botfactory.jobs.models import Job
 from botfactory.rest import idempotency
 from models_app import ancestry, epochs, frozen_weights, model_files
 from models_app.base_models.versions import require_may_go
+from models_app.columns import set_columns
 from models_app.ml import checkpoint
 from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.sampling.copy_guard import CopyGuard
@@ -103,13 +104,13 @@ def create_with_free_name(*, owner: User, wanted: str, number: uuid.UUID, **valu
 
 
 def rename(model: TrainedModel, name: str) -> None:
+    """Give the model this name. Raises BadName, NameTaken, or TrainedModel.DoesNotExist if it was deleted meanwhile."""
     name = valid_name(name)
     if TrainedModel.objects.filter(owner=model.owner, name=name).exclude(pk=model.pk).exists():
         raise _taken(name)
-    model.name = name
     try:
         with transaction.atomic():
-            model.save(update_fields=["name"])
+            set_columns(model, name=name)
     except IntegrityError:
         # Another bot took the name in the meantime.
         raise _taken(name) from None

@@ -19,6 +19,7 @@ from botfactory.accounts.models import User
 from botfactory.disconnect import require_client
 from botfactory.jobs.states import State
 from botfactory.listing import CARDS_ON_A_PAGE, Listing
+from botfactory.missing import missing_is_404
 from botfactory.rest.errors import ApiError, expected
 from botfactory.rest.rate_limit import require_pace
 from botfactory.translation import translated
@@ -55,10 +56,8 @@ logger = logging.getLogger(__name__)
 
 def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
     """Return the model if the person may see it or, with `to_change`, change it. Raises Http404 otherwise."""
-    try:
+    with missing_is_404(TrainedModel.DoesNotExist):
         model = services.model_for_user(request.user, model_id)
-    except TrainedModel.DoesNotExist:
-        raise Http404("There is no such model.") from None
     if to_change and sharing.Right.CHANGE not in sharing.rights_of(request.user, model):
         raise Http404("There is no such model.")
     return model
@@ -250,6 +249,7 @@ def delete_generation(request: HttpRequest, generation_id: uuid.UUID) -> HttpRes
 
 @login_required
 @require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
 def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     """Set who can find the model or, with `renew`, give it a new link."""
     model = model_or_404(request, model_id, to_change=True)
@@ -280,6 +280,7 @@ def share_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@missing_is_404(TrainedModel.DoesNotExist)
 def rename_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
     model = model_or_404(request, model_id, to_change=True)
     form = RenameForm(request.POST)
@@ -289,8 +290,7 @@ def rename_model(request: HttpRequest, model_id: uuid.UUID) -> HttpResponse:
             return redirect(f"{model.get_absolute_url()}#rename")
         except naming.NameTaken as error:
             form.add_error("name", translated(error))
-    # The object has changed, but not its row.
-    return _page_of(request, model_or_404(request, model_id), rename_form=form)
+    return _page_of(request, model, rename_form=form)
 
 
 @login_required

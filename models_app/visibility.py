@@ -5,20 +5,25 @@ from __future__ import annotations
 from django.db import transaction
 
 from botfactory.accounts.models import User
+from models_app.columns import set_columns
 from models_app.models import TrainedModel
 from tweets import audit
 from tweets.models import AuditEntry
 
 
 def change(model: TrainedModel, visibility: str, *, link: str | None = None, by: User | None = None) -> None:
-    """Set the model's visibility and its link, and record in the audit log who did it, by default its owner."""
-    before, model.visibility, model.link = model.visibility, visibility, link
+    """Set the model's visibility and its link, and record in the audit log who did it, by default its owner.
+
+    TrainedModel.DoesNotExist if it was deleted meanwhile.
+    """
+    before = model.visibility
+    closed: dict[str, bool] = {}
     if visibility != TrainedModel.Visibility.PUBLIC:
-        model.is_demo = False
+        closed["is_demo"] = False
     if visibility == TrainedModel.Visibility.PRIVATE:
-        model.is_browser_open = False
+        closed["is_browser_open"] = False
     with transaction.atomic():
-        model.save(update_fields=["visibility", "link", "is_demo", "is_browser_open"])
+        set_columns(model, visibility=visibility, link=link, **closed)
         if visibility != before:
             audit.record(
                 AuditEntry.Action.SHARE,

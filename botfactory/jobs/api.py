@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
@@ -26,7 +26,7 @@ from botfactory.numbers import LARGEST, whole_number
 from botfactory.rest.access import person
 from botfactory.rest.errors import ApiError, not_found, register_errors
 from botfactory.rest.paging import MAX, PageDict, PageQuery, page_of
-from botfactory.rest.schemas import SERVER_SENT, Input, Output, Page, Text, examples
+from botfactory.rest.schemas import SERVER_SENT, Input, Output, Page, examples, one_of
 
 router = Router(tags=["jobs"])
 register_errors({NotPossible: 409})
@@ -143,7 +143,7 @@ class EventOut(Output):
 
 class JobFilters(PageQuery):
     state: State | None = Field(None, description="Only jobs in this state.")
-    kind: Text | None = Field(None, max_length=32, description="Only jobs of this kind.")
+    kind: Annotated[str, *one_of(names)] | None = Field(None, description="Only jobs of this kind.")
 
 
 class EventsQuery(Input):

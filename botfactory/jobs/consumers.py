@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, parse_cookie
 from django.utils import translation
 from redis.exceptions import RedisError
@@ -31,7 +32,7 @@ PING_SECONDS = 25
 NOT_FOUND = 4404
 #: The person has as many connections as they may have. The page polls instead.
 TOO_MANY = 4429
-#: The broker can't be reached at the moment.
+#: The broker or the database can't be reached at the moment.
 TRY_AGAIN_LATER = 1013
 
 
@@ -53,11 +54,13 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().__call__(scope, receive, send)
-        except (RedisError, OSError) as error:
-            logger.warning("a page is not told what happens: the broker cannot be reached (%s)", error)
+        except (RedisError, OperationalError, InterfaceError, OSError) as error:
+            logger.warning("a page is not told what happens: the broker or the database cannot be reached (%s)", error)
             with contextlib.suppress(Exception):
                 await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
         finally:
+            if self.pings is not None:
+                self.pings.cancel()
             if self.has_line:
                 lines.give_back(self.job.owner_id)
 
@@ -119,9 +122,17 @@ class JobConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             return events.snapshot(self.job, after=after)
 
     async def _ping(self) -> None:
+        """Send the job as it is, again and again, as long as the page may watch. Raises nothing."""
         while True:
             await asyncio.sleep(PING_SECONDS)
-            if not await self._send_job_as_it_is():
+            try:
+                if not await self._send_job_as_it_is():
+                    return
+            except Exception:
+                # Without pings, nobody would notice that a session or token has ended. The next connection starts over.
+                logger.warning("job %s: a socket is closed, because its ping failed", self.job.pk, exc_info=True)
+                with contextlib.suppress(Exception):
+                    await self.close(code=TRY_AGAIN_LATER)
                 return
 
     async def _send_job_as_it_is(self) -> bool:

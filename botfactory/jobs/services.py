@@ -26,12 +26,15 @@ from botfactory.jobs.kinds import kind_of
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, CLAIMABLE, ENDED, HELD, State, sources_of
 from botfactory.listing import holding
+from botfactory.rest import idempotency
 from botfactory.translation import stored
 
 logger = logging.getLogger(__name__)
 
 #: The task that takes the messages of a queue (jobs/tasks.py).
 RUN_NEXT: Final = "botfactory.jobs.tasks.run_next"
+#: How often a cancel starts over because a worker has put the job back in the middle of it.
+MAX_CANCEL_ATTEMPTS: Final = 3
 
 
 def jobs_for_user(user: Any) -> QuerySet[Job]:
@@ -134,16 +137,29 @@ def this_worker() -> str:
 
 
 def cancel(job: Job) -> Job:
-    """Cancel the job, or have its worker do so at its next look (state cancelling)."""
-    rows = Job.objects.filter(pk=job.pk)
-    if not end(rows.filter(state__in=CLAIMABLE), State.CANCELLED) and rows.filter(state=State.RUNNING).update(
-        state=State.CANCELLING
-    ):
-        events.record(job, "state", {"state": State.CANCELLING})
-    job.refresh_from_db()
+    """Cancel the job, or have its worker do so at its next look (state cancelling). NotPossible if it has ended."""
+    for _attempt in range(MAX_CANCEL_ATTEMPTS):
+        is_taken = _cancel_once(job)
+        job.refresh_from_db()
+        if is_taken or job.state not in CLAIMABLE | {State.RUNNING}:
+            break
     if job.state not in {State.CANCELLED, State.CANCELLING}:
         raise NotPossible(_("This job has already ended, so there is nothing to cancel."))
     return job
+
+
+def _cancel_once(job: Job) -> bool:
+    """Cancel a waiting job, or tell the worker of a running one to; return whether it was found as either.
+
+    It isn't if it has ended, or if its worker puts it back between the two steps.
+    """
+    rows = Job.objects.filter(pk=job.pk)
+    if end(rows.filter(state__in=CLAIMABLE), State.CANCELLED):
+        return True
+    if not rows.filter(state=State.RUNNING).update(state=State.CANCELLING):
+        return False
+    events.record(job, "state", {"state": State.CANCELLING})
+    return True
 
 
 def asks_before_cancel(job: Job) -> bool:
@@ -255,6 +271,7 @@ def delete_ended(job: Job) -> None:
         held = Job.objects.select_for_update().filter(pk=job.pk).first()
         if held is not None and not held.is_ended:
             raise NotPossible(_("This job hasn’t ended. Cancel it, then you can delete it."))
+        idempotency.forget(job.pk)
         delete_jobs(Job.objects.filter(pk=job.pk))
 
 

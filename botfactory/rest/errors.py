@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException
@@ -91,6 +92,15 @@ class ApiError(Exception):
 def not_found(what: str) -> ApiError:
     """Return the 404 answer for a kind of thing: `raise not_found("job") from None`."""
     return ApiError(404, "not_found", str(_NOT_FOUND[what]))
+
+
+@contextmanager
+def missing_is_404(missing: type[ObjectDoesNotExist], what: str) -> Iterator[None]:
+    """Turn this error of the block into not_found(what): the thing never existed, or it was deleted meanwhile."""
+    try:
+        yield
+    except missing:
+        raise not_found(what) from None
 
 
 def bad_value(param: str, message: str, *, code: str = "bad_value") -> ApiError:
@@ -203,6 +213,12 @@ def _validation(error: ValidationError) -> HttpResponse:
             message = _("%(name)s is missing from the body.") % {"name": param}
         return error_response(422, "missing", message, param=param)
     return error_response(422, "bad_value", field_errors.sentence(param or _("The body"), first), param=param)
+
+
+def repeated_field(name: str) -> ApiError:
+    """Return the 422 answer for a field that was sent more than once."""
+    message = _("You sent %(name)s more than once. Send only one.")
+    return bad_value(name[:255], message % {"name": name[:80]}, code="repeated_field")
 
 
 def unknown_field(name: str) -> ApiError:

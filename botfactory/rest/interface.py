@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import etag, require_safe
 from ninja import NinjaAPI
 from ninja.operation import Operation
@@ -136,14 +137,17 @@ class _Guard:
     def require_known(self, request: HttpRequest) -> None:
         """Refuse what the document doesn't list in the address or a form, as pydantic refuses it in JSON.
 
+        Refuse a field that comes twice in either, too: no operation takes several, so one of them would be lost.
         An operation without a body takes no fields, so in JSON it refuses the first.
         """
         known = self.known
         _require_known(request.GET, known["query"])
+        require_once(request.GET)
         form = known.get("multipart/form-data", known.get("application/x-www-form-urlencoded"))
         if form is not None:
-            _require_known(request.POST, form)
-            _require_known(request.FILES, form)
+            for sent in (request.POST, request.FILES):
+                _require_known(sent, form)
+                require_once(sent)
         elif _JSON in known and request.content_type not in ("", _JSON) and request.body:
             raise errors.ApiError(415, errors.SENTENCES[415][0], str(errors.SENTENCES[415][1]))
         elif not self.has_body and request.content_type == _JSON:
@@ -163,3 +167,10 @@ def _require_known(sent: Any, known: set[str]) -> None:
     for name in sent:
         if name not in known:
             raise errors.unknown_field(name)
+
+
+def require_once(sent: MultiValueDict[str, Any]) -> None:
+    """Raise the 422 answer if a field of a query or form was sent more than once."""
+    for name, values in sent.lists():
+        if len(values) > 1:
+            raise errors.repeated_field(name)

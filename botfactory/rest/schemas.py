@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
+from pydantic_core import PydanticKnownError
 
 T = TypeVar("T")
 
@@ -15,6 +17,24 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 #: In the document, for text that must not be blank. The services refuse that with a sentence.
 VISIBLE: Final[dict[str, Any]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+
+
+def one_of(names: Callable[[], Iterable[str]]) -> tuple[AfterValidator, Any]:
+    """Return what makes a text one of the names of a registry, as a Literal is: `Annotated[str, *one_of(names)]`.
+
+    Each request asks for the names anew, since apps register theirs after schemas are imported.
+    """
+
+    def checked(value: str) -> str:
+        known = list(names())
+        if value not in known:
+            raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, known))})
+        return value
+
+    def list_names(schema: dict[str, Any]) -> None:
+        schema["enum"] = list(names())
+
+    return AfterValidator(checked), Field(json_schema_extra=list_names)
 
 
 #: In the document, for text/event-stream: one of its events.

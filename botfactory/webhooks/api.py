@@ -24,6 +24,8 @@ from botfactory.webhooks.models import Delivery, Webhook
 router = Router(tags=["webhooks"])
 register_errors({services.WebhookError: 422, services.NotPossible: 409})
 
+DeliveryState = Literal["pending", "sending", "delivered", "failed"]
+
 _ID: Final = "2b0c6a1e-93f4-4f0e-8a55-7d1f3c9b2e10"
 _MOMENT: Final = "2026-11-25T12:00:00.000Z"
 _EXAMPLE: Final = {
@@ -65,6 +67,10 @@ class WebhookChangeIn(Input):
     model_config = examples({"active": True}, base=Input.model_config)
 
 
+class DeliveryFilters(PageQuery):
+    state: DeliveryState | None = Field(None, description="Only messages in this state.")
+
+
 class WebhookOut(Output):
     id: uuid.UUID
     url: str
@@ -89,7 +95,7 @@ class DeliveryOut(Output):
     id: uuid.UUID = Field(description="The header webhook-id. It stays the same for every try.")
     event: str
     subject: uuid.UUID = Field(description="The id of the job; for a test, the id of the webhook.")
-    state: Literal["pending", "sending", "delivered", "failed"]
+    state: DeliveryState
     attempts: int
     status: int | None = Field(description="The status of the last answer.")
     error: str | None = Field(description="What went wrong at the last try.")
@@ -199,10 +205,12 @@ def test_webhook(request: HttpRequest, webhook_id: uuid.UUID) -> DeliveryOut:
 
 
 @router.get("/{uuid:webhook_id}/deliveries", response=Page[DeliveryOut], summary="List the messages of a webhook")
-def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[PageQuery]) -> PageDict:
-    """Its messages of the last 30 days, newest first."""
+def list_deliveries(request: HttpRequest, webhook_id: uuid.UUID, query: Query[DeliveryFilters]) -> PageDict:
+    """Its messages of the last 30 days, newest first, optionally of one state."""
     with _found(request, webhook_id) as webhook:
-        return page_of(webhook.deliveries.all(), query, lambda found: map(told_delivery, found))
+        everything = webhook.deliveries.all()
+        rows = everything if query.state is None else everything.filter(state=query.state)
+        return page_of(rows, query, lambda found: map(told_delivery, found), among=everything)
 
 
 @router.post(

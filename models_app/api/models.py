@@ -11,12 +11,14 @@ from ninja import Query, Router, Status
 
 from botfactory.rest import idempotency
 from botfactory.rest.access import person
+from botfactory.rest.errors import missing_is_404
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Page
 from models_app import registry, services
 from models_app.api.generation import STREAM, GenerateIn, GenerateQuery, GenerationOut, written
 from models_app.api.parts import about, model_or_404
 from models_app.api.schemas import ModelChangesIn, ModelDetailOut, ModelOut, model_detail_out, model_out
+from models_app.models import TrainedModel
 from models_app.sharing import first_posts, tags
 from models_app.sharing import rights as sharing
 
@@ -46,7 +48,7 @@ def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn
     knows whose posts it learned.
     """
     model = model_or_404(request, model_id, to_change=True)
-    with transaction.atomic():
+    with missing_is_404(TrainedModel.DoesNotExist, "model"), transaction.atomic():
         if body.name is not None:
             with about("name"):
                 registry.rename(model, body.name)
@@ -61,12 +63,17 @@ def change_model(request: HttpRequest, model_id: uuid.UUID, body: ModelChangesIn
 @router.post("/{uuid:model_id}/link", response=ModelDetailOut, summary="Renew a link", openapi_extra=_NOT_NOW)
 def renew_link(request: HttpRequest, model_id: uuid.UUID) -> ModelDetailOut:
     """Give one of your unlisted models a new link. The old one stops working. Answers 409 if it has no link."""
-    return model_detail_out(request, sharing.renew_link(model_or_404(request, model_id, to_change=True)))
+    model = model_or_404(request, model_id, to_change=True)
+    with missing_is_404(TrainedModel.DoesNotExist, "model"):
+        return model_detail_out(request, sharing.renew_link(model))
 
 
 @router.delete("/{uuid:model_id}", response={204: None}, summary="Delete a model", openapi_extra=_NOT_NOW)
 def delete_model(request: HttpRequest, model_id: uuid.UUID) -> Status[None]:
-    """Delete one of your models with its files and everything it wrote. Models that started from it stay."""
+    """Delete one of your models with its files and everything it wrote.
+
+    Models that started from it stay. They become private, so their links stop working.
+    """
     registry.delete(model_or_404(request, model_id, to_change=True))
     return Status(204, None)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from botfactory.accounts.models import User
 from botfactory.rest.access import person
-from botfactory.rest.errors import ApiError, bad_value, not_found, register_errors, status_of
+from botfactory.rest.errors import ApiError, bad_value, missing_is_404, not_found, register_errors, status_of
 from botfactory.translation import translated
 from models_app import guards, naming, services
 from models_app.base_models import versions
@@ -114,10 +114,8 @@ def start_of(owner: User, model_id: uuid.UUID | None, tier: Tier | None) -> Trai
 def model_or_404(request: HttpRequest, model_id: uuid.UUID, *, to_change: bool = False) -> TrainedModel:
     """Return the model if the person may see it or, with `to_change`, change it. Raises the 404 answer otherwise."""
     user = person(request)
-    try:
+    with missing_is_404(TrainedModel.DoesNotExist, "model"):
         model = services.model_for_user(user, model_id)
-    except TrainedModel.DoesNotExist:
-        raise not_found("model") from None
     if to_change and sharing.Right.CHANGE not in sharing.rights_of(user, model):
         raise not_found("model")
     return model

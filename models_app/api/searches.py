@@ -13,7 +13,7 @@ from pydantic import Field
 
 from botfactory.jobs.api import JobOut, told_one
 from botfactory.rest.access import person
-from botfactory.rest.errors import bad_value, not_found
+from botfactory.rest.errors import bad_value, missing_is_404
 from botfactory.rest.paging import PageDict, PageQuery, page_of
 from botfactory.rest.schemas import Input, Output, Page, Text, examples
 from botfactory.translation import translated
@@ -220,14 +220,18 @@ def stop_search(request: HttpRequest, search_id: uuid.UUID) -> SearchOut:
 @router.post("/{uuid:search_id}/resume", response=SearchOut, summary="Resume a search")
 def resume_search(request: HttpRequest, search_id: uuid.UUID) -> SearchOut:
     """Queue jobs for the trials that are left. Answers 409 while it runs, and if none is left."""
-    searches.resume(_search_or_404(request, search_id), by=person(request))
+    search = _search_or_404(request, search_id)
+    with missing_is_404(Search.DoesNotExist, "search"):
+        searches.resume(search, by=person(request))
     return _told(_search_or_404(request, search_id))
 
 
 @router.post("/{uuid:search_id}/trials", response=SearchOut, summary="Add trials to a search")
 def add_trials(request: HttpRequest, search_id: uuid.UUID, body: MoreTrialsIn) -> SearchOut:
     """Add trials and queue jobs for them. Answers 409 if there would be too many."""
-    searches.add_trials(_search_or_404(request, search_id), body.trials, by=person(request))
+    search = _search_or_404(request, search_id)
+    with missing_is_404(Search.DoesNotExist, "search"):
+        searches.add_trials(search, body.trials, by=person(request))
     return _told(_search_or_404(request, search_id))
 
 
@@ -255,10 +259,8 @@ def _own(request: HttpRequest) -> Any:
 
 
 def _search_or_404(request: HttpRequest, search_id: uuid.UUID) -> Search:
-    try:
+    with missing_is_404(Search.DoesNotExist, "search"):
         found: Search = with_trials(_own(request)).get(pk=search_id)
-    except Search.DoesNotExist:
-        raise not_found("search") from None
     return found
 
 

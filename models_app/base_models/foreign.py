@@ -35,7 +35,8 @@ def is_one(name: str, file: IO[bytes] | Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return bool(_models(archive))
-    except (zipfile.BadZipFile, OSError, ValueError):
+    # NotImplementedError: it needs a newer version of ZIP.
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         return False
 
 

@@ -16,6 +16,7 @@ from botfactory.jobs import services as jobs
 from botfactory.jobs.errors import NotPossible
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import ACTIVE, State
+from botfactory.rest import idempotency
 from botfactory.translatable import Sentence, mark
 from botfactory.words import on_one_line
 from models_app import tier_recipes, trainings
@@ -235,6 +236,7 @@ def delete(search: Search) -> None:
     """Delete the search with its trials and jobs. Bots that were made from it stay."""
     with transaction.atomic():
         jobs.delete_jobs(Job.objects.filter(lane__search=search))
+        idempotency.forget(search.pk)
         search.delete()
 
 

@@ -20,6 +20,7 @@ from botfactory.accounts.limits import LimitReached
 from botfactory.accounts.models import User
 from botfactory.durations import lasting
 from botfactory.jobs.errors import JobError
+from botfactory.missing import missing_is_404
 from botfactory.rest.rate_limit import paced
 from botfactory.translation import translated
 from models_app import estimates, services, tiers, trainings
@@ -46,10 +47,8 @@ SAID = (services.ModelError, bases.BaseError, NameTaken, CorpusError, LimitReach
 
 def search_or_404(request: HttpRequest, search_id: uuid.UUID, *, to_change: bool = False) -> Search:
     """Return the search with its trials if the person may see it or, with `to_change`, change it. Raises Http404."""
-    try:
+    with missing_is_404(Search.DoesNotExist):
         search = with_trials(searches.searches_for_user(request.user)).get(pk=search_id)
-    except Search.DoesNotExist:
-        raise Http404("There is no such search.") from None
     if to_change and not searches.may_change(request.user, search):
         raise Http404("There is no such search.")
     return search
@@ -77,6 +76,7 @@ def trials_csv(request: HttpRequest, search_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 @paced("POST")
+@missing_is_404(Search.DoesNotExist)
 def change_search(request: HttpRequest, search_id: uuid.UUID, action: str) -> HttpResponse:
     """Stop or resume a search, or delete it."""
     search, user = search_or_404(request, search_id, to_change=True), cast(User, request.user)
@@ -97,6 +97,7 @@ def change_search(request: HttpRequest, search_id: uuid.UUID, action: str) -> Ht
 @login_required
 @require_POST
 @paced("POST")
+@missing_is_404(Search.DoesNotExist)
 def add_trials(request: HttpRequest, search_id: uuid.UUID) -> HttpResponse:
     """Want more trials."""
     search = search_or_404(request, search_id, to_change=True)

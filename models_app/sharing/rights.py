@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from botfactory.accounts.models import User
 from botfactory.accounts.rules import house_rules
 from models_app import visibility as visibilities
+from models_app.columns import set_columns
 from models_app.guards import is_version
 from models_app.house_bans import house_bans
 from models_app.ml.sampling.banned_words import HouseBanList
@@ -164,7 +165,7 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
     """Set the model's visibility and record in the audit log who did it, by default its owner.
 
     An unlisted model gets a link, which stops working with any other visibility. Raises SharingOff or BasisUnknown if
-    the model can't be shared, and changes nothing then.
+    the model can't be shared, and changes nothing then. TrainedModel.DoesNotExist if it was deleted meanwhile.
     """
     if visibility == Visibility.PUBLIC and not house_rules().public_sharing:
         raise SharingOff(_("The administrator turned the gallery off. You can still share the bot by link."))
@@ -176,11 +177,13 @@ def share(model: TrainedModel, visibility: str, *, by: User | None = None) -> Tr
 
 
 def renew_link(model: TrainedModel) -> TrainedModel:
-    """Give the model a new link; the old one stops working. Raises NotUnlisted if it has none."""
+    """Give the model a new link; the old one stops working. Raises NotUnlisted if it has none.
+
+    TrainedModel.DoesNotExist if it was deleted meanwhile.
+    """
     if model.visibility != Visibility.UNLISTED:
         raise NotUnlisted(_("This bot has no link to renew. First share it by link."))
-    model.link = _new_link()
-    model.save(update_fields=["link"])
+    set_columns(model, link=_new_link())
     return model
 
 

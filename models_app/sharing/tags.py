@@ -44,7 +44,8 @@ def in_text(text: str) -> list[str]:
 def set_tags(model: TrainedModel, texts: Iterable[str]) -> list[str]:
     """Give the model these tags instead of its own, and return them. Texts without letters or digits are left out.
 
-    Raises BadTags, and changes nothing then, if one is too long or there are too many.
+    Raises BadTags, and changes nothing then, if one is too long or there are too many. TrainedModel.DoesNotExist if the
+    model was deleted meanwhile.
     """
     asked = list(texts)
     if too_long := next((text for text in asked if len(text.strip()) > LONGEST_TAG), None):
@@ -54,6 +55,8 @@ def set_tags(model: TrainedModel, texts: Iterable[str]) -> list[str]:
     if len(names) > MAX_TAGS:
         raise BadTags(_("A bot can have at most %(most)s tags.") % {"most": MAX_TAGS})
     with transaction.atomic():
+        # Locked: for a model that is deleted before the commit, the database would refuse the tags only then.
+        TrainedModel.objects.select_for_update(no_key=True).only("pk").get(pk=model.pk)
         model.tags.all().delete()
         BotTag.objects.bulk_create(BotTag(model=model, name=name) for name in names)
     return names

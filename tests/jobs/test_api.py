@@ -171,7 +171,11 @@ def test_the_list_is_filtered_and_paged_also_while_states_change(alice: User, bo
     worker.run(jobs[2].pk)
     assert ids(f"?state=queued&kind=test&after={jobs[2].pk}") == [str(jobs[1].pk), str(jobs[0].pk)]
     require_error(program.get("/jobs?state=lost"), 422, "bad_value", "state")
-    require_error(program.get("/jobs?kind=%00"), 422, "bad_value", "kind")
+    for wrong in ("%00", "", "finetune"):
+        assert "fine_tune" in require_error(program.get(f"/jobs?kind={wrong}"), 422, "bad_value", "kind")
+    require_error(program.get("/jobs?state=failed&state=queued"), 422, "repeated_field", "state")
+    stranger = Program(bob).get("/jobs?kind=test").json()["data"]
+    assert [job["id"] for job in stranger] == [str(foreign.pk)]
     require_error(program.get(f"/jobs?after={foreign.pk}"), 422, "bad_value", "after")
 
 
@@ -276,6 +280,19 @@ async def test_a_session_streams_as_well(alice: User, headers: dict[str, str]) -
     client.cookies = (await sync_to_async(signed_in)(alice)).cookies
     found = await read(await client.get(f"{V1}/jobs/{job.pk}/events?stream=1", headers=headers))
     assert [event["id"] for event in found if "id" in event] == [str(number) for number in range(1, 7)]
+
+
+def test_an_answer_that_is_kept_for_a_key_goes_with_its_job(alice: User) -> None:
+    job, other, program = submit(alice), submit(alice), Program(alice)
+
+    def cancel(number: uuid.UUID) -> Any:
+        return program.post(f"/jobs/{number}/cancel", Idempotency_Key=str(number))
+
+    first, second = cancel(job.pk), cancel(other.pk)
+    assert cancel(job.pk).json() == first.json()
+    assert program.ask("DELETE", f"/jobs/{job.pk}").status_code == 204
+    require_error(cancel(job.pk), 409, "answer_not_kept", "Idempotency-Key")
+    assert cancel(other.pk).json() == second.json()
 
 
 def test_an_ended_job_is_deleted_and_no_other(alice: User, bob: User) -> None:

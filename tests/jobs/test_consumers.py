@@ -1,20 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 
 from botfactory.accounts import tokens
 from botfactory.accounts.models import User
 from botfactory.asgi import application
 from botfactory.jobs import events, services, watching, worker
+from botfactory.jobs.consumers import JobConsumer
 from botfactory.jobs.models import Job
 from tests.conftest import signed_in
 from tests.jobs.kinds import count_to_three, kind
@@ -212,6 +214,62 @@ async def test_a_revoked_token_watches_no_longer(alice: User, monkeypatch: pytes
         if message["type"] == "websocket.close":
             break
     assert message["code"] == 4404
+
+
+def lose_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make sockets find no job any more, as on a server whose database has restarted."""
+
+    def lost(consumer: JobConsumer) -> Job:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(JobConsumer, "_watched_job", lost)
+
+
+async def test_a_database_error_at_a_ping_closes_the_socket(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botfactory.jobs.consumers.PING_SECONDS", 0.05)
+    left: list[str] = []
+    layer = get_channel_layer()
+    discard = layer.group_discard
+
+    async def leave(group: str, channel: str) -> None:
+        left.append(group)
+        await discard(group, channel)
+
+    monkeypatch.setattr(layer, "group_discard", leave)
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    await line.connect()
+    assert (await line.receive_json_from())["type"] == "snapshot"
+    lose_the_database(monkeypatch)
+    while (message := await line.receive_output())["type"] != "websocket.close":
+        pass
+    assert message["code"] == 1013
+    await line.disconnect()
+    assert left == [events.group_of(job)]
+
+
+async def test_a_database_error_at_a_message_closes_the_socket_and_ends_its_pings(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings: list[asyncio.Task[None]] = []
+    begin = JobConsumer._ping
+
+    async def ping(consumer: JobConsumer) -> None:
+        pings.append(cast("asyncio.Task[None]", asyncio.current_task()))
+        await begin(consumer)
+
+    monkeypatch.setattr(JobConsumer, "_ping", ping)
+    job = await sync_to_async(submit)(alice)
+    line = socket(await sync_to_async(signed_in)(alice), job.pk)
+    await line.connect()
+    assert (await line.receive_json_from())["type"] == "snapshot"
+    lose_the_database(monkeypatch)
+    await get_channel_layer().group_send(events.group_of(job), {"type": "job.message"})
+    assert (await line.receive_output())["code"] == 1013
+    await line.wait()
+    (task,) = pings
+    await asyncio.wait([task])
+    assert task.cancelled() and not watching.lines.open
 
 
 LONG_NUMBER = "9" * 5_000

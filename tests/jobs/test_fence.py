@@ -11,6 +11,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, transaction
 
 from botfactory.accounts.models import User
+from botfactory.celery import app
 from botfactory.jobs import events, handle, services, worker
 from botfactory.jobs.errors import JobFailed, LostClaim
 from botfactory.jobs.handle import JobHandle, work_dir
@@ -144,6 +145,12 @@ def test_a_time_limit_that_strikes_while_pages_are_told_ends_the_job(
     worker.run_claimed(job)
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.FAILED, "time_limit")
+
+
+def test_a_job_has_all_the_minutes_of_the_limit_before_it_ends_and_then_its_process(settings: Any) -> None:
+    limits = app.conf.task_soft_time_limit, app.conf.task_time_limit
+    assert limits[0] == settings.JOB_TIME_LIMIT_MINUTES * 60
+    assert limits[0] < limits[1] < app.conf.broker_transport_options["visibility_timeout"]
 
 
 def test_the_heart_goes_on_beating_after_any_error_of_the_database(

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from botfactory.accounts.models import User
-from botfactory.jobs import events, services, worker
+from botfactory.jobs import ending, events, services, worker
 from botfactory.jobs.errors import ComeBackLater, JobFailed, LostClaim, NotPossible
 from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
@@ -112,6 +112,23 @@ def test_a_running_job_is_cancelled_when_it_looks(alice: User) -> None:
     job.refresh_from_db()
     assert job.state == State.CANCELLED
     assert states(job) == ["queued", "running", "cancelling", "cancelled"]
+
+
+def test_a_job_that_its_worker_puts_back_in_the_middle_of_a_cancel_is_cancelled(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(alice)
+    worker.claim(job.pk)
+
+    def end_and_put_back(rows: QuerySet[Job], state: State) -> bool:
+        ended = ending.end(rows, state)
+        Job.objects.filter(pk=job.pk, state=State.RUNNING).update(state=State.QUEUED)
+        return ended
+
+    monkeypatch.setattr(services, "end", end_and_put_back)
+    assert services.cancel_all(Job.objects.filter(owner=alice)) == 1
+    job.refresh_from_db()
+    assert (job.state, states(job)[-1]) == (State.CANCELLED, "cancelled")
 
 
 def test_a_job_that_fails_while_it_is_cancelled_ends_as_cancelled(alice: User) -> None:

@@ -233,6 +233,11 @@ def test_the_page_takes_the_zip_and_tells_what_is_wrong(
     assert answer.status_code == 400 and "This isn’t a ZIP, or it’s damaged" in answer.content.decode()
     assert desk.post(address, {}).status_code == 400
     assert "posts.txt isn’t a base model. Upload a ZIP" in send(b"no zip", "posts.txt").content.decode()
+    newer = bytearray(zipped(files).getvalue())
+    # The version of ZIP that its first entry needs.
+    newer[newer.index(b"PK\x01\x02") + 6] = 99
+    answer = send(bytes(newer))
+    assert answer.status_code == 400 and "in a way that this server can’t read" in answer.content.decode()
     assert send(zipped(files).getvalue()).status_code == 302
     assert "large" in desk.get("/admin/base-models/").content.decode()
     assert "already uploaded" in send(zipped(files).getvalue(), "large").content.decode()

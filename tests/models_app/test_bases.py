@@ -16,6 +16,7 @@ from models_app.base_models import services as bases
 from models_app.base_models import versions
 from models_app.ml import checkpoint
 from models_app.ml.config import SamplingConfig
+from models_app.ml.errors import CheckpointError
 from models_app.ml.networks.registry import small_network
 from models_app.models import BaseChange, TrainedModel
 from tests.at_once import at_once
@@ -106,6 +107,16 @@ def test_half_an_update_is_not_taken_in(base: TrainedModel) -> None:
 
 
 def test_files_that_were_lost_are_copied_again(base: TrainedModel) -> None:
+    shutil.rmtree(model_files.path_of(base))
+    assert loading.load(versions.base_model()).sha256 == base.sha256
+
+
+def test_files_that_were_damaged_are_copied_again_once_their_folder_is_deleted(base: TrainedModel) -> None:
+    (model_files.path_of(base) / checkpoint.WEIGHTS).write_bytes(b"cut")
+    # Restoring the shipped files doesn't help, because the version has a copy of its own.
+    save_small_base(Path(settings.CHECKPOINTS_DIR))
+    with pytest.raises(CheckpointError):
+        loading.load(versions.base_model())
     shutil.rmtree(model_files.path_of(base))
     assert loading.load(versions.base_model()).sha256 == base.sha256
 

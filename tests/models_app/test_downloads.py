@@ -133,6 +133,7 @@ def test_the_card_says_what_it_is_and_nothing_of_the_posts_is_in_the_file(alice:
         content = whole(Program(alice).get(f"/models/{bot.pk}/download?format={name}"))
         card = card_in(content, name)
         assert bot.parody_label in card and "300 posts (12,000 characters)" in card and "| epochs | 3 |" in card
+        assert "A small network of Bot Factory that reads bytes." in card
         assert "| new posts | 99% | 100% | – |" in card and "2.100 bits per character" in card and "Bot \\| One" in card
         assert not any(post.encode() in content for post in [*posts, LEARNED])
         assert FINGERPRINTS.encode() not in content

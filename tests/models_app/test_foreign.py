@@ -47,6 +47,7 @@ def test_a_small_zip_that_unpacks_to_much_is_refused(
         ("flag_bits", 1, "has a password"),
         ("flag_bits", 0x41, "encrypted in a way"),
         ("compress_type", 97, "compressed or"),
+        ("extract_version", 99, "compressed or"),
         ("CRC", 1, "damaged"),
     ],
 )
@@ -59,7 +60,7 @@ def test_what_cannot_be_unpacked_is_told_apart(zipped: Path, field: str, value: 
 def spoil(path: Path, field: str, value: int) -> None:
     """Write another value into the headers of the only entry, which APPNOTE.TXT of PKWARE describes."""
     # The field's place after the signature of the entry and of the directory, and its size.
-    places = {"flag_bits": (6, 8, 2), "compress_type": (8, 10, 2), "CRC": (14, 16, 4)}
+    places = {"extract_version": (4, 6, 2), "flag_bits": (6, 8, 2), "compress_type": (8, 10, 2), "CRC": (14, 16, 4)}
     local, central, size = places[field]
     content = bytearray(path.read_bytes())
     for signature, place in ((b"PK\x03\x04", local), (b"PK\x01\x02", central)):

@@ -66,6 +66,19 @@ def test_a_program_stops_resumes_extends_and_deletes(corpus: Corpus, base: Train
     require_error(program.get(path), 404, "not_found")
 
 
+def test_an_answer_that_is_kept_for_a_key_goes_with_its_search(corpus: Corpus, base: TrainedModel, alice: User) -> None:
+    program = Program(alice)
+
+    def begin() -> Any:
+        return program.post("/searches", {"corpus": str(corpus.pk), "space": SPACE}, Idempotency_Key="one")
+
+    begun = begin().json()
+    assert begin().json() == begun and Search.objects.count() == 1
+    assert program.ask("DELETE", f"/searches/{begun['id']}").status_code == 204
+    require_error(begin(), 409, "answer_not_kept", "Idempotency-Key")
+    assert not Search.objects.exists()
+
+
 def test_wrong_requests_name_the_mistake(corpus: Corpus, base: TrainedModel, alice: User) -> None:
     program = Program(alice)
     asked = {"corpus": str(corpus.pk)}

@@ -255,6 +255,18 @@ def test_without_a_gallery_links_still_open(
     assert signed_in(bob).get(f"/shared/{bot.link}/").status_code == 200
 
 
+def test_before_it_deletes_what_others_come_from_a_page_says_that_they_become_private(
+    alice: User, bot: TrainedModel
+) -> None:
+    owner = signed_in(alice)
+    bots, posts = (
+        owner.get(path).content.decode().partition('<p id="delete-text">')[2].partition("</p>")[0]
+        for path in (f"/models/{bot.pk}/", f"/corpora/{bot.corpus_id}/")
+    )
+    assert "Bots that started from it stay, but become private." in bots
+    assert "Bots that learned from them stay, but become private." in posts
+
+
 def test_an_opt_out_and_a_deleted_account_take_shared_bots_away(
     alice: User, bob: User, admin: User, bot: TrainedModel, base: TrainedModel
 ) -> None:

@@ -156,6 +156,7 @@ def test_a_body_that_is_too_large_is_413(alice: User, settings: Any) -> None:
     [
         ("GET", "/tokens?limt=1", None, "unknown_field", "limt"),
         ("GET", "/me?x=1", None, "unknown_field", "x"),
+        ("GET", "/tokens?limit=1&limit=2", None, "repeated_field", "limit"),
         ("GET", "/tokens?limit=0", None, "bad_value", "limit"),
         ("GET", "/tokens?limit=101", None, "bad_value", "limit"),
         ("GET", "/tokens?limit=x", None, "bad_value", "limit"),

@@ -107,6 +107,11 @@ def test_each_loss_says_that_it_is_of_bytes() -> None:
     assert {name for name, description in fields.items() if "nats per byte" not in description} == set()
 
 
+@pytest.mark.parametrize("path", ["/corpora/{corpus_id}", "/models/{model_id}"])
+def test_what_makes_bots_private_says_so(path: str) -> None:
+    assert "become private" in api.get_openapi_schema()["paths"][f"{V1}{path}"]["delete"]["description"]
+
+
 def test_each_operation_keeps_its_name() -> None:
     paths = api.get_openapi_schema()["paths"]
     names = {

@@ -119,6 +119,27 @@ def test_a_message_that_failed_is_sent_again(alice: User, bob: User, receiver: R
     require_error(program.post(again), 409, "not_possible")
 
 
+def test_messages_are_listed_by_state(alice: User, bob: User, receiver: Receiver) -> None:
+    program = Program(alice)
+    path = f"/webhooks/{program.post('/webhooks', {'url': receiver.url}).json()['id']}"
+    for _number in range(2):
+        jobs.cancel(submit(alice))
+    # Switching it off drops what waits.
+    program.ask("PATCH", path, {"active": False})
+    test = program.post(f"{path}/test").json()
+
+    def states(query: str) -> list[str]:
+        return [one["state"] for one in program.get(f"{path}/deliveries?{query}").json()["data"]]
+
+    assert states("") == ["delivered", "failed", "failed"]
+    assert states("state=failed") == ["failed"] * 2 and states("state=pending") == []
+    assert states("state=delivered") == ["delivered"]
+    # An item that the filter leaves out can be the last of the previous page.
+    assert states(f"state=failed&limit=1&after={test['id']}") == ["failed"]
+    require_error(program.get(f"{path}/deliveries?state=lost"), 422, "bad_value", "state")
+    require_error(Program(bob).get(f"{path}/deliveries?state=failed"), 404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
