@@ -33,4 +33,5 @@ VOLUME /data
 EXPOSE 8000
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["uvicorn", "botfactory.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-access-log", \
-     "--log-level", "warning", "--ws-max-size", "65536"]
+     "--timeout-graceful-shutdown", "3", "--log-level", "warning", "--ws-max-size", "65536", \
+     "--ws-per-message-deflate", "false"]

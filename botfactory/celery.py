@@ -16,7 +16,9 @@ from django.conf import settings
 from botfactory.lifeline import die_with_parent
 
 app = Celery("botfactory")
-hard_limit = settings.JOB_TIME_LIMIT_MINUTES * 60
+#: Seconds. At the limit, a job ends with an error (`jobs/worker.py`). If it doesn't react, its process is killed a
+#: tenth later. The broker sends a message again only after that.
+time_limit = settings.JOB_TIME_LIMIT_MINUTES * 60
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     task_ignore_result=True,
@@ -27,14 +29,14 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    task_time_limit=hard_limit,
-    task_soft_time_limit=int(hard_limit * 0.9),
+    task_soft_time_limit=time_limit,
+    task_time_limit=int(time_limit * 1.1),
     # A job continues while the broker is down. Its message may arrive twice, so claim() decides.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        "visibility_timeout": int(hard_limit * 1.1),
+        "visibility_timeout": int(time_limit * 1.2),
         "global_keyprefix": "botfactory.",
         "socket_keepalive": True,
         "health_check_interval": 10,

@@ -374,7 +374,10 @@ LOG_LEVEL = env_choice("LOG_LEVEL", "info", ("debug", "info", "warn", "warning",
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "botfactory.rest.request_id.AddRequestId"}},
+    "filters": {
+        "request_id": {"()": "botfactory.rest.request_id.AddRequestId"},
+        "without_traceback": {"()": "botfactory.edge.masking.WithoutTraceback"},
+    },
     "formatters": {
         "line": {
             "()": "botfactory.edge.masking.Formatter",
@@ -390,6 +393,8 @@ LOGGING = {
             for name in ("botfactory", "tweets", "models_app", "django")
         },
         "botfactory.access": {"level": "INFO"},
+        # Any scanner causes these.
+        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
         # However uvicorn is started: its own access log contains full addresses.
         "uvicorn.error": {"level": "WARNING", "handlers": ["console"], "propagate": False},
         "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from botfactory import desk as desk_of_lists
 from botfactory.accounts import services as accounts
 from botfactory.accounts import tokens
-from botfactory.accounts.models import User
+from botfactory.accounts.models import SecurityEntry, User
 from botfactory.jobs import worker
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
@@ -307,6 +307,32 @@ def test_who_may_change_people_cannot_become_an_administrator(
     act(clerk, "accounts/user", "delete_selected", admin)
     assert User.objects.filter(is_superuser=True, is_active=True).get() == admin
     assert admin.check_password(PASSWORD) and User.objects.get(pk=alice.pk).check_password("another horse battery")
+
+
+def test_only_administrators_change_groups_and_the_log_names_the_permissions(desk: Client, bob: User) -> None:
+    group = Group.objects.create(name="Helpers")
+    page = f"/admin/auth/group/{group.pk}"
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.groups.add(group)
+    allowed = Permission.objects.filter(content_type__app_label="auth", content_type__model="group")
+    bob.user_permissions.set(allowed)
+    more = Permission.objects.get(codename="change_user", content_type__app_label="accounts")
+    wanted = {"name": "Helpers", "permissions": [more.pk]}
+    helper = signed_in(bob)
+    assert helper.post(f"{page}/change/", wanted).status_code == 403
+    assert helper.post("/admin/auth/group/add/", {**wanted, "name": "Others"}).status_code == 403
+    assert helper.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+    assert helper.get(f"{page}/change/").status_code == 200
+    assert not group.permissions.exists() and list(Group.objects.all()) == [group]
+    SecurityEntry.objects.all().delete()
+    for _ in range(2):
+        assert desk.post(f"{page}/change/", wanted).status_code == 302
+    assert list(group.permissions.all()) == [more]
+    assert desk.post(f"{page}/change/", {"name": "Friends", "permissions": []}).status_code == 302
+    entries = SecurityEntry.objects.filter(action="roles_changed").order_by("pk")
+    added = {"group": "Helpers", "added": ["accounts.change_user"], "removed": []}
+    removed = {"group": "Friends", "added": [], "removed": ["accounts.change_user"]}
+    assert [(entry.by_name, entry.details) for entry in entries] == [("admin", added), ("admin", removed)]
 
 
 def test_what_belongs_to_an_administrator_is_out_of_reach_for_others(clerk: Client, alice: User, admin: User) -> None:

@@ -1,4 +1,7 @@
-"""Keep secrets out of logs: invitations, reset links, share links, tokens, passwords in addresses."""
+"""Keep logs free of secrets, and short: strangers choose a part of what is logged.
+
+Secrets are invitations, reset links, share links, tokens, and passwords in addresses.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import re
 from typing import Final
 
 MASK: Final = "…"
+#: Characters of a record's line, and of the whole record with its traceback.
+MAX_LINE: Final = 2_000
+MAX_RECORD: Final = 20_000
+#: Each takes linear time, whatever the text: Python runs nothing else meanwhile.
 _MASKS: Final = [
     # user:password@ in an address. The password may contain an @ itself.
     (re.compile(r"(://)[^\s/@:\"']*:[^\s/\"']+@"), rf"\1{MASK}@"),
-    # The query string of a path or an address.
-    (re.compile(r"((?:/|://)[^\s?\"'<>]*\?)[^\s\"'<>]+"), rf"\1{MASK}"),
+    # The query string of a path or an address. It's only looked for from the beginning of a word, because a search from
+    # each of many slashes would take quadratic time.
+    (re.compile(r"(?<![^\s?\"'<>])([^\s?\"'<>/]*/[^\s?\"'<>]*\?)[^\s\"'<>]+"), rf"\1{MASK}"),
     (re.compile(r"(/shared/|/confirm-email/|/password/reset/key/)(?!done/)[^\s/?\"'<>]+"), rf"\1{MASK}"),
     # Our API tokens, and secrets of webhooks.
     (re.compile(r"\b(bf|whsec)_[0-9A-Za-z_+/=-]{12,}"), rf"\1_{MASK}"),
@@ -25,8 +33,28 @@ def masked(text: str) -> str:
     return text
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return the text; if it's longer than `longest`, its beginning and end, with the number of characters between."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} [left out here: {len(text) - 2 * half:,}] {text[-half:]}"
+
+
 class Formatter(logging.Formatter):
-    """Python's formatter, except that it masks secrets, including those in tracebacks."""
+    """Python's formatter, except that it masks secrets, including those in tracebacks, and shortens long records."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        # Masked first, because a half secret may not be recognized.
+        return shortened(masked(super().formatMessage(record)), MAX_LINE)
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return shortened(masked(super().format(record)), MAX_RECORD)
+
+
+class WithoutTraceback(logging.Filter):
+    """Removes the traceback of each record, for errors whose message says everything."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True

@@ -6,11 +6,12 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management import call_command
@@ -18,12 +19,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from botfactory import outages
 from botfactory.accounts.models import User
 from botfactory.accounts.services import UnknownAccount, terminal_account
+from botfactory.ops.schema import newer_migrations, some_of
+from botfactory.ops.setting_checks import LOCAL
 from botfactory.ops.supervisor import is_locked
 
 #: In BOTFACTORY_HOME: locked while the product runs there (`supervisor.only_one`).
 RUN_LOCK = "run.lock"
+DEFAULT_PORT: Final = 8000
 
 
 class ProductCommand(BaseCommand):
@@ -43,19 +48,31 @@ class ProductCommand(BaseCommand):
             return super().execute(*args, **options)
         except KeyboardInterrupt:
             raise CommandError("Stopped.", returncode=130) from None
+        except CommandError:
+            raise
         except Exception as error:
             if isinstance(error, (UnknownAccount, *self.sentences)):
                 raise CommandError(str(error)) from error
+            if cause := outages.classify(error):
+                raise CommandError(outages.REFUSALS[cause].message) from error
             raise
 
     def prepare(self) -> None:
-        """Create this version's tables in SQLite, or raise CommandError if another database lacks them."""
+        """Create this version's tables in SQLite, or raise CommandError if another database lacks them.
+
+        Raises CommandError, too, if the database is from a newer version.
+        """
         self.make_home()
         try:
             executor = MigrationExecutor(connection)
             behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
         except DatabaseError as error:
             raise CommandError(f"Can't reach the database: {str(error).strip()}. Check DATABASE_URL.") from error
+        if newer := newer_migrations(executor.loader):
+            raise CommandError(
+                f"The database is from a newer version of Bot Factory ({some_of(newer)}). Update the code, or restore "
+                "a backup of this version."
+            )
         if not behind:
             return
         if not self.migrates and is_locked(settings.BOTFACTORY_HOME / RUN_LOCK):
@@ -122,12 +139,27 @@ class OwnerCommand(ProductCommand):
 
 
 def address_of(path: str, base: str | None = None) -> str:
-    """Return the full address of a page: under `base`, or else under the first name in ALLOWED_HOSTS."""
-    if not base:
-        host = next((host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"), "localhost")
-        local = host in ("localhost", "127.0.0.1", "[::1]")
-        base = f"{'https' if settings.HTTPS else 'http'}://{host}" + (":8000" if local and not settings.HTTPS else "")
-    return base.rstrip("/") + path
+    """Return the full address of a page, which begins with `base` or, without one, with the site's likely address."""
+    return (base or _likely_address()).rstrip("/") + path
+
+
+def _likely_address() -> str:
+    """Return the address under which other machines probably reach the pages, as ALLOWED_HOSTS and HTTPS say.
+
+    The first host name that isn't local counts, then the domain of an entry such as `.example.org`, then a local name.
+    """
+    hosts = [host for host in (*settings.ALLOWED_HOSTS, "localhost") if host != "*"]
+    host = min(hosts, key=lambda host: (host in LOCAL, host.startswith("."))).lstrip(".")
+    # A proxy with HTTPS has the standard port.
+    return f"https://{host}" if settings.HTTPS else f"http://{host}:{_running_port()}"
+
+
+def _running_port() -> int:
+    """Return the port of the product that runs in BOTFACTORY_HOME, or the default port if none does."""
+    lock = settings.BOTFACTORY_HOME / RUN_LOCK
+    address = lock.read_text(encoding="utf-8") if is_locked(lock) else ""
+    port = re.search(r":(\d+)/?$", address)
+    return int(port[1]) if port else DEFAULT_PORT
 
 
 def setting(text: str) -> tuple[str, float | int | str]:

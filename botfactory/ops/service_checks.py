@@ -15,6 +15,7 @@ from botfactory.jobs.reaper import is_abandoned
 from botfactory.jobs.states import HELD
 from botfactory.ops import components, house, workers
 from botfactory.ops.checks import Report, first_line
+from botfactory.ops.schema import newer_migrations, some_of
 
 #: An idle worker starts a ready job sooner than this.
 PATIENCE = timedelta(minutes=2)
@@ -36,10 +37,15 @@ def database(report: Report) -> None:
     report.ok(f"{connection.display_name} answers")
     executor = MigrationExecutor(connection)
     behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if behind:
-        names = ", ".join(f"{migration.app_label} {migration.name}" for migration, _ in behind[:3])
+    if newer := newer_migrations(executor.loader):
         report.problem(
-            f"migrations to apply: {len(behind)} ({names}{' ...' if len(behind) > 3 else ''})",
+            f"the database is from a newer version of Bot Factory ({some_of(newer)})",
+            "update the code, or restore a backup of this version",
+        )
+    elif behind:
+        names = some_of([f"{migration.app_label} {migration.name}" for migration, _ in behind])
+        report.problem(
+            f"migrations to apply: {len(behind)} ({names})",
             "make a backup, then run `manage.py migrate`",
         )
     else:

@@ -22,6 +22,9 @@ SHORT_LIFE = 10.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 PATIENCE = 10.0
+#: A log that is longer becomes NAME.log.1, in place of the one before, and begins anew.
+MAX_LOG_BYTES = 20_000_000
+LOGS_CHECKED_EVERY = 60.0
 #: The pause has reached its maximum long before this many failures. Much larger powers of two would overflow.
 _MAX_DOUBLINGS = 16
 
@@ -105,23 +108,43 @@ class Process:
                 os.killpg(self.child.pid, number)
 
 
+def shorten(log: Path) -> None:
+    """Begin the log anew if it's longer than MAX_LOG_BYTES, and keep as many from its end in NAME.log.1.
+
+    What is written in between is lost. Processes that have opened the log to append go on at its beginning.
+    """
+    if not log.exists() or log.stat().st_size <= MAX_LOG_BYTES:
+        return
+    with log.open("rb+") as current, log.with_name(f"{log.name}.1").open("wb") as older:
+        current.seek(-MAX_LOG_BYTES, os.SEEK_END)
+        older.write(current.read(MAX_LOG_BYTES))
+        current.truncate(0)
+
+
 @dataclass(slots=True)
 class Supervisor:
     processes: list[Process]
     say: Callable[[str], None]
     stopping: bool = field(default=False, init=False)
+    logs_due: float = field(default=0.0, init=False)
 
-    def run(self, on_started: Callable[[], None]) -> None:
-        """Run until a signal asks to stop, then return after every process has ended."""
+    def run(self, each_round: Callable[[], None]) -> None:
+        """Run until a signal asks to stop, then return after every process has ended.
+
+        `each_round` is called several times a second. Signals and dead processes wait while it runs.
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._stop)
+            # nohup has SIGHUP ignored, so that the product survives its terminal.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop)
         try:
             for process in self.processes:
                 process.start()
-            on_started()
             while not self.stopping:
                 for process in self.processes:
                     self._keep_alive(process)
+                self._shorten_logs()
+                each_round()
                 time.sleep(0.2)
         finally:
             self.stop_all()
@@ -150,6 +173,17 @@ class Supervisor:
                 self.say(f"Can't start {process.name}, trying again: {error}")
             else:
                 process.not_before = 0.0
+
+    def _shorten_logs(self) -> None:
+        now = time.monotonic()
+        if now < self.logs_due:
+            return
+        self.logs_due = now + LOGS_CHECKED_EVERY
+        for log in {process.log for process in self.processes}:
+            try:
+                shorten(log)
+            except OSError as error:
+                self.say(f"Can't shorten {log}: {error}")
 
     def stop_all(self) -> None:
         """Stop the processes in reverse order, and kill those that don't react."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from django.conf import settings
 
+from botfactory.ops.management.commands import run
 from tweets.sources.registry import networks
 
 ROOT = Path(settings.BASE_DIR)
@@ -46,6 +48,12 @@ def test_it_has_pages_importer_trainers_and_the_services_they_need() -> None:
     assert COMPOSE["services"]["trainer-gpu"]["profiles"] == ["gpu"]
 
 
+def test_no_log_of_a_container_grows_without_end() -> None:
+    limited = {"driver": "json-file", "options": {"max-size": "20m", "max-file": "3"}}
+    found = {name: service.get("logging") for name, service in COMPOSE["services"].items()}
+    assert found == dict.fromkeys(found, limited)
+
+
 def test_each_variable_that_it_sets_is_a_setting() -> None:
     for name in OURS:
         unknown = set(COMPOSE["services"][name]["environment"]) - known_settings()
@@ -70,6 +78,28 @@ def test_the_pages_believe_the_proxies_of_the_setting() -> None:
     assert example
     # uvicorn reads the variable itself, and would believe nobody if it were empty.
     assert COMPOSE["services"]["web"]["environment"]["FORWARDED_ALLOW_IPS"] == f"${{FORWARDED_ALLOW_IPS:-{example[1]}}}"
+
+
+def options_in(words: list[str]) -> dict[str, list[str]]:
+    """Return the options among these words of a command line, each with its values."""
+    options: dict[str, list[str]] = {}
+    for word in words:
+        if word.startswith("--"):
+            values = options[word] = []
+        else:
+            values.append(word)
+    return options
+
+
+@pytest.mark.parametrize("place", ["docker-compose.yml", "Dockerfile", "docs/install.md"])
+def test_the_web_process_has_the_same_options_wherever_it_is_started(place: str) -> None:
+    (web,) = [process for process in run.Command()._processes("0.0.0.0", 8000, 1) if process.name == "web"]
+    expected = options_in(web.command[2:])
+    # Elsewhere, uvicorn itself reads these addresses from the environment.
+    del expected["--forwarded-allow-ips"]
+    text = (ROOT / place).read_text(encoding="utf-8").replace("\\\n", " ")
+    (line,) = re.findall(r"\buvicorn\W+botfactory\.asgi:application(.+)", text)
+    assert options_in(re.findall(r"[\w.-]+", line)) == expected
 
 
 def test_workers_listen_to_the_queues_that_jobs_are_put_in() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command, get_commands
 
+from botfactory.jobs.api import EventOut, JobOut
+from botfactory.jobs.events import EventJson, JobJson, Message
 from tweets.sources.kinds import SourceKind
 from tweets.sources.registry import kinds
 
@@ -21,6 +24,17 @@ PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorte
 def test_each_link_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_message_of_a_socket_has_the_keys_of_the_example() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("\n#### The pages' websocket\n")[2]
+    message = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    for shown, kind in ((message, Message), (message["job"], JobJson), (message["events"][0], EventJson)):
+        assert set(shown) == set(kind.__annotations__)
+    # The text names what differs from the operations.
+    differing = {*(JobOut.model_fields.keys() ^ message["job"]), *(EventOut.model_fields.keys() ^ message["events"][0])}
+    assert differing == {"corpus", "details", "best_checkpoint", "estimated_finish", "at", "created_at"}
+    assert [name for name in differing if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -29,6 +29,12 @@ def test_each_setting_of_a_network_is_read(network: Network) -> None:
     assert network.needs in ("", *own)
 
 
+def test_what_only_compose_reads_is_documented_in_a_section_of_its_own() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Only for Docker Compose\n")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == COMPOSE_ONLY
+
+
 def test_each_setting_stands_in_the_example_and_no_other_does() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     assert set(re.findall(r"^(\w+)=", text, re.MULTILINE)) == known_settings() | COMPOSE_ONLY

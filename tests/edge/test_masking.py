@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import logging.config
+import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +16,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from botfactory.accounts.models import User
-from botfactory.edge.masking import masked
+from botfactory.edge.masking import MAX_LINE, MAX_RECORD, Formatter, masked
 from tests.conftest import signed_in
 from tests.edge.serving import Line, served
 
@@ -42,10 +44,36 @@ SECRET = "dGhpcyBpcyBhIHNlY3JldA"
             "Not Found: /jobs/0d8c1a40-3f6e-4d39-a3c1-d1d2a0c4b0a1/",
         ),
         ("what is it? /no secret", "what is it? /no secret"),
+        (f"(next=/jobs/?a={SECRET}", "(next=/jobs/?…"),
+        (f"a?b/c?d={SECRET}", "a?b/c?…"),
+        (f"host.example?a /x?{SECRET}", "host.example?a /x?…"),
     ],
 )
 def test_what_an_address_can_hold_is_left_out(text: str, told: str) -> None:
     assert masked(text) == told
+
+
+@pytest.mark.parametrize("text", ["Not Found: " + "/" * 60_000, "/a" * 30_000, "?/" * 30_000, "://a:" * 12_000])
+def test_no_text_takes_long_to_mask(text: str) -> None:
+    before = time.process_time()
+    assert masked(text).startswith(text[:3])
+    # It takes milliseconds. A mask that took quadratic time took 9 seconds.
+    assert time.process_time() - before < 1
+
+
+def test_what_is_long_is_shortened_after_it_was_masked() -> None:
+    # Cut first, the password would lose its @, and the mask wouldn't find it.
+    line = "connecting to redis://me:" + "secret" * 1000 + "@host:6379/0" + " and so on" * 1000 + " failed"
+    record = logging.LogRecord("tests", logging.ERROR, __file__, 1, line, None, None)
+    told = Formatter("{levelname} {message}", style="{").format(record)
+    assert told.startswith("ERROR connecting to redis://…@host:6379/0 and so on") and told.endswith(" failed")
+    assert " [left out here: " in told and len(told) < MAX_LINE + 50
+    try:
+        raise ValueError("long" * MAX_RECORD)
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    told = Formatter("{levelname} {message}", style="{").format(record)
+    assert "Traceback" in told and "raise ValueError" in told and len(told) < MAX_RECORD + 50
 
 
 @pytest.fixture
@@ -75,6 +103,21 @@ def test_the_log_of_a_request_tells_no_secret(db: None, logged: io.StringIO, set
     text = logged.getvalue()
     assert "Not Found: /shared/…/" in text and "GET /shared/<str:link>/ 404 in" in text and "Traceback" in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "told"),
+    [
+        ("/" + "x" * 50_000, "localhost", "Not Found: /xxx"),
+        ("/", "x" * 60_000, "Invalid HTTP_HOST header: 'xxx"),
+    ],
+)
+def test_a_stranger_adds_little_to_the_log_with_a_request(
+    db: None, logged: io.StringIO, path: str, host: str, told: str
+) -> None:
+    assert Client(raise_request_exception=False).get(path, headers={"Host": host}).status_code in {400, 404}
+    text = logged.getvalue()
+    assert told in text and "Traceback" not in text and len(text) < 3_000
 
 
 @pytest.mark.django_db(transaction=True)

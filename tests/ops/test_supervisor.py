@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,21 +19,26 @@ from botfactory.ops.supervisor import Process, Supervisor, pause_after
 
 ROOT = Path(__file__).parents[2]
 LIVES = "while true; do sleep 0.05; done"
-#: A supervisor in a process of its own, with short pauses.
+#: A supervisor in a process of its own, with short pauses and logs.
 PRODUCT = """
 import sys
 from pathlib import Path
 from botfactory.ops import supervisor
+from botfactory.ops.announcement import Announcement
 from botfactory.ops.supervisor import Process, Supervisor
 
+def say(text):
+    print(text, flush=True)
+
 supervisor.FIRST_PAUSE, supervisor.PATIENCE = 0.1, float(sys.argv[2])
+supervisor.MAX_LOG_BYTES, supervisor.LOGS_CHECKED_EVERY = 10_000, 0.1
 folder = Path(sys.argv[1])
 log = folder / "log"
 processes = [Process(name, ["sh", "-c", command], log) for name, command in
-             (pair.split("=", 1) for pair in sys.argv[3:])]
+             (pair.split("=", 1) for pair in sys.argv[4:])]
 processes[0].stops_last = True
-Supervisor(processes, lambda text: print(text, flush=True)).run(lambda: print("started", flush=True))
-print("ended", flush=True)
+Supervisor(processes, say).run(Announcement("127.0.0.1", int(sys.argv[3]), "ready", "late", say).step)
+say("ended")
 """
 
 
@@ -50,10 +56,13 @@ def test_what_gives_way_does_so_among_sessions_too(tmp_path: Path) -> None:
 
 
 class Product:
-    def __init__(self, folder: Path, patience: float, commands: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, patience: float, port: int, prefix: Sequence[str], commands: dict[str, str]
+    ) -> None:
         self.folder = folder
+        values = [str(folder), str(patience), str(port), *(f"{name}={command}" for name, command in commands.items())]
         self.popen = subprocess.Popen(
-            [sys.executable, "-c", PRODUCT, str(folder), str(patience), *(f"{k}={v}" for k, v in commands.items())],
+            [*prefix, sys.executable, "-c", PRODUCT, *values],
             stdout=subprocess.PIPE,
             text=True,
             # The children write their files there.
@@ -79,8 +88,9 @@ Start = Callable[..., Product]
 def start(tmp_path: Path) -> Iterator[Start]:
     products: list[Product] = []
 
-    def one(*, patience: float = 10.0, **commands: str) -> Product:
-        product = Product(tmp_path, patience, commands)
+    # Nothing listens at port 1.
+    def one(*, patience: float = 10.0, port: int = 1, prefix: Sequence[str] = (), **commands: str) -> Product:
+        product = Product(tmp_path, patience, port, prefix, commands)
         products.append(product)
         return product
 
@@ -193,6 +203,66 @@ def test_a_signal_ends_all_of_it_whatever_waits_to_be_started(start: Start, numb
     assert product.popen.returncode == 0 and said.splitlines()[-1] == "ended"
     assert product.lines("ended") == ["pages", "database"]
     assert not any(is_there(line) for line in product.lines("pids"))
+
+
+def test_while_the_pages_do_not_answer_dead_processes_are_started_again_and_ctrl_c_works(start: Start) -> None:
+    # It takes connections, but never answers.
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        product = start(port=deaf.getsockname()[1], pages="echo >> falls; exit 1")
+        wait_for(lambda: len(product.lines("falls")) == 3)
+        assert product.end().splitlines()[-1] == "ended"
+
+
+def test_nohup_keeps_it_alive_without_its_terminal(start: Start) -> None:
+    product = start(prefix=["nohup"], lives=f"echo $$ >> lives.pid; {LIVES}")
+    wait_for(lambda: bool(product.lines("lives.pid")))
+    product.popen.send_signal(signal.SIGHUP)
+    # If the signal had been heard, this wouldn't be started again.
+    os.kill(int(product.lines("lives.pid")[0]), signal.SIGKILL)
+    wait_for(lambda: len(product.lines("lives.pid")) == 2)
+    assert product.end(signal.SIGTERM).splitlines()[-1] == "ended"
+
+
+def test_the_logs_of_what_keeps_printing_stay_short(start: Start, tmp_path: Path) -> None:
+    log, older = tmp_path / "log", tmp_path / "log.1"
+    product = start(prints="i=0; while true; do i=$((i + 1)); printf '%0100d\\n' $i; sleep 0.005; done")
+    wait_for(older.exists)
+    first = older.stat().st_mtime_ns
+    wait_for(lambda: older.stat().st_mtime_ns > first)
+    product.end()
+    assert {path.name for path in tmp_path.iterdir()} == {"log", "log.1"}
+    assert older.stat().st_size == 10_000 and log.stat().st_size < 100_000
+    # The first line is cut. There's no gap of NULs, because the process appends.
+    lines = (older.read_text() + log.read_text()).splitlines()[1:]
+    assert all(len(line) == 100 and line.isdigit() for line in lines)
+    assert len(lines) > 50 and lines == sorted(set(lines))
+
+
+def test_a_log_that_earlier_versions_let_grow_keeps_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "MAX_LOG_BYTES", 10)
+    log = tmp_path / "web.log"
+    supervisor.shorten(log)
+    assert not log.exists()
+    log.write_text("0123456789")
+    supervisor.shorten(log)
+    assert log.read_text() == "0123456789" and not (tmp_path / "web.log.1").exists()
+    log.write_text("A long one, and its end.\n")
+    supervisor.shorten(log)
+    assert (log.read_text(), (tmp_path / "web.log.1").read_text()) == ("", " its end.\n")
+
+
+def test_a_log_that_cannot_be_shortened_ends_nothing_and_is_told_once_a_minute(
+    said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "MAX_LOG_BYTES", 10)
+    log = tmp_path / "web.log"
+    log.write_text("A long one, and its end.\n")
+    (tmp_path / "web.log.1").mkdir()
+    watcher = Supervisor([Process("web", [], log), Process("writer", [], log)], said.append)
+    for _ in range(2):
+        watcher._shorten_logs()
+    assert len(said) == 1 and "Can't shorten" in said[0] and str(log) in said[0]
+    assert log.read_text().startswith("A long one")
 
 
 def test_what_does_not_listen_is_killed_with_all_that_it_started(start: Start) -> None:

@@ -73,7 +73,34 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class PlainGroupAdmin(GroupAdmin):
+    """Groups, which only administrators can change. Others could give themselves every permission otherwise."""
+
     filter_horizontal = []
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return person_of(request).is_superuser and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return person_of(request).is_superuser and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return person_of(request).is_superuser and super().has_delete_permission(request, obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the permissions, and log which of them have changed."""
+        group = form.instance
+        before = _permissions_of(group)
+        super().save_related(request, form, formsets, change)
+        after = _permissions_of(group)
+        if before != after:
+            details = {"group": group.name, "added": sorted(after - before), "removed": sorted(before - after)}
+            security_log.record(Action.ROLES_CHANGED, who=None, by=person_of(request), **details)
+
+
+def _permissions_of(group: Group) -> set[str]:
+    """Return the names of the group's permissions, such as "jobs.view_job"."""
+    found = group.permissions.values_list("content_type__app_label", "codename")
+    return {f"{label}.{name}" for label, name in found}
 
 
 @admin.register(User)

@@ -26,11 +26,17 @@ class Command(OwnerCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
+        try:
+            expires_at = timezone.now() + timedelta(days=days) if days else None
+        except (OverflowError, ValueError):  # Too many, or not a number.
+            raise signup.BadInvitation(
+                f"--days can't be {days:g}. Choose fewer, or 0 for an invitation that never expires."
+            ) from None
         new = signup.invite(
             by=self.owner(options),
             note=options["note"],
             uses=options["uses"],
-            expires_at=timezone.now() + timedelta(days=days) if days else None,
+            expires_at=expires_at,
         )
         if house_rules().is_signup_open:
             self.tell("Sign-up is open to everybody, so nobody needs this link. Change that in Admin, House rules.")

@@ -4,13 +4,10 @@ import contextlib
 import gc
 import os
 import socket
-import time
-import urllib.error
-import urllib.request
 from importlib import import_module
 from pathlib import Path
 from signal import SIGQUIT
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -19,10 +16,15 @@ from django.db import connections
 from botfactory import doorbell
 from botfactory.jobs import kinds, reaper
 from botfactory.ops import valkey
-from botfactory.ops.commands import RUN_LOCK, ProductCommand
+from botfactory.ops.announcement import Announcement
+from botfactory.ops.commands import DEFAULT_PORT, RUN_LOCK, ProductCommand
 from botfactory.ops.supervisor import AlreadyRunning, Process, Supervisor, only_one
 
-START_SECONDS = 60
+MAX_PORT: Final = 65_535
+#: The host to listen on -> where this machine reaches it, if that's another one.
+_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+#: Hosts to listen on that this machine's browser reaches as `localhost`.
+_LOCAL: Final = frozenset({"127.0.0.1", "::1", *_REACHED_AT})
 #: What workers and the web process load beside the product's own modules.
 SHARED_MODULES = ("celery.bin.celery", "celery.apps.worker", "uvicorn.main", "botfactory.urls", "botfactory.routing")
 
@@ -34,7 +36,9 @@ class Command(ProductCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+        parser.add_argument(
+            "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})"
+        )
         parser.add_argument("--importers", type=int, default=2, help="number of imports at the same time (default: 2)")
 
     def prepare(self) -> None:
@@ -64,15 +68,14 @@ class Command(ProductCommand):
         self._check_assets()
         with self.lock:
             self._check_port(host, port)
-            url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0', '::1'} else host}:{port}/"
+            url = address_of_pages(host, port)
             self.lock.write(url)
             self.lock.flush()
             # Jobs that a killed run left behind continue at once.
             reaper.hand_back()
             self._get_ready_to_fork()
-            Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(
-                lambda: self._announce(url, host, port)
-            )
+            announcement = self._announcement(url, host, port)
+            Supervisor(self._processes(host, port, options["importers"]), self.stdout.write).run(announcement.step)
             reaper.hand_back()
         self.stdout.write("Stopped. Trainings continue from their last epoch when you start again.")
 
@@ -92,6 +95,8 @@ class Command(ProductCommand):
             raise CommandError(f"The page libraries aren't installed ({', '.join(missing)}). Run `make setup` once.")
 
     def _check_port(self, host: str, port: int) -> None:
+        if not 1 <= port <= MAX_PORT:
+            raise CommandError(f"{port} isn't a port. Choose one from 1 to {MAX_PORT}, for example {DEFAULT_PORT}.")
         try:
             with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
                 pass
@@ -144,24 +149,19 @@ class Command(ProductCommand):
             ),
         ]
 
-    def _announce(self, url: str, host: str, port: int) -> None:
-        """Print the address once the pages answer."""
-        address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        request = urllib.request.Request(f"http://{address}:{port}/accounts/login/", headers={"Host": "localhost"})
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(request, timeout=5):
-                    break
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            self.stdout.write(f"The pages don't answer yet. See {settings.LOGS_DIR / 'web.log'}.")
-        self.stdout.write(f"\n  Bot Factory is running at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n")
+    def _announcement(self, url: str, host: str, port: int) -> Announcement:
+        """Return what tells the address once the pages answer."""
+        ready = f"\n  Bot Factory is running at {url}\n  Logs: {settings.LOGS_DIR}   Stop: Ctrl-C\n"
         if getattr(settings, "X_BEARER_TOKEN", ""):
-            self.stdout.write(
+            ready += (
                 "  X_BEARER_TOKEN is set, so people can import X handles. X charges for each post, and its developer\n"
                 "  guidelines don't allow storing posts for training. See docs/configuration.md.\n"
             )
+        late = f"The pages don't answer yet. See {settings.LOGS_DIR / 'web.log'}."
+        return Announcement(_REACHED_AT.get(host, host), port, ready, late, self.stdout.write)
+
+
+def address_of_pages(host: str, port: int) -> str:
+    """Return the address that opens the pages in a browser, for a host and port to listen on."""
+    name = "localhost" if host in _LOCAL else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/"
