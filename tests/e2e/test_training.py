@@ -68,7 +68,7 @@ def test_a_training_is_watched_live_through_a_reload_and_from_a_second_device(al
     with alice.other_device(viewport={"width": 390, "height": 800}) as phone:
         phone.page.route_web_socket("**/ws/**", lambda socket: socket.close())
         phone.open(page.url)
-        expect(phone.page.get_by_text("Live connection lost.")).to_be_visible()
+        expect(phone.page.locator("#line", has_text="Live connection lost.")).to_be_visible()
         for watcher in (alice, phone):
             watcher.stay()
         for watcher in (alice, phone):

@@ -79,7 +79,7 @@ def test_it_tells_an_archive_from_a_file(name: str, head: bytes, kind: str) -> N
 
 def test_errors_have_a_stable_code_and_only_two_are_worth_another_try() -> None:
     kinds = SourceError.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 14
+    assert len({kind.code for kind in kinds}) == len(kinds) == 15
     assert {kind for kind in kinds if kind.transient} == {RateLimited, SourceUnavailable}
 
 
