@@ -16,8 +16,8 @@ from django.conf import settings
 from botfactory.lifeline import die_with_parent
 
 app = Celery("botfactory")
-#: Seconds. At the limit, a job ends with an error (`jobs/worker.py`). If it doesn't react, its process is killed a
-#: tenth later. The broker sends a message again only after that.
+#: Seconds. At the limit, a job ends with an error (`jobs/worker.py`). If it doesn't react, its process is killed after
+#: another tenth of that time. Only later than that does the broker send its message again.
 time_limit = settings.JOB_TIME_LIMIT_MINUTES * 60
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,

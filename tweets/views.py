@@ -323,7 +323,7 @@ def delete_corpus(request: HttpRequest, corpus_id: uuid.UUID) -> HttpResponse:
     """Delete a corpus, and say what was deleted with it."""
     corpus = corpus_or_404(request, corpus_id)
     gone = deletion.delete_corpus(corpus, by=cast(User, request.user))
-    said = _("Deleted %(name)s: %(gone)s. Bots that learned from it stay.")
+    said = _("Deleted %(name)s: %(gone)s. Bots that learned from it stay, but are private now.")
     messages.success(request, said % {"name": corpus.name, "gone": gone})
     return redirect("dashboard")
 

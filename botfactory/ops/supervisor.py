@@ -109,9 +109,9 @@ class Process:
 
 
 def shorten(log: Path) -> None:
-    """Begin the log anew if it's longer than MAX_LOG_BYTES, and keep as many from its end in NAME.log.1.
+    """If the log is longer than MAX_LOG_BYTES, move as many bytes of its end to NAME.log.1, and begin it anew.
 
-    What is written in between is lost. Processes that have opened the log to append go on at its beginning.
+    What is written meanwhile is lost. Processes that have opened the log to append go on at its beginning.
     """
     if not log.exists() or log.stat().st_size <= MAX_LOG_BYTES:
         return

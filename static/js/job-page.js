@@ -91,16 +91,17 @@ export function followJob({ render, onEvent, sentence }) {
 /** Ask for what the button of a form says, and take the job as it is then. */
 async function act(form, take) {
   const request = { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } };
+  let said;
   try {
     const answer = await fetch(form.action, request);
     const isAnswer = answer.headers.get("Content-Type")?.startsWith("application/json");
     if (answer.redirected || !isAnswer) return failed(await troubleOf(answer));
-    const { error, job } = await answer.json();
-    take(job);
-    if (error) failed(error.message);
+    said = await answer.json();
   } catch {
-    failed(gettext("Can’t reach the server. Try again."));
+    return failed(gettext("Can’t reach the server. Try again."));
   }
+  take(said.job);
+  if (said.error) failed(said.error.message);
 }
 
 /** Return whether a cancel would throw away progress. The form names the dialog that asks. */

@@ -116,6 +116,13 @@ def alice(founder: Person) -> Iterator[Person]:
 
 
 @pytest.fixture
+def desk(alice: Person) -> Iterator[Person]:
+    """Another device of Alice, whose session a test may end."""
+    with alice.other_device() as desk:
+        yield desk
+
+
+@pytest.fixture
 def bob(browser: Browser, product: Product, founder: Person) -> Iterator[Person]:
     """Somebody else who is signed in."""
     with Person(browser, product, "bob") as person:

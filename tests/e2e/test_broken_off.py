@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import Shelf
 from tests.e2e.person import Person
+from tests.e2e.test_parts import BUSY, busy
 from tests.product import Product
 
 pytestmark = pytest.mark.once
@@ -19,18 +18,6 @@ pytestmark = pytest.mark.once
 LOST = "The connection was lost before all posts were written. Try again."
 UNREACHED = "Can’t reach the server. Try again."
 UNSAVED = "The posts above aren’t saved. Copy those that you like."
-BUSY = "The database doesn’t answer right now. Try again in a few seconds."
-
-
-@pytest.fixture
-def desk(alice: Person) -> Iterator[Person]:
-    with alice.other_device() as desk:
-        yield desk
-
-
-def busy(route: Route) -> None:
-    page = render_to_string("refused.html", {"title": "Not now", "message": BUSY})
-    route.fulfill(status=503, body=page, content_type="text/html")
 
 
 def cut(route: Route, *, last: dict[str, object] | None = None) -> None:

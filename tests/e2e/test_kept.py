@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.e2e.person import Person
 
@@ -50,9 +50,10 @@ def test_a_post_is_kept_edited_and_drawn_as_a_picture(alice: Person, bot: str) -
     alice.require_no_complaints()
 
 
-def test_a_post_that_is_removed_elsewhere_can_be_kept_again(alice: Person, bot: str) -> None:
-    alice.open(bot)
-    page = alice.page
+def keep_one(person: Person, bot: str) -> tuple[Locator, Locator]:
+    """Have the bot write a post and keep it. Return the button to keep it, and the same once it's kept."""
+    person.open(bot)
+    page = person.page
     page.get_by_label("How many").fill("1")
     page.get_by_role("button", name="Write", exact=True).click()
     expect(page.locator("#generation .post")).to_have_count(1)
@@ -60,6 +61,12 @@ def test_a_post_that_is_removed_elsewhere_can_be_kept_again(alice: Person, bot: 
     kept = page.get_by_role("button", name="Kept: post 1", exact=True)
     keep.press("Enter")
     expect(kept).to_have_attribute("aria-pressed", "true")
+    return keep, kept
+
+
+def test_a_post_that_is_removed_elsewhere_can_be_kept_again(alice: Person, bot: str) -> None:
+    keep, kept = keep_one(alice, bot)
+    page = alice.page
     page.get_by_role("tab", name="Kept").click()
     page.get_by_role("button", name="Remove post 1", exact=True).press("Enter")
     page.get_by_role("tab", name="Posts").click()
@@ -80,12 +87,8 @@ def test_a_post_that_is_removed_elsewhere_can_be_kept_again(alice: Person, bot: 
 
 
 def test_a_button_works_at_the_moment_when_its_part_of_the_page_comes(alice: Person, bot: str) -> None:
-    alice.open(bot)
+    keep_one(alice, bot)
     page = alice.page
-    page.get_by_label("How many").fill("1")
-    page.get_by_role("button", name="Write", exact=True).click()
-    page.get_by_role("button", name="Keep post 1", exact=True).press("Enter")
-    expect(page.get_by_role("button", name="Kept: post 1", exact=True)).to_have_attribute("aria-pressed", "true")
     page.evaluate(
         """() => new MutationObserver((changes, watch) => {
             const remove = document.querySelector("#kept-list button[aria-label='Remove post 1']");

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.once
 GONE = "That didn’t work. Try again, or reload the page."
 BUSY = "The database doesn’t answer right now. Try again in a few seconds."
 SIGNED_OUT = "You’ve been signed out. Reload the page."
-
-
-@pytest.fixture
-def desk(alice: Person) -> Iterator[Person]:
-    """Another device of Alice, whose session a test may end."""
-    with alice.other_device() as desk:
-        yield desk
 
 
 def busy(route: Route) -> None:

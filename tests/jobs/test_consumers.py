@@ -46,6 +46,15 @@ def socket(client: Client | None, job_id: uuid.UUID, query: str = "") -> Line:
     return Line(application, f"/ws/jobs/{job_id}/{query}", headers=headers)
 
 
+async def watched(owner: User) -> tuple[Job, Line]:
+    """Return a job of the person, and their socket for it, which has brought the snapshot."""
+    job = await sync_to_async(submit)(owner)
+    line = socket(await sync_to_async(signed_in)(owner), job.pk)
+    await line.connect()
+    assert (await line.receive_json_from())["type"] == "snapshot"
+    return job, line
+
+
 async def follow(line: Line, until: str) -> list[dict[str, Any]]:
     """Every event up to the one of kind `state` that says `until`."""
     seen: list[dict[str, Any]] = []
@@ -236,10 +245,7 @@ async def test_a_database_error_at_a_ping_closes_the_socket(alice: User, monkeyp
         await discard(group, channel)
 
     monkeypatch.setattr(layer, "group_discard", leave)
-    job = await sync_to_async(submit)(alice)
-    line = socket(await sync_to_async(signed_in)(alice), job.pk)
-    await line.connect()
-    assert (await line.receive_json_from())["type"] == "snapshot"
+    job, line = await watched(alice)
     lose_the_database(monkeypatch)
     while (message := await line.receive_output())["type"] != "websocket.close":
         pass
@@ -259,10 +265,7 @@ async def test_a_database_error_at_a_message_closes_the_socket_and_ends_its_ping
         await begin(consumer)
 
     monkeypatch.setattr(JobConsumer, "_ping", ping)
-    job = await sync_to_async(submit)(alice)
-    line = socket(await sync_to_async(signed_in)(alice), job.pk)
-    await line.connect()
-    assert (await line.receive_json_from())["type"] == "snapshot"
+    job, line = await watched(alice)
     lose_the_database(monkeypatch)
     await get_channel_layer().group_send(events.group_of(job), {"type": "job.message"})
     assert (await line.receive_output())["code"] == 1013

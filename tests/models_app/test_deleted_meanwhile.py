@@ -35,6 +35,11 @@ def delete_before(monkeypatch: pytest.MonkeyPatch, services: ModuleType, act: st
     monkeypatch.setattr(services, act, late)
 
 
+@pytest.fixture
+def search(corpus: Corpus, base: TrainedModel) -> Search:
+    return search_for(corpus, base)
+
+
 @pytest.mark.parametrize(
     ("services", "act", "method", "path", "body"),
     [
@@ -84,15 +89,8 @@ def test_a_page_changes_a_bot_that_is_deleted(
 
 @pytest.mark.parametrize(("act", "path", "body"), [("resume", "resume", None), ("add_trials", "trials", {"trials": 1})])
 def test_a_program_changes_a_search_that_is_deleted(
-    alice: User,
-    corpus: Corpus,
-    base: TrainedModel,
-    monkeypatch: pytest.MonkeyPatch,
-    act: str,
-    path: str,
-    body: Any,
+    alice: User, search: Search, monkeypatch: pytest.MonkeyPatch, act: str, path: str, body: Any
 ) -> None:
-    search = search_for(corpus, base)
     delete_before(monkeypatch, searches, act)
     require_error(Program(alice).post(f"/searches/{search.pk}/{path}", body), 404, "not_found")
     assert not Search.objects.exists()
@@ -110,15 +108,8 @@ def test_a_program_changes_a_search_for_a_base_model_that_is_deleted(
 
 @pytest.mark.parametrize(("act", "path", "form"), [("resume", "resume", {}), ("add_trials", "add", {"trials": "1"})])
 def test_a_page_changes_a_search_that_is_deleted(
-    alice: User,
-    corpus: Corpus,
-    base: TrainedModel,
-    monkeypatch: pytest.MonkeyPatch,
-    act: str,
-    path: str,
-    form: dict[str, str],
+    alice: User, search: Search, monkeypatch: pytest.MonkeyPatch, act: str, path: str, form: dict[str, str]
 ) -> None:
-    search = search_for(corpus, base)
     delete_before(monkeypatch, searches, act)
     assert signed_in(alice).post(f"/searches/{search.pk}/{path}", form).status_code == 404
 

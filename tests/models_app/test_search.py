@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import guards, trainings
 from models_app.base_models import versions
+from models_app.ml.config import FineTuneConfig
+from models_app.ml.training.events import FineTuneResult
 from models_app.models import BaseChange, Search, TrainedModel, Trial
 from models_app.search import bots, runner, study
 from models_app.search import services as searches
@@ -142,6 +145,28 @@ def test_a_worse_trial_ends_early(corpus: Corpus, base: TrainedModel, monkeypatc
     assert pruned.bits_per_character == pruned.points["1"]
     with pytest.raises(SearchNotPossible, match="Trial 1 isn’t complete"):
         searches.use(search, 1, by=corpus.owner)
+
+
+def test_a_trial_with_fewer_parts_than_it_was_to_have_is_complete_after_its_last(
+    corpus: Corpus, base: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models_app.ml.training import trainer
+
+    monkeypatch.setattr(study, "STARTUP_PRUNING", 1)
+    fine_tune = trainer.fine_tune
+
+    def of_one_epoch(*, config: FineTuneConfig, **more: Any) -> FineTuneResult:
+        return fine_tune(config=replace(config, epochs=1), **more)
+
+    monkeypatch.setattr(trainer, "fine_tune", of_one_epoch)
+    space = {"learning_rate": {"choices": [0.01]}, "epochs": {"choices": [3]}}
+    search = search_for(corpus, base, trials=2, space=space)
+    [job] = jobs_of(search)
+    one_attempt(job)
+    # As in the test before, it would end early if more came.
+    Trial.objects.update(points=dict.fromkeys(("1", "2", "3"), 0.1))
+    finish(search)
+    assert search.trials.get(number=1).state == Trial.State.COMPLETE
 
 
 def test_settings_that_do_not_work_fail_their_trial_only(corpus: Corpus, base: TrainedModel) -> None:

@@ -80,7 +80,7 @@ async def test_it_is_sent_as_it_is_read(corpus: Corpus, alice: User) -> None:
 def test_a_deletion_tells_what_went(corpus: Corpus, alice: User) -> None:
     run(services.reclean(corpus, CleaningRules()))
     page = signed_in(alice).post(f"/corpora/{corpus.pk}/delete", follow=True).content.decode()
-    assert "Deleted Town: 42 posts, 0 files and 2 jobs. Bots that learned from it stay." in page
+    assert "Deleted Town: 42 posts, 0 files and 2 jobs. Bots that learned from it stay, but are private now." in page
     assert not Job.objects.exists()
 
 

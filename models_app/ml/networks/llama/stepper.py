@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 S = TypeVar("S")
 
-#: The characters of the longest texts of which as many as possible are stepped side by side. The memory of a text grows
-#: with it, so of longer ones there are fewer.
-MAX_LENGTH_OF_ALL: Final = 500
+#: The longest texts, in characters, that are stepped in batches of full size. Longer ones take more memory each, so
+#: their batches are smaller.
+MAX_FULL_BATCH_CHARACTERS: Final = 500
 
 
 class Decoder(Protocol[S]):
@@ -56,7 +56,7 @@ class LlamaStepper(Generic[S]):
 
     def rows_of(self, characters: int) -> int:
         """Return how many texts of up to so many characters to step side by side at most."""
-        return max(1, min(self.rows_at_once, self.rows_at_once * MAX_LENGTH_OF_ALL // characters))
+        return max(1, min(self.rows_at_once, self.rows_at_once * MAX_FULL_BATCH_CHARACTERS // characters))
 
     @property
     def nbytes(self) -> int:
