@@ -2,10 +2,10 @@
 
     python -m benchmarks.in_browser --posts ../shared/data/corpus/valid.txt.xz --json
 
-Packs the base model as browsers get bots (ml/wire.py), in int8 and in float16, and prints for each file its size, its
-bits per character on every `--stride`-th post, and how many of ten posts for each seed are those of the server. Then
-the milliseconds for a symbol (a byte or a token) in Node.js (Playwright's, else a recent `node` on the PATH), with
-WebAssembly and without.
+Packs the base model as browsers get bots (ml/wire.py), in int8 (tables in int4) and in float16, and prints for each
+file its size, its bits per character on every `--stride`-th post, and how many of ten posts for each seed are those of
+the server. Then the milliseconds for a symbol (a byte or a token) in Node.js (Playwright's, else a recent `node` on the
+PATH), with WebAssembly and without.
 """
 
 from __future__ import annotations

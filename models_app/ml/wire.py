@@ -2,10 +2,11 @@
 
 The file: "BOT1", the length of the header (uint32), the header in JSON, then each weight at a multiple of 8 bytes. All
 numbers are little-endian. The header has the network's configuration, each weight's shape, type and place, and, for a
-network of tokens, the content of tokenizer.json. A weight of type int8 also has a float16 scale for each of its rows.
+network of tokens, the content of tokenizer.json. A weight of type int8 or int4 also has a float16 scale for each of its
+rows. Two int4 numbers share a byte, the first one in its low half.
 
 Weights are float16, as trained bots are stored, while they fit. A larger network has two files: the usual one, with
-matrices in int8, and the exact one.
+matrices in int8 and tables of contexts in int4, and the exact one.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from models_app.ml.checkpoint import Checkpoint
 from models_app.ml.networks.registry import Network, kind_of
 from models_app.ml.vocabulary import vocabulary_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAX_BYTES: Final = 8_000_000
 _MAGIC: Final = b"BOT1"
 _ALIGNED: Final = 8
-_LARGEST: Final = 127
+_BITS: Final = {"float16": 16, "int8": 8, "int4": 4}
+#: The largest number of each type whose rows have scales.
+_LARGEST: Final = {"int8": 127, "int4": 7}
 
 
 def sizes(config: Network) -> dict[str, int]:
@@ -34,16 +37,19 @@ def sizes(config: Network) -> dict[str, int]:
 
     "float16" has the numbers of a trained bot as they're stored. "int8" comes first for a network that needs it.
     """
-    shapes = kind_of(config).weight_shapes(config).values()
-    exact = sum(2 * math.prod(shape) for shape in shapes)
+    shapes = kind_of(config).weight_shapes(config)
+    exact = sum(2 * math.prod(shape) for shape in shapes.values())
     if exact <= MAX_BYTES:
         return {"float16": exact}
-    rounded = sum(math.prod(shape) + 2 * shape[0] if len(shape) > 1 else 2 * shape[0] for shape in shapes)
+    rounded = 0
+    for name, shape in shapes.items():
+        kind = _usual_type(name, len(shape))
+        rounded += math.prod(shape) * _BITS[kind] // 8 + (2 * shape[0] if kind in _LARGEST else 0)
     return {"int8": rounded, "float16": exact}
 
 
 def pack(checkpoint: Checkpoint, *, is_exact: bool) -> bytes:
-    """Return the file: with `is_exact` all in float16, else matrices in int8. It depends on the checkpoint only."""
+    """Return the file: with `is_exact` all in float16, else in smaller types. It depends on the checkpoint only."""
     weights = checkpoint.weights
     tensors: dict[str, dict[str, Any]] = {}
     parts: list[bytes] = []
@@ -58,11 +64,12 @@ def pack(checkpoint: Checkpoint, *, is_exact: bool) -> bytes:
 
     for name, array in sorted(weights.items()):
         entry: dict[str, Any] = {"shape": list(array.shape)}
-        if is_exact or array.ndim < 2:
-            entry |= {"type": "float16", "at": put(array.astype("<f2"))}
+        kind = "float16" if is_exact else _usual_type(name, array.ndim)
+        if kind == "float16":
+            entry |= {"type": kind, "at": put(array.astype("<f2"))}
         else:
-            scales, values = _rounded(array)
-            entry |= {"type": "int8", "scales": put(scales), "at": put(values)}
+            scales, values = _rounded(array, _LARGEST[kind])
+            entry |= {"type": kind, "scales": put(scales), "at": put(_in_pairs(values) if kind == "int4" else values)}
         tensors[name] = entry
     return _with_header(checkpoint.network, tensors) + b"".join(parts)
 
@@ -74,19 +81,44 @@ def unpack(data: bytes) -> dict[str, NDArray[np.float32]]:
     return {name: _read(data, entry) for name, entry in header["tensors"].items()}
 
 
-def _rounded(array: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
-    """Return the scale of each row, and the rounded numbers."""
+def _usual_type(name: str, dimensions: int) -> str:
+    """Return the type of a weight in the usual file. Contexts have the most numbers and need the fewest bits."""
+    if dimensions < 2:
+        return "float16"
+    return "int4" if name.startswith("context_") else "int8"
+
+
+def _rounded(array: NDArray[Any], largest: int) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
+    """Return the scale of each row, and the numbers rounded to -`largest` to `largest`."""
     array = array.astype(np.float32)
-    # Rounded up, so that the largest number of a row stays within int8.
-    scales = np.nextafter((np.abs(array).max(axis=1) / _LARGEST).astype("<f2"), np.float16(np.inf))
+    # Rounded up, so that the largest number of a row stays within the type.
+    scales = np.nextafter((np.abs(array).max(axis=1) / largest).astype("<f2"), np.float16(np.inf))
     values = np.rint(array / scales.astype(np.float32)[:, None])
-    return scales, values.clip(-_LARGEST, _LARGEST).astype(np.int8)
+    return scales, values.clip(-largest, largest).astype(np.int8)
+
+
+def _in_pairs(values: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return two int4 numbers in each byte."""
+    halves = values.ravel().view(np.uint8) & 15
+    halves = np.append(halves, np.zeros(halves.size % 2, np.uint8))
+    pairs: NDArray[np.uint8] = halves[::2] | halves[1::2] << 4
+    return pairs
+
+
+def _out_of_pairs(pairs: NDArray[np.uint8], size: int) -> NDArray[np.int8]:
+    """Return the numbers of `_in_pairs`."""
+    halves = np.stack([pairs & 15, pairs >> 4], axis=1).ravel()[:size]
+    return (halves ^ 8).astype(np.int8) - np.int8(8)
 
 
 def _read(data: bytes, entry: Mapping[str, Any]) -> NDArray[np.float32]:
     shape = entry["shape"]
-    kind = {"float16": "<f2", "int8": "i1"}[entry["type"]]
-    values = np.frombuffer(data, kind, int(np.prod(shape)), entry["at"]).reshape(shape).astype(np.float32)
+    size = math.prod(shape)
+    if entry["type"] == "int4":
+        found: NDArray[Any] = _out_of_pairs(np.frombuffer(data, np.uint8, (size + 1) // 2, entry["at"]), size)
+    else:
+        found = np.frombuffer(data, {"float16": "<f2", "int8": "i1"}[entry["type"]], size, entry["at"])
+    values = found.reshape(shape).astype(np.float32)
     if "scales" in entry:
         values *= np.frombuffer(data, "<f2", shape[0], entry["scales"]).astype(np.float32)[:, None]
     return values

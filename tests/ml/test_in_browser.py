@@ -176,9 +176,12 @@ def test_each_symbol_has_the_same_bits(network: NetworkConfig, is_exact: bool, t
     texts = ["hello, wörld 漢字 🙂\n", "a b", ""]
     file = packed(checkpoint, tmp_path, is_exact=is_exact)
     found = run([{"what": "bits", "text": text} for text in texts], file)
-    # As the browser gets them: int8 costs these networks of a few random weights more than a trained one.
+    # As the browser gets them: smaller types cost these networks of a few random weights more than a trained one.
     weights = wire.unpack(file.read_bytes())
-    assert all(np.allclose(weights[name], array, atol=0.02) for name, array in checkpoint.weights.items())
+    for name, array in checkpoint.weights.items():
+        levels = 7 if name.startswith("context_") and not is_exact else 127
+        half_a_level = np.abs(array).max(axis=-1, keepdims=True) / levels / 2
+        assert (np.abs(weights[name] - array) <= 1.01 * half_a_level).all()
     vocabulary = vocabulary_of(network)
     rows = [vocabulary.encode(text) for text in texts]
     expected = surprisals(kind_of(network).stepper(network, weights), list(rows), vocabulary) / math.log(2)

@@ -32,14 +32,24 @@ function tableOf(buffer, { shape, type, at, scales }) {
     };
     return { rows, width, read };
   }
-  if (type !== "int8") throw new Error(`unknown type ${type}`);
-  const values = new Int8Array(buffer, at, size);
+  const wholeAt = wholesOf(buffer, type, at, size);
   const factors = new Uint16Array(buffer, scales, rows);
   const read = (row, out, to) => {
     const factor = HALVES[factors[row]];
-    for (let place = 0; place < width; place += 1) out[to + place] = factor * values[row * width + place];
+    for (let place = 0; place < width; place += 1) out[to + place] = factor * wholeAt(row * width + place);
   };
   return { rows, width, read };
+}
+
+/** Return what reads the whole number at a place. Two of 4 bits share a byte, the first one in its low half. */
+function wholesOf(buffer, type, at, size) {
+  if (type === "int8") {
+    const values = new Int8Array(buffer, at, size);
+    return (place) => values[place];
+  }
+  if (type !== "int4") throw new Error(`unknown type ${type}`);
+  const pairs = new Uint8Array(buffer, at, (size + 1) >> 1);
+  return (place) => ((pairs[place >> 1] << (place & 1 ? 24 : 28)) >> 28);
 }
 
 /** Return all numbers of a table. */
