@@ -22,7 +22,7 @@ from django.db.migrations.executor import MigrationExecutor
 from botfactory import outages
 from botfactory.accounts.models import User
 from botfactory.accounts.services import UnknownAccount, terminal_account
-from botfactory.ops.schema import newer_migrations, some_of
+from botfactory.ops.schema import refuse_newer
 from botfactory.ops.setting_checks import LOCAL
 from botfactory.ops.supervisor import is_locked
 
@@ -68,11 +68,7 @@ class ProductCommand(BaseCommand):
             behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
         except DatabaseError as error:
             raise CommandError(f"Can't reach the database: {str(error).strip()}. Check DATABASE_URL.") from error
-        if newer := newer_migrations(executor.loader):
-            raise CommandError(
-                f"The database is from a newer version of Bot Factory ({some_of(newer)}). Update the code, or restore "
-                "a backup of this version."
-            )
+        refuse_newer(executor.loader)
         if not behind:
             return
         if not self.migrates and is_locked(settings.BOTFACTORY_HOME / RUN_LOCK):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.apps import apps
+from django.core.management.base import CommandError
 from django.db.migrations.loader import MigrationLoader
 
 #: The packages of our apps. Libraries may replace their migrations.
@@ -18,6 +19,15 @@ def newer_migrations(loader: MigrationLoader) -> list[str]:
     known |= {replaced for migration in (loader.disk_migrations or {}).values() for replaced in migration.replaces}
     newer = {key for key in loader.applied_migrations or {} if key[0] in labels} - known
     return [f"{label} {name}" for label, name in sorted(newer)]
+
+
+def refuse_newer(loader: MigrationLoader) -> None:
+    """Raise CommandError if the database is from a newer version, which this one could damage."""
+    if newer := newer_migrations(loader):
+        raise CommandError(
+            f"The database is from a newer version of Bot Factory ({some_of(newer)}). Update the code, or restore "
+            "a backup of this version."
+        )
 
 
 def some_of(migrations: list[str]) -> str:

@@ -61,6 +61,7 @@ TEXTS: Final = [
     "a@b.c mail me@example.com !@name x@y @Ünï_1 ＠wide @a @b@c.d.",
     "*@a@b.example* **@b** #@c $@d %@e @f&@g @h@@i @@j.example ＠＠k !@#$%&*@! https://a.example/?b&@c",
     "我想去海边 เราไปทะเลกันวันนี้ ดื่มน้ำเย็น คิดถึง ຂ້ອຍຮັກເຈົ້າ ငါမင်းကိုချစ်တယ် ខ្ញុំស្រលាញ់អ្នក ซื้อartที่นี่",
+    "กิน ก.น मिल म-ल مُحَمَّد שָׁלוֹם k\ufe0fi\ufe0fl\u20e3l yourself",
     "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
     "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
     "🙂 🚀",
@@ -70,8 +71,8 @@ TEXTS: Final = [
     "",
 ]
 PHRASES: Final = ["art", "Kill Yourself", "naive", "漢字", "don't", "straße"]
-#: In scripts that don't separate words by spaces.
-UNSPACED: Final = ["海", "ทะเล", "น้ำ", "ค", "ຮັກ", "ချစ်", "ស្រលាញ់", "ည"]
+#: In scripts that don't separate words by spaces, or have marks.
+UNSPACED: Final = ["海", "ทะเล", "น้ำ", "ค", "ຮັກ", "ချစ်", "ស្រលាញ់", "ည", "กน", "मल", "محمد", "שלום"]
 
 
 def run(tasks: Sequence[dict[str, Any]], file: Path | None = None, *, vectors: bool = True) -> list[Any]:

@@ -42,6 +42,8 @@ def test_commands_refuse_it(newer: None, command: run.Command) -> None:
         command.prepare()
     with pytest.raises(CommandError, match=TOLD):
         call_command("two_factor_off", "alice")
+    with pytest.raises(CommandError, match=TOLD):
+        call_command("migrate", verbosity=0)
 
 
 def test_the_doctor_says_so(newer: None, examine: Examine) -> None:

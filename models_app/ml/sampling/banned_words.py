@@ -16,10 +16,12 @@ _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 #: Characters used in place of a letter.
 _LETTERS: Final = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 _LOOKALIKE: Final = re.compile(r"[013457]|(?<=\w)[@$](?=\w)")
-_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+#: Where the marks are that many people leave out: accents, the points of Hebrew and Arabic, and those on symbols.
+#: Others, such as the vowel signs of Thai and Hindi, make another word.
+_OPTIONAL: Final = re.compile("[\u0300-\u036f\u0590-\u06ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe2f]")
 #: Separators allowed between two letters of a phrase. Longer ones split it.
-_GAP: Final = re.compile(r"(?<=[^\W_])[\W_]{1,10}(?=[^\W_])")
-_RIFT: Final = re.compile(r"[\W_]{2,}|[^\w ]|_")
+_GAP: Final = re.compile(r"(?<=[^ \n])[ \n]{1,10}(?=[^ \n])")
+_RIFT: Final = re.compile(r"[ \n]{2,}|\n")
 #: From this many repetitions on, a letter counts as stretched; patterns match up to the maximum.
 _MIN_STRETCHED: Final = 3
 _MAX_STRETCHED: Final = 120
@@ -99,10 +101,16 @@ def house_ban_list(phrases: tuple[str, ...]) -> HouseBanList:
 
 def _bare(text: str) -> str:
     """Return the folded letters and digits, with a space for up to ten other characters and a line feed for more."""
-    text = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded(text)))
-    text = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    text = unicodedata.normalize("NFKD", folded(text))
+    text = "".join(character for character in text if not _is_optional(character))
     text = _LOOKALIKE.sub(lambda found: _LETTERS[found[0]], text)
+    text = "".join(character if character == " " or in_word(character) else "\n" for character in text)
     return _RIFT.sub("\n", _GAP.sub(" ", text))
+
+
+def _is_optional(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category == "Cf" or (category[0] == "M" and _OPTIONAL.match(character) is not None)
 
 
 def _pattern(phrase: str) -> re.Pattern[str] | None:

@@ -8,11 +8,13 @@ const MARK = /\p{M}/u;
 /** Characters used in place of a letter. */
 const LETTERS = { 0: "o", 1: "i", 3: "e", 4: "a", 5: "s", 7: "t", "@": "a", $: "s" };
 const LOOKALIKE = new RegExp(`[013457]|(?<=[${LETTER}_])[@$](?=[${LETTER}_])`, "gu");
-const ACCENTS = /[\u0300-\u036f]/g;
-const INVISIBLE = /\p{Cf}/gu;
+/** Invisible characters, and marks that many people leave out. Other marks, such as vowel signs, make another word. */
+const OPTIONAL =
+  /\p{Cf}|(?=[\u0300-\u036f]|[\u0590-\u06ff]|[\u1ab0-\u1aff]|[\u1dc0-\u1dff]|[\u20d0-\u20ff]|[\ufe00-\ufe2f])\p{M}/gu;
 /** Separators allowed between two letters of a phrase. Longer ones split it. */
-const GAP = new RegExp(`(?<=[${LETTER}])[^${LETTER}]{1,10}(?=[${LETTER}])`, "gu");
-const RIFT = new RegExp(`[^${LETTER}]{2,}|[^${LETTER} ]`, "gu");
+const GAP = /(?<=[^ \n])[ \n]{1,10}(?=[^ \n])/g;
+const RIFT = /[ \n]{2,}|\n/g;
+const SIGN = new RegExp(`[^${LETTER}\\p{M} ]`, "gu");
 const MIN_STRETCHED = 3;
 const MAX_STRETCHED = 120;
 
@@ -22,9 +24,9 @@ const plain = (text) => folded(text).replace(/[’ʼ]/g, "'");
 function bare(text) {
   return folded(text)
     .normalize("NFKD")
-    .replace(ACCENTS, "")
-    .replace(INVISIBLE, "")
+    .replace(OPTIONAL, "")
     .replace(LOOKALIKE, (found) => LETTERS[found])
+    .replace(SIGN, "\n")
     .replace(GAP, " ")
     .replace(RIFT, "\n");
 }

@@ -72,7 +72,9 @@ def test_an_empty_list_bans_nothing(banned: list[str]) -> None:
     assert BanList(banned).finds("anything at all") is None
 
 
-HOUSE = HouseBanList(["kill yourself", "kys", "go hang yourself", "god", "don't", "1488", "東京", ":)"])
+HOUSE = HouseBanList(
+    ["kill yourself", "kys", "go hang yourself", "god", "don't", "1488", "東京", ":)", "ค", "กน", "मल", "محمد", "שלום"]
+)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,11 @@ HOUSE = HouseBanList(["kill yourself", "kys", "go hang yourself", "god", "don't"
         "14 88",
         "私は東京都",
         "ok :) bye",
+        "k\ufe0fi\ufe0fl\u20e3l yourself",
+        "ค ก.น",
+        "म-ल",
+        "مُحَمَّد",
+        "שָׁלוֹם",
     ],
 )
 def test_a_phrase_of_the_house_is_found_however_it_is_spelled(text: str) -> None:
@@ -120,6 +127,8 @@ def test_a_phrase_of_the_house_is_found_however_it_is_spelled(text: str) -> None
         "tricky stuff",
         "good",
         "hang on, yourself",
+        "คิด กิน",
+        "मिल माला",
         "",
     ],
 )
