@@ -75,9 +75,9 @@ SENTENCES: Final = {
     ),
     "corpora": ngettext_lazy(
         "You can have at most %(limit)s corpus here, and you have %(used)s. Delete one that you no longer need. Bots "
-        "that learned from it stay.",
+        "that learned from it stay, but become private.",
         "You can have at most %(limit)s corpora here, and you have %(used)s. Delete one that you no longer need. Bots "
-        "that learned from it stay.",
+        "that learned from it stay, but become private.",
         "allowed",
     ),
     "models": ngettext_lazy(
