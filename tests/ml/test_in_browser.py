@@ -281,6 +281,7 @@ def test_posts_with_personal_data_are_refused() -> None:
         "Call for papers: 2019-03-01",
         "call 2024-12-24 18:30",
         "Mobile trends 2018-2019",
+        "chiamata 5550142",
         "3.1415926535",
     ]
     caught = [
@@ -303,6 +304,9 @@ def test_posts_with_personal_data_are_refused() -> None:
         "at 185.199.108.153 there",
         "call 555-867-5309",
         "call 2019-0301",
+        "ruf mich an: 5550142",
+        "Llámame 5550142",
+        "appelez-moi au 5550142",
         "call 555\u2011867\u20115309",
         "078\u201005\u20101120 is it",
         "4111\u22121111\u22121111\u22121111\u2014mine",

@@ -76,7 +76,9 @@ const PHONE = new RegExp(
   "gu",
 );
 const CALLED = new RegExp(
-  `${EDGE}(?:call|text|phone|tel|telephone|mobile|cell|what'?sapp|dial|sms|fax|reach (?:me|us)|my number)${EDGE}` +
+  `${EDGE}(?:call|text|phone|mobile|cell|what'?sapp|dial|sms|fax|reach (?:me|us)|my number|t[eé]l[eé]?|t[eé]l[eé]phone|` +
+    `telefon|telefoon|tel[eé]fon[oe]|handy|anruf(?:en)?|ruf(?:t|en)?(?: [${WORD}]+)? an|appel(?:le|ez)(?:-[${WORD}]+)?|` +
+    `m[oó]vil|celular|ll[aá]m(?:a|e|ame|eme)|chiam(?:a|ami|ate|ateci)|cellulare)${EDGE}` +
     `[^${DIGIT}\\n+(]{0,16}(?<found>\\+?\\(?${DIGIT}(?:[ )\\-]{0,3}${DIGIT}){6,14})(?![\\-.]?[${WORD}])`,
   "giu",
 );

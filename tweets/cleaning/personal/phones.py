@@ -12,8 +12,11 @@ REGIONS: Final = ("US", "GB", "IN", "DE", "FR", "ES", "IT", "BR", "AU")
 _MIN_DIGITS: Final = 9
 _MIN_DIFFERENT: Final = 3
 _CANDIDATE = re.compile(r"(?<![\w$€£#@＠])(?:\+|\(\+?)?\d(?:[^\S\n]?[-().\/–]{0,2}[^\S\n]?\d){6,17}(?!-?\w)")
+#: Words before a number that say it's a phone's: English, German, Dutch, French, Spanish, Portuguese and Italian.
 _CALLED = re.compile(
-    r"\b(?:call|text|phone|tel|telephone|mobile|cell|what'?sapp|dial|sms|fax|reach (?:me|us)|my number)\b"
+    r"\b(?:call|text|phone|mobile|cell|what'?sapp|dial|sms|fax|reach (?:me|us)|my number|t[eé]l[eé]?|t[eé]l[eé]phone|"
+    r"telefon|telefoon|tel[eé]fon[oe]|handy|anruf(?:en)?|ruf(?:t|en)?(?: \w+)? an|appel(?:le|ez)(?:-\w+)?|m[oó]vil|"
+    r"celular|ll[aá]m(?:a|e|ame|eme)|chiam(?:a|ami|ate|ateci)|cellulare)\b"
     r"[^\d\n+(]{0,16}(\+?\(?\d(?:[ )-]{0,3}\d){6,14})(?![-.]?\w)",
     re.IGNORECASE,
 )
