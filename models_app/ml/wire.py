@@ -99,10 +99,9 @@ def _rounded(array: NDArray[Any], largest: int) -> tuple[NDArray[np.float16], ND
 
 def _in_pairs(values: NDArray[np.int8]) -> NDArray[np.uint8]:
     """Return two int4 numbers in each byte."""
-    halves = values.ravel().view(np.uint8) & 15
+    halves = values.ravel().view(np.uint8) & np.uint8(15)
     halves = np.append(halves, np.zeros(halves.size % 2, np.uint8))
-    pairs: NDArray[np.uint8] = halves[::2] | halves[1::2] << 4
-    return pairs
+    return halves[::2] | halves[1::2] << np.uint8(4)
 
 
 def _out_of_pairs(pairs: NDArray[np.uint8], size: int) -> NDArray[np.int8]:

@@ -1,4 +1,4 @@
-"""Django's `migrate`, which leaves the database of a newer version alone: Compose and upgrades by hand start with it."""
+"""Django's `migrate`, except that it leaves the database of a newer version alone. Compose begins with it."""
 
 from __future__ import annotations
 
