@@ -17,6 +17,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.cache import caches
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
@@ -47,6 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     yield
     # After pytest-django, which has an order of its own.
     items.sort(key=lambda item: groups.place_of(item.nodeid))
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> None:
+    """Begin each test in English: a request in another language leaves it to what the thread does next."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
