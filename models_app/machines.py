@@ -32,8 +32,8 @@ from models_app.ml.training.machine_speed import Measured
 from models_app.models import Tier, TrainedModel, TrainingMachine
 
 #: The assumed speed of two cores before any measurement, in characters per second. Quick: they reach 13,300 to 31,000
-#: with a base of bytes (docs/benchmarks.md), and 1.5 to 1.8 times as many with one of tokens and two layers; with three
-#: layers, about 0.8 times that. Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
+#: with a base of bytes (docs/benchmarks.md), and 1.5 to 1.8 times as many with one of tokens and two layers; each
+#: further layer, about 0.8 times that. Fluent: about 400 symbols of 4 characters, if the processor multiplies bfloat16.
 TYPICAL_SPEED: Final[Mapping[Tier, float]] = {Tier.QUICK: 21_000.0, Tier.FLUENT: 1_600.0}
 #: Only quick trainings are measured beforehand. A fluent one takes as long for a character as a quick one for so many
 #: products by weights: 25.9 million were measured with a base of bytes, 25.5 with one of tokens (docs/fluent.md).
