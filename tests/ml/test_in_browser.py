@@ -62,6 +62,7 @@ TEXTS: Final = [
     "*@a@b.example* **@b** #@c $@d %@e @f&@g @h@@i @@j.example ＠＠k !@#$%&*@! https://a.example/?b&@c",
     "我想去海边 เราไปทะเลกันวันนี้ ดื่มน้ำเย็น คิดถึง ຂ້ອຍຮັກເຈົ້າ ငါမင်းကိုချစ်တယ် ខ្ញុំស្រលាញ់អ្នក ซื้อartที่นี่",
     "กิน ก.น मिल म-ल مُحَمَّد שָׁלוֹם k\ufe0fi\ufe0fl\u20e3l yourself",
+    "k\u0489i\u0489ll yourself k\u0e34\u0e48i\u093fll \u0e34yourself",
     "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
     "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
     "🙂 🚀",

@@ -16,9 +16,8 @@ _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 #: Characters used in place of a letter.
 _LETTERS: Final = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 _LOOKALIKE: Final = re.compile(r"[013457]|(?<=\w)[@$](?=\w)")
-#: Where the marks are that many people leave out: accents, the points of Hebrew and Arabic, and those on symbols.
-#: Others, such as the vowel signs of Thai and Hindi, make another word.
-_OPTIONAL: Final = re.compile("[\u0300-\u036f\u0590-\u06ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe2f]")
+#: Scripts in which a mark after a letter, such as a vowel sign, makes another word: those of India and Southeast Asia.
+_SIGNED: Final = re.compile("[\u0900-\u1aaf\u1b00-\u1cff\ua800-\uabff]")
 #: Separators allowed between two letters of a phrase. Longer ones split it.
 _GAP: Final = re.compile(r"(?<=[^ \n])[ \n]{1,10}(?=[^ \n])")
 _RIFT: Final = re.compile(r"[ \n]{2,}|\n")
@@ -100,17 +99,25 @@ def house_ban_list(phrases: tuple[str, ...]) -> HouseBanList:
 
 
 def _bare(text: str) -> str:
-    """Return the folded letters and digits, with a space for up to ten other characters and a line feed for more."""
-    text = unicodedata.normalize("NFKD", folded(text))
-    text = "".join(character for character in text if not _is_optional(character))
+    """Return the folded letters, digits and vowel signs, a space for up to ten other characters, a line feed for more.
+
+    Invisible characters and all other marks, such as accents, which many people leave out, are gone.
+    """
+    kept: list[str] = []
+    for character in unicodedata.normalize("NFKD", folded(text)):
+        if not _is_optional(character, kept[-1] if kept else ""):
+            kept.append(character)
+    text = "".join(kept)
     text = _LOOKALIKE.sub(lambda found: _LETTERS[found[0]], text)
     text = "".join(character if character == " " or in_word(character) else "\n" for character in text)
     return _RIFT.sub("\n", _GAP.sub(" ", text))
 
 
-def _is_optional(character: str) -> bool:
+def _is_optional(character: str, before: str) -> bool:
     category = unicodedata.category(character)
-    return category == "Cf" or (category[0] == "M" and _OPTIONAL.match(character) is not None)
+    if category[0] != "M":
+        return category == "Cf"
+    return not (_SIGNED.match(before) and _SIGNED.match(character))
 
 
 def _pattern(phrase: str) -> re.Pattern[str] | None:

@@ -8,9 +8,12 @@ const MARK = /\p{M}/u;
 /** Characters used in place of a letter. */
 const LETTERS = { 0: "o", 1: "i", 3: "e", 4: "a", 5: "s", 7: "t", "@": "a", $: "s" };
 const LOOKALIKE = new RegExp(`[013457]|(?<=[${LETTER}_])[@$](?=[${LETTER}_])`, "gu");
-/** Invisible characters, and marks that many people leave out. Other marks, such as vowel signs, make another word. */
-const OPTIONAL =
-  /\p{Cf}|(?=[\u0300-\u036f]|[\u0590-\u06ff]|[\u1ab0-\u1aff]|[\u1dc0-\u1dff]|[\u20d0-\u20ff]|[\ufe00-\ufe2f])\p{M}/gu;
+const INVISIBLE = /\p{Cf}/gu;
+/** Scripts in which a mark after a letter, such as a vowel sign, makes another word: those of India and Southeast Asia. */
+const SIGNED = "[\u0900-\u1aaf\u1b00-\u1cff\ua800-\uabff]";
+const OTHER_MARK = new RegExp(`(?!${SIGNED})\\p{M}`, "gu");
+/** Such marks after anything else. */
+const STRAY_MARKS = new RegExp(`(?<!${SIGNED})(?:(?=${SIGNED})\\p{M})+`, "gu");
 /** Separators allowed between two letters of a phrase. Longer ones split it. */
 const GAP = /(?<=[^ \n])[ \n]{1,10}(?=[^ \n])/g;
 const RIFT = /[ \n]{2,}|\n/g;
@@ -20,11 +23,13 @@ const MAX_STRETCHED = 120;
 
 const plain = (text) => folded(text).replace(/[’ʼ]/g, "'");
 
-/** Return the folded letters and digits, with a space for a few other characters and a line feed for more. */
+/** Return the folded letters, digits and vowel signs, with a space for a few other characters and a line feed for more. */
 function bare(text) {
   return folded(text)
     .normalize("NFKD")
-    .replace(OPTIONAL, "")
+    .replace(INVISIBLE, "")
+    .replace(OTHER_MARK, "")
+    .replace(STRAY_MARKS, "")
     .replace(LOOKALIKE, (found) => LETTERS[found])
     .replace(SIGN, "\n")
     .replace(GAP, " ")
