@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.networks.hashed_ngrams import is_table
 from models_app.ml.networks.registry import Network, kind_of
 from models_app.ml.vocabulary import vocabulary_of
 
@@ -85,7 +86,7 @@ def _usual_type(name: str, dimensions: int) -> str:
     """Return the type of a weight in the usual file. Contexts have the most numbers and need the fewest bits."""
     if dimensions < 2:
         return "float16"
-    return "int4" if name.startswith("context_") else "int8"
+    return "int4" if is_table(name) else "int8"
 
 
 def _rounded(array: NDArray[Any], largest: int) -> tuple[NDArray[np.float16], NDArray[np.int8]]:

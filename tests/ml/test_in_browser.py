@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytest
-from playwright._impl._driver import compute_driver_executable
 
 from models_app.ml import wire
-from models_app.ml.checkpoint import Checkpoint
+from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import NETWORKS, NetworkConfig, SamplingConfig
 from models_app.ml.evaluation.evaluation import surprisals
+from models_app.ml.networks.hashed_ngrams import is_table
 from models_app.ml.networks.registry import kind_of
-from models_app.ml.sampling.banned_words import BanList, HouseBanList
+from models_app.ml.sampling.banned_words import HouseBanList
 from models_app.ml.sampling.choosing import MANY
 from models_app.ml.sampling.copy_filter import filter_file, guard_file
 from models_app.ml.sampling.copy_guard import CopyGuard
-from models_app.ml.sampling.mentions import masked
 from models_app.ml.sampling.outcome import Writing
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.vocabulary import register, vocabulary_of
@@ -33,9 +29,9 @@ from models_app.ml.words import words
 from tests.fakes.posts import make_posts
 from tweets.cleaning import personal
 
+from .browser import ROOT, TEXTS, in_node, run
 from .conftest import TINY, TINY_GLR, TINY_HARD, TINY_LSTM_OF_TOKENS, TINY_TOKENS, TOKENS, random_checkpoint
 
-ROOT: Final = Path(__file__).parents[2]
 EACH_NETWORK = pytest.mark.parametrize(
     "network",
     [TINY, TINY_HARD, TINY_GLR, TINY_TOKENS, TINY_LSTM_OF_TOKENS],
@@ -51,48 +47,6 @@ ASKED: Final[dict[str, Any]] = {
     "max_characters": 60,
     "banned": [],
 }
-#: Posts with everything that the rules about words know.
-TEXTS: Final = [
-    "Straße, STRASSE and ẞ: ﬁne ﬂuﬀ, café CAFÉ İstanbul ısı ΣΊΣΥΦΟΣ",
-    "don't d’ont dont ‘quotes’ naïve ½ ² Ⅷ 漢字かな ⓐⓑ",
-    "see http://example.com/a?b=1 www.example.org/x t.co/abc @name@example.org #Tag＃タグ",
-    "w/@bob RT@bob: START@bob t.example/@bob https://a.example/RT@bob rt@ann w/RT@cy",
-    "@alice.smith.com @al-ice.bsky.social, @na.me@ser-ver.example @bob.Then we @ann. then @cy- @a.co2 @Ünï.bsky.social",
-    "a@b.c mail me@example.com !@name x@y @Ünï_1 ＠wide @a @b@c.d.",
-    "*@a@b.example* **@b** #@c $@d %@e @f&@g @h@@i @@j.example ＠＠k !@#$%&*@! https://a.example/?b&@c",
-    "我想去海边 เราไปทะเลกันวันนี้ ดื่มน้ำเย็น คิดถึง ຂ້ອຍຮັກເຈົ້າ ငါမင်းကိုချစ်တယ် ខ្ញុំស្រលាញ់អ្នក ซื้อartที่นี่",
-    "กิน ก.น मिल म-ल مُحَمَّد שָׁלוֹם k\ufe0fi\ufe0fl\u20e3l yourself",
-    "k\u0489i\u0489ll yourself k\u0e34\u0e48i\u093fll \u0e34yourself",
-    "k.i.l.l yourself KILL   your-self k1lllll yoursel\u200bf skill yourself k_i_l_l_y",
-    "🙂🙂 👩🏽\u200d🚀 \u00a0\u2003 tab\there\nnext",
-    "🙂 🚀",
-    "ᏣᎳᎩ ꭰꭱ Ꮿ ŉ ǰ ΐ և",
-    "The quick brown fox jumps over the lazy dog and runs away from it",
-    "party art Art! #art a-r-t @rt 4rt",
-    "",
-]
-PHRASES: Final = ["art", "Kill Yourself", "naive", "漢字", "don't", "straße"]
-#: In scripts that don't separate words by spaces, or have marks.
-UNSPACED: Final = ["海", "ทะเล", "น้ำ", "ค", "ຮັກ", "ချစ်", "ស្រលាញ់", "ည", "กน", "मल", "محمد", "שלום"]
-
-
-def run(tasks: Sequence[dict[str, Any]], file: Path | None = None, *, vectors: bool = True) -> list[Any]:
-    """Return the results of the tasks (in_browser.mjs), with the bot in this file.
-
-    vectors: whether products are by WebAssembly.
-    """
-    answer: list[Any] = in_node("in_browser.mjs", {"file": file and str(file), "vectors": vectors, "tasks": tasks})
-    return answer
-
-
-def in_node(program: str, asked: dict[str, Any]) -> Any:
-    """Return what the program answers to this."""
-    asked = {"scripts": str(ROOT / "static/js/in-browser"), **asked}
-    node = str(compute_driver_executable()[0])
-    command = [node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", str(ROOT / "tests/ml" / program)]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def model(network: NetworkConfig, **favoured: float) -> Checkpoint:
@@ -181,7 +135,7 @@ def test_each_symbol_has_the_same_bits(network: NetworkConfig, is_exact: bool, t
     # As the browser gets them: smaller types cost these networks of a few random weights more than a trained one.
     weights = wire.unpack(file.read_bytes())
     for name, array in checkpoint.weights.items():
-        levels = 7 if name.startswith("context_") and not is_exact else 127
+        levels = 7 if is_table(name) and not is_exact else 127
         half_a_level = np.abs(array).max(axis=-1, keepdims=True) / levels / 2
         assert (np.abs(weights[name] - array) <= 1.01 * half_a_level).all()
     vocabulary = vocabulary_of(network)
@@ -205,123 +159,6 @@ def test_seeds_give_the_numbers_of_numpy() -> None:
     seeds = [0, 1, 7, 2**31 - 1, 2**32 + 5, 2**63 - 1]
     found = run([{"what": "numbers", "seed": str(seed), "count": 5} for seed in seeds])
     assert found == [np.random.default_rng(seed).random(5).tolist() for seed in seeds]
-
-
-def test_words_mentions_and_bans_are_the_same() -> None:
-    prompted = [[text, ""] for text in TEXTS] + [["@na me @name", "@na"], ["to @Bob: @bob @bo", "to @Bob"], ["@x", "@"]]
-    prompted += [["to @a.dev @a.bsky.social @A.dev @a", "to @a.dev "], ["@a.bsky.social", "@a.bs"]]
-    found = run(
-        [
-            {"what": "words", "texts": TEXTS},
-            {"what": "masked", "posts": prompted},
-            {"what": "banned", "phrases": PHRASES, "texts": TEXTS},
-            *({"what": "banned", "phrases": [phrase], "texts": TEXTS} for phrase in UNSPACED),
-        ]
-    )
-    assert found[0] == [words(text) for text in TEXTS]
-    assert found[1] == [masked(post, prompt=prompt) for post, prompt in prompted]
-    lists = (BanList(PHRASES), HouseBanList(PHRASES))
-    assert found[2] == [[each.finds(text) for each in lists] for text in TEXTS]
-    assert {str(house) for _, house in found[2]} >= {"kill yourself", "art", "None"}
-    for phrase, each in zip(UNSPACED, found[3:], strict=True):
-        assert each == [[list_of([phrase]).finds(text) for list_of in (BanList, HouseBanList)] for text in TEXTS]
-
-
-def variants(posts: list[str], count: int) -> list[str]:
-    """Texts that are copies, nearly copies, and new, in equal parts."""
-    rng = random.Random(1)
-    found = []
-    for _ in range(count):
-        parts = rng.choice(posts).split()
-        others = rng.choice(posts).split()
-        for _ in range(rng.randrange(4)):
-            parts[rng.randrange(len(parts))] = rng.choice(others)
-        found.append(" ".join(parts[: rng.randint(1, len(parts))] + others[: rng.randrange(4)]))
-    return found
-
-
-LONG: Final = " ".join(f"word{number}" for number in range(40))
-
-
-def test_the_owner_has_the_whole_copy_guard(tmp_path: Path) -> None:
-    posts = [*make_posts(300, seed=3), "🙂 🚀", "yes", "so be it", LONG, *TEXTS]
-    guard, file = CopyGuard.of(posts), tmp_path / "guard"
-    file.write_bytes(guard_file(guard))
-    texts = [*variants(posts[:300], 400), "🙂🚀", "🙂", "Yes!", "yes yes", "so be it", "so be", *TEXTS]
-    texts += [f"{LONG[50:200]} then {text}" for text in TEXTS]
-    found = run([{"what": "copies", "guard": str(file), "texts": texts}])[0]
-    assert found == [guard.is_copy(text) for text in texts]
-    assert 100 < sum(found) < len(texts) - 100
-
-
-def test_others_have_a_filter_that_finds_the_same_runs_and_does_not_spell_out_posts(tmp_path: Path) -> None:
-    posts = [*make_posts(300, seed=3), "🙂 🚀", "yes", "so be it", LONG]
-    guard, file = CopyGuard.of(posts), tmp_path / "guard"
-    data = filter_file(guard)
-    file.write_bytes(data)
-    copies = [post for post in posts if words(post)]
-    copies += [" ".join(post.split()[1:]) for post in copies if len(words(post)) > 4] + ["🚀🙂", f"new {LONG} end"]
-    fresh = [" ".join(f"new{place + number}" for place in range(12)) for number in range(200)]
-    found = run([{"what": "copies", "guard": str(file), "texts": [*copies, *fresh]}])[0]
-    missed = [text for text, is_found in zip(copies, found, strict=False) if guard.is_copy(text) and not is_found]
-    assert missed == ["🚀🙂"] or missed == []
-    assert sum(found[len(copies) :]) < 5
-    # Of the words, neither the fingerprints nor their order are in it.
-    taken = np.unpackbits(np.frombuffer(data[40:], np.uint8)).mean()
-    assert 0.05 < taken < 0.2
-    assert len(data) < len(guard_file(guard)) / 8
-
-
-def test_posts_with_personal_data_are_refused() -> None:
-    clean = [
-        "call me maybe",
-        "version 16.0.0.214",
-        "score 3-2 in 1998",
-        "see http://x.io/1234567890123",
-        "@a1234567890",
-        "Call for papers: 2019-03-01",
-        "call 2024-12-24 18:30",
-        "Mobile trends 2018-2019",
-        "chiamata 5550142",
-        "3.1415926535",
-    ]
-    caught = [
-        "mail me@example.com now",
-        "name [at] example [dot] org",
-        "name@example.com-Name",
-        "_name@example.org_",
-        "name (@) example.com",
-        "name { at } example.com",
-        "name at gmx.de",
-        "my password: hunter22",
-        "das Passwort: geheim123",
-        "Kennwort=geheim123",
-        "0170 123 45 67",
-        "0711 / 12 34 56 7",
-        "sk-abcdefghijklmnopqrstuv",
-        "GB82 WEST 1234 5698 7654 32",
-        "4111 1111 1111 1111",
-        "078-05-1120 is it",
-        "at 185.199.108.153 there",
-        "call 555-867-5309",
-        "call 2019-0301",
-        "ruf mich an: 5550142",
-        "Llámame 5550142",
-        "appelez-moi au 5550142",
-        "call 555\u2011867\u20115309",
-        "078\u201005\u20101120 is it",
-        "4111\u22121111\u22121111\u22121111\u2014mine",
-        "+49 30 901820",
-        "key aB3dE5gH7jK9mN1pQ3sT5vX7z",
-        "2a00:1450:4001:81b::200e",
-    ]
-    posts = [[post, ""] for post in [*clean, *caught]]
-    posts += [["me@example.com and", "me@example.com"], ["me@example.com.au and", "me@example.com"]]
-    # Names with dots are addresses from their beginning on.
-    posts += [["me dot too at gmail dot com", "me dot too at gmail dot com"], ["me dot too at aol.com", "me dot too"]]
-    found = run([{"what": "personal", "posts": posts}])[0]
-    assert found == [personal.adds(post, prompt) for post, prompt in posts]
-    assert found == [*[False] * len(clean), *[True] * len(caught), False, True, False, True]
 
 
 def test_what_is_refused_on_the_way_is_the_same(tmp_path: Path) -> None:
@@ -374,12 +211,27 @@ def test_the_weights_that_were_chosen_last_write_whichever_come_first(order: lis
     assert found["kept"] == ["http://here/exact/weights", "http://here/guard/guard"]
 
 
-def test_a_large_network_fits_into_eight_megabytes() -> None:
-    network = NETWORKS["glr"]
+def test_a_table_with_an_odd_number_of_weights_arrives_whole(tmp_path: Path) -> None:
+    network = replace(TINY_GLR, contexts=(2,), context_rows=1, context_width=3)
+    checkpoint = model(network)
+    file, text = packed(checkpoint, tmp_path, is_exact=False), "odd numbers"
+    weights = wire.unpack(file.read_bytes())
+    table = checkpoint.weights["context_0_embedding"]
+    assert weights["context_0_embedding"] == pytest.approx(table, abs=float(np.abs(table).max()) / 7 * 0.51)
+    vocabulary = vocabulary_of(network)
+    stepper = kind_of(network).stepper(network, weights)
+    expected = surprisals(stepper, [vocabulary.encode(text)], vocabulary)[0] / math.log(2)
+    found = run([{"what": "bits", "text": text}], file)[0]
+    assert len(found) > 10 and found == pytest.approx(expected[: len(found)].tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize("network", [NETWORKS["glr"], load(ROOT / "checkpoints/base").network], ids=["default", "base"])
+def test_a_large_network_fits_into_eight_megabytes(network: NetworkConfig) -> None:
     shapes = kind_of(network).weight_shapes(network)
     checkpoint = Checkpoint(network, {name: np.zeros(shape, np.float16) for name, shape in shapes.items()}, {}, "")
     sizes = wire.sizes(network)
     assert list(sizes) == ["int8", "float16"] and sizes["int8"] < wire.MAX_BYTES
     for name, size in sizes.items():
-        assert size < len(wire.pack(checkpoint, is_exact=name == "float16")) < 1.001 * size
+        # The base has its tokenizer before the weights.
+        assert size < len(wire.pack(checkpoint, is_exact=name == "float16")) < 1.02 * size
     assert list(wire.sizes(NETWORKS["lstm"])) == ["float16"]

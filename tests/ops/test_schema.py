@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from botfactory.ops.management.commands import run
 from botfactory.ops.schema import newer_migrations
 from tests.ops.helpers import Examine, told
+from tests.product import ROOT
 
 TOLD = r"from a newer version of Bot Factory \(jobs 9999_future\)"
 
@@ -67,3 +71,18 @@ def test_what_a_migration_replaces_and_what_libraries_have_is_not_newer() -> Non
     assert newer_migrations(loader) == []
     loader.applied_migrations["jobs", "0003_future"] = loader.applied_migrations["tweets", "0001_initial"] = None
     assert newer_migrations(loader) == ["jobs 0003_future", "tweets 0001_initial"]
+
+
+@pytest.mark.once
+def test_migrate_can_be_the_first_command_of_all(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "var"
+    environment = os.environ | {"BOTFACTORY_HOME": str(home), "DATABASE_URL": ""}
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert home.stat().st_mode & 0o777 == 0o700 and list(home.glob("*.sqlite3"))
+    # In place of a folder
+    environment["BOTFACTORY_HOME"] = str(next(home.glob("*.sqlite3")) / "var")
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "Set BOTFACTORY_HOME to a folder that you can write to." in done.stderr
+    assert "Traceback" not in done.stderr

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models_app.ml.config import NetworkConfig
 from models_app.ml.networks.gated_linear_rnn import embedding_factor
+from models_app.ml.networks.hashed_ngrams import table_name
 
 SYMBOL: Final = "symbol"
 ROWS: Final = "rows"
@@ -140,7 +141,7 @@ def _glr(config: NetworkConfig, weights: Mapping[str, Array]) -> StepGraph:
     if config.contexts:
         places = range(len(config.contexts))
         put(ROWS, "input", shape=(len(config.contexts),))
-        table = np.concatenate([weights[f"context_{place}_embedding"] for place in places])
+        table = np.concatenate([weights[table_name(place)] for place in places])
         put("contexts", "embedding", (ROWS,), table)
         put("contexts_flat", "flatten", ("contexts",))
         x = put("read", "concatenate", (x, "contexts_flat"))

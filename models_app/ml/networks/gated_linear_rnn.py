@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from models_app.ml.config import BYTES, NetworkConfig
 from models_app.ml.vocabulary import vocabulary_of
 
-from .hashed_ngrams import Contexts, rows_of
+from .hashed_ngrams import Contexts, is_table, rows_of, table_name
 from .small_matmul import by_batch, product
 from .states import Arrays, Recurrent
 
@@ -40,7 +40,7 @@ def weight_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     h, size = config.units, vocabulary_of(config).size
     shapes: dict[str, tuple[int, ...]] = {"embedding": (size, config.embedding)}
     for place in range(len(config.contexts)):
-        shapes[f"context_{place}_embedding"] = (config.context_rows, config.context_width)
+        shapes[table_name(place)] = (config.context_rows, config.context_width)
     shapes["input_kernel"] = (config.embedding + len(config.contexts) * config.context_width, h)
     for layer in range(config.layers):
         shapes[f"layer_{layer}_scale"] = (h,)
@@ -91,10 +91,8 @@ class Stepper(Recurrent):
         self._rows = config.context_rows
         self._units = config.units
         # These are only looked up, so they can stay in a smaller type. The others are multiplied.
-        self._context_embeddings = [weights[f"context_{place}_embedding"] for place in range(len(config.contexts))]
-        weights = {
-            name: np.asarray(array, np.float32) for name, array in weights.items() if not name.startswith("context_")
-        }
+        self._context_embeddings = [weights[table_name(place)] for place in range(len(config.contexts))]
+        weights = {name: np.asarray(array, np.float32) for name, array in weights.items() if not is_table(name)}
         # There are far fewer symbols than steps, so their part of the input product is a precomputed table.
         kernel = weights["input_kernel"]
         split = [config.embedding + place * config.context_width for place in range(len(config.contexts) + 1)]

@@ -16,7 +16,7 @@ from models_app.ml.vocabulary import vocabulary_of
 
 from .fused_ops import output_loss, sigmoid_gradient
 from .gated_linear_rnn import EPSILON, embedding_factor
-from .hashed_ngrams import Contexts, rows_of
+from .hashed_ngrams import Contexts, rows_of, table_name
 from .keras_network import NamedModel
 from .mixed_matmul import Tensor, affine_parts, product
 
@@ -79,7 +79,7 @@ class GlrNetwork(NamedModel):
         if config.contexts:
             places, keys = self._places(symbols, keys)  # (T, B, contexts)
             for place in range(len(config.contexts)):
-                parts.append(tf.gather(weights[f"context_{place}_embedding"], places[:, :, place]))
+                parts.append(tf.gather(weights[table_name(place)], places[:, :, place]))
         flat = tf.concat(parts, axis=-1)
         x = product(dtype, tf.reshape(flat, (-1, flat.shape[-1])), weights["input_kernel"])  # (T*B, H)
         new_state = []

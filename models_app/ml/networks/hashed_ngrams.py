@@ -33,6 +33,16 @@ MIXED: Final = 2**32 - 1  # only these bits of a hash are used
 Keys = NDArray[np.int64]
 
 
+def table_name(place: int) -> str:
+    """Return the name of the weights that are the table of a network's context at this place."""
+    return f"context_{place}_embedding"
+
+
+def is_table(name: str) -> bool:
+    """Return whether the weights of this name are a table of contexts."""
+    return name.startswith("context_")
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How to update keys: multiplier and addend by symbol, (symbols, contexts), and the mask (contexts,) of the result.

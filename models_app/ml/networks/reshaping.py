@@ -19,6 +19,7 @@ from models_app.ml.config import NetworkConfig
 from models_app.ml.errors import BadSetting, mark
 
 from .gated_linear_rnn import first_weights, weight_shapes
+from .hashed_ngrams import table_name
 from .llama.config import LlamaConfig
 from .llama.weights import first_adapter
 from .registry import Network
@@ -89,7 +90,7 @@ def _with_narrower_contexts(network: NetworkConfig, weights: Arrays, width: int)
     kernel, begin = weights["input_kernel"], network.embedding
     narrower, kernels = dict(weights), [kernel[:begin]]
     for place in range(len(network.contexts)):
-        name = f"context_{place}_embedding"
+        name = table_name(place)
         table, read = weights[name], kernel[begin : begin + network.context_width]
         begin += network.context_width
         # read.T = base @ rest with an orthonormal base, so only (rows, width) must be decomposed, not (rows, units).
