@@ -76,7 +76,7 @@ class Command(ProductCommand):
         parser.add_argument(
             "--context-width", type=int, help="give the model of --start narrower tables of contexts (glr only)"
         )
-        parser.add_argument("--rank", type=int, help="give the adapter of --start a higher rank (smollm2 only)")
+        parser.add_argument("--rank", type=int, help="give the adapter of --start another rank (smollm2 only)")
         parser.add_argument(
             "--name",
             default=None,

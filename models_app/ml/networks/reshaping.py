@@ -2,8 +2,9 @@
 
 A "glr" network gets more layers, whose projections begin at zero, or narrower contexts. A narrower table is the best
 approximation of the old one, as the first layer reads it: the truncated singular value decomposition of table @ kernel
-(Eckart and Young 1936, doi:10.1007/BF02288367). An adapter of a pretrained model gets a higher rank; the new rows of
-its second matrices begin at zero, as all rows of a new adapter do (Hu et al. 2021, arXiv:2106.09685).
+(Eckart and Young 1936, doi:10.1007/BF02288367). An adapter of a pretrained model gets another rank. If it's higher, the
+new rows of its second matrices begin at zero, as all rows of a new adapter do (Hu et al. 2021, arXiv:2106.09685). If
+it's lower, each product of its two matrices is approximated like a table.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def reshaped(
     """Return the network in this shape and its weights as float32; None keeps what it has.
 
     With more layers or a higher rank, it computes the same as before. Raises BadSetting for fewer layers, wider
-    contexts or a lower rank, and for what a network of its kind doesn't have.
+    contexts or a rank that an adapter can't have, and for what a network of its kind doesn't have.
     """
     if network.kind != "glr" and (layers, context_width) != (None, None):
         raise BadSetting(mark("Only a network of kind glr can get more layers or narrower contexts."))
@@ -55,13 +56,31 @@ def reshaped(
 
 
 def _of_rank(network: LlamaConfig, weights: Arrays, rank: int, seed: int) -> tuple[LlamaConfig, Arrays]:
-    if rank < network.rank:
-        raise BadSetting(mark("The rank of an adapter can only get higher. This one’s is %(rank)s."), rank=network.rank)
+    if rank < 1:
+        raise BadSetting(mark("The rank of an adapter is at least 1."))
     shape = replace(network, rank=rank)
+    if rank < network.rank:
+        return shape, _of_lower_rank(weights, rank)
     grown = first_adapter(shape, seed)
     for name, array in weights.items():
         grown[name][: array.shape[0], : array.shape[1]] = array
     return shape, grown
+
+
+def _of_lower_rank(weights: Arrays, rank: int) -> Arrays:
+    """Return the matrices A (inputs, rank) and B (rank, outputs) whose products are nearest to those of before."""
+    lower: Arrays = {}
+    for name in (name for name in weights if name.endswith(".a")):
+        other = f"{name.removesuffix('a')}b"
+        # a @ b = left @ (middle) @ right.T with orthonormal left and right, so only (rank, rank) must be decomposed.
+        left, before = np.linalg.qr(weights[name].astype(np.float64))
+        right, after = np.linalg.qr(weights[other].T.astype(np.float64))
+        base, values, rest = np.linalg.svd(before @ after.T)
+        # The columns of A stay as long as they were: so are the steps of the optimizer.
+        length = np.sqrt(np.square(before).sum() / before.shape[1])
+        lower[name] = (left @ base[:, :rank] * length).astype(np.float32)
+        lower[other] = ((values[:rank, None] * rest[:rank]) @ right.T / length).astype(np.float32)
+    return lower
 
 
 def _of_glr(

@@ -87,10 +87,26 @@ def test_an_adapter_of_a_higher_rank_changes_nothing_and_has_room_to_learn() -> 
         assert np.abs(grown[f"{name}.a"][:, 3:]).min() > 0 and not grown[f"{name}.b"][3:].any()
 
 
+def test_an_adapter_of_a_lower_rank_keeps_what_matters_most() -> None:
+    weights = made_adapter(ADAPTED, 1)
+    shape, lower = reshaped(ADAPTED, weights, rank=2)
+    assert shape == replace(ADAPTED, rank=2)
+    assert {name: array.shape for name, array in lower.items()} == adapter_shapes(shape)
+    name, other = "0.attend.a", "0.attend.b"
+    before, after = weights[name] @ weights[other], lower[name] @ lower[other]
+    values = np.linalg.svd(before, compute_uv=False)
+    assert np.linalg.norm(after - before) == pytest.approx(values[2], rel=1e-4) and values[2] > 0
+    assert np.linalg.norm(lower[name], axis=0).mean() == pytest.approx(np.linalg.norm(weights[name]) / 3**0.5, rel=1e-5)
+    # What a higher rank added without any effect goes without any.
+    again = reshaped(*reshaped(ADAPTED, weights, rank=6), rank=3)[1]
+    pairs = [(one, f"{one.removesuffix('a')}b") for one in weights if one.endswith(".a")]
+    assert pairs and all(np.allclose(again[a] @ again[b], weights[a] @ weights[b], atol=1e-5) for a, b in pairs)
+
+
 @pytest.mark.parametrize(
     ("network", "shape", "sentence"),
     [
-        (ADAPTED, {"rank": 2}, "one’s is 3"),
+        (ADAPTED, {"rank": 0}, "at least 1"),
         (ADAPTED, {"rank": 257}, "rank"),
         (ADAPTED, {"layers": 3}, "kind glr"),
         (NETWORK, {"rank": 4}, "pretrained"),
