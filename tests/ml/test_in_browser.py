@@ -141,6 +141,7 @@ def test_each_symbol_has_the_same_bits(network: NetworkConfig, is_exact: bool, t
     vocabulary = vocabulary_of(network)
     rows = [vocabulary.encode(text) for text in texts]
     expected = surprisals(kind_of(network).stepper(network, weights), list(rows), vocabulary) / math.log(2)
+    assert found
     for line, bits in zip(expected, found, strict=True):
         assert bits == pytest.approx(line[: len(bits)].tolist(), abs=1e-4)
 
