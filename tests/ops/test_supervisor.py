@@ -61,14 +61,19 @@ class Product:
     ) -> None:
         self.folder = folder
         values = [str(folder), str(patience), str(port), *(f"{name}={command}" for name, command in commands.items())]
-        self.popen = subprocess.Popen(
-            [*prefix, sys.executable, "-c", PRODUCT, *values],
-            stdout=subprocess.PIPE,
-            text=True,
-            # The children write their files there.
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        # If the tests run under nohup, their children would ignore this signal, too.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        try:
+            self.popen = subprocess.Popen(
+                [*prefix, sys.executable, "-c", PRODUCT, *values],
+                stdout=subprocess.PIPE,
+                text=True,
+                # The children write their files there.
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def lines(self, name: str) -> list[str]:
         """Return what the child processes wrote to the file of this name."""
