@@ -11,7 +11,6 @@ PATH), with WebAssembly and without.
 from __future__ import annotations
 
 import json
-import lzma
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from models_app.ml.checkpoint import Checkpoint, load
 from models_app.ml.config import SamplingConfig
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.sampling.sampler import Sampler
+from models_app.ml.training.dataset import stream_posts
 
 from . import common
 from .common import say
@@ -92,8 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     facts = common.machine()
     base, seeds = load(options.base), range(options.seeds)
-    with lzma.open(options.posts, "rt", encoding="utf-8", newline="\n") as lines:
-        posts = [line.rstrip("\n") for line in islice(lines, 0, None, options.stride) if line.strip()]
+    posts = list(islice(stream_posts([options.posts]), 0, None, options.stride))
     say("posts by the server")
     expected = by_the_server(base, seeds, options.longest)
     files: dict[str, dict[str, float]] = {}

@@ -11,7 +11,6 @@ all posts, most of which had no part in the choice.
 from __future__ import annotations
 
 import argparse
-import lzma
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from models_app.ml.checkpoint import Checkpoint, load, save
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.hashed_ngrams import table_name
+from models_app.ml.training.dataset import stream_posts
 
 from . import common
 from .common import say
@@ -52,15 +52,16 @@ def multiplied(base: Checkpoint, factors: Sequence[float]) -> Checkpoint:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--base", type=Path, default=common.BASE, help="the folder of the model")
-    parser.add_argument("--posts", type=Path, required=True, help="posts of others, one on each line (.txt.xz)")
+    parser.add_argument(
+        "--posts", type=Path, required=True, help="posts of others, one on each line (.txt, .xz or .gz)"
+    )
     parser.add_argument("--stride", type=int, default=4, help="choose by every so many posts")
     parser.add_argument("--try", dest="tried", nargs="+", type=factors_in, required=True, metavar="FACTORS")
     parser.add_argument("--save", type=Path, metavar="DIRECTORY", help="where to write the best one")
     options = parser.parse_args(argv)
     facts = common.machine()
     base = load(options.base)
-    with lzma.open(options.posts, "rt", encoding="utf-8", newline="\n") as lines:
-        posts = [line.rstrip("\n") for line in lines if line.strip()]
+    posts = list(stream_posts([options.posts]))
     bits: dict[tuple[float, ...], float] = {}
     for factors in options.tried:
         say(f"factors {factors}")

@@ -38,4 +38,6 @@ def test_each_rank_is_measured_and_the_last_saved(
     assert told["posts"] == 30 and list(told["bits"]) == [str(rank), str(rank - 1), "1"]
     whole, nearly, least = told["bits"].values()
     assert nearly == pytest.approx(whole, rel=1e-3) and least != pytest.approx(whole, rel=1e-3)
-    assert isinstance(saved.network, LlamaConfig) and saved.network.rank == 1 and saved.meta == {"name": "base"}
+    assert isinstance(saved.network, LlamaConfig) and saved.network.rank == 1
+    measured = {"bits_per_character": least, "validation": f"every 20th post of {base_corpus.name}"}
+    assert saved.meta == {"name": "base", **measured}
