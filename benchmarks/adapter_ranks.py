@@ -25,7 +25,7 @@ from .common import say
 
 
 def of_rank(base: Checkpoint, rank: int, folder: Path, **measured: object) -> Checkpoint:
-    """Write the base with this rank, and what was measured of it, into the folder. Return it as it's read from there."""
+    """Write the base with this rank and what was measured of it. Return it as it's read from the folder."""
     network, weights = reshaped(base.network, base.weights, rank=rank)
     return save(folder, network=network, weights=weights, meta={**base.meta, **measured}, half=True)
 
@@ -34,9 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--base", type=Path, default=common.ROOT / "checkpoints" / "fluent", metavar="DIR")
     parser.add_argument("--pretrained", type=Path, default=fluent.PRETRAINED, metavar="DIR")
-    parser.add_argument(
-        "--posts", type=Path, required=True, help="posts of others, one on each line (.txt, .xz or .gz)"
-    )
+    parser.add_argument("--posts", type=Path, required=True, help="posts of others, a line each (.txt, .xz or .gz)")
     parser.add_argument("--stride", type=int, default=8, help="measure on every so many posts (default: %(default)s)")
     parser.add_argument("--ranks", nargs="+", type=int, required=True, metavar="RANK")
     parser.add_argument("--save", type=Path, metavar="DIR", help="where to write the base with the last rank")

@@ -52,9 +52,7 @@ def multiplied(base: Checkpoint, factors: Sequence[float]) -> Checkpoint:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--base", type=Path, default=common.BASE, help="the folder of the model")
-    parser.add_argument(
-        "--posts", type=Path, required=True, help="posts of others, one on each line (.txt, .xz or .gz)"
-    )
+    parser.add_argument("--posts", type=Path, required=True, help="posts of others, a line each (.txt, .xz or .gz)")
     parser.add_argument("--stride", type=int, default=4, help="choose by every so many posts")
     parser.add_argument("--try", dest="tried", nargs="+", type=factors_in, required=True, metavar="FACTORS")
     parser.add_argument("--save", type=Path, metavar="DIRECTORY", help="where to write the best one")
