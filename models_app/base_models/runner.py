@@ -32,7 +32,7 @@ from tweets.errors import OptedOut
 from tweets.models import Corpus
 
 if TYPE_CHECKING:
-    from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
+    from models_app.ml.training.pretrain import PretrainMeasuring, PretrainProgress, PretrainValidation
 
 #: The fraction of a corpus to validate on.
 VALIDATION_SHARE: Final = 0.1
@@ -177,9 +177,20 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
             },
         )
 
+    is_measuring = False
+
+    def on_measuring(progress: PretrainMeasuring) -> None:
+        nonlocal is_measuring
+        is_measuring = True
+        shown = {"phase": "validating", "fraction": round(progress.fraction, 4)}
+        if progress.seconds_left is not None:
+            shown["seconds_left"] = round(progress.seconds_left, 1)
+        handle.progress(shown)
+
     def control() -> Control:
         asked = handle.control()
-        return "cancel" if asked == "go" and handle.should_yield() else asked
+        # The measuring at the end gives way to nobody: it would have to begin again.
+        return "cancel" if asked == "go" and not is_measuring and handle.should_yield() else asked
 
     return pretrain(
         corpus=files,
@@ -193,6 +204,7 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
         start=start,
         on_progress=on_progress,
         on_validation=on_validation,
+        on_measuring=on_measuring,
         control=control,
     )
 

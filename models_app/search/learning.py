@@ -28,7 +28,7 @@ from models_app.search.outlook import outlook_of, with_trials
 from tweets import idle, learning
 
 if TYPE_CHECKING:
-    from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
+    from models_app.ml.training.pretrain import PretrainMeasuring, PretrainProgress, PretrainValidation
 
 #: Seconds between two looks at how many trials have ended.
 _LOOK: Final = 5.0
@@ -202,9 +202,17 @@ def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) ->
         if step:
             steps.done(step, round(result.bits_per_character, 5), seconds, is_last=step >= search.steps)
 
+    is_measuring = False
+
+    def on_measuring(progress: PretrainMeasuring) -> None:
+        nonlocal is_measuring
+        is_measuring = True
+        steps.within(1.0, progress.seconds_left)
+
     def control() -> Control:
         asked = handle.control()
-        return "cancel" if asked == "go" and handle.should_yield() else asked
+        # The measuring at the end gives way to nobody: it would have to begin again.
+        return "cancel" if asked == "go" and not is_measuring and handle.should_yield() else asked
 
     trained = pretrain(
         corpus=files,
@@ -219,6 +227,7 @@ def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) ->
         start=None if search.start is None else loading.load(search.start),
         on_progress=on_progress,
         on_validation=on_validation,
+        on_measuring=on_measuring,
         control=control,
     )
     weights = sum(int(array.size) for array in trained.weights.values())

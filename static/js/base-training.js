@@ -39,6 +39,7 @@ function atWork(job) {
   const { phase, minutes, megabytes } = job.progress;
   if (job.stop_requested) return gettext("Stopping with the best so far");
   if (phase === "saving") return gettext("Saving");
+  if (phase === "validating") return gettext("Measuring on all validation posts");
   if (phase !== "training") return gettext("Starting");
   if (!inMinutes) return interpolate(gettext("%(done)s of %(budget)s MB"), { done: amount(megabytes), budget: shortest(budget) });
   return interpolate(ngettext("%(done)s of %(budget)s minute", "%(done)s of %(budget)s minutes", budget), {
@@ -57,7 +58,7 @@ function phaseSentence(job) {
   if (job.state === "succeeded") return gettext("New bots use it once you promote it.");
   if (job.state !== "running") return "";
   if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
-  return job.progress.phase === "saving" ? "" : gettext("Reading the posts and building the network.");
+  return ["saving", "validating"].includes(job.progress.phase) ? "" : gettext("Reading the posts and building the network.");
 }
 
 function draw(job, isLearning) {

@@ -22,6 +22,7 @@ function line(job) {
     }
     return interpolate(gettext("Epoch %(epoch)s of %(epochs)s, %(time)s left"), { epoch, epochs, time: duration(left) });
   }
+  if (phase === "validating") return gettext("Measuring on all validation posts");
   if (phase === "reporting") return gettext("Writing the report card");
   if (phase === "saving") return gettext("Saving");
   if (phase === "measuring") return `${job.progress.model}: ${posts(total)}`;

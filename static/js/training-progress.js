@@ -18,7 +18,8 @@ export class TrainingProgress {
     const { fraction = 0, seconds_left: left, loss } = job.progress;
     const isRunning = job.state === "running";
     const isTraining = isRunning && job.progress.phase === "training";
-    const isStarting = isRunning && !["training", "reporting", "saving"].includes(job.progress.phase);
+    const isMeasuring = isRunning && job.progress.phase === "validating";
+    const isStarting = isRunning && !["training", "validating", "reporting", "saving"].includes(job.progress.phase);
     setText(byId("where"), where);
     setText(byId("phase"), phase);
     setBar(byId("bar"), job.state === "succeeded" ? 1 : isStarting && fraction === 0 ? null : fraction);
@@ -27,7 +28,7 @@ export class TrainingProgress {
     document.title = hasEnded(job.state) ? `${where}: ${this.#title}` : done ? `${done} ${this.#title}` : this.#title;
     showIcon(job.state === "succeeded" ? 1 : done ? fraction : null);
     show(byId("facts"), isRunning);
-    this.#deadline = isTraining && left > 0 ? Date.now() + left * 1000 : null;
+    this.#deadline = (isTraining || isMeasuring) && left > 0 ? Date.now() + left * 1000 : null;
     this.#tick();
     setText(byId("speed"), isTraining && perSecond > 0 ? count(perSecond) : "–");
     setText(byId("loss"), isTraining && Number.isFinite(loss) ? decimal(loss, 3) : "–");

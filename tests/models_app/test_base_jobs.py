@@ -18,7 +18,7 @@ from django.utils import timezone
 from botfactory.accounts.models import User
 from botfactory.jobs import services as jobs
 from botfactory.jobs import turns, worker
-from botfactory.jobs.handle import work_dir
+from botfactory.jobs.handle import JobHandle, work_dir
 from botfactory.jobs.models import Job
 from botfactory.jobs.states import State
 from models_app import guards, loading
@@ -189,6 +189,47 @@ def test_a_training_whose_worker_is_needed_or_told_to_end_is_put_back(
     Job.objects.update(available_at=timezone.now())
     assert turns.line_of("train").ready == [waiting.pk, job.pk]
     assert [event.payload["message"] for event in job.events.filter(kind="waiting")] == [told]
+
+
+def test_the_last_measuring_is_shown_and_gives_way_to_nobody(
+    admin: User, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed = worker.claim(ask(admin).pk)
+    assert claimed is not None
+    shown: list[dict[str, Any]] = []
+
+    def note(kind: str, payload: dict[str, Any]) -> None:
+        if kind == "progress":
+            shown.append(payload)
+
+    # Somebody waits for the worker as soon as it measures, which would have to begin again.
+    monkeypatch.setattr(JobHandle, "should_yield", lambda _: bool(shown) and shown[-1]["phase"] == "validating")
+    worker.run_claimed(claimed, listener=note)
+    claimed.refresh_from_db()
+    assert claimed.state == State.SUCCEEDED, claimed.error_message
+    phases = list(dict.fromkeys(payload["phase"] for payload in shown))
+    assert [phase for phase in phases if phase != "training"] == ["starting", "validating", "saving"]
+    assert {"phase": "validating", "fraction": 0.0} in shown
+
+
+def test_a_measuring_whose_worker_is_told_to_end_is_put_back_and_only_measures_again(admin: User, server: Path) -> None:
+    job = ask(admin)
+    claimed = worker.claim(job.pk)
+    assert claimed is not None
+
+    def end(kind: str, payload: dict[str, Any]) -> None:
+        if payload.get("phase") == "validating":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    worker.run_claimed(claimed, listener=end)
+    job.refresh_from_db()
+    assert (job.state, job.progress["message"]) == (State.QUEUED, "The worker stopped.")
+    points = job.events.filter(kind="validation").count()
+    Job.objects.update(available_at=timezone.now())
+    job = done(job)
+    assert job.state == State.SUCCEEDED, job.error_message
+    assert job.events.filter(kind="validation").count() == points
+    assert TrainedModel.objects.get(pk=job.result["model"]).training["sample"] is False
 
 
 def test_who_is_no_administrator_any_more_trains_nothing(admin: User, server: Path) -> None:

@@ -23,7 +23,7 @@ from models_app.ml.networks.reshaping import reshaped
 from models_app.models import Tier
 
 if TYPE_CHECKING:
-    from models_app.ml.training.pretrain import PretrainProgress, PretrainValidation
+    from models_app.ml.training.pretrain import PretrainMeasuring, PretrainProgress, PretrainValidation
 
 
 #: The pretrained model that comes with the product; its adapter is trained.
@@ -132,6 +132,13 @@ class Command(ProductCommand):
                     file=stream,
                 )
 
+            def on_measuring(progress: PretrainMeasuring) -> None:
+                left = progress.seconds_left
+                bar.desc = f"measuring on {options['valid'].name}" + (
+                    "" if left is None else f", {left / 60:.0f} min left" if left >= 60 else f", {left:.0f} s left"
+                )
+                bar.update(progress.fraction - bar.n)
+
             try:
                 trained = pretrain(
                     corpus=options["corpus"],
@@ -146,6 +153,7 @@ class Command(ProductCommand):
                     start=start,
                     on_progress=on_progress,
                     on_validation=on_validation,
+                    on_measuring=on_measuring,
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error

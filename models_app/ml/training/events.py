@@ -102,6 +102,17 @@ class PretrainProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class PretrainMeasuring:
+    """The progress of the last measuring: the measured fraction of the whole validation file, 0 to 1.
+
+    seconds_left: at the speed so far; None at the beginning.
+    """
+
+    fraction: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PretrainValidation:
     """A validation: losses in nats per symbol, bits per Unicode character, both including end marks."""
 

@@ -19,22 +19,22 @@ from numpy.typing import NDArray
 
 from models_app.ml.checkpoint import Checkpoint, recover, save
 from models_app.ml.config import NetworkConfig, PretrainConfig
-from models_app.ml.errors import BadSetting, Cancelled, CheckpointError, TooFewPosts, mark
+from models_app.ml.errors import BadSetting, Cancelled, CheckpointError, mark
 from models_app.ml.networks.registry import Network, kind_of
 from models_app.ml.state_file import StateError, load_state, save_state
-from models_app.ml.vocabulary import Symbols, Vocabulary
 
 from . import losses
 from .averaging import WeightAverage
 from .dataset import stream_posts
 from .event_log import EventLog
-from .events import Control, PretrainProgress, PretrainValidation
+from .events import Control, PretrainMeasuring, PretrainProgress, PretrainValidation
+from .held_out import HeldOut
 from .interrupts import interruptible
 from .mention_augmentation import Renaming
 from .schedule import learning_rate
-from .subjects import Stream, Subject, subject_of
+from .subjects import Stream, subject_of
 
-__all__ = ["Budget", "PretrainProgress", "PretrainValidation", "pretrain"]
+__all__ = ["Budget", "PretrainMeasuring", "PretrainProgress", "PretrainValidation", "pretrain"]
 
 STATE: Final = Path(".training") / "state.safetensors"
 EVENTS: Final = Path(".training") / "events"
@@ -42,19 +42,12 @@ LOSSES: Final = "training.csv"
 #: Weights are stored as float16 if that costs at most this many bits per character.
 HALF_COSTS: Final = 0.0005
 _POSTS_BETWEEN_LOOKS: Final = 4096
+#: Seconds between two reports of progress.
+_PAUSE: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Validation:
-    """Encoded validation posts and their number of characters, including one end mark per post."""
-
-    posts: list[Symbols]
-    characters: int
-
-    def bits(self, subject: Subject) -> tuple[float, float]:
-        """Return the subject's loss (nats per symbol) and its bits per character."""
-        total, count = subject.learner.validate(subject.held_out(self.posts))
-        return total / count, total / math.log(2) / self.characters
+class _CancelAsked(Exception):
+    """The training is to be cancelled, and its state is still to be saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +105,16 @@ def pretrain(
     start: Checkpoint | None = None,
     on_progress: Callable[[PretrainProgress], None] = lambda _: None,
     on_validation: Callable[[PretrainValidation], None] = lambda _: None,
+    on_measuring: Callable[[PretrainMeasuring], None] = lambda _: None,
     control: Control = lambda: "go",
 ) -> Checkpoint:
     """Train a base model in the directory for this budget and return it.
 
     With `resume`, continues from the training state in the directory, if there is one, with the same schedule. Without
-    it, starts over from the weights of `start` if given, else from initial weights of `network`. "stop" ends early with
-    the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. Raises CheckpointError for
-    an unusable training state.
+    it, starts over from the weights of `start` if given, else from initial weights of `network`. At the end, the best
+    weights are measured on the whole validation file, and `on_measuring` is called before and during that. "stop" ends
+    early with the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. Raises
+    CheckpointError for an unusable training state.
     """
     network = start.network if start else network or NetworkConfig()
     with interruptible(control) as asked:
@@ -130,7 +125,7 @@ def pretrain(
             work.resume()
         else:
             work.start()
-        return work.run(on_progress, on_validation)
+        return work.run(on_progress, on_validation, on_measuring)
 
 
 class _Pretraining:
@@ -152,7 +147,7 @@ class _Pretraining:
         self._subject = subject_of(network, config, self._best)
         self._learner, self._vocabulary = self._subject.learner, self._subject.vocabulary
         self._average = WeightAverage(self._best, config.averaging)
-        self._sample = _read_validation(validation, config.validation_stride, self._vocabulary)
+        self._sample = HeldOut.read(validation, self._vocabulary, stride=config.validation_stride)
         self._validation_file = validation
         self._run = _Run()
         self._renaming = Renaming(self._every_post(), names=config.new_names, tags=config.new_tags)
@@ -176,8 +171,8 @@ class _Pretraining:
         path = self._directory / STATE
         try:
             arrays, facts = load_state(path)
-            if _completed(facts["origin"]) != self._origin():
-                raise StateError(f"{path} belongs to another corpus, network or configuration")
+            if self._completed(facts["origin"]) != self._origin():
+                raise StateError(f"{path} belongs to another corpus, network, configuration or validation file")
             run = dict(facts["run"])
             run["best_loss"] = math.inf if run["best_loss"] is None else run["best_loss"]
             self._run = _Run(**run)
@@ -198,31 +193,41 @@ class _Pretraining:
         self,
         on_progress: Callable[[PretrainProgress], None],
         on_validation: Callable[[PretrainValidation], None],
+        on_measuring: Callable[[PretrainMeasuring], None],
     ) -> Checkpoint:
-        with EventLog(self._directory / EVENTS, step=self._run.steps) as events:
-            return self._trained(on_progress, on_validation, events)
+        try:
+            with EventLog(self._directory / EVENTS, step=self._run.steps) as events:
+                self._train(on_progress, on_validation, events)
+            self._save_state()
+            return self._measured(on_measuring)
+        except _CancelAsked:
+            self._save_state()
+            minutes = self._run.elapsed / 60
+            raise Cancelled(
+                mark("Training stopped after %(minutes)s minutes. Run it again with resume to continue."),
+                minutes=f"{minutes:.1f}",
+            ) from None
 
-    def _trained(
+    def _asked(self) -> str:
+        """Return whether to go on or to stop. Raises _CancelAsked."""
+        asked = self._control()
+        if asked == "cancel":
+            raise _CancelAsked
+        return asked
+
+    def _train(
         self,
         on_progress: Callable[[PretrainProgress], None],
         on_validation: Callable[[PretrainValidation], None],
         events: EventLog,
-    ) -> Checkpoint:
+    ) -> None:
         config, run = self._config, self._run
         saved = told = run.elapsed
         since = (run.elapsed, run.bytes_seen)
         first = True
         while self._spent() < 1:
-            asked = self._control()
-            if asked == "cancel":
-                self._save_state()
-                minutes = run.elapsed / 60
-                raise Cancelled(
-                    mark("Training stopped after %(minutes)s minutes. Run it again with resume to continue."),
-                    minutes=f"{minutes:.1f}",
-                )
             # A stop needs something learned to keep, so it takes effect after the first step at the earliest.
-            if asked == "stop" and run.steps:
+            if self._asked() == "stop" and run.steps:
                 break
             begun = time.monotonic()
             rate = self._rate()
@@ -235,7 +240,7 @@ class _Pretraining:
             self._average.follow(run.steps, self._learner.weights)
             run.bytes_seen += self._vocabulary.bytes_of(batch.targets)
             run.loss_sum, run.loss_count = run.loss_sum + loss, run.loss_count + count
-            if run.elapsed - told >= 5:
+            if run.elapsed - told >= _PAUSE:
                 on_progress(self._progress(rate, since))
                 told, since = run.elapsed, (run.elapsed, run.bytes_seen)
             is_due = self._is_validation_due()
@@ -248,8 +253,6 @@ class _Pretraining:
                 on_validation(result)
         if run.loss_count:
             on_validation(self._validated(events))
-        self._save_state()
-        return self._finished()
 
     def _rate(self) -> float:
         config, run = self._config, self._run
@@ -280,11 +283,9 @@ class _Pretraining:
     def _validated(self, events: EventLog) -> PretrainValidation:
         """Validate on the sample, keep the weights if they're the best, and write checkpoint and losses."""
         run, rate = self._run, self._rate()
-        now = self._learner.weights()
-        candidate = self._average.weights() if self._average else now
-        self._learner.set_weights(candidate)
-        (loss, bits), train_loss = self._sample.bits(self._subject), run.train_loss()
-        self._learner.set_weights(now)
+        candidate = self._average.weights() if self._average else self._learner.weights()
+        loss = self._loss(self._sample, candidate, lambda _: None)
+        bits, train_loss = self._sample.bits(loss), run.train_loss()
         best = loss < run.best_loss
         # Of those that are due at once, one is done.
         run.validations = math.floor(min(1.0, self._spent()) * self._config.validations)
@@ -299,17 +300,41 @@ class _Pretraining:
         events.scalars(run.steps, told)
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
-    def _finished(self) -> Checkpoint:
-        """Measure the best weights on the whole validation file and write them."""
-        whole = _read_validation(self._validation_file, 1, self._vocabulary)
-        self._learner.set_weights(self._best)
-        loss, bits = whole.bits(self._subject)
-        self._learner.set_weights({name: array.astype(np.float16) for name, array in self._best.items()})
-        half_loss, half_bits = whole.bits(self._subject)
-        if half_bits - bits <= HALF_COSTS:
-            figures = {"validation_loss": half_loss, "bits_per_character": half_bits}
-            return self._write({**figures, "bits_per_character_in_float32": bits, "sample": False}, half=True)
-        return self._write({"validation_loss": loss, "bits_per_character": bits, "sample": False})
+    def _loss(self, held_out: HeldOut, weights: Mapping[str, NDArray[Any]], on_part: Callable[[float], None]) -> float:
+        """Return the loss with these weights (nats per symbol); the training keeps its own. Raises _CancelAsked."""
+
+        def before_batch(done: float) -> None:
+            self._asked()
+            on_part(done)
+
+        now = self._learner.weights()
+        self._learner.set_weights(weights)
+        try:
+            return held_out.loss(self._subject, before_batch)
+        finally:
+            self._learner.set_weights(now)
+
+    def _measured(self, on_measuring: Callable[[PretrainMeasuring], None]) -> Checkpoint:
+        """Measure the best weights on the whole validation file and write them, in half precision if that's as good."""
+        begun = told = time.monotonic()
+
+        def on_part(done: float) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if done and now - told >= _PAUSE:
+                told = now
+                on_measuring(PretrainMeasuring(done, (now - begun) / done * (1 - done)))
+
+        on_measuring(PretrainMeasuring(0.0, None))
+        halves = {name: array.astype(np.float16) for name, array in self._best.items()}
+        # On the same posts as the best loss, so the difference is exact enough, and the whole file is read only once.
+        costs = self._sample.bits(self._loss(self._sample, halves, lambda _: None) - self._run.best_loss)
+        half = costs <= HALF_COSTS
+        whole = HeldOut.read(self._validation_file, self._vocabulary)
+        begun = time.monotonic()
+        loss = self._loss(whole, halves if half else self._best, on_part)
+        figures = {"validation_loss": loss, "bits_per_character": whole.bits(loss), "half_costs": costs}
+        return self._write({**figures, "sample": False}, half=half)
 
     def _write(self, figures: dict[str, Any], *, half: bool = False) -> Checkpoint:
         run, begin = self._run, self._begin
@@ -336,20 +361,17 @@ class _Pretraining:
     def _origin(self) -> dict[str, Any]:
         """Return the settings that must match to resume from a saved state; the budget may differ."""
         files = [path.name for path in self._corpus]
-        return {"corpus": files, "network": self._network.as_dict(), "config": self._config.as_dict()}
+        return {
+            "corpus": files,
+            "validation": self._validation_file.name,
+            "network": self._network.as_dict(),
+            "config": self._config.as_dict(),
+        }
+
+    def _completed(self, origin: dict[str, Any]) -> dict[str, Any]:
+        """Return the origin in a saved state with the settings that are newer than the state."""
+        config = PretrainConfig.from_dict(origin["config"]).as_dict()
+        return {"validation": self._validation_file.name, **origin, "config": config}
 
     def _packed(self, position: Mapping[str, Any] | None) -> Stream:
         return self._subject.stream(self._corpus, self._renaming, position)
-
-
-def _completed(origin: dict[str, Any]) -> dict[str, Any]:
-    """Return the origin in a saved state with the settings that are newer than the state."""
-    return origin | {"config": PretrainConfig.from_dict(origin["config"]).as_dict()}
-
-
-def _read_validation(path: Path, stride: int, vocabulary: Vocabulary) -> _Validation:
-    texts = [post for index, post in enumerate(stream_posts([path])) if index % stride == 0]
-    if not texts:
-        raise TooFewPosts(mark("The validation file %(file)s has no posts."), file=path)
-    characters = sum(len(text) + 1 for text in texts)
-    return _Validation([vocabulary.encode(text) for text in texts], characters)

@@ -28,6 +28,9 @@ class AnyBatch(Protocol):
     @property
     def targets(self) -> NDArray[Any]: ...
 
+    @property
+    def weights(self) -> NDArray[Any]: ...
+
 
 class AnyLearner(Protocol):
     """What `Learner` and `AdapterLearner` have in common."""

@@ -4,7 +4,7 @@ import csv
 import math
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,18 @@ from models_app.ml.errors import Cancelled, CheckpointError
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.state_file import load_state, save_state
 from models_app.ml.training import pretrain as module
+from models_app.ml.training import subjects
+from models_app.ml.training.held_out import HeldOut
 from models_app.ml.training.mention_augmentation import Renaming
-from models_app.ml.training.pretrain import EVENTS, LOSSES, STATE, Budget, PretrainValidation, pretrain
+from models_app.ml.training.pretrain import (
+    EVENTS,
+    LOSSES,
+    STATE,
+    Budget,
+    PretrainMeasuring,
+    PretrainValidation,
+    pretrain,
+)
 from tests.ml.conftest import TINY
 from tests.ml.training.test_event_log import events
 
@@ -227,9 +237,77 @@ def test_without_resume_training_begins_anew(files: dict[str, Any]) -> None:
 
 def test_a_finished_training_only_measures_again(files: dict[str, Any]) -> None:
     first = train(files)
-    again = train(files, control=lambda: "cancel")
+    again = train(files)
     assert again.sha256 == first.sha256
     assert again.meta["bytes_seen"] == first.meta["bytes_seen"]
+
+
+@pytest.fixture
+def many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a measuring take more than a few batches."""
+    monkeypatch.setattr(subjects, "_VALIDATION_ROWS", 4)
+
+
+@pytest.mark.usefixtures("many_batches")
+def test_the_last_measuring_shows_how_far_it_is(files: dict[str, Any]) -> None:
+    seen: list[PretrainMeasuring] = []
+    train(files, on_measuring=seen.append)
+    first, *later = seen
+    assert (first.fraction, first.seconds_left) == (0.0, None)
+    # On the test's clock, half a second passes before each batch, and at least five between two reports.
+    fractions = [each.fraction for each in later]
+    assert len(later) > 2 and fractions == sorted(set(fractions))
+    lefts = [each.seconds_left for each in later if each.seconds_left is not None]
+    assert len(lefts) == len(later)
+    assert lefts == sorted(lefts, reverse=True)
+    # Ten batches after a report, so many seconds fewer are left.
+    assert lefts[0] - lefts[1] == pytest.approx(5, rel=0.3)
+
+
+@pytest.mark.usefixtures("many_batches")
+@pytest.mark.parametrize("part", ["sample", "whole"])
+def test_a_measuring_can_be_cancelled_and_nothing_is_lost(files: dict[str, Any], tmp_path: Path, part: str) -> None:
+    whole = train(files | {"directory": tmp_path / "whole"})
+    measuring: list[PretrainMeasuring] = []
+
+    def control() -> str:
+        is_due = (part == "sample" and measuring) or any(each.fraction for each in measuring)
+        return "cancel" if is_due else "go"
+
+    with pytest.raises(Cancelled, match=r"after 0\.5 minutes. Run it again with resume"):
+        train(files, on_measuring=measuring.append, control=control)
+    saved, _ = load_state(files["directory"] / STATE)
+    of_whole, _ = load_state(tmp_path / "whole" / STATE)
+    # The state has the weights of the training, not those that were measured.
+    for name, array in of_whole.items():
+        np.testing.assert_array_equal(saved[name], array, err_msg=name)
+    again = train(files)
+    assert again.sha256 == whole.sha256
+    assert again.meta["bits_per_character"] == whole.meta["bits_per_character"]
+
+
+def test_a_validation_within_the_training_can_be_cancelled(files: dict[str, Any], monkeypatch: Any) -> None:
+    real, asked = HeldOut.loss, list[bool]()
+
+    def loss(self: HeldOut, subject: Any, before_batch: Callable[[float], None]) -> float:
+        asked.append(True)
+        return real(self, subject, before_batch)
+
+    monkeypatch.setattr(HeldOut, "loss", loss)
+    with pytest.raises(Cancelled, match=r"after 0\.2 minutes"):
+        train(files, control=lambda: "cancel" if asked else "go")
+    assert not losses(files["directory"])
+    assert train(files).meta["minutes"] == 0.5
+    # The one that was cancelled is made up for.
+    assert losses(files["directory"])[0]["minutes"] == "0.17"
+
+
+def test_a_state_is_not_compared_with_other_validation_posts(files: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        train(files, control=cancel_after(5))
+    (tmp_path / "other.txt").write_text("something else")
+    with pytest.raises(CheckpointError, match="validation file"):
+        train(files | {"validation": tmp_path / "other.txt"})
 
 
 def test_a_stop_keeps_the_best_so_far(files: dict[str, Any]) -> None:
@@ -286,7 +364,7 @@ def test_a_damaged_state_is_named_and_never_silently_dropped(files: dict[str, An
 def test_a_state_of_another_configuration_is_refused(files: dict[str, Any]) -> None:
     with pytest.raises(Cancelled):
         train(files, control=cancel_after(5))
-    with pytest.raises(CheckpointError, match="another corpus, network or configuration"):
+    with pytest.raises(CheckpointError, match="another corpus, network, configuration"):
         train(files, config=PretrainConfig(batch_size=8))
 
 
@@ -294,7 +372,7 @@ def test_a_state_from_before_a_setting_existed_goes_on(files: dict[str, Any]) ->
     with pytest.raises(Cancelled):
         train(files, control=cancel_after(31))
     arrays, facts = load_state(files["directory"] / STATE)
-    del facts["origin"]["config"]["averaging"]
+    del facts["origin"]["config"]["averaging"], facts["origin"]["validation"]
     save_state(files["directory"] / STATE, arrays, facts)
     assert train(files).meta["minutes"] == 0.5
 
@@ -321,10 +399,10 @@ def test_training_goes_on_from_a_finished_model_by_a_new_schedule(files: dict[st
 def test_weights_are_stored_in_half_where_that_costs_nothing(files: dict[str, Any], monkeypatch: Any) -> None:
     half = train(files)
     stored = (files["directory"] / "weights.safetensors").stat().st_size
-    assert half.meta["bits_per_character"] == pytest.approx(half.meta["bits_per_character_in_float32"], abs=0.0005)
+    assert -0.0005 < half.meta["half_costs"] <= 0.0005
     monkeypatch.setattr(module, "HALF_COSTS", -math.inf)
     whole = train(files, resume=False)
-    assert "bits_per_character_in_float32" not in whole.meta
+    assert whole.meta["bits_per_character"] == pytest.approx(half.meta["bits_per_character"], abs=0.0005)
     assert (files["directory"] / "weights.safetensors").stat().st_size > 1.7 * stored
 
 
