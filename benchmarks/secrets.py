@@ -178,11 +178,13 @@ def measured(
     posts, _ = written(sampler, Way(DEFAULT_TEMPERATURE, usual_top_p(base.network.kind)), drawn)
     guard = CopyGuard.of(learned)
     own = [post for post in posts if not guard.is_copy(post)]
-    return {
+    found = {
         "all": came(posts, leaks),
         "copy_guard": came(own, leaks),
         "both_guards": came([post for post in own if not adds(post)], leaks),
     }
+    say(f"written: {found}")  # a run of a fluent bot takes long and may be ended before the last table
+    return found
 
 
 def _learned(base: Checkpoint, persona: Persona, epochs: int, settings: Mapping[str, Any]) -> dict[str, Any]:
