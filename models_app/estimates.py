@@ -28,6 +28,8 @@ VALIDATIONS = 4
 CHARACTERS_OF_POINT, CHARACTERS_HELD_OUT = 12_000, 20_000
 ADAPTER_VALIDATION_COST = 0.35
 ADAPTER_VALIDATIONS = 2
+#: The weights between them that are usually validated if it reads all posts.
+ADAPTER_INTERPOLATIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def estimate(
     if tier == Tier.FLUENT:
         read = min(learned, most_characters or learned)
         points = AdapterConfig.auto(characters=max(1, round(read))).points
-        checked = ADAPTER_VALIDATIONS * min(held_out, CHARACTERS_HELD_OUT)
+        times = ADAPTER_VALIDATIONS + (ADAPTER_INTERPOLATIONS if read > learned - 1 else 0)
+        checked = times * min(held_out, CHARACTERS_HELD_OUT)
         checked += points * min(held_out, CHARACTERS_OF_POINT)
         fixed = FLUENT_STARTING_SECONDS + points * FLUENT_SAMPLES_SECONDS
         return Estimate(

@@ -1,5 +1,9 @@
 """What all fine-tunes do: train an epoch, validate it, write samples, keep the best weights, save, and resume.
 
+Finally, the weights can be interpolated towards the initial weights as far as that improves validation. This reduces
+overfitting to a small corpus, at the price of a few validations. (Weight-space ensembles of a model and its fine-tune:
+"Robust fine-tuning of zero-shot models", Wortsman et al. 2022, arXiv:2109.01903, section 3.)
+
 A subclass says how a network of its kind learns. Its state in `work_dir` lets a later call with the same arguments end
 with the same weights as an uninterrupted run.
 """
@@ -35,6 +39,8 @@ STATE: Final = "state.safetensors"
 CONTINUED: Final = 120
 #: The loss that is reported between validations averages about this share of an epoch.
 SMOOTHED: Final = 0.5
+#: Positions between the initial weights (0) and the best epoch's (1) to validate at the end, as long as each improves.
+INTERPOLATIONS: Final = (0.8, 0.6, 0.4)
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -128,6 +134,28 @@ class FineTuning(ABC):
     @abstractmethod
     def restore(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
         """Continue from a saved state. Raises StateError, KeyError, TypeError or ValueError if it's unusable."""
+
+    def interpolated(
+        self, loss: float, bits: float, measure: Callable[[Arrays], tuple[float, float]]
+    ) -> tuple[Arrays, float, float]:
+        """Return the best weights between the initial and the best epoch's, their interpolation, and their bits.
+
+        `loss` and `bits` are those of the best epoch's weights; `measure` returns those of others.
+        """
+        found = self.best, 1.0, bits
+        for position in INTERPOLATIONS:
+            weights = {
+                name: np.float32(1 - position) * self.start.weights[name] + np.float32(position) * array
+                for name, array in self.best.items()
+            }
+            nearer, bits = measure(weights)
+            if nearer >= loss:
+                # Along the line, the loss falls and then rises: further back it's even higher.
+                break
+            found, loss = (weights, position, bits), nearer
+        self.clock.done = self.clock.total
+        self.report_progress(always=True)
+        return found
 
     def after(self, epoch: int, weights: Arrays) -> None:  # noqa: B027
         """Keep what later epochs need of a finished one."""

@@ -3,10 +3,6 @@
 With several rounds, each restarts from the initial weights with different random numbers. Each epoch validates, samples
 and keeps the mean of its weights and those at the ends of the earlier rounds.
 
-Finally, the weights are interpolated towards the initial weights as far as that improves validation. This reduces
-overfitting to a small corpus, at the price of a few validations. (Weight-space ensembles of a model and its fine-tune:
-"Robust fine-tuning of zero-shot models", Wortsman et al. 2022, arXiv:2109.01903, section 3.)
-
 After each epoch, the full state is saved in `work_dir`. A later call with the same arguments resumes from there and
 ends with the same weights as an uninterrupted run.
 """
@@ -17,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -29,14 +25,11 @@ from models_app.ml.vocabulary import vocabulary_of
 from . import prebuilt
 from .dataset import epoch_batches
 from .events import Control, EpochResult, FineTuneResult, Openings, Progress
-from .fine_tuning import STATE, Arrays, FineTuning, origin_of, require_posts
+from .fine_tuning import INTERPOLATIONS, STATE, Arrays, FineTuning, origin_of, require_posts
 from .progress_meter import Clock
 from .restarts import Place, mean_with, place_of
 
 __all__ = ["STATE", "EpochResult", "FineTuneResult", "Progress", "fine_tune"]
-
-#: Positions between the initial weights (0) and the best epoch's (1) to validate at the end, as long as each improves.
-INTERPOLATIONS: Final = (0.8, 0.6, 0.4)
 
 
 def fine_tune(
@@ -185,23 +178,11 @@ class _FineTune(FineTuning):
             self._ended = weights
 
     def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
-        """Return the best weights between the initial and the best epoch's, their interpolation, and their bits."""
-        found = self.best, 1.0, best.bits_per_character
-        lowest = best.validation_loss
-        for interpolation in INTERPOLATIONS:
-            weights = {
-                name: np.float32(1 - interpolation) * self.start.weights[name] + np.float32(interpolation) * array
-                for name, array in self.best.items()
-            }
-            self._learner.set_weights(weights)
-            loss, bits = self._validated(self.ask_cancel)
-            if loss >= lowest:
-                # Along the line, the loss falls and then rises: further back it's even higher.
-                break
-            found, lowest = (weights, interpolation, bits), loss
-        self.clock.done = self.clock.total
-        self.report_progress(always=True)
-        return found
+        return self.interpolated(best.validation_loss, best.bits_per_character, self._bits_of)
+
+    def _bits_of(self, weights: Arrays) -> tuple[float, float]:
+        self._learner.set_weights(weights)
+        return self._validated(self.ask_cancel)
 
     def _round(self, epoch: int) -> Place:
         return place_of(epoch, epochs=self._config.epochs, rounds=self._config.rounds)

@@ -15,9 +15,9 @@ from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.networks.registry import kind_of
 from models_app.ml.state_file import load_state, save_state
 from models_app.ml.training.events import Openings
-from models_app.ml.training.fine_tuning import CONTINUED
+from models_app.ml.training.fine_tuning import CONTINUED, INTERPOLATIONS
 from models_app.ml.training.learner import Learner
-from models_app.ml.training.trainer import INTERPOLATIONS, STATE, EpochResult, Progress
+from models_app.ml.training.trainer import STATE, EpochResult, Progress
 from tests.ml.conftest import TINY
 from tests.ml.training.tuning import CONFIG, TRAIN, VALIDATION, Answer, tune
 

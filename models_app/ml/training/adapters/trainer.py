@@ -3,7 +3,8 @@
 One reading of the posts takes minutes, so what a small network's training does after each epoch happens here at
 several points within it: validation on a fixed sample of the held-out posts, samples of new ones, and the best weights
 so far. In between, the full state is saved in `work_dir` every SAVE_SECONDS. A later call with the same arguments
-resumes from there and ends with the same weights as an uninterrupted run.
+resumes from there and ends with the same weights as an uninterrupted run. If all posts have been read, the weights are
+interpolated at the end (`fine_tuning`); in a part of many posts, nothing is learned too well.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from models_app.ml.sampling.context import fitting
 from models_app.ml.sampling.sampler import Sampler
 from models_app.ml.training import prebuilt
 from models_app.ml.training.events import Control, EpochResult, FineTuneResult, Openings, Progress
-from models_app.ml.training.fine_tuning import Arrays, FineTuning, origin_of, require_posts
+from models_app.ml.training.fine_tuning import INTERPOLATIONS, Arrays, FineTuning, origin_of, require_posts
 from models_app.ml.training.progress_meter import Clock, RecentLoss
 
 from .config import AdapterConfig
@@ -125,7 +126,10 @@ class _FineTune(FineTuning):
         symbols = sum(post.size + 1 for post in self._posts)
         self.characters_per_symbol = sum(len(post) + 1 for post in self._train) / symbols
         validated = sum(float(batch.weights.sum()) for batch in self._sample) * self.epochs
-        validated += 2 * sum(float(batch.weights.sum()) for batch in self._held_out)
+        self._interpolates = len(self._train) == len(train)
+        # The first weights, the best, and those between them.
+        times = 2 + (len(INTERPOLATIONS) if self._interpolates else 0)
+        validated += times * sum(float(batch.weights.sum()) for batch in self._held_out)
         self.clock = Clock(total=config.epochs * symbols + VALIDATION_COST * validated)
         self._step = 0
         self._left = self._from_here()
@@ -194,9 +198,13 @@ class _FineTune(FineTuning):
         return self._learner.weights(), *self._bits(self._sample, self._sample_characters, between)
 
     def ended(self, best: EpochResult) -> tuple[Arrays, float, float]:
-        """Return the best point's weights and their bits on more of the held-out posts."""
-        self._learner.set_weights(self.best)
-        return self.best, 1.0, self._bits(self._held_out, self._characters, self.ask_cancel)[1]
+        loss, bits = self._bits_of(self.best)
+        return self.interpolated(loss, bits, self._bits_of) if self._interpolates else (self.best, 1.0, bits)
+
+    def _bits_of(self, weights: Arrays) -> tuple[float, float]:
+        """Return loss and bits on more of the held-out posts than the points are measured on."""
+        self._learner.set_weights(weights)
+        return self._bits(self._held_out, self._characters, self.ask_cancel)
 
     def _some_of(
         self, posts: Sequence[str], encoded: Sequence[NDArray[Any]], most: int

@@ -15,12 +15,15 @@ from models_app.ml.networks.llama.config import LlamaConfig
 from models_app.ml.networks.llama.hugging_face import read_directory
 from models_app.ml.networks.llama.store import LIBRARY
 from models_app.ml.networks.llama.weights import first_adapter
+from models_app.ml.state_file import load_state
 from models_app.ml.training import prebuilt
 from models_app.ml.training.adapters import trainer
 from models_app.ml.training.adapters.config import AdapterConfig
+from models_app.ml.training.adapters.measuring import bits_per_character
 from models_app.ml.training.adapters.packing import packed_batches
 from models_app.ml.training.adapters.prebuilt import learner_for
 from models_app.ml.training.events import EpochResult, FineTuneResult, Progress
+from models_app.ml.training.fine_tuning import INTERPOLATIONS, STATE
 from models_app.ml.vocabulary.bpe import BpeVocabulary
 from models_app.training_reporter import Trail
 from tests.ml.networks.llama.conftest import TINY, made_frozen
@@ -78,6 +81,28 @@ def test_it_learns_and_keeps_the_best_point(run: Run) -> None:
     assert result.best_epoch == min(points, key=lambda point: point.validation_loss).epoch
     assert not result.stopped_early
     assert points[-1].samples
+
+
+def test_what_was_learned_too_well_goes_back_some_of_the_way(run: Run, start: Checkpoint, tmp_path: Path) -> None:
+    config = replace(CONFIG, points=1, learning_rate=0.1)
+    validation = ["the owl sang", "a cat sat on the day"]
+    result = run(config=config, train=["the dog sleeps on day 1 🐕"] * 40, validation=validation)
+    assert result.interpolation in INTERPOLATIONS
+    state, _ = load_state(tmp_path / STATE)
+    best = {name: state[f"best.{name}"] for name in start.weights}
+    bits = {
+        name: bits_per_character(Checkpoint(start.network, weights, {}, ""), validation)
+        for name, weights in (("best", best), ("kept", result.weights))
+    }
+    assert bits["kept"] < bits["best"]
+    assert result.bits_per_character == pytest.approx(bits["kept"], rel=1e-5)
+    for name, array in result.weights.items():
+        far = best[name] - start.weights[name]
+        np.testing.assert_allclose(array - start.weights[name], result.interpolation * far, atol=1e-5, err_msg=name)
+    # What has read a part of the posts stays as it is.
+    few = replace(config, most_characters=600)
+    again = run(config=few, train=["the dog sleeps on day 1 🐕"] * 40, validation=validation, work_dir=tmp_path / "few")
+    assert again.interpolation == 1
 
 
 def test_it_says_how_many_posts_its_bits_are_of(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
