@@ -37,9 +37,9 @@ function onEvent({ kind, payload }) {
 
 function atWork(job) {
   const { phase, minutes, megabytes } = job.progress;
-  if (job.stop_requested) return gettext("Stopping with the best so far");
   if (phase === "saving") return gettext("Saving");
   if (phase === "validating") return gettext("Measuring on all validation posts");
+  if (job.stop_requested) return gettext("Stopping with the best so far");
   if (phase !== "training") return gettext("Starting");
   if (!inMinutes) return interpolate(gettext("%(done)s of %(budget)s MB"), { done: amount(megabytes), budget: shortest(budget) });
   return interpolate(ngettext("%(done)s of %(budget)s minute", "%(done)s of %(budget)s minutes", budget), {
@@ -57,8 +57,10 @@ function phaseSentence(job) {
   }
   if (job.state === "succeeded") return gettext("New bots use it once you promote it.");
   if (job.state !== "running") return "";
-  if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
-  return ["saving", "validating"].includes(job.progress.phase) ? "" : gettext("Reading the posts and building the network.");
+  if (["training", "validating"].includes(job.progress.phase)) {
+    return gettext("You can close this page. The training continues without it.");
+  }
+  return job.progress.phase === "saving" ? "" : gettext("Reading the posts and building the network.");
 }
 
 function draw(job, isLearning) {
