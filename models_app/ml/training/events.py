@@ -103,7 +103,7 @@ class PretrainProgress:
 
 @dataclass(frozen=True, slots=True)
 class PretrainMeasuring:
-    """The progress of the last measuring: the measured fraction of the whole validation file, 0 to 1.
+    """The progress of the last measuring: its fraction of the validation sample and of all validation posts, 0 to 1.
 
     seconds_left: at the speed so far; None at the beginning.
     """

@@ -316,23 +316,25 @@ class _Pretraining:
 
     def _measured(self, on_measuring: Callable[[PretrainMeasuring], None]) -> Checkpoint:
         """Measure the best weights on the whole validation file and write them, in half precision if that's as good."""
+        on_measuring(PretrainMeasuring(0.0, None))
+        sample, whole = self._sample, HeldOut.read(self._validation_file, self._vocabulary)
         begun = told = time.monotonic()
 
-        def on_part(done: float) -> None:
-            nonlocal told
-            now = time.monotonic()
-            if done and now - told >= _PAUSE:
-                told = now
-                on_measuring(PretrainMeasuring(done, (now - begun) / done * (1 - done)))
+        def measured(posts: HeldOut, weights: Mapping[str, NDArray[Any]], before: int) -> float:
+            def on_part(done: float) -> None:
+                nonlocal told
+                now, fraction = time.monotonic(), (before + done * posts.symbols) / (sample.symbols + whole.symbols)
+                if fraction and now - told >= _PAUSE:
+                    told = now
+                    on_measuring(PretrainMeasuring(fraction, (now - begun) / fraction * (1 - fraction)))
 
-        on_measuring(PretrainMeasuring(0.0, None))
+            return self._loss(posts, weights, on_part)
+
         halves = {name: array.astype(np.float16) for name, array in self._best.items()}
         # On the same posts as the best loss, so the difference is exact enough, and the whole file is read only once.
-        costs = self._sample.bits(self._loss(self._sample, halves, lambda _: None) - self._run.best_loss)
+        costs = sample.bits(measured(sample, halves, 0) - self._run.best_loss)
         half = costs <= HALF_COSTS
-        whole = HeldOut.read(self._validation_file, self._vocabulary)
-        begun = time.monotonic()
-        loss = self._loss(whole, halves if half else self._best, on_part)
+        loss = measured(whole, halves if half else self._best, sample.symbols)
         figures = {"validation_loss": loss, "bits_per_character": whole.bits(loss), "half_costs": costs}
         return self._write({**figures, "sample": False}, half=half)
 

@@ -260,8 +260,9 @@ def test_the_last_measuring_shows_how_far_it_is(files: dict[str, Any]) -> None:
     lefts = [each.seconds_left for each in later if each.seconds_left is not None]
     assert len(lefts) == len(later)
     assert lefts == sorted(lefts, reverse=True)
-    # Ten batches after a report, so many seconds fewer are left.
-    assert lefts[0] - lefts[1] == pytest.approx(5, rel=0.3)
+    # If the rest goes on as fast, so many seconds have passed before each report.
+    passed = [left * done / (1 - done) for left, done in zip(lefts, fractions, strict=True)]
+    assert passed[:2] == pytest.approx([5, 10], abs=1)
 
 
 @pytest.mark.usefixtures("many_batches")
