@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from botfactory.jobs.errors import ComeBackLater, JobCancelled, JobFailed
-from botfactory.jobs.handle import Control, JobHandle
+from botfactory.jobs.handle import JobHandle
 from botfactory.jobs.kinds import JobKind, KeepsTheBest
 from models_app import ancestry, epochs, guards, loading, naming, registry
 from models_app.base_models import services as bases
@@ -25,6 +25,7 @@ from models_app.ml.errors import Cancelled, LearningError, mark
 from models_app.ml.evaluation import evaluation
 from models_app.ml.networks.registry import config_of
 from models_app.ml.training import dataset
+from models_app.ml.training.events import Answer
 from models_app.model_files import FINGERPRINTS
 from models_app.models import TrainedModel
 from tweets import idle, learning
@@ -177,20 +178,15 @@ def _train(handle: JobHandle, files: list[Path], validation: Path, start: Checkp
             },
         )
 
-    is_measuring = False
-
     def on_measuring(progress: PretrainMeasuring) -> None:
-        nonlocal is_measuring
-        is_measuring = True
         shown = {"phase": "validating", "fraction": round(progress.fraction, 4)}
         if progress.seconds_left is not None:
             shown["seconds_left"] = round(progress.seconds_left, 1)
         handle.progress(shown)
 
-    def control() -> Control:
+    def control() -> Answer:
         asked = handle.control()
-        # The measuring at the end gives way to nobody: it would have to begin again.
-        return "cancel" if asked == "go" and not is_measuring and handle.should_yield() else asked
+        return "pause" if asked == "go" and handle.should_yield() else asked
 
     return pretrain(
         corpus=files,

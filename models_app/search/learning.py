@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 
 from botfactory.jobs.errors import ComeBackLater, JobFailed
-from botfactory.jobs.handle import Control, JobHandle
+from botfactory.jobs.handle import JobHandle
 from botfactory.translatable import Sentence, mark
 from botfactory.translation import stored
 from models_app import estimates, loading
@@ -21,7 +21,7 @@ from models_app.base_models import runner as base_runner
 from models_app.base_models.services import BaseError
 from models_app.ml.training import dataset
 from models_app.ml.training.adapters.config import AdapterConfig
-from models_app.ml.training.events import EpochResult, Progress
+from models_app.ml.training.events import Answer, EpochResult, Progress
 from models_app.models import Search, Trial
 from models_app.search import bases, bots
 from models_app.search.outlook import outlook_of, with_trials
@@ -202,17 +202,12 @@ def learn_base(handle: JobHandle, search: Search, trial: Trial, steps: Steps) ->
         if step:
             steps.done(step, round(result.bits_per_character, 5), seconds, is_last=step >= search.steps)
 
-    is_measuring = False
-
     def on_measuring(progress: PretrainMeasuring) -> None:
-        nonlocal is_measuring
-        is_measuring = True
         steps.within(1.0, progress.seconds_left)
 
-    def control() -> Control:
+    def control() -> Answer:
         asked = handle.control()
-        # The measuring at the end gives way to nobody: it would have to begin again.
-        return "cancel" if asked == "go" and not is_measuring and handle.should_yield() else asked
+        return "pause" if asked == "go" and handle.should_yield() else asked
 
     trained = pretrain(
         corpus=files,

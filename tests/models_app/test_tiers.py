@@ -225,6 +225,10 @@ def test_a_fluent_training_reads_what_fits_into_its_minutes(fluent: TrainedModel
         read = estimates.characters_within(minutes, 9_000_000)
         assert estimates.estimate(9_000_000, Tier.FLUENT, read).seconds(1) == pytest.approx(60 * minutes, rel=0.06)
     assert estimates.characters_within(3, 100_000) == 0  # all of them
+    # What has read all posts also validates weights between the first and the best.
+    some, every = (estimates.estimate(9_000_000, Tier.FLUENT, read) for read in (8_000_000, 0))
+    between = estimates.ADAPTER_INTERPOLATIONS * estimates.CHARACTERS_HELD_OUT * estimates.ADAPTER_VALIDATION_COST
+    assert every.starting - some.starting == pytest.approx(between * some.epoch / 8_000_000)
     assert estimates.characters_within(1, 9_000_000) == estimates.MIN_READ
 
 

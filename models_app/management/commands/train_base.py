@@ -133,10 +133,8 @@ class Command(ProductCommand):
                 )
 
             def on_measuring(progress: PretrainMeasuring) -> None:
-                left = progress.seconds_left
-                bar.desc = f"measuring on {options['valid'].name}" + (
-                    "" if left is None else f", {left / 60:.0f} min left" if left >= 60 else f", {left:.0f} s left"
-                )
+                left = "" if progress.seconds_left is None else f", {progress.seconds_left / 60:.1f} min left"
+                bar.desc = f"measuring on {options['valid'].name}{left}"
                 bar.update(progress.fraction - bar.n)
 
             try:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from models_app.ml.networks.registry import Network
 
-#: Asked between steps: go on, stop and keep the best weights, or cancel.
-Control = Callable[[], Literal["go", "stop", "cancel"]]
+#: Asked between steps: go on, stop and keep the best weights, save the state and come back later, or cancel. Only base
+#: trainings can come back later.
+Answer = Literal["go", "stop", "pause", "cancel"]
+Control = Callable[[], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,7 @@ class PretrainProgress:
 
 @dataclass(frozen=True, slots=True)
 class PretrainMeasuring:
-    """The progress of the last measuring: its fraction of the validation sample and of all validation posts, 0 to 1.
-
-    seconds_left: at the speed so far; None at the beginning.
-    """
+    """The progress of the last measuring, 0 to 1. seconds_left: at the speed so far; None at the beginning."""
 
     fraction: float
     seconds_left: float | None

@@ -32,21 +32,20 @@ class HeldOut:
         posts = [vocabulary.encode(text) for text in texts]
         return cls(posts, sum(post.size + 1 for post in posts), sum(len(text) + 1 for text in texts))
 
-    def loss(self, subject: Subject, before_batch: Callable[[float], None]) -> float:
+    def loss(self, subject: Subject, after_batch: Callable[[float], None]) -> float:
         """Return the subject's loss in nats per symbol.
 
-        Calls `before_batch` with the fraction of the symbols measured so far; if that raises, measuring ends.
+        Calls `after_batch` with the number of symbols in each measured batch; if that raises, measuring ends.
         """
-        total, count = subject.learner.validate(self._followed(subject.held_out(self.posts), before_batch))
+        total, count = subject.learner.validate(_followed(subject.held_out(self.posts), after_batch))
         return total / count
-
-    def _followed(self, batches: Iterable[AnyBatch], before_batch: Callable[[float], None]) -> Iterator[AnyBatch]:
-        done = 0.0
-        for batch in batches:
-            before_batch(done / self.symbols)
-            yield batch
-            done += float(batch.weights.sum())
 
     def bits(self, loss: float) -> float:
         """Return bits per character for a loss in nats per symbol."""
         return loss * self.symbols / math.log(2) / self.characters
+
+
+def _followed(batches: Iterable[AnyBatch], after_batch: Callable[[float], None]) -> Iterator[AnyBatch]:
+    for batch in batches:
+        yield batch
+        after_batch(float(batch.weights.sum()))

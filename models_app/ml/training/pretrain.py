@@ -31,6 +31,7 @@ from .events import Control, PretrainMeasuring, PretrainProgress, PretrainValida
 from .held_out import HeldOut
 from .interrupts import interruptible
 from .mention_augmentation import Renaming
+from .progress_meter import Clock
 from .schedule import learning_rate
 from .subjects import Stream, subject_of
 
@@ -46,8 +47,8 @@ _POSTS_BETWEEN_LOOKS: Final = 4096
 _PAUSE: Final = 5
 
 
-class _CancelAsked(Exception):
-    """The training is to be cancelled, and its state is still to be saved."""
+class _EndAsked(Exception):
+    """The training is to end here, and its state is still to be saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,10 @@ def pretrain(
 
     With `resume`, continues from the training state in the directory, if there is one, with the same schedule. Without
     it, starts over from the weights of `start` if given, else from initial weights of `network`. At the end, the best
-    weights are measured on the whole validation file, and `on_measuring` is called before and during that. "stop" ends
-    early with the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. Raises
-    CheckpointError for an unusable training state.
+    weights are measured on the whole validation file, and `on_measuring` is called before and during that.
+
+    "stop" ends early with the best weights so far. "cancel", SIGINT and SIGTERM save the state and raise Cancelled. So
+    does "pause", except while the best weights are measured. Raises CheckpointError for an unusable training state.
     """
     network = start.network if start else network or NetworkConfig()
     with interruptible(control) as asked:
@@ -155,7 +157,7 @@ class _Pretraining:
     def _every_post(self) -> Iterator[str]:
         """Yield the whole corpus. This takes a while; cancelling it leaves a saved state untouched."""
         for number, post in enumerate(stream_posts(self._corpus), start=1):
-            if number % _POSTS_BETWEEN_LOOKS == 0 and self._control() == "cancel":
+            if number % _POSTS_BETWEEN_LOOKS == 0 and self._control() in ("pause", "cancel"):
                 raise Cancelled(mark("Training stopped before it began. Run it again with resume to continue."))
             yield post
 
@@ -200,7 +202,7 @@ class _Pretraining:
                 self._train(on_progress, on_validation, events)
             self._save_state()
             return self._measured(on_measuring)
-        except _CancelAsked:
+        except _EndAsked:
             self._save_state()
             minutes = self._run.elapsed / 60
             raise Cancelled(
@@ -208,12 +210,15 @@ class _Pretraining:
                 minutes=f"{minutes:.1f}",
             ) from None
 
-    def _asked(self) -> str:
-        """Return whether to go on or to stop. Raises _CancelAsked."""
+    def _asked(self, *, may_pause: bool = True) -> str:
+        """Return whether to go on or to stop. Raises _EndAsked."""
         asked = self._control()
-        if asked == "cancel":
-            raise _CancelAsked
+        if asked == "cancel" or (asked == "pause" and may_pause):
+            raise _EndAsked
         return asked
+
+    def _between(self, _symbols: float) -> None:
+        self._asked()
 
     def _train(
         self,
@@ -284,7 +289,7 @@ class _Pretraining:
         """Validate on the sample, keep the weights if they're the best, and write checkpoint and losses."""
         run, rate = self._run, self._rate()
         candidate = self._average.weights() if self._average else self._learner.weights()
-        loss = self._loss(self._sample, candidate, lambda _: None)
+        loss = self._loss(self._sample, candidate, self._between)
         bits, train_loss = self._sample.bits(loss), run.train_loss()
         best = loss < run.best_loss
         # Of those that are due at once, one is done.
@@ -300,17 +305,12 @@ class _Pretraining:
         events.scalars(run.steps, told)
         return PretrainValidation(run.elapsed / 60, run.bytes_seen, rate, train_loss, loss, bits, best)
 
-    def _loss(self, held_out: HeldOut, weights: Mapping[str, NDArray[Any]], on_part: Callable[[float], None]) -> float:
-        """Return the loss with these weights (nats per symbol); the training keeps its own. Raises _CancelAsked."""
-
-        def before_batch(done: float) -> None:
-            self._asked()
-            on_part(done)
-
+    def _loss(self, posts: HeldOut, weights: Mapping[str, NDArray[Any]], after_batch: Callable[[float], None]) -> float:
+        """Return the loss with these weights (nats per symbol). The training keeps its own, whatever happens."""
         now = self._learner.weights()
         self._learner.set_weights(weights)
         try:
-            return held_out.loss(self._subject, before_batch)
+            return posts.loss(self._subject, after_batch)
         finally:
             self._learner.set_weights(now)
 
@@ -318,23 +318,23 @@ class _Pretraining:
         """Measure the best weights on the whole validation file and write them, in half precision if that's as good."""
         on_measuring(PretrainMeasuring(0.0, None))
         sample, whole = self._sample, HeldOut.read(self._validation_file, self._vocabulary)
-        begun = told = time.monotonic()
+        clock = Clock(total=2 * sample.symbols + whole.symbols)
+        clock.start()
 
-        def measured(posts: HeldOut, weights: Mapping[str, NDArray[Any]], before: int) -> float:
-            def on_part(done: float) -> None:
-                nonlocal told
-                now, fraction = time.monotonic(), (before + done * posts.symbols) / (sample.symbols + whole.symbols)
-                if fraction and now - told >= _PAUSE:
-                    told = now
-                    on_measuring(PretrainMeasuring(fraction, (now - begun) / fraction * (1 - fraction)))
-
-            return self._loss(posts, weights, on_part)
+        def after_batch(symbols: float) -> None:
+            # It isn't paused: it would have to begin again.
+            self._asked(may_pause=False)
+            clock.done += symbols
+            now = time.monotonic()
+            if now - clock.told >= _PAUSE:
+                clock.told = now
+                on_measuring(PretrainMeasuring(clock.fraction(), clock.seconds_left()))
 
         halves = {name: array.astype(np.float16) for name, array in self._best.items()}
-        # On the same posts as the best loss, so the difference is exact enough, and the whole file is read only once.
-        costs = sample.bits(measured(sample, halves, 0) - self._run.best_loss)
+        # The difference on the sample is exact enough, and the whole file is read only once.
+        costs = sample.bits(self._loss(sample, halves, after_batch) - self._loss(sample, self._best, after_batch))
         half = costs <= HALF_COSTS
-        loss = measured(whole, halves if half else self._best, sample.symbols)
+        loss = self._loss(whole, halves if half else self._best, after_batch)
         figures = {"validation_loss": loss, "bits_per_character": whole.bits(loss), "half_costs": costs}
         return self._write({**figures, "sample": False}, half=half)
 

@@ -18,7 +18,7 @@ from models_app.ml.errors import Cancelled, CheckpointError
 from models_app.ml.evaluation.evaluation import evaluate
 from models_app.ml.state_file import load_state, save_state
 from models_app.ml.training import pretrain as module
-from models_app.ml.training import subjects
+from models_app.ml.training import progress_meter, subjects
 from models_app.ml.training.held_out import HeldOut
 from models_app.ml.training.mention_augmentation import Renaming
 from models_app.ml.training.pretrain import (
@@ -61,7 +61,9 @@ class Time:
 @pytest.fixture(autouse=True)
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOTFACTORY_ML_PRODUCTS", "float32")
-    monkeypatch.setattr(module, "time", Time())
+    clock = Time()
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(progress_meter, "time", clock)
 
 
 @pytest.fixture
@@ -254,15 +256,21 @@ def test_the_last_measuring_shows_how_far_it_is(files: dict[str, Any]) -> None:
     train(files, on_measuring=seen.append)
     first, *later = seen
     assert (first.fraction, first.seconds_left) == (0.0, None)
-    # On the test's clock, half a second passes before each batch, and at least five between two reports.
     fractions = [each.fraction for each in later]
-    assert len(later) > 2 and fractions == sorted(set(fractions))
+    assert len(later) > 2 and fractions == sorted(set(fractions)) and fractions[-1] <= 1
     lefts = [each.seconds_left for each in later if each.seconds_left is not None]
-    assert len(lefts) == len(later)
-    assert lefts == sorted(lefts, reverse=True)
-    # If the rest goes on as fast, so many seconds have passed before each report.
-    passed = [left * done / (1 - done) for left, done in zip(lefts, fractions, strict=True)]
-    assert passed[:2] == pytest.approx([5, 10], abs=1)
+    assert len(lefts) == len(later) and all(left > 0 for left in lefts[:2])
+    # The rest is expected to go on as fast as so far, and five seconds pass between two reports.
+    passed = [left * done / (1 - done) for left, done in zip(lefts[:3], fractions, strict=False)]
+    assert passed == pytest.approx([1, 6, 11])
+
+
+def test_a_pause_ends_the_training_but_not_the_last_measuring(files: dict[str, Any]) -> None:
+    with pytest.raises(Cancelled, match=r"after 0\.0 minutes"):
+        train(files, control=lambda: "pause")
+    measuring: list[PretrainMeasuring] = []
+    ended = train(files, on_measuring=measuring.append, control=lambda: "pause" if measuring else "go")
+    assert ended.meta["sample"] is False
 
 
 @pytest.mark.usefixtures("many_batches")
@@ -290,9 +298,9 @@ def test_a_measuring_can_be_cancelled_and_nothing_is_lost(files: dict[str, Any],
 def test_a_validation_within_the_training_can_be_cancelled(files: dict[str, Any], monkeypatch: Any) -> None:
     real, asked = HeldOut.loss, list[bool]()
 
-    def loss(self: HeldOut, subject: Any, before_batch: Callable[[float], None]) -> float:
+    def loss(self: HeldOut, subject: Any, after_batch: Callable[[float], None]) -> float:
         asked.append(True)
-        return real(self, subject, before_batch)
+        return real(self, subject, after_batch)
 
     monkeypatch.setattr(HeldOut, "loss", loss)
     with pytest.raises(Cancelled, match=r"after 0\.2 minutes"):
