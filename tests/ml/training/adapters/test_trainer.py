@@ -99,9 +99,10 @@ def test_what_was_learned_too_well_goes_back_some_of_the_way(run: Run, start: Ch
     for name, array in result.weights.items():
         far = best[name] - start.weights[name]
         np.testing.assert_allclose(array - start.weights[name], result.interpolation * far, atol=1e-5, err_msg=name)
-    # What has read a part of the posts stays as it is.
-    few = replace(config, most_characters=600)
-    again = run(config=few, train=["the dog sleeps on day 1 🐕"] * 40, validation=validation, work_dir=tmp_path / "few")
+    # The same learned from a part of more posts stays as it is.
+    learned = ["the dog sleeps on day 1 🐕"] * 40
+    few = replace(config, most_characters=sum(len(post) + 1 for post in learned))
+    again = run(config=few, train=["a fox", *learned], validation=validation, work_dir=tmp_path / "few")
     assert again.interpolation == 1
 
 
