@@ -6,7 +6,11 @@ import re
 import unicodedata
 from typing import Final
 
-LINK: Final = re.compile(r"(?:https?://|\bwww\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/\S*", re.IGNORECASE)
+#: Without a scheme, a link begins where a run of names and single dots begins: nowhere else in it could another begin.
+#: So each run is read only once, however long it is.
+LINK: Final = re.compile(
+    r"(?:https?://|\bwww\.)\S+|(?<![\w-])(?<![\w-]\.)[\w-]++\.(?:[\w-]++\.)*+[a-z]{2,}+/\S*", re.IGNORECASE
+)
 #: A handle, including its server (@name@example.org) or a second handle attached to it.
 HANDLE: Final = r"[@＠][A-Za-z0-9_\u00c0-\u024f]+(?:[@＠][\w.-]*\w)*"
 # Follows X's rules: after a letter it's an email address, after one of !#$%&* it's a swear word, and inside a link it

@@ -20,6 +20,8 @@ from tweets.cleaning import personal
 
 #: The longest post of a game, in characters. The bot's posts have the same limit.
 LONGEST: Final = 280
+#: Masking shortens a post, but not to a tenth. So what's longer needn't be masked to see that it's too long.
+_HOPELESS: Final = 10 * LONGEST
 #: The most posts that games of a bot choose from; for others than the owner, so no more of the posts are ever shown.
 MAX_FOR_OWNER: Final = 400
 MAX_FOR_OTHERS: Final = 40
@@ -99,6 +101,8 @@ def _presentable(posts: Iterator[RealPost]) -> Iterator[RealPost]:
     """Yield the posts that a bot could show, too: @names masked, no personal data, no banned phrase, not too long."""
     bans = house_bans()
     for post in posts:
+        if len(post.text) > _HOPELESS:
+            continue
         text = masked(post.text)
         if len(text) <= LONGEST and bans.finds(text) is None and not personal.adds(text):
             yield RealPost(post.key, text)

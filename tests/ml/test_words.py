@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from models_app.ml.sampling.mentions import masked
 from models_app.ml.words import LINK, MENTION, words
 
 
@@ -25,10 +28,26 @@ def test_words_are_what_is_left_without_case_signs_links_and_names(text: str, ex
     assert words(text) == expected
 
 
-@pytest.mark.parametrize("text", ["https://t.co/abc", "http://x", "www.example.org/a", "bit.ly/2xYz", "a.b-c.com/"])
+@pytest.mark.parametrize(
+    "text", ["https://t.co/abc", "http://x", "www.example.org/a", "bit.ly/2xYz", "a.b-c.com/", "δ.example.gr/a"]
+)
 def test_links_are_found_whole(text: str) -> None:
     found = LINK.search(f"see {text} now")
     assert found is not None and found.group() == text
+
+
+@pytest.mark.parametrize("text", ["…bit.ly/a", "a..bit.ly/a", "a/bit.ly/a", "(bit.ly/a"])
+def test_a_link_is_found_after_signs(text: str) -> None:
+    assert [link.group() for link in LINK.finditer(text)] == ["bit.ly/a"]
+
+
+@pytest.mark.parametrize("piece", ["a-", "a.", "1-", "a.b-", "-", ".", "a..", "@a.", "@a@-", "#a", "/@a"])
+def test_no_text_takes_long(piece: str) -> None:
+    # It holds up a training, and every other thread of its process. At quadratic time, it would be hours.
+    before = time.process_time()
+    words(piece * (400_000 // len(piece)))
+    masked(piece * (400_000 // len(piece)))
+    assert time.process_time() - before < 10
 
 
 @pytest.mark.parametrize("text", ["example.com", "and/or", "1.5/2", "e.g. this", "wwwhat"])
