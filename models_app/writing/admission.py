@@ -130,9 +130,11 @@ def admit(board: Board, request: Request) -> None:
 
 
 def weight_of(sampling: SamplingConfig, tier: str) -> int:
-    """Return what the request is expected to cost a model of this tier: about its characters, times COSTS."""
-    characters = len(sampling.prompt) + sampling.drafts_to_write * min(sampling.max_characters, EXPECTED_LENGTH)
-    return COSTS[tier] * characters
+    """Return what the request is expected to cost a model of this tier: about its characters, times COSTS.
+
+    A low limit doesn't make it cheaper: the fewer characters a post may have, the more are drawn that don't end.
+    """
+    return COSTS[tier] * (len(sampling.prompt) + sampling.drafts_to_write * EXPECTED_LENGTH)
 
 
 def weight_to_measure(posts: list[str], models: int, tier: str) -> int:

@@ -113,6 +113,8 @@ def test_drafts_count_for_how_much_can_be_asked_for(alice: User, base: TrainedMo
     )
     ten = SamplingConfig(count=10)
     assert admission.weight_of(SamplingConfig(count=10, best_of=3), "quick") == 3 * admission.weight_of(ten, "quick")
+    # Few characters are no less work: more drafts don't end within them.
+    assert admission.weight_of(SamplingConfig(count=10, max_characters=1), "quick") == admission.weight_of(ten, "quick")
     for wrong in (0, 6, "3", None, 2.5):
         require_error(program.post(f"/models/{base.pk}/generate", {"best_of": wrong}), 422, "bad_value", "best_of")
 

@@ -12,8 +12,9 @@ import { Automaton, BARRED, holdTo, promptOf } from "./vocabulary.js";
 const TRIES = 10;
 const MIN_TRIES = 3;
 const WASTE = 280 * TRIES;
-const MAX_WASTE = 100 * WASTE;
-const HOPELESS = 5 * WASTE;
+const MAX_WASTE = 40 * WASTE;
+const HOPELESS = 6 * WASTE;
+const BEGINNING = 10;
 const SIDE_BY_SIDE = 100;
 /** What a bot adds to a prompt is compared by itself from this many words on. */
 const MIN_ADDED = 6;
@@ -58,10 +59,11 @@ export class Sampler {
     const random = new Random(sampling.seed);
     const posts = [];
     const refused = { copies: 0, banned: 0, unfinished: 0, empty: 0, house: 0, personal: 0 };
-    const unfinished = Math.max(MIN_TRIES, Math.floor(WASTE / sampling.max_characters));
+    const spent = sampling.max_characters + BEGINNING;
+    const unfinished = Math.max(MIN_TRIES, Math.floor(WASTE / spent));
     const missing = Array.from({ length: isGreedy ? 1 : sampling.count }, () => ({ unfinished: 0, others: 0 }));
-    while (missing.length && refused.unfinished * sampling.max_characters < MAX_WASTE) {
-      if (!posts.length && refused.unfinished * sampling.max_characters >= HOPELESS) break;
+    while (missing.length && refused.unfinished * spent < MAX_WASTE) {
+      if (!posts.length && refused.unfinished * spent >= HOPELESS) break;
       const open = missing.splice(0, SIDE_BY_SIDE);
       const rows = yield* this.#draw(sampling, open.length, random, isGreedy);
       rows.forEach((row, place) => {

@@ -278,6 +278,12 @@ def test_a_post_that_does_not_end_is_never_cut_but_left_out() -> None:
     assert never.refused.unfinished >= 30 and never.refused.total == never.refused.unfinished
 
 
+@pytest.mark.parametrize(("limit", "most"), [(1, 1600), (10, 900), (200, 150)])
+def test_a_limit_that_no_post_keeps_is_soon_given_up(limit: int, most: int) -> None:
+    never = Sampler(favouring(a=0)).generate(SamplingConfig(count=50, seed=1, max_characters=limit))
+    assert never.posts == [] and 50 <= never.refused.unfinished <= most
+
+
 def test_a_post_that_does_not_end_is_drawn_again() -> None:
     # One in 20 symbols is the end mark, so one post in three is longer than 20 characters.
     writing = Sampler(favouring(a=np.log(19), END=0)).generate(
