@@ -38,15 +38,21 @@ export function followJob({ render, onEvent, sentence }) {
   };
   update(false);
 
+  const ofLine = {
+    down: byId("line").textContent.trim(),
+    unreached: gettext("Can’t reach the server. Trying again…"),
+    gone: gettext("This job was deleted, or you’ve been signed out. Reload the page."),
+  };
   let spokenState = job.state;
   const socket = new JobSocket(job, last, {
     onJob: (newer) => (job = newer),
     onEvent,
     onLine: (line) => {
       const note = byId("line");
-      if (line === "gone") setText(note, gettext("This job was deleted, or you’ve been signed out. Reload the page."));
       show(note, line !== "up");
-      if (line !== "up") announce(note.textContent.trim());
+      if (line === "up") return;
+      setText(note, ofLine[line]);
+      announce(ofLine[line]);
     },
     onUpdate: () => {
       update(true);

@@ -17,7 +17,8 @@ export class JobSocket {
   /**
    * @param job    the job as the page got it (`id`, `state`, `last_sequence`, ...)
    * @param after  the last sequence that the page has shown
-   * @param listeners  onJob(job), onEvent(event), onUpdate() after a whole message, onLine("up" | "down" | "gone")
+   * @param listeners  onJob(job), onEvent(event), onUpdate() after a whole message, and onLine(line): "up",
+   *   "down" while polls take the place of the socket, "unreached" while they fail too, or "gone"
    */
   constructor(job, after, listeners) {
     this.job = job;
@@ -92,7 +93,7 @@ export class JobSocket {
     this.retry = setTimeout(() => this.#connect(), pause);
     if (!this.polling) this.polling = setInterval(() => this.#poll(), POLL_MS);
     // A single lost connection is not worth a note.
-    if (this.failures > 1 || isCrowded) this.#say("down");
+    if ((this.failures > 1 || isCrowded) && this.line === "up") this.#say("down");
   }
 
   #isUp() {
@@ -113,6 +114,7 @@ export class JobSocket {
   async #poll() {
     if (this.isPolling) return;
     this.isPolling = true;
+    let isAnswered = false;
     try {
       const answer = await fetch(`/jobs/${this.job.id}/events?after=${this.last}`, {
         headers: { Accept: "application/json" },
@@ -125,13 +127,21 @@ export class JobSocket {
         this.close();
         this.#say("gone");
       } else if (answer.ok) {
-        this.#take(await answer.json());
+        const answered = await answer.json();
+        isAnswered = true;
+        this.#take(answered);
       }
     } catch {
       // No network, or a server that hangs: the next poll or the browser's "online" event tries again.
     } finally {
       this.isPolling = false;
+      if (!this.closed) this.#sayIfReached(isAnswered);
     }
+  }
+
+  /** Say whether polls are answered, while they take the place of the socket. */
+  #sayIfReached(isAnswered) {
+    if (this.line === (isAnswered ? "unreached" : "down")) this.#say(isAnswered ? "down" : "unreached");
   }
 
   #say(line) {

@@ -20,15 +20,17 @@ export class TrainingProgress {
     const isTraining = isRunning && job.progress.phase === "training";
     const isMeasuring = isRunning && job.progress.phase === "validating";
     const isStarting = isRunning && !["training", "validating", "reporting", "saving"].includes(job.progress.phase);
+    // How long the whole training would take says nothing about a stop.
+    const isStopping = (isTraining || isStarting) && job.stop_requested;
     setText(byId("where"), where);
     setText(byId("phase"), phase);
-    setBar(byId("bar"), job.state === "succeeded" ? 1 : isStarting && fraction === 0 ? null : fraction);
-    const done = isRunning && !isStarting ? percent(fraction) : "";
+    setBar(byId("bar"), job.state === "succeeded" ? 1 : isStopping || (isStarting && fraction === 0) ? null : fraction);
+    const done = isRunning && !isStarting && !isStopping ? percent(fraction) : "";
     setText(byId("percent"), done);
     document.title = hasEnded(job.state) ? `${where}: ${this.#title}` : done ? `${done} ${this.#title}` : this.#title;
     showIcon(job.state === "succeeded" ? 1 : done ? fraction : null);
     show(byId("facts"), isRunning);
-    this.#deadline = (isTraining || isMeasuring) && left > 0 ? Date.now() + left * 1000 : null;
+    this.#deadline = (isTraining || isMeasuring) && !isStopping && left > 0 ? Date.now() + left * 1000 : null;
     this.#tick();
     setText(byId("speed"), isTraining && perSecond > 0 ? count(perSecond) : "–");
     setText(byId("loss"), isTraining && Number.isFinite(loss) ? decimal(loss, 3) : "–");

@@ -44,9 +44,9 @@ const inOrder = () => [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
 
 function atWork(job) {
   const { phase, epoch, epochs: of } = job.progress;
-  if (job.stop_requested) return words.stopping;
   if (phase === "reporting") return gettext("Writing the report card");
   if (phase === "saving") return gettext("Saving the bot");
+  if (job.stop_requested) return epochs.size ? words.stopping : gettext("Stopping");
   return phase === "training" ? interpolate(words.current, { epoch, epochs: of }) : gettext("Starting");
 }
 
@@ -63,10 +63,11 @@ function phaseSentence(job) {
       planned: count(planned),
     });
   }
-  if (job.stop_requested) return words.best;
-  if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (job.progress.phase === "saving") return "";
   if (job.progress.phase === "reporting") return gettext("The bot is ready. It’s writing a hundred posts for its report card.");
+  // Before the first epoch is done, a stop measures and keeps what there is.
+  if (job.stop_requested) return epochs.size ? words.best : gettext("What it has learned so far becomes the bot.");
+  if (job.progress.phase === "training") return gettext("You can close this page. The training continues without it.");
   if (before.samples.length || Object.keys(continuedBefore).length)
     return gettext("Measuring how well the base model knows posts like these, and preparing the network. This takes up to a minute, longer on a busy machine.");
   return gettext("Loading the model. This takes a few seconds.");

@@ -9,6 +9,10 @@ import { gettext } from "./words.js";
 
 /** Ends the writing that the page began when it opened. */
 let opening = new AbortController();
+/** What the place showed before that writing, until it ends. */
+let unopened = null;
+/** What says why the last writing failed. */
+let failure = [];
 
 document.addEventListener("submit", (submission) => {
   const form = /** @type {HTMLFormElement} */ (targetOf(submission));
@@ -21,6 +25,9 @@ document.addEventListener("submit", (submission) => {
   const pressed = /** @type {HTMLButtonElement | null} */ (submission.submitter);
   if (pressed?.matches("[data-chip]")) inputById("id_prompt").value = pressed.value;
   const place = pressed?.matches("[data-more]") ? another() : byId("generation");
+  for (const node of failure) node.remove();
+  const earlier = unopened ?? [...place.childNodes];
+  unopened = null;
   say(form, gettext("Writing…"));
   const writing = pressed?.matches("[data-three]")
     ? sideBySide(place, new FormData(form), threeTemperatures(form.action))
@@ -32,6 +39,10 @@ document.addEventListener("submit", (submission) => {
       // Errors are alerts, so screen readers announce them already.
       const heading = place.querySelector("h2");
       say(form, heading ? `${heading.textContent.trim()}.` : "");
+      const isFailed = !heading && !place.querySelector(".post");
+      failure = isFailed ? [...place.childNodes] : [];
+      // The same nodes, so that their buttons work and what is open below a post stays open.
+      if (isFailed) place.append(...earlier);
       const { parentElement: shown } = byId("generation");
       shown.querySelector("[data-more-posts]")?.toggleAttribute("hidden", !shown.querySelector("#generation h2"));
     });
@@ -63,7 +74,7 @@ function say(form, text) {
 // A bot without posts writes some when its page opens. If that fails, the page stays as it was.
 for (const form of all("form[data-opening]")) {
   const place = byId("generation");
-  const empty = place.innerHTML;
+  unopened = [...place.childNodes];
   opening = new AbortController();
   write(/** @type {HTMLFormElement} */ (form), place, { signal: opening.signal })
     .catch((error) => {
@@ -72,7 +83,9 @@ for (const form of all("form[data-opening]")) {
     })
     .finally(() => {
       const isWritten = place.querySelector(".posts:not(.waiting) .post");
-      if (!isWritten && !opening.signal.aborted) place.innerHTML = empty;
+      // Otherwise, something else was asked for.
+      if (unopened && !isWritten) place.replaceChildren(...unopened);
+      unopened = null;
       if (isWritten) form.closest(".split").querySelector("[data-more-posts]")?.removeAttribute("hidden");
     });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
@@ -55,13 +56,45 @@ def test_whole_posts_stay_when_the_writing_breaks_off(desk: Person, last: dict[s
     expect(generation.get_by_role("alert")).to_have_count(0)
 
 
-def test_without_a_whole_post_only_the_reason_is_said(desk: Person) -> None:
+def refused(route: Route) -> None:
+    words = '<div class="note error" role="alert"><p>No room.</p></div>'
+    route.fulfill(status=400, body=words, content_type="text/html")
+
+
+def test_earlier_posts_stay_below_the_reason_why_none_is_written(desk: Person) -> None:
+    page = desk.page
     desk.open_base()
-    desk.page.route("**/generate", lambda route: route.fulfill(content_type="application/x-ndjson", body=""))
-    generation = write(desk, 2)
-    expect(generation.get_by_role("alert")).to_have_text(LOST)
-    expect(generation.locator(".post")).to_have_count(0)
-    expect(generation.get_by_text(UNSAVED)).to_have_count(0)
+    generation = write(desk, 1)
+    expect(generation.locator("[data-seed]")).to_have_count(1)
+    expect(generation.locator(".post")).to_have_count(1)
+    earlier = generation.locator(".post p").all_inner_texts()
+    status, alert = page.locator("form[data-writes] [role=status]"), generation.get_by_role("alert")
+    fails: list[tuple[Callable[[Route], None], str]] = [
+        (lambda route: route.abort(), UNREACHED),
+        (refused, "No room."),
+        (lambda route: route.fulfill(content_type="application/x-ndjson", body=""), LOST),
+    ]
+    for fail, why in fails:
+        page.route("**/generate", fail)
+        write(desk, 2)
+        expect(generation.locator(":scope > :first-child")).to_have_text(why)
+        expect(alert).to_have_count(1)
+        expect(status).to_have_text("")
+        assert generation.locator(".post p").all_inner_texts() == earlier
+        expect(generation.get_by_text(UNSAVED)).to_have_count(0)
+        page.unroute("**/generate")
+    page.route("**/generate", lambda route: route.abort())
+    page.get_by_role("button", name="Three temperatures").press("Enter")
+    expect(alert).to_have_count(3)
+    assert generation.locator(".post p").all_inner_texts() == earlier
+    page.unroute("**/generate")
+    page.get_by_role("button", name="Keep post 1", exact=True).press("Enter")
+    expect(page.locator(".toast")).to_have_count(1)
+    page.get_by_role("link", name="Why post 1?").press("Enter")
+    expect(page.locator("[data-below-place]")).not_to_be_empty()
+    page.get_by_role("button", name="More posts").press("Enter")
+    expect(generation.locator("[data-seed]")).to_have_count(2)
+    expect(alert).to_have_count(0)
 
 
 def opening(route: Route) -> None:
@@ -105,6 +138,24 @@ def test_a_job_page_announces_that_it_no_longer_follows(desk: Person, shelf: She
     desk.open(shelf.job)
     gone = "This job was deleted, or you’ve been signed out. Reload the page."
     expect(desk.page.locator("#announcer")).to_have_text(gone)
+
+
+def test_a_job_page_says_whether_it_still_reaches_the_server(desk: Person, shelf: Shelf) -> None:
+    page, sockets = desk.page, [False]
+    line = page.locator("#line")
+    page.route_web_socket("**/ws/**", lambda socket: socket.connect_to_server() if sockets[-1] else socket.close())
+    page.route("**/events?*", lambda route: route.abort())
+    desk.open(shelf.job)
+    expect(line).to_have_text("Can’t reach the server. Trying again…")
+    expect(page.locator("#announcer")).to_have_text("Can’t reach the server. Trying again…")
+    # It goes on saying so while both the socket and the polls fail.
+    page.wait_for_timeout(4_000)
+    expect(line).to_have_text("Can’t reach the server. Trying again…")
+    page.unroute("**/events?*")
+    expect(line).to_have_text("Live connection lost. Updating every few seconds instead.")
+    sockets.append(True)
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(line).to_be_hidden()
 
 
 def test_a_refused_change_is_answered_where_somebody_looks(alice: Person, shelf: Shelf) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,55 @@ def test_stop_and_keep_the_best_ends_as_succeeded_with_a_bot(alice: Person, shel
     assert len(epochs_shown(alice.page)) < 10
     alice.page.get_by_role("link", name="Open the bot").click()
     alice.page.wait_for_url(shelf.model)
+
+
+SNAPSHOT = re.compile(r'(<script id="job-snapshot"[^>]*>)(.*?)(</script>)', re.DOTALL)
+
+
+def stopped(route: Route, *, phase: str, epochs: int) -> None:
+    """Answer with the page of a fluent training that was asked to stop: its phase, and how many parts it has."""
+    answer = route.fetch()
+
+    def changed(found: re.Match[str]) -> str:
+        snapshot = json.loads(found[2])
+        model = snapshot["job"]["result"]["model"] if phase == "reporting" else None
+        progress = {"epoch": 1, "epochs": 8, "step": 2, "steps": 9, "loss": 2.0, "trail": []}
+        progress |= {"phase": phase, "fraction": 1 if model else 0.08, "seconds_left": 480, "model": model}
+        snapshot["job"] |= {"state": "running", "stop_requested": True, "result": {}, "progress": progress}
+        snapshot["events"] = [event for event in snapshot["events"] if event["kind"] == "epoch"][:epochs]
+        return found[1] + json.dumps(snapshot).replace("<", "\\u003c") + found[3]
+
+    body = SNAPSHOT.sub(changed, answer.text()).replace('data-unit="epoch"', 'data-unit="part"')
+    route.fulfill(response=answer, body=body)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("phase", "epochs", "where", "then"),
+    [
+        ("training", 0, "Stopping", "What it has learned so far becomes the bot."),
+        ("training", 1, "Stopping with the best part", "The best part so far becomes the bot."),
+        (
+            "reporting",
+            1,
+            "Writing the report card",
+            "The bot is ready. It’s writing a hundred posts for its report card.",
+        ),
+    ],
+)
+def test_a_stopping_training_says_what_becomes_the_bot_and_no_time_left(
+    desk: Person, shelf: Shelf, phase: str, epochs: int, where: str, then: str
+) -> None:
+    page = desk.page
+    page.route_web_socket("**/ws/**", lambda socket: None)
+    page.route("**/events?*", lambda route: route.abort())
+    page.route(shelf.job, partial(stopped, phase=phase, epochs=epochs))
+    desk.open(shelf.job)
+    expect(page.locator("#where")).to_have_text(where)
+    expect(page.locator("#phase")).to_have_text(then)
+    expect(page.locator("#left")).to_have_text("–")
+    expect(page.locator("#percent")).to_have_text("" if phase == "training" else "100%")
+    expect(page).to_have_title(re.compile("^Train " if phase == "training" else "^100% Train "))
 
 
 def test_the_train_form_is_walked_with_the_keyboard_alone(alice: Person, corpus: str) -> None:
